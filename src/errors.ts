@@ -1,0 +1,40 @@
+/**
+ * The errors that callers react to. Everything else that is thrown is a bug.
+ */
+
+/**
+ * Something that the user can put right: a file that is missing, an option that does not fit, a network that the
+ * method cannot take. The command line prints its message as one line and exits with status 1.
+ *
+ * The message reads `<where>: <what was required>, got <what came>. <what to do>`.
+ */
+export class UserError extends Error {
+  override readonly name: string = "UserError";
+}
+
+/** Wrong use of the command line itself (an unknown option, a missing argument): exit status 2. */
+export class UsageError extends UserError {
+  override readonly name = "UsageError";
+}
+
+/** The run was interrupted on purpose (an AbortSignal, Ctrl-C) and ended cleanly. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+}
+
+/** The parts of a user-facing error message, see {@link UserError}. */
+export interface Complaint {
+  /** The file, option, node or tensor that is concerned. */
+  where: string;
+  /** What was required there, as a noun phrase. */
+  required: string;
+  /** What was found instead. */
+  got: string;
+  /** What the user can do about it, as a sentence. */
+  advice: string;
+}
+
+/** Builds a {@link UserError} in the one form that all of headstart's messages have. */
+export function userError({ where, required, got, advice }: Complaint): UserError {
+  return new UserError(`${where}: required ${required}, got ${got}. ${advice}`);
+}

@@ -1,0 +1,56 @@
+/** The in-memory ONNX graph: facts only, no operator's meaning. */
+import type { DataType, Tensor } from "./tensor.js";
+
+/** An attribute of a node, tagged with its ONNX kind. Kinds that headstart never looks into are kept opaque. */
+export type Attribute =
+  | { readonly kind: "float"; readonly value: number }
+  | { readonly kind: "int"; readonly value: number }
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "tensor"; readonly value: Tensor }
+  | { readonly kind: "floats"; readonly value: readonly number[] }
+  | { readonly kind: "ints"; readonly value: readonly number[] }
+  | { readonly kind: "strings"; readonly value: readonly string[] }
+  | { readonly kind: "opaque"; readonly value: unknown };
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** One operation. An empty string in inputs or outputs stands for an omitted optional one, as in ONNX. */
+export interface Node {
+  readonly op: string;
+  /** "" is the standard domain (also spelt "ai.onnx"). */
+  readonly domain: string;
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Attributes;
+}
+
+/** A dimension: a number, a symbol such as "batch", or null where nothing is known. */
+export type Dimension = number | string | null;
+
+/** A graph's input or output as declared; shape null means unknown rank. */
+export interface ValueInfo {
+  readonly name: string;
+  readonly type: DataType;
+  readonly shape: readonly Dimension[] | null;
+}
+
+/** A graph. Nodes stand in topological order (ONNX demands it). */
+export interface Graph {
+  readonly name: string;
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly initializers: ReadonlyMap<string, Tensor>;
+  readonly nodes: readonly Node[];
+}
+
+/** Shorthands for attributes. */
+export const attribute = {
+  float: (value: number): Attribute => ({ kind: "float", value }),
+  int: (value: number): Attribute => ({ kind: "int", value }),
+  string: (value: string): Attribute => ({ kind: "string", value }),
+  tensor: (value: Tensor): Attribute => ({ kind: "tensor", value }),
+  floats: (value: readonly number[]): Attribute => ({ kind: "floats", value }),
+  ints: (value: readonly number[]): Attribute => ({ kind: "ints", value }),
+  strings: (value: readonly string[]): Attribute => ({ kind: "strings", value }),
+};
