@@ -1,0 +1,105 @@
+/**
+ * Reverse-mode differentiation, graph in, graph out: emits the nodes that compute gradients beside the nodes that are
+ * there. What it emits has gradients itself, so that it may be called on its own results.
+ */
+import { UserError } from "../errors.js";
+import type { BuiltNode, Value } from "../graph/builder.js";
+import { isFloating } from "../graph/tensor.js";
+import { type Emitter, sameShape } from "../ops/emitter.js";
+import type { GradientContext, InputRule } from "../ops/operator.js";
+import { operatorOf } from "../ops/table.js";
+
+/** Where the sweep starts: a value and the gradient that arrives there (1 for a loss). */
+export interface Seed {
+  readonly value: Value;
+  /** Default: ones, of the value's shape. */
+  readonly gradient?: Value;
+}
+
+/**
+ * Gradients of the sum of the seeds (each times its gradient) with respect to some values.
+ *
+ * @param emit the graph under construction that holds all of them
+ * @param seeds one or more values, of any shape
+ * @param withRespectTo values anywhere in the graph, inputs or intermediate ones; values before a listed one get their
+ *   gradients too
+ * @returns a gradient of the same shape for each, undefined where the seeds do not depend on it
+ * @throws UserError where an operator on the way has no gradient
+ */
+export function gradients(
+  emit: Emitter,
+  seeds: readonly Seed[],
+  withRespectTo: readonly Value[],
+): (Value | undefined)[] {
+  const wanted = new Set(withRespectTo.map((value) => value.name));
+  const nodes = emit.nodes.slice();
+  const active = valuesBetween(nodes, wanted);
+  const collected = new Map<string, Value[]>();
+  for (const { value, gradient } of seeds) {
+    if (active.has(value.name)) collect(collected, value, gradient ?? emit.filled(1, value.shape));
+  }
+  const total = (value: Value): Value | undefined => {
+    const parts = collected.get(value.name);
+    if (!parts) return undefined;
+    const sum = parts.reduce((a, b) => emit.add(a, b));
+    collected.set(value.name, [sum]);
+    return sum;
+  };
+  for (let index = nodes.length - 1; index >= 0; index--) {
+    const node = nodes[index];
+    if (!node.outputs.some((output) => collected.has(output.name))) continue;
+    const context = contextOf(emit, node, node.outputs.map(total));
+    node.inputs.forEach((input, position) => {
+      if (!input || !active.has(input.name)) return;
+      const rule = ruleOf(node, position);
+      if (rule === "none") return;
+      if (typeof rule === "object")
+        throw new UserError(`${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${rule.unsupported}`);
+      const raw = rule(context, position);
+      collect(collected, input, sameShape(raw.shape, input.shape) ? raw : emit.sumToShape(raw, input.shape));
+    });
+  }
+  return withRespectTo.map(total);
+}
+
+/** Names of all values that vary with a wanted value, the wanted ones included. */
+function valuesBetween(nodes: readonly BuiltNode[], wanted: ReadonlySet<string>): Set<string> {
+  const active = new Set(wanted);
+  for (const node of nodes) {
+    if (!node.inputs.some((input, position) => input && active.has(input.name) && ruleOf(node, position) !== "none")) continue;
+    for (const output of node.outputs) if (isFloating(output.type)) active.add(output.name);
+  }
+  return active;
+}
+
+function ruleOf(node: BuiltNode, position: number): InputRule {
+  const rule = operatorOf(node.op)?.gradient;
+  if (rule === undefined) throw new Error(`${node.op} is not in the table of operators`);
+  if (rule === "none") return rule;
+  if ("unsupported" in rule) return rule;
+  if ("every" in rule) return rule.every;
+  return rule[position] ?? "none";
+}
+
+function contextOf(emit: Emitter, node: BuiltNode, arrived: readonly (Value | undefined)[]): GradientContext {
+  return {
+    emit,
+    op: node.op,
+    inputs: node.inputs,
+    outputs: node.outputs,
+    attributes: node.attributes,
+    outputCount: node.outputs.length,
+    gradients: arrived,
+    get gradient() {
+      const first = arrived[0];
+      if (!first) throw new Error(`${node.op} (${node.name}): no gradient arrived at its first output`);
+      return first;
+    },
+  };
+}
+
+function collect(collected: Map<string, Value[]>, value: Value, gradient: Value): void {
+  const parts = collected.get(value.name);
+  if (parts) parts.push(gradient);
+  else collected.set(value.name, [gradient]);
+}

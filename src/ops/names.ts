@@ -1,0 +1,45 @@
+/** The operators that headstart knows, grouped as the files of this folder are. One table entry each, by type. */
+export const elementwiseNames = [
+  "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Neg", "Abs", "Sqrt", "Reciprocal", "Exp", "Log", "Sign",
+  "Floor", "Ceil", "Round", "Mod", "Erf", "Sin", "Cos", "Clip", "Where", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
+  "Not", "And", "Or", "Xor", "IsNaN", "IsInf", "Identity", "Dropout", "Cast",
+] as const;
+export const activationNames = [
+  "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus", "Softsign",
+  "Gelu", "Mish", "ThresholdedRelu", "Softmax", "LogSoftmax",
+] as const;
+export const reductionNames = [
+  "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp",
+  "ArgMax", "ArgMin", "CumSum",
+] as const;
+export const productNames = ["MatMul", "Gemm"] as const;
+export const convolutionNames = ["Conv", "ConvTranspose"] as const;
+export const poolingNames = ["MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Resize"] as const;
+export const normalizationNames = [
+  "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization",
+] as const;
+export const movementNames = [
+  "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Tile", "Concat", "Split", "Slice", "Pad", "Gather",
+  "GatherElements", "ScatterElements", "DepthToSpace", "SpaceToDepth", "Trilu",
+] as const;
+export const shapeArithmeticNames = ["Constant", "ConstantOfShape", "Shape", "Size", "Range", "NonZero", "OneHot"] as const;
+
+export type ElementwiseName = (typeof elementwiseNames)[number];
+export type ActivationName = (typeof activationNames)[number];
+export type ReductionName = (typeof reductionNames)[number];
+export type ProductName = (typeof productNames)[number];
+export type ConvolutionName = (typeof convolutionNames)[number];
+export type PoolingName = (typeof poolingNames)[number];
+export type NormalizationName = (typeof normalizationNames)[number];
+export type MovementName = (typeof movementNames)[number];
+export type ShapeArithmeticName = (typeof shapeArithmeticNames)[number];
+export type OperatorName =
+  | ElementwiseName
+  | ActivationName
+  | ReductionName
+  | ProductName
+  | ConvolutionName
+  | PoolingName
+  | NormalizationName
+  | MovementName
+  | ShapeArithmeticName;
