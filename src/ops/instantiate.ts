@@ -1,0 +1,186 @@
+/** Emits a network into a graph under construction: on a batch of any size, with weights given as values. */
+import { UserError, userError } from "../errors.js";
+import type { Value } from "../graph/builder.js";
+import { type Attributes, attribute, type Node } from "../graph/graph.js";
+import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
+import type { Emitter } from "./emitter.js";
+import { ancestors, type Network } from "./network.js";
+import { batchNormalizationTraining } from "./normalizations.js";
+import { RuleError } from "./operator.js";
+import { operatorOf } from "./table.js";
+
+/** One node of the network as it was emitted. */
+export interface NetworkStep {
+  readonly node: Node;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly Value[];
+  /** By input position: does it depend on the sample? */
+  readonly fromSample: readonly boolean[];
+  /** By input position: the parameter that arrives there, through views or not. */
+  readonly parameters: readonly (string | undefined)[];
+}
+
+/** A network in a graph. */
+export interface Instance {
+  readonly input: Value;
+  /** The targets asked for, in their order. */
+  readonly targets: readonly Value[];
+  /** All values by the network's own names. */
+  readonly values: ReadonlyMap<string, Value>;
+  readonly steps: readonly NetworkStep[];
+  /** New running statistics by parameter name, where normalisation used the batch. */
+  readonly runningStatistics: ReadonlyMap<string, Value>;
+}
+
+export interface InstantiateOptions {
+  readonly emit: Emitter;
+  readonly network: Network;
+  /** A batch of samples: [batch, ...sample shape], float32. */
+  readonly input: Value;
+  /** Names of the values to compute. */
+  readonly targets: readonly string[];
+  /** The value that stands for a parameter. */
+  readonly parameter: (name: string) => Value;
+  /** BatchNormalization by the batch's statistics (training) or the running ones. */
+  readonly normalization: "batch" | "running";
+}
+
+/**
+ * Emits the nodes on which the targets depend.
+ *
+ * @throws UserError naming the node where an operator is unknown or its inputs do not fit
+ */
+export function instantiate(options: InstantiateOptions): Instance {
+  const { emit, network, input } = options;
+  const values = new Map<string, Value>([[network.input.name, input]]);
+  const fromSample = new Set([network.input.name]);
+  const parameterOf = new Map<string, string>();
+  const runningStatistics = new Map<string, Value>();
+  const steps: NetworkStep[] = [];
+  const lookUp = (name: string): Value | undefined => {
+    if (name === "") return undefined;
+    const known = values.get(name);
+    if (known) return known;
+    const tensor = network.tensors.get(name);
+    if (!tensor) throw new UserError(`${network.where}: required a value named ${name}, got none. Check the model with onnx.checker.`);
+    const isParameter = network.parameters.has(name);
+    const value = isParameter ? options.parameter(name) : emit.constant(singlePrecision(tensor));
+    if (isParameter) parameterOf.set(name, name);
+    values.set(name, value);
+    return value;
+  };
+  for (const node of ancestors(network, options.targets)) {
+    if (node.op === "Constant") continue;
+    const inputs = node.inputs.map(lookUp);
+    const outputCount = node.outputs.reduce((count, name, index) => (name === "" ? count : index + 1), 1);
+    const sampled = node.inputs.map((name) => fromSample.has(name));
+    let outputs: readonly Value[];
+    try {
+      if (node.op === "BatchNormalization" && options.normalization === "batch") {
+        outputs = normalizeBatch(emit, node, inputs, runningStatistics);
+      } else {
+        const fitted = network.fixedBatch === undefined ? inputs : fitBatch(emit, node, inputs, sampled, network.fixedBatch, input.shape[0]);
+        outputs = emit.node(node.op, fitted, singlePrecisionAttributes(node), outputCount);
+      }
+    } catch (error) {
+      if (error instanceof RuleError) throw unfit(network, node, error);
+      throw error;
+    }
+    const parameters = node.inputs.map((name) => parameterOf.get(name));
+    steps.push({ node, inputs, outputs, fromSample: sampled, parameters });
+    node.outputs.forEach((name, index) => {
+      if (name === "" || !outputs[index]) return;
+      values.set(name, outputs[index]);
+      if (sampled.some(Boolean)) fromSample.add(name);
+      else if (parameters[0] !== undefined) parameterOf.set(name, parameters[0]);
+    });
+  }
+  const targets = options.targets.map((name) => {
+    const value = lookUp(name);
+    if (!value) throw new Error(`no value named "${name}"`);
+    return value;
+  });
+  return { input, targets, values, steps, runningStatistics };
+}
+
+function unfit(network: Network, node: Node, error: RuleError): UserError {
+  const known = operatorOf(node.op) !== undefined && node.domain === "";
+  return userError({
+    where: `${network.where}: node ${node.name || node.outputs[0]} (${node.op})`,
+    required: known ? "inputs that fit the operator" : "an operator that headstart can differentiate",
+    got: known ? error.message : `${node.domain ? `${node.domain}.` : ""}${node.op}`,
+    advice: known
+      ? "Check the model with onnx.checker; if it was exported with a fixed batch size, export it with a dynamic one."
+      : "Choose an earlier feature tensor with --features, or export the model with standard operators.",
+  });
+}
+
+function normalizeBatch(
+  emit: Emitter,
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  runningStatistics: Map<string, Value>,
+): readonly Value[] {
+  const [x, scale, bias, mean, variance] = inputs;
+  if (!x || !scale || !bias || !mean || !variance) throw new RuleError("BatchNormalization needs five inputs");
+  const number = (name: string, fallback: number): number => {
+    const found = node.attributes[name];
+    return found?.kind === "float" ? found.value : fallback;
+  };
+  const normalized = batchNormalizationTraining(emit, x, scale, bias, mean, variance, {
+    epsilon: number("epsilon", 1e-5),
+    momentum: number("momentum", 0.9),
+  });
+  runningStatistics.set(node.inputs[3], normalized.runningMean);
+  runningStatistics.set(node.inputs[4], normalized.runningVariance);
+  return [normalized.output];
+}
+
+/**
+ * A model exported for one batch size has that size written into shapes. Where a batch of another size arrives, shapes
+ * that begin with the old size get the new one, and what was joined to each sample of the batch is repeated.
+ */
+function fitBatch(
+  emit: Emitter,
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  fromSample: readonly boolean[],
+  declared: number,
+  actual: number,
+): readonly (Value | undefined)[] {
+  if (declared === actual) return inputs;
+  if (node.op === "Reshape") {
+    const [data, shape] = inputs;
+    const sizes = shape?.constant ? Array.from(shape.constant.data as BigInt64Array, Number) : [];
+    if (data && fromSample[0] && data.shape[0] === actual && sizes[0] === declared)
+      return [data, emit.ints([actual, ...sizes.slice(1)])];
+  }
+  if (node.op === "Concat") {
+    const axis = node.attributes.axis;
+    const sampled = inputs.find((value, index) => value && fromSample[index]);
+    if (axis?.kind === "int" && axis.value !== 0 && sampled?.shape[0] === actual)
+      return inputs.map((value, index) =>
+        value && !fromSample[index] && value.shape[0] === declared && declared === 1
+          ? emit.expand(value, [actual, ...value.shape.slice(1)])
+          : value,
+      );
+  }
+  return inputs;
+}
+
+/** Everything that is trained is float32; models in other precisions get their own type back when written. */
+export function singlePrecision(tensor: Tensor): Tensor {
+  if (!isFloating(tensor.type) || tensor.type === "float32") return tensor;
+  const data = tensor.data as Float64Array | Uint16Array;
+  const decode = tensor.type === "float16" ? float16ToNumber : tensor.type === "bfloat16" ? bfloat16ToNumber : (value: number) => value;
+  return floatTensor(Float32Array.from(data, decode), tensor.shape);
+}
+
+function singlePrecisionAttributes(node: Node): Attributes {
+  const to = node.op === "Cast" ? node.attributes.to : undefined;
+  const isFloat = to?.kind === "int" && (to.value === 10 || to.value === 11 || to.value === 16);
+  if (isFloat) return { ...node.attributes, to: attribute.int(1) };
+  const value = node.attributes.value;
+  if (value?.kind === "tensor") return { ...node.attributes, value: attribute.tensor(singlePrecision(value.value)) };
+  return node.attributes;
+}

@@ -1,0 +1,339 @@
+/** A supervised network as headstart sees it: its sample input, and which of its tensors are parameters. */
+import { type UserError, userError } from "../errors.js";
+import type { Dimension, Graph, Node, ValueInfo } from "../graph/graph.js";
+import { isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
+import type { ParameterRole, ParameterSpec } from "./parameter.js";
+
+/** A layer with a weight, as conditioning and reports walk them: input first. */
+export interface Layer {
+  readonly weight: ParameterSpec;
+  readonly bias?: ParameterSpec;
+  /** The value that the activation receives, bias included. */
+  readonly preActivation: string;
+  readonly node: Node;
+  /** A normalisation reads the pre-activation directly. */
+  readonly followedByNormalization: boolean;
+}
+
+/** A graph of the pinned opset with what is known of its parts. */
+export interface Network {
+  /** The model file, for messages. */
+  readonly where: string;
+  readonly graph: Graph;
+  /** The one input that takes samples; its first axis is the batch. */
+  readonly input: ValueInfo;
+  /** Declared batch size where it is fixed, else undefined. */
+  readonly fixedBatch: number | undefined;
+  /** Shape of one sample. */
+  readonly sampleShape: readonly number[];
+  /** By name, in the order in which the computation meets them. */
+  readonly parameters: ReadonlyMap<string, ParameterSpec>;
+  /** Initializers and the values of Constant nodes. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly layers: readonly Layer[];
+  readonly producers: ReadonlyMap<string, Node>;
+  readonly consumers: ReadonlyMap<string, readonly Node[]>;
+}
+
+export interface NetworkOptions {
+  readonly where: string;
+  /** Name of the sample input, where a model has several inputs. */
+  readonly input?: string;
+  /** Shape of one sample, where the model leaves dimensions open. */
+  readonly sampleShape?: readonly number[];
+}
+
+/** Operators that pass a parameter on in another form. */
+const views = new Set(["Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Flatten"]);
+const normalizations = new Set(["BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization"]);
+
+/**
+ * Finds input and parameters of an upgraded graph.
+ *
+ * @throws UserError where there is no sample input, or several to choose from, or where a dimension is left open
+ */
+export function analyzeNetwork(graph: Graph, options: NetworkOptions): Network {
+  const tensors = new Map(graph.initializers);
+  for (const node of graph.nodes) {
+    const value = node.op === "Constant" ? node.attributes.value : undefined;
+    if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
+  }
+  const input = sampleInput(graph, options);
+  const shape = input.shape ?? options.sampleShape?.map((size): Dimension => size) ?? [];
+  const declared = input.shape ? shape.slice(1) : shape;
+  const sampleShape = fixedSampleShape(declared, input, options);
+  const batch = input.shape?.[0];
+  const producers = new Map<string, Node>();
+  const consumers = new Map<string, Node[]>();
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) if (output) producers.set(output, node);
+    for (const name of new Set(node.inputs)) {
+      const known = consumers.get(name);
+      if (known) known.push(node);
+      else if (name) consumers.set(name, [node]);
+    }
+  }
+  const parameters = findParameters(graph, input.name, tensors);
+  return {
+    where: options.where,
+    graph,
+    input,
+    fixedBatch: typeof batch === "number" && batch > 0 ? batch : undefined,
+    sampleShape,
+    parameters,
+    tensors,
+    layers: findLayers(graph, parameters, tensors, consumers),
+    producers,
+    consumers,
+  };
+}
+
+function sampleInput(graph: Graph, options: NetworkOptions): ValueInfo {
+  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  if (options.input !== undefined) {
+    const named = inputs.find(({ name }) => name === options.input);
+    if (!named)
+      throw userError({
+        where: options.where,
+        required: `an input named "${options.input}"`,
+        got: namesOf(inputs),
+        advice: "Name one of the model's inputs.",
+      });
+    return named;
+  }
+  const floating = inputs.filter(({ type }) => isFloating(type));
+  if (floating.length !== 1)
+    throw userError({
+      where: options.where,
+      required: "a model with one floating-point input that takes the samples",
+      got: namesOf(inputs),
+      advice: floating.length > 1 ? "Choose one with --input NAME." : "Export the model with a float input.",
+    });
+  return floating[0];
+}
+
+function namesOf(inputs: readonly ValueInfo[]): string {
+  return inputs.length === 0 ? "no inputs" : inputs.map(({ name, type }) => `${name} (${type})`).join(", ");
+}
+
+function fixedSampleShape(declared: readonly Dimension[], input: ValueInfo, options: NetworkOptions): number[] {
+  const given = options.sampleShape;
+  const fail = (got: string): UserError =>
+    userError({
+      where: `${options.where}: input ${input.name}`,
+      required: "a batch axis and a known shape of one sample",
+      got,
+      advice: "Give the sample's shape with --input-shape, such as 3x32x32.",
+    });
+  const printed = `[${(input.shape ?? []).map((dimension) => dimension ?? "?").join(", ")}]`;
+  if (given) {
+    const fits = declared.length === given.length && declared.every((size, axis) => typeof size !== "number" || size <= 0 || size === given[axis]);
+    if (!fits) throw fail(`the model's ${printed} against --input-shape ${given.join("x")}`);
+    return [...given];
+  }
+  if (declared.length === 0) throw fail(input.shape ? `the shape ${printed}` : "an unknown rank");
+  return declared.map((size) => {
+    if (typeof size !== "number" || size <= 0) throw fail(printed);
+    return size;
+  });
+}
+
+/** A parameter behind views: its own name, and whether a matrix arrives transposed. */
+interface Origin {
+  readonly name: string;
+  readonly flipped: boolean;
+  /** Identity and Cast only, or a matrix transposition: the layout carries over. */
+  readonly plain: boolean;
+}
+
+function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<string, Tensor>): Map<string, ParameterSpec> {
+  const found = new Map<string, ParameterSpec>();
+  const origins = new Map<string, Origin>();
+  for (const [name, tensor] of tensors) if (isFloating(tensor.type)) origins.set(name, { name, flipped: false, plain: true });
+  /** Values that depend on the sample, and those of them that lie behind a weight. */
+  const fromSample = new Set([inputName]);
+  const behindWeight = new Set<string>();
+  const fanIns = new Map<string, number>();
+  const add = (origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void => {
+    const tensor = tensors.get(origin.name);
+    if (!tensor || found.has(origin.name)) return;
+    const carried =
+      layout && origin.plain
+        ? layout.kind === "matrix" && origin.flipped
+          ? ({ kind: "matrix", inputAxis: layout.inputAxis === 0 ? 1 : 0 } as const)
+          : origin.flipped
+            ? undefined
+            : layout
+        : undefined;
+    found.set(origin.name, {
+      name: origin.name,
+      shape: tensor.shape,
+      role,
+      ...(carried ? { layout: carried } : {}),
+      ...(fanIn === undefined ? {} : { fanIn }),
+    });
+  };
+  for (const node of graph.nodes) {
+    if (node.op === "Constant") continue;
+    const slots = node.inputs.map((name) => (fromSample.has(name) ? undefined : origins.get(name)));
+    const touchesSample = node.inputs.some((name) => fromSample.has(name));
+    if (!touchesSample) {
+      const origin = slots[0];
+      if (origin && views.has(node.op)) origins.set(node.outputs[0], viewed(origin, node, tensors));
+      continue;
+    }
+    const behind = node.inputs.some((name) => behindWeight.has(name));
+    let weighted = false;
+    let fanIn = Math.max(0, ...node.inputs.map((name) => fanIns.get(name) ?? 0)) || undefined;
+    const weight = (origin: Origin | undefined, layout: WeightLayout | undefined): void => {
+      const tensor = origin && tensors.get(origin.name);
+      if (!origin || !tensor || sizeOf(tensor.shape) < 2) return;
+      weighted = true;
+      const shape = origin.flipped ? [...tensor.shape].reverse() : tensor.shape;
+      if (layout) fanIn = fanInOf(shape, layout);
+      add(origin, "weight", layout, fanIn);
+    };
+    const other = (origin: Origin | undefined, role: ParameterRole): void => {
+      if (origin) add(origin, role, undefined, role === "bias" ? fanIn : undefined);
+    };
+    const many = (origin: Origin | undefined): boolean => {
+      const tensor = origin && tensors.get(origin.name);
+      return tensor !== undefined && sizeOf(tensor.shape) > 1;
+    };
+    switch (node.op) {
+      case "Conv":
+      case "ConvTranspose": {
+        const group = node.attributes.group;
+        const layout = { kind: "convolution", groups: group?.kind === "int" ? group.value : 1, transposed: node.op === "ConvTranspose" } as const;
+        weight(slots[1], layout);
+        other(slots[2], "bias");
+        break;
+      }
+      case "Gemm": {
+        const flag = (name: string): boolean => node.attributes[name]?.kind === "int" && node.attributes[name].value === 1;
+        weight(slots[1], { kind: "matrix", inputAxis: flag("transB") ? 1 : 0 });
+        weight(slots[0], { kind: "matrix", inputAxis: flag("transA") ? 0 : 1 });
+        other(slots[2], "bias");
+        break;
+      }
+      case "MatMul": {
+        const rankOf = (origin: Origin | undefined): number => (origin ? (tensors.get(origin.name)?.shape.length ?? 0) : 0);
+        weight(slots[1], rankOf(slots[1]) === 2 ? { kind: "matrix", inputAxis: 0 } : undefined);
+        weight(slots[0], rankOf(slots[0]) === 2 ? { kind: "matrix", inputAxis: 1 } : undefined);
+        break;
+      }
+      case "BatchNormalization":
+      case "InstanceNormalization":
+      case "LayerNormalization":
+      case "GroupNormalization":
+        weighted = true;
+        other(slots[1], "scale");
+        other(slots[2], "shift");
+        other(slots[3], "statistic");
+        other(slots[4], "statistic");
+        break;
+      case "PRelu":
+        other(slots[1], "slope");
+        break;
+      case "Add":
+      case "Sub":
+        for (const slot of slots) if (behind && many(slot)) other(slot, "bias");
+        break;
+      case "Mul":
+      case "Div":
+        for (const slot of slots) if (behind && many(slot)) other(slot, "scale");
+        break;
+      case "Concat":
+        for (const slot of slots) if (behind && many(slot)) other(slot, "table");
+        break;
+    }
+    for (const output of node.outputs) {
+      fromSample.add(output);
+      if (behind || weighted) behindWeight.add(output);
+      if (fanIn !== undefined) fanIns.set(output, fanIn);
+    }
+  }
+  return found;
+}
+
+function viewed(origin: Origin, node: Node, tensors: ReadonlyMap<string, Tensor>): Origin {
+  if (node.op === "Identity" || node.op === "Cast") return origin;
+  const rank = tensors.get(origin.name)?.shape.length;
+  if (node.op === "Transpose" && rank === 2) {
+    const permutation = node.attributes.perm;
+    const flips = permutation?.kind !== "ints" || permutation.value[0] === 1;
+    return flips ? { ...origin, flipped: !origin.flipped } : origin;
+  }
+  return { ...origin, plain: false };
+}
+
+/** How many inputs each output sums over. */
+function fanInOf(shape: readonly number[], layout: WeightLayout): number {
+  if (layout.kind === "matrix") return shape[layout.inputAxis];
+  const kernel = sizeOf(shape.slice(2));
+  return layout.transposed ? (shape[0] / layout.groups) * kernel : shape[1] * kernel;
+}
+
+function findLayers(
+  graph: Graph,
+  parameters: ReadonlyMap<string, ParameterSpec>,
+  tensors: ReadonlyMap<string, Tensor>,
+  consumers: ReadonlyMap<string, readonly Node[]>,
+): Layer[] {
+  const aliases = new Map<string, string>([...parameters.keys()].map((name) => [name, name]));
+  const layers: Layer[] = [];
+  for (const node of graph.nodes) {
+    const first = aliases.get(node.inputs[0]);
+    if (first !== undefined && views.has(node.op)) aliases.set(node.outputs[0], first);
+    if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
+    const weight = node.inputs
+      .slice(0, 2)
+      .map((name) => parameters.get(aliases.get(name) ?? ""))
+      .find((parameter) => parameter?.role === "weight");
+    if (!weight) continue;
+    let bias = node.inputs[2] ? parameters.get(aliases.get(node.inputs[2]) ?? "") : undefined;
+    let preActivation = node.outputs[0];
+    const followers = consumers.get(preActivation) ?? [];
+    if (!bias && followers.length === 1 && followers[0].op === "Add") {
+      const added = followers[0].inputs
+        .filter((name) => name !== preActivation)
+        .map((name) => parameters.get(aliases.get(name) ?? ""))
+        .find((parameter) => parameter?.role === "bias");
+      if (added && sizeOf(tensors.get(added.name)?.shape ?? []) === unitsOf(weight)) {
+        bias = added;
+        preActivation = followers[0].outputs[0];
+      }
+    }
+    const readers = consumers.get(preActivation) ?? [];
+    layers.push({
+      weight,
+      ...(bias ? { bias } : {}),
+      preActivation,
+      node,
+      followedByNormalization: readers.some((reader) => normalizations.has(reader.op)),
+    });
+  }
+  return layers;
+}
+
+/** Number of a weight's outputs; undefined where its layout is not known. */
+export function unitsOf(weight: ParameterSpec): number | undefined {
+  const { layout, shape } = weight;
+  if (!layout) return undefined;
+  if (layout.kind === "matrix") return shape[1 - layout.inputAxis];
+  return layout.transposed ? shape[1] * layout.groups : shape[0];
+}
+
+/** The nodes on which a value depends, in the graph's order. */
+export function ancestors(network: Network, targets: readonly string[]): Node[] {
+  const needed = new Set(targets);
+  const nodes: Node[] = [];
+  for (let index = network.graph.nodes.length - 1; index >= 0; index--) {
+    const node = network.graph.nodes[index];
+    if (!node.outputs.some((output) => needed.has(output))) continue;
+    nodes.push(node);
+    for (const name of node.inputs) needed.add(name);
+  }
+  return nodes.reverse();
+}
