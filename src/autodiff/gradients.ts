@@ -75,10 +75,9 @@ function valuesBetween(nodes: readonly BuiltNode[], wanted: ReadonlySet<string>)
 function ruleOf(node: BuiltNode, position: number): InputRule {
   const rule = operatorOf(node.op)?.gradient;
   if (rule === undefined) throw new Error(`${node.op} is not in the table of operators`);
-  if (rule === "none") return rule;
-  if ("unsupported" in rule) return rule;
-  if ("every" in rule) return rule.every;
-  return rule[position] ?? "none";
+  if (rule === "none" || "unsupported" in rule) return rule;
+  // An array has a method named `every`, so the forms are told apart by what only an array has.
+  return "length" in rule ? (rule[position] ?? "none") : rule.every;
 }
 
 function contextOf(emit: Emitter, node: BuiltNode, arrived: readonly (Value | undefined)[]): GradientContext {
