@@ -1,0 +1,182 @@
+/** Pools and Resize: from windows or grids of positions to one number each. */
+import type { Value } from "../graph/builder.js";
+import { attribute } from "../graph/graph.js";
+import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
+import type { Emitter } from "./emitter.js";
+import type { PoolingName } from "./names.js";
+import {
+  type GradientContext,
+  intAttribute,
+  intsAttribute,
+  type NodeContext,
+  type Operator,
+  RuleError,
+  requiredInput,
+} from "./operator.js";
+import { resize } from "./resize.js";
+import { slidingWindows, spanOf, type WindowAxis } from "./window.js";
+
+/** Windows of a pool; throws a {@link RuleError} where they do not fit. */
+function poolWindows(node: NodeContext): WindowAxis[] {
+  const sizes = spatialShape(node);
+  const kernel = intsAttribute(node, "kernel_shape");
+  if (kernel?.length !== sizes.length || kernel.some((taps) => taps < 1))
+    throw new RuleError(`${node.op}: kernel_shape [${kernel ?? ""}] does not fit ${sizes.length} spatial axes`);
+  return slidingWindows(node, sizes, kernel);
+}
+
+function spatialShape(node: NodeContext): readonly number[] {
+  const { shape } = requiredInput(node, 0);
+  if (shape.length < 3)
+    throw new RuleError(
+      `${node.op}: the input needs a batch, channels and at least one more axis, it has rank ${shape.length}`,
+    );
+  return shape.slice(2);
+}
+
+function pooledShape(node: NodeContext): number[] {
+  const [batch, channels] = requiredInput(node, 0).shape;
+  return [batch, channels, ...poolWindows(node).map(({ output }) => output)];
+}
+
+/**
+ * gx[index of o's maximum] += g[o], over the whole tensor laid flat, which is how MaxPool counts its Indices. Of equal
+ * elements the one that Indices names gets all.
+ */
+function maxPoolGradient(node: GradientContext): Value {
+  const { emit, gradient, attributes } = node;
+  const x = requiredInput(node, 0);
+  // Column-major indices (storage_order 1) are of no use here.
+  const { storage_order: _, ...rowMajor } = attributes;
+  const indices = emit.node("MaxPool", [x], rowMajor, 2)[1];
+  const scattered = emit.one(
+    "ScatterElements",
+    [
+      emit.filled(0, [sizeOf(x.shape)]),
+      emit.reshape(indices, [sizeOf(indices.shape)]),
+      emit.reshape(gradient, [sizeOf(gradient.shape)]),
+    ],
+    { axis: attribute.int(0), reduction: attribute.string("add") },
+  );
+  return emit.reshape(scattered, x.shape);
+}
+
+/** gx = Aᵀ (g / count), A summing each window: a transposed convolution of every channel with ones. */
+function averagePoolGradient(node: GradientContext): Value {
+  const { emit, gradient } = node;
+  const x = requiredInput(node, 0);
+  const windows = poolWindows(node);
+  const rank = windows.length;
+  const shares = emit.multiply(gradient, reciprocalCounts(node, emit, windows));
+  if (windows.every((axis) => axis.kernel === axis.stride && axis.dilation === 1 && axis.begin === 0))
+    return spread(emit, shares, x.shape, windows);
+  // Pads at the end and ceil_mode let windows reach past the input: what they put there is cut off.
+  const outputPadding = windows.map((axis) => Math.max(0, axis.input + axis.begin - spanOf(axis)));
+  const summed = emit.transposedConvolution(
+    emit.reshape(shares, [x.shape[0] * x.shape[1], 1, ...gradient.shape.slice(2)]),
+    emit.filled(1, [1, 1, ...windows.map(({ kernel }) => kernel)]),
+    undefined,
+    {
+      strides: windows.map(({ stride }) => stride),
+      dilations: windows.map(({ dilation }) => dilation),
+      pads: [...windows.map(({ begin }) => begin), ...new Array<number>(rank).fill(0)],
+      outputPadding,
+    },
+  );
+  const cropped = emit.slice(
+    summed,
+    windows.map(({ input }, index) => ({ axis: index + 2, start: 0, end: input })),
+  );
+  return emit.reshape(cropped, x.shape);
+}
+
+/** Adjoint of summing windows that lie side by side: every share is copied to its whole window. */
+function spread(emit: Emitter, shares: Value, shape: readonly number[], windows: readonly WindowAxis[]): Value {
+  const [batch, channels] = shape;
+  const narrow = emit.reshape(shares, [batch, channels, ...windows.flatMap(({ output }) => [output, 1])]);
+  const wide = emit.expand(narrow, [batch, channels, ...windows.flatMap(({ output, kernel }) => [output, kernel])]);
+  const whole = emit.reshape(wide, [batch, channels, ...windows.map(({ output, kernel }) => output * kernel)]);
+  // The last elements may belong to no window, or (ceil_mode) the last window to no elements.
+  return emit.pad(whole, [
+    0,
+    0,
+    ...windows.map(() => 0),
+    0,
+    0,
+    ...windows.map((axis) => axis.input - axis.output * axis.kernel),
+  ]);
+}
+
+/**
+ * 1 / the number of elements that a window's sum is divided by: those inside the input, or with count_include_pad
+ * those inside the padded input (what ceil_mode adds behind it never counts).
+ */
+function reciprocalCounts(node: NodeContext, emit: Emitter, windows: readonly WindowAxis[]): Value {
+  const includePads = intAttribute(node, "count_include_pad", 0) !== 0;
+  let counts: number[] = [1];
+  for (const axis of windows) {
+    const along = Array.from({ length: axis.output }, (_, window) => {
+      let count = 0;
+      for (let tap = 0; tap < axis.kernel; tap++) {
+        const position = window * axis.stride + tap * axis.dilation - axis.begin;
+        if (includePads ? position < axis.input + axis.end : position >= 0 && position < axis.input) count++;
+      }
+      return count;
+    });
+    counts = counts.flatMap((outer) => along.map((inner) => outer * inner));
+  }
+  if (counts.every((count) => count === counts[0])) return emit.scalar(1 / counts[0]);
+  return emit.constant(
+    floatTensor(
+      counts.map((count) => 1 / count),
+      windows.map(({ output }) => output),
+    ),
+  );
+}
+
+/** gx = g / (number of positions), everywhere. */
+function globalAverageGradient({ emit, gradient, inputs }: GradientContext): Value {
+  const { shape } = inputs[0] as Value;
+  return emit.expand(emit.scale(gradient, 1 / sizeOf(shape.slice(2))), shape);
+}
+
+/** gx = g at the first of the largest elements, else 0. */
+function globalMaxGradient({ emit, gradient, inputs }: GradientContext): Value {
+  const x = inputs[0] as Value;
+  const [batch, channels, ...sizes] = x.shape;
+  const size = sizeOf(sizes);
+  const flat = emit.reshape(x, [batch, channels, size]);
+  const largest = emit.one("ArgMax", [flat], { axis: attribute.int(2), keepdims: attribute.int(1) });
+  const positions = emit.constant(intTensor(Array.from({ length: size }, (_, position) => position)));
+  const chosen = emit.indicator(emit.equal(positions, largest));
+  return emit.reshape(emit.multiply(chosen, emit.reshape(gradient, [batch, channels, 1])), x.shape);
+}
+
+const globalShape = (node: NodeContext) => {
+  const sizes = spatialShape(node);
+  const { type, shape } = requiredInput(node, 0);
+  return [{ type, shape: [shape[0], shape[1], ...sizes.map(() => 1)] }];
+};
+
+export const poolings: Record<PoolingName, Operator> = {
+  GlobalAveragePool: { shape: globalShape, gradient: [globalAverageGradient] },
+  GlobalMaxPool: { shape: globalShape, gradient: [globalMaxGradient] },
+  AveragePool: {
+    shape: (node) => [{ type: requiredInput(node, 0).type, shape: pooledShape(node) }],
+    gradient: [averagePoolGradient],
+  },
+  MaxPool: {
+    shape: (node) => {
+      const shape = pooledShape(node);
+      const { type } = requiredInput(node, 0);
+      return node.outputCount > 1
+        ? [
+            { type, shape },
+            { type: "int64", shape },
+          ]
+        : [{ type, shape }];
+    },
+    gradient: [maxPoolGradient],
+  },
+  Resize: resize,
+};

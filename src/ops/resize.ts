@@ -1,0 +1,174 @@
+/**
+ * Resize: every axis is sampled by itself, so the operator is a product with one constant matrix an axis, and its
+ * gradient the product with their transposes.
+ */
+import { userError } from "../errors.js";
+import type { Value } from "../graph/builder.js";
+import { floatTensor } from "../graph/tensor.js";
+import type { Emitter } from "./emitter.js";
+import {
+  constantInput,
+  type GradientContext,
+  intAttribute,
+  intsAttribute,
+  type NodeContext,
+  normalizedAxis,
+  type Operator,
+  RuleError,
+  requiredInput,
+  stringAttribute,
+} from "./operator.js";
+
+/** One axis that is resized. */
+interface ResizedAxis {
+  readonly axis: number;
+  readonly input: number;
+  readonly output: number;
+  /** Output elements an input element. */
+  readonly scale: number;
+}
+
+/** The axes that scales or sizes name, with their new sizes. */
+function resizedAxes(node: NodeContext): ResizedAxis[] {
+  const { shape } = requiredInput(node, 0);
+  const axes = (intsAttribute(node, "axes") ?? shape.map((_, axis) => axis)).map((axis) =>
+    normalizedAxis(axis, shape.length, node.op),
+  );
+  const scales = constantInput(node, 2) ?? [];
+  const sizes = constantInput(node, 3) ?? [];
+  if (scales.length > 0 === sizes.length > 0) throw new RuleError(`${node.op}: required either scales or sizes`);
+  const given = scales.length > 0 ? scales : sizes;
+  if (given.length !== axes.length)
+    throw new RuleError(
+      `${node.op}: ${given.length} ${scales.length > 0 ? "scales" : "sizes"} for ${axes.length} axes`,
+    );
+  if (given.some((number) => !(number > 0))) throw new RuleError(`${node.op}: scales and sizes must be positive`);
+  const policy = stringAttribute(node, "keep_aspect_ratio_policy", "stretch");
+  if (scales.length > 0)
+    return axes.map((axis, index) => {
+      const scale = Math.fround(scales[index]);
+      return { axis, input: shape[axis], output: Math.floor(Math.fround(shape[axis] * scale)), scale };
+    });
+  const ratios = axes.map((axis, index) => sizes[index] / shape[axis]);
+  if (policy === "stretch")
+    return axes.map((axis, index) => ({ axis, input: shape[axis], output: sizes[index], scale: ratios[index] }));
+  const scale = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
+  return axes.map((axis) => ({ axis, input: shape[axis], output: Math.round(scale * shape[axis]), scale }));
+}
+
+function resizeShape(node: NodeContext): number[] {
+  const shape = [...requiredInput(node, 0).shape];
+  for (const { axis, output } of resizedAxes(node)) shape[axis] = output;
+  if (shape.some((size) => size < 1)) throw new RuleError(`${node.op}: nothing is left of the input`);
+  return shape;
+}
+
+function resizeGradient(node: GradientContext): Value {
+  const { emit } = node;
+  let gradient = node.gradient;
+  for (const axis of resizedAxes(node)) {
+    // An axis that keeps its size is copied by every mode.
+    if (axis.input === axis.output && axis.scale === 1) continue;
+    gradient = adjointAlong(emit, gradient, axis, tapsOf(node, axis));
+  }
+  return gradient;
+}
+
+/** An output element is the sum of these input elements, times their weights. */
+type Taps = readonly (readonly [index: number, weight: number])[];
+
+function adjointAlong(
+  emit: Emitter,
+  gradient: Value,
+  { axis, input, output }: ResizedAxis,
+  taps: readonly Taps[],
+): Value {
+  const factor = output / input;
+  // Every input element copied side by side: the copies' gradients are summed.
+  if (Number.isInteger(factor) && taps.every((each, o) => each.length === 1 && each[0][0] === Math.floor(o / factor))) {
+    const { shape } = gradient;
+    const split = emit.reshape(gradient, [...shape.slice(0, axis), input, factor, ...shape.slice(axis + 1)]);
+    return emit.reduceSum(split, [axis + 1]);
+  }
+  const matrix = new Float32Array(input * output);
+  taps.forEach((each, o) => {
+    for (const [index, weight] of each) matrix[index * output + o] += weight;
+  });
+  const adjoint = emit.constant(floatTensor(matrix, [input, output]));
+  const rank = gradient.shape.length;
+  if (axis === rank - 2) return emit.matmul(adjoint, gradient);
+  const swapped = gradient.shape.map((_, index) => (index === axis ? rank - 1 : index === rank - 1 ? axis : index));
+  return emit.transpose(emit.matmul(emit.transpose(gradient, swapped), emit.transposeMatrix(adjoint)), swapped);
+}
+
+/** The input elements that each output element of an axis is made of. */
+function tapsOf(node: NodeContext, axis: ResizedAxis): Taps[] {
+  const mode = stringAttribute(node, "mode", "nearest");
+  const coordinates = stringAttribute(node, "coordinate_transformation_mode", "half_pixel");
+  if (mode === "cubic") throw noGradient(node, "mode nearest or linear", "cubic");
+  if (coordinates === "tf_crop_and_resize")
+    throw noGradient(node, "another coordinate_transformation_mode", coordinates);
+  if (intAttribute(node, "antialias", 0) !== 0 && mode !== "nearest") throw noGradient(node, "antialias 0", "1");
+  const rounding = stringAttribute(node, "nearest_mode", "round_prefer_floor");
+  return Array.from({ length: axis.output }, (_, o) => {
+    const position = originalCoordinate(node, coordinates, o, axis);
+    const clamp = (index: number): number => Math.min(Math.max(index, 0), axis.input - 1);
+    if (mode === "nearest") return [[clamp(rounded(node, rounding, position)), 1]] as const;
+    const inside = clamp(position);
+    const before = Math.floor(inside);
+    return [
+      [before, 1 - (inside - before)],
+      [clamp(before + 1), inside - before],
+    ] as const;
+  });
+}
+
+/** Where in the input the output's element o lies (the formulas of ONNX Resize). */
+function originalCoordinate(node: NodeContext, mode: string, o: number, { input, output, scale }: ResizedAxis): number {
+  switch (mode) {
+    case "asymmetric":
+      return Math.fround(o / scale);
+    case "half_pixel":
+      return Math.fround((o + 0.5) / scale - 0.5);
+    case "pytorch_half_pixel":
+      return output > 1 ? Math.fround((o + 0.5) / scale - 0.5) : 0;
+    case "align_corners":
+      return output > 1 ? Math.fround((o * (input - 1)) / (output - 1)) : 0;
+    case "half_pixel_symmetric": {
+      const adjustment = output / (scale * input);
+      const offset = (input / 2) * (1 - adjustment);
+      return Math.fround(offset + (o + 0.5) / scale - 0.5);
+    }
+    default:
+      throw new RuleError(`${node.op}: coordinate_transformation_mode ${mode} does not exist`);
+  }
+}
+
+function rounded(node: NodeContext, mode: string, position: number): number {
+  switch (mode) {
+    case "round_prefer_floor":
+      return Math.ceil(position - 0.5);
+    case "round_prefer_ceil":
+      return Math.floor(position + 0.5);
+    case "floor":
+      return Math.floor(position);
+    case "ceil":
+      return Math.ceil(position);
+    default:
+      throw new RuleError(`${node.op}: nearest_mode ${mode} does not exist`);
+  }
+}
+
+function noGradient(node: NodeContext, required: string, got: string): Error {
+  return userError({
+    where: node.op,
+    required: `${required} for a gradient`,
+    got,
+    advice: "Resize by nearest or linear sampling, or put this operator behind the feature tensor.",
+  });
+}
+
+export const resize: Operator = {
+  shape: (node) => [{ type: requiredInput(node, 0).type, shape: resizeShape(node) }],
+  gradient: [resizeGradient],
+};
