@@ -57,7 +57,7 @@ export class Emitter extends GraphBuilder {
   scalar(value: number, type: DataType = "float32"): Value {
     if (type === "float32") return this.constant(floatTensor([value], []));
     if (type === "int64") return this.constant(intTensor([value], []));
-    throw new Error(`no scalar constants of type ${type}`);
+    return this.cast(this.scalar(value), type);
   }
 
   /** A constant int64 vector. */
@@ -85,11 +85,11 @@ export class Emitter extends GraphBuilder {
   }
   /** A value times a known number. */
   scale(a: Value, factor: number): Value {
-    return this.multiply(a, this.scalar(factor));
+    return this.multiply(a, this.scalar(factor, a.type));
   }
   /** A value plus a known number. */
   shift(a: Value, summand: number): Value {
-    return this.add(a, this.scalar(summand));
+    return this.add(a, this.scalar(summand, a.type));
   }
   divide(a: Value, b: Value): Value {
     return isNumber(b, 1) && covers(a, b) ? a : this.one("Div", [a, b]);
