@@ -33,6 +33,9 @@ export class RandomStream {
 
   /** A whole number from 0 (included) to limit (excluded), without modulo bias; limit at most 2³². */
   below(limit: number): number {
+    if (!Number.isInteger(limit) || limit < 1 || limit > 2 ** 32) {
+      throw new RangeError(`a limit from 1 to 2^32 is required, got ${limit}`);
+    }
     const largest = 2 ** 32 - (2 ** 32 % limit);
     for (;;) {
       const value = this.uint32();
