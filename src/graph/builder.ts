@@ -95,6 +95,11 @@ export class GraphBuilder {
     return outputs;
   }
 
+  /** Names of the outputs so far. */
+  get outputNames(): string[] {
+    return this.#outputs.map(({ name }) => name);
+  }
+
   /** Makes a value an output of the graph under this name. */
   output(name: string, value: Value): void {
     if (this.#outputs.some((output) => output.name === name)) throw new Error(`graph builder: the output ${name} is taken`);

@@ -242,7 +242,7 @@ function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<st
         break;
       case "Mul":
       case "Div":
-        for (const slot of slots) if (behind && many(slot)) other(slot, "scale");
+        for (const slot of slots) if (behind && many(slot)) other(slot, "factor");
         break;
       case "Concat":
         for (const slot of slots) if (behind && many(slot)) other(slot, "table");

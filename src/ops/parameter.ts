@@ -6,10 +6,11 @@ import type { WeightLayout } from "../graph/weight-layout.js";
  * - bias: is added after a weight
  * - scale, shift: of a normalisation
  * - slope: of PRelu
+ * - factor: a learned multiplication, such as a layer scale
  * - table: positions, tokens and other learned tensors
  * - statistic: running mean or variance; follows the data, not a gradient
  */
-export type ParameterRole = "weight" | "bias" | "scale" | "shift" | "slope" | "table" | "statistic";
+export type ParameterRole = "weight" | "bias" | "scale" | "shift" | "slope" | "factor" | "table" | "statistic";
 
 /** A tensor to be trained, apart from its elements. */
 export interface ParameterSpec {

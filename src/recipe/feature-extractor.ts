@@ -1,0 +1,75 @@
+/** Where a supervised network's feature extractor F ends and its head begins. */
+import { userError } from "../errors.js";
+import { nearest } from "../nearest.js";
+import { type Layer, type Network, ancestors } from "../ops/network.js";
+import type { ParameterSpec } from "../ops/parameter.js";
+
+/** F: the part of a network from its sample input to the feature tensor. */
+export interface FeatureExtractor {
+  readonly network: Network;
+  /** Name of the feature tensor. */
+  readonly feature: string;
+  /** F's parameters, input first. */
+  readonly parameters: readonly ParameterSpec[];
+  /** F's layers with weights, input first. */
+  readonly layers: readonly Layer[];
+  /** Where the head begins: the operator and name of the first node after the feature tensor. */
+  readonly head: readonly string[];
+}
+
+/**
+ * Splits a network into F and head.
+ *
+ * @param feature name of the feature tensor; default: what the last Gemm or MatMul with a weight reads, or, in a network
+ *   without one, the last convolution
+ * @throws UserError where the tensor does not exist, does not depend on the input, or leaves F without weights
+ */
+export function featureExtractor(network: Network, feature?: string): FeatureExtractor {
+  const name = feature ?? defaultFeature(network);
+  const nodes = ancestors(network, [name]);
+  if (nodes.length === 0 || !dependsOnInput(network, name)) {
+    const outputs = network.graph.nodes.flatMap((node) => node.outputs.filter(Boolean));
+    const known = outputs.includes(name);
+    const close = nearest(name, outputs);
+    throw userError({
+      where: `${network.where}: feature tensor`,
+      required: "the name of a tensor that is computed from the sample input",
+      got: known ? `"${name}", which does not depend on ${network.input.name}` : `"${name}"`,
+      advice: close && !known ? `Did you mean "${close}"? "headstart inspect" lists them.` : `"headstart inspect" lists them.`,
+    });
+  }
+  const used = new Set(nodes.flatMap((node) => [...node.inputs, ...node.outputs]));
+  const layers = network.layers.filter((layer) => used.has(layer.node.outputs[0]));
+  const parameters = [...network.parameters.values()].filter((parameter) => used.has(parameter.name));
+  if (layers.length === 0)
+    throw userError({
+      where: `${network.where}: feature tensor "${name}"`,
+      required: "a feature extractor with at least one Gemm, MatMul or Conv whose weight is stored in the model",
+      got: "none before it",
+      advice: "Choose a later tensor with --features; a network of one layer has no features to learn.",
+    });
+  const head = network.graph.nodes.filter((node) => node.inputs.includes(name)).map((node) => `${node.op} ${node.name || node.outputs[0]}`);
+  return { network, feature: name, parameters, layers, head };
+}
+
+/** What the last layer reads, skipping heads of the same features. */
+function defaultFeature(network: Network): string {
+  const dense = network.layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
+  const reachesOutput = new Set(ancestors(network, network.graph.outputs.map(({ name }) => name)));
+  const candidates = (dense.length > 0 ? dense : network.layers).filter(({ node }) => reachesOutput.has(node));
+  const last = candidates.at(-1);
+  if (!last)
+    throw userError({
+      where: network.where,
+      required: "a network with a Gemm, MatMul or Conv layer whose weight is stored in the model",
+      got: "none",
+      advice: "Export the model with its weights (export_params=True in PyTorch).",
+    });
+  const sampled = last.node.inputs.slice(0, 2).find((name) => dependsOnInput(network, name));
+  if (sampled === undefined) throw new Error(`${last.node.op} reads nothing that depends on the sample`);
+  return sampled;
+}
+
+function dependsOnInput(network: Network, name: string): boolean {
+  return name === network.input.name || ancestors(network, [name]).some((node) => node.inputs.includes(network.input.name));
+}

@@ -1,0 +1,94 @@
+/** Start values of parameters: drawn afresh, or as the model's file has them. */
+import { drawLayer, type Initializer, type InitializerContext, parseInitializer } from "../initializers/initializers.js";
+import { sizeOf } from "../graph/tensor.js";
+import { singlePrecision } from "../ops/instantiate.js";
+import type { Layer, Network } from "../ops/network.js";
+import type { ParameterSpec } from "../ops/parameter.js";
+
+/** float32 elements by parameter name. */
+export type Weights = Map<string, Float32Array>;
+
+/**
+ * Start values for all parameters of a network.
+ *
+ * Weights and biases of layers are drawn; scales and shifts of normalisations become 1 and 0. What has no rule for
+ * drawing (learned positions, factors, slopes, running statistics) stays as the file has it, as does everything where
+ * `start` is "file".
+ *
+ * @param start "file" or an initializer's name
+ * @param seed streams are addressed by the tensors' names, so every tensor's draw is independent of the others
+ */
+export function initialWeights(network: Network, start: string, seed: number): Weights {
+  const weights: Weights = new Map();
+  for (const spec of network.parameters.values()) weights.set(spec.name, fileValue(network, spec.name));
+  if (start === "file") return weights;
+  const initializer = parseInitializer(start);
+  const drawn = new Set<string>();
+  for (const layer of network.layers) {
+    if (drawn.has(layer.weight.name)) continue;
+    drawn.add(layer.weight.name);
+    drawInto(weights, initializer, layer.weight, layer.bias, seed, activationAfter(network, layer));
+  }
+  for (const spec of network.parameters.values()) {
+    if (spec.role === "scale") weights.set(spec.name, new Float32Array(sizeOf(spec.shape)).fill(1));
+    if (spec.role === "shift") weights.set(spec.name, new Float32Array(sizeOf(spec.shape)));
+  }
+  return weights;
+}
+
+/** Start values for parts that headstart builds itself (mirror, discriminator, task head): He, biases 0, scales 1. */
+export function drawParameters(specs: readonly ParameterSpec[], initializerName: string, seed: number): Weights {
+  const initializer = parseInitializer(initializerName);
+  const weights: Weights = new Map();
+  for (const spec of specs) {
+    if (spec.role === "weight" && spec.layout) drawInto(weights, initializer, spec, undefined, seed, {});
+    else weights.set(spec.name, new Float32Array(sizeOf(spec.shape)).fill(spec.role === "scale" ? 1 : 0));
+  }
+  return weights;
+}
+
+function fileValue(network: Network, name: string): Float32Array {
+  const tensor = network.tensors.get(name);
+  if (!tensor) throw new Error(`the network has no tensor ${name}`);
+  return (singlePrecision(tensor).data as Float32Array).slice();
+}
+
+function drawInto(
+  weights: Weights,
+  initializer: Initializer,
+  weight: ParameterSpec,
+  bias: ParameterSpec | undefined,
+  seed: number,
+  context: InitializerContext,
+): void {
+  if (!weight.layout) return;
+  const drawn = drawLayer(
+    initializer,
+    {
+      weight: weight.name,
+      shape: weight.shape,
+      layout: weight.layout,
+      ...(bias ? { bias: { name: bias.name, count: sizeOf(bias.shape) } } : {}),
+    },
+    seed,
+    context,
+  );
+  weights.set(weight.name, drawn.weight);
+  if (bias && drawn.bias) weights.set(bias.name, drawn.bias);
+}
+
+/** The first activation behind a layer, looking through normalisations, pools and changes of shape. */
+export function activationAfter(network: Network, layer: Layer): InitializerContext {
+  const passed = new Set(["BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "MaxPool", "AveragePool", "Identity", "Dropout", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Add"]);
+  let name = layer.preActivation;
+  for (let steps = 0; steps < 8; steps++) {
+    const next = network.consumers.get(name)?.[0];
+    if (!next) return {};
+    if (!passed.has(next.op)) {
+      const slope = next.op === "LeakyRelu" ? next.attributes.alpha : undefined;
+      return { activation: next.op, ...(slope?.kind === "float" ? { slope: slope.value } : {}) };
+    }
+    name = next.outputs[0];
+  }
+  return {};
+}

@@ -1,0 +1,257 @@
+/** The training graph of the method: G = mirror after F, D, and a task for F, one step of all of them. */
+import { gradients } from "../autodiff/gradients.js";
+import { userError } from "../errors.js";
+import type { Value } from "../graph/builder.js";
+import { sizeOf } from "../graph/tensor.js";
+import { mirror } from "../mirror/mirror.js";
+import type { Emitter } from "../ops/emitter.js";
+import { type Instance, instantiate } from "../ops/instantiate.js";
+import type { ParameterSpec } from "../ops/parameter.js";
+import { discriminatorLoss, generatorLoss, oneCenteredPenalty, zeroCenteredPenalty } from "./adversarial-losses.js";
+import type { Discriminator } from "./discriminator.js";
+import type { FeatureExtractor } from "./feature-extractor.js";
+import type { Recipe } from "./recipe.js";
+import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
+
+/** The task that the recipe's "auto" became for this data. */
+export type Task = "none" | "rotation" | "swapped-values";
+
+export interface PretrainingPlan {
+  readonly features: FeatureExtractor;
+  readonly recipe: Recipe;
+  readonly task: Task;
+  readonly batchSize: number;
+  /** Not needed where the adversarial weight is 0. */
+  readonly discriminator?: Discriminator;
+  readonly lastActivation: "none" | "sigmoid" | "tanh";
+}
+
+/** Number of classes of the rotation task: quarter turns. */
+export const rotationClasses = 4;
+
+/** Names of the tensors that the training loop feeds besides the optimisers' scalars. */
+export const feedNames = {
+  /** Real samples. */
+  samples: "samples",
+  /** What G sees, where the recipe corrupts it. */
+  corrupted: "corrupted",
+  /** 1 where a value was swapped, else 0; the samples' shape. */
+  swapped: "swapped",
+  /** Turned samples for the rotation task, and their turns as one-hot rows. */
+  rotated: "rotated",
+  turns: "turns",
+  /** Instance noise for D, already scaled. */
+  realNoise: "noise/real",
+  fakeNoise: "noise/fake",
+  /** Where between real and generated the gradient penalty is taken: [batch, 1, ...]. */
+  mixture: "mixture",
+} as const;
+
+/** Does this recipe build G at all? */
+export function usesGenerator(recipe: Recipe): boolean {
+  return recipe.adversarial.weight > 0 || recipe.reconstruction.weight > 0;
+}
+
+/**
+ * Emits one step of pretraining.
+ *
+ * Metrics: see the names in the code; all are means over the batch. Views: "generated", G(x), where there is a G.
+ *
+ * @throws UserError where F has an operator without gradient or mirror
+ */
+export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
+  const { features, recipe, task, batchSize } = plan;
+  const build = new TrainingGraphBuilder();
+  const { emit } = build;
+  const specs = new Map(features.parameters.map((spec) => [spec.name, spec]));
+  const parameter = (name: string): Value => {
+    const spec = specs.get(name);
+    if (!spec) throw new Error(`${name} is not a parameter of F`);
+    return build.parameter("features", spec);
+  };
+  const sampleShape = [batchSize, ...features.network.sampleShape];
+  const extract = (input: Value, scope: string): Instance =>
+    emit.scope(scope, () =>
+      instantiate({ emit, network: features.network, input, targets: [features.feature], parameter, normalization: "batch" }),
+    );
+
+  const lossTerms: Value[] = [];
+  let statistics: Instance | undefined;
+  let game: Game | undefined;
+  if (usesGenerator(recipe) || task === "swapped-values") {
+    const samples = build.feed(feedNames.samples, sampleShape);
+    const seen =
+      recipe.corruption.kind === "none" && task !== "swapped-values" ? samples : build.feed(feedNames.corrupted, sampleShape);
+    const instance = extract(seen, "features");
+    statistics = instance;
+    const code = instance.targets[0];
+    if (usesGenerator(recipe)) {
+      const generated = emit.scope("mirror", () =>
+        mirror({
+          emit,
+          instance,
+          code,
+          feature: features.feature,
+          normalization: "batch",
+          tied: recipe.mirror.tied,
+          parameter: (spec) => build.parameter("mirror", spec),
+          lastActivation: plan.lastActivation,
+        }),
+      ).output;
+      build.view("generated", generated);
+      measureLikeness(build, samples, generated);
+      if (recipe.reconstruction.weight > 0) {
+        const error = reconstructionError(emit, recipe.reconstruction.loss, samples, generated);
+        build.metric("reconstruction", error);
+        lossTerms.push(emit.scale(error, recipe.reconstruction.weight));
+      }
+      if (recipe.adversarial.weight > 0) game = { samples, generated };
+    }
+    if (task === "swapped-values") {
+      const swapped = build.feed(feedNames.swapped, sampleShape);
+      const logits = taskHead(build, code, sizeOf(sampleShape) / batchSize);
+      const targets = emit.reshape(swapped, [batchSize, sizeOf(sampleShape) / batchSize]);
+      // Binary cross-entropy from logits: softplus(z) − t z.
+      const loss = emit.reduceMean(emit.subtract(emit.softplus(logits), emit.multiply(targets, logits)));
+      const right = emit.indicator(emit.equal(emit.greater(logits, emit.scalar(0)), emit.greater(targets, emit.scalar(0.5))));
+      build.metric("task/loss", loss);
+      build.metric("task/accuracy", emit.reduceMean(right));
+      lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
+    }
+  }
+  if (task === "rotation") {
+    const rotated = build.feed(feedNames.rotated, sampleShape);
+    const turns = build.feed(feedNames.turns, [batchSize, rotationClasses]);
+    const instance = extract(rotated, "features-rotated");
+    statistics ??= instance;
+    const logits = taskHead(build, instance.targets[0], rotationClasses);
+    const { loss, accuracy } = crossEntropy(emit, logits, turns);
+    build.metric("task/loss", loss);
+    build.metric("task/accuracy", accuracy);
+    lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
+  }
+  if (game) lossTerms.push(emit.scale(play(build, plan, game), recipe.adversarial.weight));
+
+  const loss = lossTerms.reduce((a, b) => emit.add(a, b));
+  build.metric("generator/loss", loss);
+  const targets = build.trainable(["features", "mirror", "task"]);
+  const slopes = gradients(emit, [{ value: loss }], targets.map(({ value }) => value));
+  const featureSlopes = slopes.filter((slope, index): slope is Value => slope !== undefined && targets[index].owner === "features");
+  if (featureSlopes.length === 0)
+    throw userError({
+      where: `${features.network.where}: feature tensor "${features.feature}"`,
+      required: "a loss that reaches F's weights",
+      got: "none of its weights on the way to the loss",
+      advice: "Choose another tensor with --features.",
+    });
+  const squares = featureSlopes.map((slope) => emit.reduceSum(emit.square(slope)));
+  build.metric("features/gradient-norm", emit.squareRoot(squares.reduce((a, b) => emit.add(a, b))));
+  const { next, norm } = build.optimize("generator", recipe.generatorOptimizer, targets, slopes, recipe.gradientClip);
+  build.metric("generator/gradient-norm", norm);
+  for (const [name, value] of statistics?.runningStatistics ?? []) build.replace(name, value);
+  if (recipe.movingAverage > 0)
+    for (const { spec, owner, value } of targets)
+      if (owner === "features") build.average("features", spec, next.get(spec.name) ?? value, recipe.movingAverage);
+  return build.build("pretraining", batchSize);
+}
+
+interface Game {
+  readonly samples: Value;
+  readonly generated: Value;
+}
+
+/** Updates D, then gives G's loss against it. */
+function play(build: TrainingGraphBuilder, plan: PretrainingPlan, { samples, generated }: Game): Value {
+  const { recipe, discriminator } = plan;
+  if (!discriminator) throw new Error("an adversarial recipe needs a discriminator");
+  const { emit } = build;
+  const { loss: name, r1, r2, gradientPenalty, instanceNoise } = recipe.adversarial;
+  const noise = (feed: string): Value => build.feed(feed, samples.shape);
+  const real = instanceNoise > 0 ? emit.add(samples, noise(feedNames.realNoise)) : samples;
+  const fakeNoise = instanceNoise > 0 ? noise(feedNames.fakeNoise) : undefined;
+  const fake = fakeNoise ? emit.add(generated, fakeNoise) : generated;
+  const specs = new Map<string, ParameterSpec>(discriminator.parameters.map((spec) => [spec.name, spec]));
+  const current = (parameterName: string): Value => {
+    const spec = specs.get(parameterName);
+    if (!spec) throw new Error(`${parameterName} is not a parameter of D`);
+    return build.parameter("discriminator", spec);
+  };
+  const judge = (input: Value, scope: string, parameter: (parameterName: string) => Value): Value =>
+    emit.scope(scope, () => discriminator.apply(emit, input, parameter));
+
+  const realLogits = judge(real, "discriminator-real", current);
+  const fakeLogits = judge(fake, "discriminator-fake", current);
+  let loss = discriminatorLoss(emit, name, realLogits, fakeLogits);
+  build.metric("discriminator/loss", loss);
+  const half = emit.scalar(0);
+  build.metric("discriminator/accuracy-real", emit.reduceMean(emit.indicator(emit.greater(realLogits, half))));
+  build.metric("discriminator/accuracy-generated", emit.reduceMean(emit.indicator(emit.less(fakeLogits, half))));
+  build.metric("discriminator/accuracy-pairs", emit.reduceMean(emit.indicator(emit.greater(realLogits, fakeLogits))));
+  if (r1 > 0) loss = emit.add(loss, zeroCenteredPenalty(emit, real, realLogits, r1));
+  if (r2 > 0) loss = emit.add(loss, zeroCenteredPenalty(emit, fake, fakeLogits, r2));
+  if (gradientPenalty > 0) {
+    const mixture = build.feed(feedNames.mixture, samples.shape.map((size, axis) => (axis === 0 ? size : 1)));
+    const between = emit.add(fake, emit.multiply(mixture, emit.subtract(real, fake)));
+    loss = emit.add(loss, oneCenteredPenalty(emit, between, judge(between, "discriminator-between", current), gradientPenalty));
+  }
+  const targets = build.trainable(["discriminator"]);
+  const slopes = gradients(emit, [{ value: loss }], targets.map(({ value }) => value));
+  const { next, norm } = build.optimize("discriminator", recipe.discriminatorOptimizer, targets, slopes, recipe.gradientClip);
+  build.metric("discriminator/gradient-norm", norm);
+
+  const opponent =
+    recipe.update === "alternating" ? (parameterName: string): Value => next.get(parameterName) ?? current(parameterName) : current;
+  const judgedFake = judge(fake, "opponent-fake", opponent);
+  const judgedReal = name === "relativistic" ? judge(real, "opponent-real", opponent) : realLogits;
+  const result = generatorLoss(emit, name, judgedReal, judgedFake);
+  build.metric("generator/adversarial-loss", result);
+  return result;
+}
+
+function reconstructionError(emit: Emitter, loss: "l2" | "l1", samples: Value, generated: Value): Value {
+  const difference = emit.subtract(generated, samples);
+  return emit.reduceMean(loss === "l2" ? emit.square(difference) : emit.absolute(difference));
+}
+
+/** How near G(x) is to its own x, and to another sample of the batch: mean squared errors. */
+function measureLikeness(build: TrainingGraphBuilder, samples: Value, generated: Value): void {
+  const { emit } = build;
+  const batch = samples.shape[0];
+  const others = emit.concat(
+    [emit.slice(samples, [{ axis: 0, start: 1, end: batch }]), emit.slice(samples, [{ axis: 0, start: 0, end: 1 }])],
+    0,
+  );
+  build.metric("likeness/own", reconstructionError(emit, "l2", samples, generated));
+  build.metric("likeness/other", reconstructionError(emit, "l2", others, generated));
+}
+
+/** A linear layer on F's features: [batch, outputs] logits. */
+function taskHead(build: TrainingGraphBuilder, features: Value, outputs: number): Value {
+  const { emit } = build;
+  const batch = features.shape[0];
+  const size = sizeOf(features.shape) / batch;
+  const weight = build.parameter("task", {
+    name: "task/weight",
+    shape: [size, outputs],
+    role: "weight",
+    layout: { kind: "matrix", inputAxis: 0 },
+    fanIn: size,
+  });
+  const bias = build.parameter("task", { name: "task/bias", shape: [outputs], role: "bias", fanIn: size });
+  return emit.one("Gemm", [emit.reshape(features, [batch, size]), weight, bias]);
+}
+
+/**
+ * Mean cross-entropy of softmax(logits) against targets, and the share of rows whose largest logit is the target's.
+ *
+ * @param logits [batch, classes]
+ * @param targets one-hot rows of the same shape
+ */
+export function crossEntropy(emit: Emitter, logits: Value, targets: Value): { loss: Value; accuracy: Value } {
+  const batch = logits.shape[0];
+  const logProbabilities = emit.node("LogSoftmax", [logits], { axis: { kind: "int", value: 1 } })[0];
+  const loss = emit.scale(emit.reduceSum(emit.multiply(targets, logProbabilities)), -1 / batch);
+  const argMax = (value: Value): Value => emit.one("ArgMax", [value], { axis: { kind: "int", value: 1 }, keepdims: { kind: "int", value: 0 } });
+  const accuracy = emit.reduceMean(emit.indicator(emit.equal(argMax(logits), argMax(targets))));
+  return { loss, accuracy };
+}

@@ -1,0 +1,183 @@
+/** Recipes: how G and D are trained and what is done to F's weights afterwards, as data. */
+import { z } from "zod";
+import { UserError } from "../errors.js";
+import { parseInitializer } from "../initializers/initializers.js";
+import { nearest } from "../nearest.js";
+
+const fraction = z.number().min(0).max(1);
+const weight = z.number().min(0);
+
+const optimizerSchema = z.strictObject({
+  kind: z.enum(["sgd", "adam", "adamw"]).default("adam"),
+  learningRate: z.number().positive().default(1e-3),
+  /** SGD's momentum, or Adam's decay of the first moment (β₁). */
+  momentum: z.number().min(0).max(0.9999).default(0.9),
+  /** Adam's decay of the second moment (β₂). */
+  secondMoment: z.number().min(0).max(0.99999).default(0.999),
+  epsilon: z.number().positive().default(1e-8),
+  /** AdamW: decoupled; SGD and Adam: added to the gradient. */
+  weightDecay: z.number().min(0).default(0),
+});
+
+/** Settings of an optimiser. */
+export type OptimizerSettings = z.infer<typeof optimizerSchema>;
+
+const recipeSchema = z.strictObject({
+  name: z.string().default("custom"),
+  adversarial: z
+    .strictObject({
+      /**
+       * minimax and non-saturating: Goodfellow et al., 2014; least-squares: Mao et al., 2017; hinge: Lim and Ye, 2017;
+       * wasserstein: Arjovsky et al., 2017; relativistic: Jolicoeur-Martineau, 2018, in pairs of x and G(x).
+       */
+      loss: z.enum(["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]).default("relativistic"),
+      weight: weight.default(0),
+      /** R1 (on real samples) and R2 (on generated ones): γ/2 · E‖∇D‖² (Mescheder et al., 2018). */
+      r1: weight.default(0),
+      r2: weight.default(0),
+      /** λ · E(‖∇D‖ − 1)² between real and generated samples (Gulrajani et al., 2017). */
+      gradientPenalty: weight.default(0),
+      /** Standard deviation of the Gaussian noise on what D sees, at the start; falls linearly to nothing. */
+      instanceNoise: weight.default(0),
+    })
+    .prefault({}),
+  reconstruction: z.strictObject({ loss: z.enum(["l2", "l1"]).default("l2"), weight: weight.default(0) }).prefault({}),
+  corruption: z
+    .strictObject({
+      kind: z.enum(["none", "gaussian", "masked-pixels", "masked-patches", "swapped-values"]).default("none"),
+      /** Standard deviation of the noise, or the share of what is masked or swapped. */
+      amount: weight.default(0),
+    })
+    .prefault({}),
+  selfSupervision: z
+    .strictObject({
+      /** auto: rotation for pictures, swapped-values for tables and vectors, none otherwise. */
+      task: z.enum(["auto", "none", "rotation", "swapped-values"]).default("none"),
+      weight: weight.default(0),
+    })
+    .prefault({}),
+  mirror: z
+    .strictObject({
+      /** The mirror uses F's own weights, transposed. */
+      tied: z.boolean().default(false),
+      /** auto: sigmoid for data in [0, 1], tanh for [-1, 1], none otherwise. */
+      lastActivation: z.enum(["auto", "none", "sigmoid", "tanh"]).default("auto"),
+    })
+    .prefault({}),
+  generatorOptimizer: optimizerSchema.prefault({}),
+  discriminatorOptimizer: optimizerSchema.prefault({}),
+  /** alternating: G's loss sees the D that this step made (Goodfellow et al., 2014, algorithm 1); simultaneous: the old one. */
+  update: z.enum(["alternating", "simultaneous"]).default("alternating"),
+  schedule: z
+    .strictObject({
+      kind: z.enum(["constant", "cosine"]).default("constant"),
+      /** Share of all steps in which the learning rate rises linearly from nothing. */
+      warmUp: fraction.default(0),
+    })
+    .prefault({}),
+  /** Largest norm of all gradients of G (and of D) together; 0: no limit. */
+  gradientClip: weight.default(0),
+  /** Decay of the moving average of F's weights that is handed out; 0: the last weights. */
+  movingAverage: z.number().min(0).max(0.99999).default(0),
+  /** "file": as the model has them; else an initializer's name. */
+  start: z.string().default("he"),
+  conditioning: z
+    .strictObject({
+      /** W = U S Vᵀ becomes U (S / max S)^α Vᵀ; null leaves the spectrum. */
+      spectrumExponent: fraction.nullable().default(null),
+      /** Pre-activations get unit standard deviation and zero mean per unit or per layer; none: weights as they are. */
+      scale: z.enum(["none", "unit", "layer"]).default("none"),
+      samples: z.number().int().min(2).max(100000).default(512),
+    })
+    .prefault({}),
+  batchSize: z.number().int().min(2).max(65536).default(128),
+  epochs: z.number().positive().default(3),
+});
+
+/** A recipe with everything filled in. */
+export type Recipe = z.infer<typeof recipeSchema>;
+
+/** What a recipe's author writes; the rest has defaults. */
+export type RecipeInput = z.input<typeof recipeSchema>;
+
+const conditioned = { spectrumExponent: 0.5, scale: "unit" } as const;
+/** Adam as is usual for GANs (Radford et al., 2016). */
+const ganOptimizer = { kind: "adam", learningRate: 2e-4, momentum: 0.5 } as const;
+
+/** The recipes that come with headstart. */
+export const builtInRecipes = {
+  /** Exactly the paper: the GAN's loss alone, minimax, F's weights taken as they are. */
+  paper: {
+    adversarial: { loss: "minimax", weight: 1 },
+    generatorOptimizer: ganOptimizer,
+    discriminatorOptimizer: ganOptimizer,
+  },
+  /** The paper's game, held in balance, and conditioned. */
+  adversarial: {
+    adversarial: { loss: "relativistic", weight: 1, r1: 0.1, r2: 0.1, instanceNoise: 0.1 },
+    generatorOptimizer: { ...ganOptimizer, learningRate: 5e-4 },
+    discriminatorOptimizer: ganOptimizer,
+    conditioning: { spectrumExponent: 0, scale: "unit" },
+  },
+  /** The mirror as a plain autoencoder. */
+  autoencoder: {
+    reconstruction: { loss: "l2", weight: 1 },
+    conditioning: conditioned,
+  },
+  /** The game together with reconstruction and a task for F. */
+  default: {
+    adversarial: { loss: "relativistic", weight: 0.1, r1: 0.1, r2: 0.1, instanceNoise: 0.1 },
+    reconstruction: { loss: "l2", weight: 1 },
+    selfSupervision: { task: "auto", weight: 1 },
+    discriminatorOptimizer: ganOptimizer,
+    conditioning: conditioned,
+  },
+} as const satisfies Record<string, RecipeInput>;
+
+/**
+ * A recipe from what a JSON file (or the library's caller) says.
+ *
+ * @param input an object of a recipe's keys; missing ones get defaults
+ * @param where the file or option, for messages
+ * @throws UserError naming the key, what it takes, and for an unknown key the nearest known one
+ */
+export function parseRecipe(input: unknown, where: string): Recipe {
+  const result = recipeSchema.safeParse(input);
+  if (!result.success) throw new UserError(explain(result.error.issues[0], where));
+  const recipe = result.data;
+  if (recipe.start !== "file") parseInitializer(recipe.start);
+  const trains = recipe.adversarial.weight > 0 || recipe.reconstruction.weight > 0 || (recipe.selfSupervision.weight > 0 && recipe.selfSupervision.task !== "none");
+  if (!trains)
+    throw new UserError(
+      `${where}: required a loss with a weight above 0 (adversarial, reconstruction or selfSupervision), got none. Give one a weight.`,
+    );
+  return recipe;
+}
+
+/** A built-in recipe by name. @throws UserError naming the nearest known one. */
+export function builtInRecipe(name: string): Recipe {
+  if (Object.hasOwn(builtInRecipes, name))
+    return parseRecipe({ name, ...builtInRecipes[name as keyof typeof builtInRecipes] }, `recipe ${name}`);
+  const names = Object.keys(builtInRecipes);
+  const close = nearest(name, names);
+  throw new UserError(
+    `--recipe: required one of ${names.join(", ")} or a JSON file, got ${name}. ${close ? `Did you mean ${close}?` : "Choose one of them."}`,
+  );
+}
+
+function explain(issue: z.core.$ZodIssue, where: string): string {
+  const path = issue.path.map(String).join(".");
+  const place = path ? `${where}: ${path}` : where;
+  if (issue.code === "unrecognized_keys") {
+    const known = keysAt(issue.path.map(String));
+    const close = nearest(issue.keys[0], known);
+    return `${place}: required only the keys ${known.join(", ")}, got ${issue.keys.join(", ")}. ${close ? `Did you mean ${close}?` : "Remove it."}`;
+  }
+  return `${place}: required ${issue.message.replace(/^Invalid \w+: /, "").replace(/^expected /, "")}, got something else. Correct the recipe.`;
+}
+
+function keysAt(path: readonly string[]): string[] {
+  let at: unknown = recipeSchema.parse({});
+  for (const key of path) at = (at as Record<string, unknown>)[key];
+  return Object.keys(at as object);
+}

@@ -1,0 +1,143 @@
+/** The training graph of the supervised network, F and head, and graphs that only look. */
+import { gradients } from "../autodiff/gradients.js";
+import { userError } from "../errors.js";
+import type { Value } from "../graph/builder.js";
+import type { Graph } from "../graph/graph.js";
+import { Emitter } from "../ops/emitter.js";
+import { type Instance, instantiate } from "../ops/instantiate.js";
+import type { Network } from "../ops/network.js";
+import type { FeatureExtractor } from "./feature-extractor.js";
+import { crossEntropy } from "./pretraining-graph.js";
+import type { OptimizerSettings } from "./recipe.js";
+import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
+
+export const supervisedFeedNames = { samples: "samples", targets: "targets" } as const;
+
+export interface SupervisedPlan {
+  readonly features: FeatureExtractor;
+  /** cross-entropy: targets are one-hot rows; squared-error: numbers of the output's shape. */
+  readonly loss: "cross-entropy" | "squared-error";
+  readonly optimizer: OptimizerSettings;
+  readonly batchSize: number;
+  readonly gradientClip?: number;
+}
+
+/**
+ * The tensor whose rows are class scores before Softmax. A final Softmax is left out, since the loss has one of its own.
+ *
+ * @throws UserError where the network has several outputs
+ */
+export function logitsName(network: Network): string {
+  if (network.graph.outputs.length !== 1)
+    throw userError({
+      where: network.where,
+      required: "a network with one output",
+      got: network.graph.outputs.map(({ name }) => name).join(", "),
+      advice: "Export the model with its class scores as the only output.",
+    });
+  let name = network.graph.outputs[0].name;
+  for (;;) {
+    const producer = network.producers.get(name);
+    if (producer?.op !== "Softmax" && producer?.op !== "LogSoftmax" && producer?.op !== "Identity") return name;
+    name = producer.inputs[0];
+  }
+}
+
+/** One supervised step of the whole network: loss, gradients, optimiser. Metrics: loss, accuracy, gradient-norm. */
+export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
+  const { features, batchSize } = plan;
+  const { network } = features;
+  const build = new TrainingGraphBuilder();
+  const { emit } = build;
+  const inF = new Set(features.parameters.map(({ name }) => name));
+  const samples = build.feed(supervisedFeedNames.samples, [batchSize, ...network.sampleShape]);
+  const instance = instantiate({
+    emit,
+    network,
+    input: samples,
+    targets: [logitsName(network)],
+    parameter: (name) => {
+      const spec = network.parameters.get(name);
+      if (!spec) throw new Error(`${name} is not a parameter`);
+      return build.parameter(inF.has(name) ? "features" : "head", spec);
+    },
+    normalization: "batch",
+  });
+  const logits = rows(emit, network, instance);
+  const targets = build.feed(supervisedFeedNames.targets, logits.shape);
+  let loss: Value;
+  if (plan.loss === "cross-entropy") {
+    const measured = crossEntropy(emit, logits, targets);
+    loss = measured.loss;
+    build.metric("accuracy", measured.accuracy);
+  } else {
+    loss = emit.reduceMean(emit.square(emit.subtract(logits, targets)));
+  }
+  build.metric("loss", loss);
+  const trainable = build.trainable(["features", "head"]);
+  const slopes = gradients(emit, [{ value: loss }], trainable.map(({ value }) => value));
+  const { norm } = build.optimize("supervised", plan.optimizer, trainable, slopes, plan.gradientClip ?? 0);
+  build.metric("gradient-norm", norm);
+  for (const [name, value] of instance.runningStatistics) build.replace(name, value);
+  return build.build("supervised", batchSize);
+}
+
+/** The logits as [batch, classes]. */
+function rows(emit: Emitter, network: Network, instance: Instance): Value {
+  const logits = instance.targets[0];
+  const batch = instance.input.shape[0];
+  const flat = logits.shape.length >= 2 && logits.shape.slice(2).every((size) => size === 1) && logits.shape[0] === batch;
+  if (!flat)
+    throw userError({
+      where: `${network.where}: output ${network.graph.outputs[0].name}`,
+      required: "one row of scores for each sample, [batch, classes]",
+      got: `[${logits.shape.join(", ")}]`,
+      advice: "Export the model with its class scores as the output.",
+    });
+  return emit.reshape(logits, [batch, logits.shape[1]]);
+}
+
+/** Number of class scores (or regression outputs) of a network. */
+export function outputSize(network: Network): number {
+  const emit = new Emitter();
+  const graph = lookingGraph(network, [logitsName(network)], 2, emit);
+  const output = graph.outputs[0];
+  return Number(output.shape?.[1] ?? 1);
+}
+
+/**
+ * A graph that computes some of a network's values on a batch, without training: for features, class scores and
+ * activation statistics. Its inputs are `samples` and every parameter it needs, by name; its outputs have the values'
+ * own names.
+ *
+ * @param normalization batch statistics or running ones
+ */
+export function lookingGraph(
+  network: Network,
+  targets: readonly string[],
+  batchSize: number,
+  emit: Emitter = new Emitter(),
+  normalization: "batch" | "running" = "running",
+): Graph {
+  const parameters = new Map<string, Value>();
+  const instance = instantiate({
+    emit,
+    network,
+    input: emit.input(supervisedFeedNames.samples, "float32", [batchSize, ...network.sampleShape]),
+    targets,
+    parameter: (name) => {
+      const known = parameters.get(name);
+      if (known) return known;
+      const spec = network.parameters.get(name);
+      if (!spec) throw new Error(`${name} is not a parameter`);
+      const value = emit.input(name, "float32", spec.shape);
+      parameters.set(name, value);
+      return value;
+    },
+    normalization,
+  });
+  targets.forEach((target, index) => {
+    emit.output(`value/${target}`, instance.targets[index]);
+  });
+  return emit.build("looking");
+}

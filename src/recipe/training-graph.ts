@@ -1,0 +1,157 @@
+/** A graph that makes one training step, and the account of what it reads and keeps. */
+import type { Value } from "../graph/builder.js";
+import type { Graph } from "../graph/graph.js";
+import { Emitter } from "../ops/emitter.js";
+import type { ParameterSpec } from "../ops/parameter.js";
+import { clipGradients, type OptimizerScalars, optimizerSlots, optimizerStep } from "./optimizers.js";
+import type { OptimizerSettings } from "./recipe.js";
+
+/** Which part a parameter belongs to. */
+export type Owner = "features" | "head" | "mirror" | "discriminator" | "task";
+
+/** A tensor that the step reads and replaces. */
+export interface StateTensor {
+  /** The graph input's name; the output that replaces it is called `next/<name>`. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly owner: Owner;
+  /** There for the parameters themselves, missing for what an optimiser or a moving average keeps. */
+  readonly parameter?: ParameterSpec;
+  /** The parameter whose moving average this is. */
+  readonly averageOf?: string;
+}
+
+/** A tensor that is given anew at every step. */
+export interface Feed {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** A training step as data. */
+export interface TrainingGraph {
+  readonly graph: Graph;
+  readonly batchSize: number;
+  readonly state: readonly StateTensor[];
+  readonly feeds: readonly Feed[];
+  /** Names of scalar outputs. */
+  readonly metrics: readonly string[];
+  /** Names of other outputs. */
+  readonly views: readonly string[];
+}
+
+/** Name of the output that replaces a state tensor. */
+export function nextName(name: string): string {
+  return `next/${name}`;
+}
+
+/** Collects the parts of a training graph while its nodes are emitted. */
+export class TrainingGraphBuilder {
+  readonly emit = new Emitter();
+  readonly #parameters = new Map<string, { value: Value; owner: Owner; spec: ParameterSpec }>();
+  readonly #state: StateTensor[] = [];
+  readonly #feeds: Feed[] = [];
+  readonly #metrics: string[] = [];
+  readonly #views: string[] = [];
+
+  /** A tensor given at every step, float32. */
+  feed(name: string, shape: readonly number[]): Value {
+    this.#feeds.push({ name, shape });
+    return this.emit.input(name, "float32", shape);
+  }
+
+  /** The current value of a parameter; asked for twice, it is the same one. */
+  parameter(owner: Owner, spec: ParameterSpec): Value {
+    const known = this.#parameters.get(spec.name);
+    if (known) return known.value;
+    const value = this.emit.input(spec.name, "float32", spec.shape);
+    this.#parameters.set(spec.name, { value, owner, spec });
+    this.#state.push({ name: spec.name, shape: spec.shape, owner, parameter: spec });
+    return value;
+  }
+
+  /** The trainable parameters of these owners (running statistics are none), in the order of their first use. */
+  trainable(owners: readonly Owner[]): { value: Value; spec: ParameterSpec; owner: Owner }[] {
+    return [...this.#parameters.values()].filter(({ owner, spec }) => owners.includes(owner) && spec.role !== "statistic");
+  }
+
+  /** Sets what replaces a parameter after the step. */
+  replace(name: string, next: Value): void {
+    this.emit.output(nextName(name), next);
+  }
+
+  metric(name: string, value: Value): void {
+    this.#metrics.push(name);
+    this.emit.output(name, value);
+  }
+
+  /** An output to look at that is no scalar. */
+  view(name: string, value: Value): void {
+    this.#views.push(name);
+    this.emit.output(name, value);
+  }
+
+  /**
+   * One step of an optimiser for some parameters: clips, updates, keeps the optimiser's state, sets the replacements.
+   *
+   * @param gradients by position of `targets`; parameters without one stay as they are
+   * @returns the new values by parameter name, and the norm of all gradients together before clipping
+   */
+  optimize(
+    prefix: string,
+    settings: OptimizerSettings,
+    targets: readonly { value: Value; spec: ParameterSpec; owner: Owner }[],
+    gradients: readonly (Value | undefined)[],
+    clip: number,
+  ): { next: Map<string, Value>; norm: Value } {
+    const emit = this.emit;
+    const scalars: OptimizerScalars = {
+      learningRate: this.feed(`${prefix}/learning-rate`, []),
+      firstCorrection: this.feed(`${prefix}/first-correction`, []),
+      secondCorrection: this.feed(`${prefix}/second-correction`, []),
+    };
+    const active = targets.flatMap((target, index) => {
+      const gradient = gradients[index];
+      return gradient ? [{ ...target, gradient }] : [];
+    });
+    const clipped = clipGradients(emit, active.map(({ gradient }) => gradient), clip);
+    const next = new Map<string, Value>();
+    active.forEach(({ value, spec, owner }, index) => {
+      const slots = optimizerSlots(settings).map((slot) => {
+        const name = `${prefix}/${slot}/${spec.name}`;
+        this.#state.push({ name, shape: spec.shape, owner });
+        return { name, value: emit.input(name, "float32", spec.shape) };
+      });
+      const stepped = optimizerStep(emit, settings, scalars, value, clipped.gradients[index], slots.map((slot) => slot.value));
+      next.set(spec.name, stepped.parameter);
+      this.replace(spec.name, stepped.parameter);
+      stepped.slots.forEach((slot, position) => this.replace(slots[position].name, slot));
+    });
+    return { next, norm: clipped.norm };
+  }
+
+  /** Keeps an exponential moving average of a parameter: ā ← d ā + (1 − d) θ. It starts as the parameter does. */
+  average(owner: Owner, spec: ParameterSpec, next: Value, decay: number): void {
+    const name = `average/${spec.name}`;
+    this.#state.push({ name, shape: spec.shape, owner, averageOf: spec.name });
+    const current = this.emit.input(name, "float32", spec.shape);
+    this.replace(name, this.emit.add(this.emit.scale(current, decay), this.emit.scale(next, 1 - decay)));
+  }
+
+  /** The finished graph. State that nothing replaced is handed through unchanged. */
+  build(name: string, batchSize: number): TrainingGraph {
+    const replaced = new Set(this.emit.outputNames);
+    for (const tensor of this.#state) {
+      if (replaced.has(nextName(tensor.name))) continue;
+      const value = this.#parameters.get(tensor.name)?.value;
+      if (value) this.replace(tensor.name, value);
+    }
+    return {
+      graph: this.emit.build(name),
+      batchSize,
+      state: this.#state,
+      feeds: this.#feeds,
+      metrics: this.#metrics,
+      views: this.#views,
+    };
+  }
+}
