@@ -16,8 +16,8 @@ import { fromUnitMatrices, toUnitMatrices, unitMatrix } from "./unit-matrices.js
  * completed with fixed random ones, so that the result is orthogonal always. A matrix of zeros has no direction at
  * all and is returned as it is.
  *
- * Computed from the eigenvectors of the smaller of W Wᵀ and Wᵀ W, in double precision: singular values down to 1e-7
- * of the largest are told apart, which is all that float32 weights hold.
+ * Computed from the eigenvectors of the smaller of W Wᵀ and Wᵀ W, in double precision. Singular values that float32's
+ * rounding alone could have made, below 2⁻²³ (√rows + √cols) of the largest, count as zero.
  *
  * @param weight row-major, rows × cols
  * @param alpha from 0 to 1
