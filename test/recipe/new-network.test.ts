@@ -1,0 +1,196 @@
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../src/errors.js";
+import { serializeGraph } from "../../src/formats/onnx-write.js";
+import type { Graph } from "../../src/graph/graph.js";
+import { sizeOf } from "../../src/graph/tensor.js";
+import {
+  type ClassifierOptions,
+  classifierActivations,
+  newClassifier,
+  newNetworkOpset,
+} from "../../src/recipe/new-network.js";
+import { openSerialized } from "../../src/runtime/node.js";
+import { normalTensor } from "../support/run-graph.js";
+
+function countParameters(graph: Graph): number {
+  let count = 0;
+  for (const [name, { shape }] of graph.initializers) if (/\.(weight|bias)$/.test(name)) count += sizeOf(shape);
+  return count;
+}
+
+/** Shapes and elements of the logits for batches of these sizes. */
+async function run(
+  graph: Graph,
+  batches: readonly number[],
+): Promise<{ shape: readonly number[]; data: Float32Array }[]> {
+  const session = await openSerialized(serializeGraph(graph, newNetworkOpset), { threads: 1 });
+  try {
+    const results = [];
+    for (const batch of batches) {
+      const shape = [batch, ...(graph.inputs[0].shape ?? []).slice(1)] as number[];
+      const { logits } = await session.run({ input: normalTensor("input", shape) });
+      results.push({ shape: logits.shape, data: logits.data as Float32Array });
+    }
+    return results;
+  } finally {
+    await session.release();
+  }
+}
+
+interface Case {
+  readonly options: ClassifierOptions;
+  readonly parameters: number;
+}
+
+/** Parameters counted by hand: outputs × (inputs × kernel + 1 with a bias), and 2 for each normalised channel. */
+const cases: readonly Case[] = [
+  { options: { template: "mlp", inputShape: [784] }, parameters: 256 * 785 + 128 * 257 + 10 * 129 },
+  {
+    options: { template: "mlp", inputShape: [1, 4, 5], widths: [8], depth: 3, classes: 2 },
+    parameters: 8 * 21 + 2 * 8 * 9 + 2 * 9,
+  },
+  {
+    options: { template: "mlp", inputShape: [20], widths: [8], normalization: "batch", classes: 3 },
+    parameters: 8 * 20 + 16 + 3 * 9,
+  },
+  {
+    options: { template: "mlp", inputShape: [20], widths: [8], normalization: "layer", classes: 3 },
+    parameters: 8 * 21 + 16 + 3 * 9,
+  },
+  {
+    options: { template: "cnn", inputShape: [1, 28, 28] },
+    parameters: 16 * 10 + 32 * (16 * 9 + 1) + 10 * (32 * 49 + 1),
+  },
+  {
+    options: { template: "cnn", inputShape: [3, 7, 9], widths: [6], kernel: 5, normalization: "batch" },
+    parameters: 6 * 75 + 12 + 10 * (6 * 20 + 1),
+  },
+  {
+    options: { template: "cnn", inputShape: [3, 8, 8], widths: [12], normalization: "group" },
+    parameters: 12 * 28 + 24 + 10 * (12 * 16 + 1),
+  },
+  {
+    options: { template: "cnn", inputShape: [3, 8, 8], widths: [12], normalization: "instance" },
+    parameters: 12 * 28 + 24 + 10 * (12 * 16 + 1),
+  },
+  {
+    options: { template: "cnn", inputShape: [3, 8, 8], widths: [12], normalization: "layer" },
+    parameters: 12 * 28 + 2 * 12 * 16 + 10 * (12 * 16 + 1),
+  },
+  // ResNet-8 of He et al.: 3 stages of one block.
+  {
+    options: { template: "resnet", inputShape: [3, 32, 32] },
+    parameters:
+      16 * 27 +
+      32 +
+      2 * (16 * 144 + 32) +
+      (32 * 144 + 64 + 32 * 288 + 64 + 32 * 16 + 64) +
+      (64 * 288 + 128 + 64 * 576 + 128 + 64 * 32 + 128) +
+      650,
+  },
+  {
+    options: { template: "resnet", inputShape: [1, 9, 9], widths: [4], depth: 2, normalization: "none", classes: 3 },
+    parameters: 4 * 10 + 4 * 4 * 37 + 15,
+  },
+  {
+    options: { template: "cnn1d", inputShape: [2, 128] },
+    parameters: 16 * 11 + 32 * 81 + 64 * 161 + 10 * (64 * 16 + 1),
+  },
+  {
+    options: { template: "cnn1d", inputShape: [1, 33], widths: [4, 6], kernel: 3, normalization: "group" },
+    parameters: 4 * 4 + 8 + 6 * 13 + 12 + 10 * (6 * 9 + 1),
+  },
+];
+
+describe("newClassifier", () => {
+  it.each(cases)("writes $options", async ({ options, parameters }) => {
+    const graph = newClassifier(options);
+    expect(countParameters(graph)).toBe(parameters);
+    const results = await run(graph, [1, 3]);
+    const classes = options.classes ?? 10;
+    expect(results.map(({ shape }) => shape)).toEqual([
+      [1, classes],
+      [3, classes],
+    ]);
+    for (const { data } of results) for (const logit of data) expect(Number.isFinite(logit)).toBe(true);
+    // Untrained logits of fresh weights still tell samples apart.
+    expect(results[1].data.slice(0, classes)).not.toEqual(results[1].data.slice(classes, 2 * classes));
+  });
+
+  it.each(classifierActivations)("runs with %s", async (activation) => {
+    const graph = newClassifier({ template: "cnn", inputShape: [1, 6, 6], widths: [4], classes: 2, activation });
+    const [{ shape, data }] = await run(graph, [2]);
+    expect(shape).toEqual([2, 2]);
+    expect(data.every(Number.isFinite)).toBe(true);
+  });
+
+  it("names tensors as PyTorch does", () => {
+    const names = (options: ClassifierOptions): string[] => [...newClassifier(options).initializers.keys()];
+    expect(names({ template: "mlp", inputShape: [4], widths: [3, 2] })).toEqual([
+      "features.0.weight",
+      "features.0.bias",
+      "features.2.weight",
+      "features.2.bias",
+      "classifier.weight",
+      "classifier.bias",
+    ]);
+    expect(names({ template: "cnn", inputShape: [1, 4, 4], widths: [2], normalization: "batch" })).toEqual([
+      "features.0.weight",
+      "features.1.weight",
+      "features.1.bias",
+      "features.1.running_mean",
+      "features.1.running_var",
+      "classifier.weight",
+      "classifier.bias",
+    ]);
+    expect(names({ template: "resnet", inputShape: [1, 4, 4] })).toEqual(
+      expect.arrayContaining([
+        "conv1.weight",
+        "bn1.running_var",
+        "layer1.0.conv2.weight",
+        "layer3.0.downsample.1.weight",
+        "fc.bias",
+      ]),
+    );
+  });
+
+  it("gives the same weights for the same seed only", () => {
+    const weights = (seed: number) =>
+      newClassifier({ template: "mlp", inputShape: [4], widths: [3], seed }).initializers;
+    expect(weights(1)).toEqual(weights(1));
+    expect(weights(1).get("features.0.weight")).not.toEqual(weights(2).get("features.0.weight"));
+  });
+
+  it("draws by the initializer's name", () => {
+    const graph = newClassifier({ template: "mlp", inputShape: [4], widths: [3], initializer: "constant:0.5" });
+    expect(graph.initializers.get("features.0.weight")?.data).toEqual(new Float32Array(12).fill(0.5));
+    expect(graph.initializers.get("features.0.bias")?.data).toEqual(new Float32Array(3));
+  });
+
+  const wrong: readonly [Partial<ClassifierOptions>, string][] = [
+    [{ template: "cmm" }, 'template: required one of mlp, cnn, resnet, cnn1d, got "cmm". Did you mean cnn?'],
+    [{ inputShape: [28, 28] }, "required channelsxheightxwidth"],
+    [{ inputShape: [1, 28, 0] }, "got 1x28x0"],
+    [{ template: "mlp", inputShape: [] }, "got nothing"],
+    [{ inputShape: [1, 2.5, 4] }, "got 1x2.5x4"],
+    [{ activation: "rellu" }, "Did you mean relu?"],
+    [{ normalization: "bach" }, "Did you mean batch?"],
+    [{ template: "mlp", normalization: "group" }, "one of none, batch, layer"],
+    [{ normalization: "instance", inputShape: [1, 2, 2] }, "leaves nothing but zeros"],
+    [{ widths: [] }, "widths: required one or more"],
+    [{ widths: [4, -1] }, "got -1"],
+    [{ widths: [4, 8], depth: 3 }, "depth: required as many layers as widths (2)"],
+    [{ depth: 0 }, "depth: required a whole number from 1 on"],
+    [{ classes: 1 }, "classes: required a whole number from 2 on"],
+    [{ kernel: 4 }, "Take 3 or 5."],
+    [{ template: "mlp", kernel: 3 }, "kernel: required a template with convolutions"],
+    [{ seed: Number.NaN }, "seed: required a whole number"],
+    [{ initializer: "hee" }, "Did you mean he?"],
+    [{ widths: [100_000, 100_000] }, "an ONNX file holds"],
+  ];
+  it.each(wrong)("refuses %o", (options, message) => {
+    const build = () => newClassifier({ template: "cnn", inputShape: [1, 28, 28], ...options });
+    expect(build).toThrow(UserError);
+    expect(build).toThrow(message);
+  });
+});
