@@ -63,6 +63,11 @@ function transposedGeometry(node: NodeContext): Geometry {
     let input = wanted?.[axis] ?? natural - (explicit ? pads[axis] + pads[axis + rank] : 0);
     if (wanted === undefined && (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER")) input = output * shared.stride;
     if (input < 1) throw new RuleError(`${node.op}: its pads leave nothing of ${natural} elements`);
+    const added = padding[axis] + (wanted ? Math.max(0, input - natural) : 0);
+    if (added >= shared.stride && added > 0)
+      throw new RuleError(
+        `${node.op}: ${added} elements are added at the end, runtimes take less than the stride ${shared.stride}`,
+      );
     if (wanted === undefined && explicit) return { ...shared, input, begin: pads[axis], end: pads[axis + rank] };
     // What is too much is cropped from both ends; what is missing is filled up behind.
     const total = Math.max(0, natural - input);
@@ -122,14 +127,9 @@ function transposed(emit: Emitter, y: Value, weight: Value, { windows, group }: 
   return emit.transposedConvolution(y, weight, undefined, { ...settingsOf(windows, group), outputPadding });
 }
 
-/** A: from the windows' input to exactly the windows' number of outputs. */
+/** A: from the windows' input to their outputs. */
 function forward(emit: Emitter, x: Value, weight: Value, { windows, group }: Geometry): Value {
-  const y = emit.convolution(x, weight, undefined, settingsOf(windows, group));
-  // An output_padding of a stride and more lets the convolution find windows that have no counterpart.
-  return emit.slice(
-    y,
-    windows.map(({ output }, axis) => ({ axis: axis + 2, start: 0, end: output })),
-  );
+  return emit.convolution(x, weight, undefined, settingsOf(windows, group));
 }
 
 /** The bias adds to every position: its gradient is the sum over all of them. */

@@ -49,9 +49,12 @@ function resizedAxes(node: NodeContext): ResizedAxis[] {
       const scale = Math.fround(scales[index]);
       return { axis, input: shape[axis], output: Math.floor(Math.fround(shape[axis] * scale)), scale };
     });
-  const ratios = axes.map((axis, index) => sizes[index] / shape[axis]);
+  const ratios = axes.map((axis, index) => Math.fround(sizes[index] / shape[axis]));
   if (policy === "stretch")
     return axes.map((axis, index) => ({ axis, input: shape[axis], output: sizes[index], scale: ratios[index] }));
+  // ONNX Runtime 1.30 leaves such axes as they are.
+  if (intsAttribute(node, "axes")?.some((axis) => axis < 0))
+    throw new RuleError(`${node.op}: keep_aspect_ratio_policy ${policy} needs axes counted from the front`);
   const scale = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
   return axes.map((axis) => ({ axis, input: shape[axis], output: Math.round(scale * shape[axis]), scale }));
 }
@@ -109,6 +112,9 @@ function tapsOf(node: NodeContext, axis: ResizedAxis): Taps[] {
   if (coordinates === "tf_crop_and_resize")
     throw noGradient(node, "another coordinate_transformation_mode", coordinates);
   if (intAttribute(node, "antialias", 0) !== 0 && mode !== "nearest") throw noGradient(node, "antialias 0", "1");
+  // At ties the runtime's rounding of this formula decides which neighbour is taken, which cannot be foreseen.
+  if (coordinates === "half_pixel_symmetric" && mode === "nearest")
+    throw noGradient(node, "another coordinate_transformation_mode", coordinates);
   const rounding = stringAttribute(node, "nearest_mode", "round_prefer_floor");
   return Array.from({ length: axis.output }, (_, o) => {
     const position = originalCoordinate(node, coordinates, o, axis);
@@ -123,21 +129,26 @@ function tapsOf(node: NodeContext, axis: ResizedAxis): Taps[] {
   });
 }
 
-/** Where in the input the output's element o lies (the formulas of ONNX Resize). */
+/**
+ * Where in the input the output's element o lies (the formulas of ONNX Resize). Every step is rounded to float32, as
+ * the runtime does: which neighbour is the nearest may hang on it.
+ */
 function originalCoordinate(node: NodeContext, mode: string, o: number, { input, output, scale }: ResizedAxis): number {
+  const f = Math.fround;
+  const halfPixel = f(f(f(o + 0.5) / scale) - 0.5);
   switch (mode) {
     case "asymmetric":
-      return Math.fround(o / scale);
+      return f(o / scale);
     case "half_pixel":
-      return Math.fround((o + 0.5) / scale - 0.5);
+      return halfPixel;
     case "pytorch_half_pixel":
-      return output > 1 ? Math.fround((o + 0.5) / scale - 0.5) : 0;
+      return output > 1 ? halfPixel : 0;
     case "align_corners":
-      return output > 1 ? Math.fround((o * (input - 1)) / (output - 1)) : 0;
+      return output > 1 ? f(f(o * (input - 1)) / (output - 1)) : 0;
     case "half_pixel_symmetric": {
-      const adjustment = output / (scale * input);
-      const offset = (input / 2) * (1 - adjustment);
-      return Math.fround(offset + (o + 0.5) / scale - 0.5);
+      const adjustment = f(output / f(scale * input));
+      const offset = f((input / 2) * f(1 - adjustment));
+      return f(f(offset + f(f(o + 0.5) / scale)) - 0.5);
     }
     default:
       throw new RuleError(`${node.op}: coordinate_transformation_mode ${mode} does not exist`);

@@ -71,8 +71,7 @@ export function perAxis(
 /**
  * The windows of Conv, MaxPool and AveragePool over an input with these spatial sizes.
  *
- * Explicit pads give floor((input + begin + end − extent) / stride) + 1 windows, ceil_mode rounds up instead but
- * drops a window that would begin in the padding at the end. SAME gives ceil(input / stride) windows.
+ * Explicit pads give floor((input + begin + end − extent) / stride) + 1 windows, ceil_mode rounds up instead. SAME gives ceil(input / stride) windows.
  */
 export function slidingWindows(node: NodeContext, input: readonly number[], kernel: readonly number[]): WindowAxis[] {
   const { strides, dilations, pads, autoPad } = windowSettings(node, input.length);
@@ -89,8 +88,11 @@ export function slidingWindows(node: NodeContext, input: readonly number[], kern
       end = total - begin;
     }
     const room = size + begin + end - extent;
-    let output = (ceil ? Math.ceil(room / shared.stride) : Math.floor(room / shared.stride)) + 1;
-    if (ceil && (output - 1) * shared.stride >= size + begin) output--;
+    const output = (ceil ? Math.ceil(room / shared.stride) : Math.floor(room / shared.stride)) + 1;
+    if (ceil && output > 1 && (output - 1) * shared.stride >= size + begin)
+      throw new RuleError(
+        `${node.op}: with ceil_mode its last window begins in the padding, on which ONNX's shape rule and runtimes disagree`,
+      );
     if (room < 0 || output < 1)
       throw new RuleError(
         `${node.op}: a window of ${extent} does not fit into ${size} elements padded by ${begin} and ${end}`,
