@@ -128,11 +128,12 @@ export class NetworkWriter {
     if (normalization === "instance")
       return this.#node("InstanceNormalization", name, [x.name, ...affine([channels])], x.shape, epsilon);
     if (normalization === "group") return this.#normalizeGroups(x, name, groups, affine([channels]));
-    const statistics = [
+    const inputs = [
+      x.name,
+      ...affine([channels]),
       this.#filled(`${name}.running_mean`, [channels], 0),
       this.#filled(`${name}.running_var`, [channels], 1),
     ];
-    const inputs = [x.name, ...affine([channels]), ...statistics];
     return this.#node("BatchNormalization", name, inputs, x.shape, { ...epsilon, momentum: attribute.float(0.9) });
   }
 
