@@ -200,6 +200,8 @@ function partsOf(node: NodeContext): { axis: number; lengths: number[] } {
   const axis = normalizedAxis(intAttribute(node, "axis", 0), shape.length, node.op);
   const total = shape[axis];
   const count = intAttribute(node, "num_outputs", node.outputCount);
+  if (count !== node.outputCount)
+    throw new RuleError(`Split: num_outputs is ${count}, but it has ${node.outputCount} outputs`);
   const part = Math.ceil(total / count);
   const lengths =
     constantInput(node, 1) ?? progression(count).map((index) => Math.max(0, Math.min(part, total - part * index)));

@@ -68,7 +68,9 @@ const Range: Operator = {
     const [start, limit, delta] = [0, 1, 2].map((index) => constantInput(node, index)?.[0]);
     if (start === undefined || limit === undefined || !delta)
       throw new RuleError("Range needs a start, a limit and a delta other than 0");
-    return [{ type, shape: [Math.max(0, Math.ceil((limit - start) / delta))] }];
+    const count = Math.max(0, Math.ceil((limit - start) / delta));
+    if (!Number.isSafeInteger(count)) throw new RuleError("Range needs finite numbers");
+    return [{ type, shape: [count] }];
   },
   gradient: { unsupported: "The numbers of a Range are taken as constants." },
   fold: (_, [start, , delta], [{ type, shape }]) => {
