@@ -41,14 +41,24 @@ export class Trainer {
     initial: ReadonlyMap<string, Float32Array>,
     options: SessionOptions = {},
   ): Promise<Trainer> {
-    const state: Record<string, FloatTensor> = {};
-    for (const { name, shape, averageOf, parameter } of training.state) {
+    const state = Object.fromEntries(
+      training.state.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
+    );
+    const trainer = new Trainer(training, await openSession(training.graph, options), state);
+    trainer.load(initial);
+    return trainer;
+  }
+
+  /** Starts anew from these values, see {@link Trainer.open}. */
+  load(initial: ReadonlyMap<string, Float32Array>): void {
+    for (const { name, shape, averageOf, parameter } of this.#training.state) {
       const given = initial.get(name) ?? (averageOf === undefined ? undefined : initial.get(averageOf));
-      if (given && given.length !== sizeOf(shape)) throw new Error(`state ${name}: ${given.length} elements for shape ${shape.join("x")}`);
+      if (given && given.length !== sizeOf(shape))
+        throw new Error(`state ${name}: ${given.length} elements for shape ${shape.join("x")}`);
       if (!given && parameter) throw new Error(`state ${name}: a parameter needs start values`);
-      state[name] = floatTensor(given ? given.slice() : new Float32Array(sizeOf(shape)), shape);
+      if (given) this.#current[name].data.set(given);
+      else this.#current[name].data.fill(0);
     }
-    return new Trainer(training, await openSession(training.graph, options), state);
   }
 
   /**

@@ -1,0 +1,85 @@
+/** Conditions F's weights on real samples, layer by layer from the input (recipe-notes: what helps after training). */
+import type { Dataset } from "../data/dataset.js";
+import { type ConditionedLayer, conditionLayer, unitStatistics } from "../initializers/conditioning.js";
+import { RandomStream } from "../random/stream.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import type { Weights } from "../recipe/initial-values.js";
+import type { Recipe } from "../recipe/recipe.js";
+import { type EvaluateOptions, openEvaluator } from "./evaluate.js";
+
+/** What was done to one layer. */
+export interface ConditioningRecord {
+  readonly weight: string;
+  /** Units that hardly vary on the samples and were left unscaled. */
+  readonly dead: number;
+  /** Units whose scale the limit cut. */
+  readonly capped: number;
+  readonly skipped?: string;
+}
+
+/** Indices of a few samples drawn by seed, for measurements. */
+export function measuringSamples(dataset: Dataset, count: number, seed: number, purpose: string): Uint32Array {
+  return new RandomStream(seed, `samples/${purpose}`).permutation(dataset.count).slice(0, count);
+}
+
+/**
+ * Conditions every layer of F whose weight's layout is known. Works on trained and on random weights alike.
+ *
+ * @param weights F's parameters; not changed
+ * @returns the conditioned weights and an account by layer
+ */
+export async function conditionFeatures(
+  features: FeatureExtractor,
+  weights: Weights,
+  dataset: Dataset,
+  settings: Recipe["conditioning"],
+  seed: number,
+  options: EvaluateOptions = {},
+): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
+  const result: Weights = new Map(weights);
+  const records: ConditioningRecord[] = [];
+  if (settings.spectrumExponent === null && settings.scale === "none") return { weights: result, records };
+  const samples = measuringSamples(dataset, settings.samples, seed, "conditioning");
+  const done = new Set<string>();
+  for (const layer of features.layers) {
+    const { name, layout, shape } = layer.weight;
+    if (done.has(name)) continue;
+    done.add(name);
+    const weight = result.get(name);
+    if (!layout || !weight) {
+      records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
+      continue;
+    }
+    const conditioned: ConditionedLayer = await conditionLayer(
+      {
+        weight: name,
+        shape,
+        layout,
+        ...(layer.bias ? { bias: layer.bias.name } : {}),
+        followedByNormalisation: layer.followedByNormalization,
+      },
+      { weight, bias: layer.bias && result.get(layer.bias.name) },
+      {
+        ...(settings.spectrumExponent === null ? {} : { alpha: settings.spectrumExponent }),
+        scale: settings.scale !== "none",
+        granularity: settings.scale === "layer" ? "layer" : "unit",
+      },
+      async (tensors) => {
+        const trial: Weights = new Map(result);
+        trial.set(name, tensors.weight);
+        if (layer.bias && tensors.bias) trial.set(layer.bias.name, tensors.bias);
+        const evaluator = await openEvaluator(features.network, layer.preActivation, { ...options, normalization: "batch" });
+        try {
+          const measured = await evaluator.evaluate(trial, dataset, samples);
+          return unitStatistics(measured.data, measured.shape, layout.kind === "matrix" ? -1 : 1);
+        } finally {
+          await evaluator.release();
+        }
+      },
+    );
+    result.set(name, conditioned.weight);
+    if (layer.bias && conditioned.bias) result.set(layer.bias.name, conditioned.bias);
+    records.push({ weight: name, dead: conditioned.dead, capped: conditioned.capped });
+  }
+  return { weights: result, records };
+}

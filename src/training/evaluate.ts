@@ -1,0 +1,96 @@
+/** Computes values of a network on samples of a data set, without training. */
+import type { Dataset } from "../data/dataset.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
+import type { Network } from "../ops/network.js";
+import type { Weights } from "../recipe/initial-values.js";
+import { lookingGraph, supervisedFeedNames } from "../recipe/supervised-graph.js";
+import { openSession } from "../runtime/node.js";
+import type { SessionOptions } from "../runtime/session.js";
+
+export interface EvaluateOptions extends SessionOptions {
+  /** Samples a run; default 128. With batch statistics this changes results. */
+  readonly batchSize?: number;
+  /** BatchNormalization by the batch or by running statistics; default running. */
+  readonly normalization?: "batch" | "running";
+  readonly signal?: AbortSignal;
+}
+
+/** One value of the network for many samples, row-major: [samples, ...shape]. */
+export interface Evaluation {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** A network made ready to compute one value for any number of samples. */
+export interface Evaluator {
+  /** @param weights every parameter that the value needs */
+  evaluate(weights: Weights, dataset: Dataset, indices: ArrayLike<number>): Promise<Evaluation>;
+  release(): Promise<void>;
+}
+
+/** Prepares the computation of a value; the last batch is filled up with its last sample, and the filling left out. */
+export async function openEvaluator(network: Network, target: string, options: EvaluateOptions = {}): Promise<Evaluator> {
+  const batchSize = options.batchSize ?? 128;
+  const graph = lookingGraph(network, [target], batchSize, undefined, options.normalization);
+  const session = await openSession(graph, options);
+  const sampleSize = sizeOf(network.sampleShape);
+  const samples = floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...network.sampleShape]);
+  const outputName = graph.outputs[0].name;
+  const valueShape = (graph.outputs[0].shape ?? []).map(Number);
+  if (valueShape[0] !== batchSize)
+    throw new Error(`${target} has shape [${valueShape.join(", ")}], which does not begin with the batch of ${batchSize}`);
+  const rowShape = valueShape.slice(1);
+  const rowSize = sizeOf(rowShape);
+  const output = floatTensor(new Float32Array(batchSize * rowSize), valueShape);
+  return {
+    async evaluate(weights, dataset, indices) {
+      const feeds: Record<string, typeof samples> = { [supervisedFeedNames.samples]: samples };
+      for (const { name, shape } of graph.inputs) {
+        const elements = weights.get(name);
+        if (elements) feeds[name] = floatTensor(elements, (shape ?? []).map(Number));
+      }
+      const data = new Float32Array(indices.length * rowSize);
+      const places = new Uint32Array(batchSize);
+      for (let start = 0; start < indices.length; start += batchSize) {
+        options.signal?.throwIfAborted();
+        const count = Math.min(batchSize, indices.length - start);
+        for (let row = 0; row < batchSize; row++) places[row] = indices[start + Math.min(row, count - 1)];
+        await dataset.read(places, samples.data);
+        await session.run(feeds, { [outputName]: output });
+        data.set(output.data.subarray(0, count * rowSize), start * rowSize);
+      }
+      return { data, shape: [indices.length, ...rowShape] };
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Computes one value once, see {@link openEvaluator}. */
+export async function evaluate(
+  network: Network,
+  target: string,
+  weights: Weights,
+  dataset: Dataset,
+  indices: ArrayLike<number>,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const evaluator = await openEvaluator(network, target, options);
+  try {
+    return await evaluator.evaluate(weights, dataset, indices);
+  } finally {
+    await evaluator.release();
+  }
+}
+
+/** Share of samples whose largest class score is their label's. */
+export function accuracyOf(scores: Evaluation, labels: ArrayLike<number>): number {
+  const [rows, classes] = scores.shape;
+  let right = 0;
+  for (let row = 0; row < rows; row++) {
+    let best = 0;
+    for (let column = 1; column < classes; column++)
+      if (scores.data[row * classes + column] > scores.data[row * classes + best]) best = column;
+    if (best === labels[row]) right++;
+  }
+  return right / rows;
+}

@@ -1,0 +1,162 @@
+/** The loop of pretraining: steps, metrics, warnings, interruption, resumption. */
+import type { Dataset } from "../data/dataset.js";
+import { InterruptedError } from "../errors.js";
+import type { FloatTensor } from "../graph/tensor.js";
+import type { Discriminator } from "../recipe/discriminator.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { drawParameters, initialWeights, type Weights } from "../recipe/initial-values.js";
+import { pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
+import type { Recipe } from "../recipe/recipe.js";
+import type { TrainingGraph } from "../recipe/training-graph.js";
+import { pictureGeometry } from "./picture-geometry.js";
+import { pretrainingFeeds } from "./pretraining-feeds.js";
+import { type StepResult, Trainer } from "./trainer.js";
+import { judge, type Warning } from "./warnings.js";
+
+export interface PretrainOptions {
+  readonly features: FeatureExtractor;
+  readonly dataset: Dataset;
+  readonly recipe: Recipe;
+  /** Needed where the recipe is adversarial. */
+  readonly discriminator?: Discriminator;
+  /** Start values of the discriminator where it does not come from headstart. */
+  readonly discriminatorWeights?: Weights;
+  readonly seed: number;
+  /** All steps of the run, those before a resumption included. */
+  readonly steps: number;
+  readonly threads?: number;
+  /** State by name after `step` steps, from an earlier run of the same settings. */
+  readonly resume?: { readonly step: number; readonly state: ReadonlyMap<string, Float32Array> };
+  readonly signal?: AbortSignal;
+  /** Called after every step. */
+  readonly onStep?: (report: StepReport) => void | Promise<void>;
+}
+
+/** What is known after a step. */
+export interface StepReport {
+  /** Steps done so far. */
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly metrics: StepResult["metrics"];
+  readonly views: StepResult["views"];
+  /** The real samples of this step, valid until the next. */
+  readonly samples: FloatTensor | undefined;
+  /** Copies of the whole state, for a checkpoint. */
+  readonly state: () => Map<string, Float32Array>;
+}
+
+export interface PretrainResult {
+  /** F's parameters as training left them (or their moving average). */
+  readonly weights: Weights;
+  /** F's parameters before training. */
+  readonly start: Weights;
+  /** All parameters: F's, the mirror's, D's and the task's. */
+  readonly parameters: Weights;
+  readonly training: TrainingGraph;
+  /** Mean metrics over the last tenth of the steps of this call. */
+  readonly finalMetrics: Readonly<Record<string, number>>;
+  readonly warnings: readonly Warning[];
+}
+
+/** What the recipe's "auto" task is for this data: rotation for pictures, swapped values for tables and vectors. */
+export function taskFor(recipe: Recipe, dataset: Dataset, sampleShape: readonly number[]): Task {
+  const { task, weight } = recipe.selfSupervision;
+  if (weight === 0 || task === "none") return "none";
+  if (task !== "auto") return task;
+  if (pictureGeometry(sampleShape)) return "rotation";
+  return dataset.kind === "table" || sampleShape.length === 1 ? "swapped-values" : "none";
+}
+
+/** The mirror's last activation for this data, where the recipe says "auto". */
+export function lastActivationFor(recipe: Recipe, dataset: Dataset): "none" | "sigmoid" | "tanh" {
+  const { lastActivation } = recipe.mirror;
+  if (lastActivation !== "auto") return lastActivation;
+  const { min, max } = dataset.range;
+  if (min === 0 && max === 1) return "sigmoid";
+  if (min === -1 && max === 1) return "tanh";
+  return "none";
+}
+
+/**
+ * Trains F with its mirror, D and task.
+ *
+ * @throws DivergedError where a loss is not finite; InterruptedError where the signal aborts, between two steps and
+ *   after the last {@link PretrainOptions.onStep}, so that the caller's checkpoint is whole
+ */
+export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
+  const { features, dataset, recipe, seed, steps } = options;
+  const { sampleShape } = features.network;
+  const training = pretrainingGraph({
+    features,
+    recipe,
+    task: taskFor(recipe, dataset, sampleShape),
+    batchSize: recipe.batchSize,
+    lastActivation: lastActivationFor(recipe, dataset),
+    ...(options.discriminator ? { discriminator: options.discriminator } : {}),
+  });
+  const start = startWeights(options, training);
+  const initial = options.resume?.state ?? start;
+  const trainer = await Trainer.open(training, initial, options.threads === undefined ? {} : { threads: options.threads });
+  try {
+    const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps);
+    const first = options.resume?.step ?? 0;
+    const tail = new MetricMeans();
+    for (let step = first; step < steps; step++) {
+      if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} steps`);
+      const fed = await feeds.at(step);
+      const { metrics, views } = await trainer.step(fed);
+      if (step >= steps - Math.max(1, Math.ceil((steps - first) / 10))) tail.add(metrics);
+      await options.onStep?.({
+        step: step + 1,
+        steps,
+        epoch: ((step + 1) * training.batchSize) / dataset.count,
+        metrics,
+        views,
+        samples: fed.samples,
+        state: () => trainer.state(),
+      });
+    }
+    const parameters = trainer.parameters(recipe.movingAverage > 0);
+    const finalMetrics = tail.means();
+    const inF = (weights: Weights): Weights =>
+      new Map(features.parameters.flatMap(({ name }) => {
+        const elements = weights.get(name);
+        return elements ? [[name, elements] as const] : [];
+      }));
+    return { weights: inF(parameters), start: inF(start), parameters, training, finalMetrics, warnings: judge(finalMetrics) };
+  } finally {
+    await trainer.release();
+  }
+}
+
+function startWeights(options: PretrainOptions, training: TrainingGraph): Weights {
+  const { features, recipe, seed } = options;
+  const own = initialWeights(features.network, recipe.start, seed);
+  const others = training.state.flatMap(({ owner, parameter }) => (owner !== "features" && parameter ? [parameter] : []));
+  return new Map([...own, ...drawParameters(others, "he", seed), ...(options.discriminatorWeights ?? [])]);
+}
+
+/** Means of metrics over steps. */
+export class MetricMeans {
+  #sums: Record<string, number> = {};
+  #count = 0;
+
+  add(metrics: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(metrics)) this.#sums[name] = (this.#sums[name] ?? 0) + value;
+    this.#count++;
+  }
+
+  /** The means so far. */
+  means(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.#sums).map(([name, sum]) => [name, sum / Math.max(1, this.#count)]));
+  }
+
+  /** The means so far; starts anew. */
+  take(): Record<string, number> {
+    const means = this.means();
+    this.#sums = {};
+    this.#count = 0;
+    return means;
+  }
+}

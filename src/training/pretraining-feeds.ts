@@ -1,0 +1,111 @@
+/** What pretraining feeds at a step: samples, corrupted and turned copies, noise, learning rates. */
+import { batchIndices } from "../data/batches.js";
+import type { Dataset } from "../data/dataset.js";
+import { rotateQuarter } from "../data/transform.js";
+import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+import { optimizerScalars } from "../recipe/optimizers.js";
+import { feedNames, rotationClasses } from "../recipe/pretraining-graph.js";
+import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
+import type { TrainingGraph } from "../recipe/training-graph.js";
+import { RandomStream } from "../random/stream.js";
+import { corrupt } from "./corruption.js";
+import { NormalPool } from "./normal-pool.js";
+import { pictureGeometry } from "./picture-geometry.js";
+
+/** The tensors of one step; valid until the next call. Everything depends on (seed, step) alone. */
+export interface StepFeeds {
+  at(step: number): Promise<Readonly<Record<string, FloatTensor>>>;
+}
+
+/** The learning rate's factor at a step (from 0): a linear rise, then constant or half a cosine (Loshchilov and Hutter, 2017). */
+export function scheduleFactor(schedule: Recipe["schedule"], step: number, steps: number): number {
+  const rise = Math.round(schedule.warmUp * steps);
+  if (step < rise) return (step + 1) / rise;
+  if (schedule.kind === "constant") return 1;
+  return 0.5 * (1 + Math.cos((Math.PI * (step - rise)) / Math.max(1, steps - rise)));
+}
+
+/** A scalar feed. */
+export function scalarTensor(value: number): FloatTensor {
+  return floatTensor([value], []);
+}
+
+/** An optimiser's three scalars under its prefix, for a step counted from 0. */
+export function optimizerFeeds(
+  prefix: string,
+  settings: OptimizerSettings,
+  step: number,
+  factor: number,
+): Record<string, FloatTensor> {
+  const [learningRate, first, second] = optimizerScalars(settings, step + 1, settings.learningRate * factor);
+  return {
+    [`${prefix}/learning-rate`]: scalarTensor(learningRate),
+    [`${prefix}/first-correction`]: scalarTensor(first),
+    [`${prefix}/second-correction`]: scalarTensor(second),
+  };
+}
+
+/** Prepares the feeds of a pretraining run. */
+export function pretrainingFeeds(
+  training: TrainingGraph,
+  recipe: Recipe,
+  dataset: Dataset,
+  sampleShape: readonly number[],
+  seed: number,
+  steps: number,
+): StepFeeds {
+  const { batchSize } = training;
+  const sampleSize = sizeOf(sampleShape);
+  const picture = pictureGeometry(sampleShape);
+  const groups = dataset.oneHotGroups ?? [];
+  const pool = new NormalPool(seed);
+  const tensors = new Map(
+    training.feeds.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
+  );
+  const samples = tensors.get(feedNames.samples) ?? floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...sampleShape]);
+  const corrupted = tensors.get(feedNames.corrupted);
+  const swapped = tensors.get(feedNames.swapped);
+  const rotated = tensors.get(feedNames.rotated);
+  const turns = tensors.get(feedNames.turns);
+  const mixture = tensors.get(feedNames.mixture);
+  // A corruption that the task itself needs is there even where the recipe names none.
+  const corruption =
+    swapped && recipe.corruption.kind !== "swapped-values"
+      ? { kind: "swapped-values" as const, amount: 0.3 }
+      : recipe.corruption;
+  const square = picture !== undefined && picture.height === picture.width;
+  return {
+    async at(step) {
+      await dataset.read(batchIndices(dataset.count, batchSize, seed, step), samples.data);
+      if (corrupted)
+        corrupt(corruption.kind, corruption.amount, samples.data, corrupted.data, { seed, step, batchSize, sampleSize, picture, groups, pool }, swapped?.data);
+      if (rotated && turns && picture) {
+        const stream = new RandomStream(seed, "rotation", step);
+        // Pictures that are not square can be turned upside down only.
+        const quarterTurns = Uint8Array.from({ length: batchSize }, () => (square ? stream.below(4) : 2 * stream.below(2)));
+        rotated.data.set(samples.data);
+        rotateQuarter(rotated.data, batchSize, sampleShape, quarterTurns, picture.layout);
+        turns.data.fill(0);
+        quarterTurns.forEach((turn, row) => {
+          turns.data[row * rotationClasses + turn] = 1;
+        });
+      }
+      const progress = step / steps;
+      const deviation = recipe.adversarial.instanceNoise * Math.max(0, 1 - progress);
+      for (const name of [feedNames.realNoise, feedNames.fakeNoise]) {
+        const noise = tensors.get(name);
+        if (noise) pool.fill(noise.data, deviation, name, step);
+      }
+      if (mixture) {
+        const stream = new RandomStream(seed, "mixture", step);
+        for (let row = 0; row < mixture.data.length; row++) mixture.data[row] = stream.uniform();
+      }
+      const factor = scheduleFactor(recipe.schedule, step, steps);
+      return {
+        ...Object.fromEntries(tensors),
+        ...optimizerFeeds("generator", recipe.generatorOptimizer, step, factor),
+        ...optimizerFeeds("discriminator", recipe.discriminatorOptimizer, step, factor),
+      };
+    },
+  };
+}

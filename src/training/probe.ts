@@ -1,0 +1,125 @@
+/** What can be seen of F's features: activation statistics, effective rank, a nearest-neighbour probe. */
+import type { Dataset } from "../data/dataset.js";
+import { unitStatistics } from "../initializers/conditioning.js";
+import { effectiveRank } from "../initializers/spectrum.js";
+import { sizeOf } from "../graph/tensor.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import type { Weights } from "../recipe/initial-values.js";
+import { measuringSamples } from "./condition.js";
+import { type EvaluateOptions, evaluate } from "./evaluate.js";
+
+/** Pre-activations of one layer over samples, positions and units. */
+export interface ActivationStatistics {
+  readonly layer: string;
+  readonly mean: number;
+  readonly standardDeviation: number;
+  /** Share of units that hardly vary (under a thousandth of the layer's standard deviation). */
+  readonly constantUnits: number;
+}
+
+/** Mean, standard deviation and constant units of each layer's pre-activations. */
+export async function activationStatistics(
+  features: FeatureExtractor,
+  weights: Weights,
+  dataset: Dataset,
+  seed: number,
+  options: EvaluateOptions = {},
+): Promise<ActivationStatistics[]> {
+  const indices = measuringSamples(dataset, 256, seed, "statistics");
+  const result: ActivationStatistics[] = [];
+  for (const layer of features.layers) {
+    const measured = await evaluate(features.network, layer.preActivation, weights, dataset, indices, { ...options, normalization: "batch" });
+    const { mean, std } = unitStatistics(measured.data, measured.shape, layer.weight.layout?.kind === "convolution" ? 1 : -1);
+    const units = mean.length;
+    const average = mean.reduce((sum, value) => sum + value, 0) / units;
+    const variance = std.reduce((sum, value, unit) => sum + value ** 2 + (mean[unit] - average) ** 2, 0) / units;
+    const deviation = Math.sqrt(variance);
+    const constant = std.filter((value) => !(value > 1e-3 * deviation)).length;
+    result.push({ layer: layer.weight.name, mean: average, standardDeviation: deviation, constantUnits: constant / units });
+  }
+  return result;
+}
+
+/** The features of some samples as rows. */
+export async function featureRows(
+  features: FeatureExtractor,
+  weights: Weights,
+  dataset: Dataset,
+  indices: ArrayLike<number>,
+  options: EvaluateOptions = {},
+): Promise<{ data: Float32Array; size: number }> {
+  const measured = await evaluate(features.network, features.feature, weights, dataset, indices, { ...options, normalization: "batch" });
+  return { data: measured.data, size: sizeOf(measured.shape.slice(1)) };
+}
+
+/** exp of the entropy of the features' normalised singular values (Roy and Vetterli, 2007), over 256 samples. */
+export async function featureRank(
+  features: FeatureExtractor,
+  weights: Weights,
+  dataset: Dataset,
+  seed: number,
+  options: EvaluateOptions = {},
+): Promise<number> {
+  const indices = measuringSamples(dataset, 256, seed, "rank");
+  const { data, size } = await featureRows(features, weights, dataset, indices, options);
+  return effectiveRank(data, indices.length, size);
+}
+
+/**
+ * Accuracy of a nearest-neighbour vote in F's features: up to 2,000 samples vote (k = 20, cosine similarity), up to 500
+ * others are asked. Undefined without labels or with too few samples.
+ */
+export async function nearestNeighbourProbe(
+  features: FeatureExtractor,
+  weights: Weights,
+  dataset: Dataset,
+  seed: number,
+  options: EvaluateOptions = {},
+): Promise<number | undefined> {
+  const { labels } = dataset;
+  if (!labels || dataset.count < 100) return undefined;
+  const chosen = measuringSamples(dataset, 2500, seed, "probe");
+  const asked = Math.floor(chosen.length / 5);
+  const { data, size } = await featureRows(features, weights, dataset, chosen, options);
+  normalizeRows(data, size);
+  const neighbours = Math.min(20, chosen.length - asked);
+  let right = 0;
+  for (let row = 0; row < asked; row++) {
+    const nearest: { similarity: number; label: number }[] = [];
+    for (let other = asked; other < chosen.length; other++) {
+      let similarity = 0;
+      for (let column = 0; column < size; column++) similarity += data[row * size + column] * data[other * size + column];
+      if (nearest.length === neighbours && similarity <= nearest[nearest.length - 1].similarity) continue;
+      const place = nearest.findIndex((entry) => entry.similarity < similarity);
+      nearest.splice(place < 0 ? nearest.length : place, 0, { similarity, label: labels[chosen[other]] });
+      if (nearest.length > neighbours) nearest.pop();
+    }
+    if (majority(nearest.map(({ label }) => label)) === labels[chosen[row]]) right++;
+  }
+  return right / asked;
+}
+
+/** Centres the columns and gives every row unit length. */
+function normalizeRows(data: Float32Array, size: number): void {
+  const rows = data.length / size;
+  for (let column = 0; column < size; column++) {
+    let sum = 0;
+    for (let row = 0; row < rows; row++) sum += data[row * size + column];
+    for (let row = 0; row < rows; row++) data[row * size + column] -= sum / rows;
+  }
+  for (let row = 0; row < rows; row++) {
+    let squares = 0;
+    for (let column = 0; column < size; column++) squares += data[row * size + column] ** 2;
+    const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+    for (let column = 0; column < size; column++) data[row * size + column] *= factor;
+  }
+}
+
+/** The most frequent label; of equals, the one met first, which is the nearest neighbour's. */
+function majority(labels: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  let best = labels[0];
+  for (const [label, count] of counts) if (count > (counts.get(best) ?? 0)) best = label;
+  return best;
+}

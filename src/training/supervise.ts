@@ -1,0 +1,135 @@
+/** Supervised training of the whole network, F and head, from given weights. */
+import { batchIndices } from "../data/batches.js";
+import type { Dataset } from "../data/dataset.js";
+import { InterruptedError } from "../errors.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import type { Weights } from "../recipe/initial-values.js";
+import type { OptimizerSettings } from "../recipe/recipe.js";
+import { logitsName, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
+import type { TrainingGraph } from "../recipe/training-graph.js";
+import { accuracyOf, type Evaluator, openEvaluator } from "./evaluate.js";
+import { optimizerFeeds } from "./pretraining-feeds.js";
+import { DivergedError, Trainer } from "./trainer.js";
+
+export interface SupervisorOptions {
+  readonly features: FeatureExtractor;
+  readonly optimizer: OptimizerSettings;
+  readonly batchSize: number;
+  readonly threads?: number;
+}
+
+/** One training run. */
+export interface SupervisedRun {
+  /** Start values of all parameters of the network. */
+  readonly weights: Weights;
+  /** Labelled samples to train on. */
+  readonly data: Dataset;
+  /** Labelled samples to measure accuracy on. */
+  readonly test: Dataset;
+  readonly steps: number;
+  /** Decides the order of the samples. */
+  readonly seed: number;
+  /** Default: the optimiser's own. */
+  readonly learningRate?: number;
+  /** Numbers of steps after which accuracy is measured; 0 is before training. */
+  readonly evaluateAt: readonly number[];
+  readonly signal?: AbortSignal;
+  readonly onStep?: (step: number, metrics: Readonly<Record<string, number>>) => void;
+}
+
+export interface SupervisedResult {
+  /** Training loss by step. */
+  readonly losses: readonly number[];
+  readonly evaluations: readonly { readonly step: number; readonly accuracy: number }[];
+  /** The step at which the loss became non-finite; the run ended there. */
+  readonly divergedAt?: number;
+  readonly weights: Weights;
+}
+
+/** Training sessions that serve many runs of the same network, optimiser and batch size. */
+export class Supervisor {
+  readonly #training: TrainingGraph;
+  readonly #trainer: Trainer;
+  readonly #evaluator: Evaluator;
+  readonly #options: SupervisorOptions;
+
+  private constructor(options: SupervisorOptions, training: TrainingGraph, trainer: Trainer, evaluator: Evaluator) {
+    this.#options = options;
+    this.#training = training;
+    this.#trainer = trainer;
+    this.#evaluator = evaluator;
+  }
+
+  /** Builds the graphs and loads them. */
+  static async open(options: SupervisorOptions): Promise<Supervisor> {
+    const { features, optimizer, batchSize } = options;
+    const training = supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize });
+    const sessionOptions = options.threads === undefined ? {} : { threads: options.threads };
+    const zeros = new Map(
+      training.state.flatMap(({ name, shape, parameter }) => (parameter ? [[name, new Float32Array(sizeOf(shape))] as const] : [])),
+    );
+    const trainer = await Trainer.open(training, zeros, sessionOptions);
+    const evaluator = await openEvaluator(features.network, logitsName(features.network), { ...sessionOptions, batchSize: 250 });
+    return new Supervisor(options, training, trainer, evaluator);
+  }
+
+  /** Trains once. A loss that is not finite ends the run and is reported, not thrown. */
+  async run(run: SupervisedRun): Promise<SupervisedResult> {
+    const { data, test, steps, seed } = run;
+    const { labels } = data;
+    if (!labels || !test.labels) throw new Error("supervised training needs labels");
+    const { optimizer, batchSize } = this.#options;
+    const settings = run.learningRate === undefined ? optimizer : { ...optimizer, learningRate: run.learningRate };
+    const shapes = new Map(this.#training.feeds.map(({ name, shape }) => [name, shape]));
+    const make = (name: string) => {
+      const shape = shapes.get(name) ?? [];
+      return floatTensor(new Float32Array(sizeOf(shape)), shape);
+    };
+    const samples = make(supervisedFeedNames.samples);
+    const targets = make(supervisedFeedNames.targets);
+    const classes = targets.shape[1];
+    this.#trainer.load(run.weights);
+    const losses: number[] = [];
+    const evaluations: { step: number; accuracy: number }[] = [];
+    const measure = async (step: number): Promise<void> => {
+      if (run.evaluateAt.includes(step)) evaluations.push({ step, accuracy: await this.accuracy(this.#trainer.parameters(), test) });
+    };
+    await measure(0);
+    for (let step = 0; step < steps; step++) {
+      if (run.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} supervised steps`);
+      const indices = batchIndices(data.count, batchSize, seed, step);
+      await data.read(indices, samples.data);
+      targets.data.fill(0);
+      indices.forEach((index, row) => {
+        targets.data[row * classes + labels[index]] = 1;
+      });
+      try {
+        const { metrics } = await this.#trainer.step({
+          [supervisedFeedNames.samples]: samples,
+          [supervisedFeedNames.targets]: targets,
+          ...optimizerFeeds("supervised", settings, step, 1),
+        });
+        losses.push(metrics.loss);
+        run.onStep?.(step + 1, metrics);
+      } catch (error) {
+        if (!(error instanceof DivergedError)) throw error;
+        return { losses, evaluations, divergedAt: step, weights: this.#trainer.parameters() };
+      }
+      await measure(step + 1);
+    }
+    return { losses, evaluations, weights: this.#trainer.parameters() };
+  }
+
+  /** Accuracy of the network with these weights on all samples of a data set. */
+  async accuracy(weights: Weights, test: Dataset): Promise<number> {
+    const indices = Uint32Array.from({ length: test.count }, (_, index) => index);
+    const scores = await this.#evaluator.evaluate(weights, test, indices);
+    return accuracyOf(scores, test.labels ?? []);
+  }
+
+  async release(): Promise<void> {
+    await this.#trainer.release();
+    await this.#evaluator.release();
+  }
+}

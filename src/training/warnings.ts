@@ -1,0 +1,45 @@
+/** Looks at the course of pretraining and says in words what has gone wrong. */
+
+/** A warning with the numbers behind it. */
+export interface Warning {
+  readonly kind: "collapse" | "identity" | "discriminator-won" | "discriminator-lost";
+  readonly message: string;
+}
+
+type Metrics = Readonly<Record<string, number>>;
+
+/**
+ * Judges the mean metrics of the last stretch of training.
+ *
+ * - collapse: G(x) is hardly nearer to its own x than to another sample
+ * - identity: G copies x (error under 1 % of the distance between two samples), so F need not have learned features
+ * - discriminator-won: D tells nearly all apart and its loss is near nothing, so it teaches G nothing any more
+ *
+ * @param metrics means by name, see recipe/pretraining-graph
+ */
+export function judge(metrics: Metrics): Warning[] {
+  const warnings: Warning[] = [];
+  const own = metrics["likeness/own"];
+  const other = metrics["likeness/other"];
+  if (own !== undefined && other !== undefined) {
+    const ratio = own / Math.max(other, 1e-12);
+    if (ratio > 0.95)
+      warnings.push({
+        kind: "collapse",
+        message: `G(x) is as far from its own x as from another sample (mean squared error ${own.toPrecision(3)} against ${other.toPrecision(3)}): G gives much the same whatever it sees. Add reconstruction, or lower the learning rate.`,
+      });
+    if (ratio < 0.01)
+      warnings.push({
+        kind: "identity",
+        message: `G(x) copies x (mean squared error ${own.toPrecision(3)} against ${other.toPrecision(3)} to another sample): F may pass x through without learning features. Choose a narrower feature tensor, or corrupt G's input.`,
+      });
+  }
+  const loss = metrics["discriminator/loss"];
+  const pairs = metrics["discriminator/accuracy-pairs"];
+  if (loss !== undefined && pairs !== undefined && loss < 0.05 && pairs > 0.99)
+    warnings.push({
+      kind: "discriminator-won",
+      message: `D tells real from generated in ${(100 * pairs).toFixed(1)} % of the pairs with a loss of ${loss.toPrecision(2)}: it has won and teaches G nothing more. Raise instance noise or R1/R2, or lower D's learning rate.`,
+    });
+  return warnings;
+}
