@@ -34,7 +34,11 @@ export async function checkGradients(
   fail("first", first, tolerance);
   if (order === 1) return { first };
   const second = await compare(inputs, varied, step, (emit, values) => {
-    const found = gradients(emit, [{ value: objective(emit, values, body) }], varied.map((name) => values[name]));
+    const found = gradients(
+      emit,
+      [{ value: objective(emit, values, body) }],
+      varied.map((name) => values[name]),
+    );
     return found
       .map((gradient, index) => {
         if (!gradient) return emit.scalar(0);
@@ -54,7 +58,9 @@ function objective(
 ): Value {
   return [body(emit, values)]
     .flat()
-    .map((value, index) => emit.reduceSum(emit.multiply(value, emit.constant(normalTensor(`objective/${index}`, value.shape)))))
+    .map((value, index) =>
+      emit.reduceSum(emit.multiply(value, emit.constant(normalTensor(`objective/${index}`, value.shape)))),
+    )
     .reduce((a, b) => emit.add(a, b));
 }
 
@@ -69,7 +75,11 @@ async function compare(
     Object.entries(inputs).map(([name, tensor]) => [name, emit.input(name, tensor.type, tensor.shape)]),
   );
   const value = scalar(emit, values);
-  const found = gradients(emit, [{ value }], varied.map((name) => values[name]));
+  const found = gradients(
+    emit,
+    [{ value }],
+    varied.map((name) => values[name]),
+  );
   emit.output("value", value);
   varied.forEach((name, index) => {
     const gradient = found[index];
@@ -80,7 +90,9 @@ async function compare(
     const at = await session.run(inputs);
     let largest = 0;
     for (let trial = 0; trial < 3; trial++) {
-      const directions = new Map(varied.map((name) => [name, normalTensor(`direction/${trial}/${name}`, inputs[name].shape)]));
+      const directions = new Map(
+        varied.map((name) => [name, normalTensor(`direction/${trial}/${name}`, inputs[name].shape)]),
+      );
       const moved = (sign: number): Record<string, Tensor> =>
         Object.fromEntries(
           Object.entries(inputs).map(([name, tensor]) => [name, along(tensor, directions.get(name), sign * step)]),
@@ -113,5 +125,6 @@ function along(tensor: Tensor, direction: FloatTensor | undefined, distance: num
 }
 
 function fail(order: string, error: number, tolerance: number): void {
-  if (!(error <= tolerance)) throw new Error(`${order}-order gradients disagree with differences: ${error} > ${tolerance}`);
+  if (!(error <= tolerance))
+    throw new Error(`${order}-order gradients disagree with differences: ${error} > ${tolerance}`);
 }
