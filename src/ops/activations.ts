@@ -46,11 +46,8 @@ const seluAlpha = 1.6732632423543772;
 const seluGamma = 1.0507009873554805;
 
 export const activations: Record<ActivationName, Operator> = {
-  Relu: {
-    shape: likeFirstInput,
-    // y says where x is positive and is kept anyway, so that x need not be.
-    gradient: [(context) => gradientWhere(context, isPositive(context.emit, context.outputs[0]))],
-  },
+  // y says where x is positive and is kept anyway, so that x need not be.
+  Relu: activation(({ emit, y }) => emit.cast(isPositive(emit, y), y.type)),
   ThresholdedRelu: {
     shape: likeFirstInput,
     gradient: [

@@ -5,7 +5,7 @@ import { type Attributes, attribute, type Node } from "../graph/graph.js";
 import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import { ancestors, type Network } from "./network.js";
-import { batchNormalizationTraining } from "./normalizations.js";
+import { batchNormalizationTraining, groupNormalizationPerChannel } from "./normalizations.js";
 import { RuleError } from "./operator.js";
 import { operatorOf } from "./table.js";
 
@@ -80,7 +80,7 @@ export function instantiate(options: InstantiateOptions): Instance {
         outputs = normalizeBatch(emit, node, inputs, runningStatistics);
       } else {
         const fitted = network.fixedBatch === undefined ? inputs : fitBatch(emit, node, inputs, sampled, network.fixedBatch, input.shape[0]);
-        outputs = emit.node(node.op, fitted, singlePrecisionAttributes(node), outputCount);
+        outputs = emitForInference(emit, node, fitted, outputCount);
       }
     } catch (error) {
       if (error instanceof RuleError) throw unfit(network, node, error);
@@ -113,6 +113,29 @@ function unfit(network: Network, node: Node, error: RuleError): UserError {
       ? "Check the model with onnx.checker; if it was exported with a fixed batch size, export it with a dynamic one."
       : "Choose an earlier feature tensor with --features, or export the model with standard operators.",
   });
+}
+
+/** Emits a node; where it was exported in training mode or has a later meaning, its counterpart for inference. */
+function emitForInference(
+  emit: Emitter,
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  outputCount: number,
+): readonly Value[] {
+  const attributes = singlePrecisionAttributes(node);
+  // Without its ratio and its mode Dropout drops nothing.
+  if (node.op === "Dropout") return emit.node(node.op, inputs.slice(0, 1), {}, outputCount);
+  if (node.op === "BatchNormalization")
+    return emit.node(node.op, inputs, { ...attributes, training_mode: attribute.int(0) });
+  if (node.op === "GroupNormalization") {
+    const [x, scale, bias] = inputs;
+    const groups = attributes.num_groups?.kind === "int" ? attributes.num_groups.value : 0;
+    const epsilon = attributes.epsilon?.kind === "float" ? attributes.epsilon.value : 1e-5;
+    // From opset 21 on scale and bias have one element a channel; before, one a group.
+    if (x && scale && bias && scale.shape[0] === x.shape[1] && scale.shape[0] !== groups)
+      return [groupNormalizationPerChannel(emit, x, scale, bias, { groups, epsilon })];
+  }
+  return emit.node(node.op, inputs, attributes, outputCount);
 }
 
 function normalizeBatch(

@@ -73,6 +73,26 @@ export function batchNormalizationTraining(
   };
 }
 
+/**
+ * Group normalization with one scale and one bias a channel, as opset 21 and PyTorch have it, in operators of opset 20:
+ * output = scale (x − mean)/√(variance + ε) + bias, mean and variance per sample and group of channels.
+ *
+ * @param x [N, C, ...]; scale and bias have [C]
+ * @see Wu and He, "Group Normalization", 2018
+ */
+export function groupNormalizationPerChannel(
+  emit: Emitter,
+  x: Value,
+  scale: Value,
+  bias: Value,
+  settings: { readonly groups: number; readonly epsilon?: number },
+): Value {
+  const { groups, epsilon = defaultEpsilon } = settings;
+  const attributes = { num_groups: attribute.int(groups), epsilon: attribute.float(epsilon) };
+  const standard = emit.one("GroupNormalization", [x, emit.filled(1, [groups]), emit.filled(0, [groups])], attributes);
+  return emit.add(emit.multiply(standard, perChannel(emit, scale, x)), perChannel(emit, bias, x));
+}
+
 /** All axes but the channels', which is axis 1. */
 function axesButChannel(x: Value): number[] {
   return x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));

@@ -3,7 +3,7 @@ import { attribute } from "../../src/graph/graph.js";
 import { floatTensor, numbersOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { normalizationNames } from "../../src/ops/names.js";
-import { batchNormalizationTraining } from "../../src/ops/normalizations.js";
+import { batchNormalizationTraining, groupNormalizationPerChannel } from "../../src/ops/normalizations.js";
 import { checkGradients } from "../support/check-gradients.js";
 import { expectGradients, expectShapesAsRun, type OperatorCase, titleOf } from "../support/check-operator.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
@@ -114,6 +114,26 @@ describe("batch normalization that trains", () => {
       { ...inputs, x },
       (emit, fed) =>
         batchNormalizationTraining(emit, fed.x, fed.scale, fed.bias, fed.runningMean, fed.runningVariance).output,
+      { step: 5e-3, tolerance: 4e-3 },
+    );
+  });
+});
+
+describe("group normalization with a scale a channel", () => {
+  it("is instance normalization where every channel is a group", async () => {
+    const { grouped, single } = await runGraph({ image, scale, bias }, (emit, fed) => ({
+      grouped: groupNormalizationPerChannel(emit, fed.image, fed.scale, fed.bias, { groups: 4 }),
+      single: emit.one("InstanceNormalization", [fed.image, fed.scale, fed.bias]),
+    }));
+    numbersOf(single).forEach((element, index) => {
+      expect(numbersOf(grouped)[index]).toBeCloseTo(element, 5);
+    });
+  });
+
+  it("has gradients that agree with differences", async () => {
+    await checkGradients(
+      { image, scale, bias },
+      (emit, fed) => groupNormalizationPerChannel(emit, fed.image, fed.scale, fed.bias, { groups: 2, epsilon: 0.1 }),
       { step: 5e-3, tolerance: 4e-3 },
     );
   });

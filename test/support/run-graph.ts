@@ -26,5 +26,8 @@ export async function runGraph(
 /** Standard normal numbers (times scale, plus shift) in a shape, seeded by the purpose. */
 export function normalTensor(purpose: string, shape: readonly number[], scale = 1, shift = 0): FloatTensor {
   const stream = new RandomStream(0, purpose);
-  return floatTensor(Float32Array.from({ length: sizeOf(shape) }, () => stream.normal() * scale + shift), shape);
+  return floatTensor(
+    Float32Array.from({ length: sizeOf(shape) }, () => stream.normal() * scale + shift),
+    shape,
+  );
 }
