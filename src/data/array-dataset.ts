@@ -1,0 +1,173 @@
+import { InterruptedError, userError } from "../errors.js";
+import type { ChannelOrder } from "./channel-statistics.js";
+import { classesOfArray } from "./classes.js";
+import { convertPicture } from "./convert-picture.js";
+import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
+import { readFitted } from "./fitted-record.js";
+import { choosePictureTarget, type PictureSize, type PictureTarget } from "./picture-shape.js";
+import type { RawArray, SampleArray } from "./sample-array.js";
+import { storedDataset } from "./stored-dataset.js";
+
+/** How an array's samples are understood and what they become. */
+interface Reading {
+  readonly kind: DatasetKind;
+  readonly shape: readonly number[];
+  readonly order: ChannelOrder;
+  /** Set when the samples are pictures: how they lie in the array. */
+  readonly source?: PictureSize & { layout: PictureLayout };
+  readonly target?: PictureTarget;
+}
+
+/**
+ * A data set of an array whose axis 0 counts the samples: [N, H, W], [N, C, H, W] and [N, H, W, C] are pictures,
+ * [N, C, L] signals, [N, n] vectors; the model's input shape decides where both are possible.
+ *
+ * @param source names the format in the record
+ * @throws UserError if the samples do not fit the model's shape, or hold NaN or infinity
+ */
+export function arrayDataset(
+  samples: RawArray,
+  labels: { array: RawArray; where: string } | undefined,
+  where: string,
+  source: string,
+  options: OpenOptions,
+): Dataset {
+  if (samples.dims.length === 0 || samples.data.length === 0) {
+    throw userError({
+      where,
+      required: "an array of samples",
+      got: `the shape [${samples.dims.join(", ")}]`,
+      advice: "Axis 0 must count the samples",
+    });
+  }
+  const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
+  const sampleShape = samples.dims.length === 1 ? [1] : samples.dims.slice(1);
+  const reading = understand(sampleShape, samples, where, options);
+  const classes = labels && classesOfArray(labels.array, count, readFitted(options.fitted)?.classNames, labels.where);
+  const raw = samples.data.subarray(0, count * sizeOf(sampleShape));
+  return storedDataset(
+    {
+      where,
+      kind: reading.kind,
+      data: arrange(raw, count, reading, options),
+      count,
+      shape: reading.shape,
+      order: reading.order,
+      ...classes,
+      picture: reading.target,
+      pictureRange: reading.target === undefined ? undefined : pictureRange({ ...samples, data: raw }),
+      record: {
+        source,
+        arrayShape: samples.dims,
+        ...(labels === undefined ? {} : { labelsFrom: labels.where }),
+      },
+    },
+    options,
+  );
+}
+
+function understand(dims: readonly number[], samples: RawArray, where: string, options: OpenOptions): Reading {
+  const wanted = options.shape;
+  const layout = options.layout ?? "NCHW";
+  const fits =
+    wanted !== undefined &&
+    dims.length === wanted.length &&
+    dims.every((length, axis) => wanted[axis] === null || wanted[axis] === length);
+  const asPicture = (source: PictureSize & { layout: PictureLayout }): Reading => {
+    const target = choosePictureTarget(source, options, where);
+    return { kind: "images", shape: target.shape, order: pictureOrder(target), source, target };
+  };
+  const bytes = samples.data instanceof Uint8Array;
+  if (dims.length === 3 && (wanted === undefined || wanted.length === 3 || (wanted.length === 1 && !fits))) {
+    return asPicture(pictureAxes(dims, fits ? layout : undefined));
+  }
+  const plane = { channels: 1, height: dims[0], width: dims[1], layout: "NCHW" } as const;
+  if (dims.length === 2 && (wanted === undefined ? bytes : wanted.length === 3 || (wanted.length === 1 && bytes))) {
+    return asPicture(plane);
+  }
+  const shape = wanted === undefined || fits ? dims : reshaped(dims, wanted);
+  if (shape === undefined) {
+    throw userError({
+      where,
+      required: `samples of the shape [${wanted?.map((length) => length ?? "?").join(", ")}], as the model takes`,
+      got: `[${dims.join(", ")}]`,
+      advice: "Reshape or transpose the array, or choose a model for this shape",
+    });
+  }
+  if (shape.length === 3) {
+    // Flat rows that are pictures: they lie as the model has its axes.
+    const source = { ...pictureSize(shape, layout), layout };
+    return asPicture(source);
+  }
+  if (shape.length === 1) return { kind: "vectors", shape, order: { channels: shape[0], inner: 1 } };
+  if (shape.length === 2) {
+    const order = layout === "NHWC" ? { channels: shape[1], inner: 1 } : { channels: shape[0], inner: shape[1] };
+    return { kind: "signals", shape, order };
+  }
+  return { kind: "arrays", shape, order: { channels: 1, inner: sizeOf(shape) } };
+}
+
+/** The wanted shape with its open axis filled, if the values of a sample just fit it. */
+function reshaped(dims: readonly number[], wanted: readonly (number | null)[]): readonly number[] | undefined {
+  const size = sizeOf(dims);
+  const known = sizeOf(wanted.filter((length) => length !== null));
+  const open = wanted.filter((length) => length === null).length;
+  if (open === 0) return known === size ? (wanted as readonly number[]) : undefined;
+  // Pictures of an unknown size cannot be told from their number of values, nor can two open axes.
+  if (open > 1 || size % known !== 0) return undefined;
+  return wanted.map((length) => length ?? size / known);
+}
+
+/** Which axes of [?, ?, ?] are the channels: as the model has them if that fits, else the axis of 1, 3 or 4. */
+function pictureAxes(dims: readonly number[], layout: PictureLayout | undefined) {
+  const channelLike = (length: number) => length === 1 || length === 3 || length === 4;
+  const last = channelLike(dims[2]) && !channelLike(dims[0]);
+  const found = layout ?? (last ? "NHWC" : "NCHW");
+  return { ...pictureSize(dims, found), layout: found };
+}
+
+function pictureSize(dims: readonly number[], layout: PictureLayout): PictureSize {
+  const [channels, height, width] = layout === "NCHW" ? dims : [dims[2], dims[0], dims[1]];
+  return { channels, height, width };
+}
+
+/** How the channels of delivered pictures lie. */
+export function pictureOrder({ channels, height, width, layout }: PictureTarget): ChannelOrder {
+  return { channels, inner: layout === "NCHW" ? height * width : 1 };
+}
+
+/** Pictures are brought into the delivered layout, size and channels once, here; everything else stays as it is. */
+function arrange(raw: SampleArray, count: number, { source, target }: Reading, options: OpenOptions): SampleArray {
+  if (source === undefined || target === undefined) return raw;
+  const same = source.channels === target.channels && source.height === target.height && source.width === target.width;
+  if (same && (source.layout === target.layout || source.channels === 1)) return raw;
+  const sourceSize = source.channels * source.height * source.width;
+  const targetSize = target.channels * target.height * target.width;
+  const Kind = raw.constructor as new (length: number) => SampleArray;
+  const data = new Kind(count * targetSize);
+  for (let sample = 0; sample < count; sample++) {
+    if (options.signal?.aborted) throw new InterruptedError("interrupted while converting pictures");
+    convertPicture(
+      { ...source, data: raw, start: sample * sourceSize },
+      { ...target, data, start: sample * targetSize },
+    );
+    if (sample % 1000 === 999) options.onProgress?.(sample + 1, count);
+  }
+  return data;
+}
+
+/** The nominal range of pictures' values: by type for integers; floats are taken as 0 to 1 or 0 to 255 if they lie so. */
+function pictureRange({ data, boolean }: RawArray): readonly [number, number] {
+  if (boolean === true) return [0, 1];
+  if (data instanceof Uint8Array) return [0, 255];
+  if (data instanceof Uint16Array) return [0, 65535];
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < data.length; index++) {
+    if (data[index] < min) min = data[index];
+    if (data[index] > max) max = data[index];
+  }
+  if (min >= 0 && max <= 1) return [0, 1];
+  if (min >= 0 && max > 16 && max <= 255) return [0, 255];
+  return min < max ? [min, max] : [min, min + 1];
+}

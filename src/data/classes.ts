@@ -1,0 +1,91 @@
+import { userError } from "../errors.js";
+import type { RawArray } from "./sample-array.js";
+
+/** Class numbers and what they stand for. */
+export interface Classes {
+  readonly classNames: readonly string[];
+  /** From a class as the data writes it to its number. */
+  readonly numberOf: ReadonlyMap<string, number>;
+}
+
+/**
+ * Numbers the classes of a data set: in the order of `fittedNames` if given; else whole numbers that begin at 0 are
+ * class numbers already; others are numbered in their order, by value or by code unit (so that no locale matters).
+ *
+ * @param found the distinct classes as the data writes them
+ * @throws UserError if there is a class that `fittedNames` lacks
+ */
+export function numberClasses(
+  found: Iterable<string>,
+  fittedNames: readonly string[] | undefined,
+  where: string,
+): Classes {
+  const distinct = [...found];
+  if (fittedNames !== undefined) {
+    const known = new Map(fittedNames.map((name, number) => [name, number]));
+    const numberOf = new Map<string, number>();
+    for (const name of distinct) {
+      // UCI's test files end their lines with a full stop, which thus hangs on the class.
+      const number = known.get(name) ?? known.get(name.replace(/\.$/, ""));
+      if (number === undefined) {
+        throw userError({
+          where,
+          required: `classes of the training data (${shorten(fittedNames)})`,
+          got: `the class ${name}`,
+          advice: "Remove its samples, or name the column or file that holds the labels",
+        });
+      }
+      numberOf.set(name, number);
+    }
+    return { classNames: fittedNames, numberOf };
+  }
+  const whole = distinct.every((name) => /^-?\d+$/.test(name));
+  const sorted = whole ? distinct.sort((a, b) => Number(a) - Number(b)) : distinct.sort(byCodeUnit);
+  const largest = Number(sorted.at(-1));
+  if (whole && Number(sorted[0]) === 0 && largest < Math.max(1000, 4 * sorted.length)) {
+    const classNames = Array.from({ length: largest + 1 }, (_, number) => String(number));
+    return { classNames, numberOf: new Map(sorted.map((name) => [name, Number(name)])) };
+  }
+  return { classNames: sorted, numberOf: new Map(sorted.map((name, number) => [name, number])) };
+}
+
+/** Orders strings by code unit, the same in every locale. */
+export function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * The classes in an array of labels: one whole number per sample.
+ *
+ * @throws UserError if the array has another shape or length, or holds fractions
+ */
+export function classesOfArray(
+  array: RawArray,
+  count: number,
+  fittedNames: readonly string[] | undefined,
+  where: string,
+): { labels: Int32Array; classNames: readonly string[] } {
+  const flat = array.dims.length === 1 || (array.dims.length === 2 && array.dims[1] === 1);
+  if (!flat || array.dims[0] < count) {
+    throw userError({
+      where,
+      required: `one label for each of ${count} samples`,
+      got: `an array of the shape [${array.dims.join(", ")}]`,
+      advice: "Give class numbers, in the order of the samples",
+    });
+  }
+  const values = array.data.subarray(0, count);
+  const distinct = new Set<number>(values);
+  for (const value of distinct) {
+    if (Number.isInteger(value)) continue;
+    throw userError({ where, required: "whole numbers as labels", got: `${value}`, advice: "Give class numbers" });
+  }
+  const { classNames, numberOf } = numberClasses([...distinct].map(String), fittedNames, where);
+  const codes = new Map([...distinct].map((value) => [value, numberOf.get(String(value))!]));
+  return { labels: Int32Array.from(values, (value) => codes.get(value)!), classNames };
+}
+
+/** The first few of a list, for messages. */
+export function shorten(names: readonly string[], most = 8): string {
+  return names.length <= most ? names.join(", ") : `${names.slice(0, most).join(", ")}, ... (${names.length})`;
+}

@@ -1,0 +1,85 @@
+/**
+ * What every source of samples looks like to the rest of headstart: samples are asked for by index and are delivered
+ * as float32, normalised, in the model's own shape.
+ */
+
+/** What the samples are, which decides the default discriminator and which corruptions make sense. */
+export type DatasetKind = "images" | "signals" | "table" | "vectors" | "arrays";
+
+/** The order of a picture's axes: channels first (PyTorch) or channels last (Keras). */
+export type PictureLayout = "NCHW" | "NHWC";
+
+/** Samples that can be read by index. */
+export interface Dataset {
+  /** The path as the user gave it; it begins every error message. */
+  readonly where: string;
+  readonly kind: DatasetKind;
+  /** How many samples there are. */
+  readonly count: number;
+  /** Shape of one sample as delivered, without the batch axis: [C, H, W], [H, W, C], [C, L], [features], ... */
+  readonly shape: readonly number[];
+  /** The class number of each sample, from 0. */
+  readonly labels?: Int32Array;
+  /** What the class numbers stand for. */
+  readonly classNames?: readonly string[];
+  /** JSON: what was understood of the data and fitted on it. It goes into run.json and into {@link OpenOptions.fitted}. */
+  readonly record: Record<string, unknown>;
+  /** SHA-256, in hexadecimal, of the samples before normalisation, and of the labels. */
+  readonly hash: string;
+  /** Range of the delivered values: what the normalisation promises ([0, 1], [-1, 1]), or else what was observed. */
+  readonly range: { readonly min: number; readonly max: number };
+  /** For tables: which delivered columns are the one-hot code of one categorical column; end is exclusive. */
+  readonly oneHotGroups?: readonly { readonly start: number; readonly end: number }[];
+
+  /**
+   * Writes the samples with these indices, one after another, as float32.
+   * Sources that hold their samples in memory write at once; await the result all the same.
+   *
+   * @param target of length indices.length × the product of {@link shape}
+   */
+  read(indices: ArrayLike<number>, target: Float32Array): void | Promise<void>;
+}
+
+/**
+ * How raw values become delivered ones, by name or by numbers:
+ * - `none`: the raw values
+ * - `unit`: to [0, 1] (8-bit pictures: divided by 255; columns: from their smallest to their largest value)
+ * - `symmetric`: the same, to [-1, 1]
+ * - `standard`: mean 0 and standard deviation 1 per channel or column, measured on this data
+ * - `imagenet`: ImageNet's mean and standard deviation after `unit`, for RGB pictures
+ * - numbers: (value − mean) / std per channel or column; for pictures after `unit`, as torchvision's Normalize has it
+ */
+export type NormalisationChoice = string | { readonly mean: readonly number[]; readonly std: readonly number[] };
+
+/** How {@link Dataset}s are opened. */
+export interface OpenOptions {
+  /** The model's input shape without the batch axis; null where the model takes any size. Absent: the data's own. */
+  shape?: readonly (number | null)[];
+  /** How a picture's axes lie in {@link shape}. Default: NCHW. */
+  layout?: PictureLayout;
+  /** Resize pictures that do not have the model's size (aspect ratio kept, overhang cut evenly). Default: an error. */
+  resize?: boolean;
+  /** Convert between grey and RGB, and drop transparency, where the model's channels need it. Default: an error. */
+  convert?: boolean;
+  /** Default: `standard`. */
+  normalise?: NormalisationChoice;
+  /** The record of another data set whose normalisation, column codes and class names are to be used here. */
+  fitted?: Record<string, unknown>;
+  /** Where the labels are: an IDX or NPY file, an array's name in an NPZ file, or a table's column (name, or number from 1; -1 is the last). */
+  labels?: string | number;
+  /** Whether a table's first line is its header. Default: found out. */
+  header?: boolean | "auto";
+  /** What to do about a picture that cannot be read. Default: fail. */
+  onBad?: "fail" | "skip";
+  /** Use at most this many samples: evenly spaced ones of a folder of pictures, else the first. */
+  limit?: number;
+  /** Ends the reading early with an InterruptedError. */
+  signal?: AbortSignal;
+  /** Called now and then while reading, with how many samples (or bytes of a file) are done. */
+  onProgress?(done: number, total: number): void;
+}
+
+/** The number of values in one sample of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}

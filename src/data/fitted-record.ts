@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { userError } from "../errors.js";
+
+const normalisation = z.object({
+  name: z.string(),
+  scale: z.array(z.number()),
+  offset: z.array(z.number()),
+  low: z.array(z.number()),
+  high: z.array(z.number()),
+});
+
+const column = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("numeric"),
+    name: z.string(),
+    index: z.number().int(),
+    scale: z.number(),
+    offset: z.number(),
+    mean: z.number(),
+    std: z.number(),
+    min: z.number(),
+    max: z.number(),
+    /** Whether an indicator column (1 where the value is missing) follows. */
+    indicator: z.boolean(),
+  }),
+  z.object({
+    type: z.literal("categorical"),
+    name: z.string(),
+    index: z.number().int(),
+    categories: z.array(z.string()),
+    /** Whether missing values have a category of their own, the last. */
+    missing: z.boolean(),
+  }),
+]);
+
+const picture = z.object({
+  channels: z.number().int().positive(),
+  height: z.number().int().positive(),
+  width: z.number().int().positive(),
+  layout: z.enum(["NCHW", "NHWC"]),
+});
+
+/** The part of a data set's record that another data set can be opened with. */
+const fittedRecord = z.object({
+  normalisation: normalisation.optional(),
+  picture: picture.optional(),
+  classNames: z.array(z.string()).optional(),
+  table: z
+    .object({
+      columns: z.array(column),
+      columnCount: z.number().int(),
+      named: z.boolean(),
+      labelColumn: z.object({ name: z.string(), index: z.number().int() }).optional(),
+    })
+    .optional(),
+});
+
+export type FittedRecord = z.infer<typeof fittedRecord>;
+/** How one column of a table becomes features. */
+export type FittedColumn = z.infer<typeof column>;
+
+/**
+ * Reads what was fitted from a data set's record.
+ *
+ * @throws UserError if the record is not one of headstart's
+ */
+export function readFitted(record: Record<string, unknown> | undefined): FittedRecord | undefined {
+  if (record === undefined) return undefined;
+  const result = fittedRecord.safeParse(record);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw userError({
+    where: "the fitted data record",
+    required: "a record that headstart wrote",
+    got: `${issue.message} at ${issue.path.join(".") || "its top"}`,
+    advice: "Take it from a run's run.json unchanged",
+  });
+}

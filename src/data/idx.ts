@@ -1,0 +1,107 @@
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { userError } from "../errors.js";
+import { readBytes } from "./read-bytes.js";
+import type { RawArray, SampleArray } from "./sample-array.js";
+
+/** The element types of IDX by their code; values are big-endian. Source: LeCun's description of the MNIST files. */
+const elementTypes: Record<
+  number,
+  { bytes: number; make: (length: number) => SampleArray; get: (view: DataView, at: number) => number }
+> = {
+  8: { bytes: 1, make: (length) => new Uint8Array(length), get: (view, at) => view.getUint8(at) },
+  9: { bytes: 1, make: (length) => new Int8Array(length), get: (view, at) => view.getInt8(at) },
+  11: { bytes: 2, make: (length) => new Int16Array(length), get: (view, at) => view.getInt16(at) },
+  12: { bytes: 4, make: (length) => new Int32Array(length), get: (view, at) => view.getInt32(at) },
+  13: { bytes: 4, make: (length) => new Float32Array(length), get: (view, at) => view.getFloat32(at) },
+  14: { bytes: 8, make: (length) => new Float64Array(length), get: (view, at) => view.getFloat64(at) },
+};
+
+/** Whether a file's first bytes are those of an IDX file. */
+export function looksLikeIdx(head: Uint8Array): boolean {
+  return head.length >= 8 && head[0] === 0 && head[1] === 0 && head[2] in elementTypes && head[3] > 0 && head[3] < 9;
+}
+
+/** The length that an IDX file's header says the whole has, or undefined if the head is too short to tell. */
+export function idxLength(head: Uint8Array): number | undefined {
+  if (head.length < 4 || head.length < 4 + 4 * head[3]) return undefined;
+  return dimsOf(head).reduce((product, length) => product * length, elementTypes[head[2]].bytes) + 4 + 4 * head[3];
+}
+
+function dimsOf(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes[3] }, (_, axis) => view.getUint32(4 + 4 * axis));
+}
+
+/**
+ * Reads an IDX file, plain or gzipped.
+ *
+ * @throws UserError if it is not IDX or its length is not what its header says
+ */
+export async function readIdx(
+  path: string,
+  options: { signal?: AbortSignal | undefined; onProgress?: ((done: number, total: number) => void) | undefined } = {},
+): Promise<RawArray> {
+  const bytes = await readBytes(path, {
+    ...options,
+    expectedLength: (head) => (looksLikeIdx(head) ? idxLength(head) : undefined),
+  });
+  return parseIdx(bytes, path);
+}
+
+/** Parses the bytes of an IDX file; `where` begins the error messages. */
+export function parseIdx(bytes: Uint8Array, where: string): RawArray {
+  const length = looksLikeIdx(bytes) ? idxLength(bytes) : undefined;
+  if (length === undefined) {
+    throw userError({
+      where,
+      required: "an IDX file",
+      got: "another content",
+      advice: "IDX files are those of MNIST and its relatives, such as train-images-idx3-ubyte.gz",
+    });
+  }
+  if (bytes.length !== length) {
+    throw userError({
+      where,
+      required: `${length} bytes, as its header says`,
+      got: `${bytes.length}`,
+      advice: "The file is truncated or damaged: fetch it again",
+    });
+  }
+  const dims = dimsOf(bytes);
+  const start = 4 + 4 * dims.length;
+  const type = elementTypes[bytes[2]];
+  if (bytes[2] === 8) return { data: bytes.subarray(start), dims };
+  const data = type.make((length - start) / type.bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let index = 0; index < data.length; index++) data[index] = type.get(view, start + index * type.bytes);
+  return { data, dims };
+}
+
+/** The labels file that lies beside an IDX file of images by MNIST's naming, if there is one. */
+export async function findIdxLabels(path: string): Promise<string | undefined> {
+  const match = /^(.*)images([.-])idx\d-(\w+?)(\.gz)?$/.exec(basename(path));
+  if (match === null) return undefined;
+  const stem = `${match[1]}labels${match[2]}idx1-ubyte`;
+  const names = new Set(await readdir(dirname(path)));
+  const found = [stem + (match[4] ?? ""), stem, `${stem}.gz`].find((name) => names.has(name));
+  return found === undefined ? undefined : join(dirname(path), found);
+}
+
+/** Which of a folder's files is meant when the folder holds IDX files: the training images, or the only images. */
+export function chooseIdxImages(names: readonly string[], where: string): string | undefined {
+  const files = names.filter((name) => /[.-]idx\d-\w+(\.gz)?$/.test(name) && !/labels/.test(name)).sort();
+  const training = files.filter((name) => name.startsWith("train"));
+  const candidates = training.length > 0 ? training : files;
+  // The same file plain and gzipped is one candidate.
+  const distinct = new Set(candidates.map((name) => name.replace(/\.gz$/, "")));
+  if (distinct.size > 1) {
+    throw userError({
+      where,
+      required: "one IDX file of training images",
+      got: [...distinct].join(", "),
+      advice: "Name the file that is meant",
+    });
+  }
+  return candidates[0];
+}

@@ -1,0 +1,37 @@
+import { userError } from "../errors.js";
+import { arrayDataset } from "./array-dataset.js";
+import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
+
+/**
+ * A data set of an array that the caller has in memory.
+ *
+ * @param x the samples, one after another; it is kept, not copied
+ * @param shape of one sample, as the model takes it: [C, H, W] (or [H, W, C] with the layout NHWC), [C, L], [features]
+ * @param labels a class number for each sample
+ * @param options as for files; the default normalisation is "none", because the caller's numbers are taken as meant
+ * @throws UserError if lengths do not fit or a value is NaN or infinite
+ */
+export function memoryDataset(
+  x: Float32Array,
+  shape: readonly number[],
+  labels?: ArrayLike<number>,
+  options: Pick<OpenOptions, "layout" | "normalise" | "fitted" | "limit" | "signal"> & { where?: string } = {},
+): Dataset {
+  const where = options.where ?? "samples in memory";
+  const count = x.length / sizeOf(shape);
+  if (!Number.isInteger(count) || (labels !== undefined && labels.length !== count)) {
+    throw userError({
+      where,
+      required: `whole samples of ${sizeOf(shape)} values${labels === undefined ? "" : " and a label for each"}`,
+      got: `${x.length} values${labels === undefined ? "" : ` and ${labels.length} labels`}`,
+      advice: "Check the shape",
+    });
+  }
+  return arrayDataset(
+    { data: x, dims: [count, ...shape] },
+    labels && { array: { data: Float64Array.from(labels), dims: [labels.length] }, where: `labels of ${where}` },
+    where,
+    "memory",
+    { normalise: "none", ...options, shape },
+  );
+}

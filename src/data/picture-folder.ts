@@ -1,0 +1,73 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { userError } from "../errors.js";
+import { byCodeUnit } from "./classes.js";
+import { checkInterrupted, unreadable } from "./read-bytes.js";
+
+/** The pictures of a folder, in the order of their names. */
+export interface PictureFolder {
+  /** Paths relative to the folder, with "/" between their parts. */
+  readonly files: readonly string[];
+  /** The class of each picture, if the folder is one of class folders. */
+  readonly classes?: readonly string[];
+  /** What was passed over. */
+  readonly skipped: { readonly hidden: number; readonly links: number; readonly otherFiles: number };
+  /** The subfolder that was taken because it holds the training data, if so. */
+  readonly training?: string;
+}
+
+const pictureName = /\.(png|jpe?g|jfif|webp|gif|tiff?|avif)$/i;
+const splitName = /^(train|training|test|testing|val|valid|validation|dev|eval)$/i;
+
+/** Whether a file's name says that it is a picture that can be read. */
+export function looksLikePicture(name: string): boolean {
+  return pictureName.test(name);
+}
+
+/**
+ * Lists the pictures in a folder and its subfolders. If all of them lie in two or more immediate subfolders, these
+ * are classes; if these are called train, test or the like, only the training folder is read. Links are not followed:
+ * they could lead out of the folder, or in circles.
+ *
+ * @throws UserError if the folder cannot be read or holds no picture
+ */
+export async function listPictures(folder: string, signal?: AbortSignal): Promise<PictureFolder> {
+  const skipped = { hidden: 0, links: 0, otherFiles: 0 };
+  const files: string[] = [];
+  const visit = async (relative: string): Promise<void> => {
+    checkInterrupted(signal);
+    const path = join(folder, relative);
+    const entries = await readdir(path, { withFileTypes: true }).catch((error) => {
+      throw unreadable(path, error);
+    });
+    entries.sort((a, b) => byCodeUnit(a.name, b.name));
+    for (const entry of entries) {
+      const inside = relative === "" ? entry.name : `${relative}/${entry.name}`;
+      if (entry.name.startsWith(".") || entry.name === "__MACOSX") skipped.hidden++;
+      else if (entry.isSymbolicLink()) skipped.links++;
+      else if (entry.isDirectory()) await visit(inside);
+      else if (entry.isFile() && looksLikePicture(entry.name)) files.push(inside);
+      else skipped.otherFiles++;
+    }
+  };
+  await visit("");
+  if (files.length === 0) {
+    const passed = [
+      `${skipped.otherFiles} other files`,
+      ...(skipped.links > 0 ? [`${skipped.links} links, which are not followed`] : []),
+    ];
+    throw userError({
+      where: folder,
+      required: "a folder of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF)",
+      got: `no picture (${passed.join("; ")})`,
+      advice: "Check the path; for a table or an array, name the file itself",
+    });
+  }
+  const tops = new Set(files.map((file) => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "")));
+  if (tops.has("") || tops.size < 2) return { files, skipped };
+  const training = [...tops].find((name) => /^train(ing)?$/i.test(name));
+  if (training !== undefined && [...tops].every((name) => splitName.test(name))) {
+    return { ...(await listPictures(join(folder, training), signal)), training };
+  }
+  return { files, classes: files.map((file) => file.slice(0, file.indexOf("/"))), skipped };
+}
