@@ -1,11 +1,14 @@
 /**
- * The gradient of a convolution's weight, as matrix products: ONNX has no operator for it, and a Conv over transposed
- * tensors is several times slower than unfolding the input (im2col) and multiplying.
+ * The gradient of a convolution's weight, for which ONNX has no operator, in three forms that are each the quickest of
+ * those tried for some shapes (ONNX Runtime on a CPU; docs/log.md has the measurements).
  */
 import type { Value } from "../graph/builder.js";
-import { sizeOf } from "../graph/tensor.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
-import type { WindowAxis } from "./window.js";
+import { padsOf, type WindowAxis } from "./window.js";
+
+/** What the unfolded input or the products of all samples may hold before the batch is cut into parts. */
+const largestUnfolded = 2 ** 26;
 
 /**
  * Emits gw[k, c, t] = Σ over n, o of y[n, k, o] · x[n, c, o · stride + t · dilation − begin], x being zero outside.
@@ -21,65 +24,102 @@ export function filterGradient(
   windows: readonly WindowAxis[],
   group: number,
 ): Value {
-  const [batch, channels] = x.shape;
-  const filters = y.shape[1];
+  const channels = x.shape[1] / group;
+  const filters = y.shape[1] / group;
+  const taps = sizeOf(windows.map(({ kernel }) => kernel));
+  const positions = sizeOf(windows.map(({ output }) => output));
+  if (taps === 1 && group === 1 && isIdentity(windows) && positions * (channels + filters) < channels * filters)
+    return oneProduct(emit, x, y);
+  // The convolution over exchanged axes computes `taps` columns, which a CPU's vectors of 16 must be filled with; it is
+  // best where a product a sample would be thin, and where unfolding, which costs taps² a channel, is dear.
+  const filled = taps / (16 * Math.ceil(taps / 16)) >= 0.75 && channels >= 8;
+  if (taps > 32 || (taps > 1 && (positions <= 32 || filled))) return exchangedConvolution(emit, x, y, windows, group);
+  return productPerSample(emit, x, y, windows, group);
+}
+
+/** True where every window is one element, in order: the input is its own unfolding. */
+function isIdentity(windows: readonly WindowAxis[]): boolean {
+  return windows.every((axis) => axis.kernel === 1 && axis.stride === 1 && axis.begin === 0 && axis.end === 0);
+}
+
+/** For 1×1 kernels: gw = Y Xᵀ over samples and positions at once. */
+function oneProduct(emit: Emitter, x: Value, y: Value): Value {
+  const flat = (value: Value): Value => {
+    const [batch, channels, ...sizes] = value.shape;
+    const exchanged = emit.transpose(emit.reshape(value, [batch, channels, sizeOf(sizes)]), [1, 0, 2]);
+    return emit.reshape(exchanged, [channels, batch * sizeOf(sizes)]);
+  };
+  const product = emit.matmul(flat(y), emit.transposeMatrix(flat(x)));
+  return emit.reshape(product, [...product.shape, ...x.shape.slice(2).map(() => 1)]);
+}
+
+/** Σ over n of Y[n] · unfold(X)[n]ᵀ, group by group; the unfolding has the taps of a channel side by side. */
+function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly WindowAxis[], group: number): Value {
+  const batch = x.shape[0];
+  const channels = x.shape[1] / group;
+  const filters = y.shape[1] / group;
   const kernel = windows.map((axis) => axis.kernel);
-  const positions = batch * sizeOf(windows.map(({ output }) => output));
-  const columns = emit.concat(
-    taps(emit, x, windows).map((tap) => emit.reshape(tap, [group, channels / group, positions])),
-    1,
-  );
-  const order = [1, 0, ...windows.map((_, axis) => axis + 2)];
-  const rows = emit.reshape(emit.transpose(y, order), [group, filters / group, positions]);
-  const product = emit.matmul(rows, emit.transposeMatrix(columns));
-  const split = emit.reshape(product, [filters, ...kernel, channels / group]);
-  return emit.transpose(split, [0, kernel.length + 1, ...kernel.map((_, axis) => axis + 1)]);
+  const rows = channels * sizeOf(kernel);
+  const positions = sizeOf(windows.map(({ output }) => output));
+  const perSample = group * rows * Math.max(positions, filters);
+  const part = Math.max(1, Math.min(batch, Math.floor(largestUnfolded / perSample)));
+  let sum: Value | undefined;
+  for (let start = 0; start < batch; start += part) {
+    const samples = Math.min(part, batch - start);
+    const range = [{ axis: 0, start, end: start + samples }];
+    const columns = emit.reshape(unfold(emit, emit.slice(x, range), windows), [samples, group, rows, positions]);
+    const arrived = emit.reshape(emit.slice(y, range), [samples, group, filters, positions]);
+    const product = emit.reduceSum(emit.matmul(arrived, emit.transposeMatrix(columns)), [0]);
+    sum = sum ? emit.add(sum, product) : product;
+  }
+  if (!sum) throw new Error("filter gradient: an empty batch");
+  return emit.reshape(sum, [group * filters, channels, ...kernel]);
 }
 
 /**
- * What each tap of the kernel reads in all windows: one [1..., C, N, output...] a tap, the last axis' taps fastest.
- *
- * Slices with steps are slow. So every axis of size blocks · stride is first laid out as [stride, blocks] (space to
- * depth, by one Transpose), and a tap's elements o · stride + t · dilation, with t · dilation = q · stride + r, lie
- * side by side: at phase r, from block q on.
+ * What each tap reads in each window: [N, C · taps, output...]. A depthwise convolution whose kernels are the unit
+ * vectors does it: on a CPU it is several times as fast as slicing, and runs on all threads.
  */
-function taps(emit: Emitter, x: Value, windows: readonly WindowAxis[]): Value[] {
-  const [batch, channels] = x.shape;
-  const rank = windows.length;
-  const blocks = windows.map((axis) => axis.output + Math.floor(((axis.kernel - 1) * axis.dilation) / axis.stride));
-  const ends = windows.map((axis, index) => blocks[index] * axis.stride - axis.input - axis.begin);
-  const padded = emit.pad(x, [0, 0, ...windows.map(({ begin }) => begin), 0, 0, ...ends]);
-  const split = emit.reshape(padded, [
-    batch,
-    channels,
-    ...windows.flatMap(({ stride }, index) => [blocks[index], stride]),
-  ]);
-  const phases = emit.transpose(split, [
-    ...windows.map((_, index) => 2 * index + 3),
-    1,
-    0,
-    ...windows.map((_, index) => 2 * index + 2),
-  ]);
-  return tapIndices(windows).map((tap) =>
-    emit.slice(
-      phases,
-      windows.flatMap(({ stride, dilation, output }, index) => {
-        const offset = tap[index] * dilation;
-        const phase = offset % stride;
-        const block = Math.floor(offset / stride);
-        return [
-          { axis: index, start: phase, end: phase + 1 },
-          { axis: rank + 2 + index, start: block, end: block + output },
-        ];
-      }),
-    ),
-  );
+function unfold(emit: Emitter, x: Value, windows: readonly WindowAxis[]): Value {
+  if (isIdentity(windows)) return x;
+  const channels = x.shape[1];
+  const kernel = windows.map((axis) => axis.kernel);
+  const taps = sizeOf(kernel);
+  const units = new Float32Array(channels * taps * taps);
+  for (let row = 0; row < channels * taps; row++) units[row * taps + (row % taps)] = 1;
+  const weight = emit.constant(floatTensor(units, [channels * taps, 1, ...kernel]));
+  return emit.convolution(x, weight, undefined, {
+    strides: windows.map(({ stride }) => stride),
+    dilations: windows.map(({ dilation }) => dilation),
+    pads: padsOf(windows),
+    group: channels,
+  });
 }
 
-/** All positions in the kernel, the last axis fastest. */
-function tapIndices(windows: readonly WindowAxis[]): number[][] {
-  return windows.reduce<number[][]>(
-    (indices, { kernel }) => indices.flatMap((index) => Array.from({ length: kernel }, (_, tap) => [...index, tap])),
-    [[]],
+/**
+ * A convolution in which samples and channels change places: it sums over n as over channels, slides y as if it were
+ * the kernel, and has strides where the other has dilations.
+ */
+function exchangedConvolution(emit: Emitter, x: Value, y: Value, windows: readonly WindowAxis[], group: number): Value {
+  const [batch, channels, ...sizes] = x.shape;
+  const grouped = emit.reshape(x, [batch, group, channels / group, ...sizes]);
+  const exchanged = emit.transpose(grouped, [2, 1, 0, ...sizes.map((_, axis) => axis + 3)]);
+  const kernels = emit.transpose(y, [1, 0, ...sizes.map((_, axis) => axis + 2)]);
+  const found = emit.convolution(
+    emit.reshape(exchanged, [channels / group, group * batch, ...sizes]),
+    kernels,
+    undefined,
+    {
+      strides: windows.map(({ dilation }) => dilation),
+      dilations: windows.map(({ stride }) => stride),
+      pads: padsOf(windows),
+      group,
+    },
   );
+  // Elements that no window reaches make it slide further than there are taps.
+  const cropped = emit.slice(
+    found,
+    windows.map(({ kernel }, axis) => ({ axis: axis + 2, start: 0, end: kernel })),
+  );
+  return emit.transpose(cropped, [1, 0, ...sizes.map((_, axis) => axis + 2)]);
 }
