@@ -1,0 +1,114 @@
+/**
+ * Which folder may import which: the table of docs/architecture.md. A folder may always import itself. Edges that exist
+ * only for types count here too, but not as cycles.
+ */
+const mayImport = {
+  graph: [],
+  "errors.ts": [],
+  "nearest.ts": [],
+  random: ["errors.ts"],
+  formats: ["graph", "errors.ts"],
+  ops: ["graph", "errors.ts", "nearest.ts"],
+  autodiff: ["graph", "ops", "errors.ts"],
+  mirror: ["graph", "ops", "errors.ts"],
+  initializers: ["graph", "random", "errors.ts", "nearest.ts"],
+  recipe: ["graph", "ops", "autodiff", "mirror", "initializers", "random", "errors.ts", "nearest.ts"],
+  runtime: ["graph", "formats", "errors.ts"],
+  data: ["random", "errors.ts", "nearest.ts"],
+  training: [
+    "recipe",
+    "runtime",
+    "data",
+    "formats",
+    "ops",
+    "initializers",
+    "random",
+    "graph",
+    "errors.ts",
+    "nearest.ts",
+  ],
+  study: ["training", "data", "random", "errors.ts", "nearest.ts"],
+};
+
+/** Folders that compute only: no Node, no browser. tsconfig.pure.json holds the same list. */
+const pure = ["graph", "errors\\.ts", "nearest\\.ts", "random", "ops", "autodiff", "mirror", "initializers", "recipe"];
+
+/** A pattern for the modules of src in these folders or files. */
+const inside = (names) => `^src/(${names.map((name) => name.replace(".", "\\.")).join("|")})(/|$)`;
+
+const folderRules = Object.entries(mayImport).map(([folder, allowed]) => ({
+  name: `${folder}-imports`,
+  comment: `${folder} may import ${allowed.join(", ") || "nothing else"} of src.`,
+  severity: "error",
+  from: { path: inside([folder]) },
+  to: { path: "^src/", pathNot: inside([folder, ...allowed]) },
+}));
+
+module.exports = {
+  forbidden: [
+    ...folderRules,
+    {
+      name: "cli-is-the-top",
+      comment: "Nothing imports the command line.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cli/" },
+      to: { path: "^src/cli/" },
+    },
+    {
+      name: "new-folder",
+      comment: "Every folder and file at the top of src has its place in the table above.",
+      severity: "error",
+      from: {},
+      to: { path: "^src/", pathNot: inside([...Object.keys(mayImport), "library", "index.ts", "cli"]) },
+    },
+    {
+      name: "no-cycles",
+      comment:
+        "A cycle of imports hides which module stands on which. Imports of types alone leave no trace and are free.",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    {
+      name: "pure-without-node",
+      comment: "The pure folders run in a browser too.",
+      severity: "error",
+      from: { path: `^src/(${pure.join("|")})(/|$)` },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "onnxruntime-in-runtime",
+      comment: "Only src/runtime talks to ONNX Runtime, which gets bytes that we wrote and nothing else.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/runtime/" },
+      to: { path: "(^|/)(node_modules/)?onnxruntime-" },
+    },
+    {
+      name: "protobuf-in-formats",
+      comment: "Only src/formats knows that an ONNX file is a protobuf message.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/formats/" },
+      to: { path: "(^|/)(node_modules/)?(onnx-buf|@bufbuild)(/|$)" },
+    },
+    {
+      name: "resolvable",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: "no-development-packages",
+      comment: "What src imports must come with the package.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    // Sees imports of types, which the compiler would have erased.
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
+  },
+};

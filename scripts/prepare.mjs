@@ -1,0 +1,77 @@
+/** What `npm start` and `npm test` need before they can begin, on plain Node without any package. */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder of package.json. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const required = [20, 19];
+
+/** Ends the process with a clear message on a Node that is too old. */
+export function requireNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > required[0] || (major === required[0] && minor >= required[1])) return;
+  console.error(
+    `headstart: required Node ${required.join(".")} or later, got ${process.versions.node}. Install a newer Node.`,
+  );
+  process.exit(1);
+}
+
+/** Installs the packages of package-lock.json where that has not been done since it changed. */
+export async function installPackages() {
+  const installed = modified(join(root, "node_modules", ".package-lock.json"));
+  if (installed !== undefined && installed >= modified(join(root, "package-lock.json"))) return;
+  console.error("Installing packages (once) ...");
+  // npm is a script for Node; npm_execpath names it where npm started us, and needs no shell.
+  const npm = process.env.npm_execpath;
+  const options = ["ci", "--no-audit", "--no-fund"];
+  // Newer npm versions no longer hand the line of .npmrc on to install scripts; the variable says the same.
+  const environment = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
+  const status = npm?.endsWith("js")
+    ? await run(process.execPath, [npm, ...options], { environment })
+    : await run("npm", options, { environment, shell: process.platform === "win32" });
+  if (status !== 0) fail("npm ci", status);
+}
+
+/** Compiles src to dist where a source is newer than what stands there. */
+export async function build() {
+  const sources = [join(root, "tsconfig.json"), join(root, "node_modules", ".package-lock.json")];
+  for (const entry of readdirSync(join(root, "src"), { recursive: true })) sources.push(join(root, "src", entry));
+  const stamp = join(root, "dist", ".built");
+  const built = modified(stamp);
+  // A folder's own time tells of files that were removed.
+  if (built !== undefined && sources.every((source) => modified(source) <= built)) return;
+  console.error("Building ...");
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  const status = await run(process.execPath, [join(root, "scripts", "build.mjs")]);
+  if (status !== 0) fail("The build", status);
+}
+
+/**
+ * Runs a program to its end with our terminal. Ctrl-C reaches the child by itself, and the child decides how to end.
+ *
+ * @returns its exit status
+ */
+export function run(program, options, { environment = process.env, shell = false } = {}) {
+  const ignore = () => {};
+  process.on("SIGINT", ignore);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, options, { cwd: root, stdio: "inherit", env: environment, shell });
+    child.on("error", reject);
+    child.on("close", (status, signal) => {
+      process.off("SIGINT", ignore);
+      resolve(status ?? (signal === "SIGINT" ? 130 : 1));
+    });
+  });
+}
+
+function fail(what, status) {
+  console.error(`headstart: ${what} ended with status ${status}; its own messages stand above.`);
+  process.exit(1);
+}
+
+function modified(path) {
+  return existsSync(path) ? statSync(path).mtimeMs : undefined;
+}
