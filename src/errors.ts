@@ -38,3 +38,29 @@ export interface Complaint {
 export function userError({ where, required, got, advice }: Complaint): UserError {
   return new UserError(`${where}: required ${required}, got ${got}. ${advice}`);
 }
+
+const fileProblems: Readonly<Record<string, string>> = {
+  ENOENT: "nothing there",
+  EACCES: "no permission",
+  EPERM: "no permission",
+  EISDIR: "a folder",
+  ENOTDIR: "a path through a file",
+  ENOSPC: "a full disk",
+  EDQUOT: "a full disk quota",
+  EROFS: "a read-only file system",
+  EEXIST: "something there already",
+  EMFILE: "too many open files",
+  ENAMETOOLONG: "a name that is too long",
+  ELOOP: "links in a circle",
+  EIO: "an input/output error",
+  ERR_FS_FILE_TOO_LARGE: "a file over 2 GiB",
+};
+
+/** A {@link UserError} for what the file system said no to; anything else is given back as it came. */
+export function fileError(error: unknown, where: string, required: string): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const problem = fileProblems[code];
+  if (problem === undefined) return error;
+  const advice = code === "ENOSPC" || code === "EDQUOT" ? "Free some space and try again." : "Check the path.";
+  return userError({ where, required, got: problem, advice });
+}

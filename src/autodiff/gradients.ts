@@ -6,7 +6,7 @@ import { UserError } from "../errors.js";
 import type { BuiltNode, Value } from "../graph/builder.js";
 import { isFloating } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
-import type { GradientContext, InputRule } from "../ops/operator.js";
+import { type GradientContext, type InputGradient, type InputRule, RuleError } from "../ops/operator.js";
 import { operatorOf } from "../ops/table.js";
 
 /** Where the sweep starts: a value and the gradient that arrives there (1 for a loss). */
@@ -55,7 +55,7 @@ export function gradients(
       if (rule === "none") return;
       if (typeof rule === "object")
         throw new UserError(`${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${rule.unsupported}`);
-      const raw = rule(context, position);
+      const raw = applyRule(rule, context, position, node);
       collect(collected, input, sameShape(raw.shape, input.shape) ? raw : emit.sumToShape(raw, input.shape));
     });
   }
@@ -78,6 +78,15 @@ function ruleOf(node: BuiltNode, position: number): InputRule {
   if (rule === "none" || "unsupported" in rule) return rule;
   // An array has a method named `every`, so the forms are told apart by what only an array has.
   return "length" in rule ? (rule[position] ?? "none") : rule.every;
+}
+
+function applyRule(rule: InputGradient, context: GradientContext, position: number, node: BuiltNode): Value {
+  try {
+    return rule(context, position);
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    throw new UserError(`${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${error.message}.`);
+  }
 }
 
 function contextOf(emit: Emitter, node: BuiltNode, arrived: readonly (Value | undefined)[]): GradientContext {

@@ -5,7 +5,7 @@
  * are shifted so that the means are zero, as in data-dependent initialisation (Krähenbühl et al. 2016).
  */
 import { userError } from "../errors.js";
-import type { WeightLayout } from "./fans.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
 import { flattenSpectrumOf } from "./spectrum.js";
 import { forEachUnit } from "./unit-matrices.js";
 

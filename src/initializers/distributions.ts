@@ -3,7 +3,8 @@
  */
 import type { RandomStream } from "../random/stream.js";
 import { orthonormalizeRows, transpose } from "./dense.js";
-import { type WeightLayout, weightAxes } from "./fans.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
+import { weightAxes } from "./fans.js";
 import { emptyUnitMatrices, fromUnitMatrices, unitMatrix } from "./unit-matrices.js";
 
 /** The standard deviation of the standard normal distribution cut at ±2: √(1 − 4 φ(2) / (2 Φ(2) − 1)). */

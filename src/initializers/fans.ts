@@ -2,17 +2,7 @@
  * Fan-in and fan-out of a weight: how many inputs one output unit reads, and how many outputs one input unit feeds.
  * A shape alone does not say which axis is which, so the weight's role in its operator does.
  */
-
-/**
- * What the axes of a weight are.
- *
- * - matrix: `inputAxis` 1 is [out, in] (PyTorch's Linear, ONNX Gemm with transB = 1), `inputAxis` 0 is [in, out]
- *   (ONNX MatMul, Keras' Dense).
- * - convolution: [out, in / groups, ...kernel], or, transposed, [in, out / groups, ...kernel].
- */
-export type WeightLayout =
-  | { kind: "matrix"; inputAxis: 0 | 1 }
-  | { kind: "convolution"; groups: number; transposed: boolean };
+import type { WeightLayout } from "../graph/weight-layout.js";
 
 /** The axes of a weight by role, see {@link weightAxes}. */
 export interface WeightAxes {

@@ -12,7 +12,8 @@ import {
   drawUniform,
   TRUNCATED_DEVIATION,
 } from "./distributions.js";
-import { fans, type WeightLayout } from "./fans.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
+import { fans } from "./fans.js";
 
 /** What follows the layer, for the initializers whose scale depends on it. */
 export interface InitializerContext {

@@ -4,7 +4,7 @@
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { RandomStream } from "../random/stream.js";
 import { gram, multiply, orthonormalizeRows, transpose } from "./dense.js";
-import type { WeightLayout } from "./fans.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
 import { fromUnitMatrices, toUnitMatrices, unitMatrix } from "./unit-matrices.js";
 
 /**

@@ -2,7 +2,8 @@
  * A weight as matrices, one a group: a row an output unit, a column a weight that the unit reads. Initialisation and
  * conditioning are stated for such matrices; this is the one place that knows where their elements lie.
  */
-import { type WeightLayout, weightAxes } from "./fans.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
+import { weightAxes } from "./fans.js";
 
 /** The matrices of a weight, all of the same shape, one after another in `values`, row by row. */
 export interface UnitMatrices {

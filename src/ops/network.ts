@@ -1,7 +1,7 @@
 /** A supervised network as headstart sees it: its sample input, and which of its tensors are parameters. */
 import { type UserError, userError } from "../errors.js";
 import type { Dimension, Graph, Node, ValueInfo } from "../graph/graph.js";
-import { isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
+import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
 
@@ -154,6 +154,11 @@ function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<st
   /** Values that depend on the sample, and those of them that lie behind a weight. */
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();
+  const reshaped = new Set<string>();
+  const isFilled = (origin: Origin | undefined, number: number): boolean => {
+    const tensor = origin && tensors.get(origin.name);
+    return tensor !== undefined && numbersOf(tensor).every((element) => element === number);
+  };
   const fanIns = new Map<string, number>();
   const add = (origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void => {
     const tensor = tensors.get(origin.name);
@@ -223,8 +228,14 @@ function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<st
         weight(slots[0], rankOf(slots[0]) === 2 ? { kind: "matrix", inputAxis: 1 } : undefined);
         break;
       }
-      case "BatchNormalization":
       case "InstanceNormalization":
+        weighted = true;
+        // Exporters write group normalisation as Reshape, InstanceNormalization by ones and zeros, Reshape.
+        if (reshaped.has(node.inputs[0]) && isFilled(slots[1], 1) && isFilled(slots[2], 0)) break;
+        other(slots[1], "scale");
+        other(slots[2], "shift");
+        break;
+      case "BatchNormalization":
       case "LayerNormalization":
       case "GroupNormalization":
         weighted = true;
@@ -249,6 +260,7 @@ function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<st
         break;
     }
     for (const output of node.outputs) {
+      if (node.op === "Reshape") reshaped.add(output);
       fromSample.add(output);
       if (behind || weighted) behindWeight.add(output);
       if (fanIn !== undefined) fanIns.set(output, fanIn);

@@ -8,6 +8,7 @@ import type { Emitter } from "../ops/emitter.js";
 import { type Instance, instantiate } from "../ops/instantiate.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { discriminatorLoss, generatorLoss, oneCenteredPenalty, zeroCenteredPenalty } from "./adversarial-losses.js";
+import { crossEntropy } from "./cross-entropy.js";
 import type { Discriminator } from "./discriminator.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
 import type { Recipe } from "./recipe.js";
@@ -239,19 +240,4 @@ function taskHead(build: TrainingGraphBuilder, features: Value, outputs: number)
   });
   const bias = build.parameter("task", { name: "task/bias", shape: [outputs], role: "bias", fanIn: size });
   return emit.one("Gemm", [emit.reshape(features, [batch, size]), weight, bias]);
-}
-
-/**
- * Mean cross-entropy of softmax(logits) against targets, and the share of rows whose largest logit is the target's.
- *
- * @param logits [batch, classes]
- * @param targets one-hot rows of the same shape
- */
-export function crossEntropy(emit: Emitter, logits: Value, targets: Value): { loss: Value; accuracy: Value } {
-  const batch = logits.shape[0];
-  const logProbabilities = emit.node("LogSoftmax", [logits], { axis: { kind: "int", value: 1 } })[0];
-  const loss = emit.scale(emit.reduceSum(emit.multiply(targets, logProbabilities)), -1 / batch);
-  const argMax = (value: Value): Value => emit.one("ArgMax", [value], { axis: { kind: "int", value: 1 }, keepdims: { kind: "int", value: 0 } });
-  const accuracy = emit.reduceMean(emit.indicator(emit.equal(argMax(logits), argMax(targets))));
-  return { loss, accuracy };
 }

@@ -6,8 +6,8 @@ import type { Graph } from "../graph/graph.js";
 import { Emitter } from "../ops/emitter.js";
 import { type Instance, instantiate } from "../ops/instantiate.js";
 import type { Network } from "../ops/network.js";
+import { crossEntropy } from "./cross-entropy.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
-import { crossEntropy } from "./pretraining-graph.js";
 import type { OptimizerSettings } from "./recipe.js";
 import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 

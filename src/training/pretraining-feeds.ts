@@ -1,48 +1,20 @@
 /** What pretraining feeds at a step: samples, corrupted and turned copies, noise, learning rates. */
-import { batchIndices } from "../data/batches.js";
+import { BatchOrder } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { rotateQuarter } from "../data/transform.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
-import { optimizerScalars } from "../recipe/optimizers.js";
 import { feedNames, rotationClasses } from "../recipe/pretraining-graph.js";
-import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
+import type { Recipe } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { RandomStream } from "../random/stream.js";
 import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
+import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { pictureGeometry } from "./picture-geometry.js";
 
 /** The tensors of one step; valid until the next call. Everything depends on (seed, step) alone. */
 export interface StepFeeds {
   at(step: number): Promise<Readonly<Record<string, FloatTensor>>>;
-}
-
-/** The learning rate's factor at a step (from 0): a linear rise, then constant or half a cosine (Loshchilov and Hutter, 2017). */
-export function scheduleFactor(schedule: Recipe["schedule"], step: number, steps: number): number {
-  const rise = Math.round(schedule.warmUp * steps);
-  if (step < rise) return (step + 1) / rise;
-  if (schedule.kind === "constant") return 1;
-  return 0.5 * (1 + Math.cos((Math.PI * (step - rise)) / Math.max(1, steps - rise)));
-}
-
-/** A scalar feed. */
-export function scalarTensor(value: number): FloatTensor {
-  return floatTensor([value], []);
-}
-
-/** An optimiser's three scalars under its prefix, for a step counted from 0. */
-export function optimizerFeeds(
-  prefix: string,
-  settings: OptimizerSettings,
-  step: number,
-  factor: number,
-): Record<string, FloatTensor> {
-  const [learningRate, first, second] = optimizerScalars(settings, step + 1, settings.learningRate * factor);
-  return {
-    [`${prefix}/learning-rate`]: scalarTensor(learningRate),
-    [`${prefix}/first-correction`]: scalarTensor(first),
-    [`${prefix}/second-correction`]: scalarTensor(second),
-  };
 }
 
 /** Prepares the feeds of a pretraining run. */
@@ -59,6 +31,7 @@ export function pretrainingFeeds(
   const picture = pictureGeometry(sampleShape);
   const groups = dataset.oneHotGroups ?? [];
   const pool = new NormalPool(seed);
+  const order = new BatchOrder(dataset.count, batchSize, seed);
   const tensors = new Map(
     training.feeds.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
   );
@@ -76,7 +49,7 @@ export function pretrainingFeeds(
   const square = picture !== undefined && picture.height === picture.width;
   return {
     async at(step) {
-      await dataset.read(batchIndices(dataset.count, batchSize, seed, step), samples.data);
+      await dataset.read(order.indices(step), samples.data);
       if (corrupted)
         corrupt(corruption.kind, corruption.amount, samples.data, corrupted.data, { seed, step, batchSize, sampleSize, picture, groups, pool }, swapped?.data);
       if (rotated && turns && picture) {

@@ -1,5 +1,5 @@
 /** Supervised training of the whole network, F and head, from given weights. */
-import { batchIndices } from "../data/batches.js";
+import { BatchOrder } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError } from "../errors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
@@ -9,7 +9,7 @@ import type { OptimizerSettings } from "../recipe/recipe.js";
 import { logitsName, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { accuracyOf, type Evaluator, openEvaluator } from "./evaluate.js";
-import { optimizerFeeds } from "./pretraining-feeds.js";
+import { optimizerFeeds } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
 
 export interface SupervisorOptions {
@@ -89,6 +89,7 @@ export class Supervisor {
     const samples = make(supervisedFeedNames.samples);
     const targets = make(supervisedFeedNames.targets);
     const classes = targets.shape[1];
+    const order = new BatchOrder(data.count, batchSize, seed);
     this.#trainer.load(run.weights);
     const losses: number[] = [];
     const evaluations: { step: number; accuracy: number }[] = [];
@@ -98,7 +99,7 @@ export class Supervisor {
     await measure(0);
     for (let step = 0; step < steps; step++) {
       if (run.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} supervised steps`);
-      const indices = batchIndices(data.count, batchSize, seed, step);
+      const indices = order.indices(step);
       await data.read(indices, samples.data);
       targets.data.fill(0);
       indices.forEach((index, row) => {

@@ -1,0 +1,158 @@
+/** The folder of a run: its record, metrics, checkpoints, pictures and weights. Files appear whole or not at all. */
+import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { fileError, userError } from "../errors.js";
+import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
+import { floatTensor } from "../graph/tensor.js";
+
+export const runFiles = {
+  record: "run.json",
+  result: "result.json",
+  metrics: "metrics.jsonl",
+  timing: "timing.jsonl",
+  weights: "weights.safetensors",
+  model: "model.onnx",
+  generator: "generator.onnx",
+  discriminator: "discriminator.onnx",
+  checkpoints: "checkpoints",
+  samples: "samples",
+} as const;
+
+/** State after some steps. */
+export interface Checkpoint {
+  readonly step: number;
+  readonly state: Map<string, Float32Array>;
+}
+
+/** A run's folder on disk. */
+export class RunFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Makes the folder.
+   *
+   * @throws UserError where it has content and `overwrite` is not set, or where it cannot be made. Only an earlier run
+   *   (a folder with a run.json) is ever overwritten.
+   */
+  static async create(path: string, overwrite: boolean): Promise<RunFolder> {
+    const folder = new RunFolder(path);
+    try {
+      const content = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return [];
+        throw error;
+      });
+      if (content.length > 0) {
+        const isRun = content.includes(runFiles.record);
+        if (!overwrite || !isRun)
+          throw userError({
+            where: path,
+            required: "a new or empty folder for the run",
+            got: isRun ? "a folder with an earlier run" : "a folder with other files",
+            advice: isRun ? "Pass --overwrite to replace it, --resume to continue it, or choose another --output." : "Choose another --output.",
+          });
+        for (const name of Object.values(runFiles)) await rm(join(path, name), { recursive: true, force: true });
+      }
+      await mkdir(join(path, runFiles.checkpoints), { recursive: true });
+      await mkdir(join(path, runFiles.samples), { recursive: true });
+    } catch (error) {
+      throw fileError(error, path, "a folder for the run");
+    }
+    return folder;
+  }
+
+  /** An existing run's folder. @throws UserError where there is none */
+  static async open(path: string): Promise<RunFolder> {
+    const found = await stat(join(path, runFiles.record)).catch(() => undefined);
+    if (!found?.isFile())
+      throw userError({
+        where: path,
+        required: `the folder of an earlier run, with its ${runFiles.record}`,
+        got: "none",
+        advice: "Start the run without --resume.",
+      });
+    return new RunFolder(path);
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Writes a file whole, under a temporary name first. */
+  async write(name: string, content: Uint8Array | string): Promise<void> {
+    const path = this.file(name);
+    try {
+      await writeFileAtomic(path, typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength));
+    } catch (error) {
+      throw fileError(error, path, "a place to write to");
+    }
+  }
+
+  async writeJson(name: string, content: unknown): Promise<void> {
+    await this.write(name, `${JSON.stringify(content, undefined, 2)}\n`);
+  }
+
+  async readJson(name: string): Promise<unknown> {
+    const path = this.file(name);
+    try {
+      return JSON.parse(await readFile(path, "utf8"));
+    } catch (error) {
+      if (error instanceof SyntaxError)
+        throw userError({ where: path, required: "a JSON file", got: error.message, advice: "Start the run anew with --overwrite." });
+      throw fileError(error, path, "a run's record");
+    }
+  }
+
+  /** Adds one JSON object as a line. */
+  async append(name: string, line: object): Promise<void> {
+    const path = this.file(name);
+    try {
+      await appendFile(path, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      throw fileError(error, path, "a place to write to");
+    }
+  }
+
+  /** Drops all lines of a file of records after this step, and a torn last line. */
+  async cutAfter(name: string, step: number): Promise<void> {
+    const path = this.file(name);
+    const text = await readFile(path, "utf8").catch(() => "");
+    let kept = 0;
+    for (const line of text.split(/(?<=\n)/)) {
+      if (!line.endsWith("\n")) break;
+      try {
+        if (Number(JSON.parse(line).step) > step) break;
+      } catch {
+        break;
+      }
+      kept += Buffer.byteLength(line);
+    }
+    if (text !== "") await truncate(path, kept);
+  }
+
+  /** Writes a checkpoint, then drops older ones. */
+  async writeCheckpoint(checkpoint: Checkpoint): Promise<void> {
+    const tensors = new Map([...checkpoint.state].map(([name, elements]) => [name, floatTensor(elements)]));
+    const name = `step-${String(checkpoint.step).padStart(9, "0")}.safetensors`;
+    await this.write(join(runFiles.checkpoints, name), writeSafetensors(tensors, { step: String(checkpoint.step) }));
+    for (const other of await readdir(this.file(runFiles.checkpoints)))
+      if (other !== name) await rm(this.file(join(runFiles.checkpoints, other)), { force: true });
+  }
+
+  /** The newest checkpoint, or undefined where the run has none. */
+  async readCheckpoint(): Promise<Checkpoint | undefined> {
+    const names = (await readdir(this.file(runFiles.checkpoints)).catch(() => [])).filter((name) => /^step-\d+\.safetensors$/.test(name)).sort();
+    const newest = names.at(-1);
+    if (newest === undefined) return undefined;
+    const path = this.file(join(runFiles.checkpoints, newest));
+    const { tensors, metadata } = readSafetensors(await readFile(path), path);
+    return {
+      step: Number(metadata.step),
+      state: new Map([...tensors].map(([name, tensor]) => [name, tensor.data as Float32Array])),
+    };
+  }
+}
