@@ -14,7 +14,7 @@ import {
   requiredInput,
 } from "./operator.js";
 import { resize } from "./resize.js";
-import { slidingWindows, spanOf, type WindowAxis } from "./window.js";
+import { slidingWindows, type WindowAxis } from "./window.js";
 
 /** Windows of a pool; throws a {@link RuleError} where they do not fit. */
 function poolWindows(node: NodeContext): WindowAxis[] {
@@ -64,47 +64,45 @@ function maxPoolGradient(node: GradientContext): Value {
 /** gx = Aᵀ (g / count), A summing each window: a transposed convolution of every channel with ones. */
 function averagePoolGradient(node: GradientContext): Value {
   const { emit, gradient } = node;
-  const x = requiredInput(node, 0);
+  const { shape } = requiredInput(node, 0);
   const windows = poolWindows(node);
-  const rank = windows.length;
   const shares = emit.multiply(gradient, reciprocalCounts(node, emit, windows));
   if (windows.every((axis) => axis.kernel === axis.stride && axis.dilation === 1 && axis.begin === 0))
-    return spread(emit, shares, x.shape, windows);
-  // Pads at the end and ceil_mode let windows reach past the input: what they put there is cut off.
-  const outputPadding = windows.map((axis) => Math.max(0, axis.input + axis.begin - spanOf(axis)));
-  const summed = emit.transposedConvolution(
-    emit.reshape(shares, [x.shape[0] * x.shape[1], 1, ...gradient.shape.slice(2)]),
-    emit.filled(1, [1, 1, ...windows.map(({ kernel }) => kernel)]),
+    return toSize(emit, enlarged(emit, shares, windows), shape);
+  const sums = emit.transposedConvolution(
+    shares,
+    emit.filled(1, [shape[1], 1, ...windows.map(({ kernel }) => kernel)]),
     undefined,
     {
       strides: windows.map(({ stride }) => stride),
       dilations: windows.map(({ dilation }) => dilation),
-      pads: [...windows.map(({ begin }) => begin), ...new Array<number>(rank).fill(0)],
-      outputPadding,
+      pads: [...windows.map(({ begin }) => begin), ...windows.map(() => 0)],
+      group: shape[1],
     },
   );
-  const cropped = emit.slice(
-    summed,
-    windows.map(({ input }, index) => ({ axis: index + 2, start: 0, end: input })),
-  );
-  return emit.reshape(cropped, x.shape);
+  return toSize(emit, sums, shape);
 }
 
-/** Adjoint of summing windows that lie side by side: every share is copied to its whole window. */
-function spread(emit: Emitter, shares: Value, shape: readonly number[], windows: readonly WindowAxis[]): Value {
-  const [batch, channels] = shape;
-  const narrow = emit.reshape(shares, [batch, channels, ...windows.flatMap(({ output }) => [output, 1])]);
-  const wide = emit.expand(narrow, [batch, channels, ...windows.flatMap(({ output, kernel }) => [output, kernel])]);
-  const whole = emit.reshape(wide, [batch, channels, ...windows.map(({ output, kernel }) => output * kernel)]);
-  // The last elements may belong to no window, or (ceil_mode) the last window to no elements.
-  return emit.pad(whole, [
-    0,
-    0,
-    ...windows.map(() => 0),
-    0,
-    0,
-    ...windows.map((axis) => axis.input - axis.output * axis.kernel),
-  ]);
+/** Windows that lie side by side: every share is copied to its whole window. */
+function enlarged(emit: Emitter, shares: Value, windows: readonly WindowAxis[]): Value {
+  return emit.one(
+    "Resize",
+    [shares, undefined, emit.constant(floatTensor([1, 1, ...windows.map(({ kernel }) => kernel)]))],
+    {
+      mode: attribute.string("nearest"),
+      coordinate_transformation_mode: attribute.string("asymmetric"),
+      nearest_mode: attribute.string("floor"),
+    },
+  );
+}
+
+/** Elements behind the last window get zeros; what pads and ceil_mode let windows reach past the end is cut off. */
+function toSize(emit: Emitter, value: Value, shape: readonly number[]): Value {
+  const cropped = emit.slice(
+    value,
+    shape.map((size, axis) => ({ axis, start: 0, end: Math.min(size, value.shape[axis]) })),
+  );
+  return emit.pad(cropped, [...shape.map(() => 0), ...shape.map((size, axis) => size - cropped.shape[axis])]);
 }
 
 /**

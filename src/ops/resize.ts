@@ -4,7 +4,8 @@
  */
 import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
-import { floatTensor } from "../graph/tensor.js";
+import { attribute } from "../graph/graph.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import {
   constantInput,
@@ -69,12 +70,36 @@ function resizeShape(node: NodeContext): number[] {
 function resizeGradient(node: GradientContext): Value {
   const { emit } = node;
   let gradient = node.gradient;
-  for (const axis of resizedAxes(node)) {
-    // An axis that keeps its size is copied by every mode.
-    if (axis.input === axis.output && axis.scale === 1) continue;
-    gradient = adjointAlong(emit, gradient, axis, tapsOf(node, axis));
-  }
+  // An axis that keeps its size is copied by every mode.
+  const axes = resizedAxes(node).filter((axis) => axis.input !== axis.output || axis.scale !== 1);
+  const taps = axes.map((axis) => tapsOf(node, axis));
+  if (axes.every((axis, index) => axis.axis >= 2 && isRepetition(axis, taps[index])))
+    return windowSums(emit, gradient, axes);
+  axes.forEach((axis, index) => {
+    gradient = adjointAlong(emit, gradient, axis, taps[index]);
+  });
   return gradient;
+}
+
+/** True where every input element is copied the same number of times, side by side. */
+function isRepetition({ input, output }: ResizedAxis, taps: readonly Taps[]): boolean {
+  const factor = output / input;
+  return (
+    Number.isInteger(factor) && taps.every((each, o) => each.length === 1 && each[0][0] === Math.floor(o / factor))
+  );
+}
+
+/** The adjoint of copying is summing; AveragePool is the quickest way to sum windows side by side. */
+function windowSums(emit: Emitter, gradient: Value, axes: readonly ResizedAxis[]): Value {
+  const factors = gradient.shape.slice(2).map((_, index) => {
+    const found = axes.find(({ axis }) => axis === index + 2);
+    return found ? found.output / found.input : 1;
+  });
+  const means = emit.one("AveragePool", [gradient], {
+    kernel_shape: attribute.ints(factors),
+    strides: attribute.ints(factors),
+  });
+  return emit.scale(means, sizeOf(factors));
 }
 
 /** An output element is the sum of these input elements, times their weights. */
@@ -86,13 +111,6 @@ function adjointAlong(
   { axis, input, output }: ResizedAxis,
   taps: readonly Taps[],
 ): Value {
-  const factor = output / input;
-  // Every input element copied side by side: the copies' gradients are summed.
-  if (Number.isInteger(factor) && taps.every((each, o) => each.length === 1 && each[0][0] === Math.floor(o / factor))) {
-    const { shape } = gradient;
-    const split = emit.reshape(gradient, [...shape.slice(0, axis), input, factor, ...shape.slice(axis + 1)]);
-    return emit.reduceSum(split, [axis + 1]);
-  }
   const matrix = new Float32Array(input * output);
   taps.forEach((each, o) => {
     for (const [index, weight] of each) matrix[index * output + o] += weight;
