@@ -61,7 +61,14 @@ function transposedGeometry(node: NodeContext): Geometry {
     const natural = shared.stride * (output - 1) + extentOf(shared) + padding[axis];
     const explicit = autoPad === "NOTSET";
     let input = wanted?.[axis] ?? natural - (explicit ? pads[axis] + pads[axis + rank] : 0);
-    if (wanted === undefined && (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER")) input = output * shared.stride;
+    if (wanted === undefined && (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER")) {
+      input = output * shared.stride;
+      // ONNX Runtime gives fewer elements here than ONNX's shape rule says.
+      if (input > natural)
+        throw new RuleError(
+          `${node.op}: auto_pad ${autoPad} asks for ${input} elements of the ${natural} that the kernel reaches`,
+        );
+    }
     if (input < 1) throw new RuleError(`${node.op}: its pads leave nothing of ${natural} elements`);
     const added = padding[axis] + (wanted ? Math.max(0, input - natural) : 0);
     if (added >= shared.stride && added > 0)

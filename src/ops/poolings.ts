@@ -22,7 +22,15 @@ function poolWindows(node: NodeContext): WindowAxis[] {
   const kernel = intsAttribute(node, "kernel_shape");
   if (kernel?.length !== sizes.length || kernel.some((taps) => taps < 1))
     throw new RuleError(`${node.op}: kernel_shape [${kernel ?? ""}] does not fit ${sizes.length} spatial axes`);
-  return slidingWindows(node, sizes, kernel);
+  const windows = slidingWindows(node, sizes, kernel);
+  for (const axis of windows) {
+    if (axis.begin >= axis.kernel || axis.end >= axis.kernel)
+      throw new RuleError(
+        `${node.op}: pads ${axis.begin} and ${axis.end} must be less than the kernel's ${axis.kernel}`,
+      );
+    if (insideCounts(axis).includes(0)) throw new RuleError(`${node.op}: a window lies in the padding altogether`);
+  }
+  return windows;
 }
 
 function spatialShape(node: NodeContext): readonly number[] {
@@ -113,14 +121,9 @@ function reciprocalCounts(node: NodeContext, emit: Emitter, windows: readonly Wi
   const includePads = intAttribute(node, "count_include_pad", 0) !== 0;
   let counts: number[] = [1];
   for (const axis of windows) {
-    const along = Array.from({ length: axis.output }, (_, window) => {
-      let count = 0;
-      for (let tap = 0; tap < axis.kernel; tap++) {
-        const position = window * axis.stride + tap * axis.dilation - axis.begin;
-        if (includePads ? position < axis.input + axis.end : position >= 0 && position < axis.input) count++;
-      }
-      return count;
-    });
+    // With pads counted, all of the padded input is inside.
+    const { begin, end, input } = axis;
+    const along = insideCounts(includePads ? { ...axis, begin: 0, end: 0, input: begin + input + end } : axis);
     counts = counts.flatMap((outer) => along.map((inner) => outer * inner));
   }
   if (counts.every((count) => count === counts[0])) return emit.scalar(1 / counts[0]);
@@ -130,6 +133,18 @@ function reciprocalCounts(node: NodeContext, emit: Emitter, windows: readonly Wi
       windows.map(({ output }) => output),
     ),
   );
+}
+
+/** How many taps of each window of an axis read an element and not padding. */
+function insideCounts({ output, kernel, stride, dilation, begin, input }: WindowAxis): number[] {
+  return Array.from({ length: output }, (_, window) => {
+    let count = 0;
+    for (let tap = 0; tap < kernel; tap++) {
+      const position = window * stride + tap * dilation - begin;
+      if (position >= 0 && position < input) count++;
+    }
+    return count;
+  });
 }
 
 /** gx = g / (number of positions), everywhere. */

@@ -82,6 +82,9 @@ export function slidingWindows(node: NodeContext, input: readonly number[], kern
     let begin = autoPad === "NOTSET" ? pads[axis] : 0;
     let end = autoPad === "NOTSET" ? pads[input.length + axis] : 0;
     if (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER") {
+      // ONNX Runtime refuses this for Conv and counts a pool's windows as if they were not dilated.
+      if (shared.dilation !== 1)
+        throw new RuleError(`${node.op}: auto_pad ${autoPad} with dilations is not supported, the pads must be given`);
       const output = Math.ceil(size / shared.stride);
       const total = Math.max(0, (output - 1) * shared.stride + extent - size);
       begin = autoPad === "SAME_UPPER" ? Math.floor(total / 2) : Math.ceil(total / 2);

@@ -410,6 +410,16 @@ describe("what does not fit is refused", () => {
       /leave nothing of 3/,
     ],
     [
+      "SAME beyond reach",
+      conv(
+        [1, 2, 4],
+        [2, 2, 1],
+        { strides: attribute.ints([2]), auto_pad: attribute.string("SAME_UPPER") },
+        "ConvTranspose",
+      ),
+      /asks for 8 elements of the 7/,
+    ],
+    [
       "output_padding",
       conv([1, 2, 4], [2, 2, 2], { output_padding: attribute.ints([1]) }, "ConvTranspose"),
       /less than the stride 1/,

@@ -170,6 +170,16 @@ describe("what does not fit is refused", () => {
       pool([1, 1, 5], { kernel_shape: ints([2]), strides: ints([3]), pads: ints([0, 1]), ceil_mode: int(1) }),
       /disagree/,
     ],
+    [
+      "pads as large as the kernel",
+      pool([1, 1, 5], { kernel_shape: ints([2]), pads: ints([0, 2]) }),
+      /must be less than the kernel's 2/,
+    ],
+    [
+      "a window without elements",
+      pool([1, 1, 2], { kernel_shape: ints([2]), dilations: ints([3]), pads: ints([1, 1]) }),
+      /in the padding altogether/,
+    ],
     ["no spatial axis", pool([1, 4], {}, "GlobalAveragePool"), /at least one more axis/],
   ])("%s", (_, emitting, message) => {
     expect(emitting).toThrow(message);
