@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/** The program `headstart`. */
+import { fileError } from "../errors.js";
+import { reportError, runProgram } from "./program.js";
+
+const words = process.argv.slice(2);
+
+/** As a shell shows a program that was ended because nobody reads its output: 128 + SIGPIPE. */
+const pipeClosed = 141;
+
+// `headstart ... | head` closes the pipe early, and there is nobody left to tell.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(pipeClosed);
+    const problem = fileError(error, "standard output", "room for what is printed");
+    process.exit(stream === process.stderr ? 1 : reportError(problem, words.includes("--debug"), process.stderr));
+  });
+}
+
+// What escapes every await is a bug too, and gets its line like any other.
+process.on("uncaughtException", (error) => {
+  process.exit(reportError(error, words.includes("--debug"), process.stderr));
+});
+
+// The first Ctrl-C asks the command to come to an end; the second does not ask.
+const interruption = new AbortController();
+process.on("SIGINT", () => {
+  if (interruption.signal.aborted) process.exit(130);
+  process.stderr.write("\nStopping; press Ctrl-C again to stop at once.\n");
+  interruption.abort();
+});
+process.on("SIGTERM", () => {
+  if (interruption.signal.aborted) process.exit(143);
+  interruption.abort();
+});
+
+process.exitCode = await runProgram(words, {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: interruption.signal,
+  variables: process.env,
+});

@@ -1,0 +1,43 @@
+/** `headstart new`: a fresh network. */
+import { newModel } from "../library/new-model.js";
+import { classifierActivations, classifierNormalizations, classifierTemplates } from "../recipe/new-network.js";
+import { defineCommand } from "./command.js";
+import { byDefault, choice, flag, given, required, text, whole, wholes } from "./options.js";
+
+export const command = defineCommand({
+  name: "new",
+  description:
+    "Writes a fresh ONNX classifier, for whoever has no model file yet. The same options give the same file.",
+  arguments: [{ name: "template", description: `the kind of network: ${classifierTemplates.join(", ")}` }],
+  options: {
+    inputShape: required(
+      wholes("SHAPE", "shape of one sample, such as 1,28,28 (channels, height, width) or 13", { min: 1 }),
+    ),
+    classes: byDefault(whole("COUNT", "number of classes", { min: 2 }), 10),
+    widths: wholes("LIST", "units or channels of each layer (of each stage of a resnet), such as 32,64", { min: 1 }),
+    depth: whole("COUNT", "number of hidden layers of equal width (of blocks in each stage of a resnet)", { min: 1 }),
+    activation: byDefault(choice("NAME", classifierActivations, "the nonlinearity"), "relu"),
+    normalization: choice("NAME", classifierNormalizations, "normalisation before it"),
+    kernel: whole("SIZE", "size of the convolutions, odd", { min: 1 }),
+    initializer: byDefault(
+      text("NAME", "how weights are drawn, such as he, xavier or pytorch-default"),
+      "pytorch-default",
+    ),
+    seed: byDefault(whole("NUMBER", "seed of the weights", { min: 0 }), 0),
+    output: text("FILE", "the file to write (default: TEMPLATE.onnx)"),
+    overwrite: flag("replace the file if it is there"),
+  },
+  examples: [
+    "headstart new cnn --input-shape 1,28,28 --output fashion-cnn.onnx",
+    "headstart new mlp --input-shape 13 --widths 64,64 --activation tanh --classes 3",
+  ],
+  async run({ arguments: [template = ""], options, console }) {
+    const { output = `${template}.onnx`, ...settings } = options;
+    const result = await newModel({ ...given(settings), template, output });
+    console.event({ type: "done", output, parameters: result.parameters, bytes: result.bytes });
+    console.line(
+      `${output}: ${template} of ${result.parameters.toLocaleString("en")} parameters, ${result.graph.nodes.length} nodes`,
+    );
+    console.line(`Next: headstart init ${output} --data PATH`);
+  },
+});

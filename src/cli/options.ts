@@ -1,0 +1,135 @@
+/** Kinds of command-line options, for the table of a command. Each knows how its text is read. */
+import { UsageError } from "../errors.js";
+import { nearest } from "../nearest.js";
+
+/** One option of a command. Its flag follows from its key in the table: `inputShape` is `--input-shape`. */
+export interface CommandOption<Value> {
+  /** What stands for the value in the help, such as FILE; undefined for an option that takes none. */
+  readonly placeholder: string | undefined;
+  readonly description: string;
+  /** The value where the option is not given. */
+  readonly initial: Value;
+  /** True where the command cannot do without it. */
+  readonly required: boolean;
+  /** Reads the text given; flag is for messages. @throws UsageError where it does not fit */
+  readonly read: (text: string, flag: string) => Value;
+}
+
+/** What a command gets for its table of options. */
+export type OptionValues<Table> = {
+  readonly [Key in keyof Table]: Table[Key] extends CommandOption<infer Value> ? Value : never;
+};
+
+/** Bounds of a number, both included. */
+export interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** On where given. */
+export function flag(description: string): CommandOption<boolean> {
+  return { placeholder: undefined, description, initial: false, required: false, read: () => true };
+}
+
+/** Any text. */
+export function text(placeholder: string, description: string): CommandOption<string | undefined> {
+  return { placeholder, description, initial: undefined, required: false, read: (value) => value };
+}
+
+/** A whole number, such as 128. */
+export function whole(placeholder: string, description: string, range: Range = {}): CommandOption<number | undefined> {
+  const read = (value: string, name: string) => readWhole(value, name, range);
+  return { placeholder, description, initial: undefined, required: false, read };
+}
+
+/** A number, such as 0.001 or 1e-3. */
+export function number(placeholder: string, description: string, range: Range = {}): CommandOption<number | undefined> {
+  const read = (value: string, name: string) => readNumber(value, name, range);
+  return { placeholder, description, initial: undefined, required: false, read };
+}
+
+/** Whole numbers with commas or ×, such as 256,128 or 1x28x28. */
+export function wholes(
+  placeholder: string,
+  description: string,
+  range: Range = {},
+): CommandOption<readonly number[] | undefined> {
+  const read = (value: string, name: string) =>
+    value.split(/[,x×]/).map((part) => readWhole(part.trim(), name, range, value));
+  return { placeholder, description, initial: undefined, required: false, read };
+}
+
+/** One of several names. */
+export function choice<const Name extends string>(
+  placeholder: string,
+  names: readonly Name[],
+  description: string,
+): CommandOption<Name | undefined> {
+  const read = (value: string, name: string): Name => {
+    const found = names.find((known) => known === value);
+    if (found !== undefined) return found;
+    throw misfit(name, `one of ${names.join(", ")}`, value, `The nearest is ${nearest(value, names)}.`);
+  };
+  return { placeholder, description: `${description}: ${names.join(", ")}`, initial: undefined, required: false, read };
+}
+
+/** The same option with a value for when it is not given. */
+export function byDefault<Value>(
+  option: CommandOption<Value | undefined>,
+  initial: NonNullable<Value>,
+): CommandOption<NonNullable<Value>> {
+  return { ...option, initial } as CommandOption<NonNullable<Value>>;
+}
+
+/** The same option as one that must be given. */
+export function required<Value>(option: CommandOption<Value | undefined>): CommandOption<NonNullable<Value>> {
+  return { ...option, required: true } as CommandOption<NonNullable<Value>>;
+}
+
+/** Option values with those that were not given left out, as the functions of the library expect them. */
+export type Given<Values> = {
+  [Key in keyof Values as undefined extends Values[Key] ? never : Key]: Values[Key];
+} & {
+  [Key in keyof Values as undefined extends Values[Key] ? Key : never]?: Exclude<Values[Key], undefined>;
+};
+
+/** Leaves out the options without a value. */
+export function given<Values extends object>(values: Values): Given<Values> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<Values>;
+}
+
+/** `inputShape` as `--input-shape`. */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function readWhole(value: string, name: string, range: Range, all = value): number {
+  if (!/^[+-]?\d+$/.test(value) || !Number.isSafeInteger(Number(value))) {
+    throw misfit(name, `a whole number${rangeText(range)}`, all);
+  }
+  return inRange(Number(value), name, range, "a whole number", all);
+}
+
+function readNumber(value: string, name: string, range: Range): number {
+  // Number("") is 0, and Number("0x10") is 16: neither is meant.
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) || !Number.isFinite(Number(value))) {
+    throw misfit(name, `a number${rangeText(range)}`, value);
+  }
+  return inRange(Number(value), name, range, "a number", value);
+}
+
+function inRange(value: number, name: string, range: Range, kind: string, all: string): number {
+  if (value >= (range.min ?? Number.NEGATIVE_INFINITY) && value <= (range.max ?? Number.POSITIVE_INFINITY))
+    return value;
+  throw misfit(name, kind + rangeText(range), all);
+}
+
+function rangeText({ min, max }: Range): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
+  if (min !== undefined) return ` of at least ${min}`;
+  return max === undefined ? "" : ` of at most ${max}`;
+}
+
+function misfit(name: string, what: string, got: string, advice = "See --help."): UsageError {
+  return new UsageError(`${name}: required ${what}, got "${got}". ${advice}`);
+}

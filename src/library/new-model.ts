@@ -1,0 +1,34 @@
+/** A fresh network as an ONNX file. */
+import { serializeGraph } from "../formats/onnx-write.js";
+import type { Graph } from "../graph/graph.js";
+import { sizeOf } from "../graph/tensor.js";
+import { type ClassifierOptions, newClassifier, newNetworkOpset } from "../recipe/new-network.js";
+import { writeOutput } from "./write-output.js";
+
+export interface NewModelOptions extends ClassifierOptions {
+  /** Path of the file to write. */
+  readonly output: string;
+  readonly overwrite?: boolean;
+}
+
+export interface NewModelResult {
+  readonly output: string;
+  readonly graph: Graph;
+  /** Elements of all weights and biases. */
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+/**
+ * Writes a classifier with freshly drawn weights. The same options give the same bytes.
+ *
+ * @throws UserError for an option that does not fit, or where the file cannot be written
+ */
+export async function newModel({ output, overwrite = false, ...classifier }: NewModelOptions): Promise<NewModelResult> {
+  const graph = newClassifier(classifier);
+  const bytes = serializeGraph(graph, newNetworkOpset);
+  await writeOutput(output, bytes, overwrite);
+  let parameters = 0;
+  for (const tensor of graph.initializers.values()) if (tensor.type === "float32") parameters += sizeOf(tensor.shape);
+  return { output, graph, parameters, bytes: bytes.length };
+}
