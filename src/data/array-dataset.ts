@@ -4,7 +4,7 @@ import { classesOfArray } from "./classes.js";
 import { convertPicture } from "./convert-picture.js";
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
-import { choosePictureTarget, type PictureSize, type PictureTarget } from "./picture-shape.js";
+import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPicture } from "./picture-shape.js";
 import type { RawArray, SampleArray } from "./sample-array.js";
 import { storedDataset } from "./stored-dataset.js";
 
@@ -79,12 +79,11 @@ function understand(dims: readonly number[], samples: RawArray, where: string, o
   };
   const bytes = samples.data instanceof Uint8Array;
   if (dims.length === 3 && (wanted === undefined || wanted.length === 3 || (wanted.length === 1 && !fits))) {
-    return asPicture(pictureAxes(dims, fits ? layout : undefined));
+    return asPicture(pictureAxes(dims, wanted, layout));
   }
   const plane = { channels: 1, height: dims[0], width: dims[1], layout: "NCHW" } as const;
-  if (dims.length === 2 && (wanted === undefined ? bytes : wanted.length === 3 || (wanted.length === 1 && bytes))) {
-    return asPicture(plane);
-  }
+  // Planes of bytes are grey pictures whatever the model takes; planes of other numbers only where it takes pictures.
+  if (dims.length === 2 && (bytes || wanted?.length === 3)) return asPicture(plane);
   const shape = wanted === undefined || fits ? dims : reshaped(dims, wanted);
   if (shape === undefined) {
     throw userError({
@@ -118,12 +117,27 @@ function reshaped(dims: readonly number[], wanted: readonly (number | null)[]): 
   return wanted.map((length) => length ?? size / known);
 }
 
-/** Which axes of [?, ?, ?] are the channels: as the model has them if that fits, else the axis of 1, 3 or 4. */
-function pictureAxes(dims: readonly number[], layout: PictureLayout | undefined) {
-  const channelLike = (length: number) => length === 1 || length === 3 || length === 4;
-  const last = channelLike(dims[2]) && !channelLike(dims[0]);
-  const found = layout ?? (last ? "NHWC" : "NCHW");
-  return { ...pictureSize(dims, found), layout: found };
+/**
+ * Which axes of [?, ?, ?] are the channels: as the model has them if the whole shape fits so, or fits with the axes the
+ * other way round, or has as many channels; else the axis that is 1, 3 or 4 long.
+ */
+function pictureAxes(
+  dims: readonly number[],
+  wanted: readonly (number | null)[] | undefined,
+  layout: PictureLayout,
+): PictureSize & { layout: PictureLayout } {
+  const other = layout === "NCHW" ? "NHWC" : "NCHW";
+  const choices = [layout, other].map((choice) => ({ ...pictureSize(dims, choice as PictureLayout), layout: choice }));
+  const target = wanted?.length === 3 ? wantedPicture(wanted, layout) : undefined;
+  const agree = (length: number | null, own: number) => (length ?? own) === own;
+  const fits = ({ channels, height, width }: PictureSize) =>
+    channels === target?.channels && agree(target.height, height) && agree(target.width, width);
+  const found =
+    choices.find(fits) ??
+    choices.find(({ channels }) => target?.channels === channels) ??
+    choices.find(({ channels }) => channels === 1 || channels === 3 || channels === 4) ??
+    choices[0];
+  return found as PictureSize & { layout: PictureLayout };
 }
 
 function pictureSize(dims: readonly number[], layout: PictureLayout): PictureSize {

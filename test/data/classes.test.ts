@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { classesOfArray, numberClasses } from "../../src/data/classes.js";
+import { UserError } from "../../src/errors.js";
+
+test.each([
+  ["whole numbers from 0 are class numbers, gaps included", ["3", "0", "10"], 11, { "0": 0, "3": 3, "10": 10 }],
+  ["other whole numbers are numbered by value", ["10", "9", "-1"], 3, { "-1": 0, "9": 1, "10": 2 }],
+  ["names are numbered by code unit", ["b", "a", "B"], 3, { B: 0, a: 1, b: 2 }],
+])("%s", (_, found, count, numbers) => {
+  const { classNames, numberOf } = numberClasses(found, undefined, "file");
+  expect(classNames.length).toBe(count);
+  expect(Object.fromEntries(numberOf)).toEqual(numbers);
+});
+
+test("labels in an array: one whole number for each sample", () => {
+  const { labels, classNames } = classesOfArray({ data: new Float64Array([7, 5, 7]), dims: [3] }, 2, undefined, "file");
+  expect([...labels]).toEqual([1, 0]);
+  expect(classNames).toEqual(["5", "7"]);
+  expect(() => classesOfArray({ data: new Float64Array([1, 0.5]), dims: [2] }, 2, undefined, "file")).toThrow(
+    UserError,
+  );
+  expect(() => classesOfArray({ data: new Float64Array(2), dims: [2] }, 3, undefined, "file")).toThrow(/3 samples/);
+  expect(() => classesOfArray({ data: new Float64Array(4), dims: [2, 2] }, 2, undefined, "file")).toThrow(/\[2, 2\]/);
+});

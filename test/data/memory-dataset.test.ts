@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { memoryDataset } from "../../src/data/memory-dataset.js";
+import { UserError } from "../../src/errors.js";
+import { readAll } from "./read-all.js";
+
+test("delivers the caller's numbers as they are", async () => {
+  const x = Float32Array.from({ length: 24 }, (_, index) => index / 10);
+  const dataset = memoryDataset(x, [2, 2, 3], [1, 0]);
+  expect([dataset.kind, dataset.count, dataset.shape]).toEqual(["images", 2, [2, 2, 3]]);
+  expect(await readAll(dataset)).toEqual(x);
+  const two = new Float32Array(24);
+  await dataset.read([1, 0], two);
+  expect(two).toEqual(Float32Array.from([...x.slice(12), ...x.slice(0, 12)]));
+});
+
+test("refuses lengths that do not fit, and NaN", () => {
+  expect(() => memoryDataset(new Float32Array(5), [2])).toThrow(UserError);
+  expect(() => memoryDataset(new Float32Array(4), [2], [1])).toThrow(/1 labels/);
+  expect(() => memoryDataset(new Float32Array([1, Number.NaN]), [2])).toThrow(/NaN in sample 0/);
+});

@@ -1,0 +1,153 @@
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { zipSync } from "fflate";
+import sharp from "sharp";
+import { describe, expect, test } from "vitest";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { InterruptedError, UserError } from "../../src/errors.js";
+import { idxFile, npyFile } from "./array-files.js";
+import { readAll } from "./read-all.js";
+import { temporaryFolder } from "./temporary-folder.js";
+
+const pictures = idxFile(8, [2, 2, 2], [0, 51, 102, 153, 204, 255, 0, 0]);
+const labels = idxFile(8, [2], [1, 0]);
+const floats = (dims: readonly number[], values: readonly number[]) => npyFile("<f4", dims, new Float32Array(values));
+
+describe("what a path is", () => {
+  test("MNIST's four files: the training images with their labels", async () => {
+    const folder = temporaryFolder({
+      "t10k-images-idx3-ubyte.gz": gzipSync(idxFile(8, [1, 2, 2], [9, 9, 9, 9])),
+      "t10k-labels-idx1-ubyte.gz": gzipSync(idxFile(8, [1], [0])),
+      "train-images-idx3-ubyte.gz": gzipSync(pictures),
+      "train-labels-idx1-ubyte.gz": gzipSync(labels),
+    });
+    const training = await openDataset(folder, { shape: [1, 2, 2], normalise: "unit" });
+    expect([training.kind, training.count, [...training.labels!]]).toEqual(["images", 2, [1, 0]]);
+    expect((await readAll(training))[5]).toBe(1);
+    const testing = await openDataset(join(folder, "t10k-images-idx3-ubyte.gz"), { fitted: training.record });
+    expect(testing.count).toBe(1);
+    expect(testing.record.normalisation).toEqual(training.record.normalisation);
+    expect(testing.classNames).toEqual(["0", "1"]);
+  });
+
+  test("NPY and NPZ with labels", async () => {
+    const folder = temporaryFolder({
+      "x.npy": floats([2, 3], [1, 2, 3, 4, 5, 6]),
+      "y.npy": npyFile("<i8", [2], new BigInt64Array([3n, 5n])),
+      "both.npz": zipSync({
+        "x.npy": floats([2, 3], [1, 2, 3, 4, 5, 6]),
+        "y.npy": npyFile("<i4", [2], new Int32Array([0, 2])),
+      }),
+    });
+    const array = await openDataset(join(folder, "x.npy"), { labels: join(folder, "y.npy"), normalise: "none" });
+    expect([array.kind, array.shape, array.classNames]).toEqual(["vectors", [3], ["3", "5"]]);
+    expect([...(await readAll(array))]).toEqual([1, 2, 3, 4, 5, 6]);
+    const archive = await openDataset(join(folder, "both.npz"));
+    expect([...archive.labels!]).toEqual([0, 2]);
+    expect(archive.classNames).toEqual(["0", "1", "2"]);
+  });
+
+  test("a table and a folder of pictures", async () => {
+    const blank = await sharp(new Uint8Array(12), { raw: { width: 2, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+    const folder = temporaryFolder({ "table.csv": "1,2\n3,5\n", "pictures/a.png": blank });
+    expect((await openDataset(join(folder, "table.csv"))).kind).toBe("table");
+    expect((await openDataset(join(folder, "pictures"))).shape).toEqual([3, 2, 2]);
+    expect((await openDataset(folder)).kind).toBe("images");
+  });
+
+  test.each([
+    ["nothing", "missing", /nothing there/],
+    ["an empty file", "empty.csv", /an empty file/],
+    ["rubbish", "rubbish.bin", /NPY, NPZ, or CSV/],
+    ["a single picture", "one.png", /a single picture/],
+    ["a folder with other files", "tables", /Name the file/],
+    ["an empty folder", "hollow", /no picture/],
+  ])("refuses %s", async (_, name, message) => {
+    const folder = temporaryFolder({
+      "empty.csv": "",
+      "rubbish.bin": "some rubbish",
+      "one.png": "not even a picture",
+      "tables/a.csv": "1,2",
+      "hollow/.keep": "",
+    });
+    const opened = openDataset(join(folder, name));
+    await expect(opened).rejects.toBeInstanceOf(UserError);
+    await expect(opened).rejects.toThrow(message);
+  });
+});
+
+describe("how arrays meet the model", () => {
+  const open = (bytes: Uint8Array, options: Parameters<typeof openDataset>[1]) =>
+    openDataset(join(temporaryFolder({ file: bytes }), "file"), { normalise: "none", ...options });
+  const six = [1, 2, 3, 4, 5, 6];
+
+  test("channels last in the file, first in the model, and the other way round", async () => {
+    const last = floats([1, 1, 2, 3], six);
+    expect([...(await readAll(await open(last, { shape: [3, 1, 2] })))]).toEqual([1, 4, 2, 5, 3, 6]);
+    const first = floats([1, 3, 1, 2], six);
+    const delivered = await open(first, { shape: [1, 2, 3], layout: "NHWC" });
+    expect([...(await readAll(delivered))]).toEqual([1, 3, 5, 2, 4, 6]);
+  });
+
+  test("flat pictures are shaped, pictures flattened, signals get their channel", async () => {
+    expect((await open(floats([1, 6], six), { shape: [1, 2, 3] })).kind).toBe("images");
+    expect((await open(pictures, { shape: [4] })).shape).toEqual([4]);
+    const signal = await open(floats([1, 6], six), { shape: [1, null] });
+    expect([signal.kind, signal.shape]).toEqual(["signals", [1, 6]]);
+    expect((await open(floats([1, 2, 3], six), { shape: [2, 3] })).kind).toBe("signals");
+    expect((await open(floats([6], six), {})).shape).toEqual([1]);
+  });
+
+  test("pictures are resized and converted only when asked", async () => {
+    await expect(open(pictures, { shape: [3, 4, 4] })).rejects.toThrow(
+      /4×4 RGB, got 2×2 grey. Pass --resize and --conv/,
+    );
+    const fitted = await open(pictures, { shape: [3, 1, 1], resize: true, convert: true });
+    // The mean of the four pixels, to the nearest whole.
+    expect([...(await readAll(fitted))]).toEqual([77, 77, 77, 115, 115, 115]);
+    await expect(open(pictures, { shape: [9] })).rejects.toThrow(/9 values per sample/);
+  });
+
+  test.each([
+    ["another length", floats([1, 6], six), { shape: [5] }, /\[5\], as the model takes, got \[6\]/],
+    ["NaN", floats([2, 3], [1, 2, 3, 4, Number.NaN, 6]), {}, /NaN in sample 1, value 1/],
+    ["infinity", floats([2, 3], [1, 2, 3, 4, 5, Number.POSITIVE_INFINITY]), {}, /Infinity in sample 1, value 2/],
+    ["no samples", floats([0, 3], []), {}, /an array of samples/],
+    ["imagenet on vectors", floats([1, 6], six), { normalise: "imagenet" }, /RGB pictures/],
+    ["a damaged record", floats([1, 6], six), { fitted: { normalisation: 3 } }, /a record that headstart wrote/],
+    ["a limit of none", floats([1, 6], six), { limit: 0 }, /limit/],
+  ])("refuses %s", async (_, bytes, options, message) => {
+    const opened = open(bytes, options);
+    await expect(opened).rejects.toBeInstanceOf(UserError);
+    await expect(opened).rejects.toThrow(message);
+  });
+
+  test("is standardised per channel or column", async () => {
+    const dataset = await open(floats([2, 3], [1, 10, 5, 3, 30, 5]), { normalise: "standard" });
+    expect([...(await readAll(dataset))]).toEqual([-1, -1, 0, 1, 1, 0]);
+    const grey = await open(pictures, { normalise: "standard" });
+    const values = await readAll(grey);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+    expect(mean).toBeCloseTo(0, 5);
+    expect(square).toBeCloseTo(1, 5);
+  });
+
+  test("imagenet's and own numbers apply after dividing by 255", async () => {
+    const rgb = npyFile("|u1", [1, 3, 1, 1], new Uint8Array([255, 0, 51]));
+    const [red, green, blue] = await readAll(await open(rgb, { normalise: "imagenet" }));
+    expect(red).toBeCloseTo((1 - 0.485) / 0.229, 5);
+    expect(green).toBeCloseTo(-0.456 / 0.224, 5);
+    expect(blue).toBeCloseTo((0.2 - 0.406) / 0.225, 5);
+    const own = await readAll(await open(rgb, { normalise: { mean: [0.5], std: [0.5] } }));
+    [1, -1, -0.6].forEach((value, at) => {
+      expect(own[at]).toBeCloseTo(value, 6);
+    });
+  });
+
+  test("the signal interrupts", async () => {
+    await expect(open(pictures, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(InterruptedError);
+  });
+});

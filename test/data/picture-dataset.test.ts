@@ -1,0 +1,194 @@
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { describe, expect, test } from "vitest";
+import { openPictureFolder } from "../../src/data/picture-dataset.js";
+import { InterruptedError, UserError } from "../../src/errors.js";
+import { readAll } from "./read-all.js";
+import { temporaryFolder } from "./temporary-folder.js";
+
+type Format = "png" | "jpeg" | "webp" | "gif" | "tiff" | "avif";
+
+/** A picture of one colour. */
+function picture(colour: readonly number[], { width = 4, height = 4, format = "png" as Format } = {}): Promise<Buffer> {
+  const pixels = Uint8Array.from({ length: width * height * colour.length }, (_, at) => colour[at % colour.length]);
+  const channels = colour.length as 1 | 2 | 3 | 4;
+  const image = sharp(pixels, { raw: { width, height, channels } });
+  return (colour.length < 3 ? image.toColourspace("b-w") : image).toFormat(format).toBuffer();
+}
+
+describe("what is found in a folder", () => {
+  test("class folders give labels, in the order of the names; hidden files, links and others are counted", async () => {
+    const red = await picture([200, 0, 0]);
+    const folder = temporaryFolder({
+      "Zebra/1.png": red,
+      "ant/deep/2.png": red,
+      "ant/1.png": red,
+      ".hidden/1.png": red,
+      "ant/.DS_Store": "",
+      "notes.txt": "no picture",
+    });
+    const outside = temporaryFolder({ "secret.png": red });
+    symlinkSync(join(outside, "secret.png"), join(folder, "ant", "link.png"));
+    symlinkSync(outside, join(folder, "linked"));
+    const dataset = await openPictureFolder(folder, {});
+    expect(dataset.count).toBe(3);
+    expect(dataset.classNames).toEqual(["Zebra", "ant"]);
+    expect([...dataset.labels!]).toEqual([0, 1, 1]);
+    expect(dataset.record.skipped).toEqual({ hidden: 2, links: 2, otherFiles: 1, unreadable: 0 });
+  });
+
+  test("pictures beside each other, or in one subfolder, have no labels", async () => {
+    const grey = await picture([7]);
+    expect((await openPictureFolder(temporaryFolder({ "a.png": grey, "b/1.png": grey }), {})).labels).toBeUndefined();
+    expect((await openPictureFolder(temporaryFolder({ "b/1.png": grey }), {})).labels).toBeUndefined();
+  });
+
+  test("of train and test folders only the training pictures are taken", async () => {
+    const grey = await picture([7]);
+    const names = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"];
+    const dataset = await openPictureFolder(temporaryFolder(Object.fromEntries(names.map((name) => [name, grey]))), {});
+    expect(dataset.count).toBe(2);
+    expect(dataset.classNames).toEqual(["a", "b"]);
+    expect(dataset.record.subfolder).toBe("train");
+  });
+
+  test("class numbers follow the training data", async () => {
+    const grey = await picture([7]);
+    const training = await openPictureFolder(
+      temporaryFolder({ "a/1.png": grey, "b/1.png": grey, "c/1.png": grey }),
+      {},
+    );
+    const fitted = JSON.parse(JSON.stringify(training.record));
+    const testing = await openPictureFolder(temporaryFolder({ "c/1.png": grey, "b/1.png": grey }), { fitted });
+    expect([...testing.labels!]).toEqual([1, 2]);
+    const strange = temporaryFolder({ "c/1.png": grey, "d/1.png": grey });
+    await expect(openPictureFolder(strange, { fitted })).rejects.toThrow(/the class d/);
+  });
+
+  test("a limit takes pictures of every class", async () => {
+    const grey = await picture([7]);
+    const names = ["a/1", "a/2", "a/3", "b/1", "b/2", "b/3"];
+    const folder = temporaryFolder(Object.fromEntries(names.map((name) => [`${name}.png`, grey])));
+    expect([...(await openPictureFolder(folder, { limit: 4 })).labels!]).toEqual([0, 0, 1, 1]);
+  });
+});
+
+describe("decoding", () => {
+  test.each(["png", "jpeg", "webp", "tiff", "avif", "gif"] as Format[])("reads %s", async (format) => {
+    const folder = temporaryFolder({ [`a.${format}`]: await picture([200, 100, 50], { format }) });
+    const dataset = await openPictureFolder(folder, { normalise: "none" });
+    expect(dataset.shape).toEqual([3, 4, 4]);
+    const values = await readAll(dataset);
+    [200, 100, 50].forEach((colour, channel) => {
+      expect(Math.abs(values[channel * 16 + 5] - colour)).toBeLessThan(6);
+    });
+  });
+
+  test("16-bit grey becomes 8-bit, an opaque alpha channel is dropped, a used one is not", async () => {
+    const deep = await sharp(new Uint16Array(16).fill(0x8080), { raw: { width: 4, height: 4, channels: 1 } })
+      .toColourspace("grey16")
+      .png()
+      .toBuffer();
+    const grey = await openPictureFolder(temporaryFolder({ "a.png": deep }), { normalise: "none" });
+    expect(grey.shape).toEqual([1, 4, 4]);
+    expect(Math.abs((await readAll(grey))[0] - 128)).toBeLessThan(2);
+    const opaque = temporaryFolder({ "a.png": await picture([1, 2, 3, 255]) });
+    expect((await openPictureFolder(opaque, {})).shape).toEqual([3, 4, 4]);
+    const glass = temporaryFolder({ "a.png": await picture([1, 2, 3, 128]) });
+    expect((await openPictureFolder(glass, {})).shape).toEqual([4, 4, 4]);
+    await expect(openPictureFolder(glass, { shape: [3, 4, 4] })).rejects.toThrow(/--convert/);
+    const dropped = await openPictureFolder(glass, { shape: [3, 4, 4], convert: true, normalise: "none" });
+    expect((await readAll(dropped)).slice(0, 1)).toEqual(new Float32Array([1]));
+  });
+
+  test("grey and RGB are converted into each other when asked", async () => {
+    const grey = temporaryFolder({ "a.png": await picture([90]) });
+    const repeated = await openPictureFolder(grey, { shape: [3, 4, 4], convert: true, normalise: "none" });
+    expect(new Set(await readAll(repeated))).toEqual(new Set([90]));
+    const red = temporaryFolder({ "a.png": await picture([200, 0, 0]) });
+    await expect(openPictureFolder(red, { shape: [1, 4, 4] })).rejects.toThrow(/Pass --convert/);
+    const luma = await openPictureFolder(red, { shape: [1, 4, 4], convert: true, normalise: "none" });
+    expect(new Set(await readAll(luma))).toEqual(new Set([60]));
+  });
+
+  test("delivers channels last, and flat in the layout's order", async () => {
+    const folder = temporaryFolder({ "a.png": await picture([1, 2, 3], { width: 2, height: 1 }) });
+    const last = await openPictureFolder(folder, { shape: [1, 2, 3], layout: "NHWC", normalise: "none" });
+    expect([...(await readAll(last))]).toEqual([1, 2, 3, 1, 2, 3]);
+    const flat = await openPictureFolder(folder, { shape: [6], normalise: "none" });
+    expect(flat.shape).toEqual([6]);
+    expect([...(await readAll(flat))]).toEqual([1, 1, 2, 2, 3, 3]);
+    const flatLast = await openPictureFolder(folder, { shape: [6], layout: "NHWC", normalise: "none" });
+    expect([...(await readAll(flatLast))]).toEqual([1, 2, 3, 1, 2, 3]);
+  });
+
+  test("resizes only when asked", async () => {
+    const folder = temporaryFolder({
+      "a.png": await picture([10], { width: 8, height: 8 }),
+      "b.png": await picture([20], { width: 6, height: 3 }),
+    });
+    await expect(openPictureFolder(folder, { shape: [1, 4, 4] })).rejects.toThrow(/4×4 grey, got 8×8 grey.*--resize/);
+    await expect(openPictureFolder(folder, {})).rejects.toThrow(/8×8 grey, as a.png\), got 3×6 grey.*--resize/);
+    const dataset = await openPictureFolder(folder, { shape: [1, 4, 4], resize: true, normalise: "none" });
+    expect([...(await readAll(dataset))]).toEqual([...Array(16).fill(10), ...Array(16).fill(20)]);
+  });
+});
+
+describe("bad input", () => {
+  test("a corrupt picture ends with its name, or is skipped and counted", async () => {
+    const good = await picture([10, 20, 30], { format: "jpeg", width: 16, height: 16 });
+    const folder = temporaryFolder({
+      "x/0.jpg": good.subarray(0, 200),
+      "x/1.jpg": good,
+      "y/2.jpg": "rubbish",
+      "y/3.jpg": good,
+    });
+    await expect(openPictureFolder(folder, {})).rejects.toThrow(/0\.jpg: required a picture that can be read/);
+    const dataset = await openPictureFolder(folder, { onBad: "skip" });
+    expect(dataset.count).toBe(2);
+    expect([...dataset.labels!]).toEqual([0, 1]);
+    expect(dataset.record.skipped).toMatchObject({ unreadable: 2 });
+    const values = await readAll(dataset);
+    expect(values.slice(0, 768)).toEqual(values.slice(768));
+  });
+
+  test("empty folders, folders without readable pictures, and picture bombs", async () => {
+    const folder = temporaryFolder({ "bad/a.png": "rubbish", "bomb/a.png": await bomb() });
+    mkdirSync(join(folder, "empty"));
+    for (const name of ["empty", "bad", "bomb"]) {
+      await expect(openPictureFolder(join(folder, name), {})).rejects.toBeInstanceOf(UserError);
+    }
+    await expect(openPictureFolder(join(folder, "bad"), { onBad: "skip" })).rejects.toThrow(/none of its pictures/);
+    await expect(openPictureFolder(join(folder, "bomb"), {})).rejects.toThrow(/pixel limit/);
+  });
+
+  test("can be interrupted", async () => {
+    const folder = temporaryFolder({ "a.png": await picture([1]) });
+    await expect(openPictureFolder(folder, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(InterruptedError);
+  });
+});
+
+/** A PNG whose header says 60,000 × 60,000 pixels. */
+async function bomb(): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await picture([1]));
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setUint32(16, 60_000);
+  view.setUint32(20, 60_000);
+  let crc = 0xffffffff;
+  for (const byte of bytes.subarray(12, 29)) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  view.setUint32(29, ~crc);
+  return bytes;
+}
+
+test("the same folder has the same hash, another picture another", async () => {
+  const [a, b] = [await picture([1]), await picture([2])];
+  const first = await openPictureFolder(temporaryFolder({ "1.png": a, "2.png": b }), {});
+  const again = await openPictureFolder(temporaryFolder({ "1.png": a, "2.png": b }), {});
+  const other = await openPictureFolder(temporaryFolder({ "1.png": b, "2.png": a }), {});
+  expect(again.hash).toBe(first.hash);
+  expect(other.hash).not.toBe(first.hash);
+});

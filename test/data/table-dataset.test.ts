@@ -1,0 +1,188 @@
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { openTable } from "../../src/data/table-dataset.js";
+import { UserError } from "../../src/errors.js";
+import { sharedData } from "../shared-data.js";
+import { readAll } from "./read-all.js";
+import { temporaryFolder } from "./temporary-folder.js";
+
+const table = (text: string | Uint8Array, name = "table.csv") => join(temporaryFolder({ [name]: text }), name);
+const rows = (values: Float32Array, width: number) =>
+  Array.from({ length: values.length / width }, (_, row) => [...values.subarray(row * width, (row + 1) * width)]);
+
+const mixed = `age,city,empty,rate,kind
+10,Rome,1,0.5,good
+20,Bonn,1,,bad
+30,?,1,1.5,good
+40,Rome,1,1,bad
+`;
+
+describe("columns", () => {
+  test("numbers are standardised with an indicator for gaps, texts become one-hot codes, constants are left out", async () => {
+    const dataset = await openTable(table(mixed), { labels: "kind" });
+    expect(dataset.kind).toBe("table");
+    expect(dataset.shape).toEqual([6]);
+    const values = rows(await readAll(dataset), 6);
+    const std = Math.sqrt(125);
+    const rateStd = Math.sqrt(1 / 6);
+    // age; Bonn, Rome, missing; rate, rate missing
+    const expected = [
+      [-15 / std, 0, 1, 0, -0.5 / rateStd, 0],
+      [-5 / std, 1, 0, 0, 0, 1],
+      [5 / std, 0, 0, 1, 0.5 / rateStd, 0],
+      [15 / std, 0, 1, 0, 0, 0],
+    ];
+    for (const [index, row] of expected.entries())
+      for (const [at, value] of row.entries()) expect(values[index][at]).toBeCloseTo(value, 5);
+    expect(dataset.oneHotGroups).toEqual([{ start: 1, end: 4 }]);
+    expect([...dataset.labels!]).toEqual([1, 0, 1, 0]);
+    expect(dataset.classNames).toEqual(["bad", "good"]);
+    expect(dataset.record.notes).toEqual(["empty left out: constant"]);
+    expect(dataset.record.missing).toBe(2);
+  });
+
+  test.each([
+    ["none", [10, 30, 20], { min: 10, max: 30 }],
+    ["unit", [0, 1, 0.5], { min: 0, max: 1 }],
+    ["symmetric", [-1, 1, 0], { min: -1, max: 1 }],
+  ])("normalisation %s", async (normalise, expected, range) => {
+    const dataset = await openTable(table("x\n10\n30\n20\n"), { normalise });
+    expect([...(await readAll(dataset))]).toEqual(expected);
+    expect(dataset.range).toEqual(range);
+  });
+
+  test("numbers as normalisation", async () => {
+    const dataset = await openTable(table("1,5\n3,6\n"), { normalise: { mean: [1, 5], std: [2, 1] } });
+    expect([...(await readAll(dataset))]).toEqual([0, 0, 1, 1]);
+    await expect(openTable(table("1,5\n3,6\n"), { normalise: { mean: [1, 2, 3], std: [1] } })).rejects.toThrow(
+      UserError,
+    );
+    await expect(openTable(table("1,5\n3,6\n"), { normalise: "standart" })).rejects.toThrow(/standard/);
+  });
+
+  test("texts of too many values and an index that counts the rows are left out", async () => {
+    const lines = Array.from({ length: 150 }, (_, row) => `${row},name ${row},${row % 7}`);
+    const dataset = await openTable(table(`,name,x\n${lines.join("\n")}`), {});
+    expect(dataset.shape).toEqual([1]);
+    expect(dataset.record.notes).toEqual([" left out: counts the rows", "name left out: more than 100 distinct texts"]);
+  });
+
+  test("a test table takes the training table's numbers and codes, by name", async () => {
+    const training = await openTable(table(mixed), { labels: "kind" });
+    const fitted = JSON.parse(JSON.stringify(training.record));
+    const testing = await openTable(table("kind,city,rate,age\ngood,Oslo,,10\nbad,Rome,0.5,10\n"), { fitted });
+    const [own] = rows(await readAll(training), 6);
+    const [unseen, same] = rows(await readAll(testing), 6);
+    expect(same).toEqual(own);
+    expect(unseen).toEqual([own[0], 0, 0, 0, 0, 1]);
+    expect([...testing.labels!]).toEqual([1, 0]);
+    expect(testing.record.notes).toEqual([expect.stringContaining("1 cells hold categories")]);
+    await expect(openTable(table("age,city\n1,Rome\n2,Rome\n"), { fitted })).rejects.toThrow(/the column rate/);
+    await expect(openTable(table("age,city,rate\n1,Rome,2\nx,Rome,2\n"), { fitted })).rejects.toThrow(/"x" in row 2/);
+  });
+
+  test("features that do not fit the model are listed", async () => {
+    await expect(openTable(table(mixed), { shape: [9], labels: "kind" })).rejects.toThrow(
+      /required 9 features.*got 6: age, city \(3\), rate \(2\); left out: empty: constant/,
+    );
+    // Kept constant, the fourth column makes it fit.
+    const dataset = await openTable(table(mixed), { shape: [7], labels: "kind" });
+    expect(dataset.shape).toEqual([7]);
+  });
+});
+
+describe("what is written in the file", () => {
+  test.each([
+    ["semicolons", "a;b\n1;2\n3;5\n", "t.csv"],
+    ["tabs", "a\tb\n1\t2\n3\t5\n", "t.tsv"],
+    ["a byte order mark, quotes and Windows line ends", '\uFEFF"a","b"\r\n1,"2"\r\n3,5\r\n\r\n', "t.csv"],
+    ["gzip", gzipSync("a,b\n1,2\n3,5\n"), "t.csv.gz"],
+    ["no header", "1,2\n3,5\n", "t.data"],
+  ])("%s", async (_, text, name) => {
+    const dataset = await openTable(table(text, name), { normalise: "none" });
+    expect([...(await readAll(dataset))]).toEqual([1, 2, 3, 5]);
+  });
+
+  test.each([
+    ["texts that recur are rows", "red,small\nblue,small\nred,big\n", 3],
+    ["texts that never recur are a header", "colour,size\nblue,small\nred,big\n", 2],
+    ["pandas' column numbers are a header", "0,1\n5,7\n6,9\n", 2],
+    ["numbers are rows", "4,1\n5,7\n6,9\n", 3],
+  ])("header: %s", async (_, text, count) => {
+    expect((await openTable(table(text), {})).count).toBe(count);
+  });
+
+  test("the header can be told", async () => {
+    expect((await openTable(table("1,2\n3,5\n4,4\n"), { header: true })).count).toBe(2);
+    expect((await openTable(table("a,b\na,c\nd,e\n"), { header: false })).count).toBe(3);
+  });
+
+  test.each([
+    ["ragged rows", "a,b\n1,2\n3\n", /line 3/],
+    ["infinite numbers", "a,b\n1,2\n3,inf\n", /infinite one in row 2, b/],
+    ["a stray quote", 'a,b\n1,2"3\n4,5\n', /line 2/],
+    ["an open quote", 'a,b\n1,"2\n4,5\n', /[Qq]uote/],
+    ["other bytes than UTF-8", new Uint8Array([97, 44, 98, 10, 0xff, 44, 50, 10]), /UTF-8/],
+    ["zero bytes", new Uint8Array(100), /UTF-8/],
+    ["an empty file", "", /empty file/],
+    ["a header alone", "a,b\n", /something to learn|at least one row/],
+    ["constants alone", "1,2\n1,2\n", /column 1: constant/],
+    ["a truncated gzip file", gzipSync("1,2\n3,4\n").subarray(0, 15), /gzip/],
+  ])("refuses %s", async (_, text, message) => {
+    const opened = openTable(table(text), {});
+    await expect(opened).rejects.toBeInstanceOf(UserError);
+    await expect(opened).rejects.toThrow(message);
+  });
+
+  test.each([
+    ["a column that is not there", "a,b\n1,2\n3,4\n", "c", /required a label column/],
+    ["rows without a label", "a,b\n1,x\n3,\n", "b", /1 rows without one/],
+    ["fractions", "a,b\n1,0.5\n3,1\n", "b", /fractions such as 0.5/],
+  ])("refuses as labels %s", async (_, text, labels, message) => {
+    await expect(openTable(table(text), { labels })).rejects.toThrow(message);
+  });
+
+  test("a limit takes the first rows", async () => {
+    const dataset = await openTable(table("1,2\n3,5\n9,9\n"), { limit: 2, normalise: "none" });
+    expect([...(await readAll(dataset))]).toEqual([1, 2, 3, 5]);
+  });
+});
+
+describe("rows as pictures and signals", () => {
+  const text = "0,8,16,4,a\n16,0,0,2,b\n";
+  test("are reshaped, labels apart", async () => {
+    const dataset = await openTable(table(text), { shape: [1, 2, 2], labels: -1, normalise: "unit" });
+    expect(dataset.kind).toBe("images");
+    expect(dataset.shape).toEqual([1, 2, 2]);
+    expect([...(await readAll(dataset))]).toEqual([0, 0.5, 1, 0.25, 1, 0, 0, 0.125]);
+    expect(dataset.classNames).toEqual(["a", "b"]);
+    expect((await openTable(table(text), { shape: [2, 2], labels: 5 })).kind).toBe("signals");
+  });
+
+  test("must be as many numbers as the model takes", async () => {
+    await expect(openTable(table(text), { shape: [1, 2, 2] })).rejects.toThrow(/column 5 with "a" in row 1/);
+    await expect(openTable(table("1,2,3\n4,5,6\n"), { shape: [1, 2, 2] })).rejects.toThrow(/got 3 columns/);
+  });
+});
+
+const digits = sharedData("optdigits.csv.gz");
+test.skipIf(digits.missing)(`handwritten digits${digits.missing ? `: ${digits.missing}` : ""}`, async () => {
+  const pictures = await openTable(digits.path, { shape: [1, 8, 8], labels: 65, normalise: "unit" });
+  expect([pictures.count, pictures.classNames?.length]).toEqual([1797, 10]);
+  expect((await readAll(pictures)).slice(2, 5)).toEqual(new Float32Array([5 / 16, 13 / 16, 9 / 16]));
+  const vectors = await openTable(digits.path, { shape: [64], labels: -1 });
+  expect(vectors.kind).toBe("table");
+  await expect(openTable(digits.path, { shape: [1, 8, 8] })).rejects.toThrow(/holds the labels/);
+});
+
+const [adult, adultTest] = [sharedData("adult-train.csv.gz"), sharedData("adult-test.csv.gz")];
+test.skipIf(adult.missing)(`the census table${adult.missing ? `: ${adult.missing}` : ""}`, async () => {
+  const training = await openTable(adult.path, { labels: 15, limit: 5000 });
+  expect(training.classNames).toEqual(["<=50K", ">50K"]);
+  expect(training.oneHotGroups?.length).toBe(8);
+  // The classes end with a full stop in the test file.
+  const testing = await openTable(adultTest.path, { fitted: training.record, limit: 1000 });
+  expect(testing.shape).toEqual(training.shape);
+  expect(new Set(testing.labels)).toEqual(new Set([0, 1]));
+});
