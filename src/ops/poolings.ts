@@ -12,9 +12,10 @@ import {
   type Operator,
   RuleError,
   requiredInput,
+  stringAttribute,
 } from "./operator.js";
 import { resize } from "./resize.js";
-import { slidingWindows, type WindowAxis } from "./window.js";
+import { slidingWindows, spanOf, type WindowAxis } from "./window.js";
 
 /** Windows of a pool; throws a {@link RuleError} where they do not fit. */
 function poolWindows(node: NodeContext): WindowAxis[] {
@@ -23,7 +24,11 @@ function poolWindows(node: NodeContext): WindowAxis[] {
   if (kernel?.length !== sizes.length || kernel.some((taps) => taps < 1))
     throw new RuleError(`${node.op}: kernel_shape [${kernel ?? ""}] does not fit ${sizes.length} spatial axes`);
   const windows = slidingWindows(node, sizes, kernel);
+  const same = stringAttribute(node, "auto_pad", "NOTSET").startsWith("SAME");
   for (const axis of windows) {
+    // ONNX Runtime takes the elements that no window reaches for negative padding.
+    if (same && spanOf(axis) < axis.input)
+      throw new RuleError(`${node.op}: auto_pad SAME leaves elements between windows out, the pads must be given`);
     if (axis.begin >= axis.kernel || axis.end >= axis.kernel)
       throw new RuleError(
         `${node.op}: pads ${axis.begin} and ${axis.end} must be less than the kernel's ${axis.kernel}`,

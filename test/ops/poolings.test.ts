@@ -180,6 +180,11 @@ describe("what does not fit is refused", () => {
       pool([1, 1, 2], { kernel_shape: ints([2]), dilations: ints([3]), pads: ints([1, 1]) }),
       /in the padding altogether/,
     ],
+    [
+      "SAME with gaps",
+      pool([1, 1, 11], { kernel_shape: ints([1]), strides: ints([3]), auto_pad: string("SAME_UPPER") }),
+      /between windows/,
+    ],
     ["no spatial axis", pool([1, 4], {}, "GlobalAveragePool"), /at least one more axis/],
   ])("%s", (_, emitting, message) => {
     expect(emitting).toThrow(message);
