@@ -54,29 +54,29 @@ export type NormalisationChoice = string | { readonly mean: readonly number[]; r
 /** How {@link Dataset}s are opened. */
 export interface OpenOptions {
   /** The model's input shape without the batch axis; null where the model takes any size. Absent: the data's own. */
-  shape?: readonly (number | null)[];
+  shape?: readonly (number | null)[] | undefined;
   /** How a picture's axes lie in {@link shape}. Default: NCHW. */
-  layout?: PictureLayout;
+  layout?: PictureLayout | undefined;
   /** Resize pictures that do not have the model's size (aspect ratio kept, overhang cut evenly). Default: an error. */
-  resize?: boolean;
+  resize?: boolean | undefined;
   /** Convert between grey and RGB, and drop transparency, where the model's channels need it. Default: an error. */
-  convert?: boolean;
+  convert?: boolean | undefined;
   /** Default: `standard`. */
-  normalise?: NormalisationChoice;
+  normalise?: NormalisationChoice | undefined;
   /** The record of another data set whose normalisation, column codes and class names are to be used here. */
-  fitted?: Record<string, unknown>;
+  fitted?: Record<string, unknown> | undefined;
   /** Where the labels are: an IDX or NPY file, an array's name in an NPZ file, or a table's column (name, or number from 1; -1 is the last). */
-  labels?: string | number;
+  labels?: string | number | undefined;
   /** Whether a table's first line is its header. Default: found out. */
-  header?: boolean | "auto";
+  header?: boolean | "auto" | undefined;
   /** What to do about a picture that cannot be read. Default: fail. */
-  onBad?: "fail" | "skip";
+  onBad?: "fail" | "skip" | undefined;
   /** Use at most this many samples: evenly spaced ones of a folder of pictures, else the first. */
-  limit?: number;
+  limit?: number | undefined;
   /** Ends the reading early with an InterruptedError. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called now and then while reading, with how many samples (or bytes of a file) are done. */
-  onProgress?(done: number, total: number): void;
+  onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** The number of values in one sample of this shape. */

@@ -15,7 +15,9 @@ export function memoryDataset(
   x: Float32Array,
   shape: readonly number[],
   labels?: ArrayLike<number>,
-  options: Pick<OpenOptions, "layout" | "normalise" | "fitted" | "limit" | "signal"> & { where?: string } = {},
+  options: Pick<OpenOptions, "layout" | "normalise" | "fitted" | "limit" | "signal"> & {
+    where?: string | undefined;
+  } = {},
 ): Dataset {
   const where = options.where ?? "samples in memory";
   const count = x.length / sizeOf(shape);

@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { zipSync } from "fflate";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
@@ -150,4 +152,28 @@ describe("how arrays meet the model", () => {
   test("the signal interrupts", async () => {
     await expect(open(pictures, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(InterruptedError);
   });
+});
+
+test("a damaged file is opened or refused, and never anything else", async () => {
+  const files: Record<string, Uint8Array> = {
+    "a.npy": floats([2, 3], [1, 2, 3, 4, 5, 6]),
+    "a.npz": zipSync({ "x.npy": floats([2, 3], [1, 2, 3, 4, 5, 6]) }),
+    "a.csv": new TextEncoder().encode('a,b\n1,x\n2,"y"\n3,x\n'),
+    "a.csv.gz": gzipSync("a,b\n1,x\n2,y\n3,x\n"),
+    "a-idx3-ubyte": pictures,
+  };
+  const folder = temporaryFolder();
+  const edits = fc.array(fc.tuple(fc.double({ min: 0, max: 0.999, noNaN: true }), fc.nat(255)), { maxLength: 3 });
+  const cases = fc.tuple(fc.constantFrom(...Object.keys(files)), edits, fc.double({ min: 0, max: 2, noNaN: true }));
+  await fc.assert(
+    fc.asyncProperty(cases, async ([name, changes, cut]) => {
+      const bytes = Uint8Array.from(files[name]);
+      for (const [place, value] of changes) bytes[Math.floor(place * bytes.length)] = value;
+      writeFileSync(join(folder, name), bytes.subarray(0, Math.floor(Math.min(cut, 1) * bytes.length)));
+      const outcome = await openDataset(join(folder, name)).catch((error) => error);
+      if (outcome instanceof Error) expect(outcome).toBeInstanceOf(UserError);
+      else expect((await readAll(outcome)).every(Number.isFinite)).toBe(true);
+    }),
+    { seed: 5, numRuns: 300 },
+  );
 });
