@@ -1,0 +1,50 @@
+/** The program as a user starts it: needs the build that `npm test` makes first. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+describe.skipIf(!existsSync(main))("the built program", () => {
+  const folder = mkdtempSync(join(tmpdir(), "headstart-main-"));
+  const headstart = (...words: string[]) =>
+    spawnSync(process.execPath, [main, ...words], { cwd: folder, encoding: "utf8" });
+
+  test("shows its overview", () => {
+    const { status, stdout, stderr } = headstart("--help");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("Usage: headstart COMMAND");
+  });
+
+  test("exits with 2 for wrong usage and 1 for what it cannot do", () => {
+    expect(headstart("nwe")).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringContaining("nearest is new"),
+    });
+    const failed = headstart("new", "mlp", "--input-shape", "4", "--output", "no/such/folder.onnx");
+    expect(failed).toMatchObject({ status: 1, stdout: "", stderr: expect.stringMatching(/^headstart: .*\n$/) });
+  });
+
+  test.runIf(existsSync("/dev/full"))("a full disk under stdout is one line", () => {
+    const { status, stderr } = spawnSync("sh", ["-c", `"${process.execPath}" "${main}" --help > /dev/full`], {
+      encoding: "utf8",
+    });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^headstart: .*a full disk.*\n$/) });
+  });
+
+  test("ends quietly when nobody reads its output", async () => {
+    const child = spawn(process.execPath, [main, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let complaint = "";
+    child.stderr.on("data", (chunk) => {
+      complaint += chunk;
+    });
+    const status = await new Promise((resolve) => child.on("close", resolve));
+    expect(complaint).toBe("");
+    expect([0, 141]).toContain(status);
+  });
+});

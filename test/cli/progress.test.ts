@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { barProgress, duration, plainProgress } from "../../src/cli/progress.js";
+import { RecordingStream } from "../support/recording-stream.js";
+
+function plain(total: number, millisecondsAStep: number) {
+  const lines: string[] = [];
+  let time = 0;
+  const progress = plainProgress({
+    label: "train",
+    total,
+    unit: "steps",
+    now: () => time,
+    write: (line) => lines.push(line),
+  });
+  for (let step = 1; step <= total; step++) {
+    time += millisecondsAStep;
+    progress.update(step, `loss ${step}`);
+  }
+  return lines;
+}
+
+test("plain lines come at each tenth, with rate and time left", () => {
+  const lines = plain(100, 500);
+  expect(lines[0]).toBe("train: 1%, 1/100 steps, 2.0/s, 50 s left, loss 1");
+  expect(lines[1]).toBe("train: 11%, 11/100 steps, 2.0/s, 45 s left, loss 11");
+  expect(lines.at(-1)).toBe("train: 100%, 100/100 steps, 2.0/s, 50 s in all, loss 100");
+  expect(lines).toHaveLength(11);
+});
+
+test("a quick job says little, a slow one is heard of every ten seconds", () => {
+  expect(plain(1000, 0.1)).toHaveLength(2);
+  expect(plain(1000, 1000)).toHaveLength(101);
+});
+
+test("the same state is told once", () => {
+  const lines: string[] = [];
+  const progress = plainProgress({
+    label: "read",
+    total: 0,
+    unit: "files",
+    now: () => 0,
+    write: (line) => lines.push(line),
+  });
+  progress.update(0);
+  progress.update(0);
+  progress.end();
+  expect(lines).toEqual(["read: 100%, 0/0 files"]);
+});
+
+test("a bar shows share, count, pace and remark", () => {
+  const stream = new RecordingStream(true);
+  let time = 0;
+  const bar = barProgress({
+    label: "train",
+    total: 4,
+    unit: "steps",
+    now: () => time,
+    stream: stream as unknown as NodeJS.WriteStream,
+    unicode: false,
+  });
+  time = 2000;
+  bar.update(1, "loss 0.5");
+  bar.show();
+  expect(stream.text).toContain("train ######------------------ 25% | 1/4 steps, 0.50/s, 6 s left | loss 0.5");
+  bar.end();
+  bar.end();
+  const ended = stream.text;
+  bar.hide();
+  bar.show();
+  expect(stream.text).toBe(ended);
+});
+
+test.each([
+  [0.2, "1 s"],
+  [59, "59 s"],
+  [125, "2 min 5 s"],
+  [11_520, "3 h 12 min"],
+])("%f seconds are %s", (seconds, said) => {
+  expect(duration(seconds)).toBe(said);
+});
