@@ -87,7 +87,7 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     statistics = instance;
     const code = instance.targets[0];
     if (usesGenerator(recipe)) {
-      const generated = emit.scope("mirror", () =>
+      const mirrored = emit.scope("mirror", () =>
         mirror({
           emit,
           instance,
@@ -98,7 +98,9 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
           parameter: (spec) => build.parameter("mirror", spec),
           lastActivation: plan.lastActivation,
         }),
-      ).output;
+      );
+      const generated = mirrored.output;
+      for (const [name, value] of mirrored.runningStatistics) build.replace(name, value);
       build.view("generated", generated);
       measureLikeness(build, samples, generated);
       if (recipe.reconstruction.weight > 0) {

@@ -1,0 +1,396 @@
+/** The main job: initial weights from a network and unlabelled data. */
+import { basename, extname, join } from "node:path";
+import type { Dataset, NormalisationChoice } from "../data/dataset.js";
+import { openDataset } from "../data/open-dataset.js";
+import { pictureGrid } from "../data/picture-grid.js";
+import { InterruptedError, UserError, userError } from "../errors.js";
+import { convertTensor } from "../formats/convert-tensor.js";
+import { writeOnnx } from "../formats/onnx-write.js";
+import { writeSafetensors } from "../formats/safetensors.js";
+import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
+import { BatchOrder } from "../data/batches.js";
+import type { Discriminator } from "../recipe/discriminator.js";
+import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import type { Weights } from "../recipe/initial-values.js";
+import type { Recipe } from "../recipe/recipe.js";
+import { conditionFeatures, type ConditioningRecord } from "../training/condition.js";
+import { MetricMeans, pretrain, type PretrainResult, taskFor } from "../training/pretrain.js";
+import { type ActivationStatistics, activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
+import { refreshRunningStatistics } from "../training/running-statistics.js";
+import { DivergedError } from "../training/trainer.js";
+import type { Warning } from "../training/warnings.js";
+import { chooseDiscriminator } from "./choose-discriminator.js";
+import { writeNetworks } from "./write-networks.js";
+import { loadingLines } from "./loading-lines.js";
+import { type OpenedModel, openModel } from "./open-model.js";
+import { resolveRecipe } from "./resolve-recipe.js";
+import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
+import { version } from "./version.js";
+
+/** What `headstart init` takes. Only model and data are needed. */
+export interface InitializeOptions {
+  /** Path of an ONNX file. */
+  readonly model: string;
+  /** Path of the data: a folder of pictures, or an IDX, NPY, NPZ, CSV or TSV file. */
+  readonly data: string;
+  /** Folder for the run; default: `<model's name>-headstart`. */
+  readonly output?: string;
+  readonly overwrite?: boolean;
+  /** Continue an interrupted run of the same settings in the output folder. */
+  readonly resume?: boolean;
+  /** Name of F's last tensor; default: what the last Gemm or MatMul reads. */
+  readonly features?: string;
+  /** Name of the model's sample input, where it has several. */
+  readonly input?: string;
+  /** Shape of one sample, where the model leaves dimensions open. */
+  readonly inputShape?: readonly number[];
+  /** A built-in recipe's name or the path of a JSON file. */
+  readonly recipe?: string | Recipe;
+  /** auto, mlp, cnn, cnn1d, or the path of an ONNX file with one output per sample. */
+  readonly discriminator?: string;
+  readonly epochs?: number;
+  readonly steps?: number;
+  /** Train for about this long: as many steps as fit by a measurement of the first ones. */
+  readonly minutes?: number;
+  readonly batchSize?: number;
+  readonly learningRate?: number;
+  readonly discriminatorLearningRate?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
+  readonly start?: string;
+  readonly layout?: "NCHW" | "NHWC";
+  readonly resize?: boolean;
+  readonly convert?: boolean;
+  readonly normalise?: NormalisationChoice;
+  readonly labels?: string | number;
+  readonly header?: boolean | "auto";
+  readonly onBad?: "fail" | "skip";
+  /** Use at most this many samples. */
+  readonly limit?: number;
+  /** Steps between checkpoints; default: ten a run, and at least every 500. */
+  readonly checkpointEvery?: number;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: InitializeEvent) => void;
+}
+
+/** What happens during {@link initialize}, for progress displays. */
+export type InitializeEvent =
+  | { readonly type: "data"; readonly done: number; readonly total: number }
+  | { readonly type: "started"; readonly run: RunRecord; readonly steps: number; readonly folder: string }
+  | { readonly type: "step"; readonly step: number; readonly steps: number; readonly epoch: number; readonly metrics: Readonly<Record<string, number>> }
+  | { readonly type: "warning"; readonly warning: Warning }
+  | { readonly type: "note"; readonly message: string }
+  | { readonly type: "checkpoint"; readonly step: number };
+
+/** run.json: everything that decides a run's result. */
+export interface RunRecord {
+  readonly headstart: string;
+  readonly model: { readonly file: string; readonly sha256: string; readonly input: string; readonly sampleShape: readonly number[]; readonly features: string };
+  readonly data: { readonly file: string; readonly sha256: string; readonly count: number; readonly understood: Record<string, unknown> };
+  readonly recipe: Recipe;
+  readonly task: string;
+  readonly discriminator: { readonly kind: string; readonly layers: readonly unknown[]; readonly sha256?: string } | null;
+  readonly seed: number;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly threads: number | null;
+}
+
+/** Measurements before and after training. */
+export interface FeatureReport {
+  readonly activations: readonly ActivationStatistics[];
+  readonly effectiveRank: number;
+  /** Accuracy of a nearest-neighbour vote in the features, where there are labels. */
+  readonly nearestNeighbour?: number;
+}
+
+/** What {@link initialize} gives. */
+export interface InitializeResult {
+  readonly folder: string;
+  readonly weightsFile: string;
+  readonly modelFile: string;
+  /** F's tensors by the model's own names, in float32. */
+  readonly weights: Weights;
+  readonly run: RunRecord;
+  readonly finalMetrics: Readonly<Record<string, number>>;
+  readonly before: FeatureReport;
+  readonly after: FeatureReport;
+  readonly conditioning: readonly ConditioningRecord[];
+  readonly warnings: readonly Warning[];
+  /** Lines that load the weights in each framework. */
+  readonly loading: readonly { readonly framework: string; readonly lines: readonly string[] }[];
+  readonly seconds: number;
+}
+
+/**
+ * Trains initial weights for a network's feature extractor on unlabelled data and writes them.
+ *
+ * @throws UserError where something does not fit, with nothing written; {@link DivergedError} where a loss becomes
+ *   non-finite, with the step's record but no weights; InterruptedError where the signal aborts, with a checkpoint
+ */
+export async function initialize(options: InitializeOptions): Promise<InitializeResult> {
+  const emit = options.onEvent ?? (() => {});
+  const seed = options.seed ?? 0;
+  const opened = await openModel(options.model, options);
+  const features = featureExtractor(opened.network, options.features);
+  const recipe = withOverrides(await resolveRecipe(options.recipe ?? "default"), options);
+  const dataset = await openData(options, opened, emit);
+  const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout) : undefined;
+  for (const message of chosen?.notes ?? []) emit({ type: "note", message });
+  const steps = await stepsFor(options, recipe, { features, dataset, seed, ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}) });
+
+  const run: RunRecord = {
+    headstart: version,
+    model: {
+      file: basename(options.model),
+      sha256: opened.hash,
+      input: opened.network.input.name,
+      sampleShape: opened.network.sampleShape,
+      features: features.feature,
+    },
+    data: { file: basename(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
+    recipe,
+    task: taskFor(recipe, dataset, opened.network.sampleShape),
+    discriminator: chosen ? { kind: chosen.kind, layers: chosen.discriminator.describe, ...(chosen.hash ? { sha256: chosen.hash } : {}) } : null,
+    seed,
+    steps,
+    batchSize: recipe.batchSize,
+    threads: options.threads ?? null,
+  };
+  const path = options.output ?? `${basename(options.model, extname(options.model))}-headstart`;
+  const { folder, checkpoint } = options.resume ? await resumeFolder(path, run) : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
+  emit({ type: "started", run, steps, folder: folder.path });
+
+  const evaluation = { ...(options.threads === undefined ? {} : { threads: options.threads }), ...(options.signal ? { signal: options.signal } : {}) };
+  const began = performance.now();
+  const trained = await trainWithRecords({ options, emit, folder, run, features, dataset, recipe, seed, steps, checkpoint, chosen });
+  const conditioned = await conditionFeatures(features, trained.weights, dataset, recipe.conditioning, seed, evaluation);
+  const weights = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
+  requireFinite(weights);
+  const report = async (of: Weights): Promise<FeatureReport> => {
+    const probe = await nearestNeighbourProbe(features, of, dataset, seed, evaluation);
+    return {
+      activations: await activationStatistics(features, of, dataset, seed, evaluation),
+      effectiveRank: await featureRank(features, of, dataset, seed, evaluation),
+      ...(probe === undefined ? {} : { nearestNeighbour: probe }),
+    };
+  };
+  const before = await report(trained.start);
+  const after = await report(weights);
+  for (const warning of trained.warnings) emit({ type: "warning", warning });
+
+  const tensors = typedTensors(weights, opened);
+  await folder.write(
+    runFiles.weights,
+    writeSafetensors(tensors, {
+      format: "pt",
+      headstart: version,
+      model_sha256: run.model.sha256,
+      data_sha256: run.data.sha256,
+      recipe: recipe.name,
+      features: features.feature,
+      seed: String(seed),
+      steps: String(steps),
+    }),
+  );
+  await folder.write(runFiles.model, writeOnnx(opened.model, tensors));
+  await writeNetworks(folder, trained, features, chosen?.discriminator, dataset, recipe, weights);
+  const loading = loadingLines(folder.file(runFiles.weights), folder.file(runFiles.model));
+  const result = { finalMetrics: trained.finalMetrics, before, after, conditioning: conditioned.records, warnings: trained.warnings };
+  await folder.writeJson(runFiles.result, result);
+  return {
+    folder: folder.path,
+    weightsFile: folder.file(runFiles.weights),
+    modelFile: folder.file(runFiles.model),
+    weights,
+    run,
+    ...result,
+    loading,
+    seconds: (performance.now() - began) / 1000,
+  };
+}
+
+function withOverrides(recipe: Recipe, options: InitializeOptions): Recipe {
+  const { epochs, batchSize, learningRate, discriminatorLearningRate, start } = options;
+  return {
+    ...recipe,
+    ...(epochs === undefined ? {} : { epochs }),
+    ...(batchSize === undefined ? {} : { batchSize }),
+    ...(start === undefined ? {} : { start }),
+    ...(learningRate === undefined ? {} : { generatorOptimizer: { ...recipe.generatorOptimizer, learningRate } }),
+    ...(discriminatorLearningRate === undefined
+      ? {}
+      : { discriminatorOptimizer: { ...recipe.discriminatorOptimizer, learningRate: discriminatorLearningRate } }),
+  };
+}
+
+/** Opens the data in the shape that the model's input has. */
+async function openData(options: InitializeOptions, opened: OpenedModel, emit: (event: InitializeEvent) => void): Promise<Dataset> {
+  const { layout, resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+  const given = { layout, resize, convert, normalise, labels, header, onBad, limit, signal };
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const dataset = await openDataset(options.data, {
+    shape: opened.network.sampleShape,
+    ...present,
+    onProgress: (done, total) => emit({ type: "data", done, total }),
+  });
+  if (dataset.count < 2)
+    throw userError({ where: options.data, required: "at least two samples", got: `${dataset.count}`, advice: "Give more data." });
+  return dataset;
+}
+
+type Training = Pick<Parameters<typeof pretrain>[0], "features" | "dataset" | "seed" | "discriminator" | "discriminatorWeights">;
+
+/** Number of steps: as asked, or by epochs, or as many as fit in the minutes by a measurement. */
+async function stepsFor(options: InitializeOptions, recipe: Recipe, training: Training): Promise<number> {
+  if (options.resume) {
+    const record = (await (await RunFolder.open(options.output ?? `${basename(options.model, extname(options.model))}-headstart`)).readJson(runFiles.record)) as Partial<RunRecord>;
+    if (options.steps === undefined && typeof record.steps === "number") return record.steps;
+  }
+  if (options.steps !== undefined) return options.steps;
+  if (options.minutes !== undefined) {
+    const trial = 12;
+    const moments: number[] = [];
+    await pretrain({
+      ...training,
+      recipe,
+      steps: trial,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...(options.signal ? { signal: options.signal } : {}),
+      onStep: () => {
+        moments.push(performance.now());
+      },
+    });
+    const milliseconds = (moments[trial - 1] - moments[3]) / (trial - 4);
+    return Math.max(1, Math.round((options.minutes * 60000) / milliseconds));
+  }
+  const { batchesPerEpoch } = new BatchOrder(training.dataset.count, recipe.batchSize, training.seed);
+  return Math.max(1, Math.round(recipe.epochs * batchesPerEpoch));
+}
+
+async function startFolder(path: string, run: RunRecord, overwrite: boolean): Promise<RunFolder> {
+  const folder = await RunFolder.create(path, overwrite);
+  await folder.writeJson(runFiles.record, run);
+  return folder;
+}
+
+/** The folder and newest checkpoint of an earlier run that had the same settings. */
+async function resumeFolder(path: string, run: RunRecord): Promise<{ folder: RunFolder; checkpoint: Checkpoint | undefined }> {
+  const folder = await RunFolder.open(path);
+  const earlier = await folder.readJson(runFiles.record);
+  const now = JSON.parse(JSON.stringify(run)) as unknown;
+  const different = differingKey(earlier, now, "");
+  if (different !== undefined)
+    throw userError({
+      where: folder.file(runFiles.record),
+      required: "the settings, model and data of the run to resume",
+      got: `another ${different.key}: ${JSON.stringify(different.now)} instead of ${JSON.stringify(different.earlier)}`,
+      advice: "Repeat the command as it was, with --resume added.",
+    });
+  const checkpoint = await folder.readCheckpoint();
+  for (const name of [runFiles.metrics, runFiles.timing]) await folder.cutAfter(name, checkpoint?.step ?? 0);
+  return { folder, checkpoint };
+}
+
+function differingKey(earlier: unknown, now: unknown, path: string): { key: string; earlier: unknown; now: unknown } | undefined {
+  if (typeof earlier === "object" && typeof now === "object" && earlier !== null && now !== null) {
+    for (const key of new Set([...Object.keys(earlier), ...Object.keys(now)])) {
+      const found = differingKey((earlier as Record<string, unknown>)[key], (now as Record<string, unknown>)[key], path ? `${path}.${key}` : key);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  return Object.is(earlier, now) ? undefined : { key: path, earlier, now };
+}
+
+interface RecordedTraining {
+  readonly options: InitializeOptions;
+  readonly emit: (event: InitializeEvent) => void;
+  readonly folder: RunFolder;
+  readonly run: RunRecord;
+  readonly features: FeatureExtractor;
+  readonly dataset: Dataset;
+  readonly recipe: Recipe;
+  readonly seed: number;
+  readonly steps: number;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly chosen: { readonly discriminator: Discriminator; readonly weights: Weights } | undefined;
+}
+
+/** Trains while keeping metrics, checkpoints and pictures. */
+async function trainWithRecords(training: RecordedTraining): Promise<PretrainResult> {
+  const { options, emit, folder, dataset, recipe, steps, checkpoint, chosen } = training;
+  const every = Math.max(1, Math.ceil(steps / 500));
+  const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
+  const pictureSteps = new Set([1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))));
+  const means = new MetricMeans();
+  const began = performance.now();
+  let last: { step: number; state: () => Map<string, Float32Array> } | undefined;
+  try {
+    return await pretrain({
+      features: training.features,
+      dataset,
+      recipe,
+      seed: training.seed,
+      steps,
+      ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...(checkpoint ? { resume: checkpoint } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+      onStep: async (report) => {
+        const { step, epoch, metrics } = report;
+        last = report;
+        means.add(metrics);
+        emit({ type: "step", step, steps, epoch, metrics });
+        if (step % every === 0 || step === steps) {
+          await folder.append(runFiles.metrics, { step, epoch, ...means.take() });
+          await folder.append(runFiles.timing, { step, seconds: (performance.now() - began) / 1000 });
+        }
+        if (pictureSteps.has(step) && report.views.generated && report.samples) {
+          const size = sizeOf(training.features.network.sampleShape);
+          const shown = Math.min(32, recipe.batchSize);
+          const png = await pictureGrid(report.samples.data.subarray(0, shown * size), report.views.generated.data.subarray(0, shown * size), dataset.record).catch((error: unknown) => {
+            if (error instanceof RangeError) return undefined;
+            throw error;
+          });
+          if (png) await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
+        }
+        if (step % checkpointEvery === 0 && step < steps) {
+          await folder.writeCheckpoint({ step, state: report.state() });
+          emit({ type: "checkpoint", step });
+        }
+      },
+    });
+  } catch (error) {
+    if (error instanceof InterruptedError && last) {
+      await folder.writeCheckpoint({ step: last.step, state: last.state() });
+      throw new InterruptedError(`${error.message}; ${folder.path} has a checkpoint, continue with --resume`);
+    }
+    if (error instanceof DivergedError)
+      await folder.append(runFiles.metrics, { step: (last?.step ?? checkpoint?.step ?? 0) + 1, diverged: true, ...printable(error.metrics) });
+    throw error;
+  }
+}
+
+/** JSON has no NaN and no infinity. */
+function printable(metrics: Readonly<Record<string, number>>): Record<string, number | string> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]));
+}
+
+function requireFinite(weights: Weights): void {
+  for (const [name, elements] of weights)
+    if (!elements.every(Number.isFinite))
+      throw new UserError(`${name}: required finite weights after training, got NaN or infinity. Lower the learning rate.`);
+}
+
+/** F's tensors in the types that the model has. */
+function typedTensors(weights: Weights, opened: OpenedModel): Map<string, Tensor> {
+  const result = new Map<string, Tensor>();
+  for (const [name, elements] of weights) {
+    const original = opened.network.tensors.get(name);
+    if (!original) throw new Error(`${name} is not a tensor of the model`);
+    result.set(name, convertTensor(floatTensor(elements, original.shape), original.type));
+  }
+  return result;
+}

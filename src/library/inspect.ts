@@ -1,0 +1,188 @@
+/** What headstart sees in a model: F, mirror, discriminator, and what is in the way. */
+import { UserError } from "../errors.js";
+import { sizeOf } from "../graph/tensor.js";
+import { mirrorable } from "../mirror/mirror.js";
+import { instantiate } from "../ops/instantiate.js";
+import { ancestors, type Network } from "../ops/network.js";
+import { operatorOf } from "../ops/table.js";
+import { Emitter } from "../ops/emitter.js";
+import type { ParameterSpec } from "../ops/parameter.js";
+import { networkCost } from "../ops/cost.js";
+import { mirror } from "../mirror/mirror.js";
+import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import { chooseDiscriminator } from "./choose-discriminator.js";
+import { openModel } from "./open-model.js";
+
+export interface InspectOptions {
+  readonly model: string;
+  readonly features?: string;
+  readonly input?: string;
+  readonly inputShape?: readonly number[];
+  readonly discriminator?: string;
+  readonly layout?: "NCHW" | "NHWC";
+}
+
+/** One step of a chain, with the shape of one sample behind it. */
+export interface ChainStep {
+  readonly op: string;
+  /** The value it gives, in the model's own names; missing for parts that headstart builds. */
+  readonly name?: string;
+  readonly shape: readonly number[];
+  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[]; readonly role: string }[];
+}
+
+export interface InspectResult {
+  readonly model: string;
+  readonly opset: number;
+  readonly producer: string;
+  readonly input: { readonly name: string; readonly shape: readonly number[] };
+  readonly features: { readonly name: string; readonly shape: readonly number[] } | undefined;
+  /** Nodes that read the feature tensor: where the head begins. */
+  readonly head: readonly string[];
+  readonly extractor: readonly ChainStep[];
+  readonly mirror: readonly ChainStep[];
+  readonly discriminator: { readonly kind: string; readonly layers: readonly { op: string; shape: readonly number[] }[] } | undefined;
+  readonly parameterCounts: { readonly features: number; readonly mirror: number; readonly discriminator: number; readonly whole: number };
+  /** Multiply-adds of F for one sample. */
+  readonly cost: number | undefined;
+  /** Nodes that stand in the way, and why. */
+  readonly unsupported: readonly { readonly node: string; readonly op: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Looks at a model without training.
+ *
+ * @throws UserError where the file is broken or no network; what F cannot do is reported, not thrown
+ */
+export async function inspect(options: InspectOptions): Promise<InspectResult> {
+  const { model, network } = await openModel(options.model, options);
+  const features = featureExtractor(network, options.features);
+  const unsupported = obstacles(network, features);
+  const warnings = exportWarnings(network, features);
+  const base = {
+    model: options.model,
+    opset: model.opset,
+    producer: model.producer,
+    input: { name: network.input.name, shape: network.sampleShape },
+    head: features.head,
+    unsupported,
+  };
+  const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const whole = count([...network.parameters.values()]);
+  const emit = new Emitter();
+  const batchSize = 2;
+  try {
+    const instance = instantiate({
+      emit,
+      network,
+      input: emit.input("samples", "float32", [batchSize, ...network.sampleShape]),
+      targets: [features.feature],
+      parameter: (name) => {
+        const spec = network.parameters.get(name);
+        if (!spec) throw new Error(`${name} is not a parameter`);
+        return emit.input(name, "float32", spec.shape);
+      },
+      normalization: "batch",
+    });
+    const extractor = instance.steps.map((step): ChainStep => ({
+      op: step.node.op,
+      name: step.node.outputs[0],
+      shape: step.outputs[0].shape.slice(step.fromSample.some(Boolean) ? 1 : 0),
+      parameters: step.parameters.flatMap((name) => {
+        const spec = name === undefined ? undefined : network.parameters.get(name);
+        return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
+      }),
+    }));
+    const code = instance.targets[0];
+    const mirrored: ParameterSpec[] = [];
+    let mirrorSteps: ChainStep[] = [];
+    const problems = [...unsupported];
+    try {
+      const built = mirror({
+        emit,
+        instance,
+        code,
+        feature: features.feature,
+        normalization: "batch",
+        tied: false,
+        parameter: (spec) => {
+          mirrored.push(spec);
+          return emit.input(spec.name, "float32", spec.shape);
+        },
+        lastActivation: "none",
+      });
+      mirrorSteps = built.steps.flatMap(({ op, node, mirroredBy, to }) =>
+        mirroredBy === "" ? [] : [{ op: mirroredBy, name: `mirror of ${op} ${node}`, shape: (to[0] ?? []).slice(1), parameters: [] }],
+      );
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (unsupported.length === 0) problems.push({ node: features.feature, op: "mirror", reason: error.message });
+    }
+    const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout);
+    return {
+      ...base,
+      unsupported: problems,
+      features: { name: features.feature, shape: code.shape.slice(1) },
+      extractor,
+      mirror: mirrorSteps,
+      discriminator: { kind: chosen.kind, layers: chosen.discriminator.describe },
+      parameterCounts: {
+        features: count(features.parameters),
+        mirror: count(mirrored),
+        discriminator: count(chosen.discriminator.parameters),
+        whole,
+      },
+      cost: networkCost(instance.steps),
+      warnings: [...warnings, ...chosen.notes],
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const reported = unsupported.length > 0 ? unsupported : [{ node: features.feature, op: "network", reason: error.message }];
+    return {
+      ...base,
+      unsupported: reported,
+      features: undefined,
+      extractor: [],
+      mirror: [],
+      discriminator: undefined,
+      parameterCounts: { features: count(features.parameters), mirror: 0, discriminator: 0, whole },
+      cost: undefined,
+      warnings,
+    };
+  }
+}
+
+/** Nodes of F that headstart does not know, or that have no gradient or mirror. */
+function obstacles(network: Network, features: FeatureExtractor): { node: string; op: string; reason: string }[] {
+  return ancestors(network, [features.feature]).flatMap((node) => {
+    const name = node.name || node.outputs[0];
+    const op = node.domain ? `${node.domain}.${node.op}` : node.op;
+    const operator = node.domain === "" ? operatorOf(node.op) : undefined;
+    if (!operator) return [{ node: name, op, reason: "headstart does not know this operator" }];
+    const rule = operator.gradient;
+    if (rule !== "none" && "unsupported" in rule) return [{ node: name, op, reason: rule.unsupported }];
+    const reason = mirrorable(node.op);
+    return reason === true ? [] : [{ node: name, op, reason }];
+  });
+}
+
+/** Signs that an export has changed the network: renamed weights, folded normalisation. */
+function exportWarnings(network: Network, features: FeatureExtractor): string[] {
+  const warnings: string[] = [];
+  const renamed = features.parameters.filter(({ name }) => /^(onnx::|val_|_v_|\d+$)/.test(name));
+  if (renamed.length > 0)
+    warnings.push(
+      `The export has renamed ${renamed.length} of F's weights (${renamed
+        .slice(0, 3)
+        .map(({ name }) => name)
+        .join(", ")}${renamed.length > 3 ? ", ..." : ""}), so they do not fit the framework's own names. In PyTorch, export with torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False), or with dynamo=True, optimize=False.`,
+    );
+  const convolutions = features.layers.filter(({ node }) => node.op === "Conv");
+  const folded = convolutions.filter(({ bias, weight }) => bias && /^onnx::/.test(weight.name) && /^onnx::/.test(bias.name));
+  if (folded.length > 0)
+    warnings.push(
+      `Batch normalisation seems to have been folded into ${folded.length} convolution${folded.length > 1 ? "s" : ""}: training would miss it. Export with training=torch.onnx.TrainingMode.TRAINING.`,
+    );
+  return warnings;
+}
