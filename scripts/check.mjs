@@ -2,23 +2,45 @@
  * `npm run check`: every check that needs no test. All of them run, also after one has failed; arguments choose among
  * them by name.
  */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { build, installPackages, requireNode, run } from "./prepare.mjs";
 
+const windows = process.platform === "win32";
+
+/** Runs the program of a package with its options, as a shell would split them. */
+const program = (command) => run("npx", ["--no-install", ...command.split(" ")], { shell: windows });
+
+/** The types as somebody sees them who has installed the package, packed as it would be published. */
+async function checkPackedTypes() {
+  const folder = mkdtempSync(join(tmpdir(), "headstart-pack-"));
+  try {
+    // The build has just been made: without its scripts, packing does not make it again.
+    const packing = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
+    const status = await run("npm", packing, { shell: windows });
+    if (status !== 0) return status;
+    // Only ES modules are offered: the profile leaves out CommonJS and TypeScript's old resolution.
+    return await program(`attw ${join(folder, readdirSync(folder)[0])} --profile esm-only`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const checks = [
-  { name: "style", command: "biome check --error-on-warnings ." },
-  { name: "types", command: "tsc -p tsconfig.test.json" },
-  { name: "pure-folders", command: "tsc -p tsconfig.pure.json" },
-  { name: "imports", command: "depcruise src --config .dependency-cruiser.cjs" },
-  { name: "dead-code", command: "knip" },
-  { name: "package", command: "publint --strict" },
-  // The profile says that only ES modules are offered: no CommonJS, no TypeScript before 4.7.
-  { name: "package-types", command: "attw --pack --profile esm-only" },
+  { name: "style", check: () => program("biome check --error-on-warnings .") },
+  { name: "types", check: () => program("tsc -p tsconfig.test.json") },
+  { name: "pure-folders", check: () => program("tsc -p tsconfig.pure.json") },
+  { name: "imports", check: () => program("depcruise src --config .dependency-cruiser.cjs") },
+  { name: "dead-code", check: () => program("knip") },
+  { name: "package", check: () => program("publint --strict") },
+  { name: "package-types", check: checkPackedTypes },
 ];
 
 const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => !checks.some((check) => check.name === name));
+const unknown = chosen.filter((name) => !checks.some((known) => known.name === name));
 if (unknown.length > 0) {
-  console.error(`Unknown check: ${unknown.join(", ")}. There are ${checks.map((check) => check.name).join(", ")}.`);
+  console.error(`Unknown check: ${unknown.join(", ")}. There are ${checks.map((known) => known.name).join(", ")}.`);
   process.exit(2);
 }
 
@@ -26,11 +48,10 @@ requireNode();
 await installPackages();
 await build();
 const failed = [];
-for (const { name, command } of checks) {
+for (const { name, check } of checks) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
-  console.log(`\n== ${name}: ${command}`);
-  const [program, ...options] = command.split(" ");
-  const status = await run("npx", ["--no-install", program, ...options], { shell: process.platform === "win32" });
+  console.log(`\n== ${name}`);
+  const status = await check();
   if (status !== 0) failed.push(name);
 }
 console.log(failed.length === 0 ? "\nAll checks passed." : `\nFailed: ${failed.join(", ")}`);
