@@ -46,10 +46,12 @@ export function adjoint(context: MirrorContext, index: number, options: AdjointO
 
 /** Every input that varies gets its adjoint. */
 export const linear: MirrorRule = (context) =>
-  varyingInputs(context.step).map((index): Delivery => ({
-    to: context.step.node.inputs[index],
-    value: adjoint(context, index),
-  }));
+  varyingInputs(context.step).map(
+    (index): Delivery => ({
+      to: context.step.node.inputs[index],
+      value: adjoint(context, index),
+    }),
+  );
 
 /** The adjoint of the first input alone; the others (shapes, indices, masks) get nothing. */
 export const linearInFirst: MirrorRule = (context) =>
@@ -60,7 +62,8 @@ export const passedOn: MirrorRule = ({ step, value }) =>
   varyingInputs(step).map((index): Delivery => ({ to: step.node.inputs[index], value }));
 
 /** The same, for operators whose further inputs are settings. */
-export const passedOnToFirst: MirrorRule = ({ step, value }) => (varies(step, 0) ? [{ to: step.node.inputs[0], value }] : []);
+export const passedOnToFirst: MirrorRule = ({ step, value }) =>
+  varies(step, 0) ? [{ to: step.node.inputs[0], value }] : [];
 
 /**
  * The mirror of a broadcast: copies are averaged, as averages are copied. Where values were copied along axes, their
@@ -69,7 +72,12 @@ export const passedOnToFirst: MirrorRule = ({ step, value }) => (varies(step, 0)
 export function meanToShape(emit: Emitter, value: Value, shape: readonly number[]): Value {
   const extra = value.shape.length - shape.length;
   if (extra < 0) return emit.expand(value, shape);
-  const axes = value.shape.flatMap((size, axis) => (size !== 1 && (axis < extra || shape[axis - extra] === 1) ? [axis] : []));
-  const mean = emit.reshape(emit.reduceMean(value, axes, true), value.shape.slice(extra).map((size, axis) => (shape[axis] === 1 ? 1 : size)));
+  const axes = value.shape.flatMap((size, axis) =>
+    size !== 1 && (axis < extra || shape[axis - extra] === 1) ? [axis] : [],
+  );
+  const mean = emit.reshape(
+    emit.reduceMean(value, axes, true),
+    value.shape.slice(extra).map((size, axis) => (shape[axis] === 1 ? 1 : size)),
+  );
   return emit.expand(mean, shape);
 }

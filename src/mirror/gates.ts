@@ -10,7 +10,17 @@ import { nonlinearityAgain, scaledNonlinearityAgain } from "./nonlinearity.js";
 
 /** Operators that hand on one value's elements, in another order or size. */
 const views = new Set([
-  "Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Slice", "Pad",
+  "Identity",
+  "Dropout",
+  "Cast",
+  "Reshape",
+  "Flatten",
+  "Squeeze",
+  "Unsqueeze",
+  "Transpose",
+  "Expand",
+  "Slice",
+  "Pad",
 ]);
 const scalings = new Set(["Mul", "Div", "Add", "Sub", "Where"]);
 const bounded = new Set(["Sigmoid", "HardSigmoid", "Softmax", "Clip"]);
@@ -51,7 +61,8 @@ export const mirroredMul: MirrorRule = (context) => {
   const factor = step.inputs[1 - index];
   const name = step.parameters[1 - index];
   // A learned factor starts at one in the mirror, as a normalisation's scale does.
-  if (!tied && name !== undefined && factor) inputs[1 - index] = own({ name, shape: factor.shape, role: "scale" });
+  if (!tied && name !== undefined && factor)
+    inputs[1 - index] = own({ name, shape: factor.shape, role: "scale" }).value;
   return [{ to: step.node.inputs[index], value: adjoint(context, index, { inputs }) }];
 };
 
@@ -78,6 +89,6 @@ export const mirroredDiv: MirrorRule = (context) => {
   const name = step.parameters[1];
   const divisor = step.inputs[1];
   if (!tied && name !== undefined && divisor && varying.length === 1)
-    inputs[1] = own({ name, shape: divisor.shape, role: "scale" });
+    inputs[1] = own({ name, shape: divisor.shape, role: "scale" }).value;
   return [{ to: step.node.inputs[0], value: adjoint(context, 0, { inputs }) }];
 };

@@ -29,7 +29,7 @@ function transposedLayer(context: MirrorContext, { sample, weight, layout, featu
   const fanIn = layout && mirroredFanIn(given.shape, layout);
   const inputs = [...step.inputs];
   if (!context.tied && name !== undefined && layout && fanIn !== undefined)
-    inputs[weight] = context.own({ name, shape: given.shape, role: "weight", layout, fanIn });
+    inputs[weight] = context.own({ name, shape: given.shape, role: "weight", layout, fanIn }).value;
   const value = adjoint(context, sample, { inputs });
   const size = (step.inputs[sample] as Value).shape.at(-featureAxis) ?? 1;
   const bias = context.own({
@@ -38,7 +38,7 @@ function transposedLayer(context: MirrorContext, { sample, weight, layout, featu
     role: "bias",
     ...(fanIn === undefined ? {} : { fanIn }),
   });
-  return [{ to: step.node.inputs[sample], value: withBias(emit, value, bias, featureAxis) }];
+  return [{ to: step.node.inputs[sample], value: withBias(emit, value, bias.value, featureAxis) }];
 }
 
 function mirroredFanIn(shape: readonly number[], layout: WeightLayout): number {
@@ -57,7 +57,8 @@ function withBias(emit: Emitter, value: Value, bias: Value, featureAxis: number)
   const layer = emit.nodes.findLast(({ outputs }) => outputs[0].name === value.name);
   const takesBias =
     layer?.op === "Conv" || layer?.op === "ConvTranspose" || (layer?.op === "Gemm" && featureAxis === 1);
-  if (layer && takesBias && layer.inputs.length === 2) return emit.one(layer.op, [...layer.inputs, bias], layer.attributes);
+  if (layer && takesBias && layer.inputs.length === 2)
+    return emit.one(layer.op, [...layer.inputs, bias], layer.attributes);
   if (layer && takesBias && layer.inputs[2] === undefined)
     return emit.one(layer.op, [layer.inputs[0], layer.inputs[1], bias], layer.attributes);
   return emit.add(value, emit.reshape(bias, [bias.shape[0], ...new Array<number>(featureAxis - 1).fill(1)]));
@@ -90,7 +91,10 @@ export const mirroredGemm: MirrorRule = (context) => {
   const flag = (name: string): boolean => intAttribute(asNode(context), name, 0) !== 0;
   if (varies(step, 0)) {
     const layout = { kind: "matrix", inputAxis: flag("transB") ? 0 : 1 } as const;
-    return [...transposedLayer(context, { sample: 0, weight: 1, layout, featureAxis: flag("transA") ? 2 : 1 }), ...rest];
+    return [
+      ...transposedLayer(context, { sample: 0, weight: 1, layout, featureAxis: flag("transA") ? 2 : 1 }),
+      ...rest,
+    ];
   }
   if (!varies(step, 1)) return rest;
   const layout = { kind: "matrix", inputAxis: flag("transA") ? 1 : 0 } as const;
@@ -107,7 +111,12 @@ export const mirroredMatMul: MirrorRule = (context) => {
   if (!x || !matrix || !varies(step, sample)) return [];
   // On the right [inputs, outputs], on the left [outputs, inputs]; the mirror reads both the other way round.
   const layout = matrix.shape.length === 2 ? ({ kind: "matrix", inputAxis: sample === 0 ? 1 : 0 } as const) : undefined;
-  return transposedLayer(context, { sample, weight, layout, featureAxis: sample === 0 || x.shape.length === 1 ? 1 : 2 });
+  return transposedLayer(context, {
+    sample,
+    weight,
+    layout,
+    featureAxis: sample === 0 || x.shape.length === 1 ? 1 : 2,
+  });
 };
 
 /** Y = P V: V gets Pᵀ v, with the P that F computed; P gets nothing. */

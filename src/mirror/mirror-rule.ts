@@ -12,6 +12,12 @@ export interface Delivery {
   readonly value: Value;
 }
 
+/** A parameter of the mirror's own. */
+export interface OwnParameter {
+  readonly name: string;
+  readonly value: Value;
+}
+
 /** One step of F and what has been mirrored so far. */
 export interface MirrorContext {
   readonly emit: Emitter;
@@ -27,9 +33,9 @@ export interface MirrorContext {
   /** Position of the step that made a tensor of F; −1 for the sample input, weights and constants. */
   readonly madeAt: (name: string) => number;
   /** A parameter of the mirror itself, under the name `mirror/<spec.name>`. Asked for twice, it is the same one. */
-  readonly own: (spec: ParameterSpec) => Value;
-  /** Says what replaces a running statistic that {@link own} gave. */
-  readonly replace: (statistic: Value, next: Value) => void;
+  readonly own: (spec: ParameterSpec) => OwnParameter;
+  /** Says what replaces a running statistic after a step. */
+  readonly replace: (statistic: OwnParameter, next: Value) => void;
 }
 
 /** Mirrors one step: from the values at its outputs to values for its inputs, or for values further back. */

@@ -11,7 +11,7 @@ import type { OperatorName } from "../ops/names.js";
 import { RuleError } from "../ops/operator.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { meanToShape } from "./adjoint.js";
-import type { Delivery, MirrorContext, MirrorEntry } from "./mirror-rule.js";
+import type { Delivery, MirrorContext, MirrorEntry, OwnParameter } from "./mirror-rule.js";
 import { mirrors } from "./table.js";
 
 export interface MirrorOptions {
@@ -80,7 +80,7 @@ export function mirror(options: MirrorOptions): MirrorResult {
     arrived.set(to, known ? emit.add(known, fitted) : fitted);
   };
 
-  for (let position = (made.get(feature) ?? 0); position >= 0; position--) {
+  for (let position = made.get(feature) ?? 0; position >= 0; position--) {
     const step = steps[position];
     const values = step.node.outputs.map((name) => (made.has(name) ? arrived.get(name) : undefined));
     if (values.every((value) => value === undefined)) continue;
@@ -96,7 +96,7 @@ export function mirror(options: MirrorOptions): MirrorResult {
       tied: options.tied,
       normalization: options.normalization,
       own: (spec) => owned.get(spec),
-      replace: (statistic, next) => statistics.set(owned.nameOf(statistic), next),
+      replace: (statistic, next) => statistics.set(statistic.name, next),
     };
     const deliveries = mirrorStep(context);
     for (const delivery of deliveries) arrive(delivery);
@@ -134,7 +134,9 @@ function mirrorStep(context: MirrorContext): readonly Delivery[] {
 }
 
 function entryOf(op: string): MirrorEntry {
-  return Object.hasOwn(mirrors, op) ? mirrors[op as OperatorName] : { unsupported: "headstart does not know this operator" };
+  return Object.hasOwn(mirrors, op)
+    ? mirrors[op as OperatorName]
+    : { unsupported: "headstart does not know this operator" };
 }
 
 /** Can the mirror go back through this operator, or past it where no value has to? If not, why. */
@@ -152,7 +154,11 @@ function unmirrored({ node }: NetworkStep, reason: string): Error {
   });
 }
 
-function operatorBehind(emit: Emitter, deliveries: readonly Delivery[], arrived: readonly (Value | undefined)[]): string {
+function operatorBehind(
+  emit: Emitter,
+  deliveries: readonly Delivery[],
+  arrived: readonly (Value | undefined)[],
+): string {
   const changed = deliveries.find(({ value }) => !arrived.some((each) => each?.name === value.name))?.value;
   return (changed && emit.nodes.findLast(({ outputs }) => outputs.some(({ name }) => name === changed.name))?.op) ?? "";
 }
@@ -167,21 +173,17 @@ class OwnParameters {
     this.#make = make;
   }
 
-  get(spec: ParameterSpec): Value {
+  get(spec: ParameterSpec): OwnParameter {
     for (let count = 1; ; count++) {
       const name = `mirror/${spec.name}${count === 1 ? "" : `/${count}`}`;
       const known = this.#values.get(name);
       if (known && (known.spec.role !== spec.role || !sameShape(known.spec.shape, spec.shape))) continue;
-      if (known) return known.value;
+      if (known) return { name, value: known.value };
       const named = { ...spec, name };
       const value = this.#make(named);
       this.specs.push(named);
       this.#values.set(name, { spec: named, value });
-      return value;
+      return { name, value };
     }
-  }
-
-  nameOf(value: Value): string {
-    return [...this.#values].find(([, known]) => known.value === value)?.[0] ?? value.name;
   }
 }

@@ -56,10 +56,14 @@ function emitAgain(context: MirrorContext, { root, steps }: Stretch, value: Valu
   const { emit } = context;
   const again = new Map<string, Value>([[root, value]]);
   for (const step of [...steps].reverse()) {
-    const inputs = step.inputs.map((input, index) => again.get(step.node.inputs[index]) ?? (input && settingOf(context, step, index)));
+    const inputs = step.inputs.map(
+      (input, index) => again.get(step.node.inputs[index]) ?? (input && settingOf(context, step, index)),
+    );
     const [output] = step.outputs;
     const result =
-      step.node.op === "Cast" ? emit.cast(inputs[0]!, output.type) : emit.one(step.node.op, inputs, step.node.attributes);
+      step.node.op === "Cast"
+        ? emit.cast(inputs[0]!, output.type)
+        : emit.one(step.node.op, inputs, step.node.attributes);
     again.set(step.node.outputs[0], result);
   }
   return again.get(steps[0].node.outputs[0])!;
@@ -70,7 +74,7 @@ function settingOf({ own, tied }: MirrorContext, step: NetworkStep, index: numbe
   const given = step.inputs[index]!;
   const name = step.parameters[index];
   if (tied || name === undefined || step.fromSample[index]) return given;
-  return own({ name, shape: given.shape, role: step.node.op === "PRelu" ? "slope" : "scale" });
+  return own({ name, shape: given.shape, role: step.node.op === "PRelu" ? "slope" : "scale" }).value;
 }
 
 /**
@@ -98,10 +102,14 @@ function rootValue({ steps, madeAt }: MirrorContext, { root, steps: [last, ...be
 export function scaledNonlinearityAgain(context: MirrorContext): Delivery[] | undefined {
   const { step, steps, madeAt, value } = context;
   const varying = varyingInputs(step);
-  if (varying.length !== 1 || step.inputs.some((input, index) => input && !varying.includes(index) && sizeOf(input.shape) > 1))
+  if (
+    varying.length !== 1 ||
+    step.inputs.some((input, index) => input && !varying.includes(index) && sizeOf(input.shape) > 1)
+  )
     return undefined;
   const inner = steps[madeAt(step.node.inputs[varying[0]])];
-  if (!inner || (inner.node.op !== "Mul" && inner.node.op !== "Div") || varyingInputs(inner).length < 2) return undefined;
+  if (!inner || (inner.node.op !== "Mul" && inner.node.op !== "Div") || varyingInputs(inner).length < 2)
+    return undefined;
   const stretch = stretchTo(inner, context);
   const root = stretch && rootValue(context, stretch);
   if (!root || !sameShape(root.shape, step.outputs[0].shape)) return undefined;

@@ -1,13 +1,12 @@
 /** Normalisations: the same one over the mirrored value, with a scale and a shift of its own. */
 import { attribute } from "../graph/graph.js";
-import type { Value } from "../graph/builder.js";
-import { floatAttribute } from "../ops/operator.js";
 import { batchNormalizationTraining } from "../ops/normalizations.js";
+import { floatAttribute } from "../ops/operator.js";
 import type { ParameterRole } from "../ops/parameter.js";
-import type { MirrorContext, MirrorRule } from "./mirror-rule.js";
+import type { MirrorContext, MirrorRule, OwnParameter } from "./mirror-rule.js";
 
 /** The mirror's own counterpart of a parameter of F; its name where F has none is made from the step's output. */
-function ownLike({ own, step }: MirrorContext, index: number, role: ParameterRole, fallback: string): Value {
+function ownLike({ own, step }: MirrorContext, index: number, role: ParameterRole, fallback: string): OwnParameter {
   const name = step.parameters[index] ?? `${step.node.outputs[0]}.${fallback}`;
   return own({ name, shape: step.inputs[index]!.shape, role });
 }
@@ -23,11 +22,16 @@ export const mirroredBatchNormalization: MirrorRule = (context) => {
   const epsilon = floatAttribute(node, "epsilon", 1e-5);
   const to = step.node.inputs[0];
   if (normalization === "running") {
-    const normalized = emit.one("BatchNormalization", [value, scale, shift, mean, variance], { epsilon: attribute.float(epsilon) });
+    const normalized = emit.one("BatchNormalization", [value, scale.value, shift.value, mean.value, variance.value], {
+      epsilon: attribute.float(epsilon),
+    });
     return [{ to, value: normalized }];
   }
   const momentum = floatAttribute(node, "momentum", 0.9);
-  const normalized = batchNormalizationTraining(emit, value, scale, shift, mean, variance, { epsilon, momentum });
+  const normalized = batchNormalizationTraining(emit, value, scale.value, shift.value, mean.value, variance.value, {
+    epsilon,
+    momentum,
+  });
   replace(mean, normalized.runningMean);
   replace(variance, normalized.runningVariance);
   return [{ to, value: normalized.output }];
@@ -38,5 +42,10 @@ export const mirroredNormalization: MirrorRule = (context) => {
   const { emit, step, value } = context;
   const scale = ownLike(context, 1, "scale", "scale");
   const shift = step.inputs[2] ? ownLike(context, 2, "shift", "shift") : undefined;
-  return [{ to: step.node.inputs[0], value: emit.one(step.node.op, [value, scale, shift], step.node.attributes) }];
+  return [
+    {
+      to: step.node.inputs[0],
+      value: emit.one(step.node.op, [value, scale.value, shift?.value], step.node.attributes),
+    },
+  ];
 };

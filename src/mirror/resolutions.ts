@@ -4,7 +4,7 @@
  * mirror of several pools would fade out.
  */
 import { attribute } from "../graph/graph.js";
-import { intsAttribute, intAttribute, normalizedAxis } from "../ops/operator.js";
+import { intAttribute, intsAttribute, normalizedAxis } from "../ops/operator.js";
 import { adjoint } from "./adjoint.js";
 import type { MirrorContext, MirrorRule } from "./mirror-rule.js";
 
@@ -27,7 +27,9 @@ export const mirroredPool: MirrorRule = (context) => {
   const factor = kernel.reduce((product, taps, axis) => product * Math.min(taps, strides[axis] ?? 1), 1);
   const { storage_order: _, ...attributes } = step.node.attributes;
   const pooled = { ...context, step: { ...step, node: { ...step.node, attributes } } };
-  return [{ to: firstInput(context), value: adjoint(pooled, 0, { op: "AveragePool", value: emit.scale(value, factor) }) }];
+  return [
+    { to: firstInput(context), value: adjoint(pooled, 0, { op: "AveragePool", value: emit.scale(value, factor) }) },
+  ];
 };
 
 /** GlobalAveragePool and GlobalMaxPool: a copy everywhere. */
@@ -64,7 +66,10 @@ export const mirroredResize: MirrorRule = (context) => {
 /** Expand and Tile: copies are averaged. The sweep averages what was broadcast; Tile's repeats are averaged here. */
 export const mirroredTile: MirrorRule = (context) => {
   const { emit, step, value } = context;
-  const repeats = step.outputs[0].shape.reduce((product, size, axis) => product * (size / step.inputs[0]!.shape[axis]), 1);
+  const repeats = step.outputs[0].shape.reduce(
+    (product, size, axis) => product * (size / step.inputs[0]!.shape[axis]),
+    1,
+  );
   return [{ to: firstInput(context), value: adjoint(context, 0, { value: emit.scale(value, 1 / repeats) }) }];
 };
 

@@ -38,5 +38,7 @@ export function networkCost(steps: readonly NetworkStep[]): number {
   // The first step reads the batch of samples itself.
   const [first] = sampled;
   const batch = first.inputs[first.fromSample.indexOf(true)]?.shape[0] ?? 1;
-  return sampled.reduce((sum, { node, inputs, outputs }) => sum + nodeCost({ op: node.op, inputs, outputs }), 0) / batch;
+  return (
+    sampled.reduce((sum, { node, inputs, outputs }) => sum + nodeCost({ op: node.op, inputs, outputs }), 0) / batch
+  );
 }

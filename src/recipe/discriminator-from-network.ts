@@ -30,7 +30,11 @@ export function discriminatorFromNetwork(network: Network, sampleShape: readonly
       advice: "Export the discriminator for this data, or let headstart build one.",
     });
   const outputs = network.graph.outputs;
-  const oneEach = { where, required: "a discriminator with one output of one number per sample", advice: "Export it with a single logit." };
+  const oneEach = {
+    where,
+    required: "a discriminator with one output of one number per sample",
+    advice: "Export it with a single logit.",
+  };
   if (outputs.length !== 1) throw userError({ ...oneEach, got: `${outputs.length} outputs` });
   const { target, notes } = logitOf(network, outputs[0].name);
 
@@ -65,11 +69,21 @@ export function discriminatorFromNetwork(network: Network, sampleShape: readonly
   });
   const { shape } = instance.targets[0];
   if (shape[0] !== batch || sizeOf(shape) !== batch)
-    throw userError({ ...oneEach, got: `output ${outputs[0].name} of shape [batch, ${shape.slice(1).join(", ")}]`.replace(", ]", "]") });
+    throw userError({
+      ...oneEach,
+      got: `output ${outputs[0].name} of shape [batch, ${shape.slice(1).join(", ")}]`.replace(", ]", "]"),
+    });
   if (used.size === 0)
-    throw userError({ where, required: "a discriminator with weights stored in the model", got: "none", advice: "Export the model with its weights." });
+    throw userError({
+      where,
+      required: "a discriminator with weights stored in the model",
+      got: "none",
+      advice: "Export the model with its weights.",
+    });
   if (instance.steps.some(({ node }) => node.op === "BatchNormalization"))
-    notes.push(`${where}: its batch normalisation keeps the file's running statistics, so that each sample is judged by itself.`);
+    notes.push(
+      `${where}: its batch normalisation keeps the file's running statistics, so that each sample is judged by itself.`,
+    );
   return {
     kind: "network",
     parameters: [...used.values()],

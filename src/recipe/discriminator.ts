@@ -92,7 +92,8 @@ type Kind = Exclude<DiscriminatorKind, "auto">;
 function kindFor({ kind, sampleShape, layout }: DiscriminatorOptions): Kind {
   const positions = layout === "NHWC" ? sampleShape.slice(0, -1) : sampleShape.slice(1);
   const isLarge = positions.some((size) => size >= 2);
-  const fitting: Kind = isLarge && sampleShape.length >= 3 ? "cnn" : isLarge && sampleShape.length === 2 ? "cnn1d" : "mlp";
+  const fitting: Kind =
+    isLarge && sampleShape.length >= 3 ? "cnn" : isLarge && sampleShape.length === 2 ? "cnn1d" : "mlp";
   if (kind === "auto" || kind === "mlp") return kind === "auto" ? fitting : kind;
   const rank = kind === "cnn1d" ? sampleShape.length === 2 : sampleShape.length >= 3;
   if (rank && isLarge) return kind;
