@@ -9,7 +9,7 @@ import {
   unitStatistics,
 } from "../../src/initializers/conditioning.js";
 import { drawNormal } from "../../src/initializers/distributions.js";
-import type { WeightLayout } from "../../src/initializers/fans.js";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import { singularValues } from "../../src/initializers/spectrum.js";
 import { RandomStream } from "../../src/random/stream.js";
 

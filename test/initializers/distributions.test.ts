@@ -7,7 +7,7 @@ import {
   drawUniform,
   TRUNCATED_DEVIATION,
 } from "../../src/initializers/distributions.js";
-import type { WeightLayout } from "../../src/initializers/fans.js";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import { toUnitMatrices, unitMatrix } from "../../src/initializers/unit-matrices.js";
 import { RandomStream } from "../../src/random/stream.js";
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { fans, type WeightLayout } from "../../src/initializers/fans.js";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
+import { fans } from "../../src/initializers/fans.js";
 
 const convolution = (groups: number, transposed = false): WeightLayout => ({ kind: "convolution", groups, transposed });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
-import type { WeightLayout } from "../../src/initializers/fans.js";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import {
   drawLayer,
   gain,

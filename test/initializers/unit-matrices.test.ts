@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { WeightLayout } from "../../src/initializers/fans.js";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import { forEachUnit, fromUnitMatrices, toUnitMatrices, unitMatrix } from "../../src/initializers/unit-matrices.js";
 
 const counting = (count: number) => Float32Array.from({ length: count }, (_, index) => index);
