@@ -5,15 +5,21 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build, installPackages, requireNode, run } from "./prepare.mjs";
+import { installPackages, requireNode, run, tryBuild } from "./prepare.mjs";
 
 const windows = process.platform === "win32";
 
 /** Runs the program of a package with its options, as a shell would split them. */
 const program = (command) => run("npx", ["--no-install", ...command.split(" ")], { shell: windows });
 
+/** What package.json says of the built files. */
+async function checkPackage() {
+  return (await tryBuild()) || (await program("publint --strict"));
+}
+
 /** The types as somebody sees them who has installed the package, packed as it would be published. */
 async function checkPackedTypes() {
+  if ((await tryBuild()) !== 0) return 1;
   const folder = mkdtempSync(join(tmpdir(), "headstart-pack-"));
   try {
     // The build has just been made: without its scripts, packing does not make it again.
@@ -33,7 +39,7 @@ const checks = [
   { name: "pure-folders", check: () => program("tsc -p tsconfig.pure.json") },
   { name: "imports", check: () => program("depcruise src --config .dependency-cruiser.cjs") },
   { name: "dead-code", check: () => program("knip") },
-  { name: "package", check: () => program("publint --strict") },
+  { name: "package", check: checkPackage },
   { name: "package-types", check: checkPackedTypes },
 ];
 
@@ -46,7 +52,6 @@ if (unknown.length > 0) {
 
 requireNode();
 await installPackages();
-await build();
 const failed = [];
 for (const { name, check } of checks) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;

@@ -1,6 +1,6 @@
 /** What `npm start` and `npm test` need before they can begin, on plain Node without any package. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -35,18 +35,22 @@ export async function installPackages() {
   if (status !== 0) fail("npm ci", status);
 }
 
-/** Compiles src to dist where a source is newer than what stands there. */
+/** Compiles src to dist where a source is newer than what stands there, or ends the process where it does not compile. */
 export async function build() {
+  const status = await tryBuild();
+  if (status !== 0) fail("The build", status);
+}
+
+/** The same, but returns the compiler's exit status. */
+export async function tryBuild() {
   const sources = [join(root, "tsconfig.json"), join(root, "node_modules", ".package-lock.json")];
   for (const entry of readdirSync(join(root, "src"), { recursive: true })) sources.push(join(root, "src", entry));
   const stamp = join(root, "dist", ".built");
   const built = modified(stamp);
   // A folder's own time tells of files that were removed.
-  if (built !== undefined && sources.every((source) => modified(source) <= built)) return;
+  if (built !== undefined && sources.every((source) => modified(source) <= built)) return 0;
   console.error("Building ...");
-  rmSync(join(root, "dist"), { recursive: true, force: true });
-  const status = await run(process.execPath, [join(root, "scripts", "build.mjs")]);
-  if (status !== 0) fail("The build", status);
+  return await run(process.execPath, [join(root, "scripts", "build.mjs")]);
 }
 
 /**
