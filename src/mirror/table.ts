@@ -23,7 +23,7 @@ const extremum: MirrorRule = (context) => nonlinearityAgain(context) ?? passedOn
 /** x^p stands again for p = 1, 2, 3, ...; other powers are not defined below zero, and the value is passed on. */
 const power: MirrorRule = (context) => {
   const exponent = context.step.inputs[1]?.constant;
-  const whole = exponent && exponent.shape.every((size) => size === 1) ? Number(exponent.data[0]) : Number.NaN;
+  const whole = exponent?.shape.every((size) => size === 1) ? Number(exponent.data[0]) : Number.NaN;
   return Number.isInteger(whole) && whole > 0 ? standsAgain(context) : passedOnToFirst(context);
 };
 
