@@ -12,6 +12,21 @@ export interface CatalogueEntry {
 /** In the order in which the overview shows them. */
 export const catalogue: readonly CatalogueEntry[] = [
   {
+    name: "init",
+    summary: "train initial weights for a network on unlabelled data: the main job",
+    load: async () => (await import("./init.js")).command,
+  },
+  {
+    name: "inspect",
+    summary: "show a model's feature extractor, mirror and discriminator, and what is not supported",
+    load: async () => (await import("./inspect.js")).command,
+  },
+  {
+    name: "demo",
+    summary: "run the main job and a small comparison on pictures that ship with headstart",
+    load: async () => (await import("./demo.js")).command,
+  },
+  {
     name: "new",
     summary: "write a fresh network, for whoever has no model file yet",
     load: async () => (await import("./new.js")).command,

@@ -14,6 +14,7 @@ import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extra
 import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { conditionFeatures, type ConditioningRecord } from "../training/condition.js";
+import { pictureGeometry } from "../training/picture-geometry.js";
 import { MetricMeans, pretrain, type PretrainResult, taskFor } from "../training/pretrain.js";
 import { type ActivationStatistics, activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
@@ -136,7 +137,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   const features = featureExtractor(opened.network, options.features);
   const recipe = withOverrides(await resolveRecipe(options.recipe ?? "default"), options);
   const dataset = await openData(options, opened, emit);
-  const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout) : undefined;
+  const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout) : undefined;
   for (const message of chosen?.notes ?? []) emit({ type: "note", message });
   const steps = await stepsFor(options, recipe, { features, dataset, seed, ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}) });
 
@@ -195,7 +196,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     }),
   );
   await folder.write(runFiles.model, writeOnnx(opened.model, tensors));
-  await writeNetworks(folder, trained, features, chosen?.discriminator, dataset, recipe, weights);
+  await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);
   const loading = loadingLines(folder.file(runFiles.weights), folder.file(runFiles.model));
   const result = { finalMetrics: trained.finalMetrics, before, after, conditioning: conditioned.records, warnings: trained.warnings };
   await folder.writeJson(runFiles.result, result);
@@ -227,7 +228,8 @@ function withOverrides(recipe: Recipe, options: InitializeOptions): Recipe {
 
 /** Opens the data in the shape that the model's input has. */
 async function openData(options: InitializeOptions, opened: OpenedModel, emit: (event: InitializeEvent) => void): Promise<Dataset> {
-  const { layout, resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+  const { resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+  const layout = options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout;
   const given = { layout, resize, convert, normalise, labels, header, onBad, limit, signal };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const dataset = await openDataset(options.data, {

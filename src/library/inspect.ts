@@ -10,6 +10,7 @@ import type { ParameterSpec } from "../ops/parameter.js";
 import { networkCost } from "../ops/cost.js";
 import { mirror } from "../mirror/mirror.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import { pictureGeometry } from "../training/picture-geometry.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
 
@@ -59,7 +60,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const { model, network } = await openModel(options.model, options);
   const features = featureExtractor(network, options.features);
   const unsupported = obstacles(network, features);
-  const warnings = exportWarnings(network, features);
+  const warnings = exportWarnings(features);
   const base = {
     model: options.model,
     opset: model.opset,
@@ -119,7 +120,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       if (!(error instanceof UserError)) throw error;
       if (unsupported.length === 0) problems.push({ node: features.feature, op: "mirror", reason: error.message });
     }
-    const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout);
+    const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout ?? pictureGeometry(network.sampleShape)?.layout);
     return {
       ...base,
       unsupported: problems,
@@ -168,7 +169,7 @@ function obstacles(network: Network, features: FeatureExtractor): { node: string
 }
 
 /** Signs that an export has changed the network: renamed weights, folded normalisation. */
-function exportWarnings(network: Network, features: FeatureExtractor): string[] {
+function exportWarnings(features: FeatureExtractor): string[] {
   const warnings: string[] = [];
   const renamed = features.parameters.filter(({ name }) => /^(onnx::|val_|_v_|\d+$)/.test(name));
   if (renamed.length > 0)

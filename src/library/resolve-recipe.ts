@@ -26,6 +26,7 @@ export async function resolveRecipe(given: string | Recipe): Promise<Recipe> {
       advice: "Correct the file.",
     });
   }
-  const named = typeof content === "object" && content !== null && !("name" in content) && !Array.isArray(content);
-  return parseRecipe(named ? { name: basename(given, extname(given)), ...content } : content, given);
+  const name = basename(given, extname(given));
+  const isObject = typeof content === "object" && content !== null && !Array.isArray(content);
+  return parseRecipe(isObject ? Object.assign({ name }, content) : content, given);
 }

@@ -42,7 +42,7 @@ export class RunFolder {
   static async create(path: string, overwrite: boolean): Promise<RunFolder> {
     const folder = new RunFolder(path);
     try {
-      const content = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      const content: string[] = await readdir(path).catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return [];
         throw error;
       });

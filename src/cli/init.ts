@@ -1,0 +1,140 @@
+/** `headstart init`: the main job. */
+import { type InitializeOptions, type InitializeResult, initialize } from "../library/initialize.js";
+import { defineCommand } from "./command.js";
+import type { Console } from "./console.js";
+import { modelOptions } from "./model-options.js";
+import { byDefault, choice, flag, given, number, required, text, whole } from "./options.js";
+import type { Progress } from "./progress.js";
+
+export const command = defineCommand({
+  name: "init",
+  description:
+    "Trains initial weights for a network on your own unlabelled data: its feature extractor and a mirror of it form a " +
+    "generator, which plays against a discriminator. Writes the weights under the model's own tensor names.",
+  arguments: [{ name: "model", description: "an ONNX file" }],
+  options: {
+    data: required(text("PATH", "a folder of pictures, or an IDX, NPY, NPZ, CSV or TSV file")),
+    output: text("FOLDER", "the run's folder (default: MODEL-headstart)"),
+    overwrite: flag("replace an earlier run in that folder"),
+    resume: flag("continue an interrupted run in that folder"),
+    recipe: byDefault(text("NAME", "default, paper, adversarial, autoencoder, or a JSON file"), "default"),
+    ...modelOptions,
+    epochs: number("COUNT", "passes over the data (default: the recipe's)", { min: 1e-6 }),
+    steps: whole("COUNT", "training steps, in place of epochs", { min: 1 }),
+    minutes: number("COUNT", "train for about this long, in place of epochs", { min: 0.01 }),
+    batchSize: whole("COUNT", "samples a step (default: the recipe's)", { min: 2 }),
+    learningRate: number("RATE", "of the generator (default: the recipe's)", { min: 0 }),
+    discriminatorLearningRate: number("RATE", "of the discriminator (default: the recipe's)", { min: 0 }),
+    start: text("NAME", "start weights: file (as the model has them) or an initializer such as he (default: the recipe's)"),
+    seed: byDefault(whole("NUMBER", "seed of everything random", { min: 0 }), 0),
+    threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
+    resize: flag("resize pictures to the model's input"),
+    convert: flag("convert pictures between grey and colour for the model's input"),
+    normalise: text("NAME", "none, unit, symmetric, standard (default) or imagenet"),
+    labels: text("NAME", "labels for the report's probe only: a label file, or a table's column (name, number, or -1)"),
+    header: choice("WHEN", ["auto", "yes", "no"], "whether a table's first line is its header (default: auto)"),
+    onBad: choice("WHAT", ["fail", "skip"], "what to do about a picture that cannot be read (default: fail)"),
+    limit: whole("COUNT", "use at most this many samples", { min: 2 }),
+    checkpointEvery: whole("COUNT", "steps between checkpoints", { min: 1 }),
+  },
+  examples: [
+    "headstart init model.onnx --data ./images",
+    "headstart init model.onnx --data table.csv --labels income --recipe autoencoder",
+    "headstart init model.onnx --data train-images-idx3-ubyte.gz --recipe paper --epochs 2",
+  ],
+  async run({ arguments: [model = ""], options, console, signal }) {
+    const { header, labels, ...others } = given(options);
+    const settings: InitializeOptions = {
+      ...others,
+      model,
+      ...(header === undefined ? {} : { header: header === "auto" ? "auto" : header === "yes" }),
+      ...(labels === undefined ? {} : { labels: /^-?\d+$/.test(labels) ? Number(labels) : labels }),
+      signal,
+    };
+    const result = await initialize({ ...settings, onEvent: progressOf(console) });
+    console.end();
+    report(console, result);
+  },
+});
+
+/** Shows events as a progress bar, notes and records. */
+export function progressOf(console: Console): NonNullable<InitializeOptions["onEvent"]> {
+  let reading: Progress | undefined;
+  let training: Progress | undefined;
+  return (event) => {
+    switch (event.type) {
+      case "data":
+        reading ??= console.progress("reading data", event.total, "samples");
+        reading.update(event.done);
+        return;
+      case "started":
+        console.end();
+        console.event({ type: "started", folder: event.folder, steps: event.steps, run: event.run });
+        console.line(
+          `${event.run.data.count.toLocaleString("en")} samples of ${event.run.model.sampleShape.join("x")}; features: ${event.run.model.features}; ` +
+            `recipe ${event.run.recipe.name}${event.run.task === "none" ? "" : ` with the ${event.run.task} task`}` +
+            `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
+        );
+        training = console.progress("pretraining", event.steps, "steps");
+        return;
+      case "step":
+        training?.update(event.step, remark(event.metrics));
+        console.event(event);
+        return;
+      case "warning":
+        console.warn(event.warning.message);
+        return;
+      case "note":
+        console.line(`note: ${event.message}`);
+        console.event(event);
+        return;
+      case "checkpoint":
+        console.event(event);
+    }
+  };
+}
+
+function remark(metrics: Readonly<Record<string, number>>): string {
+  const shown: [string, string][] = [
+    ["generator/loss", "G"],
+    ["discriminator/loss", "D"],
+    ["reconstruction", "reconstruction"],
+    ["task/accuracy", "task"],
+  ];
+  return shown.flatMap(([name, label]) => (metrics[name] === undefined ? [] : [`${label} ${metrics[name].toPrecision(3)}`])).join("  ");
+}
+
+/** Prints what was measured, what was written, and the lines that load it. */
+function report(console: Console, result: InitializeResult): void {
+  const { weights: _, ...record } = result;
+  console.event({ type: "done", ...record });
+  const { finalMetrics: m, before, after } = result;
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  console.line();
+  if (m["likeness/own"] !== undefined)
+    console.line(`G(x) is ${m["likeness/own"].toPrecision(3)} from its x, ${m["likeness/other"].toPrecision(3)} from another sample (mean squared error)`);
+  if (m["discriminator/accuracy-real"] !== undefined)
+    console.line(
+      `D is right on ${percent(m["discriminator/accuracy-real"])} of the real and ${percent(m["discriminator/accuracy-generated"])} of the generated samples, and prefers the real one in ${percent(m["discriminator/accuracy-pairs"])} of the pairs`,
+    );
+  if (m["task/accuracy"] !== undefined) console.line(`the task for F is solved in ${percent(m["task/accuracy"])} of the cases`);
+  const rows: [string, string, string][] = [];
+  before.activations.forEach((start, index) => {
+    const end = after.activations[index];
+    const text = (s: typeof start): string => `${s.mean.toFixed(2)} ± ${s.standardDeviation.toFixed(2)}`;
+    rows.push([`pre-activations of ${start.layer}`, text(start), text(end)]);
+  });
+  rows.push(["effective rank of the features", before.effectiveRank.toFixed(1), after.effectiveRank.toFixed(1)]);
+  if (before.nearestNeighbour !== undefined && after.nearestNeighbour !== undefined)
+    rows.push(["nearest-neighbour accuracy in the features", percent(before.nearestNeighbour), percent(after.nearestNeighbour)]);
+  console.line();
+  console.table(["", "random start", "now"], rows);
+  console.line();
+  console.line(`weights: ${result.weightsFile}`);
+  console.line(`model:   ${result.modelFile}`);
+  for (const { framework, lines } of result.loading) {
+    console.line();
+    console.line(`${framework}:`);
+    for (const line of lines) console.line(`    ${line}`);
+  }
+}

@@ -1,0 +1,54 @@
+/** `headstart inspect`: what headstart sees in a model. */
+import { inspect } from "../library/inspect.js";
+import { UserError } from "../errors.js";
+import { defineCommand } from "./command.js";
+import { modelOptions } from "./model-options.js";
+import { given } from "./options.js";
+
+export const command = defineCommand({
+  name: "inspect",
+  description:
+    "Shows a model's feature extractor, its mirror and the discriminator with shapes and parameters, where the head begins, and what is not supported.",
+  arguments: [{ name: "model", description: "an ONNX file" }],
+  options: modelOptions,
+  examples: ["headstart inspect model.onnx", "headstart inspect model.onnx --features /layer3/Relu_output_0"],
+  async run({ arguments: [model = ""], options, console }) {
+    const result = await inspect({ ...given(options), model });
+    console.event({ type: "inspect", ...result });
+    const shape = (sizes: readonly number[]): string => sizes.join("x") || "1";
+    const thousands = (count: number): string => count.toLocaleString("en");
+    console.line(`${result.model}: opset ${result.opset}${result.producer ? `, written by ${result.producer}` : ""}`);
+    console.line(`input ${result.input.name}: ${shape(result.input.shape)} a sample`);
+    console.line();
+    console.line("F, the feature extractor");
+    console.table(
+      ["operator", "value", "shape", "parameters"],
+      result.extractor.map((step) => [step.op, step.name ?? "", shape(step.shape), step.parameters.map((p) => `${p.name} ${shape(p.shape)}`).join(", ")]),
+      ["left", "left", "left", "left"],
+    );
+    if (result.features) console.line(`features: ${result.features.name} (${shape(result.features.shape)}); the head begins with ${result.head.join(", ") || "nothing"}`);
+    if (result.mirror.length > 0) {
+      console.line();
+      console.line("F^T, the mirror");
+      console.table(["operator", "mirrors", "shape"], result.mirror.map((step) => [step.op, step.name ?? "", shape(step.shape)]), ["left", "left", "left"]);
+    }
+    if (result.discriminator) {
+      console.line();
+      console.line(`D, the discriminator (${result.discriminator.kind})`);
+      console.table(["operator", "shape"], result.discriminator.layers.map(({ op, shape: sizes }) => [op, shape(sizes)]), ["left", "left"]);
+    }
+    console.line();
+    const { features, mirror, discriminator, whole } = result.parameterCounts;
+    console.line(
+      `parameters: F ${thousands(features)} of the network's ${thousands(whole)}, mirror ${thousands(mirror)}, D ${thousands(discriminator)}` +
+        `${result.cost === undefined ? "" : `; F makes ${thousands(result.cost)} multiply-adds a sample`}`,
+    );
+    for (const warning of result.warnings) console.warn(warning);
+    if (result.unsupported.length === 0) return;
+    console.line();
+    console.table(["in the way", "operator", "why"], result.unsupported.map(({ node, op, reason }) => [node, op, reason]), ["left", "left", "left"]);
+    throw new UserError(
+      `${model}: required operators with gradient and mirror, got ${result.unsupported.length} in the way. Choose an earlier feature tensor with --features.`,
+    );
+  },
+});

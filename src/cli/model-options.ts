@@ -1,0 +1,10 @@
+/** Options of all commands that take a model apart. */
+import { choice, text, wholes } from "./options.js";
+
+export const modelOptions = {
+  features: text("TENSOR", "name of the feature tensor (default: what the last Gemm or MatMul reads)"),
+  input: text("NAME", "the sample input, where the model has several"),
+  inputShape: wholes("SHAPE", "shape of one sample, where the model leaves it open, such as 3x32x32", { min: 1 }),
+  layout: choice("ORDER", ["NCHW", "NHWC"], "where pictures have their channels (default: found out)"),
+  discriminator: text("KIND", "auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample"),
+};

@@ -1,0 +1,69 @@
+/** The discriminator that an option names. */
+import { Emitter } from "../ops/emitter.js";
+import { networkCost } from "../ops/cost.js";
+import { instantiate } from "../ops/instantiate.js";
+import { userError } from "../errors.js";
+import { nearest } from "../nearest.js";
+import { buildDiscriminator, type Discriminator, type DiscriminatorKind, discriminatorKinds } from "../recipe/discriminator.js";
+import { discriminatorFromNetwork } from "../recipe/discriminator-from-network.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import { openModel } from "./open-model.js";
+
+export interface ChosenDiscriminator {
+  readonly kind: string;
+  readonly discriminator: Discriminator;
+  /** Start values that do not come from headstart: those of the user's own file. */
+  readonly weights: Weights;
+  /** Hash of the user's own file. */
+  readonly hash?: string;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Builds D by kind, sized to F's cost, or reads the user's own ONNX file.
+ *
+ * @throws UserError where the option names neither a kind nor a model that fits
+ */
+export async function chooseDiscriminator(option: string, features: FeatureExtractor, layout?: "NCHW" | "NHWC"): Promise<ChosenDiscriminator> {
+  const { sampleShape } = features.network;
+  if ((discriminatorKinds as readonly string[]).includes(option)) {
+    const discriminator = buildDiscriminator({
+      kind: option as DiscriminatorKind,
+      sampleShape,
+      ...(layout ? { layout } : {}),
+      targetCost: costOf(features),
+    });
+    return { kind: discriminator.kind, discriminator, weights: new Map(), notes: discriminator.notes };
+  }
+  if (!/[./\\]/.test(option))
+    throw userError({
+      where: "--discriminator",
+      required: `one of ${discriminatorKinds.join(", ")} or an ONNX file`,
+      got: `"${option}"`,
+      advice: `Did you mean ${nearest(option, discriminatorKinds)}?`,
+    });
+  const { network, hash } = await openModel(option);
+  const discriminator = discriminatorFromNetwork(network, sampleShape);
+  const weights: Weights = new Map([...initialWeights(network, "file", 0)].map(([name, elements]) => [`discriminator/${name}`, elements]));
+  return { kind: "network", discriminator, weights, hash, notes: discriminator.notes };
+}
+
+/** F's multiply-adds for one sample. */
+function costOf(features: FeatureExtractor): number {
+  const emit = new Emitter();
+  const batch = 2;
+  const instance = instantiate({
+    emit,
+    network: features.network,
+    input: emit.input("samples", "float32", [batch, ...features.network.sampleShape]),
+    targets: [features.feature],
+    parameter: (name) => {
+      const spec = features.network.parameters.get(name);
+      if (!spec) throw new Error(`${name} is not a parameter`);
+      return emit.input(`parameter/${name}`, "float32", spec.shape);
+    },
+    normalization: "batch",
+  });
+  return networkCost(instance.steps);
+}

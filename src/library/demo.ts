@@ -1,0 +1,141 @@
+/** The main job and a small comparison, on pictures that ship with the package. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openDataset } from "../data/open-dataset.js";
+import { labelledSubset, subset } from "../data/subset.js";
+import { fileError } from "../errors.js";
+import { featureExtractor } from "../recipe/feature-extractor.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import { conditionFeatures } from "../training/condition.js";
+import { Supervisor } from "../training/supervise.js";
+import { initialize, type InitializeEvent, type InitializeResult } from "./initialize.js";
+import { newModel } from "./new-model.js";
+import { openModel } from "./open-model.js";
+import { writeOutput } from "./write-output.js";
+
+export interface DemoOptions {
+  /** Folder to write to; default `headstart-demo`. What an earlier demo wrote there is replaced. */
+  readonly output?: string;
+  /** How often everything supervised is repeated; default 5. */
+  readonly seeds?: number;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: DemoEvent) => void;
+}
+
+export type DemoEvent =
+  | InitializeEvent
+  | { readonly type: "pretrained"; readonly result: InitializeResult }
+  | { readonly type: "trial"; readonly done: number; readonly total: number; readonly arm: string; readonly seed: number };
+
+/** One way to start, and how training went from there. */
+export interface DemoArm {
+  readonly name: string;
+  /** Test accuracy by seed, then by measured step. */
+  readonly accuracies: readonly (readonly number[])[];
+}
+
+export interface DemoResult {
+  readonly model: string;
+  readonly folder: string;
+  readonly labels: number;
+  /** Steps after which accuracy was measured. */
+  readonly steps: readonly number[];
+  readonly seeds: number;
+  readonly testSamples: number;
+  readonly arms: readonly DemoArm[];
+  readonly pretrainingSeconds: number;
+}
+
+const labels = 300;
+const measuredSteps = [0, 5, 10, 15, 20, 30, 40, 50, 75, 100, 125, 150, 175, 200];
+
+/** Adam as Kingma and Ba recommend it. */
+const optimizer = { kind: "adam", learningRate: 1e-3, momentum: 0.9, secondMoment: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
+
+/**
+ * Writes a small convolutional classifier, pretrains it without labels on 10,000 pictures, then trains it with 300
+ * labels from a plain random start, a calibrated random start, and the pretrained one, several seeds each. Heads,
+ * labels and the order of the samples are equal between the arms of one seed.
+ */
+export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
+  const folder = options.output ?? "headstart-demo";
+  const seeds = options.seeds ?? 5;
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw fileError(error, folder, "a folder for the demo");
+  }
+  const model = join(folder, "fashion-cnn.onnx");
+  await newModel({ template: "cnn", inputShape: [1, 28, 28], classes: 10, output: model, overwrite: true });
+  const data = (name: string): string => fileURLToPath(new URL(`../../demo-data/${name}`, import.meta.url));
+  const training = data("train-images-idx3-ubyte.gz");
+  const pretrained = await initialize({
+    model,
+    data: training,
+    output: join(folder, "run"),
+    overwrite: true,
+    ...threads,
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onEvent ? { onEvent: options.onEvent } : {}),
+  });
+  options.onEvent?.({ type: "pretrained", result: pretrained });
+
+  const { network } = await openModel(model);
+  const features = featureExtractor(network);
+  const train = await openDataset(training, { shape: network.sampleShape });
+  const test = await openDataset(data("t10k-images-idx3-ubyte.gz"), { shape: network.sampleShape, fitted: train.record });
+  const starts: { name: string; weights: (seed: number) => Promise<Weights> }[] = [
+    { name: "random start (He)", weights: async (seed) => initialWeights(network, "he", seed) },
+    {
+      name: "random start, calibrated",
+      weights: async (seed) => {
+        const drawn = initialWeights(network, "he", seed);
+        const settings = { spectrumExponent: null, scale: "unit", samples: 512 } as const;
+        return (await conditionFeatures(features, drawn, train, settings, seed, threads)).weights;
+      },
+    },
+    {
+      name: "headstart",
+      weights: async (seed) => new Map([...initialWeights(network, "he", seed), ...pretrained.weights]),
+    },
+  ];
+  const supervisor = await Supervisor.open({ features, optimizer, batchSize: 64, ...threads });
+  const accuracies = starts.map((): number[][] => []);
+  try {
+    let done = 0;
+    for (let seed = 0; seed < seeds; seed++) {
+      const chosen = subset(train, labelledSubset(train.labels ?? new Int32Array(), { total: labels }, seed));
+      for (const [index, { name, weights }] of starts.entries()) {
+        const { evaluations } = await supervisor.run({
+          weights: await weights(seed),
+          data: chosen,
+          test,
+          steps: measuredSteps[measuredSteps.length - 1],
+          seed,
+          evaluateAt: measuredSteps,
+          ...(options.signal ? { signal: options.signal } : {}),
+        });
+        accuracies[index].push(evaluations.map(({ accuracy }) => accuracy));
+        done++;
+        options.onEvent?.({ type: "trial", done, total: seeds * starts.length, arm: name, seed });
+      }
+    }
+  } finally {
+    await supervisor.release();
+  }
+  const result: DemoResult = {
+    model,
+    folder,
+    labels,
+    steps: measuredSteps,
+    seeds,
+    testSamples: test.count,
+    arms: starts.map(({ name }, index) => ({ name, accuracies: accuracies[index] })),
+    pretrainingSeconds: pretrained.seconds,
+  };
+  await writeOutput(join(folder, "demo.json"), new TextEncoder().encode(`${JSON.stringify(result, undefined, 2)}\n`), true);
+  return result;
+}
