@@ -1,5 +1,22 @@
 /**
  * headstart as a library: every command of the command line is a thin shell around one of these functions.
  */
+export type { Dataset, NormalisationChoice, OpenOptions } from "./data/dataset.js";
+export { memoryDataset } from "./data/memory-dataset.js";
+export { openDataset } from "./data/open-dataset.js";
 export { InterruptedError, UsageError, UserError } from "./errors.js";
+export { readSafetensors, type Safetensors, writeSafetensors } from "./formats/safetensors.js";
+export type { FloatTensor, Tensor } from "./graph/tensor.js";
+export { initializerNames } from "./initializers/initializers.js";
+export { type DemoArm, type DemoEvent, type DemoOptions, type DemoResult, demo } from "./library/demo.js";
+export {
+  type FeatureReport,
+  type InitializeEvent,
+  type InitializeOptions,
+  type InitializeResult,
+  initialize,
+  type RunRecord,
+} from "./library/initialize.js";
+export { type ChainStep, type InspectOptions, type InspectResult, inspect } from "./library/inspect.js";
 export { type NewModelOptions, type NewModelResult, newModel } from "./library/new-model.js";
+export { builtInRecipe, builtInRecipes, parseRecipe, type Recipe, type RecipeInput } from "./recipe/recipe.js";
