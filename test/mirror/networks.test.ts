@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.js";
 import { numbersOf, sizeOf } from "../../src/graph/tensor.js";
+import { Emitter } from "../../src/ops/emitter.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
 import { mirrored } from "./mirror-support.js";
@@ -216,4 +217,75 @@ describe("the mirror of", () => {
       }
     });
   }
+});
+
+describe("the mirror's account of itself", () => {
+  it("says what became of each step, feature first", () => {
+    const [{ write, sample }] = architectures.filter(({ name }) => name.startsWith("residual"));
+    const net = new TestNetwork();
+    const feature = write(net);
+    const emit = new Emitter();
+    const { result } = mirrored(emit, net.build(sample, feature), feature, emit.input("x", "float32", [2, ...sample]));
+    const lines = result.steps.map(
+      ({ op, mirroredBy, to }) => `${op} -> ${mirroredBy || "handed on"} ${to.map((shape) => `[${shape}]`).join(" ")}`,
+    );
+    expect(lines).toMatchInlineSnapshot(`
+      [
+        "Flatten -> Reshape [2,6,1,1]",
+        "GlobalAveragePool -> Expand [2,6,4,4]",
+        "Relu -> Relu [2,6,4,4]",
+        "Add -> handed on [2,6,4,4] [2,6,4,4]",
+        "Conv -> ConvTranspose [2,4,8,8]",
+        "Conv -> ConvTranspose [2,6,4,4]",
+        "Relu -> Relu [2,6,4,4]",
+        "BatchNormalization -> BatchNormalization [2,6,4,4]",
+        "Conv -> ConvTranspose [2,4,8,8]",
+        "Relu -> Relu [2,4,8,8]",
+        "BatchNormalization -> BatchNormalization [2,4,8,8]",
+        "Conv -> ConvTranspose [2,2,8,8]",
+      ]
+    `);
+  });
+
+  it("emits no more than it needs", () => {
+    const [{ write, sample }] = architectures.filter(({ name }) => name === "CNN with pooling");
+    const net = new TestNetwork();
+    const feature = write(net);
+    const emit = new Emitter();
+    const code = emit.input("code", "float32", [2, 5]);
+    const { result } = mirrored(emit, net.build(sample, feature), feature, emit.input("x", "float32", [2, ...sample]), {
+      code,
+    });
+    emit.output("generated", result.output);
+    expect(emit.build("mirror").nodes.map(({ op }) => op)).toMatchInlineSnapshot(`
+      [
+        "Relu",
+        "Gemm",
+        "Reshape",
+        "Mul",
+        "ConvTranspose",
+        "Relu",
+        "ReduceMean",
+        "Reshape",
+        "Sub",
+        "Mul",
+        "ReduceMean",
+        "BatchNormalization",
+        "ConvTranspose",
+        "Mul",
+        "Mul",
+        "Resize",
+        "Pad",
+        "Relu",
+        "ReduceMean",
+        "Reshape",
+        "Sub",
+        "Mul",
+        "ReduceMean",
+        "BatchNormalization",
+        "ConvTranspose",
+        "Identity",
+      ]
+    `);
+  });
 });
