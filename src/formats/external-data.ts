@@ -14,7 +14,12 @@ export function externalDataReader(modelPath: string): ExternalReader {
   return (location, offset, length) => {
     const where = `${modelPath}: external data "${location}"`;
     const refuse = (got: string): Error =>
-      userError({ where, required: "a file inside the model's folder", got, advice: "Put the data beside the model, or export the model again." });
+      userError({
+        where,
+        required: "a file inside the model's folder",
+        got,
+        advice: "Put the data beside the model, or export the model again.",
+      });
     if (location.includes("_ORT_MEM_ADDR_")) throw refuse("an address in memory");
     if (location === "" || location.includes("\0")) throw refuse("no file name");
     if (isAbsolute(location) || /^[a-zA-Z]:|^\\/.test(location)) throw refuse("an absolute path");
@@ -24,7 +29,8 @@ export function externalDataReader(modelPath: string): ExternalReader {
       const folder = realpathSync(dirname(modelPath));
       const path = realpathSync(join(folder, location));
       const inside = relative(folder, path);
-      if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) throw refuse("a link that leads out of it");
+      if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
+        throw refuse("a link that leads out of it");
       descriptor = openSync(path, "r");
       const status = fstatSync(descriptor);
       if (!status.isFile()) throw refuse("something else than a file");

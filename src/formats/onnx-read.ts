@@ -1,159 +1,245 @@
-/** Reads ONNX models. */
-import { fromBinary } from "@bufbuild/protobuf";
-import { type AttributeProto, AttributeProto_AttributeType, type GraphProto, type ModelProto, ModelProtoSchema, type ValueInfoProto } from "onnx-buf";
+/** ONNX bytes to a graph. Whatever the bytes are, the answer is a model or a UserError. */
+import { fromBinary, isFieldSet } from "@bufbuild/protobuf";
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type ValueInfoProto,
+} from "onnx-buf";
 import { userError } from "../errors.js";
 import { checkGraph } from "../graph/check.js";
-import type { Attribute, Dimension, Graph, Node, ValueInfo } from "../graph/graph.js";
+import { type Attribute, attribute, type Dimension, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
-import { type ExternalReader, readTensor, typeOfNumber } from "./onnx-tensor.js";
+import { dataTypeOf, type ExternalReader, readTensor, type TensorContext } from "./onnx-tensor.js";
 
-/** A model as it came: its message, and the graph in it. */
+/** A model as read, with the bytes and the message that it was read from, so that it can be written back as it came. */
 export interface OnnxModel {
-  readonly message: ModelProto;
   readonly graph: Graph;
   /** Version of the standard operator set. */
   readonly opset: number;
   readonly irVersion: number;
-  /** Versions of all operator sets by domain. */
+  /** Versions of all imported operator sets by domain; the standard one is "". */
   readonly domains: ReadonlyMap<string, number>;
-  /** Name and version of the program that wrote it. */
+  /** The exporter and its version, as the file names them; may be empty. */
   readonly producer: string;
-  /** Names of local functions. */
-  readonly functions: readonly string[];
-}
-
-export interface ReadOptions {
-  /** The file's name, for messages. */
+  readonly message: ModelProto;
+  readonly bytes: Uint8Array;
+  /** The file, for messages. */
   readonly where: string;
   readonly external?: ExternalReader;
 }
 
-const oldestOpset = 7;
-/** The newest that ONNX Runtime 1.30 is known to run. */
-const newestOpset = 26;
+export interface ReadOnnxOptions {
+  /** The file, for messages. */
+  readonly where: string;
+  /** Reads external data; without it a model with external data is refused. */
+  readonly external?: ExternalReader;
+}
+
+/** Oldest operator set that ONNX Runtime runs. */
+export const oldestOpset = 7;
+/** Newest operator set that ONNX Runtime 1.30 knows. */
+export const newestOpset = 26;
+
+const decoder = new TextDecoder();
 
 /**
- * Reads a model.
+ * Reads an ONNX model: all attribute kinds (subgraphs and other rare kinds stay opaque), all encodings of tensors, and
+ * the structure that ONNX demands of a graph.
  *
- * @throws UserError where the bytes are no ONNX model, a tensor's bytes do not fit its shape, or the graph is broken
+ * @throws UserError that names the file where the bytes are no such model
  */
-export function readOnnx(bytes: Uint8Array, options: ReadOptions): OnnxModel {
+export function readOnnx(bytes: Uint8Array, options: ReadOnnxOptions): OnnxModel {
   const { where } = options;
-  let message: ModelProto;
-  try {
-    message = fromBinary(ModelProtoSchema, bytes);
-  } catch (error) {
-    throw userError({
-      where,
-      required: "an ONNX model",
-      got: `bytes that are none (${error instanceof Error ? error.message : "unreadable"})`,
-      advice: "Export the model again with its framework's ONNX exporter.",
-    });
-  }
+  const message = parse(bytes, where);
+  const domains = new Map<string, number>();
+  for (const { domain, version } of message.opsetImport) domains.set(standardDomain(domain), Number(version));
   if (!message.graph || message.graph.node.length === 0)
     throw userError({
       where,
       required: "an ONNX model with a graph",
-      got: bytes.length === 0 ? "an empty file" : "a file without one",
-      advice: "Export the model again with its framework's ONNX exporter.",
+      got: "one without nodes",
+      advice: "Check that it is an ONNX file and whole.",
     });
-  const domains = new Map(message.opsetImport.map(({ domain, version }) => [domain === "ai.onnx" ? "" : domain, Number(version)]));
-  const opset = domains.get("") ?? 0;
-  if (opset < oldestOpset || opset > newestOpset)
+  const opset = domains.get("") ?? 1;
+  if (!(opset >= oldestOpset && opset <= newestOpset))
     throw userError({
       where,
-      required: `an operator set from ${oldestOpset} to ${newestOpset}`,
-      got: opset === 0 ? "none" : String(opset),
-      advice: "Export the model with opset_version=17.",
+      required: `a model of operator set ${oldestOpset} to ${newestOpset}`,
+      got: domains.has("") ? String(opset) : "none",
+      advice: "Export the model again with opset 20.",
     });
-  const functions = message.functions.map(({ name }) => name);
+  const functions = message.functions.map(({ domain, name }) => `${standardDomain(domain)}::${name}`);
   if (functions.length > 0)
     throw userError({
       where,
-      required: "a model without local functions",
+      required: "a model without functions of its own",
       got: functions.slice(0, 3).join(", "),
       advice: "Inline them first, with onnx.inliner.inline_local_functions.",
     });
   const graph = readGraph(message.graph, options);
-  const complaint = checkGraph(graph)[0];
+  const [complaint, ...more] = checkGraph(graph);
   if (complaint !== undefined)
-    throw userError({ where, required: "a well-formed graph", got: complaint, advice: "Check the model with onnx.checker, and export it again." });
+    throw userError({
+      where,
+      required: "a sound graph",
+      got: `one in which ${complaint}${more.length > 0 ? ` (and ${more.length} more faults)` : ""}`,
+      advice: "Export the model again.",
+    });
   return {
-    message,
     graph,
     opset,
     irVersion: Number(message.irVersion),
     domains,
     producer: `${message.producerName} ${message.producerVersion}`.trim(),
-    functions,
+    message,
+    bytes,
+    where,
+    ...(options.external ? { external: options.external } : {}),
   };
 }
 
-function readGraph(message: GraphProto, options: ReadOptions): Graph {
-  const { where, external } = options;
-  if (message.sparseInitializer.length > 0)
-    throw userError({ where, required: "dense weights", got: "a sparse initializer", advice: "Export the model with dense weights." });
+/** "ai.onnx" is the long name of the standard domain "". */
+function standardDomain(domain: string): string {
+  return domain === "ai.onnx" ? "" : domain;
+}
+
+function parse(bytes: Uint8Array, where: string): ModelProto {
+  try {
+    return fromBinary(ModelProtoSchema, bytes);
+  } catch {
+    // The parser throws many kinds of errors on broken bytes, and says nothing that would help a user.
+    throw userError({
+      where,
+      required: "an ONNX model",
+      got: bytes.byteLength === 0 ? "an empty file" : "bytes that are none",
+      advice: "Check that it is an ONNX file and whole.",
+    });
+  }
+}
+
+function readGraph(proto: GraphProto, context: TensorContext): Graph {
+  const { where } = context;
+  if (proto.sparseInitializer.length > 0)
+    throw userError({
+      where,
+      required: "dense initializers",
+      got: "sparse ones",
+      advice: "Export the model with dense weights.",
+    });
   const initializers = new Map<string, Tensor>();
-  for (const tensor of message.initializer) {
-    if (initializers.has(tensor.name))
-      throw userError({ where, required: "weights with names of their own", got: `two named ${tensor.name}`, advice: "Export the model again." });
-    initializers.set(tensor.name, readTensor(tensor, `${where}: ${tensor.name}`, external));
+  for (const tensor of proto.initializer) {
+    if (initializers.has(tensor.name) || tensor.name === "")
+      throw userError({
+        where,
+        required: "initializers each with a name of its own",
+        got: tensor.name === "" ? "one without a name" : `two called ${tensor.name}`,
+        advice: "Export the model again.",
+      });
+    initializers.set(tensor.name, readTensor(tensor, context));
   }
-  const nodes = message.node.map(
-    (node): Node => ({
-      op: node.opType,
-      domain: node.domain === "ai.onnx" ? "" : node.domain,
-      name: node.name,
-      inputs: node.input,
-      outputs: node.output,
-      attributes: Object.fromEntries(
-        node.attribute.map((attribute) => [attribute.name, readAttribute(attribute, `${where}: ${node.name || node.opType}.${attribute.name}`, external)]),
-      ),
-    }),
-  );
   return {
-    name: message.name,
-    inputs: message.input.map((info) => readValueInfo(info, where)),
-    outputs: message.output.map((info) => readValueInfo(info, where)),
+    name: proto.name,
+    inputs: proto.input.map((info) => readValueInfo(info, where)),
+    outputs: proto.output.map((info) => readValueInfo(info, where)),
     initializers,
-    nodes,
+    nodes: proto.node.map((node) => readNode(node, context)),
   };
 }
 
-function readValueInfo(info: ValueInfoProto, where: string): ValueInfo {
-  const kind = info.type?.value;
-  if (kind?.case !== "tensorType")
-    throw userError({ where: `${where}: ${info.name}`, required: "a tensor", got: kind?.case ?? "no type", advice: "Export the model with tensors as inputs and outputs." });
-  const type = typeOfNumber(kind.value.elemType);
-  if (type === undefined)
-    throw userError({ where: `${where}: ${info.name}`, required: "an element type of ONNX", got: `number ${kind.value.elemType}`, advice: "Check the model with onnx.checker." });
-  const shape =
-    kind.value.shape?.dim.map(({ value }): Dimension => {
-      if (value.case === "dimValue") return Number(value.value);
-      return value.case === "dimParam" && value.value !== "" ? value.value : null;
-    }) ?? null;
-  return { name: info.name, type, shape };
+function readValueInfo(proto: ValueInfoProto, where: string): ValueInfo {
+  const place = `${where}: input or output ${proto.name}`;
+  const type = proto.type?.value;
+  if (type?.case !== "tensorType")
+    throw userError({
+      where: place,
+      required: "a tensor",
+      got: type?.case === undefined ? "no type" : `a ${type.case.replace("Type", "")}`,
+      advice: "Export the part of the model that works on tensors.",
+    });
+  const { elemType, shape } = type.value;
+  return {
+    name: proto.name,
+    type: dataTypeOf(elemType, place),
+    shape: shape ? shape.dim.map(({ value }) => readDimension(value, place)) : null,
+  };
 }
 
-const decoder = new TextDecoder();
+type DimensionValue = { case: "dimValue"; value: bigint } | { case: "dimParam"; value: string } | { case: undefined };
 
-function readAttribute(message: AttributeProto, where: string, external: ExternalReader | undefined): Attribute {
-  switch (message.type) {
-    case AttributeProto_AttributeType.FLOAT:
-      return { kind: "float", value: message.f };
-    case AttributeProto_AttributeType.INT:
-      return { kind: "int", value: Number(message.i) };
-    case AttributeProto_AttributeType.STRING:
-      return { kind: "string", value: decoder.decode(message.s) };
-    case AttributeProto_AttributeType.TENSOR:
-      return message.t ? { kind: "tensor", value: readTensor(message.t, where, external) } : { kind: "opaque", value: message };
-    case AttributeProto_AttributeType.FLOATS:
-      return { kind: "floats", value: message.floats };
-    case AttributeProto_AttributeType.INTS:
-      return { kind: "ints", value: message.ints.map(Number) };
-    case AttributeProto_AttributeType.STRINGS:
-      return { kind: "strings", value: message.strings.map((text) => decoder.decode(text)) };
+function readDimension(dimension: DimensionValue, where: string): Dimension {
+  if (dimension.case === undefined) return null;
+  if (dimension.case === "dimParam") return dimension.value || null;
+  const size = Number(dimension.value);
+  if (size > 2 ** 31 - 1)
+    throw userError({ where, required: "dimensions under 2^31", got: String(size), advice: "Export the model again." });
+  // Some exporters write -1 or 0 where a size is open, and runtimes take both as unknown.
+  return size > 0 ? size : null;
+}
+
+function readNode(proto: NodeProto, context: TensorContext): Node {
+  const place = `${context.where}: node ${proto.name || proto.output[0] || "without a name"} (${proto.opType})`;
+  const names = new Set(proto.attribute.map(({ name }) => name));
+  if (names.size !== proto.attribute.length)
+    throw userError({
+      where: place,
+      required: "attributes each with a name of its own",
+      got: "two of one name",
+      advice: "Export the model again.",
+    });
+  return {
+    op: proto.opType,
+    domain: standardDomain(proto.domain),
+    name: proto.name,
+    inputs: proto.input,
+    outputs: proto.output,
+    // fromEntries makes own properties of all names, "__proto__" too.
+    attributes: Object.fromEntries(
+      proto.attribute.map((part) => [part.name, readAttribute(part, { ...context, where: place })]),
+    ),
+  };
+}
+
+function readAttribute(proto: AttributeProto, context: TensorContext): Attribute {
+  switch (proto.type === AttributeType.UNDEFINED ? guessKind(proto) : proto.type) {
+    case AttributeType.FLOAT:
+      return attribute.float(proto.f);
+    case AttributeType.INT:
+      return attribute.int(Number(proto.i));
+    case AttributeType.STRING:
+      return attribute.string(decoder.decode(proto.s));
+    case AttributeType.TENSOR:
+      if (proto.t) return attribute.tensor(readTensor(proto.t, context));
+      throw userError({
+        where: context.where,
+        required: `a tensor in the attribute ${proto.name}`,
+        got: "none",
+        advice: "Export the model again.",
+      });
+    case AttributeType.FLOATS:
+      return attribute.floats(proto.floats);
+    case AttributeType.INTS:
+      return attribute.ints(proto.ints.map(Number));
+    case AttributeType.STRINGS:
+      return attribute.strings(proto.strings.map((bytes) => decoder.decode(bytes)));
     default:
-      return { kind: "opaque", value: message };
+      return { kind: "opaque", value: proto };
   }
+}
+
+/** The first version of ONNX had no field for an attribute's kind. */
+function guessKind(proto: AttributeProto): AttributeType {
+  const { field } = AttributeProtoSchema;
+  if (isFieldSet(proto, field.f)) return AttributeType.FLOAT;
+  if (isFieldSet(proto, field.i)) return AttributeType.INT;
+  if (isFieldSet(proto, field.s)) return AttributeType.STRING;
+  if (proto.t) return AttributeType.TENSOR;
+  if (proto.floats.length > 0) return AttributeType.FLOATS;
+  if (proto.ints.length > 0) return AttributeType.INTS;
+  if (proto.strings.length > 0) return AttributeType.STRINGS;
+  return AttributeType.UNDEFINED;
 }

@@ -1,143 +1,149 @@
-/** Tensors between ONNX's messages and memory. */
-import { create } from "@bufbuild/protobuf";
-import { type TensorProto, TensorProto_DataLocation, TensorProtoSchema } from "onnx-buf";
+/** TensorProto to Tensor: every encoding that ONNX has, checked before anything is allocated. */
+import { isFieldSet } from "@bufbuild/protobuf";
+import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType, TensorProtoSchema } from "onnx-buf";
 import { userError } from "../errors.js";
 import { type DataType, dataTypes, sizeOf, type Tensor, type TensorData } from "../graph/tensor.js";
-import { typedView } from "./typed-view.js";
+import { byteLengthOf, elementsFromBytes } from "./element-types.js";
 
-/** Reads a piece of a file beside the model. */
-export type ExternalReader = (location: string, offset: number, length: number | undefined) => Uint8Array;
+/** Gives `length` bytes at `offset` of a file beside the model. */
+export type ExternalReader = (location: string, offset: number, length: number) => Uint8Array;
 
-/** Bits of one element as stored in raw_data; strings and complex numbers have no raw form here. */
-const elementBits: Partial<Record<DataType, number>> = {
-  float32: 32, uint8: 8, int8: 8, uint16: 16, int16: 16, int32: 32, int64: 64, bool: 8, float16: 16, float64: 64, uint32: 32, uint64: 64,
-  bfloat16: 16, float8e4m3fn: 8, float8e4m3fnuz: 8, float8e5m2: 8, float8e5m2fnuz: 8, uint4: 4, int4: 4, float4e2m1: 4, complex64: 64, complex128: 128,
-};
-
-/** ONNX's number of an element type. */
-export function typeNumber(type: DataType): number {
-  return dataTypes.indexOf(type) + 1;
+/** What reading a tensor needs to know of the file around it. */
+export interface TensorContext {
+  /** The file, for messages. */
+  readonly where: string;
+  readonly external?: ExternalReader;
 }
 
-/** The element type of ONNX's number; undefined for numbers that ONNX does not have (yet). */
-export function typeOfNumber(number: number): DataType | undefined {
-  return dataTypes[number - 1];
+const largestDimension = 2 ** 31 - 1;
+const decoder = new TextDecoder();
+
+/** The name of an ONNX element type's number. @throws UserError for a number that headstart does not know */
+export function dataTypeOf(number: number, where: string): DataType {
+  const type = dataTypes[number - 1];
+  if (type !== undefined) return type;
+  throw userError({
+    where,
+    required: "an element type that headstart knows",
+    got: number === 0 ? "none" : (TensorProto_DataType[number] ?? `the type number ${number}`),
+    advice: "Export the model with float32 values.",
+  });
 }
 
-/** Number of bytes that a tensor takes in raw_data. */
-export function rawLength(type: DataType, size: number): number {
-  return Math.ceil((size * (elementBits[type] ?? 0)) / 8);
-}
-
-/**
- * The tensor that a message describes. Its size is checked against the bytes that are there before anything is made.
- *
- * @param where names the file and tensor in messages
- */
-export function readTensor(message: TensorProto, where: string, external: ExternalReader | undefined): Tensor {
-  const type = typeOfNumber(message.dataType);
-  if (type === undefined)
-    throw userError({ where, required: "an element type of ONNX", got: `number ${message.dataType}`, advice: "Check the model with onnx.checker." });
-  const shape = message.dims.map(Number);
+/** Decodes a dense tensor. @throws UserError where dimensions, type and data do not fit each other */
+export function readTensor(proto: TensorProto, context: TensorContext): Tensor {
+  const where = `${context.where}: tensor ${proto.name || "without a name"}`;
+  const type = dataTypeOf(proto.dataType, where);
+  const shape = readShape(proto.dims, where);
   const size = sizeOf(shape);
-  if (shape.some((dimension) => !Number.isSafeInteger(dimension) || dimension < 0) || !Number.isSafeInteger(size) || message.dims.some((d) => d > 0x7fffffffffffn))
-    throw userError({ where, required: "dimensions from 0 up", got: `[${message.dims.join(", ")}]`, advice: "The file is damaged; export the model again." });
+  if (!Number.isSafeInteger(size)) throw damaged(where, "a shape that fits into memory", `[${shape.join(", ")}]`);
+  if (proto.segment) throw damaged(where, "a tensor in one piece", "a segment of one");
   if (type === "string") {
-    expectCount(where, size, message.stringData.length);
-    const decoder = new TextDecoder();
-    return { type, shape, data: message.stringData.map((bytes) => decoder.decode(bytes)) };
+    requireCount(proto.stringData.length, size, "strings", where);
+    return { type, shape, data: proto.stringData.map((bytes) => decoder.decode(bytes)) };
   }
-  const length = rawLength(type, size);
-  if (message.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    const bytes = externalBytes(message, where, length, external);
-    return { type, shape, data: typedView(type, bytes) };
+  const length = byteLengthOf(type, size);
+  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL)
+    return { type, shape, data: elementsFromBytes(type, readExternal(proto, length, context, where)) };
+  // A tensor without elements may carry an empty raw_data or no data at all.
+  if (proto.rawData.byteLength > 0 || isFieldSet(proto, TensorProtoSchema.field.rawData)) {
+    requireCount(proto.rawData.byteLength, length, "bytes", where);
+    return { type, shape, data: elementsFromBytes(type, proto.rawData) };
   }
-  if (message.rawData.length > 0) {
-    expectCount(where, length, message.rawData.length, "bytes");
-    return { type, shape, data: typedView(type, message.rawData) };
-  }
-  return { type, shape, data: fromTypedFields(message, type, size, where) };
+  return { type, shape, data: typedData(proto, type, size, where) };
 }
 
-/** A message for a tensor, elements in raw_data. */
-export function writeTensor(name: string, tensor: Tensor): TensorProto {
-  const message = create(TensorProtoSchema, { name, dataType: typeNumber(tensor.type), dims: tensor.shape.map(BigInt) });
-  setElements(message, tensor);
-  return message;
+function readShape(dims: readonly bigint[], where: string): number[] {
+  return dims.map((dimension) => {
+    if (dimension < 0n || dimension > largestDimension)
+      throw damaged(where, `dimensions from 0 to ${largestDimension}`, `[${dims.join(", ")}]`);
+    return Number(dimension);
+  });
 }
 
-/** Replaces the elements of a message; everything else in it stays. */
-export function setElements(message: TensorProto, tensor: Tensor): void {
-  message.floatData = [];
-  message.int32Data = [];
-  message.int64Data = [];
-  message.doubleData = [];
-  message.uint64Data = [];
-  message.stringData = [];
-  message.externalData = [];
-  message.dataLocation = TensorProto_DataLocation.DEFAULT;
-  if (Array.isArray(tensor.data)) {
-    const encoder = new TextEncoder();
-    message.stringData = tensor.data.map((text) => encoder.encode(text));
-    return;
-  }
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  message.rawData = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
-}
-
-function expectCount(where: string, expected: number, found: number, what = "elements"): void {
-  if (expected !== found)
-    throw userError({ where, required: `${expected} ${what}, as its shape says`, got: `${found}`, advice: "The file is damaged; export the model again." });
-}
-
-function externalBytes(message: TensorProto, where: string, length: number, external: ExternalReader | undefined): Uint8Array {
-  const entries = new Map(message.externalData.map(({ key, value }) => [key, value]));
-  const location = entries.get("location");
-  if (location === undefined || !external)
-    throw userError({ where, required: "a location of its external data", got: location === undefined ? "none" : "no folder to look in", advice: "Export the model again." });
-  const number = (key: string): number | undefined => {
-    const text = entries.get(key);
-    if (text === undefined || text === "") return undefined;
-    if (!/^\d{1,15}$/.test(text))
-      throw userError({ where, required: `a whole number as ${key} of its external data`, got: `"${text}"`, advice: "The file is damaged; export the model again." });
-    return Number(text);
+/** Elements in the field that ONNX assigns to their type; small types stand one in an int32 each. */
+function typedData(proto: TensorProto, type: Exclude<DataType, "string">, size: number, where: string): TensorData {
+  const take = <Element>(elements: readonly Element[], count: number): readonly Element[] => {
+    requireCount(elements.length, count, "elements", where);
+    return elements;
   };
-  const declared = number("length");
-  if (declared !== undefined && declared !== length) expectCount(where, length, declared, "bytes");
-  const bytes = external(location, number("offset") ?? 0, length);
-  expectCount(where, length, bytes.length, "bytes");
+  switch (type) {
+    case "float32":
+      return Float32Array.from(take(proto.floatData, size));
+    case "complex64":
+      return Float32Array.from(take(proto.floatData, 2 * size));
+    case "float64":
+      return Float64Array.from(take(proto.doubleData, size));
+    case "complex128":
+      return Float64Array.from(take(proto.doubleData, 2 * size));
+    case "int64":
+      return BigInt64Array.from(take(proto.int64Data, size));
+    case "uint64":
+      return BigUint64Array.from(take(proto.uint64Data, size));
+    case "uint32":
+      return Uint32Array.from(take(proto.uint64Data, size), Number);
+    case "int32":
+      return Int32Array.from(take(proto.int32Data, size));
+    case "int16":
+      return Int16Array.from(take(proto.int32Data, size));
+    case "int8":
+      return Int8Array.from(take(proto.int32Data, size));
+    case "uint16":
+    case "float16":
+    case "bfloat16":
+      return Uint16Array.from(take(proto.int32Data, size));
+    case "bool":
+      return Uint8Array.from(take(proto.int32Data, size), (value) => (value ? 1 : 0));
+    case "uint8":
+    case "float8e4m3fn":
+    case "float8e4m3fnuz":
+    case "float8e5m2":
+    case "float8e5m2fnuz":
+      return Uint8Array.from(take(proto.int32Data, size));
+    case "uint4":
+    case "int4":
+    case "float4e2m1":
+      return Uint8Array.from(take(proto.int32Data, byteLengthOf(type, size)));
+  }
+}
+
+function readExternal(proto: TensorProto, length: number, context: TensorContext, where: string): Uint8Array {
+  const { location, offset, length: declared } = externalEntry(proto, where);
+  if (declared !== undefined) requireCount(declared, length, "bytes", where);
+  // Nothing to read, and a mapped file of no bytes is an error on some systems.
+  if (length === 0) return new Uint8Array(0);
+  if (!context.external)
+    throw userError({
+      where,
+      required: "its data inside the model",
+      got: `data in the file ${JSON.stringify(location)}`,
+      advice: "Save the model in one file.",
+    });
+  const bytes = context.external(location, offset, length);
+  requireCount(bytes.byteLength, length, "bytes", where);
   return bytes;
 }
 
-function fromTypedFields(message: TensorProto, type: DataType, size: number, where: string): TensorData {
-  switch (type) {
-    case "float32":
-    case "complex64":
-      expectCount(where, type === "float32" ? size : 2 * size, message.floatData.length);
-      return Float32Array.from(message.floatData);
-    case "float64":
-    case "complex128":
-      expectCount(where, type === "float64" ? size : 2 * size, message.doubleData.length);
-      return Float64Array.from(message.doubleData);
-    case "int64":
-      expectCount(where, size, message.int64Data.length);
-      return BigInt64Array.from(message.int64Data);
-    case "uint64":
-      expectCount(where, size, message.uint64Data.length);
-      return BigUint64Array.from(message.uint64Data);
-    case "uint32":
-      expectCount(where, size, message.uint64Data.length);
-      return Uint32Array.from(message.uint64Data, Number);
-    default: {
-      const packed = elementBits[type] === 4 ? Math.ceil(size / 2) : size;
-      expectCount(where, packed, message.int32Data.length);
-      const values = message.int32Data;
-      if (type === "int8") return Int8Array.from(values);
-      if (type === "uint16" || type === "float16" || type === "bfloat16") return Uint16Array.from(values);
-      if (type === "int16") return Int16Array.from(values);
-      if (type === "int32") return Int32Array.from(values);
-      return Uint8Array.from(values);
-    }
-  }
+function externalEntry(proto: TensorProto, where: string): { location: string; offset: number; length?: number } {
+  const entries = new Map(proto.externalData.map(({ key, value }) => [key, value]));
+  const location = entries.get("location");
+  if (!location) throw damaged(where, "the location of its external data", "none");
+  const count = (key: string): number | undefined => {
+    const text = entries.get(key);
+    if (text === undefined) return undefined;
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isSafeInteger(value))
+      throw damaged(where, `a whole number as ${key} of its external data`, JSON.stringify(text));
+    return value;
+  };
+  const length = count("length");
+  return { location, offset: count("offset") ?? 0, ...(length === undefined ? {} : { length }) };
 }
 
+function requireCount(got: number, required: number, unit: string, where: string): void {
+  if (got !== required) throw damaged(where, `${required} ${unit} by its type and shape`, `${got}`);
+}
+
+function damaged(where: string, required: string, got: string): Error {
+  return userError({ where, required, got, advice: "The file seems damaged: export or download it again." });
+}

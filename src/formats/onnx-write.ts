@@ -1,153 +1,148 @@
-/** Writes ONNX models: those that came from outside with new weights in place, and graphs of our own. */
-import { clone, create, toBinary } from "@bufbuild/protobuf";
+/** Writes ONNX: models as they came with other weights in place, and graphs of our own. */
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   type AttributeProto,
+  type AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
-  AttributeProtoSchema,
-  GraphProtoSchema,
   ModelProtoSchema,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  TensorShapeProto_DimensionSchema,
-  TensorShapeProtoSchema,
-  TypeProto_TensorSchema,
-  TypeProtoSchema,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
 } from "onnx-buf";
 import { userError } from "../errors.js";
-import type { Attribute, Graph, ValueInfo } from "../graph/graph.js";
-import { sizeOf, type Tensor } from "../graph/tensor.js";
+import type { Attribute, Dimension, Graph, ValueInfo } from "../graph/graph.js";
+import { dataTypes, type Tensor } from "../graph/tensor.js";
+import { bytesOf } from "./element-types.js";
 import type { OnnxModel } from "./onnx-read.js";
-import { rawLength, setElements, typeNumber, writeTensor } from "./onnx-tensor.js";
+import { replaceTensors } from "./onnx-replace.js";
+import { join, lengthOf } from "./wire.js";
 
-/** Protobuf's limit for one message. */
-const largestMessage = 2 ** 31 - 1;
+const irVersion = 10n;
+/** Protobuf's limit for one message, 2 GiB. */
+const largestModel = 2 ** 31 - 1;
+
+const encoder = new TextEncoder();
 
 /**
- * The model with some tensors replaced; everything else stays as it came, unknown fields included. Tensors that lay in
- * other files are written into the model itself.
+ * A model as it was read, with some weights replaced. All else stays as it came, byte by byte, with what the schema does
+ * not know. External data is taken into the model.
  *
- * @param replacements by name: an initializer's, or the output of a Constant node; same shape and type as there
- * @throws UserError where the result would be over 2 GiB; Error where a replacement fits nothing (a bug)
+ * @param replacements by the name of an initializer, or of what a Constant node makes; each of the shape and type that
+ *   the model has there
+ * @throws UserError where the result would exceed the 2 GiB that an ONNX file can hold
+ * @throws Error where a replacement fits nothing in the model, which is a caller's mistake
  */
 export function writeOnnx(model: OnnxModel, replacements: ReadonlyMap<string, Tensor>): Uint8Array {
-  const message = clone(ModelProtoSchema, model.message);
-  const graph = message.graph;
-  if (!graph) throw new Error("a model without a graph");
-  const left = new Map(replacements);
-  for (const tensor of graph.initializer) {
-    const known = model.graph.initializers.get(tensor.name);
-    const replacement = left.get(tensor.name);
-    if (replacement && known) {
-      expectSame(tensor.name, known, replacement);
-      setElements(tensor, replacement);
-      left.delete(tensor.name);
-    } else if (known && tensor.externalData.length > 0) {
-      setElements(tensor, known);
-    }
+  const tensors = new Map(model.graph.initializers);
+  for (const { op, outputs, attributes } of model.graph.nodes)
+    if (op === "Constant" && attributes.value?.kind === "tensor") tensors.set(outputs[0], attributes.value.value);
+  for (const [name, { type, shape }] of replacements) {
+    const old = tensors.get(name);
+    if (!old) throw new Error(`write ONNX: the model has no tensor ${name}`);
+    if (old.type !== type || old.shape.join() !== shape.join())
+      throw new Error(`write ONNX: ${name} is ${old.type}[${old.shape}], not ${type}[${shape}]`);
   }
-  graph.node.forEach((node, index) => {
-    const known = model.graph.nodes[index];
-    for (const attribute of node.attribute) {
-      const value = known.attributes[attribute.name];
-      if (!attribute.t || value?.kind !== "tensor") continue;
-      const replacement = node.opType === "Constant" ? left.get(node.output[0]) : undefined;
-      if (replacement) {
-        expectSame(node.output[0], value.value, replacement);
-        setElements(attribute.t, replacement);
-        left.delete(node.output[0]);
-      } else if (attribute.t.externalData.length > 0) {
-        setElements(attribute.t, value.value);
-      }
-    }
-  });
-  if (left.size > 0) throw new Error(`no tensors in the model are named ${[...left.keys()].join(", ")}`);
-  let bytes = 0;
-  for (const tensor of model.graph.initializers.values()) bytes += rawLength(tensor.type, sizeOf(tensor.shape));
-  if (bytes > largestMessage)
-    throw userError({
-      where: "model",
-      required: "weights of at most 2 GiB, ONNX's limit for one file",
-      got: `${(bytes / 2 ** 30).toFixed(1)} GiB`,
-      advice: "Use the safetensors file.",
-    });
-  return toBinary(ModelProtoSchema, message);
+  const { pieces, names } = replaceTensors(model.bytes, replacements, model);
+  for (const name of replacements.keys())
+    if (!names.has(name)) throw new Error(`write ONNX: the tensor ${name} was not found again`);
+  const size = lengthOf(pieces);
+  if (size > largestModel) throw tooLarge(model.where, size);
+  return join(pieces);
 }
 
-function expectSame(name: string, known: Tensor, replacement: Tensor): void {
-  const same = known.type === replacement.type && known.shape.join() === replacement.shape.join();
-  if (!same) throw new Error(`${name} is ${known.type}[${known.shape.join()}], its replacement ${replacement.type}[${replacement.shape.join()}]`);
-}
-
-/** A graph of our own as an ONNX file. */
-export function serializeGraph(graph: Graph, opset: number, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  const nodes = graph.nodes.map((node) =>
-    create(NodeProtoSchema, {
-      opType: node.op,
-      domain: node.domain,
-      name: node.name,
-      input: [...node.inputs],
-      output: [...node.outputs],
-      attribute: Object.entries(node.attributes).map(([name, value]) => attributeMessage(name, value)),
-    }),
-  );
-  const others = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
+/**
+ * A graph as an ONNX model of this operator set. Other domains that nodes use are imported in version 1.
+ *
+ * @throws UserError where the graph's tensors exceed the 2 GiB that an ONNX file can hold
+ */
+export function serializeGraph(graph: Graph, opset: number): Uint8Array {
+  requireSize(graph);
+  const domains = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
   const model = create(ModelProtoSchema, {
-    irVersion: 10n,
+    irVersion,
     producerName: "headstart",
     opsetImport: [
-      create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(opset) }),
-      ...[...others].map((domain) => create(OperatorSetIdProtoSchema, { domain, version: 1n })),
+      { domain: "", version: BigInt(opset) },
+      ...[...domains].sort().map((domain) => ({ domain, version: 1n })),
     ],
-    metadataProps: Object.entries(metadata).map(([key, value]) => ({ $typeName: "onnx.StringStringEntryProto" as const, key, value })),
-    graph: create(GraphProtoSchema, {
+    graph: {
       name: graph.name,
-      node: nodes,
-      initializer: [...graph.initializers].map(([name, tensor]) => writeTensor(name, tensor)),
-      input: graph.inputs.map(valueInfoMessage),
-      output: graph.outputs.map(valueInfoMessage),
-    }),
+      input: graph.inputs.map(valueInfoProto),
+      output: graph.outputs.map(valueInfoProto),
+      initializer: Array.from(graph.initializers, ([name, tensor]) => tensorProto(name, tensor)),
+      node: graph.nodes.map((node) => ({
+        opType: node.op,
+        domain: node.domain,
+        name: node.name,
+        input: [...node.inputs],
+        output: [...node.outputs],
+        attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
+      })),
+    },
   });
   return toBinary(ModelProtoSchema, model);
 }
 
-function valueInfoMessage({ name, type, shape }: ValueInfo): ValueInfoProto {
-  const tensor = create(TypeProto_TensorSchema, { elemType: typeNumber(type) });
-  if (shape)
-    tensor.shape = create(TensorShapeProtoSchema, {
-      dim: shape.map((dimension) =>
-        create(TensorShapeProto_DimensionSchema, {
-          value:
-            typeof dimension === "number"
-              ? { case: "dimValue", value: BigInt(dimension) }
-              : dimension === null
-                ? { case: undefined }
-                : { case: "dimParam", value: dimension },
-        }),
-      ),
-    });
-  return create(ValueInfoProtoSchema, { name, type: create(TypeProtoSchema, { value: { case: "tensorType", value: tensor } }) });
+function requireSize(graph: Graph): void {
+  let size = 0;
+  for (const { data } of graph.initializers.values()) if (!Array.isArray(data)) size += data.byteLength;
+  if (size > largestModel) throw tooLarge(graph.name, size);
 }
 
-function attributeMessage(name: string, attribute: Attribute): AttributeProto {
-  const encoder = new TextEncoder();
-  switch (attribute.kind) {
+function tooLarge(where: string, size: number): Error {
+  return userError({
+    where,
+    required: "less than 2 GiB, which is all that an ONNX file can hold",
+    got: `${size} bytes`,
+    advice: "Use a smaller network or batch.",
+  });
+}
+
+function tensorProto(name: string, tensor: Tensor): MessageInitShape<typeof TensorProtoSchema> {
+  const { type, shape, data } = tensor;
+  return {
+    name,
+    dataType: dataTypes.indexOf(type) + 1,
+    dims: shape.map(BigInt),
+    ...(Array.isArray(data) ? { stringData: data.map((text) => encoder.encode(text)) } : { rawData: bytesOf(tensor) }),
+  };
+}
+
+function attributeProto(name: string, value: Attribute): MessageInitShape<typeof AttributeProtoSchema> {
+  switch (value.kind) {
     case "float":
-      return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: attribute.value });
+      return { name, type: AttributeType.FLOAT, f: value.value };
     case "int":
-      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(attribute.value) });
+      return { name, type: AttributeType.INT, i: int64(value.value) };
     case "string":
-      return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: encoder.encode(attribute.value) });
+      return { name, type: AttributeType.STRING, s: encoder.encode(value.value) };
     case "tensor":
-      return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: writeTensor("", attribute.value) });
+      return { name, type: AttributeType.TENSOR, t: tensorProto("", value.value) };
     case "floats":
-      return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: [...attribute.value] });
+      return { name, type: AttributeType.FLOATS, floats: [...value.value] };
     case "ints":
-      return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: attribute.value.map(BigInt) });
+      return { name, type: AttributeType.INTS, ints: value.value.map(int64) };
     case "strings":
-      return create(AttributeProtoSchema, { name, type: AttributeType.STRINGS, strings: attribute.value.map((text) => encoder.encode(text)) });
+      return { name, type: AttributeType.STRINGS, strings: value.value.map((text) => encoder.encode(text)) };
     case "opaque":
-      return attribute.value as AttributeProto;
+      // Only readOnnx makes these, and keeps the message itself.
+      return value.value as AttributeProto;
   }
+}
+
+/** The largest int64, which exporters write for "to the end", is not a double: it was read as 2^63. */
+function int64(value: number): bigint {
+  if (value >= 2 ** 63) return 2n ** 63n - 1n;
+  return value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(value);
+}
+
+function valueInfoProto({ name, type, shape }: ValueInfo): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const elemType = dataTypes.indexOf(type) + 1;
+  const tensorType = shape ? { elemType, shape: { dim: shape.map(dimensionProto) } } : { elemType };
+  return { name, type: { value: { case: "tensorType", value: tensorType } } };
+}
+
+function dimensionProto(dimension: Dimension) {
+  if (dimension === null) return {};
+  if (typeof dimension === "string") return { value: { case: "dimParam" as const, value: dimension } };
+  return { value: { case: "dimValue" as const, value: BigInt(dimension) } };
 }

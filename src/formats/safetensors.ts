@@ -1,24 +1,30 @@
 /** The safetensors format: a length, a JSON header, the elements. */
 import { type UserError, userError } from "../errors.js";
-import { type DataType, sizeOf, type Tensor, type TensorData } from "../graph/tensor.js";
-import { typedView } from "./typed-view.js";
+import { type DataType, sizeOf, type Tensor } from "../graph/tensor.js";
+import { byteLengthOf, bytesOf, elementsFromBytes } from "./element-types.js";
 
-/** Header names of element types, with the bytes of one element; larger ones are written first, as the format's own library does. */
-const types: readonly (readonly [string, DataType, number])[] = [
-  ["I64", "int64", 8],
-  ["U64", "uint64", 8],
-  ["F64", "float64", 8],
-  ["F32", "float32", 4],
-  ["I32", "int32", 4],
-  ["U32", "uint32", 4],
-  ["F16", "float16", 2],
-  ["BF16", "bfloat16", 2],
-  ["I16", "int16", 2],
-  ["U16", "uint16", 2],
-  ["I8", "int8", 1],
-  ["U8", "uint8", 1],
-  ["BOOL", "bool", 1],
-];
+/**
+ * Header names of element types. Tensors are written in this order, wide elements first, so that each lies aligned; it is
+ * the order in which the format's reference library writes, and gives the same bytes.
+ */
+const types: ReadonlyMap<string, Exclude<DataType, "string">> = new Map([
+  ["U64", "uint64"],
+  ["I64", "int64"],
+  ["F64", "float64"],
+  ["F32", "float32"],
+  ["U32", "uint32"],
+  ["I32", "int32"],
+  ["BF16", "bfloat16"],
+  ["F16", "float16"],
+  ["U16", "uint16"],
+  ["I16", "int16"],
+  ["I8", "int8"],
+  ["U8", "uint8"],
+  ["BOOL", "bool"],
+]);
+const order = [...types.values()];
+
+const metadataKey = "__metadata__";
 
 /** As the format's own library limits it. */
 const largestHeader = 100_000_000;
@@ -40,37 +46,54 @@ export function readSafetensors(bytes: Uint8Array, where: string): Safetensors {
   if (bytes.length < 8) throw fail("a safetensors file", `${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  if (length > largestHeader || length > bytes.length - 8) throw fail("a header within the file", `a header of ${length} bytes`);
+  if (length > largestHeader || length > bytes.length - 8)
+    throw fail("a header within the file", `a header of ${length} bytes`);
   let header: unknown;
+  let text: string;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length));
+    header = JSON.parse(text);
   } catch {
     throw fail("a JSON header", "something else");
   }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) throw fail("a JSON object as header", "something else");
+  if (typeof header !== "object" || header === null || Array.isArray(header))
+    throw fail("a JSON object as header", "something else");
+  const twice = repeatedKey(text);
+  if (twice !== undefined) throw fail("each tensor once", `${twice} twice`);
   const data = bytes.subarray(8 + length);
   const tensors = new Map<string, Tensor>();
   let metadata: Record<string, string> = {};
   const spans: { name: string; begin: number; end: number }[] = [];
   for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") {
-      if (typeof entry !== "object" || entry === null || !Object.values(entry).every((value) => typeof value === "string"))
+    if (name === metadataKey) {
+      if (
+        typeof entry !== "object" ||
+        entry === null ||
+        Array.isArray(entry) ||
+        !Object.values(entry).every((value) => typeof value === "string")
+      )
         throw fail("metadata of strings", "something else");
       metadata = entry as Record<string, string>;
       continue;
     }
-    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-    const known = types.find(([code]) => code === dtype);
-    if (!known) throw fail(`a known element type for ${name}`, String(dtype));
+    const {
+      dtype,
+      shape,
+      data_offsets: offsets,
+    } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+    const type = typeof dtype === "string" ? types.get(dtype) : undefined;
+    if (!type) throw fail(`a known element type for ${name}`, String(dtype));
     const isCount = (number: unknown): number is number => Number.isSafeInteger(number) && (number as number) >= 0;
-    if (!Array.isArray(shape) || !shape.every(isCount)) throw fail(`a shape for ${name}`, JSON.stringify(shape) ?? "none");
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) throw fail(`two offsets for ${name}`, JSON.stringify(offsets) ?? "none");
+    if (!Array.isArray(shape) || !shape.every(isCount))
+      throw fail(`a shape for ${name}`, JSON.stringify(shape) ?? "none");
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
+      throw fail(`two offsets for ${name}`, JSON.stringify(offsets) ?? "none");
     const [begin, end] = offsets as [number, number];
-    const [, type, elementBytes] = known;
-    if (begin > end || end > data.length || end - begin !== sizeOf(shape) * elementBytes)
-      throw fail(`${sizeOf(shape) * elementBytes} bytes within the file for ${name}`, `bytes ${begin} to ${end} of ${data.length}`);
+    const required = byteLengthOf(type, sizeOf(shape));
+    if (begin > end || end > data.length || end - begin !== required)
+      throw fail(`${required} bytes within the file for ${name}`, `bytes ${begin} to ${end} of ${data.length}`);
     spans.push({ name, begin, end });
-    tensors.set(name, { type, shape, data: typedView(type, data.subarray(begin, end)) });
+    tensors.set(name, { type, shape, data: elementsFromBytes(type, data.subarray(begin, end)) });
   }
   spans.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let reached = 0;
@@ -82,20 +105,36 @@ export function readSafetensors(bytes: Uint8Array, where: string): Safetensors {
   return { tensors, metadata };
 }
 
-/** Writes a safetensors file; equal content gives equal bytes. */
-export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  const rank = (type: DataType): number => types.findIndex(([, known]) => known === type);
-  const ordered = [...tensors].sort(([a, { type: typeA }], [b, { type: typeB }]) => rank(typeA) - rank(typeB) || (a < b ? -1 : 1));
-  const header: Record<string, unknown> = {};
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+/**
+ * Writes a safetensors file; equal content gives equal bytes.
+ *
+ * @throws Error for an element type that the format does not have
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const rank = (type: DataType): number => (order as readonly DataType[]).indexOf(type);
+  const codes = [...types.keys()];
+  const ordered = [...tensors].sort(
+    ([a, { type: typeA }], [b, { type: typeB }]) => rank(typeA) - rank(typeB) || (a < b ? -1 : 1),
+  );
+  const entries: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) {
+    const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+    entries.push([metadataKey, Object.fromEntries(sorted)]);
+  }
   let offset = 0;
   for (const [name, tensor] of ordered) {
-    const [code] = types[rank(tensor.type)] ?? [];
-    if (code === undefined || Array.isArray(tensor.data)) throw new Error(`safetensors has no ${tensor.type}`);
-    header[name] = { dtype: code, shape: tensor.shape, data_offsets: [offset, offset + tensor.data.byteLength] };
-    offset += tensor.data.byteLength;
+    const dtype = codes[rank(tensor.type)];
+    if (dtype === undefined) throw new Error(`safetensors has no ${tensor.type}`);
+    if (name === metadataKey) throw new Error(`safetensors keeps the name ${name} for itself`);
+    const { length } = bytesOf(tensor);
+    entries.push([name, { dtype, shape: tensor.shape, data_offsets: [offset, offset + length] }]);
+    offset += length;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  // fromEntries makes own properties of all names, "__proto__" too.
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const headerLength = Math.ceil(text.length / 8) * 8;
   const bytes = new Uint8Array(8 + headerLength + offset);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
@@ -103,9 +142,25 @@ export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata:
   bytes.set(text, 8);
   let place = 8 + headerLength;
   for (const [, tensor] of ordered) {
-    const data = tensor.data as Exclude<TensorData, string[]>;
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), place);
-    place += data.byteLength;
+    const data = bytesOf(tensor);
+    bytes.set(data, place);
+    place += data.length;
   }
   return bytes;
+}
+
+/** The first key that stands twice in the outer object of a valid JSON text; JSON.parse silently takes the last one. */
+function repeatedKey(json: string): string | undefined {
+  const keys = new Set<string>();
+  let depth = 0;
+  for (const { 0: token, index } of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && /^\s*:/.test(json.slice(index + token.length, index + token.length + 16))) {
+      const key = JSON.parse(token) as string;
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return undefined;
 }
