@@ -87,7 +87,7 @@ export class Console {
     this.end();
     const options = { label: printable(label), total, unit, now: this.#now };
     this.#running = this.#terminal
-      ? barProgress({ ...options, stream: this.#text as NodeJS.WriteStream, unicode: this.unicode })
+      ? barProgress({ ...options, stream: this.#text, unicode: this.unicode })
       : plainProgress({ ...options, write: (line) => this.#text.write(`${printable(line)}\n`) });
     return this.#running;
   }

@@ -48,13 +48,23 @@ export const command = defineCommand({
       [...result.arms].reverse().map(({ name, accuracies }) => ({
         name,
         // Between two measurements, on the straight line.
-        values: everyFive.slice(1).map((step) => between(result.steps, result.steps.map((measured) => mean(at(accuracies, measured))), step)),
+        values: everyFive.slice(1).map((step) =>
+          between(
+            result.steps,
+            result.steps.map((measured) => mean(at(accuracies, measured))),
+            step,
+          ),
+        ),
       })),
       {
         width: Math.min(console.width, 90),
         height: 15,
         unicode: console.unicode,
-        horizontal: { label: `training steps with ${result.labels} labels (test accuracy, mean of ${result.seeds} seeds)`, from: "5", to: String(last) },
+        horizontal: {
+          label: `training steps with ${result.labels} labels (test accuracy, mean of ${result.seeds} seeds)`,
+          from: "5",
+          to: String(last),
+        },
         format: (value) => `${(100 * value).toFixed(0)} %`,
       },
     );
@@ -65,7 +75,10 @@ export const command = defineCommand({
       ["test accuracy, %", ...shown.map((step) => `${step} steps`)],
       result.arms.map(({ name, accuracies }) => [
         name,
-        ...shown.map((step) => `${(100 * mean(at(accuracies, step))).toFixed(1)} ± ${(100 * spread(at(accuracies, step))).toFixed(1)}`),
+        ...shown.map(
+          (step) =>
+            `${(100 * mean(at(accuracies, step))).toFixed(1)} ± ${(100 * spread(at(accuracies, step))).toFixed(1)}`,
+        ),
       ]),
     );
     console.line(

@@ -25,7 +25,10 @@ export const command = defineCommand({
     batchSize: whole("COUNT", "samples a step (default: the recipe's)", { min: 2 }),
     learningRate: number("RATE", "of the generator (default: the recipe's)", { min: 0 }),
     discriminatorLearningRate: number("RATE", "of the discriminator (default: the recipe's)", { min: 0 }),
-    start: text("NAME", "start weights: file (as the model has them) or an initializer such as he (default: the recipe's)"),
+    start: text(
+      "NAME",
+      "start weights: file (as the model has them) or an initializer such as he (default: the recipe's)",
+    ),
     seed: byDefault(whole("NUMBER", "seed of everything random", { min: 0 }), 0),
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
     resize: flag("resize pictures to the model's input"),
@@ -101,7 +104,9 @@ function remark(metrics: Readonly<Record<string, number>>): string {
     ["reconstruction", "reconstruction"],
     ["task/accuracy", "task"],
   ];
-  return shown.flatMap(([name, label]) => (metrics[name] === undefined ? [] : [`${label} ${metrics[name].toPrecision(3)}`])).join("  ");
+  return shown
+    .flatMap(([name, label]) => (metrics[name] === undefined ? [] : [`${label} ${metrics[name].toPrecision(3)}`]))
+    .join("  ");
 }
 
 /** Prints what was measured, what was written, and the lines that load it. */
@@ -112,12 +117,15 @@ function report(console: Console, result: InitializeResult): void {
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   console.line();
   if (m["likeness/own"] !== undefined)
-    console.line(`G(x) is ${m["likeness/own"].toPrecision(3)} from its x, ${m["likeness/other"].toPrecision(3)} from another sample (mean squared error)`);
+    console.line(
+      `G(x) is ${m["likeness/own"].toPrecision(3)} from its x, ${m["likeness/other"].toPrecision(3)} from another sample (mean squared error)`,
+    );
   if (m["discriminator/accuracy-real"] !== undefined)
     console.line(
       `D is right on ${percent(m["discriminator/accuracy-real"])} of the real and ${percent(m["discriminator/accuracy-generated"])} of the generated samples, and prefers the real one in ${percent(m["discriminator/accuracy-pairs"])} of the pairs`,
     );
-  if (m["task/accuracy"] !== undefined) console.line(`the task for F is solved in ${percent(m["task/accuracy"])} of the cases`);
+  if (m["task/accuracy"] !== undefined)
+    console.line(`the task for F is solved in ${percent(m["task/accuracy"])} of the cases`);
   const rows: [string, string, string][] = [];
   before.activations.forEach((start, index) => {
     const end = after.activations[index];
@@ -126,7 +134,11 @@ function report(console: Console, result: InitializeResult): void {
   });
   rows.push(["effective rank of the features", before.effectiveRank.toFixed(1), after.effectiveRank.toFixed(1)]);
   if (before.nearestNeighbour !== undefined && after.nearestNeighbour !== undefined)
-    rows.push(["nearest-neighbour accuracy in the features", percent(before.nearestNeighbour), percent(after.nearestNeighbour)]);
+    rows.push([
+      "nearest-neighbour accuracy in the features",
+      percent(before.nearestNeighbour),
+      percent(after.nearestNeighbour),
+    ]);
   console.line();
   console.table(["", "random start", "now"], rows);
   console.line();

@@ -1,6 +1,7 @@
 /** `headstart inspect`: what headstart sees in a model. */
-import { inspect } from "../library/inspect.js";
+
 import { UserError } from "../errors.js";
+import { inspect } from "../library/inspect.js";
 import { defineCommand } from "./command.js";
 import { modelOptions } from "./model-options.js";
 import { given } from "./options.js";
@@ -23,19 +24,35 @@ export const command = defineCommand({
     console.line("F, the feature extractor");
     console.table(
       ["operator", "value", "shape", "parameters"],
-      result.extractor.map((step) => [step.op, step.name ?? "", shape(step.shape), step.parameters.map((p) => `${p.name} ${shape(p.shape)}`).join(", ")]),
+      result.extractor.map((step) => [
+        step.op,
+        step.name ?? "",
+        shape(step.shape),
+        step.parameters.map((p) => `${p.name} ${shape(p.shape)}`).join(", "),
+      ]),
       ["left", "left", "left", "left"],
     );
-    if (result.features) console.line(`features: ${result.features.name} (${shape(result.features.shape)}); the head begins with ${result.head.join(", ") || "nothing"}`);
+    if (result.features)
+      console.line(
+        `features: ${result.features.name} (${shape(result.features.shape)}); the head begins with ${result.head.join(", ") || "nothing"}`,
+      );
     if (result.mirror.length > 0) {
       console.line();
       console.line("F^T, the mirror");
-      console.table(["operator", "mirrors", "shape"], result.mirror.map((step) => [step.op, step.name ?? "", shape(step.shape)]), ["left", "left", "left"]);
+      console.table(
+        ["operator", "mirrors", "shape"],
+        result.mirror.map((step) => [step.op, step.name ?? "", shape(step.shape)]),
+        ["left", "left", "left"],
+      );
     }
     if (result.discriminator) {
       console.line();
       console.line(`D, the discriminator (${result.discriminator.kind})`);
-      console.table(["operator", "shape"], result.discriminator.layers.map(({ op, shape: sizes }) => [op, shape(sizes)]), ["left", "left"]);
+      console.table(
+        ["operator", "shape"],
+        result.discriminator.layers.map(({ op, shape: sizes }) => [op, shape(sizes)]),
+        ["left", "left"],
+      );
     }
     console.line();
     const { features, mirror, discriminator, whole } = result.parameterCounts;
@@ -46,7 +63,11 @@ export const command = defineCommand({
     for (const warning of result.warnings) console.warn(warning);
     if (result.unsupported.length === 0) return;
     console.line();
-    console.table(["in the way", "operator", "why"], result.unsupported.map(({ node, op, reason }) => [node, op, reason]), ["left", "left", "left"]);
+    console.table(
+      ["in the way", "operator", "why"],
+      result.unsupported.map(({ node, op, reason }) => [node, op, reason]),
+      ["left", "left", "left"],
+    );
     throw new UserError(
       `${model}: required operators with gradient and mirror, got ${result.unsupported.length} in the way. Choose an earlier feature tensor with --features.`,
     );

@@ -1,5 +1,5 @@
 /** How far a long job is: a bar on a terminal, plain lines elsewhere. */
-import { SingleBar } from "cli-progress";
+import { printable } from "./printable.js";
 
 /** A running display of progress. */
 export interface Progress {
@@ -21,42 +21,63 @@ interface ProgressOptions {
   readonly now: () => number;
 }
 
-/** A bar that is drawn again in its place. */
+/** Milliseconds between two pictures of a bar. */
+const frame = 100;
+
+/**
+ * A bar that is drawn again in its place. It is drawn as updates come: ONNX Runtime holds the event loop, so a timer
+ * would come late. The cursor stays where it is on the screen, whatever else is printed between.
+ */
 export function barProgress(
-  options: ProgressOptions & { readonly stream: NodeJS.WriteStream; readonly unicode: boolean },
+  options: ProgressOptions & {
+    readonly stream: NodeJS.WritableStream & { readonly columns?: number };
+    readonly unicode: boolean;
+  },
 ): Progress {
   const { label, total, unit, now, stream, unicode } = options;
-  const bar = new SingleBar({
-    stream,
-    format: `${label} {bar} {percentage}% | {value}/{total} ${unit}{pace}{remark}`,
-    barCompleteChar: unicode ? "█" : "#",
-    barIncompleteChar: unicode ? "░" : "-",
-    barsize: 24,
-    fps: 8,
-    hideCursor: true,
-    // ONNX Runtime holds the event loop, so timers would come late: draw as updates come.
-    synchronousUpdate: true,
-    gracefulExit: false,
-  });
+  const [full, empty] = unicode ? ["█", "░"] : ["#", "-"];
+  const size = 24;
   const started = now();
-  bar.start(total, 0, { pace: "", remark: "" });
-  let shown = true;
+  let drawnAt = started;
+  let running = true;
+  let line = "";
+
+  function compose(done: number, remark?: string): void {
+    const share = total > 0 ? Math.min(1, done / total) : 1;
+    const filled = Math.round(share * size);
+    const bar = full.repeat(filled) + empty.repeat(size - filled);
+    const more = remark === undefined ? "" : ` | ${printable(remark)}`;
+    const time = pace(done, total, now() - started);
+    line = `${label} ${bar} ${Math.floor(100 * share)}% | ${done}/${total} ${unit}${time}${more}`;
+  }
+
+  function draw(): void {
+    // A line that wraps could not be drawn over.
+    const columns = (stream.columns ?? 80) - 1;
+    stream.write(`\r${[...line].slice(0, columns).join("")}\u001b[K`);
+  }
+
+  compose(0);
+  draw();
   return {
     update(done, remark) {
-      bar.update(done, {
-        pace: pace(done, total, now() - started),
-        remark: remark === undefined ? "" : ` | ${remark}`,
-      });
+      if (!running) return;
+      compose(done, remark);
+      if (done < total && now() - drawnAt < frame) return;
+      drawnAt = now();
+      draw();
     },
     end() {
-      if (shown) bar.stop();
-      shown = false;
+      if (!running) return;
+      running = false;
+      draw();
+      stream.write("\n");
     },
     hide() {
-      if (shown) stream.write("\r\u001b[2K");
+      if (running) stream.write("\r\u001b[K");
     },
     show() {
-      if (shown) bar.render();
+      if (running) draw();
     },
   };
 }

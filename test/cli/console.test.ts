@@ -74,7 +74,7 @@ test("lines come between a bar's pictures, and the bar is drawn again", () => {
   pass(1000);
   progress.update(2, "loss 0.5");
   console.line("a remark");
-  expect(stdout.text).toContain("\r\u001b[2Ka remark\n");
+  expect(stdout.text).toContain("\r\u001b[Ka remark\n");
   expect(stdout.text.slice(stdout.text.indexOf("a remark"))).toContain("train");
   console.end();
   const ended = stdout.text;

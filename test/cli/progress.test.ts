@@ -55,15 +55,18 @@ test("a bar shows share, count, pace and remark", () => {
     total: 4,
     unit: "steps",
     now: () => time,
-    stream: stream as unknown as NodeJS.WriteStream,
+    stream,
     unicode: false,
   });
   time = 2000;
   bar.update(1, "loss 0.5");
-  bar.show();
   expect(stream.text).toContain("train ######------------------ 25% | 1/4 steps, 0.50/s, 6 s left | loss 0.5");
+  const drawn = stream.text;
+  bar.update(2);
+  expect(stream.text).toBe(drawn);
   bar.end();
   bar.end();
+  expect(stream.text).toMatch(/ 50% \| 2\/4 steps[^\n]*\n$/);
   const ended = stream.text;
   bar.hide();
   bar.show();
@@ -77,4 +80,14 @@ test.each([
   [11_520, "3 h 12 min"],
 ])("%f seconds are %s", (seconds, said) => {
   expect(duration(seconds)).toBe(said);
+});
+
+test("a bar never wraps its line", () => {
+  const stream = new RecordingStream(true);
+  stream.columns = 30;
+  const bar = barProgress({ label: "a long label", total: 4, unit: "steps", now: () => 0, stream, unicode: true });
+  bar.update(4, "and a remark that goes on and on");
+  bar.end();
+  for (const picture of stream.text.split(/\r|\n/))
+    expect([...picture.replace("\u001b[K", "")].length).toBeLessThan(30);
 });

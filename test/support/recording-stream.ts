@@ -16,17 +16,6 @@ export class RecordingStream extends Writable {
     done();
   }
 
-  /** cli-progress asks a terminal for these. */
-  cursorTo(): boolean {
-    return true;
-  }
-  clearLine(): boolean {
-    return true;
-  }
-  moveCursor(): boolean {
-    return true;
-  }
-
   get lines(): string[] {
     return this.text.replace(/\n$/, "").split("\n");
   }
