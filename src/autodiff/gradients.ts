@@ -23,6 +23,7 @@ export interface Seed {
  * @param seeds one or more values, of any shape
  * @param withRespectTo values anywhere in the graph, inputs or intermediate ones; values before a listed one get their
  *   gradients too
+ * @param fixed values that are taken as constants: nothing flows through them
  * @returns a gradient of the same shape for each, undefined where the seeds do not depend on it
  * @throws UserError where an operator on the way has no gradient
  */
@@ -30,10 +31,11 @@ export function gradients(
   emit: Emitter,
   seeds: readonly Seed[],
   withRespectTo: readonly Value[],
+  fixed: readonly Value[] = [],
 ): (Value | undefined)[] {
   const wanted = new Set(withRespectTo.map((value) => value.name));
   const nodes = emit.nodes.slice();
-  const active = valuesBetween(nodes, wanted);
+  const active = valuesBetween(nodes, wanted, new Set(fixed.map((value) => value.name)));
   const collected = new Map<string, Value[]>();
   for (const { value, gradient } of seeds) {
     if (active.has(value.name)) collect(collected, value, gradient ?? emit.filled(1, value.shape));
@@ -62,12 +64,16 @@ export function gradients(
   return withRespectTo.map(total);
 }
 
-/** Names of all values that vary with a wanted value, the wanted ones included. */
-function valuesBetween(nodes: readonly BuiltNode[], wanted: ReadonlySet<string>): Set<string> {
+/** Names of all values that vary with a wanted value while the fixed ones do not, the wanted ones included. */
+function valuesBetween(
+  nodes: readonly BuiltNode[],
+  wanted: ReadonlySet<string>,
+  fixed: ReadonlySet<string>,
+): Set<string> {
   const active = new Set(wanted);
   for (const node of nodes) {
     if (!node.inputs.some((input, position) => input && active.has(input.name) && ruleOf(node, position) !== "none")) continue;
-    for (const output of node.outputs) if (isFloating(output.type)) active.add(output.name);
+    for (const output of node.outputs) if (isFloating(output.type) && !fixed.has(output.name)) active.add(output.name);
   }
   return active;
 }

@@ -133,12 +133,14 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     build.metric("task/accuracy", accuracy);
     lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
   }
-  if (game) lossTerms.push(emit.scale(play(build, plan, game), recipe.adversarial.weight));
+  const played = game && play(build, plan, game);
+  if (played) lossTerms.push(emit.scale(played.loss, recipe.adversarial.weight));
 
   const loss = lossTerms.reduce((a, b) => emit.add(a, b));
   build.metric("generator/loss", loss);
   const targets = build.trainable(["features", "mirror", "task"]);
-  const slopes = gradients(emit, [{ value: loss }], targets.map(({ value }) => value));
+  // D as this step has updated it depends on G(x), but G takes it as it finds it.
+  const slopes = gradients(emit, [{ value: loss }], targets.map(({ value }) => value), played?.updated);
   const featureSlopes = slopes.filter((slope, index): slope is Value => slope !== undefined && targets[index].owner === "features");
   if (featureSlopes.length === 0)
     throw userError({
@@ -163,8 +165,12 @@ interface Game {
   readonly generated: Value;
 }
 
-/** Updates D, then gives G's loss against it. */
-function play(build: TrainingGraphBuilder, plan: PretrainingPlan, { samples, generated }: Game): Value {
+/** Updates D, then gives G's loss against it, and D's updated parameters. */
+function play(
+  build: TrainingGraphBuilder,
+  plan: PretrainingPlan,
+  { samples, generated }: Game,
+): { loss: Value; updated: readonly Value[] } {
   const { recipe, discriminator } = plan;
   if (!discriminator) throw new Error("an adversarial recipe needs a discriminator");
   const { emit } = build;
@@ -208,7 +214,7 @@ function play(build: TrainingGraphBuilder, plan: PretrainingPlan, { samples, gen
   const judgedReal = name === "relativistic" ? judge(real, "opponent-real", opponent) : realLogits;
   const result = generatorLoss(emit, name, judgedReal, judgedFake);
   build.metric("generator/adversarial-loss", result);
-  return result;
+  return { loss: result, updated: [...next.values()] };
 }
 
 function reconstructionError(emit: Emitter, loss: "l2" | "l1", samples: Value, generated: Value): Value {

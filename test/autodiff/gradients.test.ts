@@ -102,6 +102,15 @@ describe("gradients", () => {
     expect(opsOf(emit)).toEqual(["Add", "MatMul", "Gemm"]);
   });
 
+  it("do not flow through values that are held fixed", async () => {
+    // d/dx (x · eˣ) with eˣ held: eˣ
+    const { gradient, power } = await runGraph({ x: floatTensor([1, -2]) }, (emit, { x }) => {
+      const held = emit.exponential(x);
+      return { gradient: gradients(emit, [{ value: emit.multiply(x, held) }], [x], [held])[0]!, power: held };
+    });
+    expect(numbersOf(gradient)).toEqual(numbersOf(power));
+  });
+
   it("of an unsupported operator are an error that names operator and reason", () => {
     const emit = new Emitter();
     const [a, b] = [emit.input("a", "float32", [2]), emit.input("b", "float32", [2])];
