@@ -5,9 +5,9 @@ import { attribute } from "../../src/graph/graph.js";
 import { numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { mirrorable } from "../../src/mirror/mirror.js";
 import { Emitter } from "../../src/ops/emitter.js";
+import { mirrored } from "../support/mirror-network.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
-import { mirrored } from "./mirror-support.js";
 
 const batch = 2;
 

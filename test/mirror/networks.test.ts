@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.js";
 import { numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
+import { mirrored } from "../support/mirror-network.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
-import { mirrored } from "./mirror-support.js";
 
 const batch = 3;
 

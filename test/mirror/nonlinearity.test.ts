@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { attribute } from "../../src/graph/graph.js";
 import { numbersOf, type Tensor } from "../../src/graph/tensor.js";
+import { mirrored } from "../support/mirror-network.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
-import { mirrored } from "./mirror-support.js";
 
 /** A nonlinearity as F writes it, and what the mirror must make of a number. */
 interface Case {

@@ -6,7 +6,7 @@ import type { Emitter } from "../../src/ops/emitter.js";
 import { type Instance, instantiate } from "../../src/ops/instantiate.js";
 import type { Network } from "../../src/ops/network.js";
 import type { ParameterSpec } from "../../src/ops/parameter.js";
-import { normalTensor } from "../support/run-graph.js";
+import { normalTensor } from "./run-graph.js";
 
 export interface Mirrored {
   readonly instance: Instance;
