@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { pairedT } from "../../../src/study/statistics/paired-t.js";
+import { seedsFor, verdict } from "../../../src/study/statistics/verdict.js";
+
+const judge = (differences: number[], adjustedP?: number, minimumEffect?: number) => {
+  const { p, interval } = pairedT(differences);
+  return verdict({
+    differences,
+    adjustedP: adjustedP ?? p,
+    interval,
+    ...(minimumEffect === undefined ? {} : { minimumEffect }),
+  });
+};
+
+describe("verdict", () => {
+  test("calls a clear gain and a clear loss by their sign", () => {
+    const gain = [0.031, 0.028, 0.035, 0.03, 0.027];
+    expect(judge(gain).verdict).toBe("helps");
+    expect(judge(gain.map((difference) => -difference)).verdict).toBe("hurts");
+    expect(judge(gain).reasons[0]).toMatch(
+      /^mean difference 0.0302 over 5 pairs: the 95 % interval is 0\.0\d+ to 0\.0\d+, p = /,
+    );
+  });
+
+  test("says so where a real difference is a small one", () => {
+    const found = judge([0.0031, 0.0028, 0.0035, 0.003, 0.0027]);
+    expect(found.verdict).toBe("helps");
+    expect(found.reasons).toContain("the difference is smaller than 0.01");
+  });
+
+  test("finds no difference between an arm and itself", () => {
+    expect(judge([0, 0, 0, 0, 0])).toEqual({
+      verdict: "no difference shown",
+      reasons: ["all 5 differences are exactly zero"],
+      seedsNeeded: undefined,
+    });
+  });
+
+  test("finds no difference where the interval is narrow around zero", () => {
+    const found = judge([0.002, -0.003, 0.001, -0.001, 0.002]);
+    expect(found.verdict).toBe("no difference shown");
+    expect(found.reasons[0]).toMatch(/^no difference at the 5 % level/);
+  });
+
+  test("is unclear where the interval is wide, and says how many seeds may do", () => {
+    const noisy = [0.04, -0.05, 0.02, -0.03, 0.05];
+    const found = judge(noisy);
+    expect(found.verdict).toBe("unclear");
+    expect(found.reasons[0]).toMatch(/^too few trials/);
+    expect(found.seedsNeeded).toBeGreaterThan(50);
+    expect(found.seedsNeeded).toBeLessThan(150);
+    // What is wide depends on what matters.
+    expect(judge(noisy, undefined, 0.1).verdict).toBe("no difference shown");
+  });
+
+  test("is unclear where only the correction for several arms takes the difference away", () => {
+    const found = judge([0.031, 0.028, 0.035, 0.03, 0.027], 0.2);
+    expect(found.verdict).toBe("unclear");
+    expect(found.reasons[0]).toMatch(/correction for several arms/);
+  });
+
+  test.each([0, 1, 2])("is unclear with %i pairs, whatever they say", (pairs) => {
+    const found = verdict({
+      differences: new Array(pairs).fill(0),
+      adjustedP: 0,
+      interval: { low: 1, high: 2, level: 0.95 },
+    });
+    expect(found.verdict).toBe("unclear");
+    expect(found.reasons[0]).toMatch(/3 or more are required/);
+  });
+
+  test("refuses no smallest effect and no p-value", () => {
+    expect(() => judge([1, 2, 3], undefined, 0)).toThrow(RangeError);
+    expect(() => judge([1, 2, 3], Number.NaN)).toThrow(RangeError);
+  });
+});
+
+describe("seedsFor", () => {
+  test("is the least number whose interval is narrow enough", () => {
+    const half = (seeds: number) => {
+      const sample = Array.from({ length: seeds }, (_, index) => (index % 2 === 0 ? 1 : -1));
+      const { interval, standardDeviation } = pairedT(sample);
+      return (interval.high - interval.low) / 2 / standardDeviation;
+    };
+    const seeds = seedsFor(0.5, 1);
+    expect(half(seeds)).toBeLessThanOrEqual(0.5);
+    expect(half(seeds - 1)).toBeGreaterThan(0.5);
+    expect(seedsFor(5, 1)).toBe(3);
+  });
+
+  test("stops counting at ten thousand", () => {
+    expect(seedsFor(1e-6, 1)).toBe(10_000);
+  });
+});
