@@ -19,9 +19,7 @@ export async function openSerialized(bytes: Uint8Array, options: SessionOptions 
     intraOpNumThreads: options.threads ?? availableParallelism(),
     interOpNumThreads: 1,
     executionMode: "sequential",
-    // "all" adds blocked convolution layouts, which gave NaN on a correct graph (ONNX Runtime 1.30, the step of a
-    // relativistic game with convolutions; see docs/log.md) and no measurable speed.
-    graphOptimizationLevel: "extended",
+    graphOptimizationLevel: "all",
     logSeverityLevel: 3,
   });
   const wrappers = new WeakMap<object, RuntimeTensor>();
