@@ -1,98 +1,244 @@
-/** Models of other operator sets in the words of the pinned one. */
-import type { Graph, Node } from "../graph/graph.js";
-import type { DataType, Tensor } from "../graph/tensor.js";
-import { upgradeRules } from "./upgrade-rules.js";
-import { elementTypeOf, rankOf } from "./upgrade-types.js";
+/** Graphs of other operator sets in the forms of the pinned one. */
+import { type Attribute, type Attributes, attribute, type Graph, type Node } from "../graph/graph.js";
+import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
+import { Ranks } from "./ranks.js";
 
-/** What a rule may ask and make. */
-export interface UpgradeContext {
-  /** The model's own operator set. */
+/** What a rewrite sees besides its node. */
+interface Upgrade {
+  /** The operator set that the graph was written for. */
   readonly opset: number;
-  /** A new initializer; gives its name, which is made of this one. */
-  constant(name: string, tensor: Tensor): string;
-  /** A name that nothing has, made of this one. */
-  fresh(name: string): string;
-  /** The tensor of this name where it is an initializer or a Constant. */
-  tensor(name: string): Tensor | undefined;
-  /** Element type of a value, as far as the graph tells; float32 where it does not. */
-  elementType(name: string): DataType;
-  /** Number of axes of a value, where the graph tells. */
-  rank(name: string): number | undefined;
-  /** Is this value read by a node or an output of the graph? */
-  isRead(name: string): boolean;
+  readonly ranks: Ranks;
+  /** The initializer or the Constant node's value of this name. */
+  readonly tensorOf: (name: string) => Tensor | undefined;
+  /** A name that no value has yet. */
+  readonly fresh: (node: Node, part: string) => string;
+  /** Adds an initializer and gives its name. */
+  readonly constant: (node: Node, part: string, tensor: Tensor) => string;
 }
 
-/** Rewrites a node into nodes of a later operator set that make the same outputs. */
-export type UpgradeRule = (node: Node, context: UpgradeContext) => readonly Node[];
+/** The nodes that stand for a node; the last ones make its outputs, under their own names. */
+type Rewrite = (node: Node, upgrade: Upgrade) => readonly Node[];
+
+const prefix = "upgrade/";
 
 /**
- * Rewrites a graph into the pinned operator set: attributes that became inputs, defaults that changed, operators that
- * were replaced. Names of values, initializers and nodes stay; new ones are made of the names of the values they are for.
- * Nodes of other domains, and of operators that headstart does not know, stay as they are.
+ * Rewrites the nodes whose form or meaning differs between the graph's operator set and the pinned one. Values keep
+ * their names; new ones are called `upgrade/...`. Nodes of other domains stay as they are, and so do nodes in which the
+ * graph's own operator set would see a fault.
  *
- * Source: the "Version" sections of ONNX's Operators.md and Changelog.md. Where they leave the meaning open (Resize of
- * opset 10), what ONNX Runtime computes.
+ * New floating-point constants are float32, the type in which headstart computes.
  *
- * @param opset the operator set that the graph was written in, from 7 on
+ * Source: the change log of ONNX's operators, versions 7 to 26.
  */
 export function upgradeGraph(graph: Graph, opset: number): Graph {
   const initializers = new Map(graph.initializers);
-  const names = new Set([
-    ...graph.inputs.map(({ name }) => name),
-    ...initializers.keys(),
-    ...graph.nodes.flatMap(({ outputs }) => outputs),
-  ]);
-  const read = new Set([...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ name }) => name)]);
-  const producers = new Map<string, Node>();
-  const fresh = (name: string): string => {
-    let candidate = name;
-    for (let count = 2; names.has(candidate); count++) candidate = `${name}_${count}`;
-    names.add(candidate);
-    return candidate;
+  const names = new Set(initializers.keys());
+  for (const { name } of graph.inputs) names.add(name);
+  for (const { inputs, outputs } of graph.nodes) for (const name of [...inputs, ...outputs]) names.add(name);
+  const constants = new Map<string, Tensor>();
+  const tensorOf = (name: string): Tensor | undefined => initializers.get(name) ?? constants.get(name);
+  const fresh = (node: Node, part: string): string => {
+    const stem = `${prefix}${node.outputs[0]}/${part}`;
+    let name = stem;
+    for (let count = 2; names.has(name); count++) name = `${stem}_${count}`;
+    names.add(name);
+    return name;
   };
-  const tensor = (name: string): Tensor | undefined => {
-    const known = initializers.get(name);
-    if (known) return known;
-    const producer = producers.get(name);
-    const value = producer?.op === "Constant" ? producer.attributes.value : undefined;
-    return value?.kind === "tensor" ? value.value : undefined;
-  };
-  const facts = { graph, producers, tensor };
-  const context: UpgradeContext = {
+  const upgrade: Upgrade = {
     opset,
-    constant(name, constant) {
-      const chosen = fresh(name);
-      initializers.set(chosen, constant);
-      return chosen;
-    },
+    ranks: new Ranks(graph, tensorOf),
+    tensorOf,
     fresh,
-    tensor,
-    elementType: elementTypeOf(facts),
-    rank: rankOf(facts),
-    isRead: (name) => read.has(name),
+    constant: (node, part, tensor) => {
+      const name = fresh(node, part);
+      initializers.set(name, tensor);
+      return name;
+    },
   };
-
-  const nodes: Node[] = [];
-  for (const node of graph.nodes) {
-    const upgraded = upgradeNode(node, context);
-    for (const made of upgraded) for (const output of made.outputs) if (output !== "") producers.set(output, made);
-    nodes.push(...upgraded);
-  }
+  const nodes = graph.nodes.flatMap((node) => {
+    const rewrite = node.domain === "" && Object.hasOwn(rewrites, node.op) ? rewrites[node.op] : undefined;
+    const upgraded = rewrite ? rewrite(node, upgrade) : [node];
+    for (const each of upgraded) {
+      upgrade.ranks.learn(each);
+      const value = each.op === "Constant" ? each.attributes.value : undefined;
+      if (value?.kind === "tensor") constants.set(each.outputs[0], value.value);
+    }
+    return upgraded;
+  });
   return { ...graph, initializers, nodes };
 }
 
-/** Applies the rules of an operator, oldest first. A rule that gives another operator hands it on to that one's rules. */
-function upgradeNode(node: Node, context: UpgradeContext): readonly Node[] {
-  let current = node;
-  for (;;) {
-    const rules = current.domain === "" && Object.hasOwn(upgradeRules, current.op) ? upgradeRules[current.op] : [];
-    const { op } = current;
-    for (const { before, rule } of rules) {
-      if (context.opset >= before) continue;
-      const made = rule(current, context);
-      if (made.length !== 1) return made;
-      current = made[0];
-    }
-    if (current.op === op) return [current];
+/** Attributes without some of them. */
+function without(attributes: Attributes, ...names: readonly string[]): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
+}
+
+/** Numbers as int64. The largest int64, which stands for "to the end", is no double: it was read as 2^63. */
+function int64Tensor(values: readonly number[], shape: readonly number[] = [values.length]): Tensor {
+  const largest = 2n ** 63n - 1n;
+  return {
+    type: "int64",
+    shape,
+    data: BigInt64Array.from(values, (value) => (value >= 2 ** 63 ? largest : BigInt(value))),
+  };
+}
+
+function tensorOfAttribute(found: Attribute | undefined): Tensor | undefined {
+  switch (found?.kind) {
+    case "float":
+      return floatTensor([found.value], []);
+    case "floats":
+      return floatTensor(found.value);
+    case "int":
+      return int64Tensor([found.value], []);
+    case "ints":
+      return int64Tensor(found.value);
+    case "string":
+      return { type: "string", shape: [], data: [found.value] };
+    case "strings":
+      return { type: "string", shape: [found.value.length], data: [...found.value] };
+    case "tensor":
+      return found.value;
+    default:
+      return undefined;
   }
 }
+
+/** Up to an operator set, these attributes were what now are the inputs behind the first, in this order. */
+function attributesToInputs(before: number, ...names: readonly string[]): Rewrite {
+  return (node, upgrade) => {
+    if (upgrade.opset >= before || node.inputs.length !== 1) return [node];
+    const inputs = [node.inputs[0]];
+    for (const name of names) {
+      const tensor = tensorOfAttribute(node.attributes[name]);
+      inputs.push(tensor ? upgrade.constant(node, name, tensor) : "");
+    }
+    while (inputs.at(-1) === "") inputs.pop();
+    return [{ ...node, inputs, attributes: without(node.attributes, ...names) }];
+  };
+}
+
+/** Drops attributes that later operator sets added and that change nothing in the types that headstart computes in. */
+function withoutAttributes(...names: readonly string[]): Rewrite {
+  return (node) => [{ ...node, attributes: without(node.attributes, ...names) }];
+}
+
+/** Sizes were an attribute until 13; from 18 on equal parts must say how many they are. */
+const split: Rewrite = (node, upgrade) => {
+  const [moved] = attributesToInputs(13, "split")(node, upgrade);
+  if (upgrade.opset >= 18 || moved.inputs[1]) return [moved];
+  return [{ ...moved, attributes: { ...moved.attributes, num_outputs: attribute.int(node.outputs.length) } }];
+};
+
+/**
+ * Until 13 the axes from `axis` (1 if not given) on were one: softmax of the matrix that Flatten makes. Where that is
+ * the last axis alone, it is today's operator.
+ */
+const softmaxOfMatrix: Rewrite = (node, upgrade) => {
+  if (upgrade.opset >= 13) return [node];
+  const given = node.attributes.axis;
+  const axis = given?.kind === "int" ? given.value : 1;
+  const rank = upgrade.ranks.of(node.inputs[0]) ?? upgrade.ranks.of(node.outputs[0]);
+  const lastAxis = { ...node.attributes, axis: attribute.int(-1) };
+  if (axis === -1 || axis + 1 === rank) return [{ ...node, attributes: lastAxis }];
+  const [shape, matrix, result] = ["shape", "matrix", "result"].map((part) => upgrade.fresh(node, part));
+  const helper = (op: string, inputs: string[], output: string, attributes: Attributes = {}): Node => {
+    return { op, domain: "", name: output, inputs, outputs: [output], attributes };
+  };
+  return [
+    helper("Shape", [node.inputs[0]], shape),
+    helper("Flatten", [node.inputs[0]], matrix, { axis: attribute.int(axis) }),
+    { ...node, inputs: [matrix], outputs: [result], attributes: lastAxis },
+    { ...helper("Reshape", [result, shape], node.outputs[0]), name: upgrade.fresh(node, "reshape") },
+  ];
+};
+
+/** Resize of version 10, and Upsample before it: positions o / scale, the nearest one below when enlarging, above when not. */
+const resizeOfOutputGrid: Rewrite = (node, upgrade) => {
+  if (node.op === "Resize" && upgrade.opset !== 10) return [node];
+  const [{ inputs, attributes }] = attributesToInputs(9, "scales")(node, upgrade);
+  const [x, scales] = inputs;
+  if (!scales) return [node];
+  const resized = (from: string, by: string, to: string, nearest: "floor" | "ceil"): Node => ({
+    op: "Resize",
+    domain: "",
+    name: to === node.outputs[0] ? node.name : to,
+    inputs: [from, "", by],
+    outputs: [to],
+    attributes: {
+      ...attributes,
+      coordinate_transformation_mode: attribute.string("asymmetric"),
+      nearest_mode: attribute.string(nearest),
+    },
+  });
+  const tensor = upgrade.tensorOf(scales);
+  const factors = tensor?.type === "float32" ? numbersOf(tensor) : [];
+  const [enlarges, shrinks] = [factors.some((factor) => factor > 1), factors.some((factor) => factor < 1)];
+  const [output] = node.outputs;
+  if (!(enlarges && shrinks)) return [resized(x, scales, output, shrinks ? "ceil" : "floor")];
+  const part = (name: string, bound: (factor: number) => number): string =>
+    upgrade.constant(node, name, floatTensor(factors.map(bound)));
+  const enlarged = upgrade.fresh(node, "enlarged");
+  return [
+    resized(
+      x,
+      part("enlarge", (factor) => Math.max(factor, 1)),
+      enlarged,
+      "floor",
+    ),
+    resized(
+      enlarged,
+      part("shrink", (factor) => Math.min(factor, 1)),
+      output,
+      "ceil",
+    ),
+  ];
+};
+
+/**
+ * Only the first output is of use outside training. `spatial` (until 9) said that statistics are per channel; where they
+ * are not, their shapes tell.
+ */
+const batchNormalization: Rewrite = (node) => [
+  { ...node, outputs: node.outputs.slice(0, 1), attributes: without(node.attributes, "spatial") },
+];
+
+/** From 12 on a constant may be written without a tensor. */
+const constantTensor: Rewrite = (node) => {
+  if (node.attributes.value) return [node];
+  const short = Object.keys(node.attributes).find((name) => /^value_(float|int|string)s?$/.test(name));
+  const tensor = short === undefined ? undefined : tensorOfAttribute(node.attributes[short]);
+  return [tensor ? { ...node, attributes: { value: attribute.tensor(tensor) } } : node];
+};
+
+const reductionAxes = attributesToInputs(18, "axes");
+
+const rewrites: Readonly<Record<string, Rewrite>> = {
+  Squeeze: attributesToInputs(13, "axes"),
+  Unsqueeze: attributesToInputs(13, "axes"),
+  ReduceSum: attributesToInputs(13, "axes"),
+  ReduceMean: reductionAxes,
+  ReduceMax: reductionAxes,
+  ReduceMin: reductionAxes,
+  ReduceProd: reductionAxes,
+  ReduceL1: reductionAxes,
+  ReduceL2: reductionAxes,
+  ReduceSumSquare: reductionAxes,
+  ReduceLogSum: reductionAxes,
+  ReduceLogSumExp: reductionAxes,
+  Slice: attributesToInputs(10, "starts", "ends", "axes"),
+  Clip: attributesToInputs(11, "min", "max"),
+  Pad: attributesToInputs(11, "pads", "value"),
+  Dropout: attributesToInputs(12, "ratio"),
+  Split: split,
+  Upsample: resizeOfOutputGrid,
+  Resize: resizeOfOutputGrid,
+  Softmax: softmaxOfMatrix,
+  LogSoftmax: softmaxOfMatrix,
+  BatchNormalization: batchNormalization,
+  Scatter: (node) => [{ ...node, op: "ScatterElements" }],
+  Constant: constantTensor,
+  Cast: withoutAttributes("round_mode"),
+  // From 21 on scale and bias have one element a channel, before one a group: their shapes tell which is meant.
+  GroupNormalization: withoutAttributes("stash_type"),
+};
