@@ -80,7 +80,7 @@ export class GraphBuilder {
 
   /** Adds a node whose output types are known, or gives the outputs of an equal node that is there already. */
   append(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes, types: readonly ValueType[]): readonly Value[] {
-    const key = `${op}(${inputs.map((input) => input?.name ?? "").join()})${keyOfAttributes(attributes)}:${types.length}`;
+    const key = `${op}(${JSON.stringify(inputs.map((input) => input?.name ?? ""))})${keyOfAttributes(attributes)}:${types.length}`;
     const known = this.#nodeKeys.get(key);
     if (known) return known.outputs;
     const name = this.#fresh(op);
@@ -127,6 +127,7 @@ export class GraphBuilder {
     }));
     const outputs: ValueInfo[] = [];
     for (const { name: outputName, value } of this.#outputs) {
+      if (this.#names.has(outputName)) throw new Error(`graph builder: the output ${outputName} is called as another value`);
       outputs.push({ name: outputName, type: value.type, shape: value.shape });
       // A value may be named once only: outputs are handed out by Identity, which runtimes elide or copy.
       nodes.push({ op: "Identity", domain: "", name: `output/${outputName}`, inputs: [value.name], outputs: [outputName], attributes: {} });
@@ -156,7 +157,9 @@ function withoutTrailingBlanks(names: string[]): string[] {
   return names.slice(0, end);
 }
 
+/** A text that only the same element has: JSON has neither -0 nor NaN nor infinities nor bigints. */
 function keyOfElement(element: unknown): string {
+  if (typeof element === "string") return JSON.stringify(element);
   return Object.is(element, -0) ? "-0" : String(element);
 }
 
@@ -165,6 +168,9 @@ function keyOfAttributes(attributes: Attributes): string {
     Object.keys(attributes)
       .sort()
       .map((name) => [name, attributes[name]]),
-    (_, value) => (typeof value === "bigint" ? `${value}n` : ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<unknown>, String) : value),
+    (_, value) => {
+      if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, keyOfElement);
+      return typeof value === "number" || typeof value === "bigint" ? keyOfElement(value) : value;
+    },
   );
 }
