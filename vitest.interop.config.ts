@@ -4,8 +4,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/interop/**/*.test.ts"],
-    passWithNoTests: true,
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    globalSetup: ["test/interop/setup.ts"],
+    // Two cores: the networks run one after the other.
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 600_000,
   },
 });

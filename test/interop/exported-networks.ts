@@ -1,0 +1,80 @@
+/** The networks that setup.ts had exported, as the tests see them. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, inject, it } from "vitest";
+import { readSafetensors } from "../../src/formats/safetensors.js";
+import type { Tensor } from "../../src/graph/tensor.js";
+
+/** Reasons by suite and export. */
+const knownFailures = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
+  "gradients" | "weights",
+  Readonly<Record<string, string>>
+>;
+
+/** One network in one export. */
+export interface ExportedNetwork {
+  /** `model.variant` */
+  readonly name: string;
+  readonly model: string;
+  readonly path: string;
+  readonly variant: {
+    readonly name: string;
+    readonly exporter: string;
+    readonly mode: "training" | "inference";
+    readonly batch: "dynamic" | "one";
+    readonly fresh: boolean;
+    /** dynamo only */
+    readonly optimize?: boolean;
+  };
+  /** Keys of the framework's state that belong to the head. */
+  readonly head: readonly string[];
+  /** Shapes by the framework's key. */
+  readonly state: Readonly<Record<string, readonly number[]>>;
+  /** File of the framework's own numbers. */
+  readonly reference: string;
+  /** Why the framework could not export it. */
+  readonly failed?: string;
+}
+
+/** All exports, sorted by name. */
+export function exportedNetworks(): ExportedNetwork[] {
+  const folder = inject("zoo");
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .sort()
+    .map((file) => {
+      const record = JSON.parse(readFileSync(join(folder, file), "utf8")) as ExportedNetwork;
+      const name = file.slice(0, -".json".length);
+      return { ...record, name, path: join(folder, `${name}.onnx`), reference: join(folder, record.reference) };
+    });
+}
+
+/** The framework's own numbers for a network: see `reference` in export_models.py. */
+export function readReference(network: ExportedNetwork): Map<string, Tensor> {
+  return readSafetensors(readFileSync(network.reference), network.reference).tensors;
+}
+
+/**
+ * A test of one export. One that known-failures.json lists under this suite must fail, so that the list stays true.
+ */
+export function testExport(
+  suite: keyof typeof knownFailures,
+  network: ExportedNetwork,
+  body: () => Promise<void>,
+): void {
+  const reason = knownFailures[suite][network.name];
+  it(reason === undefined ? network.name : `${network.name} (known failure: ${reason})`, async () => {
+    let failure: unknown;
+    try {
+      if (network.failed) throw new Error(`the framework could not export it: ${network.failed}`);
+      await body();
+    } catch (error) {
+      failure = error;
+    }
+    if (reason === undefined) {
+      if (failure) throw failure;
+    } else {
+      expect(failure, "it passes now: remove it from known-failures.json").toBeDefined();
+    }
+  });
+}
