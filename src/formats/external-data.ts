@@ -1,5 +1,5 @@
 /** Reads the files beside a model in which ONNX may keep weights: inside the model's folder, and nowhere else. */
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { fileError, userError } from "../errors.js";
 import type { ExternalReader } from "./onnx-tensor.js";
@@ -31,7 +31,8 @@ export function externalDataReader(modelPath: string): ExternalReader {
       const inside = relative(folder, path);
       if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
         throw refuse("a link that leads out of it");
-      descriptor = openSync(path, "r");
+      // Opening a named pipe would wait for a writer for ever.
+      descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
       const status = fstatSync(descriptor);
       if (!status.isFile()) throw refuse("something else than a file");
       const wanted = length ?? status.size - offset;

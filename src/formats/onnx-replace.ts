@@ -13,7 +13,7 @@ import {
 import type { Tensor } from "../graph/tensor.js";
 import { bytesOf } from "./element-types.js";
 import { readTensor, type TensorContext } from "./onnx-tensor.js";
-import { bytesField, type Pieces, rewriteMessage, wireFields } from "./wire.js";
+import { bytesField, fixed32Fields, type Pieces, rewriteMessage, wireFields } from "./wire.js";
 
 const model = ModelProtoSchema.field;
 const training = TrainingInfoProtoSchema.field;
@@ -110,9 +110,17 @@ export function replaceTensors(
       if (!child || !field.content) return undefined;
       if (kind === "mainGraph" && child === "tensor")
         return rewrite(child, field.content, find(textOf(field.content, tensor.name.number)));
-      if (kind === "mainNode" && textOf(field.content, attribute.name.number) !== "value")
-        return rewrite(child, field.content);
-      return rewrite(child, field.content, inside);
+      if (kind !== "mainNode" || !inside) return rewrite(child, field.content, inside);
+      switch (textOf(field.content, attribute.name.number)) {
+        case "value":
+          return rewrite(child, field.content, inside);
+        case "value_float":
+          return rewriteFloats(field.content, attribute.f.number, inside);
+        case "value_floats":
+          return rewriteFloats(field.content, attribute.floats.number, inside);
+        default:
+          return rewrite(child, field.content);
+      }
     });
   };
   return { pieces: rewrite("model", bytes) ?? [bytes], names };
@@ -127,6 +135,13 @@ function rewriteTensor(
   if (!elements) return undefined;
   const raw = bytesField(tensor.rawData.number, [bytesOf(elements)]);
   return rewriteMessage(content, ({ number }) => (elementFields.has(number) ? [] : undefined), raw);
+}
+
+/** An attribute whose float32 values stand in it without a tensor around them. */
+function rewriteFloats(content: Uint8Array, number: number, replacement: Tensor): Pieces | undefined {
+  return rewriteMessage(content, (field) => (field.number === number ? [] : undefined), [
+    fixed32Fields(number, bytesOf(replacement)),
+  ]);
 }
 
 /** The elements of a tensor that lie outside the model. */

@@ -9,8 +9,8 @@ import {
   type ValueInfoProtoSchema,
 } from "onnx-buf";
 import { userError } from "../errors.js";
-import type { Attribute, Dimension, Graph, ValueInfo } from "../graph/graph.js";
-import { dataTypes, type Tensor } from "../graph/tensor.js";
+import type { Attribute, Dimension, Graph, Node, ValueInfo } from "../graph/graph.js";
+import { dataTypes, floatTensor, type Tensor } from "../graph/tensor.js";
 import { bytesOf } from "./element-types.js";
 import type { OnnxModel } from "./onnx-read.js";
 import { replaceTensors } from "./onnx-replace.js";
@@ -33,8 +33,10 @@ const encoder = new TextEncoder();
  */
 export function writeOnnx(model: OnnxModel, replacements: ReadonlyMap<string, Tensor>): Uint8Array {
   const tensors = new Map(model.graph.initializers);
-  for (const { op, outputs, attributes } of model.graph.nodes)
-    if (op === "Constant" && attributes.value?.kind === "tensor") tensors.set(outputs[0], attributes.value.value);
+  for (const node of model.graph.nodes) {
+    const value = node.op === "Constant" && node.domain === "" ? constantOf(node) : undefined;
+    if (value) tensors.set(node.outputs[0], value);
+  }
   for (const [name, { type, shape }] of replacements) {
     const old = tensors.get(name);
     if (!old) throw new Error(`write ONNX: the model has no tensor ${name}`);
@@ -47,6 +49,14 @@ export function writeOnnx(model: OnnxModel, replacements: ReadonlyMap<string, Te
   const size = lengthOf(pieces);
   if (size > largestModel) throw tooLarge(model.where, size);
   return join(pieces);
+}
+
+/** What a Constant makes, in those of its forms that hold real numbers. */
+function constantOf({ attributes }: Node): Tensor | undefined {
+  const { value, value_float, value_floats } = attributes;
+  if (value?.kind === "tensor") return value.value;
+  if (value_float?.kind === "float") return floatTensor([value_float.value], []);
+  return value_floats?.kind === "floats" ? floatTensor(value_floats.value) : undefined;
 }
 
 /**

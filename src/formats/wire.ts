@@ -66,6 +66,14 @@ export function bytesField(number: number, content: Pieces): Pieces {
   return [Uint8Array.from(prefix), ...content];
 }
 
+/** A field of float type, once for each four of these bytes. */
+export function fixed32Fields(number: number, bytes: Uint8Array): Uint8Array {
+  const tag = varint(number * 8 + wireType.fixed32);
+  const fields: number[] = [];
+  for (let place = 0; place < bytes.length; place += 4) fields.push(...tag, ...bytes.subarray(place, place + 4));
+  return Uint8Array.from(fields);
+}
+
 /** Total number of bytes. */
 export function lengthOf(pieces: Pieces): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);

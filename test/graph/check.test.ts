@@ -3,82 +3,51 @@ import { checkGraph } from "../../src/graph/check.js";
 import type { Graph, Node } from "../../src/graph/graph.js";
 import { floatTensor } from "../../src/graph/tensor.js";
 
-function node(inputs: string[], outputs: string[], op = "Op", name = ""): Node {
-  return { op, domain: "", name, inputs, outputs, attributes: {} };
-}
-
-function graphOf(nodes: Node[], more: Partial<Graph> = {}): Graph {
-  return {
-    name: "test",
-    inputs: [{ name: "x", type: "float32", shape: [1] }],
-    outputs: [{ name: "y", type: "float32", shape: [1] }],
-    initializers: new Map([["w", floatTensor([1])]]),
-    nodes,
-    ...more,
-  };
-}
-
-const declared = (...names: string[]) => names.map((name) => ({ name, type: "float32" as const, shape: null }));
+const node = (inputs: string[], outputs: string[], op = "Relu"): Node => ({
+  op,
+  domain: "",
+  name: "",
+  inputs,
+  outputs,
+  attributes: {},
+});
+const info = (name: string) => ({ name, type: "float32", shape: null }) as const;
+const graph = (changes: Partial<Graph>): Graph => ({
+  name: "g",
+  inputs: [info("x")],
+  outputs: [info("y")],
+  initializers: new Map([["w", floatTensor([1])]]),
+  nodes: [node(["x", "", "w"], ["y", ""])],
+  ...changes,
+});
 
 describe("checkGraph", () => {
-  it.each<[string, Graph]>([
-    ["a chain", graphOf([node(["x", "w"], ["h"]), node(["h", "", "x"], ["y", ""])])],
-    ["an initializer that is an input's default", graphOf([node(["x", "w"], ["y"])], { inputs: declared("x", "w") })],
-    ["an output that is an input", graphOf([], { outputs: declared("x") })],
-    ["omitted outputs", graphOf([node(["x"], ["", "a"]), node(["x"], ["", "b"]), node(["a", "b"], ["y"])])],
-  ])("finds no fault in %s", (_, graph) => {
-    expect(checkGraph(graph)).toEqual([]);
+  it("has nothing to say of a sound graph, also with an initializer as an input's default", () => {
+    expect(checkGraph(graph({}))).toEqual([]);
+    expect(checkGraph(graph({ inputs: [info("x"), info("w")] }))).toEqual([]);
+    expect(checkGraph(graph({ outputs: [info("x")] }))).toEqual([]);
   });
 
-  it.each<[string, Graph, string]>([
-    ["an unknown input", graphOf([node(["z"], ["y"])]), "the node Op that makes y reads z, which nothing defines"],
+  it.each<[string, Partial<Graph>, RegExp]>([
+    ["an undefined name", { nodes: [node(["z"], ["y"])] }, /reads z, which nothing defines/],
     [
-      "a cycle",
-      graphOf([node(["b"], ["y"], "Relu", "first"), node(["y"], ["b"], "Tanh", "second")]),
-      "the node first (Relu) reads b before the node second (Tanh) computes it (a cycle, or nodes out of order)",
+      "nodes out of order",
+      { nodes: [node(["h"], ["y"]), node(["x"], ["h"])] },
+      /before the node Relu that makes h computes it/,
     ],
-    [
-      "a node that reads itself",
-      graphOf([node(["y"], ["y"], "Relu", "n")]),
-      "the node n (Relu) reads y before the node n (Relu) computes it (a cycle, or nodes out of order)",
-    ],
-    [
-      "a name that two nodes make",
-      graphOf([node(["x"], ["y"]), node(["x"], ["y"], "Relu", "n")]),
-      "the name y is defined twice, the second time by the node n (Relu)",
-    ],
-    [
-      "a node that makes an input",
-      graphOf([node(["x"], ["x", "y"])]),
-      "the name x is defined twice, the second time by the node Op that makes x",
-    ],
-    [
-      "a node that makes an initializer",
-      graphOf([node(["x"], ["y", "w"], "Op", "n")]),
-      "the name w is defined twice, the second time by the node n (Op)",
-    ],
-    ["an input twice", graphOf([node(["x"], ["y"])], { inputs: declared("x", "x") }), "the input x is declared twice"],
-    ["an input without a name", graphOf([node(["x"], ["y"])], { inputs: declared("x", "") }), "an input has no name"],
-    ["no outputs", graphOf([node(["x"], ["y"])], { outputs: [] }), "the graph has no outputs"],
-    [
-      "an output twice",
-      graphOf([node(["x"], ["y"])], { outputs: declared("y", "y") }),
-      "the output y is declared twice",
-    ],
-    ["an undefined output", graphOf([node(["x"], ["z"])]), "the output y is defined by nothing"],
-    [
-      "an output without a name",
-      graphOf([node(["x"], ["y", ""])], { outputs: declared("y", "") }),
-      "the output  is defined by nothing",
-    ],
-    ["a node without an operator", graphOf([node(["x"], ["y"], "")]), "the node  that makes y has no operator"],
-  ])("finds %s", (_, graph, complaint) => {
-    expect(checkGraph(graph)).toEqual([complaint]);
-  });
-
-  it("takes names for names, whatever they mean in JavaScript", () => {
-    expect(checkGraph(graphOf([node(["x"], ["__proto__"]), node(["__proto__", "toString"], ["y"])]))).toEqual([
-      "the node Op that makes y reads toString, which nothing defines",
-    ]);
+    ["a cycle", { nodes: [node(["y"], ["y"])] }, /cycle/],
+    ["a name defined twice", { nodes: [node(["x"], ["y"]), node(["x"], ["y"])] }, /y is defined twice/],
+    ["an output that hides an initializer", { nodes: [node(["x"], ["w"]), node(["w"], ["y"])] }, /w is defined twice/],
+    ["an output that hides an input", { nodes: [node(["x"], ["x"]), node(["x"], ["y"])] }, /x is defined twice/],
+    ["an input twice", { inputs: [info("x"), info("x")] }, /input x is declared twice/],
+    ["an input without a name", { inputs: [info("x"), info("")] }, /no name/],
+    ["an output twice", { outputs: [info("y"), info("y")] }, /output y is declared twice/],
+    ["an undefined output", { outputs: [info("q")] }, /output q is defined by nothing/],
+    ["no outputs", { outputs: [] }, /no outputs/],
+    ["no operator", { nodes: [node(["x"], ["y"], "")] }, /no operator/],
+  ])("finds %s", (_, changes, complaint) => {
+    const complaints = checkGraph(graph(changes));
+    expect(complaints).toHaveLength(1);
+    expect(complaints[0]).toMatch(complaint);
   });
 });
