@@ -153,11 +153,19 @@ export function writeSafetensors(
 function repeatedKey(json: string): string | undefined {
   const keys = new Set<string>();
   let depth = 0;
-  for (const { 0: token, index } of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && /^\s*:/.test(json.slice(index + token.length, index + token.length + 16))) {
-      const key = JSON.parse(token) as string;
+  // By hand: a regular expression for a string runs out of stack where the string is long.
+  for (let place = 0; place < json.length; place++) {
+    const character = json[place];
+    if (character === "{" || character === "[") depth++;
+    else if (character === "}" || character === "]") depth--;
+    else if (character === '"') {
+      const start = place;
+      for (place++; json[place] !== '"'; place++) if (json[place] === "\\") place++;
+      if (depth !== 1) continue;
+      let next = place + 1;
+      while (" \t\r\n".includes(json[next])) next++;
+      if (json[next] !== ":") continue;
+      const key = JSON.parse(json.slice(start, place + 1)) as string;
       if (keys.has(key)) return key;
       keys.add(key);
     }

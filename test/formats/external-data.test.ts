@@ -1,62 +1,102 @@
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { externalDataReader } from "../../src/formats/external-data.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
 
-let root: string;
-let read: ReturnType<typeof externalDataReader>;
+const ten = Uint8Array.from({ length: 10 }, (_, index) => index);
+const files = { "models/m.onnx": "", "models/w.bin": ten, "models/deep/v.bin": ten, "secret.bin": ten };
 
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), "headstart-"));
-  const folder = join(root, "models");
-  mkdirSync(join(folder, "data"), { recursive: true });
-  writeFileSync(join(folder, "w.bin"), Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7));
-  writeFileSync(join(folder, "data", "deep.bin"), Uint8Array.of(9));
-  writeFileSync(join(root, "secret.bin"), Uint8Array.of(42, 42));
-  symlinkSync(join(root, "secret.bin"), join(folder, "link.bin"));
-  symlinkSync(root, join(folder, "out"));
-  symlinkSync("w.bin", join(folder, "inside.bin"));
-  symlinkSync("circle", join(folder, "circle"));
-  linkSync(join(folder, "w.bin"), join(folder, "hard.bin"));
-  read = externalDataReader(join(folder, "model.onnx"));
-});
-afterAll(() => rmSync(root, { recursive: true }));
+function reader() {
+  const folder = temporaryFolder(files);
+  return { folder, read: externalDataReader(join(folder, "models", "m.onnx")) };
+}
+
+/** Symbolic links and pipes need rights or commands that Windows does not give. */
+const posix = it.skipIf(process.platform === "win32");
 
 describe("externalDataReader", () => {
-  it("reads a part of a file beside the model", () => {
-    expect(Array.from(read("w.bin", 2, 3))).toEqual([2, 3, 4]);
-    expect(Array.from(read("./data/deep.bin", 0, 1))).toEqual([9]);
-    expect(Array.from(read("w.bin", 8, 0))).toEqual([]);
+  it("reads a part of a file in the model's folder or deeper", () => {
+    const { read } = reader();
+    expect(read("w.bin", 0, 10)).toEqual(ten);
+    expect(read("w.bin", 3, 4)).toEqual(Uint8Array.of(3, 4, 5, 6));
+    expect(read("w.bin", 10, 0)).toEqual(new Uint8Array(0));
+    expect(read("./deep/v.bin", 9, 1)).toEqual(Uint8Array.of(9));
+    expect(read("deep//v.bin", 0, 1)).toEqual(Uint8Array.of(0));
   });
 
-  it("follows a link that stays in the folder, as tools that store files once make them", () => {
-    expect(Array.from(read("inside.bin", 0, 2))).toEqual([0, 1]);
+  posix("follows links that stay inside, and a link to the model's folder", () => {
+    const { folder, read } = reader();
+    symlinkSync("deep/v.bin", join(folder, "models", "inside.bin"));
+    expect(read("inside.bin", 1, 1)).toEqual(Uint8Array.of(1));
+    symlinkSync("models", join(folder, "alias"));
+    expect(externalDataReader(join(folder, "alias", "m.onnx"))("w.bin", 2, 1)).toEqual(Uint8Array.of(2));
   });
 
-  it.each<[string, string, number, number]>([
-    ["a way out", "../secret.bin", 0, 1],
-    ["a way out by a detour", "data/../../secret.bin", 0, 1],
-    ["a way out in Windows' spelling", "..\\secret.bin", 0, 1],
-    ["an absolute path", "/etc/passwd", 0, 1],
-    ["an absolute path in Windows' spelling", "C:\\secret.bin", 0, 1],
-    ["a server in Windows' spelling", "\\\\server\\share", 0, 1],
-    ["a link that leads out", "link.bin", 0, 1],
-    ["a folder's link that leads out", "out/secret.bin", 0, 1],
-    ["links in a circle", "circle", 0, 1],
-    ["memory", "*/_ORT_MEM_ADDR_/*", 4096, 1],
-    ["no name", "", 0, 1],
-    ["a NUL in the name", "w.bin\0", 0, 1],
-    ["a folder", "data", 0, 1],
-    ["the model's folder itself", ".", 0, 1],
-    ["a file that is missing", "missing.bin", 0, 1],
-    ["a path through a file", "w.bin/x", 0, 1],
-    ["a part past the end", "w.bin", 6, 3],
-    ["a huge part", "w.bin", 0, 2 ** 50],
-    ["a huge offset", "w.bin", 2 ** 52, 1],
-    ["a negative offset", "w.bin", -1, 1],
-  ])("refuses %s", (_, location, offset, length) => {
-    expect(() => read(location, offset, length)).toThrow(UserError);
+  it.each<[string, string, RegExp]>([
+    ["a parent", "../secret.bin", /leads out/],
+    ["a parent behind a folder", "deep/../../secret.bin", /leads out/],
+    ["a parent in Windows' spelling", "deep\\..\\..\\secret.bin", /leads out/],
+    ["the parent itself", "..", /leads out/],
+    ["an absolute path", "/etc/passwd", /absolute/],
+    ["a drive", "C:\\secret.bin", /absolute/],
+    ["a path on a drive", "c:secret.bin", /absolute/],
+    ["a network share", "\\\\host\\share\\secret.bin", /absolute/],
+    ["an address in memory", "*/_ORT_MEM_ADDR_/*", /memory/],
+    ["no name", "", /no file name/],
+    ["a name that ends early", "w.bin\0.txt", /no file name/],
+    ["a folder", "deep", /folder|something else than a file/],
+    ["the folder itself", ".", /folder|something else than a file/],
+    ["a missing file", "none.bin", /nothing there/],
+    ["a path through a file", "w.bin/x", /path through a file|nothing there/],
+    ["a very long name", "x".repeat(5000), /too long|nothing there/],
+  ])("refuses %s", (_, location, message) => {
+    const { folder, read } = reader();
+    expect(() => read(location, 0, 1)).toThrow(UserError);
+    expect(() => read(location, 0, 1)).toThrow(message);
+    expect(() => read(location, 0, 1)).toThrow(join(folder, "models", "m.onnx"));
+  });
+
+  posix("refuses links that lead out, files and folders", () => {
+    const { folder, read } = reader();
+    symlinkSync("../secret.bin", join(folder, "models", "link.bin"));
+    symlinkSync("..", join(folder, "models", "up"));
+    // A folder whose name begins as the model's folder is not inside it.
+    mkdirSync(join(folder, "models-other"));
+    symlinkSync("../models-other", join(folder, "models", "beside"));
+    for (const location of ["link.bin", "up/secret.bin", "beside"]) {
+      expect(() => read(location, 0, 1)).toThrow(UserError);
+      expect(() => read(location, 0, 1)).toThrow(/link that leads out/);
+    }
+    symlinkSync("circle", join(folder, "models", "circle"));
+    expect(() => read("circle", 0, 1)).toThrow(UserError);
+  });
+
+  posix("refuses a pipe without waiting for a writer", () => {
+    const { folder, read } = reader();
+    execFileSync("mkfifo", [join(folder, "models", "pipe")]);
+    expect(() => read("pipe", 0, 1)).toThrow(UserError);
+    expect(() => read("pipe", 0, 1)).toThrow(/something else than a file/);
+  });
+
+  it.each([
+    [0, 11],
+    [10, 1],
+    [11, 0],
+    [-1, 1],
+    [0, -1],
+    [2 ** 52, 2 ** 52],
+    [0, 2 ** 53 - 1],
+  ])("refuses a part beyond the file: from %d on %d bytes", (offset, length) => {
+    const { read } = reader();
+    expect(() => read("w.bin", offset, length)).toThrow(UserError);
+    expect(() => read("w.bin", offset, length)).toThrow(/a file of 10 bytes/);
+  });
+
+  it("tells a model file that is missing", () => {
+    const read = externalDataReader(join(temporaryFolder(), "none", "m.onnx"));
+    expect(() => read("w.bin", 0, 1)).toThrow(UserError);
   });
 });
