@@ -1,4 +1,6 @@
 /** `headstart init`: the main job. */
+import type { NormalisationChoice } from "../data/dataset.js";
+import { UsageError } from "../errors.js";
 import { type InitializeOptions, type InitializeResult, initialize } from "../library/initialize.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
@@ -33,7 +35,10 @@ export const command = defineCommand({
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
     resize: flag("resize pictures to the model's input"),
     convert: flag("convert pictures between grey and colour for the model's input"),
-    normalise: text("NAME", "none, unit, symmetric, standard (default) or imagenet"),
+    normalise: text(
+      "NAME",
+      "none, unit, symmetric, standard (default), imagenet, or MEAN/STD such as 0.5,0.5,0.5/0.2,0.2,0.2",
+    ),
     labels: text("NAME", "labels for the report's probe only: a label file, or a table's column (name, number, or -1)"),
     header: choice("WHEN", ["auto", "yes", "no"], "whether a table's first line is its header (default: auto)"),
     onBad: choice("WHAT", ["fail", "skip"], "what to do about a picture that cannot be read (default: fail)"),
@@ -46,12 +51,13 @@ export const command = defineCommand({
     "headstart init model.onnx --data train-images-idx3-ubyte.gz --recipe paper --epochs 2",
   ],
   async run({ arguments: [model = ""], options, console, signal }) {
-    const { header, labels, ...others } = given(options);
+    const { header, labels, normalise, ...others } = given(options);
     const settings: InitializeOptions = {
       ...others,
       model,
       ...(header === undefined ? {} : { header: header === "auto" ? "auto" : header === "yes" }),
       ...(labels === undefined ? {} : { labels: /^-?\d+$/.test(labels) ? Number(labels) : labels }),
+      ...(normalise === undefined ? {} : { normalise: readNormalisation(normalise) }),
       signal,
     };
     const result = await initialize({ ...settings, onEvent: progressOf(console) });
@@ -60,6 +66,19 @@ export const command = defineCommand({
   },
 });
 
+/** A normalisation's name, or its numbers as means, a slash, and standard deviations. */
+function readNormalisation(given: string): NormalisationChoice {
+  const sides = given.split("/");
+  if (sides.length !== 2) return given;
+  const [mean, std] = sides.map((side) =>
+    side.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part))),
+  );
+  if ([...mean, ...std].every(Number.isFinite) && std.every((value) => value > 0)) return { mean, std };
+  throw new UsageError(
+    `--normalise: required means and standard deviations above 0 such as 0.5,0.5,0.5/0.2,0.2,0.2, got "${given}". See --help.`,
+  );
+}
+
 /** Shows events as a progress bar, notes and records. */
 export function progressOf(console: Console): NonNullable<InitializeOptions["onEvent"]> {
   let reading: Progress | undefined;
@@ -67,7 +86,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
   return (event) => {
     switch (event.type) {
       case "data":
-        reading ??= console.progress("reading data", event.total, "samples");
+        reading ??= console.progress("reading data", event.total, "read");
         reading.update(event.done);
         return;
       case "started":

@@ -108,7 +108,8 @@ export function plainProgress(options: ProgressOptions & { readonly write: (line
 
 /** Rate and time left, once enough is done to tell. */
 function pace(done: number, total: number, elapsed: number): string {
-  if (done <= 0 || elapsed <= 0) return "";
+  // The first update may come at once: a rate of that moment says nothing.
+  if (done <= 0 || elapsed < 200) return "";
   const rate = (1000 * done) / elapsed;
   if (done >= total) return `, ${quantity(rate)}/s, ${duration(elapsed / 1000)} in all`;
   return `, ${quantity(rate)}/s, ${duration((total - done) / rate)} left`;

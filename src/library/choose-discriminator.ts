@@ -1,10 +1,16 @@
 /** The discriminator that an option names. */
-import { Emitter } from "../ops/emitter.js";
-import { networkCost } from "../ops/cost.js";
-import { instantiate } from "../ops/instantiate.js";
+
 import { userError } from "../errors.js";
 import { nearest } from "../nearest.js";
-import { buildDiscriminator, type Discriminator, type DiscriminatorKind, discriminatorKinds } from "../recipe/discriminator.js";
+import { networkCost } from "../ops/cost.js";
+import { Emitter } from "../ops/emitter.js";
+import { instantiate } from "../ops/instantiate.js";
+import {
+  buildDiscriminator,
+  type Discriminator,
+  type DiscriminatorKind,
+  discriminatorKinds,
+} from "../recipe/discriminator.js";
 import { discriminatorFromNetwork } from "../recipe/discriminator-from-network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
@@ -25,7 +31,11 @@ export interface ChosenDiscriminator {
  *
  * @throws UserError where the option names neither a kind nor a model that fits
  */
-export async function chooseDiscriminator(option: string, features: FeatureExtractor, layout?: "NCHW" | "NHWC"): Promise<ChosenDiscriminator> {
+export async function chooseDiscriminator(
+  option: string,
+  features: FeatureExtractor,
+  layout?: "NCHW" | "NHWC",
+): Promise<ChosenDiscriminator> {
   const { sampleShape } = features.network;
   if ((discriminatorKinds as readonly string[]).includes(option)) {
     const discriminator = buildDiscriminator({
@@ -45,7 +55,9 @@ export async function chooseDiscriminator(option: string, features: FeatureExtra
     });
   const { network, hash } = await openModel(option);
   const discriminator = discriminatorFromNetwork(network, sampleShape);
-  const weights: Weights = new Map([...initialWeights(network, "file", 0)].map(([name, elements]) => [`discriminator/${name}`, elements]));
+  const weights: Weights = new Map(
+    [...initialWeights(network, "file", 0)].map(([name, elements]) => [`discriminator/${name}`, elements]),
+  );
   return { kind: "network", discriminator, weights, hash, notes: discriminator.notes };
 }
 

@@ -9,7 +9,7 @@ import { featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import { conditionFeatures } from "../training/condition.js";
 import { Supervisor } from "../training/supervise.js";
-import { initialize, type InitializeEvent, type InitializeResult } from "./initialize.js";
+import { type InitializeEvent, type InitializeResult, initialize } from "./initialize.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
 import { writeOutput } from "./write-output.js";
@@ -27,7 +27,13 @@ export interface DemoOptions {
 export type DemoEvent =
   | InitializeEvent
   | { readonly type: "pretrained"; readonly result: InitializeResult }
-  | { readonly type: "trial"; readonly done: number; readonly total: number; readonly arm: string; readonly seed: number };
+  | {
+      readonly type: "trial";
+      readonly done: number;
+      readonly total: number;
+      readonly arm: string;
+      readonly seed: number;
+    };
 
 /** One way to start, and how training went from there. */
 export interface DemoArm {
@@ -52,7 +58,14 @@ const labels = 300;
 const measuredSteps = [0, 5, 10, 15, 20, 30, 40, 50, 75, 100, 125, 150, 175, 200];
 
 /** Adam as Kingma and Ba recommend it. */
-const optimizer = { kind: "adam", learningRate: 1e-3, momentum: 0.9, secondMoment: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
+const optimizer = {
+  kind: "adam",
+  learningRate: 1e-3,
+  momentum: 0.9,
+  secondMoment: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+} as const;
 
 /**
  * Writes a small convolutional classifier, pretrains it without labels on 10,000 pictures, then trains it with 300
@@ -86,7 +99,10 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
   const { network } = await openModel(model);
   const features = featureExtractor(network);
   const train = await openDataset(training, { shape: network.sampleShape });
-  const test = await openDataset(data("t10k-images-idx3-ubyte.gz"), { shape: network.sampleShape, fitted: train.record });
+  const test = await openDataset(data("t10k-images-idx3-ubyte.gz"), {
+    shape: network.sampleShape,
+    fitted: train.record,
+  });
   const starts: { name: string; weights: (seed: number) => Promise<Weights> }[] = [
     { name: "random start (He)", weights: async (seed) => initialWeights(network, "he", seed) },
     {
@@ -136,6 +152,10 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
     arms: starts.map(({ name }, index) => ({ name, accuracies: accuracies[index] })),
     pretrainingSeconds: pretrained.seconds,
   };
-  await writeOutput(join(folder, "demo.json"), new TextEncoder().encode(`${JSON.stringify(result, undefined, 2)}\n`), true);
+  await writeOutput(
+    join(folder, "demo.json"),
+    new TextEncoder().encode(`${JSON.stringify(result, undefined, 2)}\n`),
+    true,
+  );
   return result;
 }

@@ -1,5 +1,6 @@
 /** The main job: initial weights from a network and unlabelled data. */
 import { basename, extname, join } from "node:path";
+import { BatchOrder } from "../data/batches.js";
 import type { Dataset, NormalisationChoice } from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
@@ -8,25 +9,29 @@ import { convertTensor } from "../formats/convert-tensor.js";
 import { writeOnnx } from "../formats/onnx-write.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
-import { BatchOrder } from "../data/batches.js";
 import type { Discriminator } from "../recipe/discriminator.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
-import { conditionFeatures, type ConditioningRecord } from "../training/condition.js";
+import { type ConditioningRecord, conditionFeatures } from "../training/condition.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
-import { MetricMeans, pretrain, type PretrainResult, taskFor } from "../training/pretrain.js";
-import { type ActivationStatistics, activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
+import { MetricMeans, type PretrainResult, pretrain, taskFor } from "../training/pretrain.js";
+import {
+  type ActivationStatistics,
+  activationStatistics,
+  featureRank,
+  nearestNeighbourProbe,
+} from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import type { Warning } from "../training/warnings.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { writeNetworks } from "./write-networks.js";
 import { loadingLines } from "./loading-lines.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
 import { version } from "./version.js";
+import { writeNetworks } from "./write-networks.js";
 
 /** What `headstart init` takes. Only model and data are needed. */
 export interface InitializeOptions {
@@ -79,7 +84,13 @@ export interface InitializeOptions {
 export type InitializeEvent =
   | { readonly type: "data"; readonly done: number; readonly total: number }
   | { readonly type: "started"; readonly run: RunRecord; readonly steps: number; readonly folder: string }
-  | { readonly type: "step"; readonly step: number; readonly steps: number; readonly epoch: number; readonly metrics: Readonly<Record<string, number>> }
+  | {
+      readonly type: "step";
+      readonly step: number;
+      readonly steps: number;
+      readonly epoch: number;
+      readonly metrics: Readonly<Record<string, number>>;
+    }
   | { readonly type: "warning"; readonly warning: Warning }
   | { readonly type: "note"; readonly message: string }
   | { readonly type: "checkpoint"; readonly step: number };
@@ -87,11 +98,26 @@ export type InitializeEvent =
 /** run.json: everything that decides a run's result. */
 export interface RunRecord {
   readonly headstart: string;
-  readonly model: { readonly file: string; readonly sha256: string; readonly input: string; readonly sampleShape: readonly number[]; readonly features: string };
-  readonly data: { readonly file: string; readonly sha256: string; readonly count: number; readonly understood: Record<string, unknown> };
+  readonly model: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly input: string;
+    readonly sampleShape: readonly number[];
+    readonly features: string;
+  };
+  readonly data: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly count: number;
+    readonly understood: Record<string, unknown>;
+  };
   readonly recipe: Recipe;
   readonly task: string;
-  readonly discriminator: { readonly kind: string; readonly layers: readonly unknown[]; readonly sha256?: string } | null;
+  readonly discriminator: {
+    readonly kind: string;
+    readonly layers: readonly unknown[];
+    readonly sha256?: string;
+  } | null;
   readonly seed: number;
   readonly steps: number;
   readonly batchSize: number;
@@ -137,9 +163,21 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   const features = featureExtractor(opened.network, options.features);
   const recipe = withOverrides(await resolveRecipe(options.recipe ?? "default"), options);
   const dataset = await openData(options, opened, emit);
-  const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout) : undefined;
+  const chosen =
+    recipe.adversarial.weight > 0
+      ? await chooseDiscriminator(
+          options.discriminator ?? "auto",
+          features,
+          options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout,
+        )
+      : undefined;
   for (const message of chosen?.notes ?? []) emit({ type: "note", message });
-  const steps = await stepsFor(options, recipe, { features, dataset, seed, ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}) });
+  const steps = await stepsFor(options, recipe, {
+    features,
+    dataset,
+    seed,
+    ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
+  });
 
   const run: RunRecord = {
     headstart: version,
@@ -153,20 +191,46 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     data: { file: basename(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
     recipe,
     task: taskFor(recipe, dataset, opened.network.sampleShape),
-    discriminator: chosen ? { kind: chosen.kind, layers: chosen.discriminator.describe, ...(chosen.hash ? { sha256: chosen.hash } : {}) } : null,
+    discriminator: chosen
+      ? { kind: chosen.kind, layers: chosen.discriminator.describe, ...(chosen.hash ? { sha256: chosen.hash } : {}) }
+      : null,
     seed,
     steps,
     batchSize: recipe.batchSize,
     threads: options.threads ?? null,
   };
   const path = options.output ?? `${basename(options.model, extname(options.model))}-headstart`;
-  const { folder, checkpoint } = options.resume ? await resumeFolder(path, run) : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
+  const { folder, checkpoint } = options.resume
+    ? await resumeFolder(path, run)
+    : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
   emit({ type: "started", run, steps, folder: folder.path });
 
-  const evaluation = { ...(options.threads === undefined ? {} : { threads: options.threads }), ...(options.signal ? { signal: options.signal } : {}) };
+  const evaluation = {
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.signal ? { signal: options.signal } : {}),
+  };
   const began = performance.now();
-  const trained = await trainWithRecords({ options, emit, folder, run, features, dataset, recipe, seed, steps, checkpoint, chosen });
-  const conditioned = await conditionFeatures(features, trained.weights, dataset, recipe.conditioning, seed, evaluation);
+  const trained = await trainWithRecords({
+    options,
+    emit,
+    folder,
+    run,
+    features,
+    dataset,
+    recipe,
+    seed,
+    steps,
+    checkpoint,
+    chosen,
+  });
+  const conditioned = await conditionFeatures(
+    features,
+    trained.weights,
+    dataset,
+    recipe.conditioning,
+    seed,
+    evaluation,
+  );
   const weights = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
   requireFinite(weights);
   const report = async (of: Weights): Promise<FeatureReport> => {
@@ -198,7 +262,13 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   await folder.write(runFiles.model, writeOnnx(opened.model, tensors));
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);
   const loading = loadingLines(folder.file(runFiles.weights), folder.file(runFiles.model));
-  const result = { finalMetrics: trained.finalMetrics, before, after, conditioning: conditioned.records, warnings: trained.warnings };
+  const result = {
+    finalMetrics: trained.finalMetrics,
+    before,
+    after,
+    conditioning: conditioned.records,
+    warnings: trained.warnings,
+  };
   await folder.writeJson(runFiles.result, result);
   return {
     folder: folder.path,
@@ -227,7 +297,11 @@ function withOverrides(recipe: Recipe, options: InitializeOptions): Recipe {
 }
 
 /** Opens the data in the shape that the model's input has. */
-async function openData(options: InitializeOptions, opened: OpenedModel, emit: (event: InitializeEvent) => void): Promise<Dataset> {
+async function openData(
+  options: InitializeOptions,
+  opened: OpenedModel,
+  emit: (event: InitializeEvent) => void,
+): Promise<Dataset> {
   const { resize, convert, normalise, labels, header, onBad, limit, signal } = options;
   const layout = options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout;
   const given = { layout, resize, convert, normalise, labels, header, onBad, limit, signal };
@@ -238,16 +312,26 @@ async function openData(options: InitializeOptions, opened: OpenedModel, emit: (
     onProgress: (done, total) => emit({ type: "data", done, total }),
   });
   if (dataset.count < 2)
-    throw userError({ where: options.data, required: "at least two samples", got: `${dataset.count}`, advice: "Give more data." });
+    throw userError({
+      where: options.data,
+      required: "at least two samples",
+      got: `${dataset.count}`,
+      advice: "Give more data.",
+    });
   return dataset;
 }
 
-type Training = Pick<Parameters<typeof pretrain>[0], "features" | "dataset" | "seed" | "discriminator" | "discriminatorWeights">;
+type Training = Pick<
+  Parameters<typeof pretrain>[0],
+  "features" | "dataset" | "seed" | "discriminator" | "discriminatorWeights"
+>;
 
 /** Number of steps: as asked, or by epochs, or as many as fit in the minutes by a measurement. */
 async function stepsFor(options: InitializeOptions, recipe: Recipe, training: Training): Promise<number> {
   if (options.resume) {
-    const record = (await (await RunFolder.open(options.output ?? `${basename(options.model, extname(options.model))}-headstart`)).readJson(runFiles.record)) as Partial<RunRecord>;
+    const record = (await (
+      await RunFolder.open(options.output ?? `${basename(options.model, extname(options.model))}-headstart`)
+    ).readJson(runFiles.record)) as Partial<RunRecord>;
     if (options.steps === undefined && typeof record.steps === "number") return record.steps;
   }
   if (options.steps !== undefined) return options.steps;
@@ -268,7 +352,9 @@ async function stepsFor(options: InitializeOptions, recipe: Recipe, training: Tr
     return Math.max(1, Math.round((options.minutes * 60000) / milliseconds));
   }
   const { batchesPerEpoch } = new BatchOrder(training.dataset.count, recipe.batchSize, training.seed);
-  return Math.max(1, Math.round(recipe.epochs * batchesPerEpoch));
+  // Epochs that were asked for are kept to; the recipe's own make way for its least number of steps.
+  const least = options.epochs === undefined ? recipe.minimumSteps : 0;
+  return Math.max(1, least, Math.round(recipe.epochs * batchesPerEpoch));
 }
 
 async function startFolder(path: string, run: RunRecord, overwrite: boolean): Promise<RunFolder> {
@@ -278,7 +364,10 @@ async function startFolder(path: string, run: RunRecord, overwrite: boolean): Pr
 }
 
 /** The folder and newest checkpoint of an earlier run that had the same settings. */
-async function resumeFolder(path: string, run: RunRecord): Promise<{ folder: RunFolder; checkpoint: Checkpoint | undefined }> {
+async function resumeFolder(
+  path: string,
+  run: RunRecord,
+): Promise<{ folder: RunFolder; checkpoint: Checkpoint | undefined }> {
   const folder = await RunFolder.open(path);
   const earlier = await folder.readJson(runFiles.record);
   const now = JSON.parse(JSON.stringify(run)) as unknown;
@@ -295,10 +384,18 @@ async function resumeFolder(path: string, run: RunRecord): Promise<{ folder: Run
   return { folder, checkpoint };
 }
 
-function differingKey(earlier: unknown, now: unknown, path: string): { key: string; earlier: unknown; now: unknown } | undefined {
+function differingKey(
+  earlier: unknown,
+  now: unknown,
+  path: string,
+): { key: string; earlier: unknown; now: unknown } | undefined {
   if (typeof earlier === "object" && typeof now === "object" && earlier !== null && now !== null) {
     for (const key of new Set([...Object.keys(earlier), ...Object.keys(now)])) {
-      const found = differingKey((earlier as Record<string, unknown>)[key], (now as Record<string, unknown>)[key], path ? `${path}.${key}` : key);
+      const found = differingKey(
+        (earlier as Record<string, unknown>)[key],
+        (now as Record<string, unknown>)[key],
+        path ? `${path}.${key}` : key,
+      );
       if (found) return found;
     }
     return undefined;
@@ -325,7 +422,9 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
   const { options, emit, folder, dataset, recipe, steps, checkpoint, chosen } = training;
   const every = Math.max(1, Math.ceil(steps / 500));
   const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
-  const pictureSteps = new Set([1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))));
+  const pictureSteps = new Set(
+    [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
+  );
   const means = new MetricMeans();
   const began = performance.now();
   let last: { step: number; state: () => Map<string, Float32Array> } | undefined;
@@ -352,7 +451,11 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
         if (pictureSteps.has(step) && report.views.generated && report.samples) {
           const size = sizeOf(training.features.network.sampleShape);
           const shown = Math.min(32, recipe.batchSize);
-          const png = await pictureGrid(report.samples.data.subarray(0, shown * size), report.views.generated.data.subarray(0, shown * size), dataset.record).catch((error: unknown) => {
+          const png = await pictureGrid(
+            report.samples.data.subarray(0, shown * size),
+            report.views.generated.data.subarray(0, shown * size),
+            dataset.record,
+          ).catch((error: unknown) => {
             if (error instanceof RangeError) return undefined;
             throw error;
           });
@@ -370,20 +473,28 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
       throw new InterruptedError(`${error.message}; ${folder.path} has a checkpoint, continue with --resume`);
     }
     if (error instanceof DivergedError)
-      await folder.append(runFiles.metrics, { step: (last?.step ?? checkpoint?.step ?? 0) + 1, diverged: true, ...printable(error.metrics) });
+      await folder.append(runFiles.metrics, {
+        step: (last?.step ?? checkpoint?.step ?? 0) + 1,
+        diverged: true,
+        ...printable(error.metrics),
+      });
     throw error;
   }
 }
 
 /** JSON has no NaN and no infinity. */
 function printable(metrics: Readonly<Record<string, number>>): Record<string, number | string> {
-  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]));
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]),
+  );
 }
 
 function requireFinite(weights: Weights): void {
   for (const [name, elements] of weights)
     if (!elements.every(Number.isFinite))
-      throw new UserError(`${name}: required finite weights after training, got NaN or infinity. Lower the learning rate.`);
+      throw new UserError(
+        `${name}: required finite weights after training, got NaN or infinity. Lower the learning rate.`,
+      );
 }
 
 /** F's tensors in the types that the model has. */

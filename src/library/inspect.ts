@@ -1,14 +1,13 @@
 /** What headstart sees in a model: F, mirror, discriminator, and what is in the way. */
 import { UserError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
-import { mirrorable } from "../mirror/mirror.js";
+import { mirror, mirrorable } from "../mirror/mirror.js";
+import { networkCost } from "../ops/cost.js";
+import { Emitter } from "../ops/emitter.js";
 import { instantiate } from "../ops/instantiate.js";
 import { ancestors, type Network } from "../ops/network.js";
-import { operatorOf } from "../ops/table.js";
-import { Emitter } from "../ops/emitter.js";
 import type { ParameterSpec } from "../ops/parameter.js";
-import { networkCost } from "../ops/cost.js";
-import { mirror } from "../mirror/mirror.js";
+import { operatorOf } from "../ops/table.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
@@ -42,8 +41,15 @@ export interface InspectResult {
   readonly head: readonly string[];
   readonly extractor: readonly ChainStep[];
   readonly mirror: readonly ChainStep[];
-  readonly discriminator: { readonly kind: string; readonly layers: readonly { op: string; shape: readonly number[] }[] } | undefined;
-  readonly parameterCounts: { readonly features: number; readonly mirror: number; readonly discriminator: number; readonly whole: number };
+  readonly discriminator:
+    | { readonly kind: string; readonly layers: readonly { op: string; shape: readonly number[] }[] }
+    | undefined;
+  readonly parameterCounts: {
+    readonly features: number;
+    readonly mirror: number;
+    readonly discriminator: number;
+    readonly whole: number;
+  };
   /** Multiply-adds of F for one sample. */
   readonly cost: number | undefined;
   /** Nodes that stand in the way, and why. */
@@ -86,15 +92,17 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       },
       normalization: "batch",
     });
-    const extractor = instance.steps.map((step): ChainStep => ({
-      op: step.node.op,
-      name: step.node.outputs[0],
-      shape: step.outputs[0].shape.slice(step.fromSample.some(Boolean) ? 1 : 0),
-      parameters: step.parameters.flatMap((name) => {
-        const spec = name === undefined ? undefined : network.parameters.get(name);
-        return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
+    const extractor = instance.steps.map(
+      (step): ChainStep => ({
+        op: step.node.op,
+        name: step.node.outputs[0],
+        shape: step.outputs[0].shape.slice(step.fromSample.some(Boolean) ? 1 : 0),
+        parameters: step.parameters.flatMap((name) => {
+          const spec = name === undefined ? undefined : network.parameters.get(name);
+          return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
+        }),
       }),
-    }));
+    );
     const code = instance.targets[0];
     const mirrored: ParameterSpec[] = [];
     let mirrorSteps: ChainStep[] = [];
@@ -114,13 +122,19 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
         lastActivation: "none",
       });
       mirrorSteps = built.steps.flatMap(({ op, node, mirroredBy, to }) =>
-        mirroredBy === "" ? [] : [{ op: mirroredBy, name: `mirror of ${op} ${node}`, shape: (to[0] ?? []).slice(1), parameters: [] }],
+        mirroredBy === ""
+          ? []
+          : [{ op: mirroredBy, name: `mirror of ${op} ${node}`, shape: (to[0] ?? []).slice(1), parameters: [] }],
       );
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       if (unsupported.length === 0) problems.push({ node: features.feature, op: "mirror", reason: error.message });
     }
-    const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout ?? pictureGeometry(network.sampleShape)?.layout);
+    const chosen = await chooseDiscriminator(
+      options.discriminator ?? "auto",
+      features,
+      options.layout ?? pictureGeometry(network.sampleShape)?.layout,
+    );
     return {
       ...base,
       unsupported: problems,
@@ -139,7 +153,8 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const reported = unsupported.length > 0 ? unsupported : [{ node: features.feature, op: "network", reason: error.message }];
+    const reported =
+      unsupported.length > 0 ? unsupported : [{ node: features.feature, op: "network", reason: error.message }];
     return {
       ...base,
       unsupported: reported,
@@ -177,10 +192,14 @@ function exportWarnings(features: FeatureExtractor): string[] {
       `The export has renamed ${renamed.length} of F's weights (${renamed
         .slice(0, 3)
         .map(({ name }) => name)
-        .join(", ")}${renamed.length > 3 ? ", ..." : ""}), so they do not fit the framework's own names. In PyTorch, export with torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False), or with dynamo=True, optimize=False.`,
+        .join(
+          ", ",
+        )}${renamed.length > 3 ? ", ..." : ""}), so they do not fit the framework's own names. In PyTorch, export with torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False), or with dynamo=True, optimize=False.`,
     );
   const convolutions = features.layers.filter(({ node }) => node.op === "Conv");
-  const folded = convolutions.filter(({ bias, weight }) => bias && /^onnx::/.test(weight.name) && /^onnx::/.test(bias.name));
+  const folded = convolutions.filter(
+    ({ bias, weight }) => bias && /^onnx::/.test(weight.name) && /^onnx::/.test(bias.name),
+  );
   if (folded.length > 0)
     warnings.push(
       `Batch normalisation seems to have been folded into ${folded.length} convolution${folded.length > 1 ? "s" : ""}: training would miss it. Export with training=torch.onnx.TrainingMode.TRAINING.`,

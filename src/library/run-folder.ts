@@ -53,7 +53,9 @@ export class RunFolder {
             where: path,
             required: "a new or empty folder for the run",
             got: isRun ? "a folder with an earlier run" : "a folder with other files",
-            advice: isRun ? "Pass --overwrite to replace it, --resume to continue it, or choose another --output." : "Choose another --output.",
+            advice: isRun
+              ? "Pass --overwrite to replace it, --resume to continue it, or choose another --output."
+              : "Choose another --output.",
           });
         for (const name of Object.values(runFiles)) await rm(join(path, name), { recursive: true, force: true });
       }
@@ -86,7 +88,10 @@ export class RunFolder {
   async write(name: string, content: Uint8Array | string): Promise<void> {
     const path = this.file(name);
     try {
-      await writeFileAtomic(path, typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength));
+      await writeFileAtomic(
+        path,
+        typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength),
+      );
     } catch (error) {
       throw fileError(error, path, "a place to write to");
     }
@@ -102,7 +107,12 @@ export class RunFolder {
       return JSON.parse(await readFile(path, "utf8"));
     } catch (error) {
       if (error instanceof SyntaxError)
-        throw userError({ where: path, required: "a JSON file", got: error.message, advice: "Start the run anew with --overwrite." });
+        throw userError({
+          where: path,
+          required: "a JSON file",
+          got: error.message,
+          advice: "Start the run anew with --overwrite.",
+        });
       throw fileError(error, path, "a run's record");
     }
   }
@@ -145,7 +155,9 @@ export class RunFolder {
 
   /** The newest checkpoint, or undefined where the run has none. */
   async readCheckpoint(): Promise<Checkpoint | undefined> {
-    const names = (await readdir(this.file(runFiles.checkpoints)).catch(() => [])).filter((name) => /^step-\d+\.safetensors$/.test(name)).sort();
+    const names = (await readdir(this.file(runFiles.checkpoints)).catch(() => []))
+      .filter((name) => /^step-\d+\.safetensors$/.test(name))
+      .sort();
     const newest = names.at(-1);
     if (newest === undefined) return undefined;
     const path = this.file(join(runFiles.checkpoints, newest));

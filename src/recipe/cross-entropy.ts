@@ -13,7 +13,8 @@ export function crossEntropy(emit: Emitter, logits: Value, targets: Value): { lo
   const batch = logits.shape[0];
   const logProbabilities = emit.node("LogSoftmax", [logits], { axis: attribute.int(1) })[0];
   const loss = emit.scale(emit.reduceSum(emit.multiply(targets, logProbabilities)), -1 / batch);
-  const argMax = (value: Value): Value => emit.one("ArgMax", [value], { axis: attribute.int(1), keepdims: attribute.int(0) });
+  const argMax = (value: Value): Value =>
+    emit.one("ArgMax", [value], { axis: attribute.int(1), keepdims: attribute.int(0) });
   const accuracy = emit.reduceMean(emit.indicator(emit.equal(argMax(logits), argMax(targets))));
   return { loss, accuracy };
 }

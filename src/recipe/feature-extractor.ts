@@ -1,7 +1,7 @@
 /** Where a supervised network's feature extractor F ends and its head begins. */
 import { userError } from "../errors.js";
 import { nearest } from "../nearest.js";
-import { type Layer, type Network, ancestors } from "../ops/network.js";
+import { ancestors, type Layer, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 
 /** F: the part of a network from its sample input to the feature tensor. */
@@ -35,7 +35,10 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
       where: `${network.where}: feature tensor`,
       required: "the name of a tensor that is computed from the sample input",
       got: known ? `"${name}", which does not depend on ${network.input.name}` : `"${name}"`,
-      advice: close && !known ? `Did you mean "${close}"? "headstart inspect" lists them.` : `"headstart inspect" lists them.`,
+      advice:
+        close && !known
+          ? `Did you mean "${close}"? "headstart inspect" lists them.`
+          : `"headstart inspect" lists them.`,
     });
   }
   const used = new Set(nodes.flatMap((node) => [...node.inputs, ...node.outputs]));
@@ -48,14 +51,21 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
       got: "none before it",
       advice: "Choose a later tensor with --features; a network of one layer has no features to learn.",
     });
-  const head = network.graph.nodes.filter((node) => node.inputs.includes(name)).map((node) => `${node.op} ${node.name || node.outputs[0]}`);
+  const head = network.graph.nodes
+    .filter((node) => node.inputs.includes(name))
+    .map((node) => `${node.op} ${node.name || node.outputs[0]}`);
   return { network, feature: name, parameters, layers, head };
 }
 
 /** What the last layer reads, skipping heads of the same features. */
 function defaultFeature(network: Network): string {
   const dense = network.layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
-  const reachesOutput = new Set(ancestors(network, network.graph.outputs.map(({ name }) => name)));
+  const reachesOutput = new Set(
+    ancestors(
+      network,
+      network.graph.outputs.map(({ name }) => name),
+    ),
+  );
   const candidates = (dense.length > 0 ? dense : network.layers).filter(({ node }) => reachesOutput.has(node));
   const last = candidates.at(-1);
   if (!last)
@@ -71,5 +81,7 @@ function defaultFeature(network: Network): string {
 }
 
 function dependsOnInput(network: Network, name: string): boolean {
-  return name === network.input.name || ancestors(network, [name]).some((node) => node.inputs.includes(network.input.name));
+  return (
+    name === network.input.name || ancestors(network, [name]).some((node) => node.inputs.includes(network.input.name))
+  );
 }

@@ -1,6 +1,12 @@
 /** Start values of parameters: drawn afresh, or as the model's file has them. */
-import { drawLayer, type Initializer, type InitializerContext, parseInitializer } from "../initializers/initializers.js";
+
 import { sizeOf } from "../graph/tensor.js";
+import {
+  drawLayer,
+  type Initializer,
+  type InitializerContext,
+  parseInitializer,
+} from "../initializers/initializers.js";
 import { singlePrecision } from "../ops/instantiate.js";
 import type { Layer, Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
@@ -79,7 +85,22 @@ function drawInto(
 
 /** The first activation behind a layer, looking through normalisations, pools and changes of shape. */
 export function activationAfter(network: Network, layer: Layer): InitializerContext {
-  const passed = new Set(["BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "MaxPool", "AveragePool", "Identity", "Dropout", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Add"]);
+  const passed = new Set([
+    "BatchNormalization",
+    "InstanceNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "MaxPool",
+    "AveragePool",
+    "Identity",
+    "Dropout",
+    "Reshape",
+    "Flatten",
+    "Transpose",
+    "Squeeze",
+    "Unsqueeze",
+    "Add",
+  ]);
   let name = layer.preActivation;
   for (let steps = 0; steps < 8; steps++) {
     const next = network.consumers.get(name)?.[0];

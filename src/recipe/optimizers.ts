@@ -18,7 +18,11 @@ export function optimizerSlots(settings: OptimizerSettings): readonly string[] {
 }
 
 /** The numbers to feed at a step (counted from 1) for a learning rate. */
-export function optimizerScalars(settings: OptimizerSettings, step: number, learningRate: number): readonly [number, number, number] {
+export function optimizerScalars(
+  settings: OptimizerSettings,
+  step: number,
+  learningRate: number,
+): readonly [number, number, number] {
   if (settings.kind === "sgd") return [learningRate, 1, 1];
   return [learningRate, 1 - settings.momentum ** step, 1 - settings.secondMoment ** step];
 }
@@ -72,7 +76,11 @@ export function optimizerStep(
  *
  * @returns the gradients, and the norm that they had
  */
-export function clipGradients(emit: Emitter, gradients: readonly Value[], limit: number): { gradients: readonly Value[]; norm: Value } {
+export function clipGradients(
+  emit: Emitter,
+  gradients: readonly Value[],
+  limit: number,
+): { gradients: readonly Value[]; norm: Value } {
   const squares = gradients.map((gradient) => emit.reduceSum(emit.square(gradient)));
   const norm = emit.squareRoot(squares.length === 0 ? emit.scalar(0) : squares.reduce((a, b) => emit.add(a, b)));
   if (limit <= 0) return { gradients, norm };

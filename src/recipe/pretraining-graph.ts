@@ -73,7 +73,14 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   const sampleShape = [batchSize, ...features.network.sampleShape];
   const extract = (input: Value, scope: string): Instance =>
     emit.scope(scope, () =>
-      instantiate({ emit, network: features.network, input, targets: [features.feature], parameter, normalization: "batch" }),
+      instantiate({
+        emit,
+        network: features.network,
+        input,
+        targets: [features.feature],
+        parameter,
+        normalization: "batch",
+      }),
     );
 
   const lossTerms: Value[] = [];
@@ -82,7 +89,9 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   if (usesGenerator(recipe) || task === "swapped-values") {
     const samples = build.feed(feedNames.samples, sampleShape);
     const seen =
-      recipe.corruption.kind === "none" && task !== "swapped-values" ? samples : build.feed(feedNames.corrupted, sampleShape);
+      recipe.corruption.kind === "none" && task !== "swapped-values"
+        ? samples
+        : build.feed(feedNames.corrupted, sampleShape);
     const instance = extract(seen, "features");
     statistics = instance;
     const code = instance.targets[0];
@@ -116,7 +125,9 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
       const targets = emit.reshape(swapped, [batchSize, sizeOf(sampleShape) / batchSize]);
       // Binary cross-entropy from logits: softplus(z) − t z.
       const loss = emit.reduceMean(emit.subtract(emit.softplus(logits), emit.multiply(targets, logits)));
-      const right = emit.indicator(emit.equal(emit.greater(logits, emit.scalar(0)), emit.greater(targets, emit.scalar(0.5))));
+      const right = emit.indicator(
+        emit.equal(emit.greater(logits, emit.scalar(0)), emit.greater(targets, emit.scalar(0.5))),
+      );
       build.metric("task/loss", loss);
       build.metric("task/accuracy", emit.reduceMean(right));
       lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
@@ -140,8 +151,15 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   build.metric("generator/loss", loss);
   const targets = build.trainable(["features", "mirror", "task"]);
   // D as this step has updated it depends on G(x), but G takes it as it finds it.
-  const slopes = gradients(emit, [{ value: loss }], targets.map(({ value }) => value), played?.updated);
-  const featureSlopes = slopes.filter((slope, index): slope is Value => slope !== undefined && targets[index].owner === "features");
+  const slopes = gradients(
+    emit,
+    [{ value: loss }],
+    targets.map(({ value }) => value),
+    played?.updated,
+  );
+  const featureSlopes = slopes.filter(
+    (slope, index): slope is Value => slope !== undefined && targets[index].owner === "features",
+  );
   if (featureSlopes.length === 0)
     throw userError({
       where: `${features.network.where}: feature tensor "${features.feature}"`,
@@ -192,24 +210,44 @@ function play(
   const fakeLogits = judge(fake, "discriminator-fake", current);
   let loss = discriminatorLoss(emit, name, realLogits, fakeLogits);
   build.metric("discriminator/loss", loss);
-  const half = emit.scalar(0);
-  build.metric("discriminator/accuracy-real", emit.reduceMean(emit.indicator(emit.greater(realLogits, half))));
-  build.metric("discriminator/accuracy-generated", emit.reduceMean(emit.indicator(emit.less(fakeLogits, half))));
-  build.metric("discriminator/accuracy-pairs", emit.reduceMean(emit.indicator(emit.greater(realLogits, fakeLogits))));
+  // A relativistic D knows differences only: a logit is judged against the mean of the other kind.
+  const bound = (others: Value): Value => (name === "relativistic" ? emit.reduceMean(others) : emit.scalar(0));
+  const share = (condition: Value): Value => emit.reduceMean(emit.indicator(condition));
+  build.metric("discriminator/accuracy-real", share(emit.greater(realLogits, bound(fakeLogits))));
+  build.metric("discriminator/accuracy-generated", share(emit.less(fakeLogits, bound(realLogits))));
+  build.metric("discriminator/accuracy-pairs", share(emit.greater(realLogits, fakeLogits)));
   if (r1 > 0) loss = emit.add(loss, zeroCenteredPenalty(emit, real, realLogits, r1));
   if (r2 > 0) loss = emit.add(loss, zeroCenteredPenalty(emit, fake, fakeLogits, r2));
   if (gradientPenalty > 0) {
-    const mixture = build.feed(feedNames.mixture, samples.shape.map((size, axis) => (axis === 0 ? size : 1)));
+    const mixture = build.feed(
+      feedNames.mixture,
+      samples.shape.map((size, axis) => (axis === 0 ? size : 1)),
+    );
     const between = emit.add(fake, emit.multiply(mixture, emit.subtract(real, fake)));
-    loss = emit.add(loss, oneCenteredPenalty(emit, between, judge(between, "discriminator-between", current), gradientPenalty));
+    loss = emit.add(
+      loss,
+      oneCenteredPenalty(emit, between, judge(between, "discriminator-between", current), gradientPenalty),
+    );
   }
   const targets = build.trainable(["discriminator"]);
-  const slopes = gradients(emit, [{ value: loss }], targets.map(({ value }) => value));
-  const { next, norm } = build.optimize("discriminator", recipe.discriminatorOptimizer, targets, slopes, recipe.gradientClip);
+  const slopes = gradients(
+    emit,
+    [{ value: loss }],
+    targets.map(({ value }) => value),
+  );
+  const { next, norm } = build.optimize(
+    "discriminator",
+    recipe.discriminatorOptimizer,
+    targets,
+    slopes,
+    recipe.gradientClip,
+  );
   build.metric("discriminator/gradient-norm", norm);
 
   const opponent =
-    recipe.update === "alternating" ? (parameterName: string): Value => next.get(parameterName) ?? current(parameterName) : current;
+    recipe.update === "alternating"
+      ? (parameterName: string): Value => next.get(parameterName) ?? current(parameterName)
+      : current;
   const judgedFake = judge(fake, "opponent-fake", opponent);
   const judgedReal = name === "relativistic" ? judge(real, "opponent-real", opponent) : realLogits;
   const result = generatorLoss(emit, name, judgedReal, judgedFake);

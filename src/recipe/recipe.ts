@@ -30,7 +30,9 @@ const recipeSchema = z.strictObject({
        * minimax and non-saturating: Goodfellow et al., 2014; least-squares: Mao et al., 2017; hinge: Lim and Ye, 2017;
        * wasserstein: Arjovsky et al., 2017; relativistic: Jolicoeur-Martineau, 2018, in pairs of x and G(x).
        */
-      loss: z.enum(["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]).default("relativistic"),
+      loss: z
+        .enum(["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"])
+        .default("relativistic"),
       weight: weight.default(0),
       /** R1 (on real samples) and R2 (on generated ones): γ/2 · E‖∇D‖² (Mescheder et al., 2018). */
       r1: weight.default(0),
@@ -85,13 +87,18 @@ const recipeSchema = z.strictObject({
     .strictObject({
       /** W = U S Vᵀ becomes U (S / max S)^α Vᵀ; null leaves the spectrum. */
       spectrumExponent: fraction.nullable().default(null),
-      /** Pre-activations get unit standard deviation and zero mean per unit or per layer; none: weights as they are. */
-      scale: z.enum(["none", "unit", "layer"]).default("none"),
+      /**
+       * Pre-activations get unit standard deviation and zero mean per unit or per layer; auto: per layer for tables with
+       * one-hot columns, whose rare units a scale of their own would blow up, else per unit; none: weights as they are.
+       */
+      scale: z.enum(["auto", "none", "unit", "layer"]).default("none"),
       samples: z.number().int().min(2).max(100000).default(512),
     })
     .prefault({}),
   batchSize: z.number().int().min(2).max(65536).default(128),
   epochs: z.number().positive().default(3),
+  /** Small data are gone through as often as these steps take. */
+  minimumSteps: z.number().int().min(0).default(0),
 });
 
 /** A recipe with everything filled in. */
@@ -100,7 +107,7 @@ export type Recipe = z.infer<typeof recipeSchema>;
 /** What a recipe's author writes; the rest has defaults. */
 export type RecipeInput = z.input<typeof recipeSchema>;
 
-const conditioned = { spectrumExponent: 0.5, scale: "unit" } as const;
+const conditioned = { spectrumExponent: 0.5, scale: "auto" } as const;
 /** Adam as is usual for GANs (Radford et al., 2016). */
 const ganOptimizer = { kind: "adam", learningRate: 2e-4, momentum: 0.5 } as const;
 
@@ -117,7 +124,7 @@ export const builtInRecipes = {
     adversarial: { loss: "relativistic", weight: 1, r1: 0.1, r2: 0.1, instanceNoise: 0.1 },
     generatorOptimizer: { ...ganOptimizer, learningRate: 5e-4 },
     discriminatorOptimizer: ganOptimizer,
-    conditioning: { spectrumExponent: 0, scale: "unit" },
+    conditioning: { spectrumExponent: 0, scale: "auto" },
   },
   /** The mirror as a plain autoencoder. */
   autoencoder: {
@@ -146,7 +153,10 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   if (!result.success) throw new UserError(explain(result.error.issues[0], where));
   const recipe = result.data;
   if (recipe.start !== "file") parseInitializer(recipe.start);
-  const trains = recipe.adversarial.weight > 0 || recipe.reconstruction.weight > 0 || (recipe.selfSupervision.weight > 0 && recipe.selfSupervision.task !== "none");
+  const trains =
+    recipe.adversarial.weight > 0 ||
+    recipe.reconstruction.weight > 0 ||
+    (recipe.selfSupervision.weight > 0 && recipe.selfSupervision.task !== "none");
   if (!trains)
     throw new UserError(
       `${where}: required a loss with a weight above 0 (adversarial, reconstruction or selfSupervision), got none. Give one a weight.`,

@@ -75,7 +75,11 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
   }
   build.metric("loss", loss);
   const trainable = build.trainable(["features", "head"]);
-  const slopes = gradients(emit, [{ value: loss }], trainable.map(({ value }) => value));
+  const slopes = gradients(
+    emit,
+    [{ value: loss }],
+    trainable.map(({ value }) => value),
+  );
   const { norm } = build.optimize("supervised", plan.optimizer, trainable, slopes, plan.gradientClip ?? 0);
   build.metric("gradient-norm", norm);
   for (const [name, value] of instance.runningStatistics) build.replace(name, value);
@@ -86,7 +90,8 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
 function rows(emit: Emitter, network: Network, instance: Instance): Value {
   const logits = instance.targets[0];
   const batch = instance.input.shape[0];
-  const flat = logits.shape.length >= 2 && logits.shape.slice(2).every((size) => size === 1) && logits.shape[0] === batch;
+  const flat =
+    logits.shape.length >= 2 && logits.shape.slice(2).every((size) => size === 1) && logits.shape[0] === batch;
   if (!flat)
     throw userError({
       where: `${network.where}: output ${network.graph.outputs[0].name}`,

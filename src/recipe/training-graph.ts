@@ -71,7 +71,9 @@ export class TrainingGraphBuilder {
 
   /** The trainable parameters of these owners (running statistics are none), in the order of their first use. */
   trainable(owners: readonly Owner[]): { value: Value; spec: ParameterSpec; owner: Owner }[] {
-    return [...this.#parameters.values()].filter(({ owner, spec }) => owners.includes(owner) && spec.role !== "statistic");
+    return [...this.#parameters.values()].filter(
+      ({ owner, spec }) => owners.includes(owner) && spec.role !== "statistic",
+    );
   }
 
   /** Sets what replaces a parameter after the step. */
@@ -113,7 +115,11 @@ export class TrainingGraphBuilder {
       const gradient = gradients[index];
       return gradient ? [{ ...target, gradient }] : [];
     });
-    const clipped = clipGradients(emit, active.map(({ gradient }) => gradient), clip);
+    const clipped = clipGradients(
+      emit,
+      active.map(({ gradient }) => gradient),
+      clip,
+    );
     const next = new Map<string, Value>();
     active.forEach(({ value, spec, owner }, index) => {
       const slots = optimizerSlots(settings).map((slot) => {
@@ -121,10 +127,19 @@ export class TrainingGraphBuilder {
         this.#state.push({ name, shape: spec.shape, owner });
         return { name, value: emit.input(name, "float32", spec.shape) };
       });
-      const stepped = optimizerStep(emit, settings, scalars, value, clipped.gradients[index], slots.map((slot) => slot.value));
+      const stepped = optimizerStep(
+        emit,
+        settings,
+        scalars,
+        value,
+        clipped.gradients[index],
+        slots.map((slot) => slot.value),
+      );
       next.set(spec.name, stepped.parameter);
       this.replace(spec.name, stepped.parameter);
-      stepped.slots.forEach((slot, position) => this.replace(slots[position].name, slot));
+      stepped.slots.forEach((slot, position) => {
+        this.replace(slots[position].name, slot);
+      });
     });
     return { next, norm: clipped.norm };
   }

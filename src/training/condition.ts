@@ -39,6 +39,10 @@ export async function conditionFeatures(
   const result: Weights = new Map(weights);
   const records: ConditioningRecord[] = [];
   if (settings.spectrumExponent === null && settings.scale === "none") return { weights: result, records };
+  const granularity =
+    settings.scale === "layer" || (settings.scale === "auto" && (dataset.oneHotGroups?.length ?? 0) > 0)
+      ? "layer"
+      : "unit";
   const samples = measuringSamples(dataset, settings.samples, seed, "conditioning");
   const done = new Set<string>();
   for (const layer of features.layers) {
@@ -62,13 +66,16 @@ export async function conditionFeatures(
       {
         ...(settings.spectrumExponent === null ? {} : { alpha: settings.spectrumExponent }),
         scale: settings.scale !== "none",
-        granularity: settings.scale === "layer" ? "layer" : "unit",
+        granularity,
       },
       async (tensors) => {
         const trial: Weights = new Map(result);
         trial.set(name, tensors.weight);
         if (layer.bias && tensors.bias) trial.set(layer.bias.name, tensors.bias);
-        const evaluator = await openEvaluator(features.network, layer.preActivation, { ...options, normalization: "batch" });
+        const evaluator = await openEvaluator(features.network, layer.preActivation, {
+          ...options,
+          normalization: "batch",
+        });
         try {
           const measured = await evaluator.evaluate(trial, dataset, samples);
           return unitStatistics(measured.data, measured.shape, layout.kind === "matrix" ? -1 : 1);

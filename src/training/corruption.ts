@@ -1,6 +1,7 @@
 /** What G sees instead of x where a recipe corrupts its input. */
-import type { Recipe } from "../recipe/recipe.js";
+
 import { RandomStream } from "../random/stream.js";
+import type { Recipe } from "../recipe/recipe.js";
 import type { NormalPool } from "./normal-pool.js";
 import type { PictureGeometry } from "./picture-geometry.js";
 
@@ -60,7 +61,13 @@ export function corrupt(
   }
 }
 
-function mask(target: Float32Array, context: CorruptionContext, side: number, amount: number, stream: RandomStream): void {
+function mask(
+  target: Float32Array,
+  context: CorruptionContext,
+  side: number,
+  amount: number,
+  stream: RandomStream,
+): void {
   const { batchSize, sampleSize, picture } = context;
   const { height, width, channels } = picture ?? { height: 1, width: sampleSize, channels: 1 };
   const pixelStride = picture?.layout === "NHWC" ? channels : 1;
@@ -103,7 +110,10 @@ function swapValues(
 }
 
 /** All columns in order, one-hot groups as one. */
-function columnUnits(size: number, groups: readonly { readonly start: number; readonly end: number }[]): { start: number; end: number }[] {
+function columnUnits(
+  size: number,
+  groups: readonly { readonly start: number; readonly end: number }[],
+): { start: number; end: number }[] {
   const starts = new Map(groups.map((group) => [group.start, group.end]));
   const units: { start: number; end: number }[] = [];
   for (let column = 0; column < size; ) {

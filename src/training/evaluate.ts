@@ -29,7 +29,11 @@ export interface Evaluator {
 }
 
 /** Prepares the computation of a value; the last batch is filled up with its last sample, and the filling left out. */
-export async function openEvaluator(network: Network, target: string, options: EvaluateOptions = {}): Promise<Evaluator> {
+export async function openEvaluator(
+  network: Network,
+  target: string,
+  options: EvaluateOptions = {},
+): Promise<Evaluator> {
   const batchSize = options.batchSize ?? 128;
   const graph = lookingGraph(network, [target], batchSize, undefined, options.normalization);
   const session = await openSession(graph, options);
@@ -38,7 +42,9 @@ export async function openEvaluator(network: Network, target: string, options: E
   const outputName = graph.outputs[0].name;
   const valueShape = (graph.outputs[0].shape ?? []).map(Number);
   if (valueShape[0] !== batchSize)
-    throw new Error(`${target} has shape [${valueShape.join(", ")}], which does not begin with the batch of ${batchSize}`);
+    throw new Error(
+      `${target} has shape [${valueShape.join(", ")}], which does not begin with the batch of ${batchSize}`,
+    );
   const rowShape = valueShape.slice(1);
   const rowSize = sizeOf(rowShape);
   const output = floatTensor(new Float32Array(batchSize * rowSize), valueShape);

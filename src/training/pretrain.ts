@@ -97,7 +97,11 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   });
   const start = startWeights(options, training);
   const initial = options.resume?.state ?? start;
-  const trainer = await Trainer.open(training, initial, options.threads === undefined ? {} : { threads: options.threads });
+  const trainer = await Trainer.open(
+    training,
+    initial,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
   try {
     const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps);
     const first = options.resume?.step ?? 0;
@@ -120,11 +124,20 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     const parameters = trainer.parameters(recipe.movingAverage > 0);
     const finalMetrics = tail.means();
     const inF = (weights: Weights): Weights =>
-      new Map(features.parameters.flatMap(({ name }) => {
-        const elements = weights.get(name);
-        return elements ? [[name, elements] as const] : [];
-      }));
-    return { weights: inF(parameters), start: inF(start), parameters, training, finalMetrics, warnings: judge(finalMetrics) };
+      new Map(
+        features.parameters.flatMap(({ name }) => {
+          const elements = weights.get(name);
+          return elements ? [[name, elements] as const] : [];
+        }),
+      );
+    return {
+      weights: inF(parameters),
+      start: inF(start),
+      parameters,
+      training,
+      finalMetrics,
+      warnings: judge(finalMetrics),
+    };
   } finally {
     await trainer.release();
   }
@@ -133,7 +146,9 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
 function startWeights(options: PretrainOptions, training: TrainingGraph): Weights {
   const { features, recipe, seed } = options;
   const own = initialWeights(features.network, recipe.start, seed);
-  const others = training.state.flatMap(({ owner, parameter }) => (owner !== "features" && parameter ? [parameter] : []));
+  const others = training.state.flatMap(({ owner, parameter }) =>
+    owner !== "features" && parameter ? [parameter] : [],
+  );
   return new Map([...own, ...drawParameters(others, "he", seed), ...(options.discriminatorWeights ?? [])]);
 }
 

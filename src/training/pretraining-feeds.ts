@@ -3,10 +3,10 @@ import { BatchOrder } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { rotateQuarter } from "../data/transform.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+import { RandomStream } from "../random/stream.js";
 import { feedNames, rotationClasses } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
-import { RandomStream } from "../random/stream.js";
 import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
@@ -35,7 +35,9 @@ export function pretrainingFeeds(
   const tensors = new Map(
     training.feeds.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
   );
-  const samples = tensors.get(feedNames.samples) ?? floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...sampleShape]);
+  const samples =
+    tensors.get(feedNames.samples) ??
+    floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...sampleShape]);
   const corrupted = tensors.get(feedNames.corrupted);
   const swapped = tensors.get(feedNames.swapped);
   const rotated = tensors.get(feedNames.rotated);
@@ -51,11 +53,20 @@ export function pretrainingFeeds(
     async at(step) {
       await dataset.read(order.indices(step), samples.data);
       if (corrupted)
-        corrupt(corruption.kind, corruption.amount, samples.data, corrupted.data, { seed, step, batchSize, sampleSize, picture, groups, pool }, swapped?.data);
+        corrupt(
+          corruption.kind,
+          corruption.amount,
+          samples.data,
+          corrupted.data,
+          { seed, step, batchSize, sampleSize, picture, groups, pool },
+          swapped?.data,
+        );
       if (rotated && turns && picture) {
         const stream = new RandomStream(seed, "rotation", step);
         // Pictures that are not square can be turned upside down only.
-        const quarterTurns = Uint8Array.from({ length: batchSize }, () => (square ? stream.below(4) : 2 * stream.below(2)));
+        const quarterTurns = Uint8Array.from({ length: batchSize }, () =>
+          square ? stream.below(4) : 2 * stream.below(2),
+        );
         rotated.data.set(samples.data);
         rotateQuarter(rotated.data, batchSize, sampleShape, quarterTurns, picture.layout);
         turns.data.fill(0);

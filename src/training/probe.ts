@@ -1,8 +1,8 @@
 /** What can be seen of F's features: activation statistics, effective rank, a nearest-neighbour probe. */
 import type { Dataset } from "../data/dataset.js";
+import { sizeOf } from "../graph/tensor.js";
 import { unitStatistics } from "../initializers/conditioning.js";
 import { effectiveRank } from "../initializers/spectrum.js";
-import { sizeOf } from "../graph/tensor.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { measuringSamples } from "./condition.js";
@@ -28,14 +28,26 @@ export async function activationStatistics(
   const indices = measuringSamples(dataset, 256, seed, "statistics");
   const result: ActivationStatistics[] = [];
   for (const layer of features.layers) {
-    const measured = await evaluate(features.network, layer.preActivation, weights, dataset, indices, { ...options, normalization: "batch" });
-    const { mean, std } = unitStatistics(measured.data, measured.shape, layer.weight.layout?.kind === "convolution" ? 1 : -1);
+    const measured = await evaluate(features.network, layer.preActivation, weights, dataset, indices, {
+      ...options,
+      normalization: "batch",
+    });
+    const { mean, std } = unitStatistics(
+      measured.data,
+      measured.shape,
+      layer.weight.layout?.kind === "convolution" ? 1 : -1,
+    );
     const units = mean.length;
     const average = mean.reduce((sum, value) => sum + value, 0) / units;
     const variance = std.reduce((sum, value, unit) => sum + value ** 2 + (mean[unit] - average) ** 2, 0) / units;
     const deviation = Math.sqrt(variance);
     const constant = std.filter((value) => !(value > 1e-3 * deviation)).length;
-    result.push({ layer: layer.weight.name, mean: average, standardDeviation: deviation, constantUnits: constant / units });
+    result.push({
+      layer: layer.weight.name,
+      mean: average,
+      standardDeviation: deviation,
+      constantUnits: constant / units,
+    });
   }
   return result;
 }
@@ -48,7 +60,10 @@ export async function featureRows(
   indices: ArrayLike<number>,
   options: EvaluateOptions = {},
 ): Promise<{ data: Float32Array; size: number }> {
-  const measured = await evaluate(features.network, features.feature, weights, dataset, indices, { ...options, normalization: "batch" });
+  const measured = await evaluate(features.network, features.feature, weights, dataset, indices, {
+    ...options,
+    normalization: "batch",
+  });
   return { data: measured.data, size: sizeOf(measured.shape.slice(1)) };
 }
 
@@ -88,7 +103,8 @@ export async function nearestNeighbourProbe(
     const nearest: { similarity: number; label: number }[] = [];
     for (let other = asked; other < chosen.length; other++) {
       let similarity = 0;
-      for (let column = 0; column < size; column++) similarity += data[row * size + column] * data[other * size + column];
+      for (let column = 0; column < size; column++)
+        similarity += data[row * size + column] * data[other * size + column];
       if (nearest.length === neighbours && similarity <= nearest[nearest.length - 1].similarity) continue;
       const place = nearest.findIndex((entry) => entry.similarity < similarity);
       nearest.splice(place < 0 ? nearest.length : place, 0, { similarity, label: labels[chosen[other]] });

@@ -22,10 +22,16 @@ export async function refreshRunningStatistics(
   const indices = measuringSamples(dataset, 512, seed, "running-statistics");
   for (const node of ancestors(features.network, [features.feature])) {
     if (node.op !== "BatchNormalization" || !result.has(node.inputs[3]) || !result.has(node.inputs[4])) continue;
-    const measured = await evaluate(features.network, node.inputs[0], result, dataset, indices, { ...options, normalization: "batch" });
+    const measured = await evaluate(features.network, node.inputs[0], result, dataset, indices, {
+      ...options,
+      normalization: "batch",
+    });
     const { mean, std } = unitStatistics(measured.data, measured.shape, 1);
     result.set(node.inputs[3], mean);
-    result.set(node.inputs[4], std.map((deviation) => deviation ** 2));
+    result.set(
+      node.inputs[4],
+      std.map((deviation) => deviation ** 2),
+    );
   }
   return result;
 }

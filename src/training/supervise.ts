@@ -67,10 +67,15 @@ export class Supervisor {
     const training = supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize });
     const sessionOptions = options.threads === undefined ? {} : { threads: options.threads };
     const zeros = new Map(
-      training.state.flatMap(({ name, shape, parameter }) => (parameter ? [[name, new Float32Array(sizeOf(shape))] as const] : [])),
+      training.state.flatMap(({ name, shape, parameter }) =>
+        parameter ? [[name, new Float32Array(sizeOf(shape))] as const] : [],
+      ),
     );
     const trainer = await Trainer.open(training, zeros, sessionOptions);
-    const evaluator = await openEvaluator(features.network, logitsName(features.network), { ...sessionOptions, batchSize: 250 });
+    const evaluator = await openEvaluator(features.network, logitsName(features.network), {
+      ...sessionOptions,
+      batchSize: 250,
+    });
     return new Supervisor(options, training, trainer, evaluator);
   }
 
@@ -94,7 +99,8 @@ export class Supervisor {
     const losses: number[] = [];
     const evaluations: { step: number; accuracy: number }[] = [];
     const measure = async (step: number): Promise<void> => {
-      if (run.evaluateAt.includes(step)) evaluations.push({ step, accuracy: await this.accuracy(this.#trainer.parameters(), test) });
+      if (run.evaluateAt.includes(step))
+        evaluations.push({ step, accuracy: await this.accuracy(this.#trainer.parameters(), test) });
     };
     await measure(0);
     for (let step = 0; step < steps; step++) {

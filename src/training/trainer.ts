@@ -24,7 +24,10 @@ export class Trainer {
     this.#session = session;
     this.#current = state;
     this.#other = Object.fromEntries(
-      Object.entries(state).map(([name, tensor]) => [name, floatTensor(new Float32Array(tensor.data.length), tensor.shape)]),
+      Object.entries(state).map(([name, tensor]) => [
+        name,
+        floatTensor(new Float32Array(tensor.data.length), tensor.shape),
+      ]),
     );
     for (const output of training.graph.outputs) {
       if (!training.metrics.includes(output.name) && !training.views.includes(output.name)) continue;
@@ -72,7 +75,11 @@ export class Trainer {
     const metrics: Record<string, number> = {};
     for (const name of this.#training.metrics) metrics[name] = this.#results[name].data[0];
     const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
-    if (broken.length > 0) throw new DivergedError(metrics, broken.map(([name]) => name));
+    if (broken.length > 0)
+      throw new DivergedError(
+        metrics,
+        broken.map(([name]) => name),
+      );
     [this.#current, this.#other] = [this.#other, this.#current];
     const views: Record<string, FloatTensor> = {};
     for (const name of this.#training.views) views[name] = this.#results[name];
