@@ -14,6 +14,7 @@ import { userError } from "../errors.js";
 import { checkGraph } from "../graph/check.js";
 import { type Attribute, attribute, type Dimension, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
+import { checkWire } from "./check-wire.js";
 import { dataTypeOf, type ExternalReader, readTensor, type TensorContext } from "./onnx-tensor.js";
 
 /** A model as read, with the bytes and the message that it was read from, so that it can be written back as it came. */
@@ -110,7 +111,9 @@ function standardDomain(domain: string): string {
 
 function parse(bytes: Uint8Array, where: string): ModelProto {
   try {
-    return fromBinary(ModelProtoSchema, bytes);
+    const message = fromBinary(ModelProtoSchema, bytes);
+    checkWire(bytes, ModelProtoSchema);
+    return message;
   } catch {
     // The parser throws many kinds of errors on broken bytes, and says nothing that would help a user.
     throw userError({
@@ -145,7 +148,10 @@ function readGraph(proto: GraphProto, context: TensorContext): Graph {
   return {
     name: proto.name,
     inputs: proto.input.map((info) => readValueInfo(info, where)),
-    outputs: proto.output.map((info) => readValueInfo(info, where)),
+    // skl2onnx leaves the type of outputs open, which ONNX Runtime infers.
+    outputs: proto.output.map((info) =>
+      info.type ? readValueInfo(info, where) : { name: info.name, type: "float32", shape: null },
+    ),
     initializers,
     nodes: proto.node.map((node) => readNode(node, context)),
   };

@@ -62,7 +62,10 @@ export function instantiate(options: InstantiateOptions): Instance {
     const known = values.get(name);
     if (known) return known;
     const tensor = network.tensors.get(name);
-    if (!tensor) throw new UserError(`${network.where}: required a value named ${name}, got none. Check the model with onnx.checker.`);
+    if (!tensor)
+      throw new UserError(
+        `${network.where}: required a value named ${name}, got none. Check the model with onnx.checker.`,
+      );
     const isParameter = network.parameters.has(name);
     const value = isParameter ? options.parameter(name) : emit.constant(singlePrecision(tensor));
     if (isParameter) parameterOf.set(name, name);
@@ -79,7 +82,10 @@ export function instantiate(options: InstantiateOptions): Instance {
       if (node.op === "BatchNormalization" && options.normalization === "batch") {
         outputs = normalizeBatch(emit, node, inputs, runningStatistics);
       } else {
-        const fitted = network.fixedBatch === undefined ? inputs : fitBatch(emit, node, inputs, sampled, network.fixedBatch, input.shape[0]);
+        const fitted =
+          network.fixedBatch === undefined
+            ? inputs
+            : fitBatch(emit, node, inputs, sampled, network.fixedBatch, input.shape[0]);
         outputs = emitForInference(emit, node, fitted, outputCount);
       }
     } catch (error) {
@@ -88,9 +94,12 @@ export function instantiate(options: InstantiateOptions): Instance {
     }
     const parameters = node.inputs.map((name) => parameterOf.get(name));
     steps.push({ node, inputs, outputs, fromSample: sampled, parameters });
+    // A shape depends on the sample's shape only, which is known.
+    const isShape = node.op === "Shape" || node.op === "Size";
     node.outputs.forEach((name, index) => {
       if (name === "" || !outputs[index]) return;
       values.set(name, outputs[index]);
+      if (isShape) return;
       if (sampled.some(Boolean)) fromSample.add(name);
       else if (parameters[0] !== undefined) parameterOf.set(name, parameters[0]);
     });
@@ -195,7 +204,12 @@ function fitBatch(
 export function singlePrecision(tensor: Tensor): Tensor {
   if (!isFloating(tensor.type) || tensor.type === "float32") return tensor;
   const data = tensor.data as Float64Array | Uint16Array;
-  const decode = tensor.type === "float16" ? float16ToNumber : tensor.type === "bfloat16" ? bfloat16ToNumber : (value: number) => value;
+  const decode =
+    tensor.type === "float16"
+      ? float16ToNumber
+      : tensor.type === "bfloat16"
+        ? bfloat16ToNumber
+        : (value: number) => value;
   return floatTensor(Float32Array.from(data, decode), tensor.shape);
 }
 

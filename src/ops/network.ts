@@ -46,7 +46,12 @@ export interface NetworkOptions {
 
 /** Operators that pass a parameter on in another form. */
 const views = new Set(["Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Flatten"]);
-const normalizations = new Set(["BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization"]);
+const normalizations = new Set([
+  "BatchNormalization",
+  "InstanceNormalization",
+  "LayerNormalization",
+  "GroupNormalization",
+]);
 
 /**
  * Finds input and parameters of an upgraded graph.
@@ -128,7 +133,9 @@ function fixedSampleShape(declared: readonly Dimension[], input: ValueInfo, opti
     });
   const printed = `[${(input.shape ?? []).map((dimension) => dimension ?? "?").join(", ")}]`;
   if (given) {
-    const fits = declared.length === given.length && declared.every((size, axis) => typeof size !== "number" || size <= 0 || size === given[axis]);
+    const fits =
+      declared.length === given.length &&
+      declared.every((size, axis) => typeof size !== "number" || size <= 0 || size === given[axis]);
     if (!fits) throw fail(`the model's ${printed} against --input-shape ${given.join("x")}`);
     return [...given];
   }
@@ -147,10 +154,15 @@ interface Origin {
   readonly plain: boolean;
 }
 
-function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<string, Tensor>): Map<string, ParameterSpec> {
+function findParameters(
+  graph: Graph,
+  inputName: string,
+  tensors: ReadonlyMap<string, Tensor>,
+): Map<string, ParameterSpec> {
   const found = new Map<string, ParameterSpec>();
   const origins = new Map<string, Origin>();
-  for (const [name, tensor] of tensors) if (isFloating(tensor.type)) origins.set(name, { name, flipped: false, plain: true });
+  for (const [name, tensor] of tensors)
+    if (isFloating(tensor.type)) origins.set(name, { name, flipped: false, plain: true });
   /** Values that depend on the sample, and those of them that lie behind a weight. */
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();
@@ -180,12 +192,15 @@ function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<st
     });
   };
   for (const node of graph.nodes) {
-    if (node.op === "Constant") continue;
+    // A shape depends on the sample's shape only, which is known.
+    if (node.op === "Constant" || node.op === "Shape" || node.op === "Size") continue;
     const slots = node.inputs.map((name) => (fromSample.has(name) ? undefined : origins.get(name)));
     const touchesSample = node.inputs.some((name) => fromSample.has(name));
     if (!touchesSample) {
       const origin = slots[0];
-      if (origin && views.has(node.op)) origins.set(node.outputs[0], viewed(origin, node, tensors));
+      // One number expanded to many is no parameter: exporters write a missing bias as zero, expanded.
+      const isFilling = node.op === "Expand" && sizeOf(tensors.get(origin?.name ?? "")?.shape ?? []) === 1;
+      if (origin && views.has(node.op) && !isFilling) origins.set(node.outputs[0], viewed(origin, node, tensors));
       continue;
     }
     const behind = node.inputs.some((name) => behindWeight.has(name));
@@ -210,20 +225,26 @@ function findParameters(graph: Graph, inputName: string, tensors: ReadonlyMap<st
       case "Conv":
       case "ConvTranspose": {
         const group = node.attributes.group;
-        const layout = { kind: "convolution", groups: group?.kind === "int" ? group.value : 1, transposed: node.op === "ConvTranspose" } as const;
+        const layout = {
+          kind: "convolution",
+          groups: group?.kind === "int" ? group.value : 1,
+          transposed: node.op === "ConvTranspose",
+        } as const;
         weight(slots[1], layout);
         other(slots[2], "bias");
         break;
       }
       case "Gemm": {
-        const flag = (name: string): boolean => node.attributes[name]?.kind === "int" && node.attributes[name].value === 1;
+        const flag = (name: string): boolean =>
+          node.attributes[name]?.kind === "int" && node.attributes[name].value === 1;
         weight(slots[1], { kind: "matrix", inputAxis: flag("transB") ? 1 : 0 });
         weight(slots[0], { kind: "matrix", inputAxis: flag("transA") ? 0 : 1 });
         other(slots[2], "bias");
         break;
       }
       case "MatMul": {
-        const rankOf = (origin: Origin | undefined): number => (origin ? (tensors.get(origin.name)?.shape.length ?? 0) : 0);
+        const rankOf = (origin: Origin | undefined): number =>
+          origin ? (tensors.get(origin.name)?.shape.length ?? 0) : 0;
         weight(slots[1], rankOf(slots[1]) === 2 ? { kind: "matrix", inputAxis: 0 } : undefined);
         weight(slots[0], rankOf(slots[0]) === 2 ? { kind: "matrix", inputAxis: 1 } : undefined);
         break;

@@ -1,6 +1,6 @@
 /** Graphs of other operator sets in the forms of the pinned one. */
 import { type Attribute, type Attributes, attribute, type Graph, type Node } from "../graph/graph.js";
-import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
+import { type DataType, dataTypes, floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import { Ranks } from "./ranks.js";
 
 /** What a rewrite sees besides its node. */
@@ -8,6 +8,10 @@ interface Upgrade {
   /** The operator set that the graph was written for. */
   readonly opset: number;
   readonly ranks: Ranks;
+  /** Element type by name; float32, in which headstart computes, where it does not follow from the graph. */
+  readonly typeOf: (name: string) => DataType;
+  /** The node that makes a value. */
+  readonly producerOf: (name: string) => Node | undefined;
   /** The initializer or the Constant node's value of this name. */
   readonly tensorOf: (name: string) => Tensor | undefined;
   /** A name that no value has yet. */
@@ -44,9 +48,16 @@ export function upgradeGraph(graph: Graph, opset: number): Graph {
     names.add(name);
     return name;
   };
+  const producers = new Map<string, Node>();
+  const types = new Map<string, DataType>();
+  for (const { name, type } of graph.inputs) types.set(name, type);
+  for (const [name, { type }] of initializers) types.set(name, type);
+  const typeOf = (name: string): DataType => types.get(name) ?? "float32";
   const upgrade: Upgrade = {
     opset,
     ranks: new Ranks(graph, tensorOf),
+    typeOf,
+    producerOf: (name) => producers.get(name),
     tensorOf,
     fresh,
     constant: (node, part, tensor) => {
@@ -62,10 +73,23 @@ export function upgradeGraph(graph: Graph, opset: number): Graph {
       upgrade.ranks.learn(each);
       const value = each.op === "Constant" ? each.attributes.value : undefined;
       if (value?.kind === "tensor") constants.set(each.outputs[0], value.value);
+      types.set(each.outputs[0], typeAfter(each, typeOf));
+      producers.set(each.outputs[0], each);
     }
     return upgraded;
   });
   return { ...graph, initializers, nodes };
+}
+
+/** Element type of a node's first output. */
+function typeAfter({ op, inputs, attributes }: Node, typeOf: (name: string) => DataType): DataType {
+  const { to, value } = attributes;
+  if (op === "Cast" && to?.kind === "int") return dataTypes[to.value - 1] ?? "float32";
+  if ((op === "Constant" || op === "ConstantOfShape") && value?.kind === "tensor") return value.value.type;
+  if (op === "ConstantOfShape") return "float32";
+  if (/^(Shape|Size|NonZero|ArgMax|ArgMin)$/.test(op)) return "int64";
+  if (/^(Equal|Greater|GreaterOrEqual|Less|LessOrEqual|Not|And|Or|Xor|IsNaN|IsInf)$/.test(op)) return "bool";
+  return typeOf(op === "Where" ? inputs[1] : (inputs[0] ?? ""));
 }
 
 /** Attributes without some of them. */
@@ -211,6 +235,31 @@ const constantTensor: Rewrite = (node) => {
   return [tensor ? { ...node, attributes: { value: attribute.tensor(tensor) } } : node];
 };
 
+/** Casts to the type of another value. */
+const castLike: Rewrite = (node, upgrade) => {
+  const type = dataTypes.indexOf(upgrade.typeOf(node.inputs[1])) + 1;
+  return [{ ...node, op: "Cast", inputs: node.inputs.slice(0, 1), attributes: { to: attribute.int(type) } }];
+};
+
+/** One part of a split, which PyTorch's dynamo exporter writes by way of a sequence. The sequence itself stays, unread. */
+const sequenceAt: Rewrite = (node, upgrade) => {
+  const source = upgrade.producerOf(node.inputs[0]);
+  const at = upgrade.tensorOf(node.inputs[1]);
+  const split = source?.op === "SplitToSequence" ? upgrade.tensorOf(source.inputs[1] ?? "") : undefined;
+  if (!source || !at || !split) return [node];
+  const [index] = numbersOf(at);
+  const lengths = numbersOf(split);
+  // One number is the length of each part; several are one for each.
+  const lengthOf = (part: number): number => (split.shape.length === 0 ? lengths[0] : lengths[part]);
+  if (index < 0 || (split.shape.length > 0 && index >= lengths.length)) return [node];
+  let start = 0;
+  for (let part = 0; part < index; part++) start += lengthOf(part);
+  const { axis } = source.attributes;
+  const range = { starts: start, ends: start + lengthOf(index), axes: axis?.kind === "int" ? axis.value : 0 };
+  const inputs = Object.entries(range).map(([name, number]) => upgrade.constant(node, name, int64Tensor([number])));
+  return [{ ...node, op: "Slice", inputs: [source.inputs[0], ...inputs], attributes: {} }];
+};
+
 const reductionAxes = attributesToInputs(18, "axes");
 
 const rewrites: Readonly<Record<string, Rewrite>> = {
@@ -236,9 +285,11 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   Softmax: softmaxOfMatrix,
   LogSoftmax: softmaxOfMatrix,
   BatchNormalization: batchNormalization,
+  SequenceAt: sequenceAt,
   Scatter: (node) => [{ ...node, op: "ScatterElements" }],
   Constant: constantTensor,
   Cast: withoutAttributes("round_mode"),
+  CastLike: castLike,
   // From 21 on scale and bias have one element a channel, before one a group: their shapes tell which is meant.
   GroupNormalization: withoutAttributes("stash_type"),
 };

@@ -292,6 +292,53 @@ describe("upgradeGraph", () => {
     expect([...upgradeGraph(graph, 9).initializers]).toEqual([]);
   });
 
+  it("turns CastLike into Cast to the other value's type", async () => {
+    const node = (op: string, inputs: string[], output: string, attributes: Attributes = {}): Node => {
+      return { op, domain: "", name: output, inputs, outputs: [output], attributes };
+    };
+    const nodes = [
+      node("Shape", ["x"], "shape"),
+      node("Equal", ["shape", "shape"], "same"),
+      node("Identity", ["x"], "copy"),
+      node("CastLike", ["x", "shape"], "whole"),
+      node("CastLike", ["x", "same"], "truth"),
+      node("CastLike", ["shape", "copy"], "y0"),
+    ];
+    const graph: Graph = { ...graphOf({ title: "", opset: 18, op: "Relu" }), nodes };
+    const cast = upgradeGraph(graph, 18).nodes.slice(3);
+    expect(cast.map(({ op, attributes }) => [op, attributes.to])).toEqual([
+      ["Cast", int(7)],
+      ["Cast", int(9)],
+      ["Cast", int(1)],
+    ]);
+  });
+
+  it.each([
+    ["equal parts", intTensor([2], []), 1, [2, 4]],
+    ["parts of different lengths", intTensor([1, 2]), 1, [1, 3]],
+  ] as const)("takes %s from a sequence by Slice", (_, split, index, [start, end]) => {
+    const nodes: Node[] = [
+      {
+        op: "SplitToSequence",
+        domain: "",
+        name: "",
+        inputs: ["x", "split"],
+        outputs: ["parts"],
+        attributes: { axis: int(1) },
+      },
+      { op: "SequenceAt", domain: "", name: "", inputs: ["parts", "index"], outputs: ["y0"], attributes: {} },
+    ];
+    const initializers = new Map<string, Tensor>([
+      ["split", split],
+      ["index", intTensor([index], [])],
+    ]);
+    const upgraded = upgradeGraph({ ...graphOf({ title: "", opset: 18, op: "Relu" }), nodes, initializers }, 18);
+    expect(upgraded.nodes[1].op).toBe("Slice");
+    const [x, ...bounds] = upgraded.nodes[1].inputs;
+    expect(x).toBe("x");
+    expect(bounds.map((name) => numbersOf(upgraded.initializers.get(name)!))).toEqual([[start], [end], [1]]);
+  });
+
   it("gives new values names that nothing has", () => {
     const graph = graphOf({ title: "", opset: 11, op: "Squeeze", x: [1, 2], attributes: { axes: ints([0]) } });
     const taken = new Map([["upgrade/y0/axes", floatTensor([1])]]);
