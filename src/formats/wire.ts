@@ -5,11 +5,13 @@
  */
 
 /** Protobuf's wire types. */
-const wireType = { varint: 0, fixed64: 1, bytes: 2, groupStart: 3, groupEnd: 4, fixed32: 5 } as const;
+export const wireType = { varint: 0, fixed64: 1, bytes: 2, groupStart: 3, groupEnd: 4, fixed32: 5 } as const;
 
 /** One field as it stands in a serialized message. */
 export interface WireField {
   readonly number: number;
+  /** How the payload is encoded. */
+  readonly type: number;
   /** The field's payload where it is a string, bytes or a message; undefined for numbers and groups. */
   readonly content: Uint8Array | undefined;
   /** Tag, length and payload. */
@@ -26,6 +28,7 @@ export function* wireFields(bytes: Uint8Array): Generator<WireField> {
     place = end;
     yield {
       number: Math.floor(tag / 8),
+      type: tag % 8,
       content: tag % 8 === wireType.bytes ? bytes.subarray(contentStart, end) : undefined,
       whole: bytes.subarray(start, end),
     };
