@@ -2,7 +2,8 @@
 import { gradients } from "../autodiff/gradients.js";
 import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
-import { sizeOf } from "../graph/tensor.js";
+import { attribute } from "../graph/graph.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { mirror } from "../mirror/mirror.js";
 import type { Emitter } from "../ops/emitter.js";
 import { type Instance, instantiate } from "../ops/instantiate.js";
@@ -41,6 +42,9 @@ export const feedNames = {
   /** Turned samples for the rotation task, and their turns as one-hot rows. */
   rotated: "rotated",
   turns: "turns",
+  /** Two views of the samples. */
+  firstView: "view/first",
+  secondView: "view/second",
   /** Instance noise for D, already scaled. */
   realNoise: "noise/real",
   fakeNoise: "noise/fake",
@@ -132,6 +136,15 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
       build.metric("task/accuracy", emit.reduceMean(right));
       lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
     }
+  }
+  if (recipe.contrast.weight > 0) {
+    const views = [feedNames.firstView, feedNames.secondView].map((name) => build.feed(name, sampleShape));
+    const instance = extract(emit.concat(views, 0), "features-views");
+    statistics ??= instance;
+    const { loss, accuracy } = contrastLoss(build, instance.targets[0], recipe.contrast.temperature);
+    build.metric("contrast/loss", loss);
+    build.metric("contrast/accuracy", accuracy);
+    lossTerms.push(emit.scale(loss, recipe.contrast.weight));
   }
   if (task === "rotation") {
     const rotated = build.feed(feedNames.rotated, sampleShape);
@@ -272,18 +285,48 @@ function measureLikeness(build: TrainingGraphBuilder, samples: Value, generated:
   build.metric("likeness/other", reconstructionError(emit, "l2", others, generated));
 }
 
+/** Units of the layer through which the features of views are compared. */
+const projectionSize = 64;
+
+/**
+ * Normalised temperature-scaled cross-entropy (Chen et al., 2020, equation 1): each view's partner among all other
+ * views, by cosine similarity of a linear projection.
+ *
+ * @param features [2 × batch, ...]: first views, then second views in the same order
+ */
+function contrastLoss(
+  build: TrainingGraphBuilder,
+  features: Value,
+  temperature: number,
+): { loss: Value; accuracy: Value } {
+  const { emit } = build;
+  const views = features.shape[0];
+  const projected = taskHead(build, features, projectionSize, "contrast");
+  const norm = emit.squareRoot(emit.shift(emit.reduceSum(emit.square(projected), [1], true), 1e-12));
+  const unit = emit.divide(projected, norm);
+  const similarity = emit.scale(emit.one("Gemm", [unit, unit], { transB: attribute.int(1) }), 1 / temperature);
+  const targets = new Float32Array(views * views);
+  const itself = new Float32Array(views * views);
+  for (let view = 0; view < views; view++) {
+    targets[view * views + ((view + views / 2) % views)] = 1;
+    itself[view * views + view] = -1e4;
+  }
+  const others = emit.add(similarity, emit.constant(floatTensor(itself, [views, views])));
+  return crossEntropy(emit, others, emit.constant(floatTensor(targets, [views, views])));
+}
+
 /** A linear layer on F's features: [batch, outputs] logits. */
-function taskHead(build: TrainingGraphBuilder, features: Value, outputs: number): Value {
+function taskHead(build: TrainingGraphBuilder, features: Value, outputs: number, name = "task"): Value {
   const { emit } = build;
   const batch = features.shape[0];
   const size = sizeOf(features.shape) / batch;
   const weight = build.parameter("task", {
-    name: "task/weight",
+    name: `${name}/weight`,
     shape: [size, outputs],
     role: "weight",
     layout: { kind: "matrix", inputAxis: 0 },
     fanIn: size,
   });
-  const bias = build.parameter("task", { name: "task/bias", shape: [outputs], role: "bias", fanIn: size });
+  const bias = build.parameter("task", { name: `${name}/bias`, shape: [outputs], role: "bias", fanIn: size });
   return emit.one("Gemm", [emit.reshape(features, [batch, size]), weight, bias]);
 }

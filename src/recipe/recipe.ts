@@ -58,6 +58,25 @@ const recipeSchema = z.strictObject({
       weight: weight.default(0),
     })
     .prefault({}),
+  /**
+   * A second task for F: to know two views of one sample for the same among all views of the batch (Chen et al., 2020,
+   * SimCLR). Views of pictures are shifted, flipped, and changed in brightness and contrast; those of other data have
+   * values swapped between samples.
+   */
+  contrast: z
+    .strictObject({
+      weight: weight.default(0),
+      temperature: z.number().positive().default(0.5),
+      /** Pictures: largest shift as a share of the side. */
+      shift: fraction.default(0.125),
+      /** Pictures: left and right are exchanged in half of the views. */
+      flip: z.boolean().default(true),
+      /** Pictures: contrast is multiplied by up to 1 ± this, brightness moved by up to ± this (in standard deviations). */
+      jitter: fraction.default(0.4),
+      /** Other data: share of the values that come from another sample. */
+      swap: fraction.default(0.3),
+    })
+    .prefault({}),
   mirror: z
     .strictObject({
       /** The mirror uses F's own weights, transposed. */
@@ -156,10 +175,11 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   const trains =
     recipe.adversarial.weight > 0 ||
     recipe.reconstruction.weight > 0 ||
-    (recipe.selfSupervision.weight > 0 && recipe.selfSupervision.task !== "none");
+    (recipe.selfSupervision.weight > 0 && recipe.selfSupervision.task !== "none") ||
+    recipe.contrast.weight > 0;
   if (!trains)
     throw new UserError(
-      `${where}: required a loss with a weight above 0 (adversarial, reconstruction or selfSupervision), got none. Give one a weight.`,
+      `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision or contrast), got none. Give one a weight.`,
     );
   return recipe;
 }

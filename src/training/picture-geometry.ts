@@ -1,10 +1,28 @@
 /** How the values of one sample lie as a picture. */
+import type { Dataset } from "../data/dataset.js";
 
 export interface PictureGeometry {
   readonly channels: number;
   readonly height: number;
   readonly width: number;
   readonly layout: "NCHW" | "NHWC";
+}
+
+/** The shape of one sample as a picture's three axes. */
+export function pictureShape({ channels, height, width, layout }: PictureGeometry): readonly number[] {
+  return layout === "NCHW" ? [channels, height, width] : [height, width, channels];
+}
+
+/**
+ * The picture geometry of a data set's samples, or undefined where they are no pictures. Pictures that a network takes
+ * flattened are known by the data set's record.
+ */
+export function datasetGeometry(dataset: Dataset): PictureGeometry | undefined {
+  const known = dataset.record.picture as Partial<PictureGeometry> | undefined;
+  const { channels, height, width } = known ?? {};
+  if (dataset.shape.length === 3 || !channels || !height || !width) return pictureGeometry(dataset.shape);
+  const size = dataset.shape.reduce((product, length) => product * length, 1);
+  return channels * height * width === size ? { channels, height, width, layout: known?.layout ?? "NCHW" } : undefined;
 }
 
 /**

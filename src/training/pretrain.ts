@@ -8,7 +8,7 @@ import { drawParameters, initialWeights, type Weights } from "../recipe/initial-
 import { pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
-import { pictureGeometry } from "./picture-geometry.js";
+import { datasetGeometry } from "./picture-geometry.js";
 import { pretrainingFeeds } from "./pretraining-feeds.js";
 import { type StepResult, Trainer } from "./trainer.js";
 import { judge, type Warning } from "./warnings.js";
@@ -64,7 +64,7 @@ export function taskFor(recipe: Recipe, dataset: Dataset, sampleShape: readonly 
   const { task, weight } = recipe.selfSupervision;
   if (weight === 0 || task === "none") return "none";
   if (task !== "auto") return task;
-  if (pictureGeometry(sampleShape)) return "rotation";
+  if (datasetGeometry(dataset)) return "rotation";
   return dataset.kind === "table" || sampleShape.length === 1 ? "swapped-values" : "none";
 }
 

@@ -10,7 +10,8 @@ import type { TrainingGraph } from "../recipe/training-graph.js";
 import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
-import { pictureGeometry } from "./picture-geometry.js";
+import { datasetGeometry, pictureShape } from "./picture-geometry.js";
+import { drawView } from "./picture-views.js";
 
 /** The tensors of one step; valid until the next call. Everything depends on (seed, step) alone. */
 export interface StepFeeds {
@@ -28,7 +29,7 @@ export function pretrainingFeeds(
 ): StepFeeds {
   const { batchSize } = training;
   const sampleSize = sizeOf(sampleShape);
-  const picture = pictureGeometry(sampleShape);
+  const picture = datasetGeometry(dataset);
   const groups = dataset.oneHotGroups ?? [];
   const pool = new NormalPool(seed);
   const order = new BatchOrder(dataset.count, batchSize, seed);
@@ -43,6 +44,7 @@ export function pretrainingFeeds(
   const rotated = tensors.get(feedNames.rotated);
   const turns = tensors.get(feedNames.turns);
   const mixture = tensors.get(feedNames.mixture);
+  const views = [tensors.get(feedNames.firstView), tensors.get(feedNames.secondView)];
   // A corruption that the task itself needs is there even where the recipe names none.
   const corruption =
     swapped && recipe.corruption.kind !== "swapped-values"
@@ -68,12 +70,34 @@ export function pretrainingFeeds(
           square ? stream.below(4) : 2 * stream.below(2),
         );
         rotated.data.set(samples.data);
-        rotateQuarter(rotated.data, batchSize, sampleShape, quarterTurns, picture.layout);
+        rotateQuarter(rotated.data, batchSize, pictureShape(picture), quarterTurns, picture.layout);
         turns.data.fill(0);
         quarterTurns.forEach((turn, row) => {
           turns.data[row * rotationClasses + turn] = 1;
         });
       }
+      views.forEach((view, index) => {
+        if (!view) return;
+        if (picture)
+          drawView(
+            samples.data,
+            view.data,
+            batchSize,
+            picture,
+            recipe.contrast,
+            new RandomStream(seed, `view/${index}`, step),
+          );
+        else
+          corrupt("swapped-values", recipe.contrast.swap, samples.data, view.data, {
+            seed,
+            step: 2 * step + index,
+            batchSize,
+            sampleSize,
+            picture,
+            groups,
+            pool,
+          });
+      });
       const progress = step / steps;
       const deviation = recipe.adversarial.instanceNoise * Math.max(0, 1 - progress);
       for (const name of [feedNames.realNoise, feedNames.fakeNoise]) {
