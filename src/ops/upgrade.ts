@@ -179,7 +179,7 @@ const softmaxOfMatrix: Rewrite = (node, upgrade) => {
 
 /** Resize of version 10, and Upsample before it: positions o / scale, the nearest one below when enlarging, above when not. */
 const resizeOfOutputGrid: Rewrite = (node, upgrade) => {
-  if (node.op === "Resize" && upgrade.opset !== 10) return [node];
+  if (node.op === "Resize" && upgrade.opset !== 10) return halfPixelForNearest(node, upgrade);
   const [{ inputs, attributes }] = attributesToInputs(9, "scales")(node, upgrade);
   const [x, scales] = inputs;
   if (!scales) return [node];
@@ -220,6 +220,23 @@ const resizeOfOutputGrid: Rewrite = (node, upgrade) => {
 };
 
 /**
+ * tf_half_pixel_for_nn, which 13 abolished, is half_pixel's position plus 0.5: rounded down, that is half_pixel's position
+ * rounded to the nearest, halves up.
+ */
+const halfPixelForNearest: Rewrite = (node, { opset }) => {
+  const { coordinate_transformation_mode: coordinates, mode, nearest_mode: nearest } = node.attributes;
+  const isNearest = mode === undefined || (mode.kind === "string" && mode.value === "nearest");
+  const isDown = nearest?.kind === "string" && nearest.value === "floor";
+  const isHalf = coordinates?.kind === "string" && coordinates.value === "tf_half_pixel_for_nn";
+  if (opset >= 13 || !isNearest || !isDown || !isHalf) return [node];
+  const changed = {
+    coordinate_transformation_mode: attribute.string("half_pixel"),
+    nearest_mode: attribute.string("round_prefer_ceil"),
+  };
+  return [{ ...node, attributes: { ...node.attributes, ...changed } }];
+};
+
+/**
  * Only the first output is of use outside training. `spatial` (until 9) said that statistics are per channel; where they
  * are not, their shapes tell.
  */
@@ -246,18 +263,34 @@ const sequenceAt: Rewrite = (node, upgrade) => {
   const source = upgrade.producerOf(node.inputs[0]);
   const at = upgrade.tensorOf(node.inputs[1]);
   const split = source?.op === "SplitToSequence" ? upgrade.tensorOf(source.inputs[1] ?? "") : undefined;
-  if (!source || !at || !split) return [node];
+  const isInteger = (tensor: Tensor | undefined): boolean => tensor?.type === "int64" || tensor?.type === "int32";
+  if (!source || !at || !split || !isInteger(at) || !isInteger(split) || at.data.length !== 1) return [node];
   const [index] = numbersOf(at);
   const lengths = numbersOf(split);
   // One number is the length of each part; several are one for each.
-  const lengthOf = (part: number): number => (split.shape.length === 0 ? lengths[0] : lengths[part]);
-  if (index < 0 || (split.shape.length > 0 && index >= lengths.length)) return [node];
-  let start = 0;
-  for (let part = 0; part < index; part++) start += lengthOf(part);
+  const areEqual = split.shape.length === 0;
+  if (index < 0 || (!areEqual && index >= lengths.length)) return [node];
+  const length = areEqual ? lengths[0] : lengths[index];
+  const start = areEqual ? index * length : lengths.slice(0, index).reduce((sum, each) => sum + each, 0);
   const { axis } = source.attributes;
-  const range = { starts: start, ends: start + lengthOf(index), axes: axis?.kind === "int" ? axis.value : 0 };
+  const range = { starts: start, ends: start + length, axes: axis?.kind === "int" ? axis.value : 0 };
   const inputs = Object.entries(range).map(([name, number]) => upgrade.constant(node, name, int64Tensor([number])));
   return [{ ...node, op: "Slice", inputs: [source.inputs[0], ...inputs], attributes: {} }];
+};
+
+/** New in 24: y = x σ(αx). */
+const swish: Rewrite = (node, upgrade) => {
+  const [x] = node.inputs;
+  const { alpha } = node.attributes;
+  const factor = alpha?.kind === "float" ? alpha.value : 1;
+  const made = (op: string, inputs: string[], part: string): Node => {
+    const output = upgrade.fresh(node, part);
+    return { op, domain: "", name: output, inputs, outputs: [output], attributes: {} };
+  };
+  const scaled =
+    factor === 1 ? [] : [made("Mul", [x, upgrade.constant(node, "alpha", floatTensor([factor], []))], "scaled")];
+  const gate = made("Sigmoid", [scaled[0]?.outputs[0] ?? x], "gate");
+  return [...scaled, gate, { ...node, op: "Mul", inputs: [x, gate.outputs[0]], attributes: {} }];
 };
 
 const reductionAxes = attributesToInputs(18, "axes");
@@ -286,6 +319,7 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   LogSoftmax: softmaxOfMatrix,
   BatchNormalization: batchNormalization,
   SequenceAt: sequenceAt,
+  Swish: swish,
   Scatter: (node) => [{ ...node, op: "ScatterElements" }],
   Constant: constantTensor,
   Cast: withoutAttributes("round_mode"),

@@ -141,6 +141,26 @@ const cases: readonly Case[] = [
     constants: [floatTensor([1, 1, 1.7, 0.6])],
     ops: ["Resize", "Resize"],
   },
+  ...[1, 2, 1.5, 0.4].map((scale) => ({
+    title: `Resize 12, TensorFlow's nearest by ${scale}`,
+    opset: 12,
+    op: "Resize",
+    x: [1, 2, 5, 4],
+    attributes: {
+      mode: string("nearest"),
+      nearest_mode: string("floor"),
+      coordinate_transformation_mode: string("tf_half_pixel_for_nn"),
+    },
+    constants: [floatTensor([]), floatTensor([1, 1, scale, 1])],
+  })),
+  { title: "Swish 24", opset: 24, op: "Swish", ops: ["Sigmoid", "Mul"] },
+  {
+    title: "Swish 24 with a factor",
+    opset: 24,
+    op: "Swish",
+    attributes: { alpha: float(0.7) },
+    ops: ["Mul", "Sigmoid", "Mul"],
+  },
   {
     title: "Resize 11",
     opset: 11,
@@ -387,5 +407,53 @@ describe("upgradeGraph's knowledge of ranks", () => {
     };
     const upgraded = upgradeGraph(graph, 12);
     expect(upgraded.nodes.at(-1)).toEqual(step("Softmax", ["h"], "y", { axis: int(-1) }));
+  });
+});
+
+describe("upgradeGraph of a part of a sequence", () => {
+  const parts = (split: Tensor, index: number): Graph => ({
+    ...graphOf({ title: "", opset: 18, op: "Relu", x: [2, 7] }),
+    initializers: new Map([
+      ["split", split],
+      ["index", intTensor([index], [])],
+    ]),
+    nodes: [
+      {
+        op: "SplitToSequence",
+        domain: "",
+        name: "",
+        inputs: ["x", "split"],
+        outputs: ["s"],
+        attributes: { axis: int(1) },
+      },
+      { op: "SequenceAt", domain: "", name: "", inputs: ["s", "index"], outputs: ["y0"], attributes: {} },
+    ],
+  });
+
+  it.each([
+    ["of equal parts", intTensor([3], []), 1],
+    ["of equal parts, the last one shorter", intTensor([3], []), 2],
+    ["of given parts", intTensor([1, 4, 2]), 1],
+    ["of given parts, the last one", intTensor([1, 4, 2]), 2],
+  ])("reads it %s", async (_, split, index) => {
+    const graph = parts(split, index);
+    const upgraded = upgradeGraph(graph, 18);
+    expect(upgraded.nodes[1].op).toBe("Slice");
+    const x = normalTensor("x", [2, 7]);
+    const [expected, actual] = [(await run(graph, 18, x)).y0, (await run(upgraded, pinnedOpset, x)).y0];
+    expect([...actual.shape]).toEqual([...expected.shape]);
+    expect(actual.data).toEqual(expected.data);
+  });
+
+  it.each([
+    ["a position beyond the parts", intTensor([3, 4]), 2],
+    ["a position from the end", intTensor([3, 4]), -1],
+    ["lengths in texts", { type: "string", shape: [1], data: ["3"] } as Tensor, 0],
+  ])("leaves %s as it is", (_, split, index) => {
+    expect(upgradeGraph(parts(split, index), 18).nodes).toEqual(parts(split, index).nodes);
+  });
+
+  it("takes no time for a huge position", () => {
+    expect(upgradeGraph(parts(intTensor([3], []), 2 ** 52), 18).nodes[1].op).toBe("Slice");
   });
 });
