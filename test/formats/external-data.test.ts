@@ -76,7 +76,7 @@ describe("externalDataReader", () => {
 
   posix("refuses a pipe without waiting for a writer", () => {
     const { folder, read } = reader();
-    execFileSync("mkfifo", [join(folder, "models", "pipe")]);
+    execFileSync("sh", ["-c", `mkfifo "$0"`, join(folder, "models", "pipe")]);
     expect(() => read("pipe", 0, 1)).toThrow(UserError);
     expect(() => read("pipe", 0, 1)).toThrow(/something else than a file/);
   });
