@@ -1,4 +1,5 @@
 /** The main job: initial weights from a network and unlabelled data. */
+import { rm } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { BatchOrder } from "../data/batches.js";
 import type { Dataset, NormalisationChoice } from "../data/dataset.js";
@@ -6,14 +7,16 @@ import { openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
-import { writeOnnx } from "../formats/onnx-write.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { Discriminator } from "../recipe/discriminator.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
-import type { Weights } from "../recipe/initial-values.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
+import { filtersPicture } from "../study/filters-picture.js";
 import { type ConditioningRecord, conditionFeatures } from "../training/condition.js";
+import { layerSnapshots } from "../training/layer-snapshots.js";
+import { scheduleFactor } from "../training/optimizer-feeds.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { MetricMeans, type PretrainResult, pretrain, taskFor } from "../training/pretrain.js";
 import {
@@ -42,7 +45,7 @@ export interface InitializeOptions {
   /** Folder for the run; default: `<model's name>-headstart`. */
   readonly output?: string;
   readonly overwrite?: boolean;
-  /** Continue an interrupted run of the same settings in the output folder. */
+  /** Continue an earlier run of the same settings in the output folder; with more steps it is extended. */
   readonly resume?: boolean;
   /** Name of F's last tensor; default: what the last Gemm or MatMul reads. */
   readonly features?: string;
@@ -122,6 +125,8 @@ export interface RunRecord {
   readonly steps: number;
   readonly batchSize: number;
   readonly threads: number | null;
+  /** Steps at which a resumption gave the run more steps: schedules were then stretched to the new end. */
+  readonly extendedAt?: readonly number[];
 }
 
 /** Measurements before and after training. */
@@ -248,7 +253,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   const tensors = typedTensors(weights, opened);
   await folder.write(
     runFiles.weights,
-    writeSafetensors(tensors, {
+    writeSafetensors(new Map([...tensors].map(([name, tensor]) => [name, opened.model.asStored(name, tensor)])), {
       format: "pt",
       headstart: version,
       model_sha256: run.model.sha256,
@@ -259,9 +264,11 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
       steps: String(steps),
     }),
   );
-  await folder.write(runFiles.model, writeOnnx(opened.model, tensors));
+  const modelFiles = [...opened.model.write(tensors)];
+  for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
+  const modelFile = folder.file(modelFiles[0][0]);
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);
-  const loading = loadingLines(folder.file(runFiles.weights), folder.file(runFiles.model));
+  const loading = loadingLines(folder.file(runFiles.weights), modelFile);
   const result = {
     finalMetrics: trained.finalMetrics,
     before,
@@ -273,7 +280,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   return {
     folder: folder.path,
     weightsFile: folder.file(runFiles.weights),
-    modelFile: folder.file(runFiles.model),
+    modelFile,
     weights,
     run,
     ...result,
@@ -371,7 +378,13 @@ async function resumeFolder(
   const folder = await RunFolder.open(path);
   const earlier = await folder.readJson(runFiles.record);
   const now = JSON.parse(JSON.stringify(run)) as unknown;
-  const different = differingKey(earlier, now, "");
+  const grown = extension(earlier, run);
+  const { steps: _, extendedAt: __, ...settings } = earlier as RunRecord;
+  const different = differingKey(
+    grown ? { ...settings, steps: run.steps } : { ...settings, steps: (earlier as RunRecord).steps },
+    now,
+    "",
+  );
   if (different !== undefined)
     throw userError({
       where: folder.file(runFiles.record),
@@ -380,8 +393,21 @@ async function resumeFolder(
       advice: "Repeat the command as it was, with --resume added.",
     });
   const checkpoint = await folder.readCheckpoint();
-  for (const name of [runFiles.metrics, runFiles.timing]) await folder.cutAfter(name, checkpoint?.step ?? 0);
+  const extendedAt = [...((earlier as RunRecord).extendedAt ?? []), ...(grown ? [checkpoint?.step ?? 0] : [])];
+  if (grown) {
+    // The earlier end's result is not the longer run's.
+    await rm(folder.file(runFiles.result), { force: true });
+    await folder.writeJson(runFiles.record, { ...run, extendedAt });
+  }
+  for (const name of [runFiles.metrics, runFiles.timing, runFiles.layers])
+    await folder.cutAfter(name, checkpoint?.step ?? 0);
   return { folder, checkpoint };
+}
+
+/** True where a run is resumed with more steps than it had. */
+function extension(earlier: unknown, run: RunRecord): boolean {
+  const before = (earlier as Partial<RunRecord> | null)?.steps;
+  return typeof before === "number" && run.steps > before;
 }
 
 function differingKey(
@@ -428,6 +454,8 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
   const means = new MetricMeans();
   const began = performance.now();
   let last: { step: number; state: () => Map<string, Float32Array> } | undefined;
+  if (!checkpoint)
+    await recordLayers(training, 0, initialWeights(training.features.network, recipe.start, training.seed));
   try {
     return await pretrain({
       features: training.features,
@@ -445,8 +473,17 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
         means.add(metrics);
         emit({ type: "step", step, steps, epoch, metrics });
         if (step % every === 0 || step === steps) {
-          await folder.append(runFiles.metrics, { step, epoch, ...means.take() });
-          await folder.append(runFiles.timing, { step, seconds: (performance.now() - began) / 1000 });
+          await folder.append(runFiles.metrics, {
+            step,
+            epoch,
+            ...means.take(),
+            ...learningRates(recipe, step, steps),
+          });
+          await folder.append(runFiles.timing, {
+            step,
+            seconds: (performance.now() - began) / 1000,
+            memory: process.memoryUsage.rss(),
+          });
         }
         if (pictureSteps.has(step) && report.views.generated && report.samples) {
           const size = sizeOf(training.features.network.sampleShape);
@@ -461,6 +498,7 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
           });
           if (png) await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
         }
+        if (pictureSteps.has(step)) await recordLayers(training, step, report.state());
         if (step % checkpointEvery === 0 && step < steps) {
           await folder.writeCheckpoint({ step, state: report.state() });
           emit({ type: "checkpoint", step });
@@ -480,6 +518,32 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
       });
     throw error;
   }
+}
+
+/** The learning rates of a step, counted from 1. */
+function learningRates(recipe: Recipe, step: number, steps: number): Record<string, number> {
+  const factor = scheduleFactor(recipe.schedule, step - 1, steps);
+  return {
+    "generator/learning-rate": recipe.generatorOptimizer.learningRate * factor,
+    ...(recipe.adversarial.weight > 0
+      ? { "discriminator/learning-rate": recipe.discriminatorOptimizer.learningRate * factor }
+      : {}),
+  };
+}
+
+/** Keeps what F's layers look like, and a picture of the first layer's filters. */
+async function recordLayers(training: RecordedTraining, step: number, weights: Weights): Promise<void> {
+  const { options, folder, features, dataset, seed } = training;
+  const layers = await layerSnapshots(
+    features,
+    weights,
+    dataset,
+    seed,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
+  await folder.append(runFiles.layers, { step, layers });
+  const picture = await filtersPicture(features, weights);
+  if (picture) await folder.write(join(runFiles.filters, `step-${String(step).padStart(9, "0")}.png`), picture);
 }
 
 /** JSON has no NaN and no infinity. */

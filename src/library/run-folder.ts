@@ -17,6 +17,8 @@ export const runFiles = {
   discriminator: "discriminator.onnx",
   checkpoints: "checkpoints",
   samples: "samples",
+  layers: "layers.jsonl",
+  filters: "filters",
 } as const;
 
 /** State after some steps. */
@@ -61,6 +63,7 @@ export class RunFolder {
       }
       await mkdir(join(path, runFiles.checkpoints), { recursive: true });
       await mkdir(join(path, runFiles.samples), { recursive: true });
+      await mkdir(join(path, runFiles.filters), { recursive: true });
     } catch (error) {
       throw fileError(error, path, "a folder for the run");
     }

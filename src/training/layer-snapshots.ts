@@ -1,0 +1,83 @@
+/** What each layer of F looks like at a moment of training: singular values of its weight, histogram of what it gives. */
+import type { Dataset } from "../data/dataset.js";
+import { singularValues } from "../initializers/spectrum.js";
+import { toUnitMatrices, unitMatrix } from "../initializers/unit-matrices.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import type { Weights } from "../recipe/initial-values.js";
+import { measuringSamples } from "./condition.js";
+import { type EvaluateOptions, evaluate } from "./evaluate.js";
+
+/** Counts of values in bins of equal width from `low` to `high`. */
+export interface Histogram {
+  readonly low: number;
+  readonly high: number;
+  readonly counts: readonly number[];
+}
+
+/** One layer at one moment. */
+export interface LayerSnapshot {
+  /** Name of the layer's weight. */
+  readonly layer: string;
+  /** Singular values of the weight (output units × fan-in), largest first; null for a layer too large to take apart. */
+  readonly singularValues: readonly number[] | null;
+  /** Pre-activations over samples, positions and units. */
+  readonly preActivations: Histogram;
+}
+
+/** Larger weights would hold training up for seconds: the decomposition grows with the cube of the lesser side. */
+const largestSide = 256;
+
+const bins = 40;
+
+/** Looks at every layer of F, with the same 128 samples for the same seed. */
+export async function layerSnapshots(
+  features: FeatureExtractor,
+  weights: Weights,
+  dataset: Dataset,
+  seed: number,
+  options: EvaluateOptions = {},
+): Promise<LayerSnapshot[]> {
+  const indices = measuringSamples(dataset, 128, seed, "snapshots");
+  const result: LayerSnapshot[] = [];
+  for (const layer of features.layers) {
+    const { data } = await evaluate(features.network, layer.preActivation, weights, dataset, indices, {
+      ...options,
+      normalization: "batch",
+    });
+    result.push({
+      layer: layer.weight.name,
+      singularValues: spectrumOf(layer.weight, weights),
+      preActivations: histogram(data),
+    });
+  }
+  return result;
+}
+
+function spectrumOf({ name, shape, layout }: FeatureExtractor["layers"][number]["weight"], weights: Weights) {
+  const elements = weights.get(name);
+  if (!layout || !elements) return null;
+  const matrices = toUnitMatrices(elements, shape, layout);
+  if (Math.min(matrices.rows, matrices.cols) > largestSide) return null;
+  const values: number[] = [];
+  for (let group = 0; group < matrices.groups; group++)
+    values.push(...singularValues(unitMatrix(matrices, group), matrices.rows, matrices.cols));
+  // Six digits are more than a chart shows, and keep the file small.
+  return values.sort((first, second) => second - first).map((value) => Number(value.toPrecision(6)));
+}
+
+/** Bins from the smallest to the largest value; one of width 0 where all are equal. Values that are not finite are left out. */
+export function histogram(values: Float32Array): Histogram {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  if (low > high) return { low: 0, high: 0, counts: [] };
+  const counts = new Array<number>(bins).fill(0);
+  const scale = high > low ? bins / (high - low) : 0;
+  for (const value of values)
+    if (Number.isFinite(value)) counts[Math.min(bins - 1, Math.floor((value - low) * scale))]++;
+  return { low, high, counts };
+}
