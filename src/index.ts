@@ -19,4 +19,12 @@ export {
 } from "./library/initialize.js";
 export { type ChainStep, type InspectOptions, type InspectResult, inspect } from "./library/inspect.js";
 export { type NewModelOptions, type NewModelResult, newModel } from "./library/new-model.js";
+export {
+  type TensorFacts,
+  type TensorVerdict,
+  type VerifiedTensor,
+  type VerifyOptions,
+  type VerifyResult,
+  verify,
+} from "./library/verify.js";
 export { builtInRecipe, builtInRecipes, parseRecipe, type Recipe, type RecipeInput } from "./recipe/recipe.js";

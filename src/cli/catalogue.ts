@@ -22,6 +22,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     load: async () => (await import("./inspect.js")).command,
   },
   {
+    name: "verify",
+    summary: "compare weights with a model, tensor by tensor: what fits, what changes, what is missing",
+    load: async () => (await import("./verify.js")).command,
+  },
+  {
     name: "demo",
     summary: "run the main job and a small comparison on pictures that ship with headstart",
     load: async () => (await import("./demo.js")).command,

@@ -1,16 +1,13 @@
 /** Reads a model file and finds its network. */
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { fileError } from "../errors.js";
-import { externalDataReader } from "../formats/external-data.js";
-import { type OnnxModel, readOnnx } from "../formats/onnx-read.js";
+import type { ModelFile } from "../formats/model-file.js";
 import { analyzeNetwork, type Network } from "../ops/network.js";
 import { upgradeGraph } from "../ops/upgrade.js";
+import { readModelFile } from "./read-model-file.js";
 
-/** A model file, its message and what headstart sees in it. */
+/** A model file and what headstart sees in it. */
 export interface OpenedModel {
   readonly path: string;
-  readonly model: OnnxModel;
+  readonly model: ModelFile;
   readonly network: Network;
   /** SHA-256 of the file, in hexadecimal. */
   readonly hash: string;
@@ -21,19 +18,13 @@ export interface OpenModelOptions {
   readonly inputShape?: readonly number[];
 }
 
-/** Opens an ONNX file. @throws UserError where it is missing, broken, or no network that headstart can take */
+/** Opens a model file. @throws UserError where it is missing, broken, or no network that headstart can take */
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw fileError(error, path, "an ONNX model file");
-  }
-  const model = readOnnx(bytes, { where: path, external: externalDataReader(path) });
+  const { model, hash } = await readModelFile(path);
   const network = analyzeNetwork(upgradeGraph(model.graph, model.opset), {
     where: path,
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.inputShape === undefined ? {} : { sampleShape: options.inputShape }),
   });
-  return { path, model, network, hash: createHash("sha256").update(bytes).digest("hex") };
+  return { path, model, network, hash };
 }

@@ -1,0 +1,214 @@
+/** Whether weights fit a model, tensor by tensor, and how they differ from what the model has. */
+import { createHash } from "node:crypto";
+import { open, readFile } from "node:fs/promises";
+import { fileError, UserError } from "../errors.js";
+import { bytesOf } from "../formats/element-types.js";
+import type { ModelFormat } from "../formats/model-file.js";
+import { readSafetensors } from "../formats/safetensors.js";
+import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
+import { featureExtractor } from "../recipe/feature-extractor.js";
+import { type OpenedModel, openModel } from "./open-model.js";
+import { readModelFile } from "./read-model-file.js";
+
+export interface VerifyOptions {
+  /** Path of a safetensors file, or of a model with weights. */
+  readonly weights: string;
+  /** Path of the model that the weights are for. */
+  readonly model: string;
+  /** Name of F's last tensor; default: as the weights' own record says, else as `inspect` finds it. */
+  readonly features?: string;
+  readonly input?: string;
+  readonly inputShape?: readonly number[];
+}
+
+/**
+ * What is with a tensor. `changed` and `same` fit. `head`: the weights are F's alone, and this is a parameter of the head,
+ * which keeps what it has. All others are mismatches: not in the weights, not in the model, another shape or type, NaN or
+ * infinity among the elements, or a change in a tensor that is no parameter.
+ */
+export type TensorVerdict =
+  | "changed"
+  | "same"
+  | "head"
+  | "missing"
+  | "unexpected"
+  | "shape"
+  | "type"
+  | "not finite"
+  | "not a parameter";
+
+/** A tensor's facts on one side. */
+export interface TensorFacts {
+  readonly shape: readonly number[];
+  readonly type: string;
+  /** SHA-256 of the elements' bytes, in hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface VerifiedTensor {
+  readonly name: string;
+  readonly verdict: TensorVerdict;
+  /** In the model. */
+  readonly before?: TensorFacts;
+  /** In the weights. */
+  readonly after?: TensorFacts;
+  /** |after − before| / |before| in the Euclidean norm; missing where before is all zero. */
+  readonly relativeChange?: number;
+  /** Largest absolute difference of an element. */
+  readonly largestChange?: number;
+}
+
+export interface VerifyResult {
+  readonly weights: {
+    readonly file: string;
+    readonly format: ModelFormat | "safetensors";
+    readonly sha256: string;
+    /** What the file says of its origin. */
+    readonly metadata: Readonly<Record<string, string>>;
+  };
+  readonly model: { readonly file: string; readonly format: ModelFormat; readonly sha256: string };
+  /** F's last tensor, by which F's parameters are told from the head's. */
+  readonly features: string | undefined;
+  readonly tensors: readonly VerifiedTensor[];
+  /** Number of tensors that do not fit. */
+  readonly mismatches: number;
+  /** Other things that are worth knowing. */
+  readonly notes: readonly string[];
+}
+
+interface GivenWeights {
+  readonly format: ModelFormat | "safetensors";
+  readonly hash: string;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head"]);
+
+/**
+ * Compares weights with a model by name, shape, type and elements. A safetensors file must have all of F's parameters and
+ * may have the head's; a model must have all tensors, and none but parameters may differ.
+ *
+ * @throws UserError where a file cannot be read; mismatches are reported, not thrown
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  const given = await readWeights(options.weights);
+  const opened = await openModel(options.model, options);
+  const { network, model } = opened;
+  const notes: string[] = [];
+  const features = extractorOf(opened, options.features ?? given.metadata.features, options.features, notes);
+  const inFeatures = new Set(features?.parameters.map(({ name }) => name));
+
+  const tensors: VerifiedTensor[] = [];
+  for (const [name, tensor] of network.tensors) {
+    const before = model.asStored(name, tensor);
+    const after = given.tensors.get(name);
+    const isParameter = network.parameters.has(name);
+    if (after) tensors.push(compare(name, before, after, isParameter));
+    else if (given.format !== "safetensors") tensors.push({ name, verdict: "missing", before: factsOf(before) });
+    else if (isParameter) {
+      const verdict = features && !inFeatures.has(name) ? "head" : "missing";
+      tensors.push({ name, verdict, before: factsOf(before) });
+    }
+  }
+  for (const [name, after] of given.tensors)
+    if (!network.tensors.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
+
+  const { model_sha256: trainedFor } = given.metadata;
+  if (trainedFor !== undefined && trainedFor !== opened.hash)
+    notes.push(
+      `The weights were made for another file than ${options.model}: one with SHA-256 ${trainedFor.slice(0, 12)}…, this has ${opened.hash.slice(0, 12)}….`,
+    );
+  if (!tensors.some(({ verdict }) => verdict === "changed"))
+    notes.push("No tensor changes: the model has these weights already.");
+  return {
+    weights: { file: options.weights, format: given.format, sha256: given.hash, metadata: given.metadata },
+    model: { file: options.model, format: model.format, sha256: opened.hash },
+    features: features?.feature,
+    tensors,
+    mismatches: tensors.filter(({ verdict }) => !fitting.has(verdict)).length,
+    notes,
+  };
+}
+
+/** Without F and head told apart, all parameters are expected. */
+function extractorOf(
+  { network }: OpenedModel,
+  name: string | undefined,
+  asked: string | undefined,
+  notes: string[],
+): ReturnType<typeof featureExtractor> | undefined {
+  try {
+    return featureExtractor(network, name);
+  } catch (error) {
+    if (!(error instanceof UserError) || asked !== undefined) throw error;
+    notes.push(`F and head are not told apart, so all parameters are expected: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function readWeights(path: string): Promise<GivenWeights> {
+  if (await isSafetensors(path)) {
+    let bytes: Uint8Array;
+    try {
+      bytes = await readFile(path);
+    } catch (error) {
+      throw fileError(error, path, "a weights file");
+    }
+    const { tensors, metadata } = readSafetensors(bytes, path);
+    return { format: "safetensors", hash: sha256(bytes), tensors, metadata };
+  }
+  const { model, hash } = await readModelFile(path);
+  const tensors = new Map(model.graph.initializers);
+  for (const node of model.graph.nodes) {
+    const value = node.op === "Constant" ? node.attributes.value : undefined;
+    if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
+  }
+  const stored = [...tensors].map(([name, tensor]) => [name, model.asStored(name, tensor)] as const);
+  return { format: model.format, hash, tensors: new Map(stored), metadata: {} };
+}
+
+/** A safetensors file has the length of its header in 8 bytes, then a brace; no model format begins so. */
+async function isSafetensors(path: string): Promise<boolean> {
+  if (path.endsWith(".safetensors")) return true;
+  try {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(9), 0, 9, 0);
+      return bytesRead === 9 && buffer[8] === 0x7b && buffer.readBigUInt64LE(0) < 100_000_000n;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileError(error, path, "a weights file");
+  }
+}
+
+function compare(name: string, before: Tensor, after: Tensor, isParameter: boolean): VerifiedTensor {
+  const facts = { name, before: factsOf(before), after: factsOf(after) };
+  if (before.shape.join() !== after.shape.join()) return { ...facts, verdict: "shape" };
+  if (before.type !== after.type) return { ...facts, verdict: "type" };
+  const differs = facts.before.sha256 !== facts.after.sha256;
+  if (!isFloating(after.type)) return { ...facts, verdict: differs ? "not a parameter" : "same" };
+  const [from, to] = [numbersOf(before), numbersOf(after)];
+  if (differs && !to.every(Number.isFinite)) return { ...facts, verdict: "not finite" };
+  let [moved, length, largestChange] = [0, 0, 0];
+  for (let index = 0; index < to.length; index++) {
+    const change = differs ? Math.abs(to[index] - from[index]) : 0;
+    moved += change * change;
+    length += from[index] * from[index];
+    if (change > largestChange) largestChange = change;
+  }
+  const change = { ...(length > 0 ? { relativeChange: Math.sqrt(moved / length) } : {}), largestChange };
+  if (differs && !isParameter) return { ...facts, ...change, verdict: "not a parameter" };
+  return { ...facts, ...change, verdict: differs ? "changed" : "same" };
+}
+
+function factsOf(tensor: Tensor): TensorFacts {
+  const bytes = Array.isArray(tensor.data) ? new TextEncoder().encode(JSON.stringify(tensor.data)) : bytesOf(tensor);
+  return { shape: tensor.shape, type: tensor.type, sha256: sha256(bytes) };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

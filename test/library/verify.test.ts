@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { readOnnx } from "../../src/formats/onnx-read.js";
+import { writeOnnx } from "../../src/formats/onnx-write.js";
+import { writeSafetensors } from "../../src/formats/safetensors.js";
+import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
+import { newModel } from "../../src/library/new-model.js";
+import { type TensorVerdict, verify } from "../../src/library/verify.js";
+
+const folder = mkdtempSync(join(tmpdir(), "headstart-verify-"));
+const model = join(folder, "model.onnx");
+const initializers = new Map<string, Tensor>();
+/** The two tensors of F, then the two of the head. */
+let [weight, bias, headWeight, headBias] = ["", "", "", ""];
+
+beforeAll(async () => {
+  const { graph } = await newModel({
+    template: "mlp",
+    inputShape: [4],
+    widths: [3],
+    classes: 2,
+    seed: 7,
+    output: model,
+  });
+  for (const [name, tensor] of graph.initializers) initializers.set(name, tensor);
+  [weight, bias, headWeight, headBias] = [...initializers.keys()];
+});
+
+function shifted(name: string, by: number): Tensor {
+  const { data, shape } = initializers.get(name) as Tensor;
+  return floatTensor(
+    Float32Array.from(data as Float32Array, (value) => value + by),
+    shape,
+  );
+}
+
+/** Verifies a safetensors file of these tensors. */
+async function verdicts(tensors: Record<string, Tensor>, metadata: Record<string, string> = {}) {
+  const weights = join(folder, "weights.safetensors");
+  writeFileSync(weights, writeSafetensors(new Map(Object.entries(tensors)), metadata));
+  const result = await verify({ weights, model });
+  const found = Object.fromEntries(result.tensors.map(({ name, verdict }): [string, TensorVerdict] => [name, verdict]));
+  return { result, found };
+}
+
+test("F's tensors fit, and the head's may be missing", async () => {
+  const sha256 = createHash("sha256").update(readFileSync(model)).digest("hex");
+  const { result, found } = await verdicts(
+    { [weight]: shifted(weight, 0.5), [bias]: shifted(bias, 0) },
+    { format: "pt", model_sha256: sha256 },
+  );
+  expect(found).toEqual({ [weight]: "changed", [bias]: "same", [headWeight]: "head", [headBias]: "head" });
+  expect(result).toMatchObject({ mismatches: 0, notes: [], model: { format: "onnx", sha256 } });
+  const changed = result.tensors.find(({ name }) => name === weight);
+  const before = (initializers.get(weight) as Tensor).data as Float32Array;
+  const length = Math.hypot(...before);
+  expect(changed?.largestChange).toBeCloseTo(0.5, 6);
+  expect(changed?.relativeChange).toBeCloseTo((0.5 * Math.sqrt(12)) / length, 5);
+  const bytes = new Uint8Array(before.buffer, before.byteOffset, before.byteLength);
+  expect(changed?.before?.sha256).toBe(createHash("sha256").update(bytes).digest("hex"));
+  expect(changed?.after?.sha256).not.toBe(changed?.before?.sha256);
+});
+
+test("finds each kind of mismatch", async () => {
+  const { data } = initializers.get(weight) as Tensor;
+  expect((await verdicts({ [weight]: shifted(weight, 1) })).found[bias]).toBe("missing");
+  const cases: [TensorVerdict, string, Tensor][] = [
+    ["shape", weight, floatTensor(data as Float32Array, [...(initializers.get(weight)?.shape ?? [])].reverse())],
+    ["type", weight, { type: "float64", shape: [3, 4], data: new Float64Array(12) }],
+    ["not finite", weight, floatTensor(new Float32Array(12).fill(Number.NaN), [3, 4])],
+    ["unexpected", `${weight}.other`, floatTensor([1])],
+  ];
+  for (const [verdict, name, tensor] of cases) {
+    const shape = verdict === "type" || verdict === "not finite" ? initializers.get(weight)?.shape : tensor.shape;
+    const { result, found } = await verdicts({
+      [weight]: shifted(weight, 1),
+      [bias]: shifted(bias, 1),
+      [name]: { ...tensor, shape: shape ?? [] } as Tensor,
+    });
+    expect(found[name]).toBe(verdict);
+    expect(result.mismatches).toBe(1);
+  }
+});
+
+test("notes weights that were made for another file, and weights that change nothing", async () => {
+  const { result } = await verdicts({ [weight]: shifted(weight, 0), [bias]: shifted(bias, 0) }, { model_sha256: "ab" });
+  expect(result.mismatches).toBe(0);
+  expect(result.notes).toEqual([
+    expect.stringContaining("made for another file"),
+    expect.stringContaining("No tensor changes"),
+  ]);
+});
+
+test("compares two models, which must have all tensors", async () => {
+  const weights = join(folder, "trained.onnx");
+  const read = readOnnx(readFileSync(model), { where: model });
+  writeFileSync(weights, writeOnnx(read, new Map([[headBias, shifted(headBias, 2)]])));
+  const result = await verify({ weights, model });
+  expect(result.tensors.map(({ verdict }) => verdict)).toEqual(["same", "same", "same", "changed"]);
+  expect(result).toMatchObject({ mismatches: 0, weights: { format: "onnx" } });
+
+  const other = join(folder, "other.onnx");
+  await newModel({ template: "mlp", inputShape: [4], widths: [3, 3], classes: 2, output: other });
+  const fewer = await verify({ weights, model: other });
+  expect(fewer.tensors.filter(({ verdict }) => verdict === "missing").length).toBeGreaterThan(0);
+  expect(fewer.mismatches).toBeGreaterThan(0);
+});
+
+test("says what is no weights file", async () => {
+  const path = join(folder, "none.safetensors");
+  await expect(verify({ weights: path, model })).rejects.toThrow(/required a weights file, got nothing there/);
+  writeFileSync(path, "short");
+  await expect(verify({ weights: path, model })).rejects.toThrow(/safetensors file/);
+  writeFileSync(join(folder, "none.bin"), "neither");
+  await expect(verify({ weights: join(folder, "none.bin"), model })).rejects.toThrow(/none\.bin/);
+});
