@@ -27,7 +27,8 @@ const mayImport = {
     "errors.ts",
     "nearest.ts",
   ],
-  study: ["training", "data", "random", "errors.ts", "nearest.ts"],
+  // recipe, initializers and graph: a trial's start is weights by name, drawn by an initializer or trained by a recipe.
+  study: ["training", "recipe", "initializers", "data", "random", "graph", "errors.ts", "nearest.ts"],
 };
 
 /** Folders that compute only: no Node, no browser. tsconfig.pure.json holds the same list. */

@@ -8,6 +8,7 @@ export { InterruptedError, UsageError, UserError } from "./errors.js";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./formats/safetensors.js";
 export type { FloatTensor, Tensor } from "./graph/tensor.js";
 export { initializerNames } from "./initializers/initializers.js";
+export { type CompareEvent, type CompareOptions, type CompareResult, compare } from "./library/compare.js";
 export { type DemoArm, type DemoEvent, type DemoOptions, type DemoResult, demo } from "./library/demo.js";
 export {
   type FeatureReport,

@@ -27,6 +27,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     load: async () => (await import("./verify.js")).command,
   },
   {
+    name: "compare",
+    summary: "the honest study: train from several starts and say which help",
+    load: async () => (await import("./compare.js")).command,
+  },
+  {
     name: "demo",
     summary: "run the main job and a small comparison on pictures that ship with headstart",
     load: async () => (await import("./demo.js")).command,

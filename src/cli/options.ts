@@ -59,6 +59,16 @@ export function wholes(
   return { placeholder, description, initial: undefined, required: false, read };
 }
 
+/** Texts with commas in between. */
+export function list(placeholder: string, description: string): CommandOption<readonly string[] | undefined> {
+  const read = (value: string, name: string): string[] => {
+    const parts = value.split(",").map((part) => part.trim());
+    if (parts.includes("")) throw misfit(name, "texts with commas in between", value);
+    return parts;
+  };
+  return { placeholder, description, initial: undefined, required: false, read };
+}
+
 /** One of several names. */
 export function choice<const Name extends string>(
   placeholder: string,

@@ -1,0 +1,246 @@
+/** `headstart compare`: the honest study. */
+import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
+import type { Comparison, StudySummary } from "../study/summary.js";
+import { percent } from "../study/summary.js";
+import { defineCommand } from "./command.js";
+import type { Console } from "./console.js";
+import { modelOptions } from "./model-options.js";
+import { choice, flag, given, list, number, required, text, whole } from "./options.js";
+import type { Progress } from "./progress.js";
+
+export const command = defineCommand({
+  name: "compare",
+  description:
+    "Trains the whole network with labels from several starts (random ones, calibrated ones, pretrained ones), over seeds " +
+    "and settings, and says which help, which hurt, and which show no difference. Only the start differs between the arms " +
+    "of a seed. A stopped study continues where it was; more seeds, arms or settings run only what is new.",
+  arguments: [{ name: "model", description: "an ONNX file, or a template: mlp, cnn, resnet, cnn1d" }],
+  options: {
+    data: required(text("PATH", "labelled samples to train on: folders of classes, IDX, NPY, NPZ, CSV or TSV")),
+    test: required(text("PATH", "labelled samples to measure on")),
+    unlabelled: text("PATH", "samples to pretrain on (default: those to train on, without their labels)"),
+    output: text("FOLDER", "the study's folder (default: MODEL-study)"),
+    overwrite: flag("begin anew in that folder"),
+    arms: list(
+      "LIST",
+      "starts to compare: initializers, recipes (names or JSON files), weights:FILE.safetensors, each with +calibrated, " +
+        "+layer-calibrated, +conditioned or +raw (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,autoencoder,paper,default)",
+    ),
+    baseline: text("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
+    labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all)"),
+    labelsPerClass: list("LIST", "amounts of labels a class"),
+    optimizer: list("LIST", "adam, adamw, sgd (default: adam)"),
+    learningRates: list("LIST", "learning rates (default: the optimiser's own)"),
+    tune: flag("choose each arm's best learning rate by labels held back, in place of comparing at each"),
+    steps: whole("COUNT", "supervised steps (default: 300)", { min: 5 }),
+    seeds: whole("COUNT", "repetitions: label draws, heads, orders, starts, pretrainings (default: 5)", { min: 1 }),
+    batchSize: whole("COUNT", "labelled samples a step (default: 64)", { min: 2 }),
+    pretrainingSeeds: whole("COUNT", "let the seeds share this many pretrainings (default: one each)", { min: 1 }),
+    pretrainingEpochs: number("COUNT", "passes over the unlabelled data (default: the recipe's)", { min: 1e-6 }),
+    grid: text("CELLS", 'with a template: its depths and activations, such as "depth=2,4 activation=sigmoid,relu"'),
+    pilot: number("MINUTES", "a small study that fits into this time", { min: 0.05 }),
+    target: number("ACCURACY", "count the steps to this accuracy, from 0 to 1", { min: 0, max: 1 }),
+    minimumEffect: number("SHARE", "smallest difference of accuracy that matters (default: 0.01)", {
+      min: 1e-6,
+      max: 1,
+    }),
+    longestExtension: number(
+      "TIMES",
+      "limit of the extra steps at equal total time, in multiples of the steps (default: 4)",
+      { min: 0 },
+    ),
+    duplicates: choice(
+      "WHAT",
+      ["fail", "drop"],
+      "what to do about training samples that the test data has too (default: fail)",
+    ),
+    workers: whole("COUNT", "trials side by side, one thread each (default: one a core)", { min: 1 }),
+    ...modelOptions,
+    resize: flag("resize pictures to the model's input"),
+    convert: flag("convert pictures between grey and colour for the model's input"),
+    normalise: text("NAME", "none, unit, symmetric, standard (default) or imagenet"),
+    labelColumn: text(
+      "NAME",
+      "where the labels are: a table's column (name, number, or -1), or an array of an NPZ file",
+    ),
+    header: choice("WHEN", ["auto", "yes", "no"], "whether a table's first line is its header (default: auto)"),
+    onBad: choice("WHAT", ["fail", "skip"], "what to do about a picture that cannot be read (default: fail)"),
+    limit: whole("COUNT", "use at most this many labelled samples", { min: 2 }),
+    testLimit: whole("COUNT", "use at most this many test samples", { min: 2 }),
+    unlabelledLimit: whole("COUNT", "use at most this many unlabelled samples", { min: 2 }),
+  },
+  examples: [
+    "headstart compare model.onnx --data train-images-idx3-ubyte.gz --test t10k-images-idx3-ubyte.gz --labels 300,all",
+    "headstart compare model.onnx --data train.csv --test test.csv --label-column income --pilot 10",
+    'headstart compare mlp --grid "depth=2,4,8 activation=sigmoid,tanh,relu" --optimizer sgd --data train --test test',
+    "headstart compare model.onnx --data train --test test --arms he+calibrated,default,weights:mine.safetensors",
+  ],
+  async run({ arguments: [model = ""], options, console, signal }) {
+    const { header, labelColumn, labels, labelsPerClass, optimizer, learningRates, ...others } = given(options);
+    const amounts = [...(labels ?? []), ...(labelsPerClass ?? []).map((count) => `${count}/class`)];
+    const result = await compare({
+      ...others,
+      model,
+      ...(amounts.length === 0 ? {} : { labels: amounts }),
+      ...(optimizer === undefined ? {} : { optimizers: optimizer }),
+      ...(learningRates === undefined ? {} : { learningRates: learningRates.map(rate) }),
+      ...(header === undefined ? {} : { header: header === "auto" ? "auto" : header === "yes" }),
+      ...(labelColumn === undefined
+        ? {}
+        : { labelColumn: /^-?\d+$/.test(labelColumn) ? Number(labelColumn) : labelColumn }),
+      command: ["headstart", ...process.argv.slice(2)].map(quoted).join(" "),
+      signal,
+      onEvent: progressOf(console),
+    });
+    console.end();
+    report(console, result, options.pilot !== undefined);
+  },
+});
+
+function rate(text: string): number {
+  return number("RATE", "", { min: 1e-12 }).read(text, "--learning-rates") ?? Number.NaN;
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Shows events as progress bars and records. */
+function progressOf(console: Console): (event: CompareEvent) => void {
+  let running: Progress | undefined;
+  return (event) => {
+    switch (event.type) {
+      case "reading":
+        console.line("reading the data");
+        return;
+      case "note":
+        console.line(`note: ${event.message}`);
+        console.event(event);
+        return;
+      case "pilot": {
+        const { plan, expected } = event.fit;
+        console.line(
+          `pilot: ${plan.seeds} seeds, ${plan.steps} steps${plan.arms.flatMap(({ name, source }) => (source.kind === "recipe" ? [`, ${name} pretrained for ${source.recipe.epochs} epochs`] : [])).join("")}; about ${Math.round(expected)} s`,
+        );
+        console.event({ type: "pilot", expected, seeds: plan.seeds, steps: plan.steps });
+        return;
+      }
+      case "planned":
+        console.event(event);
+        console.line(
+          `${event.plan.arms.length} arms, ${event.plan.seeds} seeds, ${event.trials} trials of ${event.plan.steps} steps; ${event.workers} side by side; folder ${event.folder}`,
+        );
+        return;
+      case "stage": {
+        console.end();
+        if (event.finished > 0) console.line(`${event.stage}: ${event.finished} done before`);
+        const unit = event.stage === "pretraining" ? "pretrainings" : "trials";
+        running = event.jobs > 0 ? console.progress(event.stage, event.jobs, unit) : undefined;
+        return;
+      }
+      case "progress":
+        running?.update(Math.floor(10 * Math.min(event.done, event.jobs)) / 10, event.job);
+        return;
+      default:
+        console.event(event);
+    }
+  };
+}
+
+/** Verdicts first, then the table of accuracies, then what limits them. */
+function report(console: Console, { summary, folder, report: page, plan }: CompareResult, pilot: boolean): void {
+  console.event({ type: "done", folder, report: page, summary });
+  console.line();
+  const [first] = summary.comparisons;
+  const equalTime = summary.comparisons.find(({ baseline, at }) => baseline === first?.baseline && at === "equal time");
+  if (first) {
+    console.line(
+      `Against ${first.baseline}: accuracy after ${plan.steps} steps${plan.labels.length > 1 || plan.networks.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
+    );
+    console.line();
+    verdicts(console, first, pilot);
+    if (
+      equalTime?.arms.some(
+        (arm, index) =>
+          arm.verdict.verdict !== first.arms[index]?.verdict.verdict ||
+          arm.test?.mean !== first.arms[index]?.test?.mean,
+      )
+    ) {
+      console.line();
+      console.line(
+        `Against ${first.baseline} at equal total time, pretraining counted in (other arms trained on meanwhile):`,
+      );
+      console.line();
+      verdicts(console, equalTime, pilot);
+    }
+    for (const other of summary.comparisons.filter(
+      ({ baseline, at }) => baseline !== first.baseline && at === "equal steps",
+    )) {
+      console.line();
+      console.line(`Against ${other.baseline}:`);
+      console.line();
+      verdicts(console, other, pilot);
+    }
+  }
+  console.line();
+  accuracies(console, summary);
+  console.line(`Test accuracy in %, mean over seeds ± half the 95 % interval; d: diverged, s: stalled at chance.`);
+  for (const warning of summary.warnings) console.warn(warning);
+  for (const note of summary.notes) console.line(`note: ${note}`);
+  console.line();
+  console.line(`report: ${page}`);
+}
+
+const pilotWords = {
+  helps: "help",
+  hurts: "no help (hurts)",
+  "no difference shown": "no help",
+  unclear: "unclear",
+} as const;
+
+function verdicts(console: Console, comparison: Comparison, pilot: boolean): void {
+  for (const { name, verdict } of comparison.arms) {
+    const word = pilot ? pilotWords[verdict.verdict] : verdict.verdict;
+    console.line(`  ${name}: ${word}. ${verdict.reasons[0] ?? ""}`);
+    for (const reason of verdict.reasons.slice(1)) console.line(`    ${reason}`);
+  }
+}
+
+function accuracies(console: Console, summary: StudySummary): void {
+  const names = [...new Set(summary.settings.flatMap(({ arms }) => arms.map(({ arm }) => arm)))];
+  const cell = (name: string, index: number): string => {
+    const found = summary.settings[index].arms.find(({ arm }) => arm === name);
+    if (!found) return "";
+    const { mean, high } = found.accuracy;
+    const marks = [
+      found.diverged.count > 0 ? `${found.diverged.count}d` : "",
+      found.stalled.count > 0 ? `${found.stalled.count}s` : "",
+    ].filter(Boolean);
+    return [
+      `${(100 * mean).toFixed(1)}${high === null ? "" : ` ± ${(100 * (high - mean)).toFixed(1)}`}`,
+      ...marks,
+    ].join(" ");
+  };
+  // Grids have many settings: then a setting is a row.
+  if (summary.settings.length > 4) {
+    console.table(
+      ["setting", ...names],
+      summary.settings.map(({ name }, index) => [name, ...names.map((arm) => cell(arm, index))]),
+    );
+    return;
+  }
+  console.table(
+    ["arm", ...summary.settings.map(({ name }) => name), "pretraining"],
+    names.map((name) => {
+      const found = summary.settings.flatMap(({ arms }) => arms.filter(({ arm }) => arm === name))[0];
+      const { seconds } = found.pretraining;
+      return [
+        name,
+        ...summary.settings.map((_, index) => cell(name, index)),
+        seconds > 0 ? `${seconds.toFixed(0)} s` : "",
+      ];
+    }),
+  );
+  const chances = [...new Set(summary.settings.map(({ chance }) => percent(chance)))];
+  console.line(`Always naming the most frequent class: ${chances.join(", ")}.`);
+}

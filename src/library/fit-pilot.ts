@@ -1,0 +1,87 @@
+/** Fits a small study into the time that there is. */
+import { pretrainingKey, type StudyPlan, settingsOf } from "../study/plan.js";
+import { pretrainingSteps, type StudyBench } from "./study-bench.js";
+
+/** What a pilot became. */
+export interface PilotFit {
+  readonly plan: StudyPlan;
+  /** Seconds that it is expected to take. */
+  readonly expected: number;
+  readonly secondsPerStep: number;
+}
+
+/** Shares of the time: the rest is for reading, measuring and the report. */
+const pretrainingShare = 0.4;
+const trialShare = 0.4;
+/** Evaluations of a trial, extension included. */
+const evaluations = 20;
+const [fewestSeeds, mostSeeds] = [3, 10];
+
+/**
+ * Measures a few steps, then gives pretraining and trials their shares of the time: epochs are cut to what fits, then as
+ * many seeds as fit, from 3 to 10, and with fewer than 3 fewer steps.
+ *
+ * @param seconds of the whole pilot
+ * @param askedSeeds a number of seeds to keep, whatever fits
+ */
+export async function fitPilot(
+  bench: StudyBench,
+  plan: StudyPlan,
+  seconds: number,
+  workers: number,
+  askedSeeds: number | undefined,
+  signal: AbortSignal,
+): Promise<PilotFit> {
+  bench.usePlan(plan);
+  const [setting] = settingsOf(plan);
+  const timing = await bench.run(
+    { kind: "timing", network: setting.network, optimizer: setting.optimizer },
+    signal,
+    () => {},
+  );
+  if (timing.kind !== "timing") throw new Error("a timing was asked for");
+  const { secondsPerStep, secondsPerEvaluation } = timing;
+
+  const trained = plan.arms.filter(({ source }) => source.kind === "recipe");
+  const runs =
+    new Set(trained.map((arm) => pretrainingKey(plan, setting.network, arm, 0))).size *
+    (plan.pretrainingSeeds ?? 1) *
+    plan.networks.length;
+  const rounds = Math.max(1, Math.ceil(runs / workers));
+  const each = (pretrainingShare * seconds) / rounds;
+  const count = await bench.unlabelledCount();
+  let longest = 0;
+  const arms: StudyPlan["arms"][number][] = [];
+  for (const arm of plan.arms) {
+    if (arm.source.kind !== "recipe") {
+      arms.push(arm);
+      continue;
+    }
+    const { recipe } = arm.source;
+    const perStep = await bench.timePretraining(setting.network, arm.name, signal);
+    const full = pretrainingSteps(recipe.epochs, count, recipe.batchSize);
+    const share = Math.min(1, Math.max(1, each / perStep) / full);
+    longest = Math.max(longest, share * full * perStep);
+    arms.push({
+      ...arm,
+      source: { kind: "recipe", recipe: { ...recipe, epochs: Number((recipe.epochs * share).toPrecision(3)) } },
+    });
+  }
+
+  const trialsASeed = settingsOf(plan).length * plan.arms.length;
+  const cost = (steps: number): number =>
+    1 + steps * secondsPerStep * (1 + plan.longestExtension) + evaluations * secondsPerEvaluation;
+  const available = trialShare * seconds * workers;
+  let { steps } = plan;
+  const fitting = Math.floor(available / (trialsASeed * cost(steps)));
+  if (fitting < fewestSeeds) {
+    const perTrial = available / (trialsASeed * fewestSeeds) - cost(0);
+    steps = Math.max(30, Math.min(steps, Math.floor(perTrial / (secondsPerStep * (1 + plan.longestExtension)))));
+  }
+  const seeds = askedSeeds ?? Math.min(mostSeeds, Math.max(fewestSeeds, fitting));
+  return {
+    plan: { ...plan, arms, steps, seeds },
+    expected: longest * rounds + (trialsASeed * seeds * cost(steps)) / workers,
+    secondsPerStep,
+  };
+}

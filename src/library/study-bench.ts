@@ -1,0 +1,404 @@
+/** Where the jobs of a study are done: holds the study's networks and data, and does one job at a time. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BatchOrder } from "../data/batches.js";
+import type { Dataset, OpenOptions } from "../data/dataset.js";
+import { openDataset } from "../data/open-dataset.js";
+import { pictureGrid } from "../data/picture-grid.js";
+import { subset } from "../data/subset.js";
+import { fileError } from "../errors.js";
+import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { singlePrecision } from "../ops/instantiate.js";
+import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
+import { filtersPicture } from "../study/filters-picture.js";
+import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan } from "../study/plan.js";
+import type { PretrainingRecord } from "../study/records.js";
+import type { Job, JobResult } from "../study/run-study.js";
+import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
+import { StudyFolder, studyFiles } from "../study/study-folder.js";
+import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
+import { type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
+import { Supervisor } from "../training/supervise.js";
+import { DivergedError } from "../training/trainer.js";
+import { chooseDiscriminator } from "./choose-discriminator.js";
+import { openModel } from "./open-model.js";
+
+/** What a bench needs to open the study's material; plain data, so that it can be sent to a worker thread. */
+export interface BenchSettings {
+  readonly folder: string;
+  readonly train: string;
+  readonly test: string;
+  readonly unlabelled?: string;
+  /** How all data is read. */
+  readonly reading: Omit<OpenOptions, "signal" | "onProgress" | "fitted">;
+  readonly testLimit?: number;
+  readonly unlabelledLimit?: number;
+  /** Samples of the training and unlabelled data that are left out because the test data has them too. */
+  readonly dropped: { readonly train: readonly number[]; readonly unlabelled: readonly number[] };
+  readonly input?: string;
+  readonly inputShape?: readonly number[];
+}
+
+/** Opens a study's data, all normalised by the training data. */
+export async function openStudyData(settings: BenchSettings, signal?: AbortSignal): Promise<StudyData> {
+  const reading: OpenOptions = { ...settings.reading, signal };
+  const train = await openDataset(settings.train, reading);
+  const { limit: _, ...others } = reading;
+  const testLimit = settings.testLimit === undefined ? {} : { limit: settings.testLimit };
+  const test = await openDataset(settings.test, { ...others, ...testLimit, fitted: train.record });
+  const unlabelledLimit = settings.unlabelledLimit === undefined ? {} : { limit: settings.unlabelledLimit };
+  const unlabelled =
+    settings.unlabelled === undefined
+      ? undefined
+      : await openDataset(settings.unlabelled, { ...others, ...unlabelledLimit, fitted: train.record });
+  const kept = without(train, settings.dropped.train);
+  return {
+    train: kept,
+    test,
+    unlabelled: unlabelled ? without(unlabelled, settings.dropped.unlabelled) : firstOf(kept, settings.unlabelledLimit),
+  };
+}
+
+function without(dataset: Dataset, dropped: readonly number[]): Dataset {
+  if (dropped.length === 0) return dataset;
+  const out = new Set(dropped);
+  return subset(
+    dataset,
+    Uint32Array.from({ length: dataset.count }, (_, index) => index).filter((index) => !out.has(index)),
+  );
+}
+
+function firstOf(dataset: Dataset, limit: number | undefined): Dataset {
+  if (limit === undefined || limit >= dataset.count) return dataset;
+  return subset(
+    dataset,
+    Uint32Array.from({ length: limit }, (_, index) => index),
+  );
+}
+
+/** Steps that a recipe's epochs make on this data. */
+export function pretrainingSteps(epochs: number, count: number, batchSize: number): number {
+  return Math.max(1, Math.round(epochs * new BatchOrder(count, batchSize, 0).batchesPerEpoch));
+}
+
+/** Does jobs, keeping networks, data and sessions between them. */
+export class StudyBench {
+  readonly #settings: BenchSettings;
+  readonly #folder: StudyFolder;
+  #data: Promise<StudyData> | undefined;
+  #plan: StudyPlan | undefined;
+  readonly #networks = new Map<string, Promise<FeatureExtractor>>();
+  /** The sessions used last: of one network and optimiser at a time, so that a grid does not fill the memory. */
+  #sessions: { readonly name: string; readonly supervisor: Supervisor; readonly gradientProbe: Supervisor } | undefined;
+
+  private constructor(settings: BenchSettings, folder: StudyFolder) {
+    this.#settings = settings;
+    this.#folder = folder;
+  }
+
+  /** @param data where the caller has opened it already */
+  static async open(settings: BenchSettings, data?: StudyData): Promise<StudyBench> {
+    const bench = new StudyBench(settings, await StudyFolder.open(settings.folder, false));
+    if (data) bench.#data = Promise.resolve(data);
+    return bench;
+  }
+
+  usePlan(plan: StudyPlan): void {
+    this.#plan = plan;
+  }
+
+  /** Does a job. @throws InterruptedError where the signal aborts */
+  async run(job: Job, signal: AbortSignal, onProgress: (step: number, steps: number) => void): Promise<JobResult> {
+    const plan = this.#plan;
+    if (!plan) throw new Error("a bench needs a plan");
+    switch (job.kind) {
+      case "pretraining":
+        return { kind: "pretraining", record: await this.#pretrain(plan, job, signal, onProgress) };
+      case "timing":
+        return this.#time(plan, job);
+      case "trial":
+        return this.#trial(plan, job, signal, onProgress);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#sessions?.supervisor.release();
+    await this.#sessions?.gradientProbe.release();
+    this.#sessions = undefined;
+  }
+
+  #dataOf(): Promise<StudyData> {
+    this.#data ??= openStudyData(this.#settings);
+    return this.#data;
+  }
+
+  #features(plan: StudyPlan, name: string): Promise<FeatureExtractor> {
+    const known = this.#networks.get(name);
+    if (known) return known;
+    const { input, inputShape } = this.#settings;
+    const opening = openModel(networkOf(plan, name).file, {
+      ...(input === undefined ? {} : { input }),
+      ...(inputShape ? { inputShape } : {}),
+    }).then(({ network }) => featureExtractor(network, plan.features));
+    this.#networks.set(name, opening);
+    return opening;
+  }
+
+  async #supervisors(
+    plan: StudyPlan,
+    network: string,
+    features: FeatureExtractor,
+    optimizer: OptimizerSettings,
+  ): Promise<{ supervisor: Supervisor; gradientProbe: Supervisor }> {
+    // The learning rate is fed at each step; a session serves all of them.
+    const name = JSON.stringify([network, { ...optimizer, learningRate: 0 }]);
+    if (this.#sessions?.name === name) return this.#sessions;
+    await this.close();
+    const { batchSize } = plan;
+    const supervisor = await Supervisor.open({ features, optimizer, batchSize, threads: trialThreads });
+    this.#sessions = { name, supervisor, gradientProbe: await openGradientProbe(features, batchSize) };
+    return this.#sessions;
+  }
+
+  async #pretrain(
+    plan: StudyPlan,
+    job: Extract<Job, { kind: "pretraining" }>,
+    signal: AbortSignal,
+    onProgress: (step: number, steps: number) => void,
+  ): Promise<PretrainingRecord> {
+    const arm = armOf(plan, job.arm);
+    if (arm.source.kind !== "recipe") throw new Error(`${arm.name} has no recipe`);
+    const { recipe } = arm.source;
+    const features = await this.#features(plan, job.network);
+    const { unlabelled } = await this.#dataOf();
+    const { sampleShape } = features.network;
+    const steps = pretrainingSteps(recipe.epochs, unlabelled.count, recipe.batchSize);
+    const common = { key: job.key, network: job.network, recipe: recipe.name, seed: job.seed, steps };
+    const name = join(studyFiles.pretraining, job.key);
+    const began = performance.now();
+    let made = 0;
+    let picture: Uint8Array | undefined;
+    let record: PretrainingRecord;
+    try {
+      const trained = await this.#pretrainer(
+        plan,
+        recipe,
+        features,
+        job.seed,
+        steps,
+        signal,
+        async ({ step, views, samples }) => {
+          made = step;
+          onProgress(step, steps);
+          if (step === steps && job.seed === 0 && views.generated && samples)
+            picture = await reconstructions(samples.data, views.generated.data, sizeOf(sampleShape), unlabelled);
+        },
+      );
+      record = {
+        ...common,
+        samples: steps * recipe.batchSize,
+        seconds: (performance.now() - began) / 1000,
+        metrics: trained.finalMetrics,
+        warnings: trained.warnings.map(({ message }) => message),
+      };
+      const tensors = new Map(
+        [...trained.weights].map(
+          ([tensor, elements]) =>
+            [
+              tensor,
+              floatTensor(elements, features.network.parameters.get(tensor)?.shape ?? [elements.length]),
+            ] as const,
+        ),
+      );
+      await this.#folder.write(
+        `${name}.safetensors`,
+        writeSafetensors(tensors, { format: "pt", recipe: recipe.name, seed: String(job.seed), steps: String(steps) }),
+      );
+    } catch (error) {
+      if (!(error instanceof DivergedError)) throw error;
+      record = {
+        ...common,
+        samples: made * recipe.batchSize,
+        seconds: (performance.now() - began) / 1000,
+        divergedAt: made + 1,
+        metrics: {},
+        warnings: [`pretraining became non-finite at step ${made + 1} of ${steps}`],
+      };
+    }
+    if (picture) await this.#folder.write(`${name}.png`, picture);
+    await this.#folder.writeJson(`${name}.json`, record);
+    return record;
+  }
+
+  /** Median seconds of a supervised step, and seconds of an evaluation, from a few steps. */
+  async #time(plan: StudyPlan, job: Extract<Job, { kind: "timing" }>): Promise<JobResult> {
+    const features = await this.#features(plan, job.network);
+    const { train, test } = await this.#dataOf();
+    const { supervisor } = await this.#supervisors(plan, job.network, features, job.optimizer);
+    const moments: number[] = [];
+    const weights = initialWeights(features.network, "he", 0);
+    await supervisor.run({
+      weights,
+      data: train,
+      test,
+      steps: 24,
+      seed: 0,
+      learningRate: 1e-6,
+      evaluateAt: [],
+      onStep: () => moments.push(performance.now()),
+    });
+    const durations = moments
+      .slice(1)
+      .map((moment, index) => moment - moments[index])
+      .slice(4)
+      .sort((a, b) => a - b);
+    const began = performance.now();
+    await supervisor.accuracy(weights, test);
+    return {
+      kind: "timing",
+      secondsPerStep: durations[Math.floor(durations.length / 2)] / 1000,
+      secondsPerEvaluation: (performance.now() - began) / 1000,
+    };
+  }
+
+  /** How many samples pretraining has. */
+  async unlabelledCount(): Promise<number> {
+    return (await this.#dataOf()).unlabelled.count;
+  }
+
+  /** Median seconds of a pretraining step of an arm, from a few steps. */
+  async timePretraining(network: string, armName: string, signal: AbortSignal): Promise<number> {
+    const plan = this.#plan;
+    const arm = plan && armOf(plan, armName);
+    if (arm?.source.kind !== "recipe") throw new Error(`${armName} has no recipe`);
+    const features = await this.#features(plan as StudyPlan, network);
+    const moments: number[] = [];
+    await this.#pretrainer(plan as StudyPlan, arm.source.recipe, features, 0, 12, signal, async () => {
+      moments.push(performance.now());
+    });
+    const durations = moments
+      .slice(3)
+      .map((moment, index) => moment - moments[index + 2])
+      .sort((a, b) => a - b);
+    return durations[Math.floor(durations.length / 2)] / 1000;
+  }
+
+  async #pretrainer(
+    plan: StudyPlan,
+    recipe: Recipe,
+    features: FeatureExtractor,
+    seed: number,
+    steps: number,
+    signal: AbortSignal,
+    onStep: NonNullable<PretrainOptions["onStep"]>,
+  ): Promise<PretrainResult> {
+    const { unlabelled } = await this.#dataOf();
+    const layout = pictureGeometry(features.network.sampleShape)?.layout;
+    const chosen =
+      recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features, layout) : undefined;
+    return pretrain({
+      features,
+      dataset: unlabelled,
+      recipe,
+      seed,
+      steps,
+      threads: trialThreads,
+      ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
+      signal,
+      onStep,
+    });
+  }
+
+  async #trial(
+    plan: StudyPlan,
+    job: Extract<Job, { kind: "trial" }>,
+    signal: AbortSignal,
+    onProgress: (step: number, steps: number) => void,
+  ): Promise<JobResult> {
+    const { trial } = job;
+    const arm = armOf(plan, trial.arm);
+    const features = await this.#features(plan, trial.network);
+    const data = await this.#dataOf();
+    const { supervisor, gradientProbe } = await this.#supervisors(plan, trial.network, features, trial.optimizer);
+    const given = await this.#givenWeights(plan, trial.network, trial.arm, trial.seed);
+    const record = await runTrial({
+      key: job.key,
+      trial,
+      arm,
+      features,
+      data,
+      given,
+      headInitializer: plan.head,
+      supervisor,
+      gradientProbe,
+      steps: plan.steps,
+      extension: job.extension,
+      signal,
+      onStep: onProgress,
+    });
+    if (trial.seed === 0 && trial.purpose === "test" && trial.labels === plan.labels[0] && given !== "diverged") {
+      const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0 });
+      const picture = await filtersPicture(features, start, data.train.record.picture as PictureGeometry | undefined);
+      if (picture)
+        await this.#folder.write(
+          join(studyFiles.pictures, `filters-${fileNameOf(trial.network)}-${fileNameOf(trial.arm)}.png`),
+          picture,
+        );
+    }
+    return { kind: "trial", record };
+  }
+
+  /** F's weights from a pretraining or a file. */
+  async #givenWeights(
+    plan: StudyPlan,
+    network: string,
+    armName: string,
+    seed: number,
+  ): Promise<Weights | "diverged" | undefined> {
+    const arm = armOf(plan, armName);
+    const { source } = arm;
+    if (source.kind === "initializer") return undefined;
+    if (source.kind === "weights") return readWeights(source.file);
+    const key = pretrainingKey(plan, network, arm, pretrainingSeed(plan, seed));
+    const record = await this.#folder.readPretraining(key);
+    if (!record) throw new Error(`the pretraining ${key} is missing`);
+    if (record.divergedAt !== undefined) return "diverged";
+    return readWeights(this.#folder.file(studyFiles.pretraining, `${key}.safetensors`));
+  }
+}
+
+/** A name that any file system takes. */
+export function fileNameOf(name: string): string {
+  return name.replace(/[^a-zA-Z0-9.+_-]+/g, "_");
+}
+
+/** Tensors of a safetensors file in float32. @throws UserError where there is none or it is broken */
+export async function readWeights(file: string): Promise<Weights> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw fileError(error, file, "a safetensors file");
+  }
+  const { tensors } = readSafetensors(bytes, file);
+  return new Map([...tensors].map(([name, tensor]) => [name, singlePrecision(tensor).data as Float32Array]));
+}
+
+/** A picture of samples beside what G makes of them; undefined where they are no pictures. */
+async function reconstructions(
+  samples: Float32Array,
+  generated: Float32Array,
+  size: number,
+  dataset: Dataset,
+): Promise<Uint8Array | undefined> {
+  const shown = Math.min(16, samples.length / size);
+  try {
+    return await pictureGrid(samples.slice(0, shown * size), generated.slice(0, shown * size), dataset.record);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}

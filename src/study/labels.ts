@@ -1,0 +1,58 @@
+/** How many labels a setting trains with, and which samples they are. */
+import { labelledSubset } from "../data/subset.js";
+import { userError } from "../errors.js";
+import { RandomStream } from "../random/stream.js";
+
+/** An amount of labels, written as the user does: "300", "10/class", "5%" or "all". */
+export type LabelAmount = string;
+
+/** @throws UserError where it is none of the forms */
+export function parseLabelAmount(text: string): LabelAmount {
+  const plain = text.trim();
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(plain);
+  const fits =
+    plain === "all" ||
+    /^[1-9]\d*(\/class)?$/.test(plain) ||
+    (percent && Number(percent[1]) > 0 && Number(percent[1]) <= 100);
+  if (fits) return plain;
+  throw userError({
+    where: "labels",
+    required: `a total such as 300, a share such as 10%, or all`,
+    got: `"${text}"`,
+    advice: "Correct it.",
+  });
+}
+
+/**
+ * The samples of a labelled subset, drawn by seed. Totals and numbers per class are spread evenly over the classes; a
+ * share is drawn from all labelled samples alike.
+ *
+ * @throws UserError if a class has too few samples
+ */
+export function labelledSamples(labels: Int32Array, amount: LabelAmount, seed: number): Uint32Array {
+  const known = Uint32Array.from(labels.keys()).filter((index) => labels[index] >= 0);
+  if (amount === "all") return known;
+  if (amount.endsWith("%")) {
+    const count = Math.max(1, Math.round((known.length * Number(amount.slice(0, -1))) / 100));
+    const order = new RandomStream(seed, "labels/share").permutation(known.length);
+    return Uint32Array.from({ length: count }, (_, place) => known[order[place]]);
+  }
+  const number = Number.parseInt(amount, 10);
+  if (amount.endsWith("/class")) return labelledSubset(labels, { perClass: number }, seed);
+  if (number > known.length)
+    throw userError({
+      where: "labels",
+      required: `at most the ${known.length} labels that there are`,
+      got: `${number}`,
+      advice: "Ask for fewer labels, or for all.",
+    });
+  return labelledSubset(labels, { total: number }, seed);
+}
+
+/** Splits a labelled subset for tuning: four fifths to train on, a fifth to choose by. */
+export function tuningSplit(indices: Uint32Array, seed: number): { train: Uint32Array; validation: Uint32Array } {
+  const order = new RandomStream(seed, "labels/tuning").permutation(indices.length);
+  const held = Math.max(1, Math.round(indices.length / 5));
+  const at = (places: ArrayLike<number>): Uint32Array => Uint32Array.from(places, (place) => indices[place]);
+  return { train: at(order.slice(held)), validation: at(order.slice(0, held)) };
+}

@@ -1,0 +1,205 @@
+/** A study's plan: what is compared with what, in which settings, and the trials that follow from it. */
+import { createHash } from "node:crypto";
+import type { OptimizerSettings } from "../recipe/recipe.js";
+import { type Arm, pretrainingPart } from "./arm.js";
+import type { LabelAmount } from "./labels.js";
+
+/** A network of the study. */
+export interface StudyNetwork {
+  /** What the study calls it: the file's name, or the cell of the grid. */
+  readonly name: string;
+  readonly file: string;
+  /** SHA-256 of the file. */
+  readonly hash: string;
+  /** The cell of the grid that it was made for. */
+  readonly cell?: { readonly depth?: number; readonly activation?: string };
+}
+
+/** study.json's heart: everything that decides the trials. */
+export interface StudyPlan {
+  readonly networks: readonly StudyNetwork[];
+  /** Name of F's last tensor, where the user chose it. */
+  readonly features?: string;
+  readonly discriminator: string;
+  /** Hashes of the data, after the removal of duplicates. */
+  readonly data: { readonly train: string; readonly test: string; readonly unlabelled: string };
+  readonly arms: readonly Arm[];
+  /** Names of the arms that all others are compared with; the first decides the verdicts. */
+  readonly baselines: readonly string[];
+  readonly labels: readonly LabelAmount[];
+  readonly optimizers: readonly OptimizerSettings[];
+  /** Learning rates to try; empty: each optimiser's own. */
+  readonly learningRates: readonly number[];
+  /** Choose among the learning rates, for each arm, by validation labels; else each is a setting of its own. */
+  readonly tune: boolean;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly seeds: number;
+  /** How many pretrainings the seeds share; undefined: each seed has its own. */
+  readonly pretrainingSeeds?: number;
+  /** Initializer of the head, which is equal in all arms of a seed. */
+  readonly head: string;
+  /** Supervised steps beyond `steps`, at most this many times as many, for the comparison at equal total time. */
+  readonly longestExtension: number;
+  /** Accuracy whose steps are counted; undefined: nine tenths of the way from chance to the baseline's end. */
+  readonly target?: number;
+  /** Smallest difference of accuracy that matters. */
+  readonly minimumEffect: number;
+}
+
+/** What is held equal while arms are compared. */
+export interface Setting {
+  readonly network: string;
+  readonly labels: LabelAmount;
+  readonly optimizer: OptimizerSettings;
+  /** "tuned": chosen for each arm. */
+  readonly learningRate: number | "tuned";
+}
+
+/** One training. */
+export interface Trial {
+  readonly network: string;
+  readonly arm: string;
+  readonly labels: LabelAmount;
+  /** With its learning rate. */
+  readonly optimizer: OptimizerSettings;
+  readonly seed: number;
+  /** tuning: trains on four fifths of the labels and is judged by the rest, never by test data. */
+  readonly purpose: "test" | "tuning";
+}
+
+/** All settings of a plan. */
+export function settingsOf(plan: StudyPlan): Setting[] {
+  return plan.networks.flatMap(({ name }) =>
+    plan.labels.flatMap((labels) =>
+      plan.optimizers.flatMap((optimizer): Setting[] => {
+        const rates: (number | "tuned")[] = plan.tune ? ["tuned"] : ratesOf(plan, optimizer);
+        return rates.map((learningRate) => ({ network: name, labels, optimizer, learningRate }));
+      }),
+    ),
+  );
+}
+
+/** The learning rates that an optimiser is tried with. */
+export function ratesOf(plan: StudyPlan, optimizer: OptimizerSettings): number[] {
+  return plan.learningRates.length > 0 ? [...plan.learningRates] : [optimizer.learningRate];
+}
+
+/** A setting in words, only what distinguishes it from the plan's other settings. */
+export function settingName(plan: StudyPlan, setting: Setting): string {
+  const { labels, optimizer, learningRate } = setting;
+  const parts = [
+    ...(plan.networks.length > 1 ? [setting.network] : []),
+    labels === "all"
+      ? "all labels"
+      : labels.endsWith("/class")
+        ? `${labels.replace("/", " labels a ")}`
+        : `${labels} labels`,
+    ...(plan.optimizers.length > 1 ? [optimizer.kind] : []),
+    ...(learningRate !== "tuned" && ratesOf(plan, optimizer).length > 1 ? [`rate ${learningRate}`] : []),
+  ];
+  return parts.join(", ");
+}
+
+/** How many of the first seeds tune learning rates. */
+export const tuningSeeds = 2;
+
+/** The seed of the pretraining that a trial's seed uses. */
+export function pretrainingSeed(plan: StudyPlan, seed: number): number {
+  return plan.pretrainingSeeds === undefined ? seed : seed % plan.pretrainingSeeds;
+}
+
+/** Raised when the meaning of a record changes, so that older ones are not reused. */
+const recordVersion = 1;
+
+/**
+ * What a trial's result depends on, as a short hash: a finished trial of the same key is not run again, however the plan
+ * around it has changed.
+ */
+export function trialKey(plan: StudyPlan, trial: Trial): string {
+  const network = networkOf(plan, trial.network);
+  const arm = armOf(plan, trial.arm);
+  const dataDependent = arm.source.kind === "recipe" || arm.conditioning.scale !== "none";
+  return shortHash({
+    recordVersion,
+    network: network.hash,
+    features: plan.features ?? null,
+    train: plan.data.train,
+    test: plan.data.test,
+    unlabelled: dataDependent ? plan.data.unlabelled : null,
+    start: startOf(plan, arm, trial.seed),
+    labels: trial.labels,
+    optimizer: trial.optimizer,
+    steps: plan.steps,
+    batchSize: plan.batchSize,
+    head: plan.head,
+    seed: trial.seed,
+    purpose: trial.purpose,
+  });
+}
+
+function startOf(plan: StudyPlan, arm: Arm, seed: number): object {
+  const { source, conditioning } = arm;
+  if (source.kind === "initializer") return { initializer: source.initializer, conditioning };
+  if (source.kind === "weights") return { weights: source.hash, conditioning };
+  return {
+    ...pretrainingPart(source.recipe),
+    discriminator: plan.discriminator,
+    conditioning,
+    pretrainingSeed: pretrainingSeed(plan, seed),
+  };
+}
+
+/** The hash that names a pretraining's files. */
+export function pretrainingKey(plan: StudyPlan, network: string, arm: Arm, seed: number): string {
+  if (arm.source.kind !== "recipe") throw new Error(`${arm.name} is not pretrained`);
+  return shortHash({
+    recordVersion,
+    network: networkOf(plan, network).hash,
+    features: plan.features ?? null,
+    unlabelled: plan.data.unlabelled,
+    recipe: pretrainingPart(arm.source.recipe),
+    discriminator: plan.discriminator,
+    seed,
+  });
+}
+
+/** @throws Error where the plan has no such network */
+export function networkOf(plan: StudyPlan, name: string): StudyNetwork {
+  const found = plan.networks.find((network) => network.name === name);
+  if (!found) throw new Error(`the plan has no network ${name}`);
+  return found;
+}
+
+/** @throws Error where the plan has no such arm */
+export function armOf(plan: StudyPlan, name: string): Arm {
+  const found = plan.arms.find((arm) => arm.name === name);
+  if (!found) throw new Error(`the plan has no arm ${name}`);
+  return found;
+}
+
+/** Steps after which accuracy is measured: close together at first, where curves differ, up to the end. */
+export function evaluationSteps(steps: number, extension: number): number[] {
+  const points = 15;
+  const within = Array.from({ length: points + 1 }, (_, index) => Math.round(steps * (index / points) ** 2));
+  const beyond = extension === 0 ? [] : [0.25, 0.5, 0.75, 1].map((share) => steps + Math.round(share * extension));
+  return [...new Set([...within, ...beyond])];
+}
+
+/** Sixteen hexadecimal digits of SHA-256 of a value as JSON with sorted keys. */
+export function shortHash(value: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify(sorted(value)))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
+}

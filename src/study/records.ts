@@ -1,0 +1,63 @@
+/** What a study keeps of its pretrainings and trials. */
+import type { Trial } from "./plan.js";
+
+/** pretraining/KEY.json: what a pretraining cost and how it ended; its weights lie beside it. */
+export interface PretrainingRecord {
+  readonly key: string;
+  readonly network: string;
+  readonly recipe: string;
+  readonly seed: number;
+  readonly steps: number;
+  /** Unlabelled samples seen, repetitions counted. */
+  readonly samples: number;
+  /** Seconds of one thread. */
+  readonly seconds: number;
+  /** The step at which a loss became non-finite; there are no weights then. */
+  readonly divergedAt?: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly warnings: readonly string[];
+}
+
+/** Accuracy and training loss along a trial. */
+export interface TrialPoint {
+  readonly step: number;
+  readonly accuracy: number;
+  /** Mean training loss since the point before; null at step 0 and where it was not finite. */
+  readonly loss: number | null;
+}
+
+/** A layer before supervised training. */
+export interface LayerStart {
+  readonly layer: string;
+  /** Of its pre-activations on unlabelled samples. */
+  readonly mean: number;
+  readonly standardDeviation: number;
+  readonly constantUnits: number;
+  /** Root mean square of the loss's gradient by its weight, on the first batch; null where it is not finite. */
+  readonly gradient: number | null;
+}
+
+/** One line of trials.jsonl. */
+export interface TrialRecord extends Trial {
+  readonly key: string;
+  /** Steps of the plan, and those that were made (more for the comparison at equal time, fewer where it diverged). */
+  readonly steps: number;
+  readonly stepsMade: number;
+  readonly labelsUsed: number;
+  readonly points: readonly TrialPoint[];
+  /** Accuracy after `steps`. */
+  readonly accuracy: number;
+  /** Largest accuracy up to `steps`. */
+  readonly bestAccuracy: number;
+  /** Accuracy of always naming the test data's most frequent class. */
+  readonly chance: number;
+  /** "non-finite", or "loss above its start" over the last tenth of the steps, or "pretraining"; null where it did not. */
+  readonly diverged: "non-finite" | "loss above its start" | "pretraining" | null;
+  /** Accuracy within chance plus two points after `steps`. */
+  readonly stalled: boolean;
+  readonly start: readonly LayerStart[];
+  /** Hash of the head's start weights: equal in all arms of a seed. */
+  readonly headHash: string;
+  /** Depends on the machine; everything else does not. */
+  readonly timing: { readonly startSeconds: number; readonly secondsPerStep: number; readonly threads: 1 };
+}

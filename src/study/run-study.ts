@@ -1,0 +1,361 @@
+/** Runs what a plan asks for and is not yet there: pretrainings, timings, tuning, trials, several side by side. */
+import { InterruptedError } from "../errors.js";
+import type { OptimizerSettings } from "../recipe/recipe.js";
+import {
+  armOf,
+  type pretrainingKey as KeyOf,
+  pretrainingKey,
+  pretrainingSeed,
+  ratesOf,
+  type Setting,
+  type StudyPlan,
+  settingsOf,
+  type Trial,
+  trialKey,
+  tuningSeeds,
+} from "./plan.js";
+import type { PretrainingRecord, TrialRecord } from "./records.js";
+import { type StudyFolder, studyFiles } from "./study-folder.js";
+
+/** A piece of work. */
+export type Job =
+  | {
+      readonly kind: "pretraining";
+      readonly key: ReturnType<typeof KeyOf>;
+      readonly network: string;
+      readonly arm: string;
+      readonly seed: number;
+    }
+  | { readonly kind: "timing"; readonly network: string; readonly optimizer: OptimizerSettings }
+  | { readonly kind: "trial"; readonly key: string; readonly trial: Trial; readonly extension: number };
+
+/** What a job gives. */
+export type JobResult =
+  | { readonly kind: "pretraining"; readonly record: PretrainingRecord }
+  | { readonly kind: "timing"; readonly secondsPerStep: number; readonly secondsPerEvaluation: number }
+  | { readonly kind: "trial"; readonly record: TrialRecord };
+
+/** Does jobs, as many at once as it has workers. */
+export interface Executor {
+  readonly workers: number;
+  /** Makes a plan known, before its jobs. */
+  usePlan(plan: StudyPlan): Promise<void>;
+  run(job: Job, onProgress: (step: number, steps: number) => void): Promise<JobResult>;
+  close(): Promise<void>;
+}
+
+export type StudyEvent =
+  | {
+      readonly type: "stage";
+      readonly stage: "pretraining" | "tuning" | "training";
+      readonly jobs: number;
+      readonly finished: number;
+    }
+  | {
+      readonly type: "progress";
+      readonly stage: string;
+      readonly done: number;
+      readonly jobs: number;
+      readonly job: string;
+    }
+  | { readonly type: "trial"; readonly record: TrialRecord }
+  | { readonly type: "pretrained"; readonly record: PretrainingRecord };
+
+export interface RunStudyOptions {
+  readonly plan: StudyPlan;
+  readonly folder: StudyFolder;
+  readonly executor: Executor;
+  readonly signal?: AbortSignal;
+  /** Time of performance.now() after which no trial is begun. */
+  readonly deadline?: number;
+  readonly onEvent?: (event: StudyEvent) => void;
+}
+
+/** timing.json: seconds of a supervised step by network and optimiser, for the conversion of time into steps. */
+export interface StudyTiming {
+  readonly secondsPerStep: Readonly<Record<string, number>>;
+}
+
+/** What a study has when it ends. */
+export interface StudyResults {
+  /** The plan's trials that are finished. */
+  readonly trials: readonly TrialRecord[];
+  /** How many the plan has. */
+  readonly planned: number;
+  readonly pretrainings: ReadonlyMap<string, PretrainingRecord>;
+  readonly timing: StudyTiming;
+  /** Learning rates chosen by tuning, by {@link tuningName}. */
+  readonly tuned: Readonly<Record<string, number>>;
+}
+
+/** Names an arm's tuning in a setting. */
+export function tuningName(setting: Setting, arm: string): string {
+  return [setting.network, setting.labels, setting.optimizer.kind, arm].join(" | ");
+}
+
+/** Names a timing. */
+export function timingName(network: string, optimizer: OptimizerSettings): string {
+  return `${network} | ${optimizer.kind}`;
+}
+
+/** Runs a study to its end, or to the deadline. @throws InterruptedError where the signal aborts; all finished work is kept */
+export async function runStudy(options: RunStudyOptions): Promise<StudyResults> {
+  const { plan, folder } = options;
+  const settings = settingsOf(plan);
+  const trials = await folder.readTrials();
+  const pretrainings = await runPretrainings(options);
+  const timing = await measureTimings(options, settings);
+  const tuned = plan.tune ? await tune(options, settings, trials) : {};
+  const wanted = trialsOf(plan, settings, tuned).map((trial) => ({ trial, key: trialKey(plan, trial) }));
+  // A key that stands twice (an arm named in two ways) is one training.
+  const missing = [...new Map(wanted.map((entry) => [entry.key, entry])).values()].filter(
+    ({ key }) => !trials.has(key),
+  );
+  options.onEvent?.({
+    type: "stage",
+    stage: "training",
+    jobs: missing.length,
+    finished: wanted.length - missing.length,
+  });
+  await runAll(
+    options,
+    "training",
+    missing.map(
+      ({ trial, key }): Job => ({
+        kind: "trial",
+        key,
+        trial,
+        extension: extensionOf(plan, trial, pretrainings, timing),
+      }),
+    ),
+    async (result) => {
+      if (result.kind !== "trial") return;
+      await folder.appendTrial(result.record);
+      trials.set(result.record.key, result.record);
+      options.onEvent?.({ type: "trial", record: result.record });
+    },
+  );
+  const finished = wanted.flatMap(({ trial, key }) => {
+    const record = trials.get(key);
+    // The names of this plan, should the record be from another one.
+    return record ? [{ ...record, ...trial }] : [];
+  });
+  return { trials: finished, planned: wanted.length, pretrainings, timing, tuned };
+}
+
+/** Seed by seed, so that a study that ends early has whole seeds. */
+function trialsOf(plan: StudyPlan, settings: readonly Setting[], tuned: Readonly<Record<string, number>>): Trial[] {
+  return seedsOf(plan).flatMap((seed) =>
+    settings.flatMap((setting) =>
+      plan.arms.map((arm): Trial => {
+        const { network, labels } = setting;
+        const learningRate =
+          setting.learningRate === "tuned" ? tuned[tuningName(setting, arm.name)] : setting.learningRate;
+        return {
+          network,
+          arm: arm.name,
+          labels,
+          optimizer: { ...setting.optimizer, learningRate },
+          seed,
+          purpose: "test",
+        };
+      }),
+    ),
+  );
+}
+
+function seedsOf(plan: StudyPlan): number[] {
+  return Array.from({ length: plan.seeds }, (_, seed) => seed);
+}
+
+/** All pretrainings of the plan by key; those that are not there are run. */
+async function runPretrainings(options: RunStudyOptions): Promise<Map<string, PretrainingRecord>> {
+  const { plan, folder } = options;
+  const records = new Map<string, PretrainingRecord>();
+  const missing = new Map<string, Job>();
+  for (const seed of new Set(seedsOf(plan).map((trialSeed) => pretrainingSeed(plan, trialSeed))))
+    for (const { name: network } of plan.networks)
+      for (const arm of plan.arms) {
+        if (arm.source.kind !== "recipe") continue;
+        const key = pretrainingKey(plan, network, arm, seed);
+        const known = await folder.readPretraining(key);
+        if (known) records.set(key, known);
+        else missing.set(key, { kind: "pretraining", key, network, arm: arm.name, seed });
+      }
+  if (missing.size === 0) return records;
+  options.onEvent?.({ type: "stage", stage: "pretraining", jobs: missing.size, finished: records.size });
+  // A deadline does not apply: without its pretraining an arm has no trial at all.
+  const { deadline: _, ...unhurried } = options;
+  await runAll(unhurried, "pretraining", [...missing.values()], async (result) => {
+    if (result.kind !== "pretraining") return;
+    records.set(result.record.key, result.record);
+    options.onEvent?.({ type: "pretrained", record: result.record });
+  });
+  return records;
+}
+
+async function measureTimings(options: RunStudyOptions, settings: readonly Setting[]): Promise<StudyTiming> {
+  const { plan, folder } = options;
+  const known = (await folder.readJson<StudyTiming>(studyFiles.timing))?.secondsPerStep ?? {};
+  const secondsPerStep: Record<string, number> = { ...known };
+  if (plan.longestExtension === 0 || plan.arms.every(({ source }) => source.kind !== "recipe"))
+    return { secondsPerStep };
+  for (const { network, optimizer } of settings) {
+    const name = timingName(network, optimizer);
+    if (secondsPerStep[name] !== undefined) continue;
+    const result = await options.executor.run({ kind: "timing", network, optimizer }, () => {});
+    if (result.kind === "timing") secondsPerStep[name] = result.secondsPerStep;
+  }
+  await folder.writeJson(studyFiles.timing, { secondsPerStep });
+  return { secondsPerStep };
+}
+
+/** Mean seconds of an arm's pretrainings of a network; 0 for an arm without. */
+export function pretrainingSeconds(
+  plan: StudyPlan,
+  network: string,
+  armName: string,
+  pretrainings: ReadonlyMap<string, PretrainingRecord>,
+): number {
+  const arm = armOf(plan, armName);
+  if (arm.source.kind !== "recipe") return 0;
+  const seconds = [...new Set(seedsOf(plan).map((seed) => pretrainingSeed(plan, seed)))].flatMap((seed) => {
+    const record = pretrainings.get(pretrainingKey(plan, network, arm, seed));
+    return record ? [record.seconds] : [];
+  });
+  return seconds.reduce((sum, value) => sum + value, 0) / Math.max(1, seconds.length);
+}
+
+/**
+ * Supervised steps that an arm makes beyond the plan's for the comparison at equal total time: as many as fit into what
+ * the costliest arm's pretraining took longer than its own, at most {@link StudyPlan.longestExtension} times the steps.
+ */
+export function extensionOf(
+  plan: StudyPlan,
+  { network, arm, optimizer }: Pick<Trial, "network" | "arm" | "optimizer">,
+  pretrainings: ReadonlyMap<string, PretrainingRecord>,
+  timing: StudyTiming,
+): number {
+  const full = fullExtension(plan, { network, arm, optimizer }, pretrainings, timing);
+  return Math.min(full, Math.round(plan.longestExtension * plan.steps));
+}
+
+/** The same, without the limit. */
+export function fullExtension(
+  plan: StudyPlan,
+  { network, arm, optimizer }: Pick<Trial, "network" | "arm" | "optimizer">,
+  pretrainings: ReadonlyMap<string, PretrainingRecord>,
+  { secondsPerStep }: StudyTiming,
+): number {
+  const perStep = secondsPerStep[timingName(network, optimizer)];
+  if (perStep === undefined || perStep <= 0) return 0;
+  const costliest = Math.max(...plan.arms.map(({ name }) => pretrainingSeconds(plan, network, name, pretrainings)));
+  return Math.round((costliest - pretrainingSeconds(plan, network, arm, pretrainings)) / perStep);
+}
+
+/** Chooses each arm's learning rate in each setting by validation labels, with the same trials for every arm. */
+async function tune(
+  options: RunStudyOptions,
+  settings: readonly Setting[],
+  trials: Map<string, TrialRecord>,
+): Promise<Record<string, number>> {
+  const { plan, folder } = options;
+  const seeds = seedsOf(plan).slice(0, tuningSeeds);
+  const candidates = settings.flatMap((setting) =>
+    plan.arms.map((arm) => ({
+      name: tuningName(setting, arm.name),
+      rates: ratesOf(plan, setting.optimizer).map((learningRate) => ({
+        learningRate,
+        keys: seeds.map((seed) => {
+          const { network, labels } = setting;
+          const trial: Trial = {
+            network,
+            arm: arm.name,
+            labels,
+            optimizer: { ...setting.optimizer, learningRate },
+            seed,
+            purpose: "tuning",
+          };
+          return { trial, key: trialKey(plan, trial) };
+        }),
+      })),
+    })),
+  );
+  const all = candidates.flatMap(({ rates }) => rates.flatMap(({ keys }) => keys));
+  const missing = all.filter(({ key }) => !trials.has(key));
+  options.onEvent?.({ type: "stage", stage: "tuning", jobs: missing.length, finished: all.length - missing.length });
+  const { deadline: _, ...unhurried } = options;
+  await runAll(
+    unhurried,
+    "tuning",
+    missing.map(({ trial, key }): Job => ({ kind: "trial", key, trial, extension: 0 })),
+    async (result) => {
+      if (result.kind !== "trial") return;
+      await folder.appendTrial(result.record);
+      trials.set(result.record.key, result.record);
+    },
+  );
+  return Object.fromEntries(
+    candidates.map(({ name, rates }) => {
+      const scored = rates.map(({ learningRate, keys }) => ({
+        learningRate,
+        score: keys.reduce((sum, { key }) => sum + (trials.get(key)?.accuracy ?? 0), 0),
+      }));
+      // Of equals the smallest rate.
+      const best = [...scored].sort((a, b) => b.score - a.score || a.learningRate - b.learningRate)[0];
+      return [name, best.learningRate];
+    }),
+  );
+}
+
+/** Runs jobs, as many at once as there are workers, until all are done, one fails, the deadline passes or the signal aborts. */
+async function runAll(
+  options: RunStudyOptions,
+  stage: string,
+  jobs: readonly Job[],
+  onResult: (result: JobResult) => Promise<void>,
+): Promise<void> {
+  const { executor, signal, deadline, onEvent } = options;
+  const shares = new Float64Array(jobs.length);
+  let next = 0;
+  let failed = false;
+  // One record at a time, so that lines never mix.
+  let writing: Promise<void> = Promise.resolve();
+  const progress = (index: number, share: number): void => {
+    shares[index] = share;
+    const done = shares.reduce((sum, value) => sum + value, 0);
+    onEvent?.({ type: "progress", stage, done, jobs: jobs.length, job: nameOf(jobs[index]) });
+  };
+  const lane = async (): Promise<void> => {
+    while (!failed && next < jobs.length) {
+      if (signal?.aborted) throw new InterruptedError("the study was stopped; the same command continues it");
+      if (deadline !== undefined && performance.now() > deadline) return;
+      const index = next++;
+      try {
+        const result = await executor.run(jobs[index], (step, steps) => progress(index, (0.999 * step) / steps));
+        writing = writing.then(() => onResult(result));
+        await writing;
+        progress(index, 1);
+      } catch (error) {
+        failed = true;
+        if (error instanceof InterruptedError)
+          throw new InterruptedError("the study was stopped; the same command continues it");
+        throw error;
+      }
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(executor.workers, jobs.length) }, lane));
+  const broken = lanes.find((result) => result.status === "rejected");
+  if (broken) throw broken.reason;
+}
+
+function nameOf(job: Job): string {
+  switch (job.kind) {
+    case "pretraining":
+      return `${job.arm}, seed ${job.seed}`;
+    case "timing":
+      return "timing";
+    case "trial":
+      return `${job.trial.arm}, seed ${job.trial.seed}`;
+  }
+}

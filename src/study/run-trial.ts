@@ -1,0 +1,261 @@
+/** One trial: start weights, supervised training, what was measured. */
+import { createHash } from "node:crypto";
+import type { Dataset } from "../data/dataset.js";
+import { subset } from "../data/subset.js";
+import { userError } from "../errors.js";
+import { sizeOf } from "../graph/tensor.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import type { OptimizerSettings } from "../recipe/recipe.js";
+import { conditionFeatures } from "../training/condition.js";
+import { activationStatistics } from "../training/probe.js";
+import { refreshRunningStatistics } from "../training/running-statistics.js";
+import { type SupervisedResult, Supervisor } from "../training/supervise.js";
+import type { Arm } from "./arm.js";
+import { labelledSamples, tuningSplit } from "./labels.js";
+import { evaluationSteps, type Trial } from "./plan.js";
+import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
+
+/** Accuracy within this of chance counts as stalled. */
+export const stalledMargin = 0.02;
+
+/** One thread a trial, always: results may depend on the number of threads of a session, never on trials beside it. */
+export const trialThreads = 1;
+
+/** The data of a study, each normalised alike. */
+export interface StudyData {
+  readonly train: Dataset;
+  readonly test: Dataset;
+  readonly unlabelled: Dataset;
+}
+
+export interface TrialOptions {
+  readonly key: string;
+  readonly trial: Trial;
+  readonly arm: Arm;
+  readonly features: FeatureExtractor;
+  readonly data: StudyData;
+  /** F's weights from pretraining or a file; "diverged" where pretraining had none to give. */
+  readonly given: Weights | "diverged" | undefined;
+  readonly headInitializer: string;
+  readonly supervisor: Supervisor;
+  /** Makes one plain gradient step, see {@link openGradientProbe}. */
+  readonly gradientProbe: Supervisor;
+  readonly steps: number;
+  readonly extension: number;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (step: number, steps: number) => void;
+}
+
+/** The step size of {@link openGradientProbe}: so large that rounding of the weights does not hide small gradients. */
+const probeRate = 1e6;
+
+/** A supervisor whose single step of plain gradient descent shows the gradient: (before − after) / rate. */
+export function openGradientProbe(features: FeatureExtractor, batchSize: number): Promise<Supervisor> {
+  const optimizer: OptimizerSettings = {
+    kind: "sgd",
+    learningRate: probeRate,
+    momentum: 0,
+    secondMoment: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+  };
+  return Supervisor.open({ features, optimizer, batchSize, threads: trialThreads });
+}
+
+/** The weights that a trial starts from: the arm's for F, drawn by seed for the head. */
+export async function startWeights(
+  options: Pick<TrialOptions, "arm" | "features" | "headInitializer" | "data"> & {
+    given: Weights | undefined;
+    seed: number;
+  },
+): Promise<Weights> {
+  const { arm, features, data, seed, given, headInitializer } = options;
+  const { network } = features;
+  const head = initialWeights(network, headInitializer, seed);
+  const drawn = arm.source.kind === "initializer" ? initialWeights(network, arm.source.initializer, seed) : given;
+  const weights: Weights = new Map(head);
+  for (const { name, shape } of features.parameters) {
+    const elements = drawn?.get(name);
+    if (elements?.length !== sizeOf(shape))
+      throw userError({
+        where: `arm ${arm.name}: ${name}`,
+        required: `${shape.join("x")} elements for this tensor of ${network.where}`,
+        got: elements ? `${elements.length}` : "no tensor of this name",
+        advice: "Give weights that were made for this model.",
+      });
+    weights.set(name, elements);
+  }
+  const settings = { threads: trialThreads };
+  const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, settings);
+  return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+}
+
+/** Runs a trial. @throws InterruptedError where the signal aborts */
+export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
+  const { trial, features, data, given, supervisor, steps } = options;
+  const { train, test } = labelledData(data, trial);
+  const chance = shareOfLargestClass(test.labels ?? new Int32Array());
+  const began = performance.now();
+  const startsAt = given === "diverged" ? undefined : await startWeights({ ...options, given, seed: trial.seed });
+  const common = {
+    ...trial,
+    key: options.key,
+    steps,
+    labelsUsed: train.count,
+    chance,
+    headHash: headHash(features, startsAt ?? initialWeights(features.network, options.headInitializer, trial.seed)),
+  };
+  if (startsAt === undefined) {
+    const points = evaluationSteps(steps, 0).map((step) => ({ step, accuracy: chance, loss: null }));
+    const timing = { startSeconds: 0, secondsPerStep: 0, threads: trialThreads } as const;
+    return {
+      ...common,
+      stepsMade: 0,
+      points,
+      accuracy: chance,
+      bestAccuracy: chance,
+      diverged: "pretraining",
+      stalled: true,
+      start: [],
+      timing,
+    };
+  }
+  const start = await layerStarts(options, startsAt, train, test);
+  const startSeconds = (performance.now() - began) / 1000;
+  const extension = trial.purpose === "tuning" ? 0 : options.extension;
+  const planned = steps + extension;
+  const evaluateAt = trial.purpose === "tuning" ? [steps] : evaluationSteps(steps, extension);
+  const clock = new StepClock(evaluateAt);
+  const result = await supervisor.run({
+    weights: startsAt,
+    data: train,
+    test,
+    steps: planned,
+    seed: trial.seed,
+    learningRate: trial.optimizer.learningRate,
+    evaluateAt,
+    ...(options.signal ? { signal: options.signal } : {}),
+    onStep: (step) => {
+      clock.tick(step);
+      options.onStep?.(step, planned);
+    },
+  });
+  const points = pointsOf(result, evaluateAt, chance);
+  const within = points.filter(({ step }) => step <= steps);
+  const accuracy = within[within.length - 1].accuracy;
+  return {
+    ...common,
+    stepsMade: result.divergedAt ?? planned,
+    points,
+    accuracy,
+    bestAccuracy: Math.max(...within.map((point) => point.accuracy)),
+    diverged: divergence(result, steps),
+    stalled: accuracy <= chance + stalledMargin,
+    start,
+    timing: { startSeconds, secondsPerStep: clock.secondsPerStep(), threads: trialThreads },
+  };
+}
+
+/** The labelled subset of a trial, and what judges it. */
+function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Dataset } {
+  const indices = labelledSamples(data.train.labels ?? new Int32Array(), trial.labels, trial.seed);
+  if (trial.purpose === "test") return { train: subset(data.train, indices), test: data.test };
+  const split = tuningSplit(indices, trial.seed);
+  return { train: subset(data.train, split.train), test: subset(data.train, split.validation) };
+}
+
+/** Share of the most frequent class. */
+export function shareOfLargestClass(labels: Int32Array): number {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return Math.max(...counts.values()) / labels.length;
+}
+
+function headHash(features: FeatureExtractor, weights: Weights): string {
+  const inF = new Set(features.parameters.map(({ name }) => name));
+  const hash = createHash("sha256");
+  for (const [name, elements] of weights)
+    if (!inF.has(name))
+      hash.update(name).update(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength));
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Activation statistics on unlabelled samples and gradients on the first labelled batch. */
+async function layerStarts(
+  options: TrialOptions,
+  weights: Weights,
+  train: Dataset,
+  test: Dataset,
+): Promise<LayerStart[]> {
+  const { features, data, trial } = options;
+  if (trial.purpose === "tuning") return [];
+  const activations = await activationStatistics(features, weights, data.unlabelled, trial.seed, {
+    threads: trialThreads,
+  });
+  const { weights: after } = await options.gradientProbe.run({
+    weights,
+    data: train,
+    test,
+    steps: 1,
+    seed: trial.seed,
+    evaluateAt: [],
+  });
+  return activations.map((layer) => {
+    const from = weights.get(layer.layer);
+    const to = after.get(layer.layer);
+    let squares = 0;
+    from?.forEach((value, index) => {
+      squares += (((to?.[index] ?? Number.NaN) - value) / probeRate) ** 2;
+    });
+    const gradient = from ? Math.sqrt(squares / from.length) : Number.NaN;
+    return { ...layer, gradient: Number.isFinite(gradient) ? gradient : null };
+  });
+}
+
+/** A trial whose loss became non-finite has a useless network from there on: it counts at chance. */
+function pointsOf(
+  { losses, evaluations }: SupervisedResult,
+  evaluateAt: readonly number[],
+  chance: number,
+): TrialPoint[] {
+  const measured = new Map(evaluations.map(({ step, accuracy }) => [step, accuracy]));
+  return evaluateAt.map((step, index) => {
+    const window = step === 0 ? [] : losses.slice(index === 0 ? 0 : evaluateAt[index - 1], step);
+    const mean = window.reduce((sum, loss) => sum + loss, 0) / window.length;
+    return { step, accuracy: measured.get(step) ?? chance, loss: Number.isFinite(mean) ? mean : null };
+  });
+}
+
+/** Loss of a stalled network wanders around its start: only what is above by more than this share counts as diverged. */
+const divergenceMargin = 0.01;
+
+/** Non-finite, or the mean loss of the last tenth of the steps above the first step's. */
+function divergence({ losses, divergedAt }: SupervisedResult, steps: number): TrialRecord["diverged"] {
+  if (divergedAt !== undefined && divergedAt < steps) return "non-finite";
+  const tail = losses.slice(0, steps).slice(-Math.max(1, Math.round(steps / 10)));
+  const mean = tail.reduce((sum, value) => sum + value, 0) / tail.length;
+  return mean > losses[0] * (1 + divergenceMargin) ? "loss above its start" : null;
+}
+
+/** Median time between steps that had no evaluation in between. */
+class StepClock {
+  readonly #pauses: ReadonlySet<number>;
+  readonly #durations: number[] = [];
+  #last: number | undefined;
+
+  constructor(evaluateAt: readonly number[]) {
+    this.#pauses = new Set(evaluateAt);
+  }
+
+  tick(step: number): void {
+    const now = performance.now();
+    if (this.#last !== undefined) this.#durations.push(now - this.#last);
+    this.#last = this.#pauses.has(step) ? undefined : now;
+  }
+
+  secondsPerStep(): number {
+    const ordered = this.#durations.sort((a, b) => a - b);
+    return (ordered[Math.floor(ordered.length / 2)] ?? 0) / 1000;
+  }
+}

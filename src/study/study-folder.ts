@@ -1,0 +1,148 @@
+/** The folder of a study: its plan, trials, pretrained weights, summary and report. */
+import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { fileError, userError } from "../errors.js";
+import type { PretrainingRecord, TrialRecord } from "./records.js";
+
+export const studyFiles = {
+  plan: "study.json",
+  trials: "trials.jsonl",
+  timing: "timing.json",
+  summary: "summary.json",
+  report: "report.html",
+  pretraining: "pretraining",
+  subsets: "subsets",
+  networks: "networks",
+  pictures: "pictures",
+  charts: "charts",
+} as const;
+
+/** A study's folder on disk. Files appear whole; trials.jsonl only grows, a line at a time. */
+export class StudyFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Opens a study's folder, made new where there is none: what an earlier call finished there is used.
+   *
+   * @param overwrite begin anew: everything that a study writes is removed first
+   * @throws UserError where the folder holds something else, or cannot be made
+   */
+  static async open(path: string, overwrite: boolean): Promise<StudyFolder> {
+    try {
+      const content: string[] = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return [];
+        throw error;
+      });
+      if (content.length > 0 && !content.includes(studyFiles.plan))
+        throw userError({
+          where: path,
+          required: "a new or empty folder, or that of an earlier study",
+          got: "a folder with other files",
+          advice: "Choose another --output.",
+        });
+      if (overwrite)
+        for (const name of Object.values(studyFiles)) await rm(join(path, name), { recursive: true, force: true });
+      await mkdir(path, { recursive: true });
+    } catch (error) {
+      throw fileError(error, path, "a folder for the study");
+    }
+    return new StudyFolder(path);
+  }
+
+  file(...names: readonly string[]): string {
+    return join(this.path, ...names);
+  }
+
+  /** Writes a file whole, under a temporary name first. */
+  async write(name: string, content: Uint8Array | string): Promise<void> {
+    const path = this.file(name);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFileAtomic(
+        path,
+        typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength),
+      );
+    } catch (error) {
+      throw fileError(error, path, "a place to write to");
+    }
+  }
+
+  async writeJson(name: string, content: unknown): Promise<void> {
+    await this.write(name, `${JSON.stringify(content, undefined, 2)}\n`);
+  }
+
+  /** What a JSON file holds; undefined where there is none. @throws UserError where it is broken */
+  async readJson<Content>(name: string): Promise<Content | undefined> {
+    const path = this.file(name);
+    try {
+      return JSON.parse(await readFile(path, "utf8")) as Content;
+    } catch (error) {
+      if (error instanceof SyntaxError)
+        throw userError({
+          where: path,
+          required: "a JSON file",
+          got: error.message,
+          advice: "Remove it, or begin anew with --overwrite.",
+        });
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw fileError(error, path, "a study's file");
+    }
+  }
+
+  /**
+   * The finished trials by key; where a key stands twice, the first.
+   *
+   * @throws UserError where a line other than the last is broken. A torn last line is cut off: its trial runs again.
+   */
+  async readTrials(): Promise<Map<string, TrialRecord>> {
+    const path = this.file(studyFiles.trials);
+    const trials = new Map<string, TrialRecord>();
+    const found = await stat(path).catch(() => undefined);
+    if (!found) return trials;
+    const lines = (await readFile(path, "utf8")).split(/(?<=\n)/);
+    let kept = 0;
+    for (const [index, line] of lines.entries()) {
+      const last = index === lines.length - 1;
+      let record: TrialRecord | undefined;
+      try {
+        if (line.endsWith("\n")) record = JSON.parse(line) as TrialRecord;
+      } catch {
+        record = undefined;
+      }
+      if (typeof record?.key !== "string" || !Array.isArray(record.points)) {
+        if (!last)
+          throw userError({
+            where: `${path}, line ${index + 1}`,
+            required: "a trial's record",
+            got: "something else",
+            advice: "Remove the line: its trial will run again.",
+          });
+        break;
+      }
+      if (!trials.has(record.key)) trials.set(record.key, record);
+      kept += Buffer.byteLength(line);
+    }
+    if (kept < found.size) await truncate(path, kept);
+    return trials;
+  }
+
+  /** Adds a finished trial. */
+  async appendTrial(record: TrialRecord): Promise<void> {
+    const path = this.file(studyFiles.trials);
+    try {
+      await appendFile(path, `${JSON.stringify(record)}\n`);
+    } catch (error) {
+      throw fileError(error, path, "a place to write to");
+    }
+  }
+
+  /** A finished pretraining's record, or undefined. It is written after the weights, so these are whole. */
+  readPretraining(key: string): Promise<PretrainingRecord | undefined> {
+    return this.readJson<PretrainingRecord>(join(studyFiles.pretraining, `${key}.json`));
+  }
+}

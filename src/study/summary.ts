@@ -1,0 +1,369 @@
+/** What a study's trials say: curves, intervals, comparisons, verdicts, and warnings about the study itself. */
+
+import {
+  armOf,
+  pretrainingKey,
+  pretrainingSeed,
+  ratesOf,
+  type Setting,
+  type StudyPlan,
+  settingName,
+  settingsOf,
+} from "./plan.js";
+import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
+import { fullExtension, pretrainingSeconds, type StudyResults, timingName } from "./run-study.js";
+import { stalledMargin } from "./run-trial.js";
+import { type ArmComparison, type ArmScores, compareArms } from "./statistics/compare-arms.js";
+import { studentQuantile } from "./statistics/distributions.js";
+import type { Interval } from "./statistics/interval.js";
+import { kaplanMeier } from "./statistics/kaplan-meier.js";
+import { interquartileMean, mean, standardDeviation } from "./statistics/sample-statistics.js";
+import { trustworthy } from "./statistics/trustworthy.js";
+import { wilsonInterval } from "./statistics/wilson.js";
+
+/** A mean over seeds; the interval (Student's) needs two. */
+export interface MeanOverSeeds {
+  readonly mean: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** How often something happened. */
+export interface Rate {
+  readonly count: number;
+  readonly trials: number;
+  readonly interval: Interval;
+}
+
+/** An arm in a setting. */
+export interface ArmInSetting {
+  readonly arm: string;
+  readonly seeds: readonly number[];
+  readonly learningRate: number | null;
+  readonly accuracy: MeanOverSeeds;
+  readonly interquartileMean: number;
+  readonly bestAccuracy: MeanOverSeeds;
+  /** At equal total time: after {@link timeSteps}. */
+  readonly accuracyAtEqualTime: MeanOverSeeds;
+  /** Supervised steps at equal total time, and whether the trials were too short for them. */
+  readonly timeSteps: number;
+  readonly timeStepsMade: number;
+  readonly curve: readonly (MeanOverSeeds & { readonly step: number; readonly loss: number | null })[];
+  readonly stepsToTarget: {
+    readonly reached: number;
+    readonly median: number | null;
+    readonly low: number | null;
+    readonly high: number | null;
+  };
+  readonly diverged: Rate;
+  readonly stalled: Rate;
+  readonly pretraining: { readonly seconds: number; readonly samples: number };
+  readonly secondsPerStep: number;
+  /** Means over seeds. */
+  readonly start: readonly LayerStart[];
+}
+
+export interface SettingSummary {
+  readonly name: string;
+  readonly setting: Setting;
+  readonly chance: number;
+  readonly target: number;
+  readonly arms: readonly ArmInSetting[];
+}
+
+/** All arms against a baseline. */
+export interface Comparison {
+  readonly baseline: string;
+  readonly at: "equal steps" | "equal time";
+  /** Over all settings; this carries the verdicts. */
+  readonly arms: readonly ArmComparison[];
+  readonly bySetting: readonly { readonly setting: string; readonly arms: readonly ArmComparison[] }[];
+}
+
+/** summary.json */
+export interface StudySummary {
+  readonly trials: number;
+  readonly planned: number;
+  readonly seeds: number;
+  readonly settings: readonly SettingSummary[];
+  readonly comparisons: readonly Comparison[];
+  readonly warnings: readonly string[];
+  /** What the numbers can bear. */
+  readonly notes: readonly string[];
+}
+
+const resamples = 2000;
+
+/** @param testCount how many samples accuracies were measured on: the finest step that they move by */
+export function summarize(plan: StudyPlan, results: StudyResults, testCount: number): StudySummary {
+  const settings = settingsOf(plan);
+  const grouped = settings.map((setting) => ({
+    setting,
+    trials: results.trials.filter((trial) => isOf(plan, setting, trial, results.tuned)),
+  }));
+  const complete = grouped.filter(({ trials }) => trials.length > 0);
+  const summaries = complete.map(({ setting, trials }) => summarizeSetting(plan, setting, trials, results));
+  const options = { resamples, resolution: 1 / testCount, minimumEffect: plan.minimumEffect };
+  const comparisons = plan.baselines.flatMap((baseline) =>
+    (["equal steps", "equal time"] as const).map((at): Comparison => {
+      const scores = (arm: string): ArmScores => ({
+        name: arm,
+        settings: complete.map(
+          ({ setting, trials }) =>
+            new Map(
+              trials
+                .filter((trial) => trial.arm === arm)
+                .map((trial) => [trial.seed, scoreOf(plan, setting, trial, results, at)]),
+            ),
+        ),
+      });
+      const others = plan.arms.map(({ name }) => name).filter((name) => name !== baseline && complete.length > 0);
+      const of = (arms: ArmScores[], against: ArmScores): ArmComparison[] =>
+        arms.length === 0 ? [] : compareArms(against, arms, options);
+      const all = others.map(scores);
+      const against = scores(baseline);
+      return {
+        baseline,
+        at,
+        arms: of(all, against),
+        bySetting:
+          complete.length < 2 || baseline !== plan.baselines[0]
+            ? []
+            : complete.map(({ setting }, index) => ({
+                setting: settingName(plan, setting),
+                arms: of(
+                  all.map(({ name, settings: own }) => ({ name, settings: [own[index]] })),
+                  { name: baseline, settings: [against.settings[index]] },
+                ),
+              })),
+      };
+    }),
+  );
+  return {
+    trials: results.trials.length,
+    planned: results.planned,
+    seeds: plan.seeds,
+    settings: summaries,
+    comparisons,
+    warnings: warningsOf(plan, results, summaries),
+    notes: notesOf(plan, summaries, results),
+  };
+}
+
+function isOf(plan: StudyPlan, setting: Setting, trial: TrialRecord, tuned: StudyResults["tuned"]): boolean {
+  const { network, labels, optimizer, learningRate } = setting;
+  const kind =
+    JSON.stringify({ ...trial.optimizer, learningRate: 0 }) === JSON.stringify({ ...optimizer, learningRate: 0 });
+  if (trial.network !== network || trial.labels !== labels || !kind) return false;
+  if (learningRate !== "tuned") return trial.optimizer.learningRate === learningRate;
+  return tuned !== undefined && ratesOf(plan, optimizer).includes(trial.optimizer.learningRate);
+}
+
+/** The accuracy that a trial counts with. */
+function scoreOf(
+  plan: StudyPlan,
+  setting: Setting,
+  trial: TrialRecord,
+  results: StudyResults,
+  at: Comparison["at"],
+): number {
+  return at === "equal steps"
+    ? trial.accuracy
+    : accuracyAt(trial.points, timeStepsOf(plan, setting, trial.arm, results));
+}
+
+/** Supervised steps of an arm at equal total time, without the limit on how far trials go. */
+function timeStepsOf(plan: StudyPlan, setting: Setting, arm: string, { pretrainings, timing }: StudyResults): number {
+  return (
+    plan.steps +
+    fullExtension(plan, { network: setting.network, arm, optimizer: setting.optimizer }, pretrainings, timing)
+  );
+}
+
+/** Accuracy after some steps: on the straight line between measured points, the last one beyond them. */
+function accuracyAt(points: readonly TrialPoint[], step: number): number {
+  const after = points.findIndex((point) => point.step >= step);
+  if (after < 0) return points[points.length - 1].accuracy;
+  if (after === 0 || points[after].step === step) return points[after].accuracy;
+  const [before, next] = [points[after - 1], points[after]];
+  const share = (step - before.step) / (next.step - before.step);
+  return before.accuracy + share * (next.accuracy - before.accuracy);
+}
+
+function summarizeSetting(
+  plan: StudyPlan,
+  setting: Setting,
+  trials: readonly TrialRecord[],
+  results: StudyResults,
+): SettingSummary {
+  const { chance } = trials[0];
+  const baselineEnds = trials.filter(({ arm }) => arm === plan.baselines[0]).map(({ accuracy }) => accuracy);
+  const reference = baselineEnds.length > 0 ? baselineEnds : trials.map(({ accuracy }) => accuracy);
+  const target = plan.target ?? chance + 0.9 * (mean(reference) - chance);
+  const arms = plan.arms.flatMap(({ name }) => {
+    const own = trials.filter(({ arm }) => arm === name);
+    return own.length > 0 ? [summarizeArm(plan, setting, name, own, target, results)] : [];
+  });
+  return { name: settingName(plan, setting), setting, chance, target, arms };
+}
+
+function summarizeArm(
+  plan: StudyPlan,
+  setting: Setting,
+  arm: string,
+  trials: readonly TrialRecord[],
+  target: number,
+  results: StudyResults,
+): ArmInSetting {
+  const timeSteps = timeStepsOf(plan, setting, arm, results);
+  const survival = kaplanMeier(
+    trials.map(({ points }) => {
+      const within = points.filter(({ step }) => step <= plan.steps);
+      const first = within.find(({ accuracy }) => accuracy >= target);
+      return { steps: first?.step ?? within[within.length - 1].step, reached: first !== undefined };
+    }),
+  );
+  const reached = trials.filter(({ points }) =>
+    points.some(({ step, accuracy }) => step <= plan.steps && accuracy >= target),
+  ).length;
+  const steps = trials[0].points.map(({ step }) => step).filter((step) => step <= plan.steps);
+  const ends = trials.map(({ accuracy }) => accuracy);
+  return {
+    arm,
+    seeds: trials.map(({ seed }) => seed),
+    learningRate: trials[0].optimizer.learningRate,
+    accuracy: overSeeds(ends),
+    interquartileMean: interquartileMean(ends),
+    bestAccuracy: overSeeds(trials.map(({ bestAccuracy }) => bestAccuracy)),
+    accuracyAtEqualTime: overSeeds(trials.map(({ points }) => accuracyAt(points, timeSteps))),
+    timeSteps,
+    timeStepsMade: Math.min(...trials.map(({ points }) => points[points.length - 1].step)),
+    curve: steps.map((step) => {
+      const losses = trials.flatMap(({ points }) => points.find((point) => point.step === step)?.loss ?? []);
+      return {
+        step,
+        ...overSeeds(trials.map(({ points }) => accuracyAt(points, step))),
+        loss: losses.length > 0 ? mean(losses) : null,
+      };
+    }),
+    stepsToTarget: {
+      reached,
+      median: survival.median ?? null,
+      low: survival.medianInterval.low ?? null,
+      high: survival.medianInterval.high ?? null,
+    },
+    diverged: rate(trials.filter(({ diverged }) => diverged !== null).length, trials.length),
+    stalled: rate(trials.filter(({ stalled }) => stalled).length, trials.length),
+    pretraining: {
+      seconds: pretrainingSeconds(plan, setting.network, arm, results.pretrainings),
+      samples: pretrainingSamples(plan, setting.network, arm, results),
+    },
+    secondsPerStep: mean(trials.map(({ timing }) => timing.secondsPerStep)),
+    start: meanStarts(trials),
+  };
+}
+
+function pretrainingSamples(plan: StudyPlan, network: string, name: string, { pretrainings }: StudyResults): number {
+  const arm = armOf(plan, name);
+  if (arm.source.kind !== "recipe") return 0;
+  return pretrainings.get(pretrainingKey(plan, network, arm, pretrainingSeed(plan, 0)))?.samples ?? 0;
+}
+
+function overSeeds(values: readonly number[]): MeanOverSeeds {
+  const centre = mean(values);
+  if (values.length < 2) return { mean: centre, low: null, high: null };
+  const half = (studentQuantile(0.975, values.length - 1) * standardDeviation(values)) / Math.sqrt(values.length);
+  return { mean: centre, low: centre - half, high: centre + half };
+}
+
+function rate(count: number, trials: number): Rate {
+  return { count, trials, interval: wilsonInterval(count, trials) };
+}
+
+function meanStarts(trials: readonly TrialRecord[]): LayerStart[] {
+  const measured = trials.filter(({ start }) => start.length > 0);
+  if (measured.length === 0) return [];
+  return measured[0].start.map(({ layer }, index) => {
+    const of = (value: (start: LayerStart) => number): number => mean(measured.map(({ start }) => value(start[index])));
+    const gradients = measured.flatMap(({ start }) => start[index].gradient ?? []);
+    return {
+      layer,
+      mean: of((start) => start.mean),
+      standardDeviation: of((start) => start.standardDeviation),
+      constantUnits: of((start) => start.constantUnits),
+      gradient: gradients.length > 0 ? mean(gradients) : null,
+    };
+  });
+}
+
+/** What is wrong with the study itself, not with an arm. */
+function warningsOf(plan: StudyPlan, results: StudyResults, settings: readonly SettingSummary[]): string[] {
+  const warnings: string[] = [];
+  if (results.trials.length < results.planned)
+    warnings.push(
+      `${results.trials.length} of ${results.planned} trials are finished; the same command continues the study.`,
+    );
+  for (const { name, arms, chance } of settings)
+    if (arms.every(({ accuracy }) => accuracy.mean <= chance + stalledMargin))
+      warnings.push(
+        `${name}: no arm learned anything (all within ${100 * stalledMargin} points of ${percent(chance)}, which always naming the most frequent class gives). Do the labels belong to the samples? Are there enough steps?`,
+      );
+  const short = results.trials.filter(
+    ({ steps, stepsMade, diverged }) => diverged === null && (steps !== plan.steps || stepsMade < plan.steps),
+  );
+  for (const arm of new Set(short.map((trial) => trial.arm))) {
+    const own = short.filter((trial) => trial.arm === arm);
+    warnings.push(
+      `${arm}: ${own.length} of its trials made ${Math.min(...own.map(({ stepsMade }) => stepsMade))} of ${plan.steps} steps: its comparisons are not at equal steps.`,
+    );
+  }
+  for (const seed of new Set(results.trials.map((trial) => trial.seed)))
+    for (const network of plan.networks) {
+      const heads = new Set(
+        results.trials
+          .filter((trial) => trial.seed === seed && trial.network === network.name)
+          .map(({ headHash }) => headHash),
+      );
+      if (heads.size > 1) warnings.push(`${network.name}, seed ${seed}: the arms did not start from equal heads.`);
+    }
+  const diverged = [...results.pretrainings.values()].filter(({ divergedAt }) => divergedAt !== undefined);
+  for (const recipe of new Set(diverged.map((record) => record.recipe)))
+    warnings.push(
+      `${recipe}: ${diverged.filter((record) => record.recipe === recipe).length} of its pretrainings became non-finite; their trials count at chance.`,
+    );
+  return warnings;
+}
+
+function notesOf(
+  plan: StudyPlan,
+  settings: readonly SettingSummary[],
+  { pretrainings, timing }: StudyResults,
+): string[] {
+  const notes = [
+    trustworthy("mean difference, paired t", plan.seeds).note,
+    trustworthy("probability of improvement", plan.seeds).note,
+    trustworthy(
+      settings.length > 1 ? "interquartile mean, several settings" : "interquartile mean, one setting",
+      plan.seeds,
+    ).note,
+  ];
+  if (plan.pretrainingSeeds !== undefined && plan.pretrainingSeeds < plan.seeds && pretrainings.size > 0)
+    notes.push(
+      `${plan.seeds} seeds share ${plan.pretrainingSeeds} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
+    );
+  for (const { name, setting, arms } of settings) {
+    const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > timeStepsMade);
+    if (cut.length === 0 || timing.secondsPerStep[timingName(setting.network, setting.optimizer)] === undefined)
+      continue;
+    const [first] = [...cut].sort((a, b) => b.timeSteps - a.timeSteps);
+    notes.push(
+      `${name}: at equal total time ${first.arm} would have had ${first.timeSteps} steps; it made ${first.timeStepsMade} (--longest-extension).`,
+    );
+  }
+  return notes;
+}
+
+/** A share as a percentage with one digit behind the point. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
