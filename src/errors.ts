@@ -36,7 +36,8 @@ export interface Complaint {
 
 /** Builds a {@link UserError} in the one form that all of headstart's messages have. */
 export function userError({ where, required, got, advice }: Complaint): UserError {
-  return new UserError(`${where}: required ${required}, got ${got}. ${advice}`);
+  const sentence = /[.?!]$/.test(advice) ? advice : `${advice}.`;
+  return new UserError(`${where}: required ${required}, got ${got}. ${sentence}`);
 }
 
 const fileProblems: Readonly<Record<string, string>> = {

@@ -9,8 +9,7 @@ import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
-import type { Discriminator } from "../recipe/discriminator.js";
-import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import { featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { filtersPicture } from "../study/filters-picture.js";
@@ -18,7 +17,14 @@ import { type ConditioningRecord, conditionFeatures } from "../training/conditio
 import { layerSnapshots } from "../training/layer-snapshots.js";
 import { scheduleFactor } from "../training/optimizer-feeds.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
-import { MetricMeans, type PretrainResult, pretrain, taskFor } from "../training/pretrain.js";
+import {
+  MetricMeans,
+  type PretrainOptions,
+  type PretrainResult,
+  pretrain,
+  taskFor,
+  trainingGraphOf,
+} from "../training/pretrain.js";
 import {
   type ActivationStatistics,
   activationStatistics,
@@ -33,6 +39,7 @@ import { loadingLines } from "./loading-lines.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
+import { requireSettings, withSettings } from "./run-settings.js";
 import { version } from "./version.js";
 import { writeNetworks } from "./write-networks.js";
 
@@ -164,9 +171,12 @@ export interface InitializeResult {
 export async function initialize(options: InitializeOptions): Promise<InitializeResult> {
   const emit = options.onEvent ?? (() => {});
   const seed = options.seed ?? 0;
+  requireSettings(options);
+  const path = options.output ?? `${basename(options.model, extname(options.model))}-headstart`;
+  if (!options.resume) await RunFolder.requireFree(path, options.overwrite ?? false);
   const opened = await openModel(options.model, options);
   const features = featureExtractor(opened.network, options.features);
-  const recipe = withOverrides(await resolveRecipe(options.recipe ?? "default"), options);
+  const recipe = withSettings(await resolveRecipe(options.recipe ?? "default"), options);
   const dataset = await openData(options, opened, emit);
   const chosen =
     recipe.adversarial.weight > 0
@@ -177,12 +187,18 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
         )
       : undefined;
   for (const message of chosen?.notes ?? []) emit({ type: "note", message });
-  const steps = await stepsFor(options, recipe, {
+  const graphless = {
     features,
     dataset,
+    recipe,
     seed,
     ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
-  });
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.signal ? { signal: options.signal } : {}),
+  };
+  // Built before the folder is made: what F cannot do shows here.
+  const training = { ...graphless, training: trainingGraphOf(graphless) };
+  const steps = await stepsFor(options, path, training);
 
   const run: RunRecord = {
     headstart: version,
@@ -204,7 +220,6 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     batchSize: recipe.batchSize,
     threads: options.threads ?? null,
   };
-  const path = options.output ?? `${basename(options.model, extname(options.model))}-headstart`;
   const { folder, checkpoint } = options.resume
     ? await resumeFolder(path, run)
     : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
@@ -215,19 +230,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     ...(options.signal ? { signal: options.signal } : {}),
   };
   const began = performance.now();
-  const trained = await trainWithRecords({
-    options,
-    emit,
-    folder,
-    run,
-    features,
-    dataset,
-    recipe,
-    seed,
-    steps,
-    checkpoint,
-    chosen,
-  });
+  const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint });
   const conditioned = await conditionFeatures(
     features,
     trained.weights,
@@ -289,20 +292,6 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   };
 }
 
-function withOverrides(recipe: Recipe, options: InitializeOptions): Recipe {
-  const { epochs, batchSize, learningRate, discriminatorLearningRate, start } = options;
-  return {
-    ...recipe,
-    ...(epochs === undefined ? {} : { epochs }),
-    ...(batchSize === undefined ? {} : { batchSize }),
-    ...(start === undefined ? {} : { start }),
-    ...(learningRate === undefined ? {} : { generatorOptimizer: { ...recipe.generatorOptimizer, learningRate } }),
-    ...(discriminatorLearningRate === undefined
-      ? {}
-      : { discriminatorOptimizer: { ...recipe.discriminatorOptimizer, learningRate: discriminatorLearningRate } }),
-  };
-}
-
 /** Opens the data in the shape that the model's input has. */
 async function openData(
   options: InitializeOptions,
@@ -328,17 +317,15 @@ async function openData(
   return dataset;
 }
 
-type Training = Pick<
-  Parameters<typeof pretrain>[0],
-  "features" | "dataset" | "seed" | "discriminator" | "discriminatorWeights"
->;
+/** What all of a run's steps have in common. */
+type Training = Omit<PretrainOptions, "steps" | "resume" | "onStep">;
 
 /** Number of steps: as asked, or by epochs, or as many as fit in the minutes by a measurement. */
-async function stepsFor(options: InitializeOptions, recipe: Recipe, training: Training): Promise<number> {
+async function stepsFor(options: InitializeOptions, path: string, training: Training): Promise<number> {
+  const { recipe } = training;
   if (options.resume) {
-    const record = (await (
-      await RunFolder.open(options.output ?? `${basename(options.model, extname(options.model))}-headstart`)
-    ).readJson(runFiles.record)) as Partial<RunRecord>;
+    const folder = await RunFolder.open(path);
+    const record = (await folder.readJson(runFiles.record)) as Partial<RunRecord>;
     if (options.steps === undefined && typeof record.steps === "number") return record.steps;
   }
   if (options.steps !== undefined) return options.steps;
@@ -347,10 +334,7 @@ async function stepsFor(options: InitializeOptions, recipe: Recipe, training: Tr
     const moments: number[] = [];
     await pretrain({
       ...training,
-      recipe,
       steps: trial,
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
-      ...(options.signal ? { signal: options.signal } : {}),
       onStep: () => {
         moments.push(performance.now());
       },
@@ -377,6 +361,13 @@ async function resumeFolder(
 ): Promise<{ folder: RunFolder; checkpoint: Checkpoint | undefined }> {
   const folder = await RunFolder.open(path);
   const earlier = await folder.readJson(runFiles.record);
+  if (typeof earlier !== "object" || earlier === null)
+    throw userError({
+      where: folder.file(runFiles.record),
+      required: "a run's record",
+      got: JSON.stringify(earlier),
+      advice: "Start the run anew with --overwrite.",
+    });
   const now = JSON.parse(JSON.stringify(run)) as unknown;
   const grown = extension(earlier, run);
   const { steps: _, extendedAt: __, ...settings } = earlier as RunRecord;
@@ -392,6 +383,13 @@ async function resumeFolder(
       got: `another ${different.key}: ${JSON.stringify(different.now)} instead of ${JSON.stringify(different.earlier)}`,
       advice: "Repeat the command as it was, with --resume added.",
     });
+  if (!grown && (await folder.has(runFiles.result)))
+    throw userError({
+      where: path,
+      required: "a run that is not finished",
+      got: `one with all its ${run.steps} steps and its weights`,
+      advice: "Give more --steps to extend it, or pass --overwrite in place of --resume to repeat it.",
+    });
   const checkpoint = await folder.readCheckpoint();
   const extendedAt = [...((earlier as RunRecord).extendedAt ?? []), ...(grown ? [checkpoint?.step ?? 0] : [])];
   if (grown) {
@@ -400,13 +398,13 @@ async function resumeFolder(
     await folder.writeJson(runFiles.record, { ...run, extendedAt });
   }
   for (const name of [runFiles.metrics, runFiles.timing, runFiles.layers])
-    await folder.cutAfter(name, checkpoint?.step ?? 0);
+    await folder.cutAfter(name, checkpoint?.step ?? -1);
   return { folder, checkpoint };
 }
 
 /** True where a run is resumed with more steps than it had. */
-function extension(earlier: unknown, run: RunRecord): boolean {
-  const before = (earlier as Partial<RunRecord> | null)?.steps;
+function extension(earlier: object, run: RunRecord): boolean {
+  const before = (earlier as Partial<RunRecord>).steps;
   return typeof before === "number" && run.steps > before;
 }
 
@@ -430,22 +428,18 @@ function differingKey(
 }
 
 interface RecordedTraining {
+  readonly training: Training;
   readonly options: InitializeOptions;
   readonly emit: (event: InitializeEvent) => void;
   readonly folder: RunFolder;
-  readonly run: RunRecord;
-  readonly features: FeatureExtractor;
-  readonly dataset: Dataset;
-  readonly recipe: Recipe;
-  readonly seed: number;
   readonly steps: number;
   readonly checkpoint: Checkpoint | undefined;
-  readonly chosen: { readonly discriminator: Discriminator; readonly weights: Weights } | undefined;
 }
 
 /** Trains while keeping metrics, checkpoints and pictures. */
-async function trainWithRecords(training: RecordedTraining): Promise<PretrainResult> {
-  const { options, emit, folder, dataset, recipe, steps, checkpoint, chosen } = training;
+async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainResult> {
+  const { training, options, emit, folder, steps, checkpoint } = recorded;
+  const { features, dataset, recipe, seed } = training;
   const every = Math.max(1, Math.ceil(steps / 500));
   const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
   const pictureSteps = new Set(
@@ -454,19 +448,12 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
   const means = new MetricMeans();
   const began = performance.now();
   let last: { step: number; state: () => Map<string, Float32Array> } | undefined;
-  if (!checkpoint)
-    await recordLayers(training, 0, initialWeights(training.features.network, recipe.start, training.seed));
+  if (!checkpoint) await recordLayers(recorded, 0, initialWeights(features.network, recipe.start, seed));
   try {
     return await pretrain({
-      features: training.features,
-      dataset,
-      recipe,
-      seed: training.seed,
+      ...training,
       steps,
-      ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
       ...(checkpoint ? { resume: checkpoint } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
       onStep: async (report) => {
         const { step, epoch, metrics } = report;
         last = report;
@@ -486,7 +473,7 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
           });
         }
         if (pictureSteps.has(step) && report.views.generated && report.samples) {
-          const size = sizeOf(training.features.network.sampleShape);
+          const size = sizeOf(features.network.sampleShape);
           const shown = Math.min(32, recipe.batchSize);
           const png = await pictureGrid(
             report.samples.data.subarray(0, shown * size),
@@ -498,7 +485,7 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
           });
           if (png) await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
         }
-        if (pictureSteps.has(step)) await recordLayers(training, step, report.state());
+        if (pictureSteps.has(step)) await recordLayers(recorded, step, report.state());
         if (step % checkpointEvery === 0 && step < steps) {
           await folder.writeCheckpoint({ step, state: report.state() });
           emit({ type: "checkpoint", step });
@@ -506,9 +493,9 @@ async function trainWithRecords(training: RecordedTraining): Promise<PretrainRes
       },
     });
   } catch (error) {
-    if (error instanceof InterruptedError && last) {
-      await folder.writeCheckpoint({ step: last.step, state: last.state() });
-      throw new InterruptedError(`${error.message}; ${folder.path} has a checkpoint, continue with --resume`);
+    if (error instanceof InterruptedError) {
+      if (last) await folder.writeCheckpoint({ step: last.step, state: last.state() });
+      throw new InterruptedError(`${error.message}; ${folder.path} has what is done so far, continue with --resume`);
     }
     if (error instanceof DivergedError)
       await folder.append(runFiles.metrics, {
@@ -532,8 +519,9 @@ function learningRates(recipe: Recipe, step: number, steps: number): Record<stri
 }
 
 /** Keeps what F's layers look like, and a picture of the first layer's filters. */
-async function recordLayers(training: RecordedTraining, step: number, weights: Weights): Promise<void> {
-  const { options, folder, features, dataset, seed } = training;
+async function recordLayers(recorded: RecordedTraining, step: number, weights: Weights): Promise<void> {
+  const { options, folder } = recorded;
+  const { features, dataset, seed } = recorded.training;
   const layers = await layerSnapshots(
     features,
     weights,

@@ -43,22 +43,9 @@ export class RunFolder {
    */
   static async create(path: string, overwrite: boolean): Promise<RunFolder> {
     const folder = new RunFolder(path);
+    const isOverwritten = await RunFolder.requireFree(path, overwrite);
     try {
-      const content: string[] = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return [];
-        throw error;
-      });
-      if (content.length > 0) {
-        const isRun = content.includes(runFiles.record);
-        if (!overwrite || !isRun)
-          throw userError({
-            where: path,
-            required: "a new or empty folder for the run",
-            got: isRun ? "a folder with an earlier run" : "a folder with other files",
-            advice: isRun
-              ? "Pass --overwrite to replace it, --resume to continue it, or choose another --output."
-              : "Choose another --output.",
-          });
+      if (isOverwritten) {
         for (const name of Object.values(runFiles)) await rm(join(path, name), { recursive: true, force: true });
       }
       await mkdir(join(path, runFiles.checkpoints), { recursive: true });
@@ -68,6 +55,29 @@ export class RunFolder {
       throw fileError(error, path, "a folder for the run");
     }
     return folder;
+  }
+
+  /**
+   * Refuses a folder that {@link RunFolder.create} would refuse, before any work is done for it.
+   *
+   * @returns true where it holds an earlier run that is to be overwritten
+   */
+  static async requireFree(path: string, overwrite: boolean): Promise<boolean> {
+    const content = await readdir(path).catch((error: NodeJS.ErrnoException): string[] => {
+      if (error.code === "ENOENT") return [];
+      throw fileError(error, path, "a folder for the run");
+    });
+    if (content.length === 0) return false;
+    const isRun = content.includes(runFiles.record);
+    if (overwrite && isRun) return true;
+    throw userError({
+      where: path,
+      required: "a new or empty folder for the run",
+      got: isRun ? "a folder with an earlier run" : "a folder with other files",
+      advice: isRun
+        ? "Pass --overwrite to replace it, --resume to continue it, or choose another --output."
+        : "Choose another --output.",
+    });
   }
 
   /** An existing run's folder. @throws UserError where there is none */
@@ -81,6 +91,11 @@ export class RunFolder {
         advice: "Start the run without --resume.",
       });
     return new RunFolder(path);
+  }
+
+  /** Is this file there? */
+  async has(name: string): Promise<boolean> {
+    return (await stat(this.file(name)).catch(() => undefined)) !== undefined;
   }
 
   file(name: string): string {

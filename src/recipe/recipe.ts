@@ -3,6 +3,7 @@ import { z } from "zod";
 import { UserError } from "../errors.js";
 import { parseInitializer } from "../initializers/initializers.js";
 import { nearest } from "../nearest.js";
+import { recipeComplaint } from "./recipe-complaint.js";
 
 const fraction = z.number().min(0).max(1);
 const weight = z.number().min(0);
@@ -169,7 +170,7 @@ export const builtInRecipes = {
  */
 export function parseRecipe(input: unknown, where: string): Recipe {
   const result = recipeSchema.safeParse(input);
-  if (!result.success) throw new UserError(explain(result.error.issues[0], where));
+  if (!result.success) throw recipeComplaint(result.error.issues[0], input, recipeSchema.parse({}), where);
   const recipe = result.data;
   if (recipe.start !== "file") parseInitializer(recipe.start);
   const trains =
@@ -193,21 +194,4 @@ export function builtInRecipe(name: string): Recipe {
   throw new UserError(
     `--recipe: required one of ${names.join(", ")} or a JSON file, got ${name}. ${close ? `Did you mean ${close}?` : "Choose one of them."}`,
   );
-}
-
-function explain(issue: z.core.$ZodIssue, where: string): string {
-  const path = issue.path.map(String).join(".");
-  const place = path ? `${where}: ${path}` : where;
-  if (issue.code === "unrecognized_keys") {
-    const known = keysAt(issue.path.map(String));
-    const close = nearest(issue.keys[0], known);
-    return `${place}: required only the keys ${known.join(", ")}, got ${issue.keys.join(", ")}. ${close ? `Did you mean ${close}?` : "Remove it."}`;
-  }
-  return `${place}: required ${issue.message.replace(/^Invalid \w+: /, "").replace(/^expected /, "")}, got something else. Correct the recipe.`;
-}
-
-function keysAt(path: readonly string[]): string[] {
-  let at: unknown = recipeSchema.parse({});
-  for (const key of path) at = (at as Record<string, unknown>)[key];
-  return Object.keys(at as object);
 }

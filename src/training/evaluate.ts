@@ -1,5 +1,6 @@
 /** Computes values of a network on samples of a data set, without training. */
 import type { Dataset } from "../data/dataset.js";
+import { InterruptedError } from "../errors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
@@ -58,7 +59,7 @@ export async function openEvaluator(
       const data = new Float32Array(indices.length * rowSize);
       const places = new Uint32Array(batchSize);
       for (let start = 0; start < indices.length; start += batchSize) {
-        options.signal?.throwIfAborted();
+        if (options.signal?.aborted) throw new InterruptedError("stopped while measuring");
         const count = Math.min(batchSize, indices.length - start);
         for (let row = 0; row < batchSize; row++) places[row] = indices[start + Math.min(row, count - 1)];
         await dataset.read(places, samples.data);

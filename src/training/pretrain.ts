@@ -21,6 +21,8 @@ export interface PretrainOptions {
   readonly discriminator?: Discriminator;
   /** Start values of the discriminator where it does not come from headstart. */
   readonly discriminatorWeights?: Weights;
+  /** What {@link trainingGraphOf} gives for these options, where the caller has built it already. */
+  readonly training?: TrainingGraph;
   readonly seed: number;
   /** All steps of the run, those before a resumption included. */
   readonly steps: number;
@@ -78,6 +80,21 @@ export function lastActivationFor(recipe: Recipe, dataset: Dataset): "none" | "s
   return "none";
 }
 
+/** The training graph of a run. @throws UserError where F has an operator without gradient or mirror */
+export function trainingGraphOf(
+  options: Pick<PretrainOptions, "features" | "dataset" | "recipe" | "discriminator">,
+): TrainingGraph {
+  const { features, dataset, recipe, discriminator } = options;
+  return pretrainingGraph({
+    features,
+    recipe,
+    task: taskFor(recipe, dataset, features.network.sampleShape),
+    batchSize: recipe.batchSize,
+    lastActivation: lastActivationFor(recipe, dataset),
+    ...(discriminator ? { discriminator } : {}),
+  });
+}
+
 /**
  * Trains F with its mirror, D and task.
  *
@@ -87,14 +104,7 @@ export function lastActivationFor(recipe: Recipe, dataset: Dataset): "none" | "s
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const { features, dataset, recipe, seed, steps } = options;
   const { sampleShape } = features.network;
-  const training = pretrainingGraph({
-    features,
-    recipe,
-    task: taskFor(recipe, dataset, sampleShape),
-    batchSize: recipe.batchSize,
-    lastActivation: lastActivationFor(recipe, dataset),
-    ...(options.discriminator ? { discriminator: options.discriminator } : {}),
-  });
+  const training = options.training ?? trainingGraphOf(options);
   const start = startWeights(options, training);
   const initial = options.resume?.state ?? start;
   const trainer = await Trainer.open(
@@ -110,7 +120,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} steps`);
       const fed = await feeds.at(step);
       const { metrics, views } = await trainer.step(fed);
-      if (step >= steps - Math.max(1, Math.ceil((steps - first) / 10))) tail.add(metrics);
+      if (step >= steps - Math.ceil(steps / 10)) tail.add(metrics);
       await options.onStep?.({
         step: step + 1,
         steps,

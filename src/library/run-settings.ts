@@ -1,0 +1,53 @@
+/** The numbers that a run is given beside its recipe. */
+import { userError } from "../errors.js";
+import { parseRecipe, type Recipe } from "../recipe/recipe.js";
+
+export interface RunSettings {
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly minutes?: number;
+  readonly batchSize?: number;
+  readonly learningRate?: number;
+  readonly discriminatorLearningRate?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly start?: string;
+  readonly limit?: number;
+  readonly checkpointEvery?: number;
+}
+
+const least = { steps: 1, seed: 0, threads: 1, limit: 2, checkpointEvery: 1 } as const;
+
+/** @throws UserError naming the setting that is no number of its kind */
+export function requireSettings(settings: RunSettings): void {
+  for (const [name, smallest] of Object.entries(least)) {
+    const value = settings[name as keyof typeof least];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= smallest)) continue;
+    throw misfit(name, `a whole number of at least ${smallest}`, value);
+  }
+  const { minutes } = settings;
+  if (minutes !== undefined && !(Number.isFinite(minutes) && minutes > 0))
+    throw misfit("minutes", "a number above 0", minutes);
+}
+
+function misfit(where: string, required: string, value: number): Error {
+  return userError({ where, required, got: String(value), advice: "Correct the setting." });
+}
+
+/** A recipe with what the settings say in place of its own. @throws UserError where that does not fit */
+export function withSettings(recipe: Recipe, settings: RunSettings): Recipe {
+  const { epochs, batchSize, learningRate, discriminatorLearningRate, start } = settings;
+  return parseRecipe(
+    {
+      ...recipe,
+      ...(epochs === undefined ? {} : { epochs }),
+      ...(batchSize === undefined ? {} : { batchSize }),
+      ...(start === undefined ? {} : { start }),
+      ...(learningRate === undefined ? {} : { generatorOptimizer: { ...recipe.generatorOptimizer, learningRate } }),
+      ...(discriminatorLearningRate === undefined
+        ? {}
+        : { discriminatorOptimizer: { ...recipe.discriminatorOptimizer, learningRate: discriminatorLearningRate } }),
+    },
+    "settings",
+  );
+}

@@ -1,0 +1,229 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { InterruptedError, UserError } from "../../src/errors.js";
+import { readSafetensors } from "../../src/formats/safetensors.js";
+import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
+import { DivergedError } from "../../src/training/trainer.js";
+import { barFile, folderWith, toyModel } from "../support/toy-data.js";
+
+const cnn = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch" });
+const bars = barFile(96);
+
+/** A folder with a model and data, and the options of a short run with everything in it. */
+function setUp(options: Partial<InitializeOptions> = {}) {
+  const path = folderWith({ "model.onnx": cnn, "train-idx3-ubyte": bars });
+  return {
+    path,
+    options: {
+      model: path("model.onnx"),
+      data: path("train-idx3-ubyte"),
+      output: path("run"),
+      batchSize: 16,
+      steps: 6,
+      threads: 1,
+      checkpointEvery: 2,
+      ...options,
+    } satisfies InitializeOptions,
+  };
+}
+
+/** All files of a folder and their bytes, except those which tell the time. */
+function filesOf(folder: string): Map<string, string> {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== "timing.jsonl")
+    .map((entry) => join(entry.parentPath, entry.name));
+  return new Map(names.map((name) => [name.slice(folder.length + 1), readFileSync(name).toString("base64")]).sort());
+}
+
+const messageOf = (run: Promise<unknown>): Promise<string> =>
+  run.then(
+    () => "no error",
+    (error: unknown) => {
+      expect(error).toBeInstanceOf(UserError);
+      return (error as Error).message;
+    },
+  );
+
+describe("initialize", () => {
+  it("writes the same bytes for the same seed and others for another", async () => {
+    const { options, path } = setUp();
+    await initialize({ ...options, output: path("a") });
+    await initialize({ ...options, output: path("b") });
+    await initialize({ ...options, output: path("c"), seed: 1 });
+    const [a, b, c] = ["a", "b", "c"].map((name) => filesOf(path(name)));
+    expect([...a.keys()].filter((name) => !name.endsWith(".png"))).toEqual([
+      "checkpoints/step-000000004.safetensors",
+      "discriminator.onnx",
+      "generator.onnx",
+      "layers.jsonl",
+      "metrics.jsonl",
+      "model.onnx",
+      "result.json",
+      "run.json",
+      "weights.safetensors",
+    ]);
+    expect([...a.keys()].filter((name) => /^(samples|filters)\/step-\d+\.png$/.test(name)).length).toBeGreaterThan(4);
+    expect([...b.keys()]).toEqual([...a.keys()]);
+    for (const [name, bytes] of a) expect(b.get(name) === bytes, name).toBe(true);
+    for (const [name, bytes] of a) expect(c.get(name) !== bytes, name).toBe(true);
+  });
+
+  it("continues an interrupted run to the same bytes", async () => {
+    const { options, path } = setUp();
+    await initialize({ ...options, output: path("whole") });
+    const interruption = new AbortController();
+    const stopped = initialize({
+      ...options,
+      output: path("parts"),
+      signal: interruption.signal,
+      onEvent: (event) => event.type === "step" && event.step === 3 && interruption.abort(),
+    });
+    await expect(stopped).rejects.toThrow(InterruptedError);
+    await expect(stopped).rejects.toThrow(/stopped after 3 of 6 steps.*--resume/);
+    expect(readdirSync(path("parts"))).not.toContain("weights.safetensors");
+    expect(readdirSync(path("parts/checkpoints"))).toEqual(["step-000000003.safetensors"]);
+    await initialize({ ...options, output: path("parts"), resume: true });
+    const [whole, parts] = ["whole", "parts"].map((name) => filesOf(path(name)));
+    // The account of the last stretch is of the steps of the last call, and here that is the same step.
+    for (const [name, bytes] of whole)
+      if (!name.startsWith("checkpoints/")) expect(parts.get(name) === bytes, name).toBe(true);
+  });
+
+  it("continues after a kill from the last checkpoint, and drops what was recorded behind it", async () => {
+    const { options, path } = setUp();
+    await initialize({ ...options, output: path("whole") });
+    const killed = initialize({
+      ...options,
+      output: path("parts"),
+      onEvent: (event) => {
+        if (event.type === "step" && event.step === 6) throw new Error("killed");
+      },
+    });
+    await expect(killed).rejects.toThrow("killed");
+    writeFileSync(path("parts/metrics.jsonl"), `${readFileSync(path("parts/metrics.jsonl"), "utf8")}{"step":6,"ep`);
+    const events: InitializeEvent[] = [];
+    await initialize({ ...options, output: path("parts"), resume: true, onEvent: (event) => events.push(event) });
+    expect(events.find((event) => event.type === "step")).toMatchObject({ step: 5 });
+    const [whole, parts] = ["whole", "parts"].map((name) => filesOf(path(name)));
+    for (const [name, bytes] of whole) expect(parts.get(name) === bytes, name).toBe(true);
+  });
+
+  it("refuses to continue a run with other settings, naming the key", async () => {
+    const { options, path } = setUp();
+    await initialize(options);
+    const resume = { ...options, resume: true };
+    expect(await messageOf(initialize({ ...resume, seed: 3 }))).toMatch(
+      /run\.json: required .* another seed: 3 instead of 0/,
+    );
+    expect(await messageOf(initialize({ ...resume, learningRate: 0.5 }))).toContain("generatorOptimizer.learningRate");
+    expect(await messageOf(initialize({ ...resume, steps: 5 }))).toContain("another steps: 5 instead of 6");
+    expect(await messageOf(initialize({ ...resume, recipe: "autoencoder" }))).toContain("another recipe.");
+    writeFileSync(path("train-idx3-ubyte"), barFile(95));
+    expect(await messageOf(initialize(resume))).toContain("another data.sha256");
+    expect(await messageOf(initialize({ ...resume, output: path("nothing") }))).toMatch(
+      /nothing: required the folder of an earlier run.*got none/,
+    );
+  });
+
+  it("says that a finished run has nothing left to do", async () => {
+    const { options, path } = setUp();
+    await initialize(options);
+    const before = filesOf(path("run"));
+    expect(await messageOf(initialize({ ...options, resume: true }))).toMatch(
+      /run: required a run that is not finished, got one with all its 6 steps and its weights/,
+    );
+    expect(filesOf(path("run"))).toEqual(before);
+  });
+
+  it("records a divergence and writes no weights", async () => {
+    const { options, path } = setUp({ recipe: "autoencoder", learningRate: 1e30, steps: 20 });
+    const run = initialize(options);
+    await expect(run).rejects.toThrow(DivergedError);
+    expect(await messageOf(run)).toMatch(/^training: required finite losses, got .*= (NaN|Infinity|-Infinity)/);
+    expect(readdirSync(path("run"))).not.toContain("weights.safetensors");
+    expect(readdirSync(path("run"))).not.toContain("model.onnx");
+    const last = JSON.parse(readFileSync(path("run/metrics.jsonl"), "utf8").trim().split("\n").at(-1)!);
+    expect(last).toMatchObject({ diverged: true, step: expect.any(Number) });
+  });
+
+  it("leaves an existing folder alone", async () => {
+    const { options, path } = setUp();
+    await initialize(options);
+    expect(await messageOf(initialize(options))).toMatch(/run: required a new or empty folder.*--overwrite/);
+    await initialize({ ...options, overwrite: true, steps: 2 });
+    expect(JSON.parse(readFileSync(path("run/run.json"), "utf8")).steps).toBe(2);
+    mkdirSync(path("other"));
+    writeFileSync(path("other/thesis.txt"), "mine");
+    expect(await messageOf(initialize({ ...options, output: path("other"), overwrite: true }))).toMatch(
+      /other: required a new or empty folder for the run, got a folder with other files/,
+    );
+    expect(readdirSync(path("other"))).toEqual(["thesis.txt"]);
+  });
+
+  it("leaves nothing behind where model, data or settings do not fit", async () => {
+    const { options, path } = setUp();
+    const wrong: Partial<InitializeOptions>[] = [
+      { model: path("missing.onnx") },
+      { data: path("missing") },
+      { recipe: "defualt" },
+      { features: "nothing" },
+      { discriminator: "vgg" },
+      { data: path("model.onnx") },
+      { start: "xaviar" },
+      { steps: 0 },
+      { batchSize: 1 },
+      { learningRate: -1 },
+      { epochs: 0 },
+      { minutes: -2 },
+      { seed: 0.5 },
+    ];
+    for (const change of wrong) {
+      expect(await messageOf(initialize({ ...options, ...change })), JSON.stringify(change)).toMatch(
+        /^.+: required .+, got .+\. .+\.$|Did you mean .+\?$/s,
+      );
+      expect(existsSync(path("run")), JSON.stringify(change)).toBe(false);
+    }
+  });
+
+  it("stops between two steps and before the first where it is told to", async () => {
+    const { options, path } = setUp({ signal: AbortSignal.abort() });
+    await expect(initialize(options)).rejects.toThrow(InterruptedError);
+    expect(existsSync(path("run/weights.safetensors"))).toBe(false);
+  });
+
+  it("trains for about as long as it is told to", async () => {
+    const { options } = setUp({ recipe: "autoencoder" });
+    const { steps: _, ...others } = options;
+    const result = await initialize({ ...others, minutes: 0.002 });
+    expect(result.run.steps).toBeGreaterThan(0);
+    expect(Number.isInteger(result.run.steps)).toBe(true);
+  });
+
+  it("says what it measured", async () => {
+    const { options, path } = setUp();
+    const events: InitializeEvent[] = [];
+    const result = await initialize({ ...options, onEvent: (event) => events.push(event) });
+    expect(events.filter(({ type }) => type === "step").length).toBe(6);
+    expect(events.filter(({ type }) => type === "checkpoint").length).toBe(2);
+    expect(Object.keys(result.finalMetrics)).toEqual(
+      expect.arrayContaining([
+        "generator/loss",
+        "discriminator/loss",
+        "discriminator/accuracy-real",
+        "likeness/own",
+        "likeness/other",
+        "features/gradient-norm",
+        "task/accuracy",
+      ]),
+    );
+    expect(result.after.activations.map(({ layer }) => layer)).toEqual(["features.0.weight", "features.3.weight"]);
+    expect(result.after.effectiveRank).toBeGreaterThan(1);
+    const lines = readFileSync(path("run/metrics.jsonl"), "utf8").trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line).step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(result.loading.map(({ framework }) => framework)).toEqual(["PyTorch", "Keras", "ONNX Runtime"]);
+    const { tensors, metadata } = readSafetensors(readFileSync(result.weightsFile), "weights");
+    expect(metadata).toMatchObject({ format: "pt", recipe: "default", seed: "0", steps: "6" });
+    for (const [name, tensor] of tensors) expect(tensor.data).toEqual(result.weights.get(name));
+  });
+});
