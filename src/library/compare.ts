@@ -18,13 +18,13 @@ import { type StudyNetwork, type StudyPlan, settingsOf } from "../study/plan.js"
 import { writeReport } from "../study/report.js";
 import { type Executor, runStudy, type StudyEvent } from "../study/run-study.js";
 import type { StudyData } from "../study/run-trial.js";
-import { StudyFolder, studyFiles } from "../study/study-folder.js";
+import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type StudySummary, summarize } from "../study/summary.js";
 import { fitPilot, type PilotFit } from "./fit-pilot.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
-import { type BenchSettings, fileNameOf, openStudyData, StudyBench } from "./study-bench.js";
+import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
 import { version } from "./version.js";

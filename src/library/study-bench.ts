@@ -18,7 +18,7 @@ import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan } fro
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
 import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
-import { StudyFolder, studyFiles } from "../study/study-folder.js";
+import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
 import { Supervisor } from "../training/supervise.js";
@@ -368,11 +368,6 @@ export class StudyBench {
     if (record.divergedAt !== undefined) return "diverged";
     return readWeights(this.#folder.file(studyFiles.pretraining, `${key}.safetensors`));
   }
-}
-
-/** A name that any file system takes. */
-export function fileNameOf(name: string): string {
-  return name.replace(/[^a-zA-Z0-9.+_-]+/g, "_");
 }
 
 /** Tensors of a safetensors file in float32. @throws UserError where there is none or it is broken */

@@ -1,13 +1,228 @@
-/** report.html */
-import type { StudyPlan } from "./plan.js";
+/** report.html: one page that needs nothing else, offline and on paper. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Chart, studyCharts } from "./charts.js";
+import { armOf, pretrainingKey, type StudyPlan } from "./plan.js";
 import type { StudyResults } from "./run-study.js";
-import type { StudyFolder } from "./study-folder.js";
-import type { StudySummary } from "./summary.js";
+import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
+import { type Comparison, percent, type SettingSummary, type StudySummary } from "./summary.js";
 
+/** What the report says of how the study was made. */
+export interface ReportOrigin {
+  readonly headstart: string;
+  readonly command: string | null;
+  readonly environment: Readonly<Record<string, string | number>>;
+  readonly workers: number;
+  readonly files: Readonly<Record<string, string | null>>;
+}
+
+/** Writes the charts as SVG files, and the report with all of them in it. */
 export async function writeReport(
-  _folder: StudyFolder,
-  _plan: StudyPlan,
-  _summary: StudySummary,
-  _results: StudyResults,
-  _record: object,
-): Promise<void> {}
+  folder: StudyFolder,
+  plan: StudyPlan,
+  summary: StudySummary,
+  results: StudyResults,
+  origin: ReportOrigin,
+): Promise<void> {
+  const charts = studyCharts(plan, summary);
+  for (const { name, svg } of charts) await folder.write(join(studyFiles.charts, `${name}.svg`), `${svg}\n`);
+  await folder.write(studyFiles.report, page(plan, summary, origin, charts, await picturesOf(folder, plan, results)));
+}
+
+/** A picture in the page. */
+interface Picture {
+  readonly group: "reconstructions" | "filters";
+  readonly title: string;
+  /** A data URL. */
+  readonly source: string;
+}
+
+async function picturesOf(folder: StudyFolder, plan: StudyPlan, { pretrainings }: StudyResults): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  const add = async (group: Picture["group"], title: string, ...path: string[]): Promise<void> => {
+    const bytes = await readFile(folder.file(...path)).catch(() => undefined);
+    if (bytes) pictures.push({ group, title, source: `data:image/png;base64,${bytes.toString("base64")}` });
+  };
+  for (const { name: network } of plan.networks.slice(0, 4)) {
+    const place = plan.networks.length > 1 ? ` (${network})` : "";
+    const shown = new Set<string>();
+    for (const { name } of plan.arms) {
+      const arm = armOf(plan, name);
+      if (arm.source.kind !== "recipe") continue;
+      const key = pretrainingKey(plan, network, arm, 0);
+      if (shown.has(key) || !pretrainings.has(key)) continue;
+      shown.add(key);
+      await add("reconstructions", `${name}${place}`, studyFiles.pretraining, `${key}.png`);
+    }
+    for (const { name } of plan.arms)
+      await add(
+        "filters",
+        `${name}${place}`,
+        studyFiles.pictures,
+        `filters-${fileNameOf(network)}-${fileNameOf(name)}.png`,
+      );
+  }
+  return pictures;
+}
+
+function page(
+  plan: StudyPlan,
+  summary: StudySummary,
+  origin: ReportOrigin,
+  charts: readonly Chart[],
+  pictures: readonly Picture[],
+): string {
+  const title = `Study: ${plan.networks.length > 1 ? `${plan.networks.length} networks` : plan.networks[0].name}`;
+  const chartsOf = (...prefixes: string[]): string =>
+    charts
+      .filter(({ name }) => prefixes.some((prefix) => name === prefix || name.startsWith(`${prefix}-`)))
+      .map(figure)
+      .join("\n");
+  const sections: [string, string][] = [
+    ["Verdicts", verdictSection(plan, summary) + chartsOf("differences")],
+    ["Accuracy by setting", summary.settings.map((setting) => settingTable(setting, plan.steps)).join("\n")],
+    ["Convergence by depth and activation", chartsOf("grid")],
+    ["Curves", chartsOf("accuracy", "loss")],
+    ["Steps to the target", chartsOf("steps-to-target")],
+    ["Accuracy against the number of labels", chartsOf("labels")],
+    ["Cost", chartsOf("cost")],
+    ["Activations and gradients before supervised training", chartsOf("activations", "gradients")],
+    ["Samples beside what the generator makes of them", pictureSection(pictures, "reconstructions")],
+    ["Filters of the first layer before supervised training", pictureSection(pictures, "filters")],
+    ["How this was made", originSection(plan, origin, summary)],
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escaped(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>${escaped(title)}</h1>
+<p>${summary.trials} of ${summary.planned} trials: ${plan.arms.length} arms, ${plan.seeds} seeds, ${summary.settings.length} ${summary.settings.length === 1 ? "setting" : "settings"}. Only the start differs between the arms of a seed: heads, labelled samples and their order are equal.</p>
+${summary.warnings.map((warning) => `<p class="warning"><strong>Warning.</strong> ${escaped(warning)}</p>`).join("\n")}
+${sections
+  .filter(([, content]) => content !== "")
+  .map(([heading, content]) => `<section>\n<h2>${escaped(heading)}</h2>\n${content}\n</section>`)
+  .join("\n")}
+</body>
+</html>
+`;
+}
+
+function verdictSection(plan: StudyPlan, summary: StudySummary): string {
+  const tables = summary.comparisons
+    .filter(({ arms }) => arms.length > 0)
+    .map((comparison) => verdictTable(comparison, plan.steps));
+  return `${tables.join("\n")}
+${summary.notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
+<p class="note">A difference smaller than ${percent(plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
+}
+
+function verdictTable({ baseline, at, arms }: Comparison, steps: number): string {
+  const heading =
+    at === "equal steps"
+      ? `Against ${baseline}, after ${steps} supervised steps`
+      : `Against ${baseline}, at equal total time: arms with less pretraining trained on meanwhile`;
+  const points = (value: number | undefined): string =>
+    value === undefined ? "" : `${value > 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
+  const rows = arms.map(({ name, verdict, test, adjustedP, probabilityOfImprovement: improvement, differences }) => {
+    const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
+    return `<tr><td>${escaped(name)}</td><td class="${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
+  });
+  return `<h3>${escaped(heading)}</h3>
+<table><thead><tr><th>arm</th><th>verdict</th><th>difference, points</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th><th>grounds</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody></table>`;
+}
+
+function settingTable({ name, arms, chance, target }: SettingSummary, steps: number): string {
+  const mean = ({ mean: value, high }: { mean: number; high: number | null }): string =>
+    `${(100 * value).toFixed(1)}${high === null ? "" : ` ± ${(100 * (high - value)).toFixed(1)}`}`;
+  const share = ({
+    count,
+    trials,
+    interval,
+  }: {
+    count: number;
+    trials: number;
+    interval: { low: number; high: number };
+  }): string =>
+    count === 0 ? `0 of ${trials}` : `${count} of ${trials} (${percent(interval.low)} to ${percent(interval.high)})`;
+  const rows = arms.map(
+    (arm) =>
+      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.accuracy)}</td><td>${(100 * arm.interquartileMean).toFixed(1)}</td><td>${mean(arm.bestAccuracy)}</td><td>${mean(arm.accuracyAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td><td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td><td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td><td>${arm.learningRate}</td></tr>`,
+  );
+  return `<h3>${escaped(name)}</h3>
+<p>Chance ${percent(chance)}; target ${percent(target)}.</p>
+<table><thead><tr><th>arm</th><th>accuracy after ${steps} steps, %</th><th>interquartile mean</th><th>best, %</th><th>at equal total time, %</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody></table>`;
+}
+
+function figure({ title, caption, svg, name }: Chart): string {
+  return `<figure id="${escaped(name)}"><figcaption><strong>${escaped(title)}.</strong> ${escaped(caption)}</figcaption>${svg}</figure>`;
+}
+
+function pictureSection(pictures: readonly Picture[], group: Picture["group"]): string {
+  return pictures
+    .filter((picture) => picture.group === group)
+    .map(
+      ({ title, source }) =>
+        `<figure class="picture"><figcaption>${escaped(title)}</figcaption><img alt="${escaped(`${group}: ${title}`)}" src="${source}"></figure>`,
+    )
+    .join("\n");
+}
+
+function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySummary): string {
+  const optimizers = plan.optimizers.map(
+    ({ kind, learningRate }) =>
+      `${kind}, ${plan.learningRates.length > 0 ? `rates ${plan.learningRates.join(", ")}${plan.tune ? " (tuned for each arm)" : ""}` : `rate ${learningRate}`}`,
+  );
+  const rows: [string, string | number][] = [
+    ["command", origin.command ?? "(called as a library)"],
+    ["headstart", origin.headstart],
+    ...Object.entries(origin.environment),
+    ["trials side by side", `${origin.workers}, one thread each`],
+    ...Object.entries(origin.files).flatMap(([name, file]): [string, string][] =>
+      file === null ? [] : [[name, file]],
+    ),
+    ...Object.entries(plan.data).map(([name, hash]): [string, string] => [`SHA-256 of ${name}`, hash]),
+    ...plan.networks.map(({ name, hash }): [string, string] => [`SHA-256 of ${name}`, hash]),
+    [
+      "supervised training",
+      `${plan.steps} steps of ${plan.batchSize} samples; ${optimizers.join("; ")}; head drawn by ${plan.head}`,
+    ],
+    [
+      "pretrainings",
+      plan.pretrainingSeeds === undefined ? "one for each seed" : `${plan.pretrainingSeeds}, shared by the seeds`,
+    ],
+    ["trials", `${summary.trials} of ${summary.planned}`],
+  ];
+  return `<table class="origin"><tbody>${rows.map(([name, value]) => `<tr><th>${escaped(name)}</th><td>${escaped(String(value))}</td></tr>`).join("\n")}</tbody></table>`;
+}
+
+/** Text for HTML, attributes included. */
+function escaped(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("'", "&#39;");
+}
+
+const style = `
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: white; max-width: 1060px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; } h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
+table { border-collapse: collapse; font-size: 13px; margin: .4rem 0 1rem; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+thead th { border-bottom: 1px solid #999; font-weight: 600; }
+.origin th { width: 12rem; font-weight: 600; } .reason { color: #555; font-size: 12px; }
+.helps { color: #1a7f37; font-weight: 700; } .hurts { color: #b42318; font-weight: 700; } .no, .unclear { font-weight: 600; }
+.warning { border-left: 4px solid #d97706; background: #fff7e6; padding: .5rem .8rem; } .note { color: #555; font-size: 13px; margin: .2rem 0; }
+figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-size: 13px; margin-bottom: .3rem; }
+figure svg { max-width: 100%; height: auto; } figure img { max-width: 100%; image-rendering: pixelated; }
+.picture { display: inline-block; margin-right: 1.5rem; vertical-align: top; }
+@media print { body { max-width: none; margin: 0; font-size: 11pt; } table, .warning { break-inside: avoid; } h2, h3 { break-after: avoid; } }
+`;

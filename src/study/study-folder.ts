@@ -18,6 +18,11 @@ export const studyFiles = {
   charts: "charts",
 } as const;
 
+/** A name that any file system takes. */
+export function fileNameOf(name: string): string {
+  return name.replace(/[^a-zA-Z0-9.+_-]+/g, "_");
+}
+
 /** A study's folder on disk. Files appear whole; trials.jsonl only grows, a line at a time. */
 export class StudyFolder {
   readonly path: string;

@@ -39,7 +39,8 @@ export interface Rate {
 export interface ArmInSetting {
   readonly arm: string;
   readonly seeds: readonly number[];
-  readonly learningRate: number | null;
+  readonly learningRate: number;
+  readonly labelsUsed: number;
   readonly accuracy: MeanOverSeeds;
   readonly interquartileMean: number;
   readonly bestAccuracy: MeanOverSeeds;
@@ -232,6 +233,7 @@ function summarizeArm(
     arm,
     seeds: trials.map(({ seed }) => seed),
     learningRate: trials[0].optimizer.learningRate,
+    labelsUsed: trials[0].labelsUsed,
     accuracy: overSeeds(ends),
     interquartileMean: interquartileMean(ends),
     bestAccuracy: overSeeds(trials.map(({ bestAccuracy }) => bestAccuracy)),

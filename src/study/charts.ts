@@ -1,0 +1,492 @@
+/** The charts of a study, as SVG. */
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import type { StudyPlan } from "./plan.js";
+import type { ArmInSetting, Comparison, SettingSummary, StudySummary } from "./summary.js";
+
+/** A chart. */
+export interface Chart {
+  /** Name of its file, without the ending. */
+  readonly name: string;
+  readonly title: string;
+  /** What it shows, in a sentence. */
+  readonly caption: string;
+  /** A whole SVG document. */
+  readonly svg: string;
+}
+
+/** Tableau's ten colours: told apart in print and by most eyes. */
+const colours = [
+  "#4269d0",
+  "#ff725c",
+  "#3ca951",
+  "#a463f2",
+  "#efb118",
+  "#9c6b4e",
+  "#6cc5b0",
+  "#ff8ab7",
+  "#97bbf5",
+  "#9498a0",
+];
+
+const width = 720;
+
+/** The minimum of a document that Plot writes to, and what is taken out again. */
+interface Element {
+  outerHTML: string;
+  setAttribute(name: string, value: string): void;
+  appendChild(child: Element): void;
+  textContent: string;
+}
+
+interface Writer {
+  readonly document: { createElementNS(namespace: string, name: string): Element };
+}
+
+/** All charts that the study has something to show in. */
+export function studyCharts(plan: StudyPlan, summary: StudySummary): Chart[] {
+  const arms = plan.arms.map(({ name }) => name);
+  const draw = new Drawing(arms);
+  const many = summary.settings.length > 1;
+  const of = (setting: SettingSummary, index: number): { suffix: string; place: string } => ({
+    suffix: many ? `-${index + 1}` : "",
+    place: many ? `: ${setting.name}` : "",
+  });
+  return [
+    ...summary.comparisons.flatMap((comparison, index) => draw.differences(comparison, index)),
+    ...draw.grid(plan, summary),
+    ...summary.settings.flatMap((setting, index) => {
+      const { suffix, place } = of(setting, index);
+      return [draw.curves(setting, suffix, place), ...draw.losses(setting, suffix, place)];
+    }),
+    ...summary.settings.flatMap((setting, index) => {
+      const { suffix, place } = of(setting, index);
+      return draw.stepsToTarget(setting, plan.steps, suffix, place);
+    }),
+    ...draw.labels(plan, summary),
+    ...draw.cost(summary, plan.steps),
+    ...plan.networks.flatMap(({ name }, index) => {
+      const setting = summary.settings.find((candidate) => candidate.setting.network === name);
+      const [suffix, place] = plan.networks.length > 1 ? [`-${index + 1}`, `: ${name}`] : ["", ""];
+      return setting ? draw.starts(setting, suffix, place) : [];
+    }),
+  ];
+}
+
+class Drawing {
+  readonly #arms: readonly string[];
+
+  constructor(arms: readonly string[]) {
+    this.#arms = arms;
+  }
+
+  /** Differences of accuracy with their intervals. */
+  differences({ arms, baseline, at }: Comparison, index: number): Chart[] {
+    const shown = arms.flatMap(({ name, test }) =>
+      test ? [{ arm: name, mean: 100 * test.mean, low: 100 * test.interval.low, high: 100 * test.interval.high }] : [],
+    );
+    if (shown.length === 0) return [];
+    const svg = this.#plot({
+      height: 40 + 26 * shown.length,
+      marginLeft: 150,
+      x: { label: `difference of accuracy against ${baseline}, points`, grid: true },
+      y: { label: null, domain: shown.map(({ arm }) => arm) },
+      marks: [
+        Plot.ruleX([0], { stroke: "#555" }),
+        Plot.ruleY(shown, {
+          x1: "low",
+          x2: "high",
+          y: "arm",
+          stroke: (row: { arm: string }) => this.#colour(row.arm),
+          strokeWidth: 2,
+        }),
+        Plot.dot(shown, { x: "mean", y: "arm", fill: (row: { arm: string }) => this.#colour(row.arm), r: 4 }),
+      ],
+    });
+    return [
+      {
+        name: `differences-${index + 1}`,
+        title: `Against ${baseline}, at ${at === "equal steps" ? "equal supervised steps" : "equal total time"}`,
+        caption: "Mean difference of test accuracy, paired by seed, with its 95 % interval (Student's).",
+        svg,
+      },
+    ];
+  }
+
+  curves(setting: SettingSummary, suffix: string, place: string): Chart {
+    const rows = setting.arms.flatMap(({ arm, curve }) =>
+      curve.map(({ step, mean, low, high }) => ({
+        arm,
+        step,
+        mean: 100 * mean,
+        low: 100 * (low ?? mean),
+        high: 100 * (high ?? mean),
+      })),
+    );
+    const svg = this.#plot(
+      {
+        height: 360,
+        x: { label: "supervised steps" },
+        y: { label: "test accuracy, %", grid: true },
+        marks: [
+          Plot.areaY(rows, {
+            x: "step",
+            y1: (row) => Math.max(0, row.low),
+            y2: (row) => Math.min(100, row.high),
+            z: "arm",
+            fill: (row) => this.#colour(row.arm),
+            fillOpacity: 0.13,
+          }),
+          Plot.lineY(rows, {
+            x: "step",
+            y: "mean",
+            z: "arm",
+            stroke: (row) => this.#colour(row.arm),
+            strokeWidth: 1.8,
+          }),
+          Plot.ruleY([100 * setting.chance], { stroke: "#999", strokeDasharray: "2,3" }),
+          Plot.ruleY([100 * setting.target], { stroke: "#333", strokeDasharray: "5,4" }),
+        ],
+      },
+      setting.arms,
+    );
+    return {
+      name: `accuracy${suffix}`,
+      title: `Test accuracy${place}`,
+      caption: "Mean over seeds with its 95 % interval; dashed: the target whose steps are counted; dotted: chance.",
+      svg,
+    };
+  }
+
+  losses(setting: SettingSummary, suffix: string, place: string): Chart[] {
+    const rows = setting.arms.flatMap(({ arm, curve }) =>
+      curve.flatMap(({ step, loss }) => (loss === null || loss <= 0 ? [] : [{ arm, step, loss }])),
+    );
+    if (rows.length === 0) return [];
+    const svg = this.#plot(
+      {
+        height: 300,
+        x: { label: "supervised steps" },
+        y: { label: "training loss", type: "log", grid: true },
+        marks: [
+          Plot.lineY(rows, {
+            x: "step",
+            y: "loss",
+            z: "arm",
+            stroke: (row) => this.#colour(row.arm),
+            strokeWidth: 1.8,
+          }),
+        ],
+      },
+      setting.arms,
+    );
+    return [
+      {
+        name: `loss${suffix}`,
+        title: `Training loss${place}`,
+        caption: "Mean over seeds of the loss since the point before.",
+        svg,
+      },
+    ];
+  }
+
+  stepsToTarget(setting: SettingSummary, steps: number, suffix: string, place: string): Chart[] {
+    const rows = setting.arms.map(({ arm, stepsToTarget: { median, low, high, reached }, seeds }) => ({
+      arm,
+      median: median ?? steps,
+      low: low ?? 0,
+      high: high ?? steps,
+      text: `${reached}/${seeds.length}`,
+      open: median === null,
+    }));
+    const svg = this.#plot({
+      height: 50 + 26 * rows.length,
+      marginLeft: 150,
+      marginRight: 50,
+      x: { label: `steps to ${(100 * setting.target).toFixed(1)} % test accuracy`, domain: [0, steps], grid: true },
+      y: { label: null, domain: rows.map(({ arm }) => arm) },
+      marks: [
+        Plot.ruleY(rows, { x1: "low", x2: "high", y: "arm", stroke: (row) => this.#colour(row.arm), strokeWidth: 2 }),
+        Plot.dot(rows, {
+          x: "median",
+          y: "arm",
+          r: 4,
+          stroke: (row) => this.#colour(row.arm),
+          fill: (row) => (row.open ? "white" : this.#colour(row.arm)),
+        }),
+        Plot.text(rows, { x: steps, y: "arm", text: "text", textAnchor: "start", dx: 8, fill: "#333" }),
+      ],
+    });
+    return [
+      {
+        name: `steps-to-target${suffix}`,
+        title: `Steps to the target${place}`,
+        caption:
+          "Median by Kaplan and Meier with its 95 % interval; an open dot: half of the trials never reached it. At the right: how many did.",
+        svg,
+      },
+    ];
+  }
+
+  /** Accuracy against the number of labels, where there are several. */
+  labels(plan: StudyPlan, { settings }: StudySummary): Chart[] {
+    if (plan.labels.length < 2 || plan.networks.length > 1 || plan.optimizers.length > 1) return [];
+    const rates = new Set(settings.map(({ setting }) => setting.learningRate));
+    if (rates.size > 1) return [];
+    const rows = settings.flatMap(({ arms }) =>
+      arms.map(({ arm, accuracy: { mean, low, high }, labelsUsed }) => ({
+        arm,
+        labels: labelsUsed,
+        mean: 100 * mean,
+        low: 100 * (low ?? mean),
+        high: 100 * (high ?? mean),
+      })),
+    );
+    const svg = this.#plot(
+      {
+        height: 320,
+        x: {
+          label: "labels",
+          type: "log",
+          ticks: [...new Set(rows.map((row) => row.labels))],
+          tickFormat: (value: number) => String(value),
+        },
+        y: { label: "test accuracy, %", grid: true },
+        marks: [
+          Plot.ruleX(rows, {
+            x: "labels",
+            y1: "low",
+            y2: "high",
+            stroke: (row) => this.#colour(row.arm),
+            strokeOpacity: 0.5,
+          }),
+          Plot.lineY(rows, {
+            x: "labels",
+            y: "mean",
+            z: "arm",
+            stroke: (row) => this.#colour(row.arm),
+            strokeWidth: 1.8,
+          }),
+          Plot.dot(rows, { x: "labels", y: "mean", fill: (row) => this.#colour(row.arm), r: 3 }),
+        ],
+      },
+      settings[0]?.arms ?? [],
+    );
+    return [
+      {
+        name: "labels",
+        title: "Accuracy against the number of labels",
+        caption: `After ${plan.steps} supervised steps; mean over seeds with its 95 % interval.`,
+        svg,
+      },
+    ];
+  }
+
+  /** The grid of depths and activations: one map an arm. */
+  grid(plan: StudyPlan, { settings }: StudySummary): Chart[] {
+    if (plan.networks.length < 2) return [];
+    const cells = new Map(plan.networks.map(({ name, cell }) => [name, cell]));
+    const rows = this.#arms.flatMap((arm) => {
+      const found = new Map<string, { arm: string; depth: string; activation: string; values: number[] }>();
+      for (const { setting, arms } of settings) {
+        const cell = cells.get(setting.network);
+        const own = arms.find((candidate) => candidate.arm === arm);
+        if (!cell || !own) continue;
+        const row = found.get(setting.network) ?? {
+          arm,
+          depth: String(cell.depth),
+          activation: String(cell.activation),
+          values: [],
+        };
+        row.values.push(100 * own.accuracy.mean);
+        found.set(setting.network, row);
+      }
+      return [...found.values()].map(({ values, ...row }) => ({
+        ...row,
+        accuracy: values.reduce((sum, value) => sum + value, 0) / values.length,
+      }));
+    });
+    if (rows.length === 0) return [];
+    const depths = [...new Set(rows.map(({ depth }) => depth))].sort((a, b) => Number(a) - Number(b));
+    const activations = [...new Set(rows.map(({ activation }) => activation))];
+    const low = Math.min(...rows.map(({ accuracy }) => accuracy));
+    const high = Math.max(...rows.map(({ accuracy }) => accuracy));
+    const svg = this.#plot({
+      height: 50 + this.#arms.length * (activations.length * 22 + 14),
+      marginLeft: 70,
+      marginRight: 130,
+      padding: 0.04,
+      x: { label: "hidden layers", domain: depths, axis: "top" },
+      y: { label: null, domain: activations },
+      fy: { label: null, domain: this.#arms },
+      color: { type: "linear", scheme: "viridis", domain: [low, Math.max(high, low + 1)] },
+      marks: [
+        Plot.cell(rows, { x: "depth", y: "activation", fy: "arm", fill: "accuracy" }),
+        Plot.text(rows, {
+          x: "depth",
+          y: "activation",
+          fy: "arm",
+          text: (row) => row.accuracy.toFixed(1),
+          fill: (row) => (row.accuracy > (low + high) / 2 ? "black" : "white"),
+        }),
+      ],
+    });
+    return [
+      {
+        name: "grid",
+        title: "Convergence by depth and activation",
+        caption: `Mean test accuracy in % after ${plan.steps} supervised steps, for each arm.`,
+        svg,
+      },
+    ];
+  }
+
+  /** Seconds of one thread. */
+  cost({ settings }: StudySummary, steps: number): Chart[] {
+    const [first] = settings;
+    if (!first) return [];
+    const rows = first.arms.flatMap(({ arm, pretraining, secondsPerStep }) => [
+      { arm, part: "pretraining", seconds: pretraining.seconds },
+      { arm, part: `${steps} supervised steps`, seconds: secondsPerStep * steps },
+    ]);
+    const svg = this.#plot({
+      height: 60 + 26 * first.arms.length,
+      marginLeft: 150,
+      x: { label: "seconds of one thread", grid: true },
+      y: { label: null, domain: first.arms.map(({ arm }) => arm) },
+      marks: [
+        Plot.barX(rows, {
+          x: "seconds",
+          y: "arm",
+          fill: (row) => (row.part === "pretraining" ? "#efb118" : "#4269d0"),
+        }),
+        Plot.ruleX([0]),
+      ],
+    });
+    return [
+      {
+        name: "cost",
+        title: "Cost",
+        caption: `Yellow: pretraining, without labels; blue: ${steps} supervised steps${settings.length > 1 ? ` (${first.name})` : ""}.`,
+        svg,
+      },
+    ];
+  }
+
+  /** Pre-activations and gradients of each layer before supervised training. */
+  starts(setting: SettingSummary, suffix: string, place: string): Chart[] {
+    const chart = (
+      name: string,
+      title: string,
+      label: string,
+      caption: string,
+      value: (start: ArmInSetting["start"][number]) => number | null,
+    ): Chart[] => {
+      const rows = setting.arms.flatMap(({ arm, start }) =>
+        start.flatMap((layer, index) => {
+          const found = value(layer);
+          return found === null || !(found > 0) ? [] : [{ arm, layer: index + 1, value: found }];
+        }),
+      );
+      if (rows.length === 0) return [];
+      const layers = Math.max(...rows.map(({ layer }) => layer));
+      const svg = this.#plot(
+        {
+          height: 280,
+          marginLeft: 60,
+          x: {
+            label: "layer",
+            ticks: Array.from({ length: layers }, (_, index) => index + 1),
+            tickFormat: (tick: number) => String(tick),
+            inset: 12,
+          },
+          y: { label, type: "log", grid: true },
+          marks: [
+            Plot.lineY(rows, {
+              x: "layer",
+              y: "value",
+              z: "arm",
+              stroke: (row) => this.#colour(row.arm),
+              strokeWidth: 1.8,
+            }),
+            Plot.dot(rows, { x: "layer", y: "value", fill: (row) => this.#colour(row.arm), r: 3 }),
+          ],
+        },
+        setting.arms,
+      );
+      return [{ name: `${name}${suffix}`, title: `${title}${place}`, caption, svg }];
+    };
+    return [
+      ...chart(
+        "activations",
+        "Activations at the start",
+        "standard deviation of the pre-activations",
+        "Before supervised training, on unlabelled samples; F's layers from the input on.",
+        (start) => start.standardDeviation,
+      ),
+      ...chart(
+        "gradients",
+        "Gradients at the start",
+        "root mean square of the gradient",
+        "Of the loss by each layer's weight, on the first labelled batch.",
+        (start) => start.gradient,
+      ),
+    ];
+  }
+
+  #colour(arm: string): string {
+    return colours[Math.max(0, this.#arms.indexOf(arm)) % colours.length];
+  }
+
+  /** @param legend the arms whose colours are explained above the chart */
+  #plot(options: Plot.PlotOptions, legend: readonly { readonly arm: string }[] = []): string {
+    const { document } = parseHTML("<html><body></body></html>") as unknown as Writer;
+    const rows = legendRows(legend.map(({ arm }) => arm));
+    const marginTop = 24 + rows.length * 16;
+    const svg = Plot.plot({
+      width,
+      ...options,
+      height: (options.height ?? 300) + rows.length * 16,
+      marginTop: legend.length > 0 ? marginTop : 24,
+      marginBottom: 40,
+      style: { fontSize: "12px", fontFamily: "system-ui, sans-serif", background: "white" },
+      document: document as never,
+    } as Plot.PlotOptions) as unknown as Element;
+    svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    rows.forEach((row, line) => {
+      for (const { arm, x } of row) {
+        const mark = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+        for (const [name, value] of Object.entries({ cx: x, cy: 8 + line * 16, r: 5, fill: this.#colour(arm) }))
+          mark.setAttribute(name, String(value));
+        const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+        for (const [name, value] of Object.entries({
+          x: x + 9,
+          y: 12 + line * 16,
+          fill: "#222",
+          "text-anchor": "start",
+        }))
+          text.setAttribute(name, String(value));
+        text.textContent = arm;
+        svg.appendChild(mark);
+        svg.appendChild(text);
+      }
+    });
+    return svg.outerHTML;
+  }
+}
+
+/** Places of a legend's entries, by an estimate of how wide their names are. */
+function legendRows(names: readonly string[]): { arm: string; x: number }[][] {
+  const rows: { arm: string; x: number }[][] = [];
+  let x = width;
+  for (const arm of names) {
+    const needed = 28 + 6.6 * arm.length;
+    if (x + needed > width - 10) {
+      rows.push([]);
+      x = 46;
+    }
+    rows[rows.length - 1].push({ arm, x });
+    x += needed;
+  }
+  return rows;
+}
