@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { analyzeNetwork } from "../../src/ops/network.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
+
+describe("the default feature tensor", () => {
+  it("is what the last linear layer reads", () => {
+    const features = featureExtractor(toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] }));
+    expect(features.feature).toBe("flatten/Flatten_output");
+    expect(features.layers.map(({ weight }) => weight.name)).toEqual(["features.0.weight", "features.2.weight"]);
+    expect(features.parameters.map(({ name }) => name)).toEqual([
+      "features.0.weight",
+      "features.0.bias",
+      "features.2.weight",
+      "features.2.bias",
+    ]);
+    expect(features.head).toEqual(["Gemm classifier/Gemm"]);
+  });
+
+  it("looks through softmax at the end", () => {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("MatMul", ["x", net.weight("w1", [4, 5])])]);
+    const logits = net.node("Add", [net.node("MatMul", [hidden, net.weight("w2", [5, 3])]), net.weight("b2", [3])]);
+    expect(featureExtractor(net.build([4], net.node("LogSoftmax", [logits]))).feature).toBe(hidden);
+  });
+
+  it("is what the last convolution reads in a network without linear layers", () => {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("Conv", ["x", net.weight("w1", [4, 1, 3, 3])])]);
+    const last = net.node("Conv", [hidden, net.weight("w2", [3, 4, 1, 1])]);
+    const pooled = net.node("Flatten", [net.node("GlobalAveragePool", [last])]);
+    expect(featureExtractor(net.build([1, 8, 8], pooled)).feature).toBe(hidden);
+  });
+
+  it("takes no notice of nodes that no output needs", () => {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
+    const logits = net.node("Gemm", [hidden, net.weight("w2", [5, 3])]);
+    net.node("Gemm", [logits, net.weight("w3", [3, 3])]);
+    expect(featureExtractor(net.build([4], logits)).feature).toBe(hidden);
+  });
+
+  it("goes before the last of two heads' layers where there are several outputs", () => {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
+    const a = net.node("Gemm", [hidden, net.weight("wa", [5, 3])]);
+    const b = net.node("Gemm", [hidden, net.weight("wb", [5, 2])]);
+    const network = analyzeNetwork(net.graph([4], [a, b]), { where: "model.onnx" });
+    const features = featureExtractor(network);
+    expect(features.feature).toBe(hidden);
+    expect(features.head.length).toBe(2);
+  });
+});
+
+describe("a named feature tensor", () => {
+  const network = toyNetwork({ template: "mlp", inputShape: [6], widths: [5, 4] });
+
+  it("cuts there", () => {
+    const tensors = network.graph.nodes.map(({ outputs }) => outputs[0]);
+    const features = featureExtractor(network, tensors[1]);
+    expect(features.layers.length).toBe(1);
+    expect(features.parameters.length).toBe(2);
+  });
+
+  it.each([
+    [network.graph.nodes[1].outputs[0].slice(0, -2), new RegExp(`Did you mean "${network.graph.nodes[1].outputs[0]}"`)],
+    ["features.0.weight", /got "features\.0\.weight"/],
+    ["input", /required/],
+  ])("%s is refused", (name, message) => {
+    expect(() => featureExtractor(network, name)).toThrow(message);
+  });
+
+  it("has to leave F weights", () => {
+    const net = new TestNetwork();
+    const scaled = net.node("Relu", ["x"]);
+    const logits = net.node("Gemm", [scaled, net.weight("w", [4, 3])]);
+    const one = net.build([4], logits);
+    expect(() => featureExtractor(one)).toThrow(/at least one Gemm, MatMul or Conv .*got none before it/);
+  });
+
+  it("needs a layer somewhere", () => {
+    const net = new TestNetwork();
+    expect(() => featureExtractor(net.build([4], net.node("Relu", ["x"])))).toThrow(
+      /^model\.onnx: required a network with a Gemm, MatMul or Conv layer whose weight is stored in the model, got none\./,
+    );
+  });
+
+  it("has to depend on the sample", () => {
+    const net = new TestNetwork();
+    const constant = net.node("Relu", [net.weight("c", [1, 4])]);
+    const hidden = net.node("Gemm", [net.node("Add", ["x", constant]), net.weight("w", [4, 3])]);
+    const known = net.build([4], net.node("Gemm", [hidden, net.weight("v", [3, 2])]));
+    expect(() => featureExtractor(known, constant)).toThrow(/which does not depend on x/);
+  });
+});

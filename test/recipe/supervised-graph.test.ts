@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest";
+import { floatTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
+import { analyzeNetwork } from "../../src/ops/network.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { initialWeights } from "../../src/recipe/initial-values.js";
+import { parseRecipe } from "../../src/recipe/recipe.js";
+import { logitsName, lookingGraph, outputSize, supervisedGraph } from "../../src/recipe/supervised-graph.js";
+import { openSession } from "../../src/runtime/node.js";
+import { normalTensor } from "../support/run-graph.js";
+import { toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
+
+const sgd = parseRecipe(
+  { reconstruction: { weight: 1 }, generatorOptimizer: { kind: "sgd", momentum: 0, learningRate: 0.1 } },
+  "test",
+).generatorOptimizer;
+const scalars = {
+  "supervised/learning-rate": floatTensor([0.1], []),
+  "supervised/first-correction": floatTensor([1], []),
+  "supervised/second-correction": floatTensor([1], []),
+};
+
+/** A linear classifier behind a fixed layer, ending in what `end` makes of the logits. */
+function classifier(end: (net: TestNetwork, logits: string) => string) {
+  const net = new TestNetwork();
+  const hidden = net.node("Tanh", [net.node("Gemm", ["x", net.weight("w1", [3, 4])])]);
+  const logits = net.node("Gemm", [hidden, net.weight("w2", [4, 2]), net.weight("b2", [2])]);
+  return { network: net.build([3], end(net, logits)), logits };
+}
+
+describe("logitsName", () => {
+  it.each<[string, (net: TestNetwork, logits: string) => string]>([
+    ["nothing", (_, logits) => logits],
+    ["Softmax", (net, logits) => net.node("Softmax", [logits])],
+    ["LogSoftmax behind Identity", (net, logits) => net.node("LogSoftmax", [net.node("Identity", [logits])])],
+  ])("is before %s", (_, end) => {
+    const { network, logits } = classifier(end);
+    expect(logitsName(network)).toBe(logits);
+    expect(outputSize(network)).toBe(2);
+  });
+
+  it("refuses several outputs", () => {
+    const net = new TestNetwork();
+    const a = net.node("Gemm", ["x", net.weight("wa", [3, 2])]);
+    const b = net.node("Gemm", ["x", net.weight("wb", [3, 2])]);
+    const network = analyzeNetwork(net.graph([3], [a, b]), { where: "model.onnx" });
+    expect(() => logitsName(network)).toThrow(/^model\.onnx: required a network with one output, got gemm0, gemm1\./);
+  });
+});
+
+describe("supervisedGraph", () => {
+  const { network } = classifier((net, logits) => net.node("Softmax", [logits]));
+  const x = normalTensor("samples", [5, 3]);
+  const targets = floatTensor(
+    [0, 1, 1, 0, 1].flatMap((label) => (label === 0 ? [1, 0] : [0, 1])),
+    [5, 2],
+  );
+  const feeds: Record<string, Tensor> = { samples: x, targets, ...scalars };
+  for (const name of network.parameters.keys()) feeds[name] = network.tensors.get(name)!;
+
+  it("updates the last layer as (softmax − target) · features says", async () => {
+    const training = supervisedGraph({
+      features: featureExtractor(network),
+      loss: "cross-entropy",
+      optimizer: sgd,
+      batchSize: 5,
+    });
+    expect(training.state.map(({ name, owner }) => [name, owner])).toEqual([
+      ["w1", "features"],
+      ["w2", "head"],
+      ["b2", "head"],
+    ]);
+    const session = await openSession(training.graph, { threads: 1 });
+    const results = await session.run(feeds);
+    await session.release();
+    const [w1, w2, b2, samples] = [feeds.w1, feeds.w2, feeds.b2, x].map(numbersOf);
+    let loss = 0;
+    const slope = [0, 0];
+    for (let row = 0; row < 5; row++) {
+      const hidden = [0, 1, 2, 3].map((unit) =>
+        Math.tanh([0, 1, 2].reduce((sum, i) => sum + samples[row * 3 + i] * w1[i * 4 + unit], 0)),
+      );
+      const logits = [0, 1].map((unit) => hidden.reduce((sum, h, i) => sum + h * w2[i * 2 + unit], b2[unit]));
+      const total = logits.reduce((sum, z) => sum + Math.exp(z), 0);
+      logits.forEach((z, unit) => {
+        const target = numbersOf(targets)[row * 2 + unit];
+        slope[unit] += (Math.exp(z) / total - target) / 5;
+        loss -= (target * Math.log(Math.exp(z) / total)) / 5;
+      });
+    }
+    expect(numbersOf(results.loss)[0]).toBeCloseTo(loss, 5);
+    numbersOf(results["next/b2"]).forEach((value, unit) => {
+      expect(value).toBeCloseTo(b2[unit] - 0.1 * slope[unit], 5);
+    });
+  });
+
+  it("measures squared errors for regression", async () => {
+    const training = supervisedGraph({
+      features: featureExtractor(network),
+      loss: "squared-error",
+      optimizer: sgd,
+      batchSize: 5,
+    });
+    expect(training.metrics).toEqual(["loss", "gradient-norm"]);
+    const session = await openSession(training.graph, { threads: 1 });
+    const results = await session.run(feeds);
+    await session.release();
+    expect(numbersOf(results.loss)[0]).toBeGreaterThan(0);
+  });
+
+  it("refuses an output that is no row of scores", () => {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("Conv", ["x", net.weight("w1", [4, 1, 3, 3])])]);
+    const maps = net.node("Conv", [hidden, net.weight("w2", [2, 4, 3, 3])]);
+    const segmentation = net.build([1, 8, 8], maps);
+    expect(() =>
+      supervisedGraph({
+        features: featureExtractor(segmentation),
+        loss: "cross-entropy",
+        optimizer: sgd,
+        batchSize: 2,
+      }),
+    ).toThrow(/output conv2: required one row of scores for each sample, \[batch, classes\], got \[2, 2, 4, 4\]/);
+  });
+
+  it("takes scores of 1x1 maps", () => {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("Conv", ["x", net.weight("w1", [4, 1, 3, 3])])]);
+    const maps = net.node("GlobalAveragePool", [net.node("Conv", [hidden, net.weight("w2", [2, 4, 1, 1])])]);
+    expect(outputSize(net.build([1, 8, 8], maps))).toBe(2);
+  });
+
+  it("replaces running statistics", () => {
+    const batch = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [3], normalization: "batch" });
+    const training = supervisedGraph({
+      features: featureExtractor(batch),
+      loss: "cross-entropy",
+      optimizer: sgd,
+      batchSize: 4,
+    });
+    expect(training.state.filter(({ parameter }) => parameter?.role === "statistic").length).toBe(2);
+    const next = training.graph.nodes.find(({ outputs }) => outputs[0] === "next/features.1.running_mean");
+    expect(next?.inputs[0]).not.toBe("features.1.running_mean");
+  });
+});
+
+describe("lookingGraph", () => {
+  it("computes a value from the parameters that it needs", async () => {
+    const { network } = classifier((_, logits) => logits);
+    const graph = lookingGraph(network, ["tanh1"], 2);
+    expect(graph.inputs.map(({ name }) => name)).toEqual(["samples", "w1"]);
+    const session = await openSession(graph, { threads: 1 });
+    const weights = initialWeights(network, "file", 0);
+    const results = await session.run({
+      samples: floatTensor([1, 0, 0, 0, 1, 0], [2, 3]),
+      w1: floatTensor(weights.get("w1")!, [3, 4]),
+    });
+    await session.release();
+    numbersOf(results["value/tanh1"]).forEach((value, index) => {
+      expect(value).toBeCloseTo(Math.tanh(weights.get("w1")![index]), 5);
+    });
+  });
+});
