@@ -89,7 +89,7 @@ class Drawing {
     const svg = this.#plot({
       height: 40 + 26 * shown.length,
       marginLeft: 150,
-      x: { label: `difference of accuracy against ${baseline}, points`, grid: true },
+      x: { label: `difference of accuracy against ${baseline}, points`, grid: true, inset: 10 },
       y: { label: null, domain: shown.map(({ arm }) => arm) },
       marks: [
         Plot.ruleX([0], { stroke: "#555" }),
@@ -167,7 +167,7 @@ class Drawing {
       {
         height: 300,
         x: { label: "supervised steps" },
-        y: { label: "training loss", type: "log", grid: true },
+        y: { label: "training loss", type: "log", grid: true, ticks: 5, tickFormat: plain },
         marks: [
           Plot.lineY(rows, {
             x: "step",
@@ -400,7 +400,7 @@ class Drawing {
             tickFormat: (tick: number) => String(tick),
             inset: 12,
           },
-          y: { label, type: "log", grid: true },
+          y: { label, type: "log", grid: true, ticks: 5, tickFormat: plain },
           marks: [
             Plot.lineY(rows, {
               x: "layer",
@@ -442,7 +442,8 @@ class Drawing {
   #plot(options: Plot.PlotOptions, legend: readonly { readonly arm: string }[] = []): string {
     const { document } = parseHTML("<html><body></body></html>") as unknown as Writer;
     const rows = legendRows(legend.map(({ arm }) => arm));
-    const marginTop = 24 + rows.length * 16;
+    // Plot writes the label of the vertical axis on the first line.
+    const marginTop = 28 + rows.length * 16;
     const svg = Plot.plot({
       width,
       ...options,
@@ -456,12 +457,12 @@ class Drawing {
     rows.forEach((row, line) => {
       for (const { arm, x } of row) {
         const mark = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-        for (const [name, value] of Object.entries({ cx: x, cy: 8 + line * 16, r: 5, fill: this.#colour(arm) }))
+        for (const [name, value] of Object.entries({ cx: x, cy: 24 + line * 16, r: 5, fill: this.#colour(arm) }))
           mark.setAttribute(name, String(value));
         const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
         for (const [name, value] of Object.entries({
           x: x + 9,
-          y: 12 + line * 16,
+          y: 28 + line * 16,
           fill: "#222",
           "text-anchor": "start",
         }))
@@ -473,6 +474,11 @@ class Drawing {
     });
     return svg.outerHTML;
   }
+}
+
+/** A tick without the prefixes of the International System, which mean little on a loss. */
+function plain(value: number): string {
+  return value >= 1e-3 && value < 1e4 ? String(Number(value.toPrecision(2))) : value.toExponential(0);
 }
 
 /** Places of a legend's entries, by an estimate of how wide their names are. */

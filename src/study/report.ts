@@ -130,7 +130,7 @@ function verdictTable({ baseline, at, arms }: Comparison, steps: number): string
     value === undefined ? "" : `${value > 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
   const rows = arms.map(({ name, verdict, test, adjustedP, probabilityOfImprovement: improvement, differences }) => {
     const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
-    return `<tr><td>${escaped(name)}</td><td class="${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
+    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
   });
   return `<h3>${escaped(heading)}</h3>
 <table><thead><tr><th>arm</th><th>verdict</th><th>difference, points</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th><th>grounds</th></tr></thead>
@@ -216,10 +216,10 @@ const style = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: white; max-width: 1060px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; } h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 table { border-collapse: collapse; font-size: 13px; margin: .4rem 0 1rem; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums; }
 thead th { border-bottom: 1px solid #999; font-weight: 600; }
-.origin th { width: 12rem; font-weight: 600; } .reason { color: #555; font-size: 12px; }
-.helps { color: #1a7f37; font-weight: 700; } .hurts { color: #b42318; font-weight: 700; } .no, .unclear { font-weight: 600; }
+.origin th { width: 12rem; font-weight: 600; } .origin td { overflow-wrap: anywhere; } .reason { color: #555; font-size: 12px; }
+.verdict { white-space: nowrap; } .helps { color: #1a7f37; font-weight: 700; } .hurts { color: #b42318; font-weight: 700; } .no, .unclear { font-weight: 600; }
 .warning { border-left: 4px solid #d97706; background: #fff7e6; padding: .5rem .8rem; } .note { color: #555; font-size: 13px; margin: .2rem 0; }
 figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-size: 13px; margin-bottom: .3rem; }
 figure svg { max-width: 100%; height: auto; } figure img { max-width: 100%; image-rendering: pixelated; }
