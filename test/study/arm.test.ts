@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { builtInRecipe } from "../../src/recipe/recipe.js";
+import { defaultArms, parseArm, pilotArms, pretrainingPart } from "../../src/study/arm.js";
+
+const sources = {
+  recipe: async (name: string) => builtInRecipe(name),
+  weightsHash: async (file: string) => `hash of ${file}`,
+};
+
+test("reads every default arm", async () => {
+  for (const name of [...defaultArms, ...pilotArms]) expect((await parseArm(name, sources)).name).toBe(name);
+});
+
+test("conditions as the suffix says, a recipe by itself otherwise", async () => {
+  expect((await parseArm("he", sources)).conditioning).toMatchObject({ spectrumExponent: null, scale: "none" });
+  expect((await parseArm("he+calibrated", sources)).conditioning).toMatchObject({
+    spectrumExponent: null,
+    scale: "unit",
+  });
+  expect((await parseArm("xavier+conditioned", sources)).conditioning).toMatchObject({
+    spectrumExponent: 0.5,
+    scale: "unit",
+  });
+  expect((await parseArm("file+layer-calibrated", sources)).conditioning).toMatchObject({
+    spectrumExponent: null,
+    scale: "layer",
+  });
+  expect((await parseArm("default", sources)).conditioning).toEqual(builtInRecipe("default").conditioning);
+  expect((await parseArm("default+raw", sources)).conditioning).toMatchObject({
+    spectrumExponent: null,
+    scale: "none",
+  });
+});
+
+test("knows a file of weights by its content", async () => {
+  const arm = await parseArm("weights:a/b.safetensors+calibrated", sources);
+  expect(arm.source).toEqual({ kind: "weights", file: "a/b.safetensors", hash: "hash of a/b.safetensors" });
+  expect(arm.conditioning.scale).toBe("unit");
+});
+
+test("names the nearest known arm", async () => {
+  await expect(parseArm("xavierr", sources)).rejects.toThrow(/arm xavierr.*Did you mean xavier/);
+  await expect(parseArm("he+calibratd", sources)).rejects.toThrow(/Did you mean calibrated/);
+});
+
+test("pretraining does not depend on a recipe's name nor on what is done afterwards", () => {
+  const recipe = builtInRecipe("default");
+  const other = { ...recipe, name: "mine", conditioning: { ...recipe.conditioning, scale: "none" as const } };
+  expect(pretrainingPart(other)).toEqual(pretrainingPart(recipe));
+  expect(pretrainingPart({ ...recipe, epochs: 1 })).not.toEqual(pretrainingPart(recipe));
+});

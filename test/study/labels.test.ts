@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { labelledSamples, parseLabelAmount, tuningSplit } from "../../src/study/labels.js";
+
+const labels = Int32Array.from({ length: 300 }, (_, index) => (index % 10 === 9 ? -1 : index % 3));
+
+test("reads amounts", () => {
+  for (const text of ["300", "10/class", "5%", "0.5%", "all"]) expect(parseLabelAmount(text)).toBe(text);
+  for (const text of ["0", "-3", "most", "0%", "101%", "3.5", ""])
+    expect(() => parseLabelAmount(text)).toThrow(/^labels: required/);
+});
+
+test("draws as many as asked for, labelled ones only, anew for each seed", () => {
+  expect(labelledSamples(labels, "all", 0)).toHaveLength(270);
+  expect(labelledSamples(labels, "10%", 0)).toHaveLength(27);
+  const perClass = labelledSamples(labels, "7/class", 0);
+  for (const kind of [0, 1, 2]) expect(perClass.filter((index) => labels[index] === kind)).toHaveLength(7);
+  const drawn = labelledSamples(labels, "30", 1);
+  expect(new Set(drawn).size).toBe(30);
+  expect(drawn.every((index) => labels[index] >= 0)).toBe(true);
+  expect(labelledSamples(labels, "30", 1)).toEqual(drawn);
+  expect(labelledSamples(labels, "30", 2)).not.toEqual(drawn);
+  expect(() => labelledSamples(labels, "271", 0)).toThrow(/270 labels/);
+});
+
+test("tuning holds a fifth back", () => {
+  const indices = labelledSamples(labels, "50", 0);
+  const { train, validation } = tuningSplit(indices, 0);
+  expect([train.length, validation.length]).toEqual([40, 10]);
+  expect(new Set([...train, ...validation])).toEqual(new Set(indices));
+});

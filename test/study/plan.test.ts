@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { studyOptimizer } from "../../src/study/optimizer.js";
+import { evaluationSteps, pretrainingKey, settingName, settingsOf, shortHash, trialKey } from "../../src/study/plan.js";
+import { armsOf, planOf, trialOf } from "../support/study-plan.js";
+
+test("a trial's key holds what decides its result, and nothing else", async () => {
+  const plan = planOf(await armsOf("he", "default"));
+  const he = trialOf(plan, "he", 0);
+  const key = trialKey(plan, he);
+  const larger = planOf(await armsOf("he", "default", "lecun"), {
+    seeds: 9,
+    longestExtension: 0,
+    minimumEffect: 0.1,
+    pretrainingSeeds: 1,
+  });
+  expect(trialKey(larger, he)).toBe(key);
+  // A plain random start does not look at unlabelled data; a pretrained one does.
+  const others = { data: { ...plan.data, unlabelled: "other" } };
+  expect(trialKey({ ...plan, ...others }, he)).toBe(key);
+  const trained = trialOf(plan, "default", 1);
+  expect(trialKey({ ...plan, ...others }, trained)).not.toBe(trialKey(plan, trained));
+  expect(trialKey({ ...plan, pretrainingSeeds: 1 }, trained)).not.toBe(trialKey(plan, trained));
+
+  const keys = [
+    key,
+    trialKey(plan, trained),
+    trialKey(plan, { ...he, seed: 1 }),
+    trialKey(plan, { ...he, labels: "10" }),
+    trialKey(plan, { ...he, purpose: "tuning" }),
+    trialKey(plan, { ...he, optimizer: studyOptimizer("sgd") }),
+    ...[
+      { steps: 99 },
+      { batchSize: 9 },
+      { data: { ...plan.data, test: "x" } },
+      { networks: [{ ...plan.networks[0], hash: "x" }] },
+    ].map((change) => trialKey({ ...plan, ...change }, he)),
+  ];
+  expect(new Set(keys).size).toBe(keys.length);
+});
+
+test("pretraining belongs to seed, recipe and data, not to labels or rates", async () => {
+  const plan = planOf(await armsOf("default", "default+raw", "paper"));
+  const [own, raw, paper] = plan.arms.map((arm) => pretrainingKey(plan, "net", arm, 0));
+  expect(raw).toBe(own);
+  expect(paper).not.toBe(own);
+  expect(pretrainingKey({ ...plan, labels: ["10"], learningRates: [1], steps: 7 }, "net", plan.arms[0], 0)).toBe(own);
+  expect(pretrainingKey(plan, "net", plan.arms[0], 1)).not.toBe(own);
+});
+
+test("settings are all combinations, or one for each amount of labels where rates are tuned", async () => {
+  const changes = {
+    labels: ["10/class", "all"],
+    optimizers: [studyOptimizer("adam"), studyOptimizer("sgd")],
+    learningRates: [0.1, 0.01],
+  };
+  const plan = planOf(await armsOf("he"), changes);
+  expect(settingsOf(plan)).toHaveLength(8);
+  expect(new Set(settingsOf(plan).map((setting) => settingName(plan, setting))).size).toBe(8);
+  expect(settingsOf({ ...plan, tune: true })).toHaveLength(4);
+});
+
+test("accuracy is measured at the start, at the end, and at the end of the extension", () => {
+  expect(evaluationSteps(100, 0)).toEqual([...new Set(evaluationSteps(100, 0))]);
+  expect(evaluationSteps(100, 0)[0]).toBe(0);
+  expect(evaluationSteps(100, 0).at(-1)).toBe(100);
+  expect(evaluationSteps(100, 40)).toEqual([...evaluationSteps(100, 0), 110, 120, 130, 140]);
+  expect(evaluationSteps(5, 0)).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test("hashes do not depend on the order of keys", () => {
+  expect(shortHash({ a: 1, b: [{ c: 2, d: 3 }] })).toBe(shortHash({ b: [{ d: 3, c: 2 }], a: 1 }));
+  expect(shortHash({ a: 1 })).not.toBe(shortHash({ a: 2 }));
+});

@@ -1,0 +1,50 @@
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { StudyFolder } from "../../src/study/study-folder.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
+
+async function filled() {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he"));
+  const records = [0, 1, 2].map((seed) => recordOf(plan, trialOf(plan, "he", seed), 0.5 + seed / 10));
+  for (const record of records) await folder.appendTrial(record);
+  return { folder, records, file: folder.file("trials.jsonl") };
+}
+
+test("gives back what was appended", async () => {
+  const { folder, records } = await filled();
+  expect([...(await folder.readTrials()).values()]).toEqual(records);
+});
+
+test("cuts a torn last line off, so that the next one begins a line of its own", async () => {
+  const { folder, records, file } = await filled();
+  const whole = readFileSync(file, "utf8");
+  appendFileSync(file, '{"key":"x","poi');
+  expect((await folder.readTrials()).size).toBe(3);
+  expect(readFileSync(file, "utf8")).toBe(whole);
+  await folder.appendTrial({ ...records[0], key: "new" });
+  expect((await folder.readTrials()).size).toBe(4);
+});
+
+test("refuses a broken line in the middle, naming it", async () => {
+  const { folder, file } = await filled();
+  const lines = readFileSync(file, "utf8").split("\n");
+  lines[1] = lines[1].slice(0, 40);
+  writeFileSync(file, lines.join("\n"));
+  await expect(folder.readTrials()).rejects.toThrow(/trials\.jsonl, line 2: required a trial's record/);
+});
+
+test("leaves a folder with other files alone, also with overwrite", async () => {
+  const path = temporaryFolder({ "thesis.txt": "irreplaceable" });
+  for (const overwrite of [false, true]) await expect(StudyFolder.open(path, overwrite)).rejects.toThrow(/other files/);
+  expect(readFileSync(join(path, "thesis.txt"), "utf8")).toBe("irreplaceable");
+});
+
+test("overwriting removes what a study wrote", async () => {
+  const path = temporaryFolder({ "study.json": "{}", "trials.jsonl": "{", "notes.txt": "mine" });
+  const folder = await StudyFolder.open(path, true);
+  expect(await folder.readTrials()).toEqual(new Map());
+  expect(readFileSync(join(path, "notes.txt"), "utf8")).toBe("mine");
+});

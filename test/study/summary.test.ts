@@ -1,0 +1,131 @@
+import { expect, test } from "vitest";
+import type { StudyPlan } from "../../src/study/plan.js";
+import { pretrainingKey } from "../../src/study/plan.js";
+import type { PretrainingRecord, TrialRecord } from "../../src/study/records.js";
+import { type StudyResults, timingName } from "../../src/study/run-study.js";
+import { summarize } from "../../src/study/summary.js";
+import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
+
+function results(plan: StudyPlan, trials: TrialRecord[], changes: Partial<StudyResults> = {}): StudyResults {
+  return {
+    trials,
+    planned: plan.arms.length * plan.seeds,
+    pretrainings: new Map(),
+    timing: { secondsPerStep: {} },
+    tuned: {},
+    ...changes,
+  };
+}
+
+/** Noise that differs by seed and is equal for all arms, as heads and labels make it, and a little of each arm's own. */
+const seedNoise = [0.03, -0.02, 0.01, -0.03, 0.02];
+const ownNoise = [0.001, -0.002, 0.0015, -0.0005, 0.001];
+
+async function study(accuracies: Record<string, number>, changes: Partial<StudyPlan> = {}) {
+  const plan = planOf(await armsOf(...Object.keys(accuracies)), changes);
+  const trials = Object.entries(accuracies).flatMap(([arm, accuracy], place) =>
+    seedNoise.map((noise, seed) =>
+      recordOf(plan, trialOf(plan, arm, seed), accuracy + noise + ownNoise[(seed + place) % 5]),
+    ),
+  );
+  return { plan, trials };
+}
+
+test("tells arms that help, hurt and do nothing", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.75, xavier: 0.65, orthogonal: 0.7 });
+  const { comparisons, settings, warnings } = summarize(plan, results(plan, trials), 10_000);
+  expect(comparisons.map(({ baseline, at }) => [baseline, at])).toEqual([
+    ["he", "equal steps"],
+    ["he", "equal time"],
+  ]);
+  expect(comparisons[0].arms.map(({ name, verdict }) => [name, verdict.verdict])).toEqual([
+    ["lecun", "helps"],
+    ["xavier", "hurts"],
+    ["orthogonal", "no difference shown"],
+  ]);
+  expect(settings[0].arms[0].accuracy.mean).toBeCloseTo(0.7 + 0.002 + 0.0002, 5);
+  expect(settings[0].target).toBeCloseTo(0.1 + 0.9 * (0.7022 - 0.1), 3);
+  expect(warnings).toEqual([]);
+});
+
+test("an arm that starts as the baseline does shows no difference", async () => {
+  const { plan } = await study({ he: 0.7, "he+raw": 0.7 });
+  const trials = plan.arms.flatMap(({ name }) =>
+    seedNoise.map((noise, seed) => recordOf(plan, trialOf(plan, name, seed), 0.7 + noise)),
+  );
+  const [comparison] = summarize(plan, results(plan, trials), 10_000).comparisons;
+  expect(comparison.arms[0].verdict).toMatchObject({
+    verdict: "no difference shown",
+    reasons: ["all 5 differences are exactly zero"],
+  });
+});
+
+test("says that nothing was learned where labels do not belong to samples", async () => {
+  const { plan, trials } = await study({ he: 0.1, lecun: 0.1 });
+  expect(summarize(plan, results(plan, trials), 10_000).warnings).toEqual([
+    expect.stringMatching(/no arm learned anything.*Do the labels belong/),
+  ]);
+});
+
+test("says which arm had fewer steps, and which trials are missing", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.7 });
+  const cheated = trials.map((trial) => (trial.arm === "lecun" ? { ...trial, stepsMade: 50 } : trial)).slice(0, 9);
+  const { warnings } = summarize(plan, results(plan, cheated), 10_000);
+  expect(warnings).toContainEqual(expect.stringMatching(/^lecun: 4 of its trials made 50 of 100 steps/));
+  expect(warnings).toContainEqual(expect.stringMatching(/^9 of 10 trials are finished/));
+});
+
+test("says where heads were not equal", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.7 });
+  const { warnings } = summarize(
+    plan,
+    results(plan, [{ ...trials[0], headHash: "other" }, ...trials.slice(1)]),
+    10_000,
+  );
+  expect(warnings).toEqual([expect.stringMatching(/net, seed 0: the arms did not start from equal heads/)]);
+});
+
+test("trials that never reach the target stay in, as censored", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.3 });
+  const [he, lecun] = summarize(plan, results(plan, trials), 10_000).settings[0].arms;
+  expect(he.stepsToTarget.reached).toBe(5);
+  expect(he.stepsToTarget.median).toBeGreaterThan(0);
+  expect(lecun.stepsToTarget).toMatchObject({ reached: 0, median: null });
+});
+
+test("at equal total time an arm without pretraining counts where its longer training led", async () => {
+  const plan = planOf(await armsOf("he", "default"));
+  const pretrainings = new Map<string, PretrainingRecord>();
+  for (let seed = 0; seed < 5; seed++) {
+    const key = pretrainingKey(plan, "net", plan.arms[1], seed);
+    pretrainings.set(key, {
+      key,
+      network: "net",
+      recipe: "default",
+      seed,
+      steps: 10,
+      samples: 100,
+      seconds: 1,
+      metrics: {},
+      warnings: [],
+    });
+  }
+  const timing = { secondsPerStep: { [timingName("net", plan.optimizers[0])]: 0.01 } };
+  const trials = seedNoise.flatMap((noise, seed) => {
+    const short = recordOf(plan, trialOf(plan, "he", seed), 0.6 + noise);
+    const points = [
+      ...short.points,
+      { step: 150, accuracy: 0.7 + noise, loss: 0.1 },
+      { step: 250, accuracy: 0.8 + noise, loss: 0.1 },
+    ];
+    return [
+      { ...short, points, stepsMade: 250 },
+      recordOf(plan, trialOf(plan, "default", seed), 0.7 + noise + ownNoise[seed]),
+    ];
+  });
+  const { comparisons, settings } = summarize(plan, results(plan, trials, { pretrainings, timing }), 10_000);
+  expect(comparisons.map(({ arms }) => arms[0].verdict.verdict)).toEqual(["helps", "hurts"]);
+  // 1 s of pretraining is 100 steps: at step 200, half-way from 0.7 to 0.8.
+  expect(settings[0].arms[0]).toMatchObject({ timeSteps: 200, timeStepsMade: 250 });
+  expect(settings[0].arms[0].accuracyAtEqualTime.mean).toBeCloseTo(0.752, 5);
+});
