@@ -149,7 +149,6 @@ function progressOf(console: Console): (event: CompareEvent) => void {
 
 /** Verdicts first, then the table of accuracies, then what limits them. */
 function report(console: Console, { summary, folder, report: page, plan }: CompareResult, pilot: boolean): void {
-  console.event({ type: "done", folder, report: page, summary });
   console.line();
   const [first] = summary.comparisons;
   const equalTime = summary.comparisons.find(({ baseline, at }) => baseline === first?.baseline && at === "equal time");
@@ -189,6 +188,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
   for (const note of summary.notes) console.line(`note: ${note}`);
   console.line();
   console.line(`report: ${page}`);
+  console.event({ type: "done", folder, report: page, summary });
 }
 
 const pilotWords = {

@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { runProgram } from "../../src/cli/program.js";
+import { newModel } from "../../src/library/new-model.js";
+import { idxFile } from "../data/array-files.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+import { RecordingStream } from "../support/recording-stream.js";
+import { barPictures } from "../support/toy-data.js";
+
+async function run(...words: string[]) {
+  const stdout = new RecordingStream();
+  const stderr = new RecordingStream();
+  const status = await runProgram(["compare", ...words], {
+    stdout,
+    stderr,
+    signal: new AbortController().signal,
+    variables: {},
+  });
+  return { status, stdout: stdout.text, stderr: stderr.text };
+}
+
+async function material(): Promise<string[]> {
+  const file = (name: string, count: number, seed: number) => {
+    const { pixels, labels } = barPictures(count, 8, seed);
+    return {
+      [`${name}/train-images-idx3-ubyte`]: idxFile(8, [count, 8, 8], pixels),
+      [`${name}/train-labels-idx1-ubyte`]: idxFile(8, [count], labels),
+    };
+  };
+  const folder = temporaryFolder({ ...file("a", 80, 0), ...file("b", 40, 1) });
+  const model = join(folder, "net.onnx");
+  await newModel({ template: "mlp", inputShape: [64], widths: [8], classes: 2, output: model });
+  return [model, "--data", join(folder, "a"), "--test", join(folder, "b"), "--output", join(folder, "study")];
+}
+
+test("prints a verdict for each arm and a table of accuracies", async () => {
+  const words = await material();
+  const { status, stdout } = await run(
+    ...words,
+    "--arms",
+    "he,lecun",
+    "--labels",
+    "40",
+    "--steps",
+    "8",
+    "--seeds",
+    "3",
+  );
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/Against he: accuracy after 8 steps/);
+  expect(stdout).toMatch(/^ {2}lecun: (helps|hurts|no difference shown|unclear)\. /m);
+  expect(stdout).toMatch(/^lecun +\d+\.\d ± \d+\.\d/m);
+  expect(stdout).toMatch(/report: .*report\.html/);
+
+  const records = (
+    await run(...words, "--arms", "he,lecun", "--labels", "40", "--steps", "8", "--seeds", "3", "--json")
+  ).stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { type: string });
+  expect(records.at(-1)).toMatchObject({ type: "done", summary: { trials: 6 } });
+});
+
+test("wrong usage is one line that says what is known", async () => {
+  const words = await material();
+  expect(await run(...words, "--arms", "hee")).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/arm hee: required .*Did you mean he\?/),
+  });
+  expect(await run(...words, "--labels", "few")).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^headstart: labels: required/),
+  });
+  expect(await run(...words, "--learning-rates", "0.1,x")).toMatchObject({ status: 2 });
+  expect(await run(...words, "--optimizer", "sgdd")).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("Did you mean sgd?"),
+  });
+  expect(await run(words[0])).toMatchObject({ status: 2, stderr: expect.stringContaining("--data") });
+});

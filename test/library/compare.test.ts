@@ -1,0 +1,185 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { type CompareOptions, compare } from "../../src/library/compare.js";
+import { newModel } from "../../src/library/new-model.js";
+import type { TrialRecord } from "../../src/study/records.js";
+import { idxFile } from "../data/array-files.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+import { barPictures } from "../support/toy-data.js";
+
+const side = 8;
+
+/** Files of labelled pictures of noisy bars; no two of them are equal. */
+function material(trainCount = 120, testCount = 60) {
+  const train = barPictures(trainCount, side, 0);
+  const test = barPictures(testCount, side, 1);
+  const folder = temporaryFolder({
+    "train/train-images-idx3-ubyte": idxFile(8, [trainCount, side, side], train.pixels),
+    "train/train-labels-idx1-ubyte": idxFile(8, [trainCount], train.labels),
+    "test/t10k-images-idx3-ubyte": idxFile(8, [testCount, side, side], test.pixels),
+    "test/t10k-labels-idx1-ubyte": idxFile(8, [testCount], test.labels),
+  });
+  return {
+    folder,
+    train,
+    test,
+    data: join(folder, "train/train-images-idx3-ubyte"),
+    testData: join(folder, "test/t10k-images-idx3-ubyte"),
+  };
+}
+
+async function ready(): Promise<
+  CompareOptions & { output: string; folder: string; made: ReturnType<typeof material> }
+> {
+  const made = material();
+  const model = join(made.folder, "net.onnx");
+  await newModel({ template: "mlp", inputShape: [side * side], widths: [12, 8], classes: 2, output: model });
+  return {
+    made,
+    folder: made.folder,
+    model,
+    data: made.data,
+    test: made.testData,
+    output: join(made.folder, "study"),
+    steps: 10,
+    seeds: 2,
+    batchSize: 16,
+    labels: ["40"],
+  };
+}
+
+function trialsOf(folder: string): TrialRecord[] {
+  return readFileSync(join(folder, "trials.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as TrialRecord);
+}
+
+test("only the start differs between arms, and only what is new runs again", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const arms = ["he", "he+calibrated", "autoencoder"];
+  const { summary, report } = await compare({ ...options, arms, pretrainingEpochs: 2 });
+  expect(summary).toMatchObject({ trials: 6, planned: 6, warnings: [] });
+  expect(existsSync(report)).toBe(true);
+  const trials = trialsOf(options.output);
+  expect(trials).toHaveLength(6);
+  for (const seed of [0, 1]) {
+    const own = trials.filter((trial) => trial.seed === seed);
+    expect(new Set(own.map(({ headHash }) => headHash)).size).toBe(1);
+    expect(new Set(own.map(({ points }) => points[0].accuracy)).size).toBeGreaterThan(0);
+  }
+  expect(new Set(trials.map(({ headHash }) => headHash)).size).toBe(2);
+  // Calibrated means: unit deviation before every activation, measured anew on other samples.
+  const calibrated = trials.find(({ arm }) => arm === "he+calibrated");
+  for (const { standardDeviation, gradient } of calibrated?.start ?? []) {
+    expect(standardDeviation).toBeCloseTo(1, 0);
+    expect(gradient).toBeGreaterThan(0);
+  }
+  for (const name of ["study.json", "summary.json", "subsets/labels-40-seed-1.json"])
+    expect(existsSync(join(options.output, name))).toBe(true);
+
+  const events: string[] = [];
+  const larger = await compare({
+    ...options,
+    arms: [...arms, "lecun"],
+    pretrainingEpochs: 2,
+    seeds: 3,
+    onEvent: ({ type }) => events.push(type),
+  });
+  expect(larger.summary.trials).toBe(12);
+  expect(events.filter((type) => type === "trial")).toHaveLength(6);
+  expect(events.filter((type) => type === "pretrained")).toHaveLength(1);
+  expect(trialsOf(options.output).slice(0, 6)).toEqual(trials);
+});
+
+test("the same seeds give the same trials, and an arm against itself no difference", async () => {
+  const { made: _, folder, ...options } = await ready();
+  const arms = ["he", "he+raw", "default"];
+  const untimed = (trials: TrialRecord[]) => trials.map(({ timing: _timing, ...record }) => record);
+  const settings = { ...options, arms, pretrainingEpochs: 0.3, longestExtension: 0 };
+  const { summary } = await compare(settings);
+  await compare({ ...settings, output: join(folder, "again") });
+  expect(untimed(trialsOf(join(folder, "again")))).toEqual(untimed(trialsOf(options.output)));
+  expect(summary.comparisons[0].arms[0]).toMatchObject({ name: "he+raw", differences: { differences: [0, 0] } });
+});
+
+test("weights from a file take the place of F's", async () => {
+  const { made: _, folder, ...options } = await ready();
+  const first = await compare({
+    ...options,
+    arms: ["he", "autoencoder+raw"],
+    pretrainingEpochs: 1,
+    pretrainingSeeds: 1,
+    longestExtension: 0,
+  });
+  const key = first.plan.arms.length && JSON.parse(readFileSync(join(options.output, "study.json"), "utf8")).plan;
+  expect(key.pretrainingSeeds).toBe(1);
+  const file = join(
+    options.output,
+    "pretraining",
+    (await import("node:fs"))
+      .readdirSync(join(options.output, "pretraining"))
+      .find((name) => name.endsWith(".safetensors")) ?? "",
+  );
+  const second = await compare({ ...options, arms: ["he", `weights:${file}`], output: join(folder, "other") });
+  const accuracies = (result: typeof first) => result.summary.settings[0].arms[1].accuracy.mean;
+  expect(accuracies(second)).toBe(accuracies(first));
+});
+
+test("a grid makes its networks", async () => {
+  const { made: _, folder: __, model: ___, ...options } = await ready();
+  const { summary, plan } = await compare({
+    ...options,
+    model: "mlp",
+    grid: "depth=1,2 activation=tanh,relu widths=6",
+    arms: ["he", "lecun"],
+    labels: ["all"],
+    steps: 5,
+  });
+  expect(plan.networks.map(({ name }) => name)).toEqual([
+    "mlp, 1 x tanh",
+    "mlp, 2 x tanh",
+    "mlp, 1 x relu",
+    "mlp, 2 x relu",
+  ]);
+  expect(summary.trials).toBe(16);
+  expect(readFileSync(join(options.output, "charts/grid.svg"), "utf8")).toContain("tanh");
+});
+
+test("refuses test data in training or pretraining, counting it, and writes nothing", async () => {
+  const { made, folder, ...options } = await ready();
+  const leaky = made.train.pixels.slice();
+  leaky.set(made.test.pixels.subarray(0, 3 * side * side), 0);
+  writeFileSync(join(folder, "leaky"), idxFile(8, [120, side, side], leaky));
+  await expect(compare({ ...options, arms: ["he"], unlabelled: join(folder, "leaky") })).rejects.toThrow(
+    /leaky: required no sample that .* has too, got 3\./,
+  );
+  await expect(compare({ ...options, arms: ["he"], data: options.test })).rejects.toThrow(/got 60\./);
+  expect(existsSync(options.output)).toBe(false);
+  const notes: string[] = [];
+  await compare({
+    ...options,
+    arms: ["he"],
+    unlabelled: join(folder, "leaky"),
+    duplicates: "drop",
+    onEvent: (event) => event.type === "note" && notes.push(event.message),
+  });
+  expect(notes).toEqual([expect.stringContaining("3 samples of")]);
+});
+
+test("refuses what cannot be compared", async () => {
+  const { made: _, folder, ...options } = await ready();
+  const single = join(folder, "single.onnx");
+  await newModel({ template: "mlp", inputShape: [side * side], widths: [4], classes: 2, output: single });
+  await expect(compare({ ...options, arms: ["he"], baseline: "lecun" })).rejects.toThrow(
+    /baseline: required one of the arms he/,
+  );
+  await expect(compare({ ...options, arms: ["he"], labels: ["500"] })).rejects.toThrow(/at most the 120 labels/);
+  await expect(compare({ ...options, arms: ["he"], grid: "depth=2" })).rejects.toThrow(/grid: required a template/);
+  await compare({ ...options, arms: ["he"], seeds: 1 });
+  const other = material(80, 40);
+  await expect(compare({ ...options, arms: ["he"], data: other.data, test: other.testData })).rejects.toThrow(
+    /study of the same data/,
+  );
+});

@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { studyCharts } from "../../src/study/charts.js";
+import { writeReport } from "../../src/study/report.js";
+import { StudyFolder } from "../../src/study/study-folder.js";
+import { summarize } from "../../src/study/summary.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
+
+const origin = {
+  headstart: "0",
+  command: "headstart compare '<script>alert(1)</script>'",
+  environment: { node: "v20" },
+  workers: 2,
+  files: { model: "a.onnx", unlabelled: null },
+};
+
+async function study() {
+  const plan = planOf(await armsOf("he", "lecun"), { seeds: 3, labels: ["100", "all"] });
+  const trials = plan.arms.flatMap(({ name }, place) =>
+    [0, 1, 2].flatMap((seed) =>
+      plan.labels.map((labels) =>
+        recordOf(plan, { ...trialOf(plan, name, seed), labels }, 0.5 + place / 10 + seed / 100, {
+          labelsUsed: labels === "all" ? 1000 : 100,
+        }),
+      ),
+    ),
+  );
+  const results = {
+    trials,
+    planned: trials.length,
+    pretrainings: new Map(),
+    timing: { secondsPerStep: {} },
+    tuned: {},
+  };
+  return { plan, results, summary: summarize(plan, results, 1000) };
+}
+
+test("writes one page that loads nothing, and the charts beside it", async () => {
+  const { plan, results, summary } = await study();
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  await writeReport(folder, plan, summary, results, origin);
+  const html = readFileSync(folder.file("report.html"), "utf8");
+  expect(html).not.toMatch(/<(script|link|iframe)\b/);
+  expect(html.match(/(?:src|href)="(?!data:)/g)).toBeNull();
+  // Before anything else: what was found.
+  expect(html.indexOf("helps")).toBeLessThan(html.indexOf("<svg"));
+  expect(html).toContain("&lt;script&gt;alert(1)");
+  for (const { name } of studyCharts(plan, summary))
+    expect(existsSync(folder.file("charts", `${name}.svg`))).toBe(true);
+});
+
+test("draws what there is to show", async () => {
+  const { plan, summary } = await study();
+  const charts = studyCharts(plan, summary);
+  expect(charts.map(({ name }) => name)).toEqual([
+    "differences-1",
+    "differences-2",
+    "accuracy-1",
+    "loss-1",
+    "accuracy-2",
+    "loss-2",
+    "steps-to-target-1",
+    "steps-to-target-2",
+    "labels",
+    "cost",
+    "activations",
+    "gradients",
+  ]);
+  for (const { svg } of charts) {
+    expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+    expect(svg).not.toMatch(/NaN|undefined/);
+  }
+  const accuracy = charts.find(({ name }) => name === "accuracy-1")?.svg ?? "";
+  for (const arm of ["he", "lecun"]) expect(accuracy).toContain(`>${arm}</text>`);
+});
+
+test("draws the same bytes again", async () => {
+  const { plan, summary } = await study();
+  expect(studyCharts(plan, summary)).toEqual(studyCharts(plan, summary));
+});

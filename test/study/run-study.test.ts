@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { InterruptedError } from "../../src/errors.js";
+import type { StudyPlan } from "../../src/study/plan.js";
+import { type Executor, type Job, type JobResult, runStudy } from "../../src/study/run-study.js";
+import { StudyFolder } from "../../src/study/study-folder.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+import { armsOf, planOf, recordOf } from "../support/study-plan.js";
+
+/** Does jobs by making their results up, and remembers them. */
+function inventor(
+  plan: StudyPlan,
+  folder: StudyFolder,
+  accuracy: (job: Extract<Job, { kind: "trial" }>) => number = () => 0.5,
+) {
+  const jobs: Job[] = [];
+  let running = 0;
+  const state = { most: 0, jobs };
+  const executor: Executor = {
+    workers: 2,
+    usePlan: async () => {},
+    close: async () => {},
+    async run(job, onProgress): Promise<JobResult> {
+      jobs.push(job);
+      state.most = Math.max(state.most, ++running);
+      onProgress(1, 2);
+      await Promise.resolve();
+      running--;
+      if (job.kind === "timing") return { kind: "timing", secondsPerStep: 0.01, secondsPerEvaluation: 0.1 };
+      if (job.kind === "trial") return { kind: "trial", record: recordOf(plan, job.trial, accuracy(job)) };
+      const record = {
+        key: job.key,
+        network: job.network,
+        recipe: job.arm,
+        seed: job.seed,
+        steps: 5,
+        samples: 50,
+        seconds: 2,
+        metrics: {},
+        warnings: [],
+      };
+      await folder.writeJson(join("pretraining", `${job.key}.json`), record);
+      return { kind: "pretraining", record };
+    },
+  };
+  return { executor, state };
+}
+
+const kinds = (jobs: readonly Job[]) => {
+  const counts: Record<string, number> = {};
+  for (const { kind } of jobs) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+};
+
+test("runs everything once, several at a time, and then only what is new", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "default", "default+raw"), { seeds: 2 });
+  const first = inventor(plan, folder);
+  const results = await runStudy({ plan, folder, executor: first.executor });
+  expect(kinds(first.state.jobs)).toEqual({ pretraining: 2, timing: 1, trial: 6 });
+  expect(first.state.most).toBe(2);
+  expect(results.trials).toHaveLength(6);
+  // 2 s of pretraining are 200 steps, within four times the 100; what was pretrained has none to catch up with.
+  const extensions = first.state.jobs.flatMap((job) => (job.kind === "trial" ? [[job.trial.arm, job.extension]] : []));
+  expect(Object.fromEntries(extensions)).toEqual({ he: 200, default: 0, "default+raw": 0 });
+
+  const again = inventor(plan, folder);
+  expect((await runStudy({ plan, folder, executor: again.executor })).trials).toEqual(results.trials);
+  expect(again.state.jobs).toEqual([]);
+
+  const larger = planOf(await armsOf("he", "default", "lecun"), { seeds: 3 });
+  const more = inventor(larger, folder);
+  expect((await runStudy({ plan: larger, folder, executor: more.executor })).trials).toHaveLength(9);
+  expect(kinds(more.state.jobs)).toEqual({ pretraining: 1, trial: 5 });
+});
+
+test("an interrupted study keeps what is finished", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "lecun"), { seeds: 4 });
+  const controller = new AbortController();
+  const { executor } = inventor(plan, folder);
+  let done = 0;
+  const running = runStudy({
+    plan,
+    folder,
+    executor,
+    signal: controller.signal,
+    onEvent: (event) => event.type === "trial" && ++done === 3 && controller.abort(),
+  });
+  await expect(running).rejects.toThrow(InterruptedError);
+  const kept = (await folder.readTrials()).size;
+  expect(kept).toBeGreaterThanOrEqual(3);
+  expect(kept).toBeLessThan(8);
+  const rest = inventor(plan, folder);
+  expect((await runStudy({ plan, folder, executor: rest.executor })).trials).toHaveLength(8);
+  expect(rest.state.jobs).toHaveLength(8 - kept);
+});
+
+test("a deadline ends with whole trials and says how many were planned", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "lecun"), { seeds: 4 });
+  const results = await runStudy({ plan, folder, executor: inventor(plan, folder).executor, deadline: 0 });
+  expect(results).toMatchObject({ trials: [], planned: 8 });
+});
+
+test("tunes each arm's rate with the same trials, never on test data", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "lecun"), { seeds: 3, tune: true, learningRates: [0.1, 0.01, 0.001] });
+  const best: Record<string, number> = { he: 0.1, lecun: 0.001 };
+  const { executor, state } = inventor(plan, folder, ({ trial }) =>
+    trial.optimizer.learningRate === best[trial.arm] ? 0.9 : 0.2,
+  );
+  const results = await runStudy({ plan, folder, executor });
+  const trials = state.jobs.flatMap((job) => (job.kind === "trial" ? [job.trial] : []));
+  const tuning = trials.filter(({ purpose }) => purpose === "tuning");
+  for (const arm of ["he", "lecun"]) expect(tuning.filter((trial) => trial.arm === arm)).toHaveLength(6);
+  expect(results.trials).toHaveLength(6);
+  for (const { arm, purpose, optimizer } of results.trials)
+    expect([purpose, optimizer.learningRate]).toEqual(["test", best[arm]]);
+});
