@@ -11,7 +11,7 @@ import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import type { Recipe } from "../recipe/recipe.js";
+import type { Recipe, RecipeInput } from "../recipe/recipe.js";
 import { filtersPicture } from "../study/filters-picture.js";
 import { type ConditioningRecord, conditionFeatures } from "../training/condition.js";
 import { layerSnapshots } from "../training/layer-snapshots.js";
@@ -60,8 +60,8 @@ export interface InitializeOptions {
   readonly input?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly inputShape?: readonly number[];
-  /** A built-in recipe's name or the path of a JSON file. */
-  readonly recipe?: string | Recipe;
+  /** A built-in recipe's name, the path of a JSON file, or a recipe as an object. */
+  readonly recipe?: string | RecipeInput;
   /** auto, mlp, cnn, cnn1d, or the path of an ONNX file with one output per sample. */
   readonly discriminator?: string;
   readonly epochs?: number;
@@ -267,7 +267,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
       steps: String(steps),
     }),
   );
-  const modelFiles = [...opened.model.write(tensors)];
+  const modelFiles = [...(await opened.model.write(tensors))];
   for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
   const modelFile = folder.file(modelFiles[0][0]);
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);

@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { fileError, userError } from "../errors.js";
-import { builtInRecipe, parseRecipe, type Recipe } from "../recipe/recipe.js";
+import { builtInRecipe, parseRecipe, type Recipe, type RecipeInput } from "../recipe/recipe.js";
 
 /** Reads what `--recipe` names. @throws UserError where it is neither a known name nor a valid JSON file */
-export async function resolveRecipe(given: string | Recipe): Promise<Recipe> {
+export async function resolveRecipe(given: string | RecipeInput): Promise<Recipe> {
   if (typeof given !== "string") return parseRecipe(given, "recipe");
   const isFile = extname(given) !== "" || given.includes("/");
   if (!isFile) return builtInRecipe(given);

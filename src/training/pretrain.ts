@@ -1,6 +1,6 @@
 /** The loop of pretraining: steps, metrics, warnings, interruption, resumption. */
 import type { Dataset } from "../data/dataset.js";
-import { InterruptedError } from "../errors.js";
+import { InterruptedError, userError } from "../errors.js";
 import type { FloatTensor } from "../graph/tensor.js";
 import type { Discriminator } from "../recipe/discriminator.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -85,10 +85,18 @@ export function trainingGraphOf(
   options: Pick<PretrainOptions, "features" | "dataset" | "recipe" | "discriminator">,
 ): TrainingGraph {
   const { features, dataset, recipe, discriminator } = options;
+  const task = taskFor(recipe, dataset, features.network.sampleShape);
+  if (task === "rotation" && !datasetGeometry(dataset))
+    throw userError({
+      where: "recipe: selfSupervision.task",
+      required: "pictures for the rotation task",
+      got: `samples of ${features.network.sampleShape.join("x")} values`,
+      advice: "Take the task auto or swapped-values.",
+    });
   return pretrainingGraph({
     features,
     recipe,
-    task: taskFor(recipe, dataset, features.network.sampleShape),
+    task,
     batchSize: recipe.batchSize,
     lastActivation: lastActivationFor(recipe, dataset),
     ...(discriminator ? { discriminator } : {}),

@@ -4,11 +4,22 @@ import { describe, expect, it } from "vitest";
 import { InterruptedError, UserError } from "../../src/errors.js";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
+import type { RecipeInput } from "../../src/recipe/recipe.js";
 import { DivergedError } from "../../src/training/trainer.js";
 import { barFile, folderWith, toyModel } from "../support/toy-data.js";
 
 const cnn = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch" });
 const bars = barFile(96);
+
+/** Something of everything. */
+const everything: RecipeInput = {
+  name: "everything",
+  adversarial: { weight: 0.1, r1: 0.1, instanceNoise: 0.1 },
+  reconstruction: { weight: 1 },
+  corruption: { kind: "gaussian", amount: 0.1 },
+  selfSupervision: { task: "auto", weight: 1 },
+  conditioning: { spectrumExponent: 0.5, scale: "auto" },
+};
 
 /** A folder with a model and data, and the options of a short run with everything in it. */
 function setUp(options: Partial<InitializeOptions> = {}) {
@@ -19,6 +30,7 @@ function setUp(options: Partial<InitializeOptions> = {}) {
       model: path("model.onnx"),
       data: path("train-idx3-ubyte"),
       output: path("run"),
+      recipe: everything,
       batchSize: 16,
       steps: 6,
       threads: 1,
@@ -223,7 +235,7 @@ describe("initialize", () => {
     expect(lines.map((line) => JSON.parse(line).step)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(result.loading.map(({ framework }) => framework)).toEqual(["PyTorch", "Keras", "ONNX Runtime"]);
     const { tensors, metadata } = readSafetensors(readFileSync(result.weightsFile), "weights");
-    expect(metadata).toMatchObject({ format: "pt", recipe: "default", seed: "0", steps: "6" });
+    expect(metadata).toMatchObject({ format: "pt", recipe: "everything", seed: "0", steps: "6" });
     for (const [name, tensor] of tensors) expect(tensor.data).toEqual(result.weights.get(name));
   });
 });

@@ -65,19 +65,19 @@ describe("drawParameters", () => {
 });
 
 describe("activationAfter", () => {
-  const after = (body: (net: TestNetwork, value: string) => string) => {
+  const activationOf = (body: (net: TestNetwork, value: string) => string) => {
     const net = new TestNetwork();
     const network = net.build([4], body(net, net.node("Gemm", ["x", net.weight("w", [4, 6])])));
     return activationAfter(network, network.layers[0]);
   };
 
   it("is found behind reshaping and normalisation", () => {
-    expect(after((net, value) => net.node("Relu", [value]))).toEqual({ activation: "Relu" });
+    expect(activationOf((net, value) => net.node("Relu", [value]))).toEqual({ activation: "Relu" });
     expect(
-      after((net, value) =>
+      activationOf((net, value) =>
         net.node("LeakyRelu", [net.node("Reshape", [value, net.ints([-1, 2, 3])])], { alpha: attribute.float(0.3) }),
       ),
     ).toEqual({ activation: "LeakyRelu", slope: 0.3 });
-    expect(after((_, value) => value)).toEqual({});
+    expect(activationOf((_, value) => value)).toEqual({});
   });
 });

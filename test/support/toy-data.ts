@@ -29,6 +29,12 @@ export function barPictures(count: number, side = 8, seed = 0): { pixels: Uint8A
   return { pixels, labels };
 }
 
+/** The same as a data set of [1, side, side] with labels, normalised to mean 0 and deviation 1. */
+export function barDataset(count: number, side = 8, seed = 0) {
+  const { pixels, labels } = barPictures(count, side, seed);
+  return memoryDataset(Float32Array.from(pixels), [1, side, side], labels, { normalise: "standard" });
+}
+
 /** The same as an IDX file of [count, side, side]. */
 export function barFile(count: number, side = 8): Uint8Array {
   return idxFile(8, [count, side, side], barPictures(count, side).pixels);

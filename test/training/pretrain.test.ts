@@ -1,0 +1,298 @@
+import { describe, expect, it } from "vitest";
+import { InterruptedError } from "../../src/errors.js";
+import type { Network } from "../../src/ops/network.js";
+import { buildDiscriminator } from "../../src/recipe/discriminator.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { builtInRecipe, builtInRecipes, parseRecipe, type Recipe, type RecipeInput } from "../../src/recipe/recipe.js";
+import {
+  lastActivationFor,
+  MetricMeans,
+  type PretrainOptions,
+  pretrain,
+  type StepReport,
+  taskFor,
+} from "../../src/training/pretrain.js";
+import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
+
+const networks: Record<string, () => Network> = {
+  mlp: () => toyNetwork({ template: "mlp", inputShape: [12], widths: [10, 6], activation: "sigmoid" }),
+  cnn: () => toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] }),
+  cnn1d: () => toyNetwork({ template: "cnn1d", inputShape: [2, 16], widths: [4, 6] }),
+  resnet: () => toyNetwork({ template: "resnet", inputShape: [3, 8, 8], widths: [4, 6], normalization: "batch" }),
+};
+
+/** A run of a few steps, with every step's metrics. */
+async function train(
+  network: Network,
+  recipe: Recipe,
+  options: Partial<PretrainOptions> = {},
+): Promise<{ result: Awaited<ReturnType<typeof pretrain>>; steps: Omit<StepReport, "state">[] }> {
+  const features = featureExtractor(network);
+  const steps: Omit<StepReport, "state">[] = [];
+  const result = await pretrain({
+    features,
+    dataset: toyDataset(network.sampleShape),
+    recipe,
+    seed: 0,
+    steps: 4,
+    threads: 1,
+    ...(recipe.adversarial.weight > 0
+      ? { discriminator: buildDiscriminator({ kind: "auto", sampleShape: network.sampleShape, targetCost: 500 }) }
+      : {}),
+    onStep: (report) => {
+      steps.push(report);
+    },
+    ...options,
+  });
+  return { result, steps };
+}
+
+function expectSound({ result, steps }: Awaited<ReturnType<typeof train>>): void {
+  expect(steps.length).toBe(4);
+  for (const { metrics } of steps)
+    for (const [name, value] of Object.entries(metrics)) expect(Number.isFinite(value), name).toBe(true);
+  for (const [name, elements] of result.parameters) expect(elements.every(Number.isFinite), name).toBe(true);
+  expect(steps[0].metrics["features/gradient-norm"]).toBeGreaterThan(0);
+  const moved = [...result.weights].filter(([name, elements]) =>
+    elements.some((value, index) => value !== result.start.get(name)?.[index]),
+  );
+  // Biases before a batch normalisation have a slope of nothing but rounding, all else moves.
+  expect(moved.length).toBeGreaterThanOrEqual(result.weights.size / 2);
+}
+
+const small = { batchSize: 16 } as const;
+
+describe.each(Object.keys(networks))("on the %s", (kind) => {
+  const network = networks[kind]();
+
+  it.each(Object.keys(builtInRecipes))("the recipe %s trains", async (name) => {
+    expectSound(await train(network, { ...builtInRecipe(name), ...small }));
+  });
+
+  it.each<[string, RecipeInput]>([
+    ["a tied mirror", { reconstruction: { weight: 1 }, mirror: { tied: true } }],
+    ["R1 and R2", { adversarial: { loss: "non-saturating", weight: 1, r1: 1, r2: 1 } }],
+    ["a gradient penalty", { adversarial: { loss: "wasserstein", weight: 1, gradientPenalty: 10 } }],
+    ["contrast", { contrast: { weight: 1 } }],
+  ])("%s trains", async (_, recipe) => {
+    expectSound(await train(network, parseRecipe({ ...small, ...recipe }, "test")));
+  });
+});
+
+describe("on the MLP", () => {
+  const network = networks.mlp();
+
+  it.each(["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"] as const)(
+    "the %s loss trains, alternating and not",
+    async (loss) => {
+      for (const update of ["alternating", "simultaneous"] as const)
+        expectSound(
+          await train(
+            network,
+            parseRecipe({ ...small, adversarial: { loss, weight: 1, instanceNoise: 0.2 }, update }, "test"),
+          ),
+        );
+    },
+  );
+
+  it.each(["none", "gaussian", "masked-pixels", "masked-patches", "swapped-values"] as const)(
+    "corruption by %s trains",
+    async (kind) => {
+      const recipe = { ...small, reconstruction: { weight: 1 }, corruption: { kind, amount: 0.3 } };
+      expectSound(await train(network, parseRecipe(recipe, "test")));
+    },
+  );
+
+  it.each(["sgd", "adam", "adamw"] as const)("%s with a schedule, clipping and an average trains", async (kind) => {
+    const recipe = {
+      ...small,
+      reconstruction: { weight: 1, loss: "l1" as const },
+      generatorOptimizer: { kind, weightDecay: 0.01 },
+      schedule: { kind: "cosine" as const, warmUp: 0.25 },
+      gradientClip: 1,
+      movingAverage: 0.9,
+    };
+    expectSound(await train(network, parseRecipe(recipe, "test")));
+  });
+
+  it("swapped values are a task beside a corruption of another kind", async () => {
+    const recipe = {
+      ...small,
+      reconstruction: { weight: 1 },
+      corruption: { kind: "gaussian" as const, amount: 0.1 },
+      selfSupervision: { task: "swapped-values" as const, weight: 1 },
+    };
+    expectSound(await train(network, parseRecipe(recipe, "test")));
+  });
+
+  it("hands out the moving average", async () => {
+    const recipe = { ...small, reconstruction: { weight: 1 } };
+    const last = await train(network, parseRecipe(recipe, "test"));
+    const held = await train(network, parseRecipe({ ...recipe, movingAverage: 0.9999 }, "test"));
+    const distance = ({ result }: typeof last): number =>
+      Math.hypot(
+        ...[...result.weights].flatMap(([name, elements]) =>
+          Array.from(elements, (value, index) => value - result.start.get(name)![index]),
+        ),
+      );
+    expect(distance(held)).toBeLessThan(0.01 * distance(last));
+  });
+});
+
+describe("learning", () => {
+  const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+  const tanhs = toyNetwork({ template: "mlp", inputShape: [12], widths: [10, 6], activation: "tanh" });
+
+  it.each([
+    ["an autoencoder's error", "tanh", { reconstruction: { weight: 1 } }, "reconstruction", 0.6],
+    ["a convolutional autoencoder's error", "cnn", { reconstruction: { weight: 1 } }, "reconstruction", 0.6],
+    [
+      "the loss of knowing swapped values",
+      "mlp",
+      { selfSupervision: { task: "swapped-values", weight: 1 } },
+      "task/loss",
+      0.95,
+    ],
+    ["the loss of knowing views", "cnn", { contrast: { weight: 1, temperature: 0.2 } }, "contrast/loss", 0.8],
+  ] as const)("makes %s fall", async (_, kind, losses, metric, share) => {
+    const recipe = parseRecipe({ ...small, ...losses, generatorOptimizer: { learningRate: 0.01 } }, "test");
+    const { steps } = await train(kind === "tanh" ? tanhs : networks[kind](), recipe, {
+      steps: 150,
+      ...(kind === "cnn" ? { dataset: barDataset(64) } : {}),
+    });
+    const values = steps.map(({ metrics }) => metrics[metric]);
+    expect(mean(values.slice(-10))).toBeLessThan(share * mean(values.slice(0, 5)));
+  });
+
+  it("turned pictures are told apart", async () => {
+    const recipe = parseRecipe(
+      { ...small, selfSupervision: { task: "rotation", weight: 1 }, generatorOptimizer: { learningRate: 0.01 } },
+      "test",
+    );
+    const { steps } = await train(networks.cnn(), recipe, { steps: 150 });
+    expect(mean(steps.slice(-10).map(({ metrics }) => metrics["task/accuracy"]))).toBeGreaterThan(0.6);
+  });
+
+  it("D comes to prefer the real samples", async () => {
+    const recipe = parseRecipe(
+      {
+        ...small,
+        adversarial: { loss: "non-saturating", weight: 1 },
+        generatorOptimizer: { learningRate: 1e-6 },
+        discriminatorOptimizer: { learningRate: 0.01 },
+      },
+      "test",
+    );
+    const { steps, result } = await train(networks.mlp(), recipe, { steps: 120 });
+    expect(steps.at(-1)?.metrics["discriminator/accuracy-pairs"]).toBeGreaterThan(0.9);
+    expect(result.finalMetrics["discriminator/loss"]).toBeLessThan(0.5);
+  });
+});
+
+/** Something of everything. */
+const everything = parseRecipe(
+  {
+    ...small,
+    adversarial: { weight: 0.1, r1: 0.1, r2: 0.1, gradientPenalty: 0.1, instanceNoise: 0.1 },
+    reconstruction: { weight: 1 },
+    corruption: { kind: "gaussian", amount: 0.1 },
+    selfSupervision: { task: "auto", weight: 1 },
+    contrast: { weight: 1 },
+  },
+  "test",
+);
+
+describe("a run", () => {
+  const network = networks.cnn();
+  const recipe = everything;
+
+  it("depends on nothing but its seed", async () => {
+    const [a, b, c] = [
+      await train(network, recipe),
+      await train(network, recipe),
+      await train(network, recipe, { seed: 1 }),
+    ];
+    expect(b.result.parameters).toEqual(a.result.parameters);
+    expect(b.steps.map(({ metrics }) => metrics)).toEqual(a.steps.map(({ metrics }) => metrics));
+    expect(c.result.weights).not.toEqual(a.result.weights);
+  });
+
+  it("goes on from a state as if it had never stopped", async () => {
+    let kept: { step: number; state: Map<string, Float32Array> } | undefined;
+    const whole = await train(network, recipe, {
+      onStep: (report) => {
+        if (report.step === 2) kept = { step: 2, state: report.state() };
+      },
+    });
+    const { result, steps } = await train(network, recipe, { resume: kept! });
+    expect(steps.map(({ step }) => step)).toEqual([3, 4]);
+    expect(result.parameters).toEqual(whole.result.parameters);
+    expect(result.start).toEqual(whole.result.start);
+    expect(result.finalMetrics).toEqual(whole.result.finalMetrics);
+  });
+
+  it("stops between two steps", async () => {
+    const interruption = new AbortController();
+    const seen: number[] = [];
+    const run = train(network, recipe, {
+      signal: interruption.signal,
+      onStep: ({ step }) => {
+        seen.push(step);
+        if (step === 2) interruption.abort();
+      },
+    });
+    await expect(run).rejects.toThrow(InterruptedError);
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it("counts epochs by samples", async () => {
+    const { steps } = await train(network, recipe);
+    expect(steps.map(({ epoch }) => epoch)).toEqual([0.25, 0.5, 0.75, 1]);
+  });
+});
+
+describe("choices that follow from the data", () => {
+  const base = everything;
+  const vectors = toyDataset([12]);
+  const pictures = toyDataset([1, 8, 8]);
+
+  it("the task", () => {
+    expect(taskFor(base, pictures, [1, 8, 8])).toBe("rotation");
+    expect(taskFor(base, vectors, [12])).toBe("swapped-values");
+    expect(taskFor(base, toyDataset([2, 16]), [2, 16])).toBe("none");
+    expect(taskFor({ ...base, selfSupervision: { task: "auto", weight: 0 } }, pictures, [1, 8, 8])).toBe("none");
+    expect(taskFor({ ...base, selfSupervision: { task: "none", weight: 1 } }, pictures, [1, 8, 8])).toBe("none");
+    expect(taskFor({ ...base, selfSupervision: { task: "swapped-values", weight: 1 } }, pictures, [1, 8, 8])).toBe(
+      "swapped-values",
+    );
+  });
+
+  it("the mirror's last activation", () => {
+    const within = (min: number, max: number) => ({ ...vectors, range: { min, max } });
+    expect(lastActivationFor(base, within(0, 1))).toBe("sigmoid");
+    expect(lastActivationFor(base, within(-1, 1))).toBe("tanh");
+    expect(lastActivationFor(base, within(-2.1, 3))).toBe("none");
+    const asked = { ...base, mirror: { ...base.mirror, lastActivation: "tanh" as const } };
+    expect(lastActivationFor(asked, within(0, 1))).toBe("tanh");
+  });
+
+  it("rotation without pictures is refused in words", async () => {
+    const recipe = parseRecipe({ ...small, selfSupervision: { task: "rotation", weight: 1 } }, "test");
+    await expect(train(networks.mlp(), recipe)).rejects.toThrow(
+      /required pictures for the rotation task, got samples of 12/,
+    );
+  });
+});
+
+describe("MetricMeans", () => {
+  it("is the mean since it was last taken", () => {
+    const means = new MetricMeans();
+    expect(means.means()).toEqual({});
+    means.add({ a: 1 });
+    means.add({ a: 3 });
+    expect(means.take()).toEqual({ a: 2 });
+    means.add({ a: 5 });
+    expect(means.means()).toEqual({ a: 5 });
+  });
+});
