@@ -26,5 +26,5 @@ export interface ModelFile {
    * @param replacements by name, in the graph's layout
    * @returns contents by file name, the model's own first
    */
-  readonly write: (replacements: ReadonlyMap<string, Tensor>) => ReadonlyMap<string, Uint8Array>;
+  readonly write: (replacements: ReadonlyMap<string, Tensor>) => Promise<ReadonlyMap<string, Uint8Array>>;
 }

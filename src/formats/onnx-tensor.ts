@@ -6,7 +6,7 @@ import { type DataType, dataTypes, sizeOf, type Tensor, type TensorData } from "
 import { byteLengthOf, elementsFromBytes } from "./element-types.js";
 
 /** Gives `length` bytes at `offset` of a file beside the model. */
-export type ExternalReader = (location: string, offset: number, length: number) => Uint8Array;
+export type ExternalReader = (location: string, offset: number, length?: number) => Uint8Array;
 
 /** What reading a tensor needs to know of the file around it. */
 export interface TensorContext {

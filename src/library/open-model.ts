@@ -20,7 +20,7 @@ export interface OpenModelOptions {
 
 /** Opens a model file. @throws UserError where it is missing, broken, or no network that headstart can take */
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
-  const { model, hash } = await readModelFile(path);
+  const { model, hash } = await readModelFile(path, options.inputShape ? { sampleShape: options.inputShape } : {});
   const network = analyzeNetwork(upgradeGraph(model.graph, model.opset), {
     where: path,
     ...(options.input === undefined ? {} : { input: options.input }),

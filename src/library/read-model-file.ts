@@ -1,28 +1,67 @@
 /** Reads a model file of any known format. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { fileError } from "../errors.js";
+import { fileError, userError } from "../errors.js";
 import { externalDataReader } from "../formats/external-data.js";
+import { isZip, readKeras, readKerasHdf5 } from "../formats/keras.js";
+import { isHdf5 } from "../formats/keras-hdf5.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { readOnnx } from "../formats/onnx-read.js";
 import { writeOnnx } from "../formats/onnx-write.js";
+import { readTfjs } from "../formats/tfjs.js";
 
 /** A model file and the hash of what it was read from. */
 export interface ReadModelFile {
   readonly model: ModelFile;
-  /** SHA-256 of the file, in hexadecimal. */
+  /** SHA-256 of the file in hexadecimal; with TensorFlow.js of model.json and then its files of weights, in order. */
   readonly hash: string;
 }
 
+export interface ReadModelFileOptions {
+  /** Shape of one sample, where a Keras model leaves dimensions open. */
+  readonly sampleShape?: readonly number[];
+}
+
 /** @throws UserError where the file is missing, broken, or of no known format */
-export async function readModelFile(path: string): Promise<ReadModelFile> {
+export async function readModelFile(path: string, options: ReadModelFileOptions = {}): Promise<ReadModelFile> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
   } catch (error) {
     throw fileError(error, path, "a model file");
   }
-  return { model: readOnnxFile(bytes, path), hash: createHash("sha256").update(bytes).digest("hex") };
+  const hash = createHash("sha256").update(bytes);
+  const external = externalDataReader(path);
+  const read = async (): Promise<ModelFile> => {
+    const settings = { where: path, ...options };
+    if (isZip(bytes)) return readKeras(bytes, settings);
+    if (isHdf5(bytes)) return readKerasHdf5(bytes, settings);
+    if (isJson(bytes))
+      return readTfjs(bytes, {
+        ...settings,
+        external(location, offset, length) {
+          const part = external(location, offset, length);
+          hash.update(part);
+          return part;
+        },
+      });
+    if (/\.(keras|h5|hdf5|json)$/i.test(path))
+      throw userError({
+        where: path,
+        required: "a Keras or TensorFlow.js model",
+        got: "a file of another kind",
+        advice: "Check the path; save the model again.",
+      });
+    return readOnnxFile(bytes, path);
+  };
+  const model = await read();
+  return { model, hash: hash.digest("hex") };
+}
+
+/** Begins with a brace; no ONNX model does, whose first field is a number. */
+function isJson(bytes: Uint8Array): boolean {
+  const start = bytes.findIndex((byte) => byte > 0x20);
+  return bytes[start] === 0x7b;
 }
 
 function readOnnxFile(bytes: Uint8Array, path: string): ModelFile {
@@ -33,6 +72,6 @@ function readOnnxFile(bytes: Uint8Array, path: string): ModelFile {
     opset: model.opset,
     producer: model.producer,
     asStored: (_, tensor) => tensor,
-    write: (replacements) => new Map([["model.onnx", writeOnnx(model, replacements)]]),
+    write: async (replacements) => new Map([["model.onnx", writeOnnx(model, replacements)]]),
   };
 }

@@ -1,0 +1,161 @@
+/** Keras' description of a model (its `config`), read into layers and the calls that connect them. */
+import { type UserError, userError } from "../errors.js";
+
+/** One tensor: an output of a call of a layer. */
+export interface TensorReference {
+  readonly layer: string;
+  readonly call: number;
+  readonly output: number;
+}
+
+/** A use of a layer. A layer that is used twice has two calls and one set of weights. */
+export interface LayerCall {
+  readonly inputs: readonly TensorReference[];
+  /** Set where the call has constant arguments, which headstart does not read. */
+  readonly constants?: string;
+}
+
+/** A layer as its model declares it. */
+export interface LayerConfig {
+  readonly className: string;
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly calls: readonly LayerCall[];
+  /** There where the layer is itself a model. */
+  readonly model?: ModelConfig;
+}
+
+/** A Sequential or Functional model; the former as a chain of calls. */
+export interface ModelConfig {
+  readonly className: string;
+  readonly name: string;
+  readonly layers: readonly LayerConfig[];
+  readonly inputs: readonly TensorReference[];
+  readonly outputs: readonly TensorReference[];
+  /** Declared shape of a Sequential model that has no InputLayer, with the batch. */
+  readonly inputShape?: unknown;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Nested models deeper than this are no real ones. */
+const deepest = 16;
+
+const modelClasses = new Set(["Sequential", "Functional", "Model"]);
+
+/** @throws UserError where it is no description of a Sequential or Functional model */
+export function readModelConfig(config: unknown, where: string, depth = 0): ModelConfig {
+  const fail = (required: string, got: string): UserError =>
+    userError({ where, required, got, advice: "Save a Sequential or Functional model, without custom layers." });
+  if (!isObject(config)) throw fail("a model's config", describe(config));
+  const className = String(config.class_name);
+  if (!modelClasses.has(className)) throw fail("a Sequential or Functional model", `a model of class ${className}`);
+  if (depth > deepest) throw fail(`models nested at most ${deepest} deep`, "more");
+  // The first versions of Keras gave a Sequential model's layers alone.
+  const settings = Array.isArray(config.config) ? { layers: config.config } : config.config;
+  if (!isObject(settings) || !Array.isArray(settings.layers)) throw fail("a config with layers", describe(settings));
+  const sequential = className === "Sequential";
+  const layers = settings.layers.map((layer) => readLayer(layer, where, depth, fail));
+  const names = new Set(layers.map(({ name }) => name));
+  if (names.size !== layers.length) throw fail("layers each with a name of its own", "two of one name");
+  const name = typeof settings.name === "string" ? settings.name : className.toLowerCase();
+  if (!sequential) {
+    const inputs = references(settings.input_layers, fail);
+    const outputs = references(settings.output_layers, fail);
+    if (inputs.length === 0 || outputs.length === 0) throw fail("input_layers and output_layers", "none");
+    return { className, name, layers, inputs, outputs };
+  }
+  const first = layers[0];
+  if (!first) throw fail("a Sequential model with layers", "none");
+  const chain: LayerConfig[] = layers.map((layer, index) => ({
+    ...layer,
+    calls: [{ inputs: index === 0 ? [] : [{ layer: layers[index - 1].name, call: 0, output: 0 }] }],
+  }));
+  const output = { layer: layers[layers.length - 1].name, call: 0, output: 0 };
+  if (first.className === "InputLayer")
+    return { className, name, layers: chain, inputs: [{ layer: first.name, call: 0, output: 0 }], outputs: [output] };
+  const inputShape =
+    settings.build_input_shape ??
+    first.settings.batch_input_shape ??
+    first.settings.batch_shape ??
+    first.model?.inputShape ??
+    first.model?.layers.find(({ className: kind }) => kind === "InputLayer")?.settings.batch_shape;
+  let inputName = "input";
+  while (names.has(inputName)) inputName += "_";
+  const input = { layer: inputName, call: 0, output: 0 };
+  chain[0] = { ...chain[0], calls: [{ inputs: [input] }] };
+  const inputLayer = {
+    className: "InputLayer",
+    name: inputName,
+    settings: { batch_shape: inputShape },
+    calls: [{ inputs: [] }],
+  };
+  return { className, name, layers: [inputLayer, ...chain], inputs: [input], outputs: [output], inputShape };
+}
+
+function readLayer(
+  layer: unknown,
+  where: string,
+  depth: number,
+  fail: (required: string, got: string) => UserError,
+): LayerConfig {
+  if (!isObject(layer) || typeof layer.class_name !== "string" || !isObject(layer.config))
+    throw fail("layers with class_name and config", describe(layer));
+  const { config: settings, registered_name: registered } = layer;
+  // A custom class may have the name of one of Keras' own.
+  const className = typeof registered === "string" && registered.includes(">") ? registered : layer.class_name;
+  const name = layer.name ?? settings.name;
+  if (typeof name !== "string" || name === "") throw fail(`a name for each layer`, `${className} without one`);
+  const nodes = Array.isArray(layer.inbound_nodes) ? layer.inbound_nodes : [];
+  const calls = nodes.map((node) => readCall(node, fail));
+  return {
+    className,
+    name,
+    settings,
+    calls: className === "InputLayer" && calls.length === 0 ? [{ inputs: [] }] : calls,
+    ...(modelClasses.has(className) ? { model: readModelConfig(layer, `${where}: layer ${name}`, depth + 1) } : {}),
+  };
+}
+
+/** Keras 3 has {args, kwargs}; Keras 2 and TensorFlow.js have lists of [layer, call, output, keyword arguments]. */
+function readCall(node: unknown, fail: (required: string, got: string) => UserError): LayerCall {
+  if (Array.isArray(node)) return { inputs: references(node, fail) };
+  if (!isObject(node) || !Array.isArray(node.args)) throw fail("inbound_nodes with args", describe(node));
+  const inputs: TensorReference[] = [];
+  const constants: string[] = [];
+  const collect = (argument: unknown): void => {
+    if (Array.isArray(argument)) for (const part of argument) collect(part);
+    else if (isObject(argument) && argument.class_name === "__keras_tensor__" && isObject(argument.config))
+      inputs.push(...references([argument.config.keras_history], fail));
+    else if (argument !== null) constants.push(JSON.stringify(argument) ?? "");
+  };
+  collect(node.args);
+  // Layers of attention and recurrent ones take tensors by name; masks and modes are null or false in saved models.
+  if (isObject(node.kwargs))
+    for (const [key, value] of Object.entries(node.kwargs))
+      if (isObject(value) || (Array.isArray(value) && value.length > 0))
+        constants.push(`${key}=${JSON.stringify(value)}`);
+  return { inputs, ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}) };
+}
+
+/** [[layer, call, output], ...], or one such triple by itself. */
+function references(value: unknown, fail: (required: string, got: string) => UserError): TensorReference[] {
+  if (!Array.isArray(value)) throw fail("tensors as [layer, call, output]", describe(value));
+  if (typeof value[0] === "string") return references([value], fail);
+  return value.map((entry) => {
+    const [layer, call, output] = Array.isArray(entry) ? entry : [];
+    if (typeof layer !== "string" || !Number.isSafeInteger(call) || !Number.isSafeInteger(output))
+      throw fail("tensors as [layer, call, output]", describe(entry));
+    return { layer, call, output };
+  });
+}
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A value in a message. */
+export function describe(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

@@ -1,0 +1,196 @@
+/** HDF5 files of Keras, read and rewritten in memory by the HDF5 library in WebAssembly. */
+import h5wasm, { type Dataset, type File, type Group } from "h5wasm";
+import { type UserError, userError } from "../errors.js";
+import { sizeOf } from "../graph/tensor.js";
+import { type LayerPlace, matchName, type VariableSpec, type VariableStore } from "./keras-variables.js";
+
+/** Compressed data may take this many times its bytes; Keras does not compress. */
+const mostExpansion = 200;
+
+/** The first bytes of every HDF5 file. */
+const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+let files = 0;
+
+export function isHdf5(bytes: Uint8Array): boolean {
+  return signature.every((byte, index) => bytes[index] === byte);
+}
+
+/** Loads the library; needed once before a file is opened. */
+async function library(): Promise<Awaited<typeof h5wasm.ready>> {
+  const module = await h5wasm.ready;
+  // Errors are thrown, not printed.
+  module.activate_throwing_error_handler();
+  return module;
+}
+
+/** Runs `body` on an HDF5 file that lives in the library's own memory: nothing outside can be reached from it. */
+async function withFile<Result>(
+  bytes: Uint8Array,
+  mode: "r" | "a",
+  where: string,
+  body: (file: File, written: () => Uint8Array) => Result,
+): Promise<Result> {
+  const module = await library();
+  const path = `/${files++}.h5`;
+  module.FS.writeFile(path, bytes);
+  let file: File | undefined;
+  try {
+    file = new h5wasm.File(path, mode);
+    const opened = file;
+    return body(opened, () => {
+      opened.flush();
+      return module.FS.readFile(path) as Uint8Array;
+    });
+  } catch (error) {
+    if (error instanceof Error && error.name === "UserError") throw error;
+    throw userError({
+      where,
+      required: "a sound HDF5 file",
+      got: "one that cannot be read",
+      advice: "Check that it is whole; save the model again.",
+    });
+  } finally {
+    try {
+      file?.close();
+    } catch {
+      // What could not be opened needs no closing.
+    }
+    module.FS.unlink(path);
+  }
+}
+
+/** What a Keras HDF5 file holds. */
+export interface Hdf5Weights {
+  readonly store: VariableStore;
+  /** Attributes of the whole file that are texts, such as model_config. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads all floating-point weights of an HDF5 file.
+ *
+ * @param layout "groups": model.weights.h5 of a .keras file, a group a layer; "names": a whole model in one HDF5 file,
+ *   which lists the names of each layer's weights
+ */
+export async function readHdf5(bytes: Uint8Array, layout: "groups" | "names", where: string): Promise<Hdf5Weights> {
+  return withFile(bytes, "r", where, (file) => {
+    const attributes: Record<string, string> = {};
+    for (const [name, attribute] of Object.entries(file.attrs)) {
+      const { value } = attribute;
+      if (typeof value === "string") attributes[name] = value;
+    }
+    const datasets = new Map<string, Stored>();
+    const layers = new Map<string, readonly string[]>();
+    const root = layout === "names" && file.get("model_weights") ? "model_weights" : "";
+    for (const path of file.paths()) {
+      const entity = file.get(path);
+      if (isDataset(entity)) datasets.set(path, readStored(entity, bytes.length, `${where}: ${path}`));
+    }
+    if (layout === "names") {
+      const group = (root === "" ? file : file.get(root)) as Group;
+      for (const layer of listAttribute(group, "layer_names")) {
+        const inner = group.get(layer);
+        if (isGroup(inner)) layers.set(layer, listAttribute(inner, "weight_names"));
+      }
+    }
+    return { attributes, store: storeOf(datasets, layout, root, layers, where) };
+  });
+}
+
+/** The same file with other elements in these datasets. */
+export async function rewriteHdf5(
+  bytes: Uint8Array,
+  replacements: ReadonlyMap<string, Float32Array>,
+  where: string,
+): Promise<Uint8Array> {
+  return withFile(bytes, "a", where, (file, written) => {
+    for (const [path, data] of replacements) {
+      const dataset = file.get(path);
+      if (!isDataset(dataset)) throw new Error(`${path} is no dataset`);
+      // A scalar has no slices, and no weight that is trained is one.
+      dataset.write_slice(
+        (dataset.shape ?? []).map(() => []),
+        data,
+      );
+    }
+    return written();
+  });
+}
+
+interface Stored {
+  readonly shape: readonly number[];
+  readonly type: string;
+  /** undefined where the elements are no float32 numbers. */
+  readonly data: Float32Array | undefined;
+}
+
+function isDataset(entity: unknown): entity is Dataset {
+  return entity instanceof h5wasm.Dataset;
+}
+
+function isGroup(entity: unknown): entity is Group {
+  return entity instanceof h5wasm.Group;
+}
+
+/** An attribute with a list of texts, which Keras splits into name0, name1, ... where it is long. */
+function listAttribute(group: Group, name: string): string[] {
+  const { attrs } = group;
+  const texts = (key: string): string[] => {
+    const value = attrs[key]?.value;
+    return Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === "string") : [];
+  };
+  if (attrs[name]) return texts(name);
+  const all: string[] = [];
+  for (let part = 0; attrs[`${name}${part}`]; part++) all.push(...texts(`${name}${part}`));
+  return all;
+}
+
+/** Everything is read before the file closes; elements of other types than float32 stay unread. */
+function readStored(dataset: Dataset, fileSize: number, where: string): Stored {
+  const { size, chunks, vlen } = dataset.metadata;
+  const shape = dataset.metadata.shape ?? [];
+  const type = String(dataset.dtype);
+  if (vlen || type !== "<f" || size !== 4) return { shape, type, data: undefined };
+  const needed = sizeOf(shape) * size;
+  if (needed > fileSize * (chunks ? mostExpansion : 1))
+    throw userError({
+      where,
+      required: "a dataset within the file",
+      got: `${needed} bytes in a file of ${fileSize}`,
+      advice: "The file is damaged; save the model again.",
+    });
+  const { value } = dataset;
+  return { shape, type, data: value instanceof Float32Array ? value : undefined };
+}
+
+function storeOf(
+  datasets: ReadonlyMap<string, Stored>,
+  layout: "groups" | "names",
+  root: string,
+  layers: ReadonlyMap<string, readonly string[]>,
+  where: string,
+): VariableStore {
+  const pathOf = (place: LayerPlace, variable: VariableSpec): string | undefined => {
+    if (layout === "groups") return `${place.group}/vars/${variable.index}`;
+    const names = layers.get(place.names[0]);
+    if (!names) return undefined;
+    const index = matchName(names, place, variable.name) ?? (place.names.length === 1 ? variable.index : undefined);
+    const name = index === undefined ? undefined : names[index];
+    return name === undefined ? undefined : `${root === "" ? "" : `${root}/`}${place.names[0]}/${name}`;
+  };
+  return {
+    read(place, variable) {
+      const key = pathOf(place, variable);
+      const stored = key === undefined ? undefined : datasets.get(key);
+      const name = `${place.names.join("/")}/${variable.name}`;
+      const fail = (required: string, got: string): UserError =>
+        userError({ where: `${where}: ${name}`, required, got, advice: "Save the model again with Keras 3." });
+      if (key === undefined || !stored) throw fail("weights for every layer", "none");
+      if (stored.shape.join() !== variable.shape.join())
+        throw fail(`the shape [${variable.shape.join(", ")}]`, `[${stored.shape.join(", ")}]`);
+      if (!stored.data) throw fail("float32 elements", `elements of type ${stored.type}`);
+      return { key, data: stored.data };
+    },
+  };
+}

@@ -1,0 +1,312 @@
+/** Every layer of Keras that headstart reads, as nodes of ONNX. */
+import { attribute } from "../graph/graph.js";
+import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
+import { activate, activationLayers } from "./keras-activations.js";
+import { describe } from "./keras-config.js";
+import {
+  convolution,
+  depthwiseConvolution,
+  globalPooling,
+  pooling,
+  separableConvolution,
+  transposedConvolution,
+} from "./keras-convolutions.js";
+import type { KerasValue, LayerContext } from "./keras-graph.js";
+
+/** Writes one call of a layer. */
+export type LayerConverter = (context: LayerContext, inputs: readonly KerasValue[]) => KerasValue;
+
+/** A layer of one input. */
+const unary =
+  (body: (context: LayerContext, value: KerasValue) => KerasValue): LayerConverter =>
+  (context, inputs) => {
+    if (inputs.length !== 1) throw context.refuse("one input", String(inputs.length));
+    return body(context, inputs[0]);
+  };
+
+/** Layers that do something while training only. */
+const passing = unary((_, value) => value);
+
+const elementwise =
+  (op: string): LayerConverter =>
+  (context, inputs) => {
+    if (inputs.length < 2) throw context.refuse("at least two inputs", String(inputs.length));
+    if (op === "Sub" && inputs.length > 2) throw context.refuse("two inputs", String(inputs.length));
+    const rank = inputs[0].shape.length;
+    const shape = inputs[0].shape.map((_, axis) => Math.max(...inputs.map((value) => value.shape[axis] ?? 0)));
+    const fits = inputs.every(
+      (value) => value.shape.length === rank && value.shape.every((size, axis) => size === shape[axis] || size === 1),
+    );
+    if (!fits)
+      throw context.refuse("inputs of matching shapes", inputs.map((value) => describe(value.shape)).join(", "));
+    const order = inputs.some((value) => value.first !== undefined) ? "first" : "last";
+    const names = inputs.map((value) => context.in(value, order));
+    const output = names.slice(1).reduce((left, right) => context.node(op, [left, right]), names[0]);
+    return { shape, [order]: output };
+  };
+
+const average: LayerConverter = (context, inputs) => {
+  const sum = elementwise("Add")(context, inputs);
+  const share = context.constant(floatTensor([1 / inputs.length], []), "share");
+  return context.map(sum, (name) => context.node("Mul", [name, share]));
+};
+
+const concatenate: LayerConverter = (context, inputs) => {
+  if (inputs.length < 2) throw context.refuse("at least two inputs", String(inputs.length));
+  const [head] = inputs;
+  const along = context.axis(context.number("axis", -1), head, "last") - 1;
+  const fits = inputs.every(
+    ({ shape }) =>
+      shape.length === head.shape.length && shape.every((size, axis) => axis === along || size === head.shape[axis]),
+  );
+  if (!fits)
+    throw context.refuse(
+      "inputs that differ along one axis only",
+      inputs.map(({ shape }) => describe(shape)).join(", "),
+    );
+  const shape = head.shape.map((size, axis) =>
+    axis === along ? inputs.reduce((sum, value) => sum + value.shape[axis], 0) : size,
+  );
+  const order = inputs.some((value) => value.first !== undefined) ? "first" : "last";
+  const names = inputs.map((value) => context.in(value, order));
+  return {
+    shape,
+    [order]: context.node("Concat", names, { axis: attribute.int(context.axis(along + 1, head, order)) }),
+  };
+};
+
+const dense = unary((context, value) => {
+  const units = context.count("units");
+  const width = value.shape[value.shape.length - 1];
+  if (width === undefined) throw context.refuse("an input with an axis beside the batch", "none");
+  const kernel = context.variable("kernel", 0, [width, units]);
+  const bias = context.flag("use_bias", true) ? [context.variable("bias", 1, [units])] : [];
+  const shape = [...value.shape.slice(0, -1), units];
+  const input = context.last(value);
+  if (value.shape.length === 1)
+    return activate(context, { shape, last: context.node("Gemm", [input, kernel, ...bias]) });
+  const product = context.node("MatMul", [input, kernel]);
+  return activate(context, { shape, last: bias.length > 0 ? context.node("Add", [product, ...bias]) : product });
+});
+
+/** Refuses axes other than the last. */
+function requireLastAxis(context: LayerContext, value: KerasValue): void {
+  const { axis } = context.layer.settings;
+  const given = Array.isArray(axis) && axis.length === 1 ? axis[0] : (axis ?? -1);
+  if (given !== -1 && given !== value.shape.length) throw context.refuse("the last axis", `axis ${describe(axis)}`);
+}
+
+const batchNormalization = unary((context, value) => {
+  requireLastAxis(context, value);
+  if (context.flag("renorm", false)) throw context.refuse("plain batch normalisation", "renorm");
+  const channels = value.shape[value.shape.length - 1];
+  let index = 0;
+  const gamma = context.flag("scale", true)
+    ? context.variable("gamma", index++, [channels])
+    : context.filled(1, channels, "scale");
+  const beta = context.flag("center", true)
+    ? context.variable("beta", index++, [channels])
+    : context.filled(0, channels, "shift");
+  const mean = context.variable("moving_mean", index++, [channels]);
+  const variance = context.variable("moving_variance", index++, [channels]);
+  const output = context.node("BatchNormalization", [context.first(value), gamma, beta, mean, variance], {
+    epsilon: attribute.float(context.number("epsilon", 1e-3)),
+    momentum: attribute.float(context.number("momentum", 0.99)),
+  });
+  return value.shape.length > 1 ? { shape: value.shape, first: output } : { shape: value.shape, last: output };
+});
+
+const layerNormalization = unary((context, value) => {
+  requireLastAxis(context, value);
+  if (context.flag("rms_scaling", false)) throw context.refuse("plain layer normalisation", "rms_scaling");
+  const channels = value.shape[value.shape.length - 1];
+  let index = 0;
+  const gamma = context.flag("scale", true)
+    ? context.variable("gamma", index++, [channels])
+    : context.filled(1, channels, "scale");
+  const beta = context.flag("center", true) ? [context.variable("beta", index, [channels])] : [];
+  const output = context.node("LayerNormalization", [context.last(value), gamma, ...beta], {
+    axis: attribute.int(-1),
+    epsilon: attribute.float(context.number("epsilon", 1e-3)),
+  });
+  return { shape: value.shape, last: output };
+});
+
+const reshape = unary((context, value) => {
+  const target = context.layer.settings.target_shape;
+  if (!Array.isArray(target) || !target.every((size) => Number.isSafeInteger(size) && (size > 0 || size === -1)))
+    throw context.refuse("a target_shape of sizes", describe(target));
+  const known = sizeOf(target.filter((size) => size !== -1));
+  const total = sizeOf(value.shape);
+  const shape = target.map((size: number) => (size === -1 ? total / known : size));
+  if (target.filter((size) => size === -1).length > 1 || sizeOf(shape) !== total || !shape.every(Number.isSafeInteger))
+    throw context.refuse(`a target_shape of ${total} elements`, describe(target));
+  const constant = context.constant(intTensor([0, ...shape]), "shape");
+  return { shape, last: context.node("Reshape", [context.last(value), constant]) };
+});
+
+const flatten = unary((context, value) => {
+  context.requireChannelsLast();
+  const output = context.node("Flatten", [context.last(value)], { axis: attribute.int(1) });
+  return { shape: [sizeOf(value.shape)], last: output };
+});
+
+const permute = unary((context, value) => {
+  const { dims } = context.layer.settings;
+  const rank = value.shape.length;
+  const sorted = Array.isArray(dims) ? [...dims].sort((a, b) => a - b) : [];
+  if (!Array.isArray(dims) || sorted.length !== rank || !sorted.every((axis, index) => axis === index + 1))
+    throw context.refuse(`the axes 1 to ${rank} in some order`, describe(dims));
+  const shape = dims.map((axis: number) => value.shape[axis - 1]);
+  return { shape, last: context.node("Transpose", [context.last(value)], { perm: attribute.ints([0, ...dims]) }) };
+});
+
+/** Pairs of begin and end, as [[a, b], [c, d]], [a, b] for one axis, [a, b] symmetric for two, or one number. */
+function margins(context: LayerContext, key: string, axes: number): [number, number][] {
+  const given = context.layer.settings[key];
+  const isCount = (size: unknown): size is number => Number.isSafeInteger(size) && (size as number) >= 0;
+  const list: unknown[] = Array.isArray(given)
+    ? axes === 1 && given.length === 2
+      ? [given]
+      : given
+    : new Array(axes).fill(given);
+  const pairs = list.map((entry) => (Array.isArray(entry) ? entry : [entry, entry]));
+  if (pairs.length !== axes || !pairs.every((pair) => pair.length === 2 && pair.every(isCount)))
+    throw context.refuse(`sizes for ${key}`, describe(given));
+  return pairs as [number, number][];
+}
+
+const zeroPadding = (axes: number): LayerConverter =>
+  unary((context, value) => {
+    context.requireChannelsLast();
+    context.requireRank(value, axes + 1);
+    const pairs = margins(context, "padding", axes);
+    const shape = value.shape.map((size, axis) => size + (pairs[axis]?.[0] ?? 0) + (pairs[axis]?.[1] ?? 0));
+    const pads = [0, 0, ...pairs.map(([begin]) => begin), 0, 0, ...pairs.map(([, end]) => end)];
+    return { shape, first: context.node("Pad", [context.first(value), context.constant(intTensor(pads), "pads")]) };
+  });
+
+const cropping = (axes: number): LayerConverter =>
+  unary((context, value) => {
+    context.requireChannelsLast();
+    context.requireRank(value, axes + 1);
+    const pairs = margins(context, "cropping", axes);
+    const shape = context.requirePositive(
+      value.shape.map((size, axis) => size - (pairs[axis]?.[0] ?? 0) - (pairs[axis]?.[1] ?? 0)),
+    );
+    const starts = context.constant(intTensor(pairs.map(([begin]) => begin)), "starts");
+    const ends = context.constant(intTensor(pairs.map(([begin], axis) => begin + shape[axis])), "ends");
+    const axesTensor = context.constant(intTensor(pairs.map((_, axis) => axis + 2)), "axes");
+    return { shape, first: context.node("Slice", [context.first(value), starts, ends, axesTensor]) };
+  });
+
+const upSampling = (axes: number): LayerConverter =>
+  unary((context, value) => {
+    context.requireChannelsLast();
+    context.requireRank(value, axes + 1);
+    const sizes = context.counts("size", axes, 2);
+    const interpolation = context.text("interpolation", "nearest");
+    if (interpolation !== "nearest" && interpolation !== "bilinear")
+      throw context.refuse("interpolation nearest or bilinear", interpolation);
+    const scales = context.constant(floatTensor([1, 1, ...sizes]), "scales");
+    const nearest = interpolation === "nearest";
+    const output = context.node("Resize", [context.first(value), "", scales], {
+      mode: attribute.string(nearest ? "nearest" : "linear"),
+      coordinate_transformation_mode: attribute.string(nearest ? "asymmetric" : "half_pixel"),
+      ...(nearest ? { nearest_mode: attribute.string("floor") } : {}),
+    });
+    return { shape: value.shape.map((size, axis) => size * (sizes[axis] ?? 1)), first: output };
+  });
+
+/** A number, or one for each channel. */
+function scaling(context: LayerContext, key: string, initial: number, value: KerasValue): readonly number[] {
+  const given = context.layer.settings[key] ?? initial;
+  const list: unknown[] = Array.isArray(given) ? given.flat(8) : [given];
+  const channels = value.shape[value.shape.length - 1];
+  if (!list.every((entry) => typeof entry === "number") || (list.length !== 1 && list.length !== channels))
+    throw context.refuse(`a number, or ${channels}, for ${key}`, describe(given));
+  return list as number[];
+}
+
+/** A constant for an elementwise operation with a value that has its channels last. */
+function factor(context: LayerContext, numbers: readonly number[], stem: string): string {
+  return context.constant(floatTensor(numbers, numbers.length === 1 ? [] : [numbers.length]), stem);
+}
+
+const rescaling = unary((context, value) => {
+  const scale = scaling(context, "scale", 1, value);
+  const offset = scaling(context, "offset", 0, value);
+  const scaled = context.node("Mul", [context.last(value), factor(context, scale, "scale")]);
+  if (offset.every((number) => number === 0)) return { shape: value.shape, last: scaled };
+  return { shape: value.shape, last: context.node("Add", [scaled, factor(context, offset, "offset")]) };
+});
+
+/** (x − mean) / max(√variance, 1e-7), with the data's statistics in the config or stored beside the weights. */
+const normalization = unary((context, value) => {
+  requireLastAxis(context, value);
+  if (context.flag("invert", false)) throw context.refuse("normalisation", "its inverse");
+  const channels = value.shape[value.shape.length - 1];
+  const given = context.layer.settings.mean ?? null;
+  const stored = (name: string, index: number): readonly number[] =>
+    Array.from(context.graph.store.read(context.place, { name, index, shape: [channels] }).data);
+  const mean = given === null ? stored("mean", 0) : scaling(context, "mean", 0, value);
+  const variance = given === null ? stored("variance", 1) : scaling(context, "variance", 1, value);
+  const deviation = variance.map((number) => Math.max(Math.sqrt(number), 1e-7));
+  const centred = context.node("Sub", [context.last(value), factor(context, mean, "mean")]);
+  return { shape: value.shape, last: context.node("Div", [centred, factor(context, deviation, "deviation")]) };
+});
+
+export const layerConverters: Readonly<Record<string, LayerConverter>> = {
+  ...Object.fromEntries(Object.entries(activationLayers).map(([name, body]) => [name, unary(body)])),
+  Dense: dense,
+  Conv1D: unary((context, value) => convolution(context, value, 1)),
+  Conv2D: unary((context, value) => convolution(context, value, 2)),
+  Conv3D: unary((context, value) => convolution(context, value, 3)),
+  DepthwiseConv1D: unary((context, value) => depthwiseConvolution(context, value, 1)),
+  DepthwiseConv2D: unary((context, value) => depthwiseConvolution(context, value, 2)),
+  SeparableConv1D: unary((context, value) => separableConvolution(context, value, 1)),
+  SeparableConv2D: unary((context, value) => separableConvolution(context, value, 2)),
+  Conv1DTranspose: unary((context, value) => transposedConvolution(context, value, 1)),
+  Conv2DTranspose: unary((context, value) => transposedConvolution(context, value, 2)),
+  MaxPooling1D: unary((context, value) => pooling(context, value, 1, "MaxPool")),
+  MaxPooling2D: unary((context, value) => pooling(context, value, 2, "MaxPool")),
+  AveragePooling1D: unary((context, value) => pooling(context, value, 1, "AveragePool")),
+  AveragePooling2D: unary((context, value) => pooling(context, value, 2, "AveragePool")),
+  GlobalMaxPooling1D: unary((context, value) => globalPooling(context, value, 1, "GlobalMaxPool")),
+  GlobalMaxPooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalMaxPool")),
+  GlobalAveragePooling1D: unary((context, value) => globalPooling(context, value, 1, "GlobalAveragePool")),
+  GlobalAveragePooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalAveragePool")),
+  BatchNormalization: batchNormalization,
+  LayerNormalization: layerNormalization,
+  Flatten: flatten,
+  Reshape: reshape,
+  Permute: permute,
+  ZeroPadding1D: zeroPadding(1),
+  ZeroPadding2D: zeroPadding(2),
+  Cropping1D: cropping(1),
+  Cropping2D: cropping(2),
+  UpSampling1D: upSampling(1),
+  UpSampling2D: upSampling(2),
+  Add: elementwise("Add"),
+  Subtract: elementwise("Sub"),
+  Multiply: elementwise("Mul"),
+  Maximum: elementwise("Max"),
+  Minimum: elementwise("Min"),
+  Average: average,
+  Concatenate: concatenate,
+  Rescaling: rescaling,
+  Normalization: normalization,
+  Dropout: passing,
+  SpatialDropout1D: passing,
+  SpatialDropout2D: passing,
+  AlphaDropout: passing,
+  GaussianNoise: passing,
+  GaussianDropout: passing,
+  ActivityRegularization: passing,
+  RandomFlip: passing,
+  RandomRotation: passing,
+  RandomZoom: passing,
+  RandomTranslation: passing,
+  RandomContrast: passing,
+  RandomBrightness: passing,
+};

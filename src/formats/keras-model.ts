@@ -1,0 +1,213 @@
+/** A Keras model's config and weights as one graph. */
+import { userError } from "../errors.js";
+import type { Graph } from "../graph/graph.js";
+import { sizeOf, type Tensor } from "../graph/tensor.js";
+import { describe, type LayerConfig, type ModelConfig, type TensorReference } from "./keras-config.js";
+import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
+import { layerConverters } from "./keras-layers.js";
+import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
+
+/** Operator set of the graphs that Keras models are read into. */
+export const kerasOpset = 20;
+
+export interface KerasModelOptions {
+  readonly where: string;
+  readonly store: VariableStore;
+  /** Keras' version as the file says it, such as 3.15.1. */
+  readonly kerasVersion: string;
+  /** Shape of one sample, where the model leaves dimensions open. */
+  readonly sampleShape?: readonly number[];
+}
+
+/** The graph, and the way of its weights back into the file's layout. */
+export interface KerasGraphModel {
+  readonly graph: Graph;
+  readonly asStored: (name: string, tensor: Tensor) => Tensor;
+  /** Elements in the file's layout, by the store's keys. @throws Error for a name that is no weight */
+  readonly stored: (replacements: ReadonlyMap<string, Tensor>) => Map<string, Float32Array>;
+}
+
+/** @throws UserError that names the layer where the model has something that headstart does not read */
+export function kerasGraph(config: ModelConfig, options: KerasModelOptions): KerasGraphModel {
+  const { where, store } = options;
+  const version = options.kerasVersion.startsWith("3") ? 3 : 2;
+  const graph = new KerasGraph(where, store, version);
+  const inputs = config.inputs.map(({ layer }) => modelInput(graph, config, layer, options));
+  const results = convertModel(graph, config, inputs, [], "");
+  const outputs = results.map((value, index) => {
+    const context = new LayerContext(graph, layerOf(config, config.outputs[index].layer), {
+      names: [config.outputs[index].layer],
+      group: "",
+    });
+    const name = context.last(value);
+    // Outputs that are an input, or the same tensor twice, need names of their own.
+    const taken =
+      inputs.some((input) => input.last === name) || results.slice(0, index).some((other) => other.last === name);
+    return { name: taken ? context.node("Identity", [name]) : name, shape: ["batch", ...value.shape] };
+  });
+  const { conversions } = graph;
+  const asStored = (name: string, tensor: Tensor): Tensor => {
+    const conversion = conversions.get(name);
+    return conversion ? toStored(tensor.data as Float32Array, conversion) : tensor;
+  };
+  return {
+    graph: graph.build(config.name, outputs),
+    asStored,
+    stored(replacements) {
+      const elements = new Map<string, Float32Array>();
+      for (const [name, tensor] of replacements) {
+        const conversion = conversions.get(name);
+        if (!conversion || sizeOf(conversion.shape) !== sizeOf(tensor.shape) || tensor.type !== "float32")
+          throw new Error(`${name} is no weight of this shape`);
+        elements.set(conversion.key, asStored(name, tensor).data as Float32Array);
+      }
+      return elements;
+    },
+  };
+}
+
+function layerOf(model: ModelConfig, name: string): LayerConfig {
+  const layer = model.layers.find((candidate) => candidate.name === name);
+  if (!layer) throw new Error(`no layer ${name}`);
+  return layer;
+}
+
+/** Declares an input of the whole model. */
+function modelInput(graph: KerasGraph, config: ModelConfig, name: string, options: KerasModelOptions): KerasValue {
+  const layer = config.layers.find((candidate) => candidate.name === name);
+  const where = `${graph.where}: input ${name}`;
+  const declared = layer?.settings.batch_shape ?? layer?.settings.batch_input_shape;
+  const isSize = (size: unknown): boolean => size === null || (Number.isSafeInteger(size) && (size as number) > 0);
+  if (layer?.className !== "InputLayer" || !Array.isArray(declared) || declared.length === 0 || !declared.every(isSize))
+    throw userError({
+      where,
+      required: "an input of known rank",
+      got: layer ? describe(declared) : "none",
+      advice: "Build the model with an Input layer before saving it.",
+    });
+  const type = layer.settings.dtype ?? "float32";
+  if (typeof type === "string" && !type.startsWith("float"))
+    throw userError({
+      where,
+      required: "floating-point samples",
+      got: type,
+      advice: "Export the part of the model behind it.",
+    });
+  const sizes = declared.slice(1) as (number | null)[];
+  const given = config.inputs.length === 1 ? options.sampleShape : undefined;
+  const shape = sizes.map((size, axis) => size ?? given?.[axis]);
+  if (!shape.every((size): size is number => size !== undefined) || (given && given.length !== shape.length))
+    throw userError({
+      where,
+      required: "a known shape of one sample",
+      got: `[${declared.map((size) => size ?? "?").join(", ")}]`,
+      advice: "Give the sample's shape with --input-shape, such as 32x32x3.",
+    });
+  const input = graph.fresh(name);
+  graph.inputs.push({ name: input, type: "float32", shape: [declared[0] ?? "batch", ...shape] });
+  return { shape, last: input };
+}
+
+const keyOf = ({ layer, call, output }: TensorReference): string => JSON.stringify([layer, call, output]);
+
+/**
+ * Writes a model's calls in an order in which each has its inputs.
+ *
+ * @param inputs values for the model's inputs
+ * @param names of the models around, without the outermost, and of this one unless it is that
+ * @param group in which Keras 3 stores the model
+ */
+function convertModel(
+  graph: KerasGraph,
+  config: ModelConfig,
+  inputs: readonly KerasValue[],
+  names: readonly string[],
+  group: string,
+): KerasValue[] {
+  const where = names.length === 0 ? graph.where : `${graph.where}: layer ${names.join("/")}`;
+  const groups = storedGroups(config.layers, group);
+  const values = new Map<string, KerasValue>();
+  config.inputs.forEach((reference, index) => {
+    values.set(keyOf(reference), inputs[index]);
+  });
+  interface Pending {
+    readonly layer: LayerConfig;
+    readonly index: number;
+    missing: number;
+  }
+  const waiting = new Map<string, Pending[]>();
+  const ready: Pending[] = [];
+  for (const layer of config.layers)
+    layer.calls.forEach((call, index) => {
+      if (values.has(keyOf({ layer: layer.name, call: index, output: 0 }))) return;
+      const open = new Set(call.inputs.map(keyOf).filter((key) => !values.has(key)));
+      const pending = { layer, index, missing: open.size };
+      for (const key of open) waiting.set(key, [...(waiting.get(key) ?? []), pending]);
+      if (open.size === 0) ready.push(pending);
+    });
+  for (let next = 0; next < ready.length; next++) {
+    const { layer, index } = ready[next];
+    const place = { names: [...names, layer.name], group: groups.get(layer.name) ?? "" };
+    const results = convertCall(graph, layer, index, place, values);
+    results.forEach((value, output) => {
+      const key = keyOf({ layer: layer.name, call: index, output });
+      values.set(key, value);
+      for (const pending of waiting.get(key) ?? []) if (--pending.missing === 0) ready.push(pending);
+    });
+  }
+  return config.outputs.map((reference) => {
+    const value = values.get(keyOf(reference));
+    if (!value)
+      throw userError({
+        where,
+        required: "outputs that follow from the inputs",
+        got: `${reference.layer}, which does not`,
+        advice: "Save the model again.",
+      });
+    return value;
+  });
+}
+
+function convertCall(
+  graph: KerasGraph,
+  layer: LayerConfig,
+  index: number,
+  place: LayerPlace,
+  values: ReadonlyMap<string, KerasValue>,
+): KerasValue[] {
+  const context = new LayerContext(graph, layer, place);
+  const call = layer.calls[index];
+  const inputs = call.inputs.map((reference) => values.get(keyOf(reference)) as KerasValue);
+  if (layer.model) {
+    const { model } = layer;
+    const shapes = model.inputs.map(({ layer: name }) => name);
+    if (inputs.length !== shapes.length) throw context.refuse(`${shapes.length} inputs`, String(inputs.length));
+    return convertModel(graph, model, inputs, place.names, place.group);
+  }
+  const converter = Object.hasOwn(layerConverters, layer.className) ? layerConverters[layer.className] : undefined;
+  if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
+  if (call.constants !== undefined) throw context.refuse("calls with tensors only", call.constants);
+  return [converter(context, inputs)];
+}
+
+/** Groups of Keras 3's weights file: class names in snake case, numbered by class. */
+function storedGroups(layers: readonly LayerConfig[], group: string): Map<string, string> {
+  const counts = new Map<string, number>();
+  const groups = new Map<string, string>();
+  for (const { className, name } of layers) {
+    const stem = snakeCase(className);
+    const count = counts.get(stem) ?? 0;
+    counts.set(stem, count + 1);
+    groups.set(name, `${group === "" ? "" : `${group}/`}layers/${stem}${count === 0 ? "" : `_${count}`}`);
+  }
+  return groups;
+}
+
+/** As Keras does it: DepthwiseConv2D is depthwise_conv2d, PReLU is p_re_lu. */
+export function snakeCase(name: string): string {
+  return name
+    .replace(/\W+/g, "")
+    .replace(/(.)([A-Z][a-z]+)/g, "$1_$2")
+    .replace(/([a-z])([A-Z])/g, "$1_$2")
+    .toLowerCase();
+}

@@ -1,0 +1,96 @@
+/** Weights as Keras and TensorFlow.js store them, and their way into ONNX's layout and back. */
+import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+
+/** A layer's place in its model. */
+export interface LayerPlace {
+  /** Names of the models that hold the layer, without the outermost, then the layer's own. */
+  readonly names: readonly string[];
+  /** The group in which Keras 3 stores the layer: class names in snake case, numbered, such as layers/conv2d_1. */
+  readonly group: string;
+}
+
+/** One of a layer's weights. */
+export interface VariableSpec {
+  /** Keras' name of it, such as kernel. */
+  readonly name: string;
+  /** Its place among the layer's weights. */
+  readonly index: number;
+  /** As Keras has it. */
+  readonly shape: readonly number[];
+}
+
+/** Where the elements of weights lie. */
+export interface VariableStore {
+  /**
+   * Finds a weight's elements.
+   *
+   * @returns them with a key under which they are written back
+   * @throws UserError where there are none, or where they are no float32 elements of this shape
+   */
+  read(place: LayerPlace, variable: VariableSpec): { readonly key: string; readonly data: Float32Array };
+}
+
+/** How a weight stands in the graph: its axes permuted, then in another shape of the same elements. */
+export interface Conversion {
+  readonly key: string;
+  /** Shape in the file. */
+  readonly stored: readonly number[];
+  readonly permutation: readonly number[] | undefined;
+  /** Shape in the graph. */
+  readonly shape: readonly number[];
+}
+
+/** From the file's layout to the graph's. */
+export function toGraph(data: Float32Array, { stored, permutation, shape }: Conversion): FloatTensor {
+  return floatTensor(permutation ? transposed(data, stored, permutation) : data, shape);
+}
+
+/** From the graph's layout to the file's. */
+export function toStored(data: Float32Array, { stored, permutation }: Conversion): FloatTensor {
+  if (!permutation) return floatTensor(data, stored);
+  const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+  const shape = permutation.map((axis) => stored[axis]);
+  return floatTensor(transposed(data, shape, inverse), stored);
+}
+
+/** As ONNX's Transpose: axis i of the result is axis permutation[i] of the data. */
+function transposed(data: Float32Array, shape: readonly number[], permutation: readonly number[]): Float32Array {
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+  const sizes = permutation.map((axis) => shape[axis]);
+  const steps = permutation.map((axis) => strides[axis]);
+  const result = new Float32Array(data.length);
+  const place = sizes.map(() => 0);
+  let from = 0;
+  for (let to = 0; to < result.length; to++) {
+    result[to] = data[from];
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      from += steps[axis];
+      if (++place[axis] < sizes[axis]) break;
+      from -= steps[axis] * sizes[axis];
+      place[axis] = 0;
+    }
+  }
+  return result;
+}
+
+/**
+ * Finds a weight by the names in a file, which may begin with the names of models around the layer or lack them, and may
+ * end in ":0".
+ *
+ * @returns the index among `names`, or undefined where no name or more than one fits
+ */
+export function matchName(names: readonly string[], place: LayerPlace, variable: string): number | undefined {
+  const wanted = [...place.names, variable];
+  const parts = names.map((name) => name.replace(/:\d+$/, "").split("/"));
+  // The longest agreement first: a nested layer may be called as one outside is.
+  for (let length = wanted.length; length >= 2; length--) {
+    const tail = wanted.slice(-length).join("/");
+    const fits = parts.flatMap((segments, index) => (segments.slice(-length).join("/") === tail ? [index] : []));
+    // A name without any prefix is meant before one with.
+    const exact = fits.filter((index) => parts[index].length === length);
+    if (exact.length === 1) return exact[0];
+    if (fits.length === 1) return fits[0];
+    if (fits.length > 1) return undefined;
+  }
+  return undefined;
+}

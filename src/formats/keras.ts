@@ -1,0 +1,127 @@
+/** Keras' own files: .keras archives (Keras 3) and whole models in one HDF5 file. */
+import { strFromU8, type Unzipped, unzipSync, zipSync } from "fflate";
+import { type UserError, userError } from "../errors.js";
+import { isObject, readModelConfig } from "./keras-config.js";
+import { type Hdf5Weights, readHdf5, rewriteHdf5 } from "./keras-hdf5.js";
+import { kerasGraph, kerasOpset } from "./keras-model.js";
+import type { ModelFile } from "./model-file.js";
+
+export interface ReadKerasOptions {
+  /** The file, for messages. */
+  readonly where: string;
+  /** Shape of one sample, where the model leaves dimensions open. */
+  readonly sampleShape?: readonly number[];
+}
+
+/** Keras does not compress; an entry that grows by more than this is a bomb. */
+const mostExpansion = 200;
+
+const [configName, metadataName, weightsName] = ["config.json", "metadata.json", "model.weights.h5"];
+
+export function isZip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b;
+}
+
+/**
+ * Reads a .keras archive. What headstart does not look into stays in it.
+ *
+ * @throws UserError where it is broken, or has a layer that headstart does not read
+ */
+export async function readKeras(bytes: Uint8Array, options: ReadKerasOptions): Promise<ModelFile> {
+  const { where } = options;
+  const entries = unzip(bytes, where);
+  const config = parseJson(strFromU8(requireEntry(entries, configName, where)), `${where}: ${configName}`);
+  const metadata = entries[metadataName]
+    ? parseJson(strFromU8(entries[metadataName]), `${where}: ${metadataName}`)
+    : {};
+  const kerasVersion = isObject(metadata) ? String(metadata.keras_version ?? "") : "";
+  const weights = requireEntry(entries, weightsName, where);
+  const { store } = await readHdf5(weights, "groups", `${where}: ${weightsName}`);
+  const model = kerasGraph(readModelConfig(config, where), { ...options, store, kerasVersion });
+  return {
+    format: "keras",
+    graph: model.graph,
+    opset: kerasOpset,
+    producer: `Keras ${kerasVersion}`.trim(),
+    asStored: model.asStored,
+    async write(replacements) {
+      const rewritten = await rewriteHdf5(weights, model.stored(replacements), where);
+      // The earliest moment that the format has, so that equal content gives equal bytes.
+      const archive = zipSync({ ...entries, [weightsName]: rewritten }, { level: 0, mtime: new Date(1980, 0, 1) });
+      return new Map([["model.keras", archive]]);
+    },
+  };
+}
+
+/** Reads a whole model in one HDF5 file, as Keras 2 and 3 save it. @throws UserError */
+export async function readKerasHdf5(bytes: Uint8Array, options: ReadKerasOptions): Promise<ModelFile> {
+  const { where } = options;
+  const { store, attributes }: Hdf5Weights = await readHdf5(bytes, "names", where);
+  const { model_config: text, keras_version: kerasVersion = "" } = attributes;
+  if (text === undefined)
+    throw userError({
+      where,
+      required: "an HDF5 file of a whole Keras model",
+      got: "one without model_config (weights alone?)",
+      advice: "Save the model with model.save, not save_weights.",
+    });
+  const model = kerasGraph(readModelConfig(parseJson(text, where), where), { ...options, store, kerasVersion });
+  return {
+    format: "keras-hdf5",
+    graph: model.graph,
+    opset: kerasOpset,
+    producer: `Keras ${kerasVersion}`.trim(),
+    asStored: model.asStored,
+    write: async (replacements) => new Map([["model.h5", await rewriteHdf5(bytes, model.stored(replacements), where)]]),
+  };
+}
+
+function unzip(bytes: Uint8Array, where: string): Unzipped {
+  let bomb: UserError | undefined;
+  let total = 0;
+  try {
+    const entries = unzipSync(bytes, {
+      filter({ name, size, originalSize }) {
+        total += originalSize;
+        if (originalSize > size * mostExpansion || total > bytes.length * mostExpansion)
+          bomb ??= userError({
+            where: `${where}: ${name}`,
+            required: `entries that unpack to at most ${mostExpansion} times their size`,
+            got: `${originalSize} bytes from ${size}`,
+            advice: "Save the model again with Keras.",
+          });
+        return bomb === undefined;
+      },
+    });
+    if (bomb) throw bomb;
+    return entries;
+  } catch (error) {
+    if (error === bomb) throw error;
+    throw userError({
+      where,
+      required: "a .keras archive",
+      got: "a zip file that cannot be read",
+      advice: "Check that it is whole; save the model again.",
+    });
+  }
+}
+
+function requireEntry(entries: Unzipped, name: string, where: string): Uint8Array {
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
+  if (entry) return entry;
+  throw userError({
+    where,
+    required: `a .keras archive with ${name}`,
+    got: "a zip file without it",
+    advice: "Save the model again with Keras 3.",
+  });
+}
+
+/** @throws UserError */
+export function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw userError({ where, required: "JSON", got: "something else", advice: "Save the model again." });
+  }
+}

@@ -1,0 +1,153 @@
+/** LayersModels of TensorFlow.js: model.json, and files of weights beside it. */
+import { type UserError, userError } from "../errors.js";
+import { sizeOf } from "../graph/tensor.js";
+import { bytesOf, elementsFromBytes } from "./element-types.js";
+import { parseJson, type ReadKerasOptions } from "./keras.js";
+import { describe, isObject, readModelConfig } from "./keras-config.js";
+import { kerasGraph, kerasOpset } from "./keras-model.js";
+import { matchName, type VariableStore } from "./keras-variables.js";
+import type { ModelFile } from "./model-file.js";
+import type { ExternalReader } from "./onnx-tensor.js";
+
+export interface ReadTfjsOptions extends ReadKerasOptions {
+  /** Reads a file beside model.json. */
+  readonly external: ExternalReader;
+}
+
+/** A tensor's place in the elements of its group. */
+interface Entry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly group: number;
+  readonly begin: number;
+  readonly length: number;
+  readonly type: string;
+}
+
+/** Files of weights that follow one another. */
+interface Group {
+  readonly files: readonly { readonly name: string; readonly length: number }[];
+  readonly bytes: Uint8Array;
+}
+
+/** Bytes of an element by type name. Strings have a length of their own and do not occur in LayersModels. */
+const elementSizes: Readonly<Record<string, number>> = {
+  float32: 4,
+  int32: 4,
+  bool: 1,
+  uint8: 1,
+  float16: 2,
+  uint16: 2,
+};
+
+/**
+ * Reads a LayersModel.
+ *
+ * @throws UserError where a file is broken or missing, or the model has a layer that headstart does not read
+ */
+export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile {
+  const { where } = options;
+  const fail = (required: string, got: string): UserError =>
+    userError({ where, required, got, advice: "Save the model again with TensorFlow.js: model.save." });
+  const content = parseJson(new TextDecoder().decode(bytes), where);
+  if (!isObject(content) || !isObject(content.modelTopology)) throw fail("a TensorFlow.js model", "other JSON");
+  if (content.format === "graph-model") throw fail("a LayersModel", "a GraphModel, whose layers are gone");
+  const { modelTopology: topology } = content;
+  const { groups, entries } = readManifest(content.weightsManifest, options.external, fail);
+  const names = entries.map(({ name }) => name);
+  if (new Set(names).size !== names.length) throw fail("weights each with a name of its own", "two of one name");
+
+  const store: VariableStore = {
+    read(place, variable) {
+      const index = matchName(names, place, variable.name);
+      const name = `${place.names.join("/")}/${variable.name}`;
+      if (index === undefined) throw fail(`weights for ${name}`, "none, or several of that name");
+      const { shape, type, group, begin, length } = entries[index];
+      if (shape.join() !== variable.shape.join())
+        throw fail(`the shape [${variable.shape.join(", ")}] for ${name}`, `[${shape.join(", ")}]`);
+      if (type !== "float32") throw fail(`float32 elements for ${name}`, `${type} (a quantised model?)`);
+      const data = elementsFromBytes("float32", groups[group].bytes.subarray(begin, begin + length));
+      return { key: names[index], data: data as Float32Array };
+    },
+  };
+  const producer = [content.generatedBy, content.convertedBy].filter((name) => typeof name === "string").join(", ");
+  const kerasVersion = String(topology.keras_version ?? "").replace(/^tfjs.*/, "2");
+  const config = readModelConfig(topology.model_config ?? topology, where);
+  const model = kerasGraph(config, { ...options, store, kerasVersion });
+  return {
+    format: "tensorflow.js",
+    graph: model.graph,
+    opset: kerasOpset,
+    producer,
+    asStored: model.asStored,
+    async write(replacements) {
+      const written = groups.map((group) => group.bytes.slice());
+      for (const [key, data] of model.stored(replacements)) {
+        const { group, begin } = entries[names.indexOf(key)];
+        written[group].set(bytesOf({ type: "float32", shape: [data.length], data }), begin);
+      }
+      const files = new Map<string, Uint8Array>([["model.json", bytes]]);
+      groups.forEach((group, index) => {
+        let place = 0;
+        for (const { name, length } of group.files) {
+          files.set(name, written[index].subarray(place, place + length));
+          place += length;
+        }
+      });
+      return files;
+    },
+  };
+}
+
+function readManifest(
+  manifest: unknown,
+  external: ExternalReader,
+  fail: (required: string, got: string) => UserError,
+): { groups: Group[]; entries: Entry[] } {
+  if (!Array.isArray(manifest)) throw fail("a weightsManifest", describe(manifest));
+  const groups: Group[] = [];
+  const entries: Entry[] = [];
+  const seen = new Set<string>();
+  manifest.forEach((group, index) => {
+    if (!isObject(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights))
+      throw fail("groups with paths and weights", describe(group));
+    const parts = group.paths.map((name: unknown) => {
+      // Written back under the same name, in a folder with other files.
+      if (typeof name !== "string" || !/^[A-Za-z0-9_][A-Za-z0-9_.-]*\.bin$/.test(name) || seen.has(name))
+        throw fail("weight files beside model.json with names that end in .bin, each once", describe(name));
+      seen.add(name);
+      return { name, bytes: external(name, 0) };
+    });
+    const bytes = joined(parts.map((part) => part.bytes));
+    let place = 0;
+    for (const weight of group.weights) {
+      if (!isObject(weight) || typeof weight.name !== "string" || typeof weight.dtype !== "string")
+        throw fail("weights with name and dtype", describe(weight));
+      const { name, shape } = weight;
+      if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0))
+        throw fail(`a shape for ${name}`, describe(shape));
+      const stored = isObject(weight.quantization) ? String(weight.quantization.dtype) : weight.dtype;
+      const size = Object.hasOwn(elementSizes, stored) ? elementSizes[stored] : undefined;
+      if (size === undefined) throw fail(`a known element type for ${name}`, stored);
+      const length = sizeOf(shape) * size;
+      if (!(place + length <= bytes.length))
+        throw fail(`${place + length} bytes in ${group.paths.join(", ")}`, String(bytes.length));
+      const type = isObject(weight.quantization) ? `${stored} for ${weight.dtype}` : weight.dtype;
+      entries.push({ name, shape, group: index, begin: place, length, type });
+      place += length;
+    }
+    if (place !== bytes.length) throw fail(`${place} bytes in ${group.paths.join(", ")}`, String(bytes.length));
+    groups.push({ files: parts.map((part) => ({ name: part.name, length: part.bytes.length })), bytes });
+  });
+  return { groups, entries };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    bytes.set(part, place);
+    place += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,144 @@
+"""Writes Keras models as .keras and .h5 files, with inputs and what Keras computes: python keras_models.py FOLDER.
+
+With two more arguments, checks files that headstart wrote: python keras_models.py --check MODEL INPUT OUTPUT loads MODEL and
+writes its outputs for INPUT (both .npy).
+"""
+
+import os
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import json
+
+import keras
+import numpy as np
+from keras import layers as L
+
+
+def block(x, filters, stride):
+    y = L.Conv2D(filters, 3, strides=stride, padding="same", use_bias=False)(x)
+    y = L.BatchNormalization()(y)
+    y = L.ReLU()(y)
+    y = L.Conv2D(filters, 3, padding="same", use_bias=False)(y)
+    y = L.BatchNormalization()(y)
+    if stride != 1 or x.shape[-1] != filters:
+        x = L.Conv2D(filters, 1, strides=stride, padding="same")(x)
+    return L.Activation("relu")(L.Add()([x, y]))
+
+
+def mlp():
+    return keras.Sequential([L.Input((7,)), L.Dense(9, activation="tanh"), L.Dropout(0.5), L.Dense(8, activation="gelu", use_bias=False), L.LayerNormalization(), L.Dense(4, activation="softmax")])
+
+
+def lenet():
+    return keras.Sequential([L.Input((14, 14, 1)), L.Rescaling(1 / 255, offset=-0.5), L.Conv2D(4, 5, padding="same", activation="tanh"), L.AveragePooling2D(2), L.Conv2D(6, 3, activation="tanh"), L.AveragePooling2D(2, padding="same"), L.Flatten(), L.Dense(10, activation="relu"), L.Dense(3)])
+
+
+def resnet():
+    x = i = L.Input((9, 12, 3))
+    x = block(x, 4, 1)
+    x = block(x, 6, 2)
+    x = L.GlobalAveragePooling2D()(x)
+    return keras.Model(i, L.Dense(5)(x))
+
+
+def mobile():
+    """Depthwise convolutions, squeeze and excitation, padding by hand, nested models, a layer that is used twice."""
+    i = L.Input((11, 10, 3))
+    x = L.ZeroPadding2D(((0, 1), (1, 0)))(i)
+    x = L.Conv2D(8, 3, strides=2, activation="swish")(x)
+    x = L.DepthwiseConv2D(3, depth_multiplier=2, padding="same")(x)
+    x = L.BatchNormalization(scale=False)(x)
+    x = L.ReLU(6.0)(x)
+    gate = L.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = L.Conv2D(16, 1, activation="hard_sigmoid")(gate)
+    x = L.Multiply()([x, gate])
+    x = L.SeparableConv2D(6, 3, dilation_rate=2, padding="same")(x)
+    shared = L.Conv2D(6, 3, padding="same", groups=2, name="twice")
+    x = L.Average()([shared(x), shared(L.LeakyReLU(negative_slope=0.1)(x))])
+    inner = keras.Sequential([L.Input(x.shape[1:]), L.PReLU(shared_axes=[1, 2]), L.Conv2D(5, 1), L.BatchNormalization(), L.ELU(0.7)], name="inner")
+    x = L.Concatenate()([inner(x), x])
+    deep_in = L.Input(x.shape[1:])
+    deep = keras.Model(deep_in, L.Maximum()([L.Conv2D(4, 1, name="twice")(deep_in), L.Conv2D(4, 1)(deep_in)]), name="deep")
+    x = deep(x)
+    x = L.MaxPooling2D(2, strides=1, padding="same")(x)
+    x = L.Flatten()(x)
+    x = L.Dense(12, activation="selu")(x)
+    return keras.Model(i, [L.Dense(3, activation="softmax", name="classes")(x), L.Dense(1, activation="sigmoid", name="score")(x)])
+
+
+def decoder():
+    return keras.Sequential([L.Input((6,)), L.Dense(3 * 4 * 5), L.Reshape((3, 4, 5)), L.Conv2DTranspose(6, 3, strides=2, padding="same"), L.PReLU(), L.Conv2DTranspose(4, 4, strides=2, padding="same", activation="softplus"), L.Conv2DTranspose(3, 2, strides=3), L.UpSampling2D(2, interpolation="bilinear"), L.Cropping2D(((1, 2), (3, 0))), L.UpSampling2D((1, 2)), L.Permute((3, 1, 2)), L.Conv2DTranspose(2, 3), L.Softmax()])
+
+
+def series():
+    i = L.Input((20, 3))
+    x = L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 4.0, 0.25])(i)
+    x = L.Conv1D(6, 3, padding="causal", dilation_rate=2, activation="relu")(x)
+    x = L.LayerNormalization(epsilon=1e-5)(x)
+    x = L.MaxPooling1D(2)(x)
+    x = L.SeparableConv1D(5, 3, activation="elu")(x)
+    x = L.UpSampling1D(2)(x)
+    x = L.Subtract()([x, L.Dense(5, activation="softsign")(x)])
+    x = L.BatchNormalization(center=False)(L.ZeroPadding1D(1)(x))
+    return keras.Model(i, L.Dense(2, activation="mish")(L.GlobalMaxPooling1D()(x)))
+
+
+def normalised():
+    layer = L.Normalization()
+    layer.adapt(np.random.default_rng(0).normal(3, 2, (50, 4)))
+    return keras.Sequential([L.Input((4,)), layer, L.Dense(6, activation="silu"), L.BatchNormalization(), L.Dense(2)])
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised)}
+
+
+def randomise(model, seed=0):
+    """Biases, statistics and the like that differ from their start values."""
+    draws = np.random.default_rng(seed)
+    for variable in model.weights:
+        if "normalization_" in variable.path and "variance" not in variable.path or variable.dtype != "float32":
+            pass
+        if variable.dtype != "float32" or variable.path.split("/")[-1] in ("mean", "variance", "count"):
+            continue
+        value = draws.normal(0, 0.5, variable.shape)
+        variable.assign(np.abs(value) + 0.5 if "variance" in variable.path or "gamma" in variable.path else value)
+
+
+def write(folder):
+    for name, make in models.items():
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(1)
+        model = make()
+        randomise(model)
+        x = np.random.default_rng(2).normal(0, 1, (3, *model.inputs[0].shape[1:])).astype("float32")
+        outputs = model.predict(x, verbose=0)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        model.save(os.path.join(folder, f"{name}.keras"))
+        model.save(os.path.join(folder, f"{name}.h5"))
+        record = {
+            "input": x.tolist(),
+            "outputs": [output.tolist() for output in outputs],
+            "weights": {variable.path: np.asarray(variable).tolist() for variable in model.weights},
+        }
+        with open(os.path.join(folder, f"{name}.json"), "w") as file:
+            json.dump(record, file)
+
+
+def check(requests):
+    """For each {model, input}: what Keras computes with the file, and the weights that it reads from it."""
+    for request in requests:
+        model = keras.saving.load_model(request["model"])
+        outputs = model.predict(np.asarray(request["input"], "float32"), verbose=0)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        print(json.dumps({"outputs": [output.tolist() for output in outputs]}), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--check":
+        check(json.load(open(sys.argv[2])))
+    else:
+        write(sys.argv[1])
