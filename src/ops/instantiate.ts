@@ -1,5 +1,5 @@
 /** Emits a network into a graph under construction: on a batch of any size, with weights given as values. */
-import { UserError, userError } from "../errors.js";
+import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute, type Node } from "../graph/graph.js";
 import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
@@ -62,10 +62,19 @@ export function instantiate(options: InstantiateOptions): Instance {
     const known = values.get(name);
     if (known) return known;
     const tensor = network.tensors.get(name);
-    if (!tensor)
-      throw new UserError(
-        `${network.where}: required a value named ${name}, got none. Check the model with onnx.checker.`,
-      );
+    if (!tensor) {
+      const isInput = network.graph.inputs.some((other) => other.name === name);
+      throw userError({
+        where: network.where,
+        required: isInput
+          ? `values that depend on the input ${network.input.name} alone`
+          : `a node or initializer that gives ${name}`,
+        got: isInput ? `some that need the input ${name} too` : "none",
+        advice: isInput
+          ? "Choose an earlier feature tensor with --features, or the input with --input."
+          : "Check the model with onnx.checker.",
+      });
+    }
     const isParameter = network.parameters.has(name);
     const value = isParameter ? options.parameter(name) : emit.constant(singlePrecision(tensor));
     if (isParameter) parameterOf.set(name, name);
