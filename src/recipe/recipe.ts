@@ -105,8 +105,14 @@ const recipeSchema = z.strictObject({
   start: z.string().default("he"),
   conditioning: z
     .strictObject({
-      /** W = U S Vᵀ becomes U (S / max S)^α Vᵀ; null leaves the spectrum. */
-      spectrumExponent: fraction.nullable().default(null),
+      /**
+       * W = U S Vᵀ becomes U (S / max S)^α Vᵀ; null leaves the spectrum. auto: α = 0 before saturating activations
+       * (sigmoid, tanh), where flat spectra were measured to help, and as it is elsewhere, where they were not.
+       */
+      spectrumExponent: z
+        .union([fraction, z.literal("auto")])
+        .nullable()
+        .default(null),
       /**
        * Pre-activations get unit standard deviation and zero mean per unit or per layer; auto: per layer for tables with
        * one-hot columns, whose rare units a scale of their own would blow up, else per unit; none: weights as they are.
@@ -127,7 +133,7 @@ export type Recipe = z.infer<typeof recipeSchema>;
 /** What a recipe's author writes; the rest has defaults. */
 export type RecipeInput = z.input<typeof recipeSchema>;
 
-const conditioned = { spectrumExponent: 0.5, scale: "auto" } as const;
+const conditioned = { spectrumExponent: "auto", scale: "auto" } as const;
 /** Adam as is usual for GANs (Radford et al., 2016). */
 const ganOptimizer = { kind: "adam", learningRate: 2e-4, momentum: 0.5 } as const;
 
@@ -151,13 +157,18 @@ export const builtInRecipes = {
     reconstruction: { loss: "l2", weight: 1 },
     conditioning: conditioned,
   },
-  /** The game together with reconstruction and a task for F. */
+  /** The game together with reconstruction and the contrast task: the best that was measured, see docs/log.md. */
   default: {
-    adversarial: { loss: "relativistic", weight: 0.1, r1: 0.1, r2: 0.1, instanceNoise: 0.1 },
+    adversarial: { loss: "relativistic", weight: 0.1, instanceNoise: 0.1 },
     reconstruction: { loss: "l2", weight: 1 },
-    selfSupervision: { task: "auto", weight: 1 },
+    contrast: { weight: 1, temperature: 0.2 },
+    generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
     discriminatorOptimizer: ganOptimizer,
+    update: "simultaneous",
+    schedule: { kind: "cosine", warmUp: 0.05 },
+    gradientClip: 10,
     conditioning: conditioned,
+    minimumSteps: 800,
   },
 } as const satisfies Record<string, RecipeInput>;
 

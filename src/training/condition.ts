@@ -3,9 +3,12 @@ import type { Dataset } from "../data/dataset.js";
 import { type ConditionedLayer, conditionLayer, unitStatistics } from "../initializers/conditioning.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
-import type { Weights } from "../recipe/initial-values.js";
+import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { type EvaluateOptions, openEvaluator } from "./evaluate.js";
+
+/** Activations that stop passing gradients where their input is large, by ONNX operator. */
+const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "HardSigmoid", "Softsign"]);
 
 /** What was done to one layer. */
 export interface ConditioningRecord {
@@ -54,6 +57,8 @@ export async function conditionFeatures(
       records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
       continue;
     }
+    const saturates = saturating.has(activationAfter(features.network, layer).activation ?? "");
+    const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
     const conditioned: ConditionedLayer = await conditionLayer(
       {
         weight: name,
@@ -64,7 +69,7 @@ export async function conditionFeatures(
       },
       { weight, bias: layer.bias && result.get(layer.bias.name) },
       {
-        ...(settings.spectrumExponent === null ? {} : { alpha: settings.spectrumExponent }),
+        ...(exponent === null ? {} : { alpha: exponent }),
         scale: settings.scale !== "none",
         granularity,
       },
