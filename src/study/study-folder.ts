@@ -9,6 +9,7 @@ export const studyFiles = {
   plan: "study.json",
   trials: "trials.jsonl",
   timing: "timing.json",
+  pilot: "pilot.json",
   summary: "summary.json",
   report: "report.html",
   pretraining: "pretraining",

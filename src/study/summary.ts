@@ -341,13 +341,13 @@ function notesOf(
   settings: readonly SettingSummary[],
   { pretrainings, timing }: StudyResults,
 ): string[] {
+  // What the comparisons rest on: the seeds that are finished in all settings of an arm.
+  const seeds = Math.min(plan.seeds, ...settings.flatMap(({ arms }) => arms.map((arm) => arm.seeds.length)));
   const notes = [
-    trustworthy("mean difference, paired t", plan.seeds).note,
-    trustworthy("probability of improvement", plan.seeds).note,
-    trustworthy(
-      settings.length > 1 ? "interquartile mean, several settings" : "interquartile mean, one setting",
-      plan.seeds,
-    ).note,
+    trustworthy("mean difference, paired t", seeds).note,
+    trustworthy("probability of improvement", seeds).note,
+    trustworthy(settings.length > 1 ? "interquartile mean, several settings" : "interquartile mean, one setting", seeds)
+      .note,
   ];
   if (plan.pretrainingSeeds !== undefined && plan.pretrainingSeeds < plan.seeds && pretrainings.size > 0)
     notes.push(
