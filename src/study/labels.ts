@@ -24,8 +24,8 @@ export function parseLabelAmount(text: string): LabelAmount {
 }
 
 /**
- * The samples of a labelled subset, drawn by seed. Totals and numbers per class are spread evenly over the classes; a
- * share is drawn from all labelled samples alike.
+ * The samples of a labelled subset, drawn by seed. A total is spread over the classes as all the labels are, since that is
+ * what a user who has no more labels would have; numbers per class are equal for all; a share is drawn from all alike.
  *
  * @throws UserError if a class has too few samples
  */
@@ -46,7 +46,35 @@ export function labelledSamples(labels: Int32Array, amount: LabelAmount, seed: n
       got: `${number}`,
       advice: "Ask for fewer labels, or for all.",
     });
-  return labelledSubset(labels, { total: number }, seed);
+  return stratified(labels, known, number, seed);
+}
+
+/** So many samples, at least one of each class where the total allows, in which the classes keep their shares. */
+function stratified(labels: Int32Array, known: Uint32Array, total: number, seed: number): Uint32Array {
+  const ofClass = new Map<number, number[]>();
+  for (const index of known) {
+    const members = ofClass.get(labels[index]);
+    if (members) members.push(index);
+    else ofClass.set(labels[index], [index]);
+  }
+  const classes = [...ofClass].sort(([a], [b]) => a - b);
+  const exact = classes.map(([, members]) => (total * members.length) / known.length);
+  const counts = exact.map(Math.floor);
+  // What rounding down left over goes to the largest remainders; of equal ones, by the seed.
+  const tie = new RandomStream(seed, "labels/classes").permutation(classes.length);
+  const order = [...counts.keys()].sort((a, b) => exact[b] - counts[b] - (exact[a] - counts[a]) || tie[a] - tie[b]);
+  for (let place = 0; counts.reduce((sum, count) => sum + count, 0) < total; place++) counts[order[place]]++;
+  for (const [place, count] of counts.entries()) {
+    const largest = counts.indexOf(Math.max(...counts));
+    if (count > 0 || counts[largest] < 2) continue;
+    counts[place]++;
+    counts[largest]--;
+  }
+  const chosen = classes.flatMap(([label, members], place) => {
+    const drawn = new RandomStream(seed, "labels/samples", label).permutation(members.length);
+    return Array.from(drawn.slice(0, counts[place]), (member) => members[member]);
+  });
+  return Uint32Array.from(new RandomStream(seed, "labels/order").permutation(chosen.length), (place) => chosen[place]);
 }
 
 /** Splits a labelled subset for tuning: four fifths to train on, a fifth to choose by. */

@@ -95,9 +95,9 @@ test("only the start differs between arms, and only what is new runs again", asy
 
 test("the same seeds give the same trials, and an arm against itself no difference", async () => {
   const { made: _, folder, ...options } = await ready();
-  const arms = ["he", "he+raw", "default"];
+  const arms = ["he", "he+raw", "autoencoder"];
   const untimed = (trials: TrialRecord[]) => trials.map(({ timing: _timing, ...record }) => record);
-  const settings = { ...options, arms, pretrainingEpochs: 0.3, longestExtension: 0 };
+  const settings = { ...options, arms, pretrainingEpochs: 1, longestExtension: 0 };
   const { summary } = await compare(settings);
   await compare({ ...settings, output: join(folder, "again") });
   expect(untimed(trialsOf(join(folder, "again")))).toEqual(untimed(trialsOf(options.output)));

@@ -28,3 +28,16 @@ test("tuning holds a fifth back", () => {
   expect([train.length, validation.length]).toEqual([40, 10]);
   expect(new Set([...train, ...validation])).toEqual(new Set(indices));
 });
+
+test("a total keeps the classes' shares, with one of each at least", () => {
+  const skewed = Int32Array.from({ length: 1000 }, (_, index) => (index < 900 ? 0 : index < 995 ? 1 : 2));
+  const counts = (total: string) => {
+    const chosen = labelledSamples(skewed, total, 3);
+    expect(new Set(chosen).size).toBe(chosen.length);
+    return [0, 1, 2].map((label) => chosen.filter((index) => skewed[index] === label).length);
+  };
+  expect(counts("200")).toEqual([180, 19, 1]);
+  expect(counts("20")).toEqual([17, 2, 1]);
+  expect(counts("1000")).toEqual([900, 95, 5]);
+  expect(counts("1").reduce((sum, count) => sum + count, 0)).toBe(1);
+});
