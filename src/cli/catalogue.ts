@@ -41,4 +41,9 @@ export const catalogue: readonly CatalogueEntry[] = [
     summary: "write a fresh network, for whoever has no model file yet",
     load: async () => (await import("./new.js")).command,
   },
+  {
+    name: "lab",
+    summary: "watch and steer runs and studies on a local page",
+    load: async () => (await import("./lab.js")).command,
+  },
 ];

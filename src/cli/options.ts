@@ -11,6 +11,8 @@ export interface CommandOption<Value> {
   readonly initial: Value;
   /** True where the command cannot do without it. */
   readonly required: boolean;
+  /** The names that can be chosen, where there are only these. */
+  readonly choices?: readonly string[];
   /** Reads the text given; flag is for messages. @throws UsageError where it does not fit */
   readonly read: (text: string, flag: string) => Value;
 }
@@ -80,7 +82,8 @@ export function choice<const Name extends string>(
     if (found !== undefined) return found;
     throw misfit(name, `one of ${names.join(", ")}`, value, `The nearest is ${nearest(value, names)}.`);
   };
-  return { placeholder, description: `${description}: ${names.join(", ")}`, initial: undefined, required: false, read };
+  const described = `${description}: ${names.join(", ")}`;
+  return { placeholder, description: described, initial: undefined, required: false, choices: names, read };
 }
 
 /** The same option with a value for when it is not given. */

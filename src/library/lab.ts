@@ -1,0 +1,133 @@
+/** The lab: a local page that shows a folder's runs and studies and starts new ones. */
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, realpath } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { hostname, networkInterfaces } from "node:os";
+import { fileURLToPath } from "node:url";
+import { getRequestListener } from "@hono/node-server";
+import { fileError, userError } from "../errors.js";
+import type { GuardOptions } from "../web/guard.js";
+import type { CommandForm } from "../web/protocol.js";
+import { labServer } from "../web/server.js";
+import { version } from "./version.js";
+
+export interface LabOptions {
+  /** The folder whose runs and studies are shown, and where new ones go. */
+  readonly folder: string;
+  /** Further folders that models and data may be chosen from. */
+  readonly files?: readonly string[];
+  /** Address to listen at; default 127.0.0.1. Others than this machine's need the token that is then made. */
+  readonly host?: string;
+  /** Default: any free one. */
+  readonly port?: number;
+  /** What runs headstart: the program and its first words. */
+  readonly program: readonly string[];
+  /** The commands that the page offers, with their options. */
+  readonly forms?: readonly CommandForm[];
+  /** Reads a command line as the command itself would. @throws UserError where it does not fit */
+  readonly checkWords?: (words: readonly string[]) => Promise<void>;
+  /** The built page; default: the one that comes with the package. */
+  readonly pageFolder?: string;
+  /** Milliseconds between looks at the files. */
+  readonly interval?: number;
+}
+
+export interface RunningLab {
+  /** What to open in a browser, with the token where there is one. */
+  readonly address: string;
+  readonly token: string | undefined;
+  /** Ends the server; what it has started goes on. */
+  close(): Promise<void>;
+}
+
+const loopback: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"]);
+
+/**
+ * Serves the lab.
+ *
+ * @throws UserError where a folder is missing, the page was not built, or the port is taken
+ */
+export async function lab(options: LabOptions): Promise<RunningLab> {
+  const pageFolder = options.pageFolder ?? fileURLToPath(new URL("../web/page", import.meta.url));
+  if (!existsSync(pageFolder))
+    throw userError({
+      where: pageFolder,
+      required: "the built page",
+      got: "nothing there",
+      advice: "Run npm run build.",
+    });
+  await mkdir(options.folder, { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, options.folder, "a folder for runs");
+  });
+  const real = async (path: string): Promise<string> =>
+    realpath(path).catch((error: unknown) => {
+      throw fileError(error, path, "a folder to choose files from");
+    });
+  const root = await real(options.folder);
+  const files = await Promise.all((options.files ?? []).map(real));
+  const host = options.host ?? "127.0.0.1";
+  const token = loopback.has(host) ? undefined : randomBytes(24).toString("base64url");
+  let port = options.port ?? 0;
+  const hosts = hostNames(host);
+  const guard = (): GuardOptions => ({ hosts, port, ...(token === undefined ? {} : { token }) });
+  const app = labServer({
+    root,
+    files,
+    pageFolder: await realpath(pageFolder),
+    version,
+    guard,
+    program: options.program,
+    forms: options.forms ?? [],
+    checkWords: options.checkWords ?? (async () => {}),
+    ...(options.interval === undefined ? {} : { interval: options.interval }),
+  });
+  const server = createServer(getRequestListener(app.fetch));
+  await listen(server, host, port);
+  port = (server.address() as AddressInfo).port;
+  const name = host === "0.0.0.0" || host === "::" ? hostname() : host.includes(":") ? `[${host}]` : host;
+  return {
+    address: `http://${name}:${port}/${token === undefined ? "" : `?token=${token}`}`,
+    token,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** The names that the page may be opened by: this machine's own, and never one that somebody else could choose. */
+function hostNames(host: string): string[] {
+  const own = ["127.0.0.1", "localhost", "[::1]"];
+  if (loopback.has(host)) return own;
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) =>
+    (entries ?? []).map(({ address, family }) => (family === "IPv6" ? `[${address.toLowerCase()}]` : address)),
+  );
+  return [
+    ...own,
+    host.includes(":") ? `[${host.toLowerCase()}]` : host.toLowerCase(),
+    hostname().toLowerCase(),
+    ...addresses,
+  ];
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const refused = ["EADDRNOTAVAIL", "EACCES", "ENOTFOUND"].includes(error.code ?? "");
+      if (!taken && !refused) return reject(error);
+      reject(
+        userError({
+          where: `${host}:${port}`,
+          required: "an address to listen at",
+          got: taken ? "one that is taken" : "one that this machine does not have or give",
+          advice: taken ? "Choose another --port." : "Choose another --host or --port.",
+        }),
+      );
+    });
+    server.listen(port, host, () => resolve());
+  });
+}

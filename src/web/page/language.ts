@@ -1,0 +1,76 @@
+/** The page's language: a text by key, with its values put in; numbers and durations as the language writes them. */
+import { useSyncExternalStore } from "preact/compat";
+import { en, type Texts } from "./texts/en.js";
+import { ko, koOptions } from "./texts/ko.js";
+
+export const languages = { en: "English", ko: "한국어" } as const;
+export type Language = keyof typeof languages;
+
+const texts: Readonly<Record<Language, Texts>> = { en, ko };
+const listeners = new Set<() => void>();
+let current: Language = firstLanguage();
+
+function firstLanguage(): Language {
+  const kept = localStorage.getItem("language");
+  if (kept === "en" || kept === "ko") return kept;
+  return navigator.language.startsWith("ko") ? "ko" : "en";
+}
+
+export function setLanguage(language: Language): void {
+  current = language;
+  localStorage.setItem("language", language);
+  document.documentElement.lang = language;
+  for (const listener of listeners) listener();
+}
+document.documentElement.lang = current;
+
+/** The language, in a component that changes with it. */
+export function useLanguage(): Language {
+  return useSyncExternalStore(
+    (listener: () => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => current,
+  );
+}
+
+/** A text with {names} replaced by values. */
+export function say(key: keyof Texts, values: Readonly<Record<string, string | number>> = {}): string {
+  return texts[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** A text that may not exist, such as that of a metric that a later version records. */
+export function sayOr(key: string, otherwise: string): string {
+  return (texts[current] as Readonly<Record<string, string>>)[key] ?? otherwise;
+}
+
+/** An option's description in the page's language, else as the command has it. */
+export function optionText(key: string, description: string): string {
+  return current === "ko" ? (koOptions[key] ?? description) : description;
+}
+
+/** Four significant digits. */
+export function number(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e7)) return value.toExponential(2);
+  return value.toLocaleString(current, { maximumSignificantDigits: Number.isInteger(value) ? 12 : 4 });
+}
+
+export function percent(value: number): string {
+  return `${(100 * value).toLocaleString(current, { maximumFractionDigits: 1, minimumFractionDigits: 1 })} %`;
+}
+
+export function bytes(value: number): string {
+  const units = ["B", "KiB", "MiB", "GiB"];
+  const power = Math.min(3, value < 1 ? 0 : Math.floor(Math.log2(value) / 10));
+  return `${(value / 1024 ** power).toLocaleString(current, { maximumFractionDigits: power === 0 ? 0 : 1 })} ${units[power]}`;
+}
+
+export function duration(seconds: number): string {
+  const style = (value: number, unit: "second" | "minute" | "hour"): string =>
+    value.toLocaleString(current, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 });
+  if (seconds < 60) return style(Math.max(1, seconds), "second");
+  if (seconds < 3600) return `${style(Math.floor(seconds / 60), "minute")} ${style(seconds % 60, "second")}`;
+  return `${style(Math.floor(seconds / 3600), "hour")} ${style((seconds % 3600) / 60, "minute")}`;
+}

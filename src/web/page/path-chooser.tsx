@@ -1,0 +1,73 @@
+/** A dialog to choose a path below the lab's folders. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { FolderListing } from "../protocol.js";
+import { api } from "./api.js";
+import { say } from "./language.js";
+
+export function PathChooser({
+  accept,
+  onChoose,
+  onClose,
+}: {
+  /** Which files can be chosen. */
+  accept: (name: string) => boolean;
+  onChoose: (path: string) => void;
+  onClose: () => void;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [listing, setListing] = useState<FolderListing>();
+  const [error, setError] = useState<string>();
+  const open = (path: string): void => {
+    void api.choose(path).then(setListing, (problem: Error) => setError(problem.message));
+  };
+  useEffect(() => {
+    dialog.current?.showModal();
+    open(".");
+  }, []);
+  const inside = (name: string): string => (listing?.path === "." ? name : `${listing?.path}/${name}`);
+  return (
+    <dialog ref={dialog} onClose={onClose} aria-label={say("choose.title")}>
+      <div class="row">
+        <h3>{listing?.path ?? ""}</h3>
+        <span class="space" />
+        <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
+          {say("choose.close")}
+        </button>
+      </div>
+      {error && <p role="alert">{say("error", { message: error })}</p>}
+      <div class="row">
+        {listing?.parent != null && (
+          <button type="button" onClick={() => open(listing.parent ?? ".")}>
+            ↑ {say("choose.up")}
+          </button>
+        )}
+        {accept("") && (
+          <button type="button" onClick={() => listing && onChoose(listing.path)}>
+            {say("choose.thisFolder")}
+          </button>
+        )}
+      </div>
+      <ul class="chooser">
+        {listing?.folders.map((name) => (
+          <li key={name}>
+            <button
+              type="button"
+              class="quiet"
+              aria-label={`${name}, ${say("choose.folder")}`}
+              onClick={() => open(inside(name))}
+            >
+              {name}/
+            </button>
+          </li>
+        ))}
+        {listing?.files.filter(accept).map((name) => (
+          <li key={name}>
+            <button type="button" class="quiet file" onClick={() => onChoose(inside(name))}>
+              {name}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </dialog>
+  );
+}

@@ -1,0 +1,52 @@
+/** Where the page is: the part of the address behind #, so that a reload and a link lead back there. */
+import { useEffect, useState } from "preact/hooks";
+
+export type Route =
+  | { readonly view: "welcome" }
+  | { readonly view: "run"; readonly id: string }
+  | { readonly view: "study"; readonly id: string }
+  | { readonly view: "start"; readonly command: "init" | "compare" }
+  | { readonly view: "compare"; readonly ids: readonly string[] };
+
+export function readRoute(hash: string): Route {
+  const [view, rest = ""] = hash.replace(/^#\/?/, "").split("/");
+  const decoded = (text: string): string => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  };
+  if (view === "run" || view === "study") return { view, id: decoded(rest) };
+  if (view === "start") return { view, command: rest === "compare" ? "compare" : "init" };
+  if (view === "compare") return { view, ids: rest === "" ? [] : rest.split(",").map(decoded) };
+  return { view: "welcome" };
+}
+
+export function routeAddress(route: Route): string {
+  switch (route.view) {
+    case "welcome":
+      return "#/";
+    case "run":
+    case "study":
+      return `#/${route.view}/${encodeURIComponent(route.id)}`;
+    case "start":
+      return `#/start/${route.command}`;
+    case "compare":
+      return `#/compare/${route.ids.map(encodeURIComponent).join(",")}`;
+  }
+}
+
+export function useRoute(): Route {
+  const [route, setRoute] = useState(() => readRoute(location.hash));
+  useEffect(() => {
+    const changed = (): void => setRoute(readRoute(location.hash));
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return route;
+}
+
+export function go(route: Route): void {
+  location.hash = routeAddress(route);
+}

@@ -1,0 +1,98 @@
+/** The curves of a run, grouped. */
+import { useMemo, useState } from "preact/hooks";
+import type { Series } from "../protocol.js";
+import { Chart, type Line, type View } from "./chart.js";
+import { say, sayOr } from "./language.js";
+import type { SeriesByName } from "./live.js";
+import type { en } from "./texts/en.js";
+
+interface Group {
+  readonly title: keyof typeof en;
+  readonly metrics: readonly string[];
+  readonly logarithmic?: boolean;
+  readonly percent?: boolean;
+}
+
+const groups: readonly Group[] = [
+  { title: "chart.losses", metrics: ["generator/loss", "discriminator/loss", "generator/adversarial-loss"] },
+  {
+    title: "chart.accuracy",
+    metrics: ["discriminator/accuracy-real", "discriminator/accuracy-generated", "discriminator/accuracy-pairs"],
+    percent: true,
+  },
+  { title: "chart.reconstruction", metrics: ["reconstruction", "likeness/own", "likeness/other"] },
+  { title: "chart.task", metrics: ["task/accuracy", "contrast/accuracy"], percent: true },
+  { title: "chart.taskLosses", metrics: ["task/loss", "contrast/loss"] },
+  {
+    title: "chart.gradients",
+    metrics: ["features/gradient-norm", "generator/gradient-norm", "discriminator/gradient-norm"],
+    logarithmic: true,
+  },
+  { title: "chart.learningRates", metrics: ["generator/learning-rate", "discriminator/learning-rate"] },
+];
+
+const known = new Set([...groups.flatMap(({ metrics }) => metrics), "epoch", "seconds", "memory"]);
+
+export function metricName(name: string, task?: string): string {
+  if (task && task !== "none" && name.startsWith("task/")) return task;
+  return sayOr(`metric.${name}`, name);
+}
+
+export function RunCharts({ series, batchSize, task }: { series: SeriesByName; batchSize: number; task: string }) {
+  // All charts of a run are seen over the same steps.
+  const [view, setView] = useState<View>();
+  const shared = { ...(view ? { view } : {}), onView: setView };
+  const line = (name: string): Line[] => {
+    const one = series[name];
+    return one ? [{ name: metricName(name, task), steps: one.steps, values: one.values }] : [];
+  };
+  const charts = useMemo(
+    () => [
+      ...groups.map((group) => ({ ...group, title: say(group.title), lines: group.metrics.flatMap(line) })),
+      { title: say("chart.rate"), lines: rateOf(series.seconds, batchSize) },
+      { title: say("chart.memory"), lines: memoryOf(series.memory) },
+      ...Object.keys(series)
+        .filter((name) => !known.has(name))
+        .map((name) => ({ title: name, lines: line(name) })),
+    ],
+    [series, batchSize, task],
+  );
+  return (
+    <div class="charts">
+      {charts
+        .filter(({ lines }) => lines.length > 0)
+        .map((chart) => (
+          <Chart key={chart.title} {...chart} {...shared} />
+        ))}
+    </div>
+  );
+}
+
+/** Samples a second between recorded moments. A resumed run's clock starts anew. */
+function rateOf(seconds: Series | undefined, batchSize: number): Line[] {
+  if (!seconds || seconds.steps.length < 2) return [];
+  const steps: number[] = [];
+  const values: (number | null)[] = [];
+  // Over several records, as single ones jump.
+  const reach = Math.max(1, Math.floor(seconds.steps.length / 60));
+  for (let index = reach; index < seconds.steps.length; index += reach) {
+    const rate = stepsPerSecond(seconds, index - reach, index);
+    steps.push(seconds.steps[index]);
+    values.push(rate === undefined ? null : rate * batchSize);
+  }
+  return [{ name: say("chart.rate"), steps, values }];
+}
+
+/** Steps a second between two records; undefined where the clock started anew between them. */
+export function stepsPerSecond(seconds: Series, from: number, to: number): number | undefined {
+  const [before, after] = [seconds.values[from], seconds.values[to]];
+  if (before === null || after === null || before === undefined || after === undefined || after <= before)
+    return undefined;
+  return (seconds.steps[to] - seconds.steps[from]) / (after - before);
+}
+
+function memoryOf(memory: Series | undefined): Line[] {
+  if (!memory) return [];
+  const values = memory.values.map((value) => (value === null ? null : value / 2 ** 20));
+  return [{ name: say("memory"), steps: memory.steps, values }];
+}

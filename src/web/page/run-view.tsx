@@ -1,0 +1,380 @@
+/** One run: its state, curves, pictures, layers, and what to take away. */
+import { useState } from "preact/hooks";
+import type { ControlAction, Entry, RunDetail } from "../protocol.js";
+import { api, fileAddress } from "./api.js";
+import { Copyable } from "./copyable.js";
+import { StateTag } from "./entry-list.js";
+import { bytes, duration, number, percent, say, sayOr } from "./language.js";
+import { LayersView } from "./layers-view.js";
+import { type SeriesByName, useRun } from "./live.js";
+import { RunCharts, stepsPerSecond } from "./run-charts.js";
+import { saveCsv } from "./save.js";
+import { StepPictures } from "./step-pictures.js";
+import { Tabs } from "./tabs.js";
+
+export function RunView({ id, entry: listed }: { id: string; entry: Entry | undefined }) {
+  // While a run is only starting, it has no folder that could be read.
+  if (listed && (listed.state === "starting" || (listed.state === "failed" && listed.total === 0)))
+    return <WaitingView entry={listed} />;
+  return <StartedView id={id} listed={listed} />;
+}
+
+function WaitingView({ entry }: { entry: Entry }) {
+  return (
+    <article>
+      <h1>{entry.id}</h1>
+      <p>
+        <StateTag entry={entry} />
+      </p>
+      {entry.message && (
+        <p class="warning" role="alert">
+          {entry.message}
+        </p>
+      )}
+    </article>
+  );
+}
+
+function StartedView({ id, listed }: { id: string; listed: Entry | undefined }) {
+  const { detail, series, error } = useRun(id);
+  const [tab, setTab] = useState("curves");
+  if (error) return <p role="alert">{say("error", { message: error })}</p>;
+  if (!detail) return <p>{say("loading")}</p>;
+  const entry = listed ?? detail.entry;
+  const record = detail.record as { batchSize?: number; task?: string };
+  return (
+    <article>
+      <h1>{id}</h1>
+      <Status entry={entry} detail={detail} series={series} batchSize={record.batchSize ?? 1} />
+      <Controls entry={entry} />
+      <Warnings detail={detail} entry={entry} />
+      <Tabs
+        chosen={tab}
+        choose={setTab}
+        tabs={[
+          {
+            key: "curves",
+            name: say("tab.curves"),
+            content: () => <RunCharts series={series} batchSize={record.batchSize ?? 1} task={record.task ?? ""} />,
+          },
+          {
+            key: "samples",
+            name: say("tab.samples"),
+            content: () => (
+              <>
+                <StepPictures
+                  id={id}
+                  folder="samples"
+                  steps={detail.samples}
+                  title={say("samples.title")}
+                  alt={(step) => say("samples.alt", { step })}
+                  none={say("samples.none")}
+                />
+                <StepPictures
+                  id={id}
+                  folder="filters"
+                  steps={detail.filters}
+                  title={say("filters.title")}
+                  alt={(step) => say("filters.alt", { step })}
+                  none={say("filters.none")}
+                />
+              </>
+            ),
+          },
+          { key: "layers", name: say("tab.layers"), content: () => <LayersView layers={detail.layers} /> },
+          { key: "take", name: say("tab.take"), content: () => <TakeAway detail={detail} /> },
+          { key: "about", name: say("tab.about"), content: () => <About detail={detail} /> },
+        ]}
+      />
+    </article>
+  );
+}
+
+function Status(props: { entry: Entry; detail: RunDetail; series: SeriesByName; batchSize: number }) {
+  const { entry, series, batchSize } = props;
+  const total = entry.total;
+  const done = Math.max(entry.done, series.seconds?.steps.at(-1) ?? 0);
+  const seconds = series.seconds;
+  const last = (seconds?.steps.length ?? 0) - 1;
+  const speed = seconds && last > 0 ? stepsPerSecond(seconds, Math.max(0, last - 20), last) : undefined;
+  const running = entry.state === "running";
+  const memory = series.memory?.values.at(-1);
+  return (
+    <div class="status">
+      <StateTag entry={entry} />
+      <div class="status-progress">
+        <progress max={Math.max(1, total)} value={done} aria-label={say("progress")} />
+        <span>
+          {say("of", { done: number(done), total: number(total) })} {say("steps")}
+        </span>
+      </div>
+      <dl>
+        {running && speed !== undefined && (
+          <div>
+            <dt>{say("timeLeft")}</dt>
+            <dd>{duration((total - done) / speed)}</dd>
+          </div>
+        )}
+        {speed !== undefined && (
+          <div>
+            <dt>{say("rate")}</dt>
+            <dd>{number(Math.round(speed * batchSize))}</dd>
+          </div>
+        )}
+        {typeof memory === "number" && (
+          <div>
+            <dt>{say("memory")}</dt>
+            <dd>{bytes(memory)}</dd>
+          </div>
+        )}
+        <div>
+          <dt>{say("model")}</dt>
+          <dd>{entry.model}</dd>
+        </div>
+        <div>
+          <dt>{say("data")}</dt>
+          <dd>{entry.data}</dd>
+        </div>
+        <div>
+          <dt>{say("recipe")}</dt>
+          <dd>{entry.recipe}</dd>
+        </div>
+        <div>
+          <dt>{say("seed")}</dt>
+          <dd>{entry.seed ?? "–"}</dd>
+        </div>
+      </dl>
+    </div>
+  );
+}
+
+export function Controls({ entry }: { entry: Entry }) {
+  const [error, setError] = useState<string>();
+  const [extending, setExtending] = useState<number>();
+  const [waiting, setWaiting] = useState(false);
+  if (!entry.controlled) return entry.state === "running" ? <p class="faint">{say("control.elsewhere")}</p> : null;
+  const act = async (action: ControlAction, steps?: number): Promise<void> => {
+    setWaiting(true);
+    setError(undefined);
+    try {
+      await api.control({ id: entry.id, action, ...(steps === undefined ? {} : { steps }) });
+      setExtending(undefined);
+    } catch (problem) {
+      setError((problem as Error).message);
+    }
+    setWaiting(false);
+  };
+  const running = entry.state === "running";
+  const done = entry.state === "finished";
+  return (
+    <div class="row controls">
+      {running && (
+        <button type="button" disabled={waiting} onClick={() => void act("pause")}>
+          {say("pause")}
+        </button>
+      )}
+      {running && (
+        <button type="button" disabled={waiting} onClick={() => void act("stop")}>
+          {say("stop")}
+        </button>
+      )}
+      {!running && !done && entry.state !== "diverged" && (
+        <button type="button" class="primary" disabled={waiting} onClick={() => void act("resume")}>
+          {say("resume")}
+        </button>
+      )}
+      {!running && entry.kind === "run" && extending === undefined && (
+        <button type="button" disabled={waiting} onClick={() => setExtending(entry.total * 2)}>
+          {say("extend")}
+        </button>
+      )}
+      {extending !== undefined && (
+        <form
+          class="row"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void act("extend", extending);
+          }}
+        >
+          <label>
+            {say("extend.steps")}{" "}
+            <input
+              type="number"
+              min={entry.total + 1}
+              value={extending}
+              onInput={(event) => setExtending(Number(event.currentTarget.value))}
+            />
+          </label>
+          <button type="submit" class="primary" disabled={waiting}>
+            {say("extend")}
+          </button>
+        </form>
+      )}
+      {(error ?? entry.message) && (
+        <p class="warning" role="alert">
+          {error ?? entry.message}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Warnings({ detail, entry }: { detail: RunDetail; entry: Entry }) {
+  const warnings = [
+    ...(entry.state === "diverged" ? [{ kind: "diverged", message: "" }] : []),
+    ...detail.warnings,
+    ...detail.problems.map(({ path, reason }) => ({ kind: "", message: `${path}: ${reason}` })),
+  ];
+  if (warnings.length === 0) return null;
+  return (
+    <section class="warnings" aria-label={say("warnings")}>
+      {warnings.map(({ kind, message }) => (
+        <p class="warning" key={kind + message} title={message}>
+          {sayOr(`warning.${kind}`, message)}
+        </p>
+      ))}
+    </section>
+  );
+}
+
+interface Report {
+  readonly activations?: readonly { layer: string; mean: number; standardDeviation: number }[];
+  readonly effectiveRank?: number;
+  readonly nearestNeighbour?: number;
+}
+
+function TakeAway({ detail }: { detail: RunDetail }) {
+  const { entry, files, loading, result } = detail;
+  const before = (result?.before ?? {}) as Report;
+  const after = (result?.after ?? {}) as Report;
+  const rows: string[][] = [];
+  before.activations?.forEach((start, index) => {
+    const text = (one: { mean: number; standardDeviation: number } | undefined): string =>
+      one ? `${number(one.mean)} ± ${number(one.standardDeviation)}` : "–";
+    rows.push([say("result.activations", { layer: start.layer }), text(start), text(after.activations?.[index])]);
+  });
+  if (result) rows.push([say("result.rank"), number(before.effectiveRank), number(after.effectiveRank)]);
+  if (before.nearestNeighbour !== undefined && after.nearestNeighbour !== undefined)
+    rows.push([say("result.neighbour"), percent(before.nearestNeighbour), percent(after.nearestNeighbour)]);
+  return (
+    <>
+      {result === null && <p class="faint">{say("take.none")}</p>}
+      {rows.length > 0 && (
+        <Table
+          title={say("result.title")}
+          head={["", say("result.start"), say("result.now")]}
+          rows={rows}
+          name={`${entry.id}-result`}
+        />
+      )}
+      {loading.length > 0 && (
+        <section class="panel">
+          <h3>{say("take.loading")}</h3>
+          {loading.map(({ framework, lines }) => (
+            <div key={framework}>
+              <h4>{framework}</h4>
+              <Copyable text={lines.join("\n")} label={framework} />
+            </div>
+          ))}
+        </section>
+      )}
+      <Files id={entry.id} files={files} />
+    </>
+  );
+}
+
+export function Files({ id, files }: { id: string; files: RunDetail["files"] }) {
+  return (
+    <section class="panel">
+      <h3>{say("take.files")}</h3>
+      <ul class="files">
+        {files.map(({ name, bytes: size }) => (
+          <li key={name}>
+            <a href={fileAddress(id, name)} download={name} aria-label={say("take.download", { name })}>
+              {name}
+            </a>
+            <span class="faint">{bytes(size)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function Table(props: {
+  title: string;
+  head: readonly string[];
+  rows: readonly (readonly (string | number)[])[];
+  name: string;
+}) {
+  const { title, head, rows, name } = props;
+  return (
+    <section class="panel">
+      <div class="row">
+        <h3>{title}</h3>
+        <span class="space" />
+        <button
+          type="button"
+          class="quiet"
+          aria-label={say("chart.save", { title, format: "CSV" })}
+          onClick={() => saveCsv(name, [head, ...rows])}
+        >
+          CSV
+        </button>
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table is scrolled with the keyboard too */}
+      <section class="table" tabIndex={0} aria-label={title}>
+        <table>
+          <thead>
+            <tr>
+              {head.map((cell) => (
+                <th scope="col" key={cell}>
+                  {cell || <span class="hidden">–</span>}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.join("|")}>
+                {row.map((cell, column) => {
+                  const text = typeof cell === "number" ? number(cell) : cell;
+                  return column === 0 ? (
+                    <th scope="row" key={head[column]}>
+                      {text}
+                    </th>
+                  ) : (
+                    <td key={head[column]}>{text}</td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </section>
+  );
+}
+
+function About({ detail }: { detail: RunDetail }) {
+  return (
+    <>
+      {detail.command && (
+        <section class="panel">
+          <h3>{say("control.command")}</h3>
+          <Copyable text={detail.command} />
+        </section>
+      )}
+      {detail.log && (
+        <section class="panel">
+          <h3>{say("log")}</h3>
+          <Copyable text={detail.log} label={say("log")} />
+        </section>
+      )}
+      <section class="panel">
+        <h3>{say("about.record")}</h3>
+        <Copyable text={JSON.stringify(detail.record, undefined, 2)} label={say("about.record")} />
+      </section>
+    </>
+  );
+}

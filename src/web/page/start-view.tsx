@@ -1,0 +1,303 @@
+/** The form that starts a run or a study. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { OptionField, Session } from "../protocol.js";
+import { api, type Inspection } from "./api.js";
+import { Copyable } from "./copyable.js";
+import { droppedFiles } from "./dropped-files.js";
+import { optionText, say } from "./language.js";
+import { ModelDrawing } from "./model-drawing.js";
+import { PathChooser } from "./path-chooser.js";
+import { go } from "./route.js";
+
+/** Shown first; the others stand behind "all options". */
+const main: ReadonlySet<string> = new Set(["recipe", "epochs", "steps", "minutes", "output", "seed", "arms", "seeds"]);
+/** What the page does itself. */
+const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
+const paths: ReadonlySet<string> = new Set(["data", "test", "unlabelled", "labels"]);
+
+export function StartView({
+  command,
+  session,
+  dropped,
+}: {
+  command: "init" | "compare";
+  session: Session;
+  dropped: DataTransfer | undefined;
+}) {
+  const form = session.commands.find(({ name }) => name === command);
+  const [model, setModel] = useState("");
+  const [options, setOptions] = useState<Readonly<Record<string, string>>>({});
+  const [choosing, setChoosing] = useState<string>();
+  const [inspection, setInspection] = useState<Inspection>();
+  const [preview, setPreview] = useState<{ command?: string; error?: string }>({});
+  const [error, setError] = useState<string>();
+  const [note, setNote] = useState("");
+  const [waiting, setWaiting] = useState(false);
+  const request = useMemo(() => ({ command, model, options }), [command, model, options]);
+  const set = (key: string, value: string): void => setOptions((before) => ({ ...before, [key]: value }));
+
+  const used = useRef<DataTransfer | null>(null);
+  useEffect(() => {
+    if (!dropped || used.current === dropped) return;
+    used.current = dropped;
+    const take = async (): Promise<void> => {
+      const files = await droppedFiles(dropped);
+      for (const { name, file } of files) {
+        setNote(say("start.uploading", { name }));
+        const { path } = await api.upload(name, file);
+        setNote(say("start.uploaded", { path }));
+        const [folder, inside] = name.split("/");
+        if (/\.onnx$/i.test(name)) setModel(path);
+        // Of a folder the folder itself is the data.
+        else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));
+      }
+    };
+    void take().catch((problem: Error) => setError(problem.message));
+  }, [dropped]);
+
+  useEffect(() => {
+    setInspection(undefined);
+    if (!/\.onnx$/i.test(model)) return;
+    let gone = false;
+    const wait = setTimeout(() => {
+      const { features = "", discriminator = "" } = options;
+      void api.inspect(model, { features, discriminator }).then(
+        (found) => gone || setInspection(found),
+        (problem: Error) => gone || setError(problem.message),
+      );
+      setError(undefined);
+    }, 300);
+    return () => {
+      gone = true;
+      clearTimeout(wait);
+    };
+  }, [model, options.features, options.discriminator]);
+
+  useEffect(() => {
+    setPreview({});
+    if (model === "") return;
+    const stop = new AbortController();
+    const wait = setTimeout(() => {
+      void api.command(request, stop.signal).then(
+        ({ command: line }) => setPreview({ command: line }),
+        (problem: Error) => problem.name !== "AbortError" && setPreview({ error: problem.message }),
+      );
+    }, 300);
+    return () => {
+      clearTimeout(wait);
+      stop.abort();
+    };
+  }, [request]);
+
+  if (!form) return null;
+  const fields = form.options.filter(({ key }) => !withheld.has(key) && key !== "data");
+  const needed = form.options.find(({ key }) => key === "data");
+  const start = async (): Promise<void> => {
+    setWaiting(true);
+    setError(undefined);
+    try {
+      const { id } = await api.start(request);
+      go({ view: command === "init" ? "run" : "study", id });
+    } catch (problem) {
+      setError((problem as Error).message);
+    }
+    setWaiting(false);
+  };
+  return (
+    <article>
+      <h1>{say(command === "init" ? "start.title" : "start.studyTitle")}</h1>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void start();
+        }}
+      >
+        <div class="panel drop">
+          <p class="faint">{say("start.dropHere")}</p>
+          <p class="faint" role="status">
+            {note}
+          </p>
+          <PathField
+            label={say("start.model")}
+            value={model}
+            onInput={setModel}
+            onChoose={() => setChoosing("model")}
+            help=""
+          />
+          {needed && (
+            <PathField
+              label={say("start.data")}
+              value={options.data ?? ""}
+              onInput={(value) => set("data", value)}
+              onChoose={() => setChoosing("data")}
+              help={optionText("data", needed.description)}
+            />
+          )}
+        </div>
+        <fieldset class="panel options">
+          <legend>{say("start.options")}</legend>
+          <div class="fields">
+            {fields
+              .filter(({ key }) => main.has(key))
+              .map((field) => (
+                <Field key={field.key} field={field} value={options[field.key] ?? ""} set={set} choose={setChoosing} />
+              ))}
+          </div>
+          <details>
+            <summary>{say("start.moreOptions")}</summary>
+            <div class="fields">
+              {fields
+                .filter(({ key }) => !main.has(key))
+                .map((field) => (
+                  <Field
+                    key={field.key}
+                    field={field}
+                    value={options[field.key] ?? ""}
+                    set={set}
+                    choose={setChoosing}
+                  />
+                ))}
+            </div>
+          </details>
+        </fieldset>
+        {(preview.command || preview.error) && (
+          <section class="panel">
+            <h3>{say("start.command")}</h3>
+            {preview.command ? <Copyable text={preview.command} /> : <p class="faint">{preview.error}</p>}
+          </section>
+        )}
+        {error && (
+          <p class="warning" role="alert">
+            {say("error", { message: error })}
+          </p>
+        )}
+        <p>
+          <button type="submit" class="primary large" disabled={waiting || model === "" || !options.data}>
+            {say("start.go")}
+          </button>
+        </p>
+      </form>
+      {inspection && (
+        <section class="panel">
+          <h2>{say("start.drawing")}</h2>
+          <ModelDrawing inspection={inspection} />
+        </section>
+      )}
+      {choosing && (
+        <PathChooser
+          accept={(name) => (choosing === "model" ? /\.onnx$/i.test(name) : true)}
+          onChoose={(path) => {
+            if (choosing === "model") setModel(path);
+            else set(choosing, path);
+            setChoosing(undefined);
+          }}
+          onClose={() => setChoosing(undefined)}
+        />
+      )}
+    </article>
+  );
+}
+
+function PathField(props: {
+  label: string;
+  value: string;
+  help: string;
+  onInput: (value: string) => void;
+  onChoose: () => void;
+}) {
+  const { label, value, help, onInput, onChoose } = props;
+  return (
+    <div class="field wide">
+      <label>
+        <span class="label">
+          {label} <span class="faint">({say("start.required")})</span>
+        </span>
+        <input
+          type="text"
+          required
+          value={value}
+          onInput={(event) => onInput(event.currentTarget.value)}
+          spellcheck={false}
+        />
+      </label>
+      <button type="button" onClick={onChoose} aria-label={`${say("start.choose")}: ${label}`}>
+        {say("start.choose")}
+      </button>
+      {help && <p class="help">{help}</p>}
+    </div>
+  );
+}
+
+function Field(props: {
+  field: OptionField;
+  value: string;
+  set: (key: string, value: string) => void;
+  choose: (key: string) => void;
+}) {
+  const { field, value, set, choose } = props;
+  const { key, flag, placeholder, initial, choices } = field;
+  const help = optionText(key, field.description);
+  const id = `option-${key}`;
+  if (placeholder === undefined)
+    return (
+      <div class="field flag">
+        <label>
+          <input
+            type="checkbox"
+            checked={value === "yes"}
+            aria-describedby={id}
+            onChange={(event) => set(key, event.currentTarget.checked ? "yes" : "")}
+          />{" "}
+          <code>{flag}</code>
+        </label>
+        <p class="help" id={id}>
+          {help}
+        </p>
+      </div>
+    );
+  return (
+    <div class="field">
+      {/* biome-ignore lint/a11y/noLabelWithoutControl: one of the two controls below always stands in it */}
+      <label>
+        <span class="label">
+          <code>{flag}</code>
+        </span>
+        {choices && key !== "recipe" ? (
+          <select value={value} aria-describedby={id} onChange={(event) => set(key, event.currentTarget.value)}>
+            <option value="">{say("start.unset")}</option>
+            {choices.map((choice) => (
+              <option key={choice} value={choice}>
+                {choice}
+              </option>
+            ))}
+          </select>
+        ) : (
+          <input
+            type="text"
+            value={value}
+            placeholder={initial === null ? placeholder : say("start.default", { value: initial })}
+            list={choices ? `${id}-choices` : undefined}
+            aria-describedby={id}
+            onInput={(event) => set(key, event.currentTarget.value)}
+            spellcheck={false}
+          />
+        )}
+        {choices && key === "recipe" && (
+          <datalist id={`${id}-choices`}>
+            {choices.map((choice) => (
+              <option key={choice} value={choice} />
+            ))}
+          </datalist>
+        )}
+      </label>
+      {paths.has(key) && (
+        <button type="button" class="quiet" onClick={() => choose(key)} aria-label={`${say("start.choose")}: ${flag}`}>
+          {say("start.choose")}
+        </button>
+      )}
+      <p class="help" id={id}>
+        {help}
+      </p>
+    </div>
+  );
+}

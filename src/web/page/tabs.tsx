@@ -1,0 +1,56 @@
+/** Tabs after the ARIA pattern: one tab stop, arrows between them. */
+import type { ComponentChildren } from "preact";
+import { useId, useRef } from "preact/hooks";
+
+export interface Tab {
+  readonly key: string;
+  readonly name: string;
+  readonly content: () => ComponentChildren;
+}
+
+export function Tabs({
+  tabs,
+  chosen,
+  choose,
+}: {
+  tabs: readonly Tab[];
+  chosen: string;
+  choose: (key: string) => void;
+}) {
+  const id = useId();
+  const list = useRef<HTMLDivElement>(null);
+  const current = tabs.find(({ key }) => key === chosen) ?? tabs[0];
+  const move = (by: number): void => {
+    const next = tabs[(tabs.indexOf(current) + by + tabs.length) % tabs.length];
+    choose(next.key);
+    list.current?.querySelector<HTMLElement>(`[data-key="${next.key}"]`)?.focus();
+  };
+  return (
+    <>
+      <div class="tabs" role="tablist" ref={list}>
+        {tabs.map(({ key, name }) => (
+          <button
+            type="button"
+            role="tab"
+            key={key}
+            id={`${id}-${key}`}
+            data-key={key}
+            aria-selected={key === current.key}
+            aria-controls={`${id}-panel`}
+            tabIndex={key === current.key ? 0 : -1}
+            onClick={() => choose(key)}
+            onKeyDown={(event) => {
+              if (event.key === "ArrowRight") move(1);
+              if (event.key === "ArrowLeft") move(-1);
+            }}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
+      <div role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${current.key}`}>
+        {current.content()}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,197 @@
+/**
+ * The commands that the page starts. Each runs in a process of its own, which outlives the server: its files in the lab's
+ * folder say which process works on which run, so that a new server finds it again.
+ */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { userError } from "../errors.js";
+import type { ProcessState } from "./read-run.js";
+
+/** Where process records and logs lie, below the lab's folder. */
+export const labFolder = ".headstart-lab";
+
+interface ProcessRecord {
+  /** The entry that it works on. */
+  readonly id: string;
+  readonly kind: "run" | "study";
+  /** The command line without the program. */
+  readonly words: readonly string[];
+  readonly pid: number;
+  /** When the process began, in the system's own unit: a later process of the same number is another. */
+  readonly began: string | null;
+  readonly wish: "run" | "pause" | "stop";
+  readonly exitCode: number | null;
+}
+
+export interface StartOptions {
+  readonly id: string;
+  readonly kind: "run" | "study";
+  readonly words: readonly string[];
+}
+
+/** Processes by the entry that they work on. */
+export class Processes {
+  readonly #root: string;
+  /** The program and its first words, such as node and main.js. */
+  readonly #program: readonly string[];
+  readonly #records = new Map<string, ProcessRecord>();
+
+  constructor(root: string, program: readonly string[]) {
+    this.#root = root;
+    this.#program = program;
+    const folder = join(root, labFolder);
+    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+      if (!name.endsWith(".json")) continue;
+      try {
+        const record = JSON.parse(readFileSync(join(folder, name), "utf8")) as ProcessRecord;
+        if (typeof record.id === "string" && `${keyOf(record.id)}.json` === name && Array.isArray(record.words))
+          this.#records.set(record.id, record);
+      } catch {
+        // A torn record: its run is shown as one that was started elsewhere.
+      }
+    }
+  }
+
+  /** All entries that were started here. */
+  get all(): readonly { readonly id: string; readonly kind: "run" | "study"; readonly words: readonly string[] }[] {
+    return [...this.#records.values()];
+  }
+
+  /** What is known of an entry's process; undefined for one that was not started here. */
+  stateOf(id: string): ProcessState | undefined {
+    const record = this.#records.get(id);
+    if (!record) return undefined;
+    const log = tailOf(this.#logFile(id));
+    const command = commandLine(record.words);
+    if (alive(record)) return { state: "running", command, log };
+    if (record.wish === "pause") return { state: "paused", command, log };
+    if (record.wish === "stop") return { state: "stopped", command, log };
+    const message = /^headstart: (.*)$/m.exec(log.split("\n").reverse().join("\n"))?.[1];
+    if (record.exitCode === 0 || message === undefined) return { state: "ended", command, log };
+    return { state: "failed", command, log, message };
+  }
+
+  /** Starts a command. @throws UserError where one works on this entry already */
+  async start({ id, kind, words }: StartOptions): Promise<void> {
+    const before = this.#records.get(id);
+    if (before && alive(before))
+      throw userError({
+        where: id,
+        required: "a run that nobody works on",
+        got: "one that runs",
+        advice: "Pause it first.",
+      });
+    mkdirSync(join(this.#root, labFolder), { recursive: true });
+    const log = openSync(this.#logFile(id), "w");
+    const [program, ...first] = this.#program;
+    try {
+      // Its standard output would be one record a step, and all that matters lies in the run's folder.
+      const child = spawn(program, [...first, ...words, "--json"], {
+        cwd: this.#root,
+        detached: true,
+        stdio: ["ignore", "ignore", log],
+      });
+      await new Promise<void>((resolve, reject) => {
+        child.once("spawn", resolve);
+        child.once("error", reject);
+      });
+      const pid = child.pid ?? 0;
+      await this.#keep({ id, kind, words, pid, began: beginOf(pid), wish: "run", exitCode: null });
+      child.on("exit", (exitCode) => {
+        const record = this.#records.get(id);
+        if (record?.pid === pid) void this.#keep({ ...record, exitCode: exitCode ?? 1 }).catch(() => {});
+      });
+      child.unref();
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** Asks an entry's process to come to an end with a checkpoint. */
+  async end(id: string, wish: "pause" | "stop"): Promise<void> {
+    const record = this.#get(id);
+    await this.#keep({ ...record, wish });
+    if (alive(record)) process.kill(record.pid, "SIGTERM");
+  }
+
+  /** Goes on with an entry where it stands, with other step counts where they are given. */
+  async resume(id: string, steps?: number): Promise<void> {
+    const { kind, words } = this.#get(id);
+    const kept = words.filter((word) => word !== "--resume" && word !== "--overwrite");
+    const place = kept.indexOf("--");
+    const before = kept
+      .slice(0, place)
+      .filter((word) => steps === undefined || !/^--(steps|epochs|minutes)=/.test(word));
+    const added = [...(kind === "run" ? ["--resume"] : []), ...(steps === undefined ? [] : [`--steps=${steps}`])];
+    await this.start({ id, kind, words: [...before, ...added, ...kept.slice(place)] });
+  }
+
+  #get(id: string): ProcessRecord {
+    const record = this.#records.get(id);
+    if (record) return record;
+    throw userError({
+      where: id,
+      required: "a run that was started on this page",
+      got: "one that was started elsewhere",
+      advice: "Control it where it was started: Ctrl-C there, and --resume.",
+    });
+  }
+
+  #logFile(id: string): string {
+    return join(this.#root, labFolder, `${keyOf(id)}.log`);
+  }
+
+  async #keep(record: ProcessRecord): Promise<void> {
+    this.#records.set(record.id, record);
+    await writeFileAtomic(join(this.#root, labFolder, `${keyOf(record.id)}.json`), `${JSON.stringify(record)}\n`);
+  }
+}
+
+/** The words as a shell takes them, with the program's name. */
+export function commandLine(words: readonly string[]): string {
+  const shown = words.filter((word, index) => word !== "--" || /^-/.test(words[index + 1] ?? ""));
+  return ["headstart", ...shown.map(quoted)].join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function keyOf(id: string): string {
+  return createHash("sha256").update(id).digest("hex").slice(0, 16);
+}
+
+function alive({ pid, began, exitCode }: ProcessRecord): boolean {
+  if (exitCode !== null || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  return beginOf(pid) === began;
+}
+
+/** When a process began; null where the system does not say (only Linux has it as a file) or it is dead already. */
+function beginOf(pid: number): string | null {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return fields[0] === "Z" ? null : fields[19];
+  } catch {
+    return null;
+  }
+}
+
+/** The last 4 KiB. */
+function tailOf(file: string): string {
+  try {
+    const { size } = statSync(file);
+    return readFileSync(file, "utf8").slice(size > 4096 ? -4096 : 0);
+  } catch {
+    return "";
+  }
+}

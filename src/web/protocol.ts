@@ -1,0 +1,206 @@
+/** What server and page say to each other. Types only, and the names of the events: the page imports this file too. */
+
+/** What an entry of the list is doing. */
+export type EntryState = "starting" | "running" | "paused" | "finished" | "diverged" | "stopped" | "failed";
+
+/** A run or study of the folder, as the list shows it. */
+export interface Entry {
+  readonly kind: "run" | "study";
+  /** Path below the lab's folder, with slashes; "." for the folder itself. */
+  readonly id: string;
+  readonly state: EntryState;
+  /** Time of the last change, in milliseconds since 1970. */
+  readonly modified: number;
+  readonly model: string;
+  readonly data: string;
+  /** A run's recipe; a study's arms. */
+  readonly recipe: string;
+  readonly seed: number | null;
+  /** Steps or trials done, and those planned. */
+  readonly done: number;
+  readonly total: number;
+  /** A run's newest metrics. */
+  readonly latest: Readonly<Record<string, number>>;
+  /** Started here, so that it can be paused and resumed here. */
+  readonly controlled: boolean;
+  /** What a failed start said. */
+  readonly message?: string;
+}
+
+/** A file that could not be used, and why. The rest is shown without it. */
+export interface Problem {
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface EntryList {
+  readonly entries: readonly Entry[];
+  readonly problems: readonly Problem[];
+}
+
+/** One metric along a run. Null where it was not finite. */
+export interface Series {
+  readonly steps: readonly number[];
+  readonly values: readonly (number | null)[];
+}
+
+/** Metrics of a run by name. */
+export interface RunSeries {
+  readonly id: string;
+  readonly series: Readonly<Record<string, Series>>;
+  /** Bytes of the files that this is made from: where live rows go on. */
+  readonly position: Position;
+  readonly problems: readonly Problem[];
+}
+
+/** How far the files of a run have been read. */
+export interface Position {
+  readonly metrics: number;
+  readonly timing: number;
+}
+
+/** A row of metrics.jsonl or timing.jsonl. */
+export interface Row {
+  readonly step: number;
+  readonly [name: string]: unknown;
+}
+
+/** New rows of a run, the data of a "rows" event; its id is the position behind them. */
+export interface NewRows {
+  readonly metrics: readonly Row[];
+  readonly timing: readonly Row[];
+}
+
+/** Counts of values in bins of equal width. */
+export interface HistogramRecord {
+  readonly low: number;
+  readonly high: number;
+  readonly counts: readonly number[];
+}
+
+/** A line of layers.jsonl. */
+export interface LayersRecord {
+  readonly step: number;
+  readonly layers: readonly {
+    readonly layer: string;
+    readonly singularValues: readonly number[] | null;
+    readonly preActivations: HistogramRecord;
+  }[];
+}
+
+/** A warning with the numbers behind it. */
+export interface RunWarning {
+  readonly kind: string;
+  readonly message: string;
+}
+
+/** Everything about a run but its metrics. */
+export interface RunDetail {
+  readonly entry: Entry;
+  /** run.json as it is. */
+  readonly record: Readonly<Record<string, unknown>>;
+  /** result.json as it is, once the run has finished. */
+  readonly result: Readonly<Record<string, unknown>> | null;
+  /** Steps with a picture of x beside G(x). */
+  readonly samples: readonly number[];
+  /** Steps with a picture of the first layer's filters. */
+  readonly filters: readonly number[];
+  readonly layers: readonly LayersRecord[];
+  readonly warnings: readonly RunWarning[];
+  /** Files to take away, with their bytes. */
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  readonly loading: readonly { readonly framework: string; readonly lines: readonly string[] }[];
+  /** The command that started it, where it was started here. */
+  readonly command: string | null;
+  /** The last lines of what the command said. */
+  readonly log: string;
+  readonly problems: readonly Problem[];
+}
+
+/** Everything about a study. */
+export interface StudyDetail {
+  readonly entry: Entry;
+  /** study.json as it is. */
+  readonly plan: Readonly<Record<string, unknown>>;
+  /** Finished trials. */
+  readonly trials: readonly StudyTrial[];
+  /** summary.json as it is, once the study has finished. */
+  readonly summary: Readonly<Record<string, unknown>> | null;
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  readonly command: string | null;
+  readonly log: string;
+  readonly problems: readonly Problem[];
+}
+
+/** What the page needs of a trial. */
+export interface StudyTrial {
+  readonly network: string;
+  readonly arm: string;
+  readonly labels: string;
+  readonly optimizer: string;
+  readonly learningRate: number;
+  readonly seed: number;
+  readonly accuracy: number;
+  readonly diverged: string | null;
+  readonly points: readonly { readonly step: number; readonly accuracy: number; readonly loss: number | null }[];
+}
+
+/** An option of a command, for the form. */
+export interface OptionField {
+  readonly key: string;
+  /** With its dashes. */
+  readonly flag: string;
+  /** Undefined for an option without a value. */
+  readonly placeholder?: string;
+  readonly description: string;
+  readonly initial: string | null;
+  readonly required: boolean;
+  readonly choices?: readonly string[];
+}
+
+/** A command that the page can start. */
+export interface CommandForm {
+  readonly name: "init" | "compare";
+  readonly options: readonly OptionField[];
+}
+
+/** What the page asks first. */
+export interface Session {
+  readonly version: string;
+  readonly folder: string;
+  readonly commands: readonly CommandForm[];
+  /** The folder for dropped files, below the lab's folder. */
+  readonly uploads: string;
+}
+
+/** A start as the form sends it: option values as text by key; flags are "yes". */
+export interface StartRequest {
+  readonly command: string;
+  readonly model: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface StartAnswer {
+  readonly id: string;
+  readonly command: string;
+}
+
+export type ControlAction = "pause" | "resume" | "stop" | "extend";
+
+export interface ControlRequest {
+  readonly id: string;
+  readonly action: ControlAction;
+  /** For extend: all steps, those done included. */
+  readonly steps?: number;
+}
+
+/** A folder's content, to choose a path from. */
+export interface FolderListing {
+  readonly path: string;
+  readonly parent: string | null;
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+}
+
+/** The header that every changing request carries: a foreign page cannot send it without asking first. */
+export const requestHeader = "x-headstart";

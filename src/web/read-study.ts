@@ -1,0 +1,149 @@
+/** Reads a study's folder for the page, while it runs too. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { studyFiles } from "../study/study-folder.js";
+import { readJsonLines } from "./json-lines.js";
+import type { Entry, Problem, StudyDetail, StudyTrial } from "./protocol.js";
+import { type ProcessState, readRecord } from "./read-run.js";
+
+const quietMilliseconds = 10 * 60_000;
+
+/** What the list shows of a study. @throws Error where study.json is broken or another program's */
+export async function readStudyEntry(
+  folder: string,
+  id: string,
+  process: ProcessState | undefined,
+  now = Date.now(),
+): Promise<Entry> {
+  const plan = planOf(await readRecord(join(folder, studyFiles.plan)));
+  const { lines } = await readJsonLines(join(folder, studyFiles.trials), id, 0, isTrial);
+  const done = lines.filter((trial) => trial.purpose !== "tuning").length;
+  const summary = await stat(join(folder, studyFiles.summary)).catch(() => undefined);
+  const trials = await stat(join(folder, studyFiles.trials)).catch(() => undefined);
+  const modified = Math.max(
+    summary?.mtimeMs ?? 0,
+    trials?.mtimeMs ?? 0,
+    (await stat(join(folder, studyFiles.plan))).mtimeMs,
+  );
+  const finished = summary !== undefined && summary.mtimeMs >= (trials?.mtimeMs ?? 0);
+  const running = process === undefined ? now - modified < quietMilliseconds : process.state === "running";
+  const ended = process === undefined || process.state === "ended" || process.state === "running";
+  return {
+    kind: "study",
+    id,
+    state:
+      process?.state === "running"
+        ? "running"
+        : finished
+          ? "finished"
+          : running
+            ? "running"
+            : ended
+              ? "stopped"
+              : (process.state as "paused"),
+    modified,
+    model: plan.networks.join(", "),
+    data: "",
+    recipe: plan.arms.join(", "),
+    seed: null,
+    done,
+    total: plan.trials,
+    latest: {},
+    controlled: process !== undefined,
+    ...(process?.message === undefined ? {} : { message: process.message }),
+  };
+}
+
+/** Everything about a study. */
+export async function readStudyDetail(
+  folder: string,
+  id: string,
+  process: ProcessState | undefined,
+): Promise<StudyDetail> {
+  const problems: Problem[] = [];
+  const trials = await readJsonLines(join(folder, studyFiles.trials), `${id}/${studyFiles.trials}`, 0, isTrial);
+  const summary = await readRecord(join(folder, studyFiles.summary)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") problems.push({ path: `${id}/${studyFiles.summary}`, reason: error.message });
+    return null;
+  });
+  const files = [];
+  for (const name of studyDownloads) {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found?.isFile()) files.push({ name, bytes: found.size });
+  }
+  return {
+    entry: await readStudyEntry(folder, id, process),
+    plan: await readRecord(join(folder, studyFiles.plan)),
+    trials: trials.lines.filter((trial) => trial.purpose !== "tuning").map(shown),
+    summary,
+    files,
+    command: process?.command ?? null,
+    log: process?.log ?? "",
+    problems: [...problems, ...trials.problems],
+  };
+}
+
+const studyDownloads: readonly string[] = [studyFiles.report, studyFiles.summary, studyFiles.trials, studyFiles.plan];
+
+/** Files of a study that the page may fetch. */
+export function isStudyFile(name: string): boolean {
+  return studyDownloads.includes(name);
+}
+
+interface TrialLine extends Record<string, unknown> {
+  readonly network: string;
+  readonly arm: string;
+  readonly labels: unknown;
+  readonly optimizer: { readonly kind?: unknown; readonly learningRate?: unknown };
+  readonly seed: number;
+  readonly accuracy: number;
+  readonly points: StudyTrial["points"];
+}
+
+function isTrial(value: unknown): value is TrialLine {
+  const { network, arm, optimizer, seed, accuracy, points } = (value ?? {}) as Partial<TrialLine>;
+  return (
+    typeof network === "string" &&
+    typeof arm === "string" &&
+    typeof optimizer === "object" &&
+    optimizer !== null &&
+    typeof seed === "number" &&
+    typeof accuracy === "number" &&
+    Array.isArray(points)
+  );
+}
+
+function shown({ network, arm, labels, optimizer, seed, accuracy, points, diverged }: TrialLine): StudyTrial {
+  return {
+    network,
+    arm,
+    labels: String(labels),
+    optimizer: String(optimizer.kind ?? ""),
+    learningRate: Number(optimizer.learningRate ?? Number.NaN),
+    seed,
+    accuracy,
+    diverged: typeof diverged === "string" ? diverged : null,
+    points,
+  };
+}
+
+/** What the list needs of a plan, and how many trials it makes (those for tuning left out). */
+function planOf(record: Record<string, unknown>): { networks: string[]; arms: string[]; trials: number } {
+  // The plan may stand in the record itself or below `plan`.
+  const plan = (typeof record.plan === "object" && record.plan !== null ? record.plan : record) as Record<
+    string,
+    unknown
+  >;
+  const names = (value: unknown): string[] =>
+    Array.isArray(value) ? value.map((item) => String((item as { name?: unknown } | null)?.name ?? item)) : [];
+  const [networks, arms] = [names(plan.networks), names(plan.arms)];
+  if (arms.length === 0 || networks.length === 0) throw new Error("it is no headstart study's plan");
+  const count = (value: unknown): number => (Array.isArray(value) ? Math.max(1, value.length) : 1);
+  const rates = plan.tune === true ? 1 : count(plan.learningRates);
+  return {
+    networks,
+    arms,
+    trials:
+      networks.length * arms.length * count(plan.labels) * count(plan.optimizers) * rates * Number(plan.seeds ?? 1),
+  };
+}

@@ -1,0 +1,362 @@
+/** The lab's server: the page, what lies in the folder, live events, and the commands that the page starts. */
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { dirname, extname, join, relative, sep } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { streamSSE } from "hono/streaming";
+import { UserError, userError } from "../errors.js";
+import { inspect } from "../library/inspect.js";
+import { Entries } from "./entries.js";
+import { type GuardOptions, refusal, securityHeaders, tokenCookie } from "./guard.js";
+import { newRows, readPosition } from "./live.js";
+import { commandLine, Processes } from "./processes.js";
+import type {
+  CommandForm,
+  ControlRequest,
+  Entry,
+  EntryList,
+  FolderListing,
+  Session,
+  StartAnswer,
+  StartRequest,
+} from "./protocol.js";
+import { isRunFile, readRunDetail, readRunSeries } from "./read-run.js";
+import { isStudyFile, readStudyDetail } from "./read-study.js";
+import { newPathBelow, pathBelow } from "./safe-path.js";
+import { startCommand } from "./start-command.js";
+
+/** Where dropped files go, below the lab's folder. */
+const uploads = "lab-files";
+const largestUpload = 4 * 2 ** 30;
+
+export interface LabServerOptions {
+  /** Real path of the lab's folder. */
+  readonly root: string;
+  /** Real paths of further folders that models and data may be chosen from. */
+  readonly files: readonly string[];
+  /** The built page. */
+  readonly pageFolder: string;
+  readonly version: string;
+  readonly guard: () => GuardOptions;
+  /** What runs headstart: the program and its first words. */
+  readonly program: readonly string[];
+  readonly forms: readonly CommandForm[];
+  /** Reads a command line as the command itself would. @throws UserError where it does not fit */
+  readonly checkWords: (words: readonly string[]) => Promise<void>;
+  /** Milliseconds between looks at the files of what is shown. */
+  readonly interval?: number;
+}
+
+/** The server as a function from request to answer. */
+export function labServer(options: LabServerOptions): Hono {
+  const { root, files, forms } = options;
+  const roots = [root, ...files];
+  const interval = options.interval ?? 700;
+  const processes = new Processes(root, options.program);
+  const found = new Entries(root, (id) => processes.stateOf(id));
+  const app = new Hono();
+
+  app.use(async (context, next) => {
+    const { req } = context;
+    const guard = options.guard();
+    const tokenGiven = req.path === "/" ? req.query("token") : undefined;
+    const refused = refusal(
+      { method: req.method, path: req.path, header: (name) => req.header(name), tokenGiven },
+      guard,
+    );
+    for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
+    context.header("cache-control", "no-store");
+    if (refused) return context.text(`headstart lab: ${refused.reason}\n`, refused.status);
+    if (tokenGiven !== undefined && guard.token !== undefined) {
+      context.header("set-cookie", tokenCookie(guard.token, guard.port));
+      return context.redirect("/");
+    }
+    return next();
+  });
+  app.onError((error, context) => {
+    if (error instanceof UserError) return context.json({ error: error.message }, 400);
+    console.error(error);
+    return context.json({ error: `headstart lab: ${error.message}` }, 500);
+  });
+
+  const list = async (): Promise<EntryList> => {
+    const { entries, problems } = await found.list();
+    const known = new Set(entries.map(({ id }) => id));
+    const waiting = processes.all.flatMap((process): Entry[] => {
+      const state = processes.stateOf(process.id);
+      if (known.has(process.id) || !state || !["running", "failed"].includes(state.state)) return [];
+      return [waitingEntry(process, state.state === "running" ? "starting" : "failed", state.message)];
+    });
+    return { entries: [...waiting, ...entries], problems };
+  };
+  /** The folder of an entry that the list has, so that no other folder is ever read. */
+  const folderOf = async (id: string, kind: Entry["kind"]): Promise<string> => {
+    const folder = await pathBelow([root], id);
+    const marker = await stat(join(folder, kind === "run" ? "run.json" : "study.json")).catch(() => undefined);
+    if (marker?.isFile()) return folder;
+    throw userError({ where: id, required: `a ${kind} in the lab's folder`, got: "none", advice: "Reload the page." });
+  };
+
+  app.get("/api/session", (context) =>
+    context.json({ version: options.version, folder: root, commands: forms, uploads } satisfies Session),
+  );
+  app.get("/api/entries", async (context) => context.json(await list()));
+  app.get("/api/entries/events", (context) =>
+    streamSSE(context, async (stream) => {
+      let sent = context.req.header("last-event-id");
+      while (!stream.aborted) {
+        const now = JSON.stringify(await list());
+        const signature = digest(now);
+        if (signature !== sent) {
+          await stream.writeSSE({ event: "entries", data: now, id: signature });
+          sent = signature;
+        } else await stream.write(": still here\n\n");
+        await stream.sleep(Math.max(interval, 1000));
+      }
+    }),
+  );
+
+  app.get("/api/run", async (context) => {
+    const id = context.req.query("id") ?? "";
+    return context.json(await readRunDetail(await folderOf(id, "run"), id, processes.stateOf(id)));
+  });
+  app.get("/api/series", async (context) => {
+    const points = Math.min(20_000, Math.max(2, Number(context.req.query("points")) || 1000));
+    const answers = [];
+    for (const id of context.req.queries("id") ?? [])
+      answers.push(await readRunSeries(await folderOf(id, "run"), id, points));
+    return context.json(answers);
+  });
+  app.get("/api/run/events", async (context) => {
+    const id = context.req.query("id") ?? "";
+    const folder = await folderOf(id, "run");
+    let position = readPosition(context.req.header("last-event-id") ?? context.req.query("from")) ?? {
+      metrics: 0,
+      timing: 0,
+    };
+    return streamSSE(context, async (stream) => {
+      let shown = "";
+      while (!stream.aborted) {
+        const news = await newRows(folder, position);
+        if (news) {
+          position = news.position;
+          await stream.writeSSE(news.event);
+        }
+        // The rest of the run's folder: when it has changed, the page asks for it.
+        const signature = await folderSignature(folder, processes.stateOf(id)?.state ?? "");
+        if (shown !== "" && signature !== shown) await stream.writeSSE({ event: "changed", data: "{}" });
+        else if (!news) await stream.write(": still here\n\n");
+        shown = signature;
+        await stream.sleep(interval);
+      }
+    });
+  });
+  app.get("/api/study", async (context) => {
+    const id = context.req.query("id") ?? "";
+    return context.json(await readStudyDetail(await folderOf(id, "study"), id, processes.stateOf(id)));
+  });
+
+  app.get("/api/file", async (context) => {
+    const id = context.req.query("id") ?? "";
+    const name = context.req.query("name") ?? "";
+    const kind = isStudyFile(name) && !isRunFile(name) ? "study" : "run";
+    if (kind === "run" && !isRunFile(name)) return context.text("no such file\n", 404);
+    const folder = await folderOf(id, kind);
+    const path = await pathBelow([folder], join(folder, name));
+    const { size } = await stat(path);
+    const picture = extname(name) === ".png";
+    context.header("content-type", picture ? "image/png" : "application/octet-stream");
+    context.header("content-length", String(size));
+    if (!picture) context.header("content-disposition", `attachment; filename="${name}"`);
+    return context.body(Readable.toWeb(createReadStream(path)) as ReadableStream);
+  });
+
+  app.get("/api/choose", async (context) => {
+    const given = context.req.query("path") || ".";
+    const path = await pathBelow(roots, given);
+    const content = await readdir(path, { withFileTypes: true }).catch(() => []);
+    const named = content
+      .filter(({ name }) => !name.startsWith("."))
+      .sort((first, second) => (first.name < second.name ? -1 : 1));
+    const parent = dirname(path);
+    const listing: FolderListing = {
+      path: shownPath(root, path),
+      parent: await pathBelow(roots, parent).then(
+        () => shownPath(root, parent),
+        () => null,
+      ),
+      folders: named
+        .filter((item) => item.isDirectory())
+        .map(({ name }) => name)
+        .slice(0, 1000),
+      files: named
+        .filter((item) => item.isFile())
+        .map(({ name }) => name)
+        .slice(0, 1000),
+    };
+    return context.json(listing);
+  });
+  app.put("/api/upload", async (context) => {
+    const name = context.req.query("name") ?? "";
+    const parts = name.split("/");
+    if (parts.some((part) => !/^[^\0/\\:]{1,200}$/.test(part) || part.startsWith(".")) || parts.length > 20)
+      throw userError({
+        where: name.slice(0, 200),
+        required: "a plain file name",
+        got: "another",
+        advice: "Rename it.",
+      });
+    const length = Number(context.req.header("content-length"));
+    if (!(length <= largestUpload))
+      throw userError({
+        where: name,
+        required: "a file of at most 4 GiB",
+        got: "a larger one",
+        advice: "Choose it by its path.",
+      });
+    const path = await newPathBelow(root, join(uploads, ...parts));
+    await mkdir(dirname(path), { recursive: true });
+    await pathBelow([root], dirname(path));
+    const body = context.req.raw.body;
+    // "wx": what lies there already is never overwritten, nor a link followed.
+    const exists = await stat(path).catch(() => undefined);
+    if (exists?.size === length) return context.json({ path: shownPath(root, path) });
+    try {
+      await pipeline(
+        body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]),
+        createWriteStream(path, { flags: "wx" }),
+      );
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST")
+        throw userError({
+          where: name,
+          required: "a name that is free",
+          got: "one of another file",
+          advice: "Rename it.",
+        });
+      await rm(path, { force: true });
+      throw error;
+    }
+    return context.json({ path: shownPath(root, path) });
+  });
+
+  const small = bodyLimit({ maxSize: 65536 });
+  app.post("/api/inspect", small, async (context) => {
+    const { model, features, discriminator } = (await bodyOf(context.req)) as Record<string, unknown>;
+    const text = (value: unknown): string | undefined =>
+      typeof value === "string" && value !== "" ? value : undefined;
+    const path = await pathBelow(roots, text(model) ?? "");
+    const [chosen, kind] = [text(features), text(discriminator)];
+    if (kind !== undefined && /[/\\.]/.test(kind)) await pathBelow(roots, kind);
+    const result = await inspect({
+      model: path,
+      ...(chosen === undefined ? {} : { features: chosen }),
+      ...(kind === undefined ? {} : { discriminator: kind }),
+    });
+    return context.json({ ...result, model: shownPath(root, path) });
+  });
+  app.post("/api/command", small, async (context) => {
+    const { words } = await startCommand((await bodyOf(context.req)) as unknown as StartRequest, forms, roots);
+    await options.checkWords(words);
+    return context.json({ command: commandLine(words) });
+  });
+  app.post("/api/start", small, async (context) => {
+    const line = await startCommand((await bodyOf(context.req)) as unknown as StartRequest, forms, roots);
+    await options.checkWords(line.words);
+    await processes.start(line);
+    return context.json({ id: line.id, command: commandLine(line.words) } satisfies StartAnswer);
+  });
+  app.post("/api/control", small, async (context) => {
+    const { id, action, steps } = (await bodyOf(context.req)) as unknown as ControlRequest;
+    if (action === "pause" || action === "stop") await processes.end(String(id), action);
+    else if (action === "resume") await processes.resume(String(id));
+    else if (action === "extend" && Number.isSafeInteger(steps)) await processes.resume(String(id), steps);
+    else
+      throw userError({
+        where: "control",
+        required: "pause, resume, stop, or extend with a number of steps",
+        got: String(action),
+        advice: "Reload the page.",
+      });
+    return context.json({});
+  });
+  app.all("/api/*", (context) => context.json({ error: "no such address" }, 404));
+
+  // The page: a handful of files that the build has made.
+  app.get("*", async (context) => {
+    const name = context.req.path === "/" ? "index.html" : context.req.path.slice(1);
+    const type = pageTypes[extname(name)];
+    const path = await pathBelow([options.pageFolder], join(options.pageFolder, name)).catch(() => undefined);
+    if (type === undefined || path === undefined) return context.text("no such page\n", 404);
+    context.header("content-type", type);
+    if (name.startsWith("assets/")) context.header("cache-control", "public, max-age=31536000, immutable");
+    return context.body(new Uint8Array(await readFile(path)));
+  });
+  return app;
+}
+
+const pageTypes: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+async function bodyOf(request: { json: () => Promise<unknown> }): Promise<Record<string, unknown>> {
+  const body = await request.json().catch(() => undefined);
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
+  throw userError({ where: "request", required: "a JSON object", got: "something else", advice: "Reload the page." });
+}
+
+function waitingEntry(
+  { id, kind, words }: { id: string; kind: Entry["kind"]; words: readonly string[] },
+  state: Entry["state"],
+  message: string | undefined,
+): Entry {
+  const value = (flag: string): string =>
+    words.find((word) => word.startsWith(`${flag}=`))?.slice(flag.length + 1) ?? "";
+  return {
+    kind,
+    id,
+    state,
+    modified: Date.now(),
+    model: words.at(-1) ?? "",
+    data: value("--data"),
+    recipe: value("--recipe") || "default",
+    seed: Number(value("--seed") || 0),
+    done: 0,
+    total: 0,
+    latest: {},
+    controlled: true,
+    ...(message === undefined ? {} : { message }),
+  };
+}
+
+/** Relative to the lab's folder where it lies there, with slashes. */
+function shownPath(root: string, path: string): string {
+  const way = relative(root, path);
+  if (way === "") return ".";
+  return way.startsWith("..") ? path : way.split(sep).join("/");
+}
+
+async function folderSignature(folder: string, state: string): Promise<string> {
+  const parts = await Promise.all(
+    [".", "samples", "filters", "result.json", "layers.jsonl"].map((name) =>
+      stat(join(folder, name)).then(
+        ({ mtimeMs, size }) => (name === "." ? "" : `${mtimeMs}:${size}`),
+        () => "",
+      ),
+    ),
+  );
+  return `${state} ${parts.join(" ")}`;
+}
+
+/** A short sign of a text: enough to see that it has changed. */
+function digest(text: string): string {
+  let hash = 0;
+  for (let index = 0; index < text.length; index++) hash = (Math.imul(hash, 31) + text.charCodeAt(index)) | 0;
+  return `${(hash >>> 0).toString(36)}-${text.length.toString(36)}`;
+}
