@@ -13,7 +13,7 @@ export const command = defineCommand({
   description:
     "Trains initial weights for a network on your own unlabelled data: its feature extractor and a mirror of it form a " +
     "generator, which plays against a discriminator. Writes the weights under the model's own tensor names.",
-  arguments: [{ name: "model", description: "an ONNX file" }],
+  arguments: [{ name: "model", description: "an ONNX, Keras (.keras, .h5) or TensorFlow.js (model.json) file" }],
   options: {
     data: required(text("PATH", "a folder of pictures, or an IDX, NPY, NPZ, CSV or TSV file")),
     output: text("FOLDER", "the run's folder (default: MODEL-headstart)"),

@@ -10,7 +10,7 @@ export const command = defineCommand({
   name: "inspect",
   description:
     "Shows a model's feature extractor, its mirror and the discriminator with shapes and parameters, where the head begins, and what is not supported.",
-  arguments: [{ name: "model", description: "an ONNX file" }],
+  arguments: [{ name: "model", description: "an ONNX, Keras (.keras, .h5) or TensorFlow.js (model.json) file" }],
   options: modelOptions,
   examples: ["headstart inspect model.onnx", "headstart inspect model.onnx --features /layer3/Relu_output_0"],
   async run({ arguments: [model = ""], options, console }) {

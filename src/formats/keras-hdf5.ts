@@ -1,6 +1,6 @@
 /** HDF5 files of Keras, read and rewritten in memory by the HDF5 library in WebAssembly. */
 import h5wasm, { type Dataset, type File, type Group } from "h5wasm";
-import { type UserError, userError } from "../errors.js";
+import { UserError, userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import { type LayerPlace, matchName, type VariableSpec, type VariableStore } from "./keras-variables.js";
 
@@ -24,26 +24,29 @@ async function library(): Promise<Awaited<typeof h5wasm.ready>> {
   return module;
 }
 
-/** Runs `body` on an HDF5 file that lives in the library's own memory: nothing outside can be reached from it. */
+/**
+ * Runs `body` on an HDF5 file that lives in the library's own memory: nothing outside can be reached from it.
+ *
+ * @returns what `body` gives, and the file's bytes once it is closed, which clears the mark of a file that is in use
+ */
 async function withFile<Result>(
   bytes: Uint8Array,
   mode: "r" | "a",
   where: string,
-  body: (file: File, written: () => Uint8Array) => Result,
-): Promise<Result> {
+  body: (file: File) => Result,
+): Promise<{ result: Result; bytes: Uint8Array }> {
   const module = await library();
   const path = `/${files++}.h5`;
   module.FS.writeFile(path, bytes);
   let file: File | undefined;
   try {
     file = new h5wasm.File(path, mode);
-    const opened = file;
-    return body(opened, () => {
-      opened.flush();
-      return module.FS.readFile(path) as Uint8Array;
-    });
+    const result = body(file);
+    file.close();
+    file = undefined;
+    return { result, bytes: mode === "r" ? bytes : (module.FS.readFile(path) as Uint8Array) };
   } catch (error) {
-    if (error instanceof Error && error.name === "UserError") throw error;
+    if (error instanceof UserError) throw error;
     throw userError({
       where,
       required: "a sound HDF5 file",
@@ -54,7 +57,7 @@ async function withFile<Result>(
     try {
       file?.close();
     } catch {
-      // What could not be opened needs no closing.
+      // What could not be read may not close either.
     }
     module.FS.unlink(path);
   }
@@ -74,7 +77,7 @@ export interface Hdf5Weights {
  *   which lists the names of each layer's weights
  */
 export async function readHdf5(bytes: Uint8Array, layout: "groups" | "names", where: string): Promise<Hdf5Weights> {
-  return withFile(bytes, "r", where, (file) => {
+  const { result } = await withFile(bytes, "r", where, (file) => {
     const attributes: Record<string, string> = {};
     for (const [name, attribute] of Object.entries(file.attrs)) {
       const { value } = attribute;
@@ -96,6 +99,7 @@ export async function readHdf5(bytes: Uint8Array, layout: "groups" | "names", wh
     }
     return { attributes, store: storeOf(datasets, layout, root, layers, where) };
   });
+  return result;
 }
 
 /** The same file with other elements in these datasets. */
@@ -104,7 +108,7 @@ export async function rewriteHdf5(
   replacements: ReadonlyMap<string, Float32Array>,
   where: string,
 ): Promise<Uint8Array> {
-  return withFile(bytes, "a", where, (file, written) => {
+  const written = await withFile(bytes, "a", where, (file) => {
     for (const [path, data] of replacements) {
       const dataset = file.get(path);
       if (!isDataset(dataset)) throw new Error(`${path} is no dataset`);
@@ -114,8 +118,8 @@ export async function rewriteHdf5(
         data,
       );
     }
-    return written();
   });
+  return written.bytes;
 }
 
 interface Stored {

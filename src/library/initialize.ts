@@ -35,7 +35,7 @@ import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import type { Warning } from "../training/warnings.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { loadingLines } from "./loading-lines.js";
+import { loadingLines, type WrittenModel } from "./loading-lines.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
@@ -45,7 +45,7 @@ import { writeNetworks } from "./write-networks.js";
 
 /** What `headstart init` takes. Only model and data are needed. */
 export interface InitializeOptions {
-  /** Path of an ONNX file. */
+  /** Path of a model: an ONNX file, a .keras archive, a Keras HDF5 file, or a TensorFlow.js model.json. */
   readonly model: string;
   /** Path of the data: a folder of pictures, or an IDX, NPY, NPZ, CSV or TSV file. */
   readonly data: string;
@@ -157,6 +157,8 @@ export interface InitializeResult {
   readonly after: FeatureReport;
   readonly conditioning: readonly ConditioningRecord[];
   readonly warnings: readonly Warning[];
+  /** The model with the new weights in it. */
+  readonly written: WrittenModel;
   /** Lines that load the weights in each framework. */
   readonly loading: readonly { readonly framework: string; readonly lines: readonly string[] }[];
   readonly seconds: number;
@@ -269,25 +271,25 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   );
   const modelFiles = [...(await opened.model.write(tensors))];
   for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
-  const modelFile = folder.file(modelFiles[0][0]);
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);
-  const loading = loadingLines(folder.file(runFiles.weights), modelFile);
+  const written = { model: modelFiles[0][0], format: opened.model.format, producer: opened.model.producer };
   const result = {
     finalMetrics: trained.finalMetrics,
     before,
     after,
     conditioning: conditioned.records,
     warnings: trained.warnings,
+    written,
   };
   await folder.writeJson(runFiles.result, result);
   return {
     folder: folder.path,
     weightsFile: folder.file(runFiles.weights),
-    modelFile,
+    modelFile: folder.file(written.model),
     weights,
     run,
     ...result,
-    loading,
+    loading: loadingLines(folder.path, written),
     seconds: (performance.now() - began) / 1000,
   };
 }

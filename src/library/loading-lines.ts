@@ -1,31 +1,75 @@
 /** The lines that load written weights in each framework. */
+import { join } from "node:path";
+import type { ModelFormat } from "../formats/model-file.js";
+import { runFiles } from "./run-folder.js";
 
 export interface LoadingLines {
   readonly framework: string;
   readonly lines: readonly string[];
 }
 
-/** What to write in PyTorch, Keras and ONNX Runtime, with the files' own paths. */
-export function loadingLines(weightsFile: string, modelFile: string): LoadingLines[] {
-  const weights = JSON.stringify(weightsFile);
+/** The model that a run wrote, as its result.json has it. */
+export interface WrittenModel {
+  /** File name in the run's folder. */
+  readonly model: string;
+  readonly format: ModelFormat;
+  /** What wrote the model that the user gave. */
+  readonly producer: string;
+}
+
+/**
+ * What to write in the model's own framework, and in ONNX Runtime for an ONNX model. Where names of weights are not the
+ * framework's own, a comment says what helps in place of lines that would load nothing.
+ *
+ * @param folder the run's
+ */
+export function loadingLines(folder: string, { model, format, producer }: WrittenModel): LoadingLines[] {
+  const path = JSON.stringify(join(folder, model));
+  switch (format) {
+    case "keras":
+    case "keras-hdf5":
+      return [
+        { framework: "Keras", lines: ["import keras", `model = keras.saving.load_model(${path})`] },
+        { framework: "Keras, into a model that is there already", lines: [`model.load_weights(${path})`] },
+      ];
+    case "tensorflow.js":
+      return [
+        {
+          framework: "TensorFlow.js (in Node.js with @tensorflow/tfjs-node; in a browser, by its URL)",
+          lines: [`const model = await tf.loadLayersModel(${JSON.stringify(`file://${join(folder, model)}`)});`],
+        },
+      ];
+    case "onnx":
+      return [
+        ...ownFramework(join(folder, runFiles.weights), producer),
+        {
+          framework: "ONNX Runtime",
+          lines: ["import onnxruntime", `session = onnxruntime.InferenceSession(${path})`],
+        },
+      ];
+  }
+}
+
+function ownFramework(weights: string, producer: string): LoadingLines[] {
+  if (/^tf2onnx|^keras/i.test(producer))
+    return [
+      {
+        framework: "Keras",
+        lines: [
+          "# The export to ONNX has renamed the weights. For weights that go back into Keras, save the model with",
+          "# model.save and run headstart init on that .keras or .h5 file.",
+        ],
+      },
+    ];
+  if (/^skl2onnx/i.test(producer)) return [];
   return [
     {
       framework: "PyTorch",
-      lines: ["from safetensors.torch import load_file", `model.load_state_dict(load_file(${weights}), strict=False)`],
-    },
-    {
-      framework: "Keras",
       lines: [
-        "from safetensors.numpy import load_file",
-        `weights = load_file(${weights})`,
-        "for v in model.weights:",
-        "    w = next((w for n, w in weights.items() if n.split(':')[0].removesuffix('/ReadVariableOp').endswith(v.path)), None)",
-        "    if w is not None: v.assign(w.transpose(2, 3, 1, 0) if w.ndim == 4 else w)",
+        "from safetensors.torch import load_file",
+        `missing, unexpected = model.load_state_dict(load_file(${JSON.stringify(weights)}), strict=False)`,
+        "assert not unexpected, unexpected",
       ],
-    },
-    {
-      framework: "ONNX Runtime",
-      lines: ["import onnxruntime", `session = onnxruntime.InferenceSession(${JSON.stringify(modelFile)})`],
     },
   ];
 }

@@ -1,0 +1,208 @@
+import { readFileSync } from "node:fs";
+import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
+import { expect, test } from "vitest";
+import { UserError } from "../../src/errors.js";
+import { readKeras, readKerasHdf5 } from "../../src/formats/keras.js";
+import type { ModelFile } from "../../src/formats/model-file.js";
+import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
+import { openSession } from "../../src/runtime/node.js";
+
+const fixture = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../fixtures/keras-pictures.${name}`, import.meta.url)));
+const record = JSON.parse(strFromU8(fixture("json")));
+const [archive, hdf5] = [fixture("keras"), fixture("h5")];
+const where = "model";
+const formats = [
+  ["keras", archive, readKeras],
+  ["h5", hdf5, readKerasHdf5],
+] as const;
+
+async function outputOf({ graph }: ModelFile): Promise<number[]> {
+  const session = await openSession(graph, { threads: 1 });
+  try {
+    const outputs = await session.run({ [graph.inputs[0].name]: floatTensor(record.input.flat(9), [2, 6, 5, 2]) });
+    return Array.from(outputs[graph.outputs[0].name].data as Float32Array);
+  } finally {
+    await session.release();
+  }
+}
+
+function requireClose(got: readonly number[], wanted: readonly number[]): void {
+  expect(got).toHaveLength(wanted.length);
+  got.forEach((number, index) => {
+    expect(number).toBeCloseTo(wanted[index], 5);
+  });
+}
+
+/** The archive with other contents. */
+function changed(entries: Record<string, Uint8Array>): Uint8Array {
+  return zipSync({ ...unzipSync(archive), ...entries }, { level: 0 });
+}
+
+/** The archive with something changed in its description of the model, as text. */
+function withConfig(change: (config: string) => string): Uint8Array {
+  return changed({ "config.json": strToU8(change(strFromU8(unzipSync(archive)["config.json"]))) });
+}
+
+test.each(formats)("a %s file computes what Keras computes", async (_, bytes, read) => {
+  const model = await read(bytes, { where });
+  expect(model.producer).toBe("Keras 3.15.1");
+  expect(model.graph.inputs).toMatchObject([{ shape: ["batch", 6, 5, 2] }]);
+  requireClose(await outputOf(model), record.output.flat());
+});
+
+test.each(formats)(
+  "weights of a %s file have Keras' names, and its layout again when stored",
+  async (_, bytes, read) => {
+    const { graph, asStored } = await read(bytes, { where });
+    const shapes = [...graph.initializers].flatMap(([name, tensor]) =>
+      /kernel$/.test(name) ? [[name, [tensor.shape, asStored(name, tensor).shape]]] : [],
+    );
+    expect(Object.fromEntries(shapes)).toEqual({
+      "conv/kernel": [
+        [3, 2, 3, 3],
+        [3, 3, 2, 3],
+      ],
+      "depthwise/kernel": [
+        [6, 1, 2, 2],
+        [2, 2, 3, 2],
+      ],
+      "twice/depthwise_kernel": [
+        [6, 1, 2, 2],
+        [2, 2, 6, 1],
+      ],
+      "twice/pointwise_kernel": [
+        [6, 6, 1, 1],
+        [1, 1, 6, 6],
+      ],
+      "inner/conv/kernel": [
+        [2, 6, 1, 1],
+        [1, 1, 6, 2],
+      ],
+      "transposed/kernel": [
+        [2, 3, 3, 3],
+        [3, 3, 3, 2],
+      ],
+      "dense/kernel": [
+        [108, 2],
+        [108, 2],
+      ],
+    });
+    const kernel = asStored("conv/kernel", graph.initializers.get("conv/kernel") as Tensor);
+    expect(Array.from(kernel.data as Float32Array)).toEqual(record.kernel.flat(3));
+  },
+);
+
+test.each(formats)("writes a %s file back with other weights, and all else as it was", async (_, bytes, read) => {
+  const model = await read(bytes, { where });
+  const names = ["conv/kernel", "depthwise/kernel", "inner/conv/kernel", "norm/moving_variance"];
+  const replacements = new Map(
+    names.map((name) => {
+      const { data, shape } = model.graph.initializers.get(name) as Tensor;
+      return [
+        name,
+        floatTensor(
+          Float32Array.from(data as Float32Array, (value, index) => value * 0.5 + index / 64),
+          shape,
+        ),
+      ];
+    }),
+  );
+  const files = [...(await model.write(replacements))];
+  expect(files).toHaveLength(1);
+  const again = await read(files[0][1], { where });
+  for (const [name, tensor] of model.graph.initializers)
+    expect(again.graph.initializers.get(name)).toEqual(replacements.get(name) ?? tensor);
+  expect(await outputOf(again)).not.toEqual(await outputOf(model));
+  expect((await model.write(replacements)).get(files[0][0])).toEqual(files[0][1]);
+  // The original's weights put back in give the original's HDF5 bytes.
+  const back = [...(await again.write(originals(model, names)))][0][1];
+  const weightsOf = (file: Uint8Array): Uint8Array => (read === readKeras ? unzipSync(file)["model.weights.h5"] : file);
+  expect(weightsOf(back)).toEqual(weightsOf(bytes));
+});
+
+function originals(model: ModelFile, names: readonly string[]): Map<string, Tensor> {
+  return new Map(names.map((name) => [name, model.graph.initializers.get(name) as Tensor]));
+}
+
+test("keeps what else is in an archive", async () => {
+  const bytes = changed({ "assets/words.txt": strToU8("kept") });
+  const model = await readKeras(bytes, { where });
+  const written = unzipSync((await model.write(new Map())).get("model.keras") as Uint8Array);
+  expect(strFromU8(written["assets/words.txt"])).toBe("kept");
+  expect(written["config.json"]).toEqual(unzipSync(archive)["config.json"]);
+});
+
+test("takes the sample's shape where the model leaves it open", async () => {
+  const open = withConfig((config) =>
+    config.replace('"batch_shape": [null, 6, 5, 2]', '"batch_shape": [null, null, null, 2]'),
+  );
+  await expect(readKeras(open, { where })).rejects.toThrow(/input input_layer.*--input-shape/);
+  const model = await readKeras(open, { where, sampleShape: [6, 5, 2] });
+  requireClose(await outputOf(model), record.output.flat());
+});
+
+test("names the layer that it does not read", async () => {
+  const cases: [RegExp, (config: string) => string][] = [
+    [
+      /layer relu \(LSTM\): required a layer that headstart knows/,
+      (config) => config.replace('"class_name": "ReLU"', '"class_name": "LSTM"'),
+    ],
+    [
+      /layer inner\/conv \(Conv2D\): required an activation/,
+      (config) => config.replace('"swish"', '"own"').replace('"silu"', '"own"'),
+    ],
+    [/layer conv \(Conv2D\): required data_format/, (config) => config.replace("channels_last", "channels_first")],
+    [
+      /conv\/kernel: required the shape \[3, 3, 2, 4\], got \[3, 3, 2, 3\]/,
+      (config) => config.replace('"filters": 3', '"filters": 4'),
+    ],
+    [
+      /layer conv \(Own>Conv2D\)/,
+      (config) =>
+        config.replace(
+          '"registered_name": null, "build_config": {"input_shape": [null, 6, 5, 2]}',
+          '"registered_name": "Own>Conv2D"',
+        ),
+    ],
+    [/outputs that follow from the inputs/, (config) => config.replace('["input_layer", 0, 0]}', '["dense", 0, 0]}')],
+    [/layers with class_name/, (config) => config.replace(/"layers": \[.*/, '"layers": [1]}}')],
+    [/JSON/, (config) => config.slice(1)],
+    [/Sequential or Functional/, (config) => config.replace('"class_name": "Functional"', '"class_name": "Own"')],
+  ];
+  for (const [message, change] of cases) {
+    const bytes = withConfig(change);
+    await expect(readKeras(bytes, { where })).rejects.toThrow(message);
+    await expect(readKeras(bytes, { where })).rejects.toThrow(UserError);
+  }
+});
+
+test("refuses broken files", async () => {
+  const weights = unzipSync(archive)["model.weights.h5"];
+  const cases: [Uint8Array, RegExp][] = [
+    [archive.subarray(0, 1000), /zip file that cannot be read/],
+    [zipSync({ "config.json": strToU8("{}") }), /without it/],
+    [changed({ "model.weights.h5": weights.subarray(0, 5000) }), /sound HDF5 file/],
+    [changed({ "model.weights.h5": strToU8("nothing") }), /sound HDF5 file/],
+    [zipSync({ ...unzipSync(archive), "config.json": new Uint8Array(2 ** 20) }, { level: 9 }), /at most 200 times/],
+  ];
+  for (const [bytes, message] of cases) {
+    await expect(readKeras(bytes, { where })).rejects.toThrow(message);
+    await expect(readKeras(bytes, { where })).rejects.toThrow(UserError);
+  }
+  await expect(readKerasHdf5(hdf5.subarray(0, 9000), { where })).rejects.toThrow(/sound HDF5 file/);
+  await expect(readKerasHdf5(weights, { where })).rejects.toThrow(/without model_config/);
+});
+
+test("survives any damage to the weights' file", async () => {
+  const weights = unzipSync(archive)["model.weights.h5"];
+  for (let trial = 0; trial < 60; trial++) {
+    const damaged = weights.slice();
+    for (let place = (trial * 37) % 97; place < damaged.length; place += 1499 + 13 * trial)
+      damaged[place] ^= 1 << (trial % 8);
+    const read = readKeras(changed({ "model.weights.h5": damaged }), { where });
+    await read.catch((error: unknown) => {
+      expect(error).toBeInstanceOf(UserError);
+    });
+  }
+});

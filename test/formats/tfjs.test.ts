@@ -1,0 +1,181 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { type LayersModel, layers, loadLayersModel, sequential } from "@tensorflow/tfjs-layers";
+import "@tensorflow/tfjs-backend-cpu";
+import { beforeAll, expect, test } from "vitest";
+import { UserError } from "../../src/errors.js";
+import type { ModelFile } from "../../src/formats/model-file.js";
+import { readTfjs } from "../../src/formats/tfjs.js";
+import { type FloatTensor, floatTensor } from "../../src/graph/tensor.js";
+import { RandomStream } from "../../src/random/stream.js";
+import { openSession } from "../../src/runtime/node.js";
+
+const where = "model.json";
+const shape = [2, 7, 6, 2];
+const stream = new RandomStream(0, "tfjs test");
+const sample = floatTensor(
+  Float32Array.from({ length: 168 }, () => stream.normal()),
+  shape,
+);
+let files: Map<string, Uint8Array>;
+let outputs: number[];
+
+/** What TensorFlow.js computes for the sample. */
+function predict(model: LayersModel): number[] {
+  return Array.from((model.predict(tf.tensor(sample.data, shape)) as tf.Tensor).dataSync());
+}
+
+/** Saves a model as the files that TensorFlow.js would write, its weights in two parts. */
+async function save(model: LayersModel): Promise<Map<string, Uint8Array>> {
+  const saved = new Map<string, Uint8Array>();
+  await model.save({
+    async save(artifacts) {
+      const { modelTopology, weightSpecs: weights, format, generatedBy } = artifacts;
+      const data = new Uint8Array(artifacts.weightData as ArrayBuffer);
+      const paths = ["group1-shard1of2.bin", "group1-shard2of2.bin"];
+      const content = { format, generatedBy, convertedBy: null, modelTopology, weightsManifest: [{ paths, weights }] };
+      saved.set("model.json", new TextEncoder().encode(JSON.stringify(content)));
+      saved.set(paths[0], data.subarray(0, 1001));
+      saved.set(paths[1], data.subarray(1001));
+      return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
+    },
+  });
+  return saved;
+}
+
+/** Loads such files into TensorFlow.js. */
+async function load(saved: ReadonlyMap<string, Uint8Array>): Promise<LayersModel> {
+  const { modelTopology, weightsManifest } = JSON.parse(new TextDecoder().decode(saved.get("model.json")));
+  const parts = weightsManifest[0].paths.map((path: string) => saved.get(path) as Uint8Array);
+  const weightData = new Uint8Array(Buffer.concat(parts)).buffer;
+  return loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs: weightsManifest[0].weights, weightData }));
+}
+
+function read(from: ReadonlyMap<string, Uint8Array>): ModelFile {
+  return readTfjs(from.get("model.json") as Uint8Array, {
+    where,
+    external: (name) => {
+      const bytes = from.get(name);
+      if (!bytes) throw new UserError(`${name}: nothing there`);
+      return bytes;
+    },
+  });
+}
+
+/** What ONNX Runtime computes with our graph. */
+async function run({ graph }: ModelFile): Promise<number[]> {
+  const session = await openSession(graph, { threads: 1 });
+  try {
+    const found = await session.run({ [graph.inputs[0].name]: sample });
+    return Array.from(found[graph.outputs[0].name].data as Float32Array);
+  } finally {
+    await session.release();
+  }
+}
+
+function requireClose(got: readonly number[], wanted: readonly number[]): void {
+  expect(got).toHaveLength(wanted.length);
+  got.forEach((number, index) => {
+    expect(number).toBeCloseTo(wanted[index], 4);
+  });
+}
+
+beforeAll(async () => {
+  await tf.setBackend("cpu");
+  const model = sequential({
+    layers: [
+      layers.conv2d({
+        inputShape: shape.slice(1),
+        filters: 4,
+        kernelSize: 3,
+        padding: "same",
+        activation: "relu",
+        name: "first",
+      }),
+      layers.batchNormalization({ name: "norm" }),
+      layers.depthwiseConv2d({ kernelSize: 2, depthMultiplier: 2, activation: "hardSigmoid", name: "depthwise" }),
+      layers.separableConv2d({ filters: 5, kernelSize: 2, name: "separable" }),
+      layers.leakyReLU({ alpha: 0.1, name: "leaky" }),
+      layers.conv2dTranspose({ filters: 3, kernelSize: 3, strides: 2, padding: "same", name: "transposed" }),
+      layers.maxPooling2d({ poolSize: 2, name: "pool" }),
+      layers.flatten({ name: "flatten" }),
+      layers.dropout({ rate: 0.5, name: "dropout" }),
+      layers.dense({ units: 6, activation: "elu", name: "dense" }),
+      layers.dense({ units: 3, activation: "softmax", name: "classes" }),
+    ],
+  });
+  model.setWeights(
+    model.weights.map((weight) => {
+      const values = Float32Array.from({ length: weight.shape.reduce<number>((a, b) => a * (b ?? 1), 1) }, () =>
+        weight.name.includes("variance") ? stream.uniform() + 0.5 : stream.normal() / 3,
+      );
+      return tf.tensor(values, weight.shape as number[]);
+    }),
+  );
+  outputs = predict(model);
+  files = await save(model);
+});
+
+test("computes what TensorFlow.js computes", async () => {
+  const model = read(files);
+  expect(model.producer).toMatch(/^TensorFlow\.js/);
+  requireClose(await run(model), outputs);
+});
+
+test("TensorFlow.js loads what was written, in the same layout and files", async () => {
+  const model = read(files);
+  const replacements = new Map(
+    [...model.graph.initializers]
+      .filter(([name]) => /kernel$|beta$/.test(name))
+      .map(([name, tensor]): [string, FloatTensor] => [
+        name,
+        floatTensor(
+          Float32Array.from(tensor.data as Float32Array, (value, index) => value * 0.7 + (index % 5) / 40),
+          tensor.shape,
+        ),
+      ]),
+  );
+  expect(replacements.size).toBe(8);
+  const written = await model.write(replacements);
+  expect([...written].map(([name, bytes]) => [name, bytes.length])).toEqual(
+    [...files].map(([name, bytes]) => [name, bytes.length]),
+  );
+  expect(written.get("model.json")).toEqual(files.get("model.json"));
+  const loaded = predict(await load(written));
+  requireClose(await run(read(written)), loaded);
+  expect(loaded.every((number, index) => Math.abs(number - outputs[index]) < 1e-3)).toBe(false);
+  // Nothing replaced, nothing changed.
+  expect(await model.write(new Map())).toEqual(files);
+});
+
+test("refuses what is broken or not a LayersModel", async () => {
+  const content = JSON.parse(new TextDecoder().decode(files.get("model.json")));
+  const [group] = content.weightsManifest;
+  const cases: [unknown, RegExp][] = [
+    [{}, /TensorFlow\.js model/],
+    [{ ...content, format: "graph-model" }, /LayersModel/],
+    [{ ...content, weightsManifest: undefined }, /weightsManifest/],
+    [{ ...content, weightsManifest: [{ ...group, paths: ["../weights.bin"] }] }, /beside model\.json/],
+    [{ ...content, weightsManifest: [{ ...group, paths: [group.paths[0]] }] }, /bytes in group1-shard1of2/],
+    [{ ...content, weightsManifest: [{ ...group, weights: group.weights.slice(1) }] }, /bytes in group1/],
+    [
+      {
+        ...content,
+        weightsManifest: [{ ...group, weights: group.weights.map((w: object) => ({ ...w, name: "same" })) }],
+      },
+      /two of one name/,
+    ],
+    [
+      {
+        ...content,
+        weightsManifest: [{ ...group, weights: group.weights.map((w: object) => ({ ...w, dtype: "int32" })) }],
+      },
+      /float32 elements/,
+    ],
+  ];
+  for (const [json, message] of cases) {
+    const broken = new Map([...files, ["model.json", new TextEncoder().encode(JSON.stringify(json))]]);
+    expect(() => read(broken)).toThrow(message);
+    expect(() => read(broken)).toThrow(UserError);
+  }
+  expect(() => read(new Map([["model.json", files.get("model.json") as Uint8Array]]))).toThrow(/nothing there/);
+});
