@@ -29,6 +29,7 @@ const mayImport = {
   ],
   // recipe, initializers and graph: a trial's start is weights by name, drawn by an initializer or trained by a recipe.
   study: ["training", "recipe", "initializers", "data", "random", "graph", "errors.ts", "nearest.ts"],
+  web: ["library", "study", "training", "errors.ts", "nearest.ts"],
 };
 
 /** Folders that compute only: no Node, no browser. tsconfig.pure.json holds the same list. */
@@ -54,6 +55,13 @@ module.exports = {
       severity: "error",
       from: { path: "^src/", pathNot: "^src/cli/" },
       to: { path: "^src/cli/" },
+    },
+    {
+      name: "page-imports",
+      comment: "The page runs in a browser, and knows of the server only what the protocol says.",
+      severity: "error",
+      from: { path: "^src/web/page/" },
+      to: { path: "^src/", pathNot: "^src/web/(page/|protocol\\.ts$)" },
     },
     {
       name: "new-folder",
@@ -99,9 +107,9 @@ module.exports = {
     },
     {
       name: "no-development-packages",
-      comment: "What src imports must come with the package.",
+      comment: "What src imports must come with the package; the page is built into one file.",
       severity: "error",
-      from: { path: "^src/" },
+      from: { path: "^src/", pathNot: "^src/web/page/" },
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
     },
   ],

@@ -36,6 +36,7 @@ async function checkPackedTypes() {
 const checks = [
   { name: "style", check: () => program("biome check --error-on-warnings .") },
   { name: "types", check: () => program("tsc -p tsconfig.test.json") },
+  { name: "page-types", check: () => program("tsc -p tsconfig.page.json") },
   { name: "pure-folders", check: () => program("tsc -p tsconfig.pure.json") },
   { name: "imports", check: () => program("depcruise src --config .dependency-cruiser.cjs") },
   { name: "dead-code", check: () => program("knip") },

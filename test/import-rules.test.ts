@@ -17,6 +17,7 @@ test("each import rule finds the module that breaks it, and no other", async () 
     "no-cycles: src/ops/cycle-first.ts",
     "no-development-packages: src/random/imports-vitest.ts",
     "onnxruntime-in-runtime: src/training/imports-onnxruntime.ts",
+    "page-imports: src/web/page/imports-server.ts",
     "protobuf-in-formats: src/library/imports-protobuf.ts",
     "pure-without-node: src/ops/imports-node.ts",
     "resolvable: src/cli/imports-missing.ts",

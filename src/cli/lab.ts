@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import { lab } from "../library/lab.js";
 import { builtInRecipes } from "../recipe/recipe.js";
 import type { CommandForm, OptionField } from "../web/protocol.js";
-import { catalogue } from "./catalogue.js";
 import { type Command, defineCommand, readArguments } from "./command.js";
+import { command as compareCommand } from "./compare.js";
+import { command as initCommand } from "./init.js";
 import { choice, flagOf, text, whole } from "./options.js";
 
 export const command = defineCommand({
@@ -24,7 +25,6 @@ export const command = defineCommand({
   },
   examples: ["headstart lab", "headstart lab ./runs --files ./data"],
   async run({ arguments: [folder = "."], options, console, signal }) {
-    const commands = await offeredCommands();
     const running = await lab({
       folder,
       files: options.files?.split(",").map((path) => path.trim()) ?? [],
@@ -50,10 +50,7 @@ export const command = defineCommand({
 });
 
 /** The commands that the page starts. */
-async function offeredCommands(): Promise<Command[]> {
-  const offered = catalogue.filter(({ name }) => name === "init" || name === "compare");
-  return Promise.all(offered.map(({ load }) => load()));
-}
+const commands: readonly Command[] = [initCommand, compareCommand];
 
 function formOf({ name, options }: Command): CommandForm {
   return {

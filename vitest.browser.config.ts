@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** The lab's page in a real browser: needs Chromium (Debian's package, or the one that CHROMIUM names) and the build. */
+export default defineConfig({
+  test: {
+    include: ["test/browser/**/*.test.ts"],
+    // Two cores: one browser at a time.
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
