@@ -17,7 +17,7 @@ export async function resolveRecipe(given: string | RecipeInput): Promise<Recipe
   }
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    content = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     throw userError({
       where: given,

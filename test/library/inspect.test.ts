@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import { sizeOf } from "../../src/graph/tensor.js";
+import { type InspectOptions, inspect } from "../../src/library/inspect.js";
+import { folderWith, modelFile, toyModel } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
+
+function inspected(bytes: Uint8Array, options: Partial<InspectOptions> = {}) {
+  return inspect({ model: folderWith({ "model.onnx": bytes })("model.onnx"), ...options });
+}
+
+describe("inspect", () => {
+  it("shows the chain of F, its mirror and D", async () => {
+    const result = await inspected(
+      toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch", classes: 3 }),
+    );
+    expect(result).toMatchObject({
+      opset: 17,
+      producer: "headstart",
+      input: { name: "input", shape: [1, 8, 8] },
+      features: { name: "flatten/Flatten_output", shape: [24] },
+      head: ["Gemm classifier/Gemm"],
+      unsupported: [],
+      warnings: [],
+    });
+    expect(result.extractor.map(({ op, shape }) => [op, shape])).toEqual([
+      ["Conv", [4, 4, 4]],
+      ["BatchNormalization", [4, 4, 4]],
+      ["Relu", [4, 4, 4]],
+      ["Conv", [6, 2, 2]],
+      ["BatchNormalization", [6, 2, 2]],
+      ["Relu", [6, 2, 2]],
+      ["Flatten", [24]],
+    ]);
+    expect(result.extractor[0].parameters).toEqual([
+      { name: "features.0.weight", shape: [4, 1, 3, 3], role: "weight" },
+    ]);
+    expect(result.extractor[1].parameters.map(({ role }) => role)).toEqual([
+      "scale",
+      "shift",
+      "statistic",
+      "statistic",
+    ]);
+    // 4·9 + 4·4, 6·4·9 + 4·6; the head adds 24·3 + 3.
+    const own = 36 + 16 + 216 + 24;
+    expect(result.parameterCounts).toMatchObject({ features: own, whole: own + 75 });
+    expect(result.parameterCounts.mirror).toBeGreaterThan(200);
+    expect(result.parameterCounts.discriminator).toBeGreaterThan(0);
+    expect(result.mirror.map(({ op }) => op)).toEqual(expect.arrayContaining(["ConvTranspose"]));
+    expect(result.mirror.at(-1)?.shape).toEqual([1, 8, 8]);
+    expect(result.mirror.map(({ shape }) => sizeOf(shape)).every((size) => size > 0)).toBe(true);
+    expect(result.discriminator?.kind).toBe("cnn");
+    // Multiply-adds: 16 positions · 4 · 9, 4 positions · 6 · 36.
+    expect(result.cost).toBeGreaterThanOrEqual(16 * 36 + 4 * 216);
+  });
+
+  it("cuts where it is told to", async () => {
+    const bytes = toyModel({ template: "mlp", inputShape: [6], widths: [5, 4] });
+    const whole = await inspected(bytes);
+    const first = whole.extractor.find(({ op }) => op === "Relu")!;
+    const cut = await inspected(bytes, { features: first.name!, discriminator: "mlp" });
+    expect(cut.features).toEqual({ name: first.name, shape: [5] });
+    expect(cut.extractor.length).toBeLessThan(whole.extractor.length);
+    await expect(inspected(bytes, { features: "relu" })).rejects.toThrow(/Did you mean/);
+  });
+
+  it.each([
+    ["LSTM", "", "headstart does not know this operator"],
+    ["Odd", "com.example", "headstart does not know this operator"],
+  ])("reports %s of domain '%s' with its node", async (op, domain, reason) => {
+    const net = new TestNetwork();
+    const odd = net.node(op, [net.node("Gemm", ["x", net.weight("w1", [4, 4])])]);
+    const graph = net.graph([4], [net.node("Gemm", [odd, net.weight("w2", [4, 2])])]);
+    const result = await inspected(
+      modelFile({ ...graph, nodes: graph.nodes.map((node) => (node.op === op ? { ...node, domain } : node)) }),
+    );
+    const name = graph.nodes.find((node) => node.op === op)!.name;
+    expect(result.unsupported).toEqual([{ node: name, op: domain ? `${domain}.${op}` : op, reason }]);
+    expect(result.features).toBeUndefined();
+    expect(result.parameterCounts.features).toBe(16);
+  });
+
+  it("reports several obstacles, and none in the head", async () => {
+    const net = new TestNetwork();
+    const a = net.node("LSTM", [net.node("Gemm", ["x", net.weight("w1", [4, 4])])]);
+    const b = net.node("Relu", [net.node("GRU", [a])]);
+    const head = net.node("Hardmax2", [net.node("Gemm", [b, net.weight("w2", [4, 2])])]);
+    const result = await inspected(modelFile(net.graph([4], [head])));
+    expect(result.unsupported.map(({ op }) => op)).toEqual(["LSTM", "GRU"]);
+  });
+
+  it("reports what does not fit", async () => {
+    const net = new TestNetwork();
+    const narrow = net.node("Gemm", [net.node("Gemm", ["x", net.weight("w1", [4, 3])]), net.weight("w2", [4, 4])]);
+    const result = await inspected(modelFile(net.graph([4], [net.node("Gemm", [narrow, net.weight("w3", [4, 2])])])));
+    expect(result.unsupported).toEqual([
+      { node: "gemm1", op: "network", reason: expect.stringMatching(/node node_gemm1 \(Gemm\): required inputs/) },
+    ]);
+  });
+
+  it("warns of renamed weights and of normalisation that was folded away", async () => {
+    const net = new TestNetwork();
+    const maps = net.node("Relu", [
+      net.node("Conv", ["x", net.weight("onnx::Conv_12", [4, 1, 3, 3]), net.weight("onnx::Conv_13", [4])]),
+    ]);
+    const flat = net.node("Flatten", [net.node("GlobalAveragePool", [maps])]);
+    const hidden = net.node("Relu", [net.node("MatMul", [flat, net.weight("onnx::MatMul_20", [4, 5])])]);
+    const graph = net.graph([1, 8, 8], [net.node("Gemm", [hidden, net.weight("fc.weight", [5, 2])])]);
+    const { warnings } = await inspected(modelFile(graph));
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /renamed 3 of F's weights \(onnx::Conv_12, onnx::Conv_13, onnx::MatMul_20\).*torch\.onnx\.export/,
+      ),
+      expect.stringMatching(/folded.*into 1 .*TrainingMode\.TRAINING/),
+    ]);
+  });
+});

@@ -1,0 +1,118 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { RunFolder, runFiles } from "../../src/library/run-folder.js";
+import { folderWith } from "../support/toy-data.js";
+
+describe("RunFolder.create", () => {
+  it("makes folders within folders", async () => {
+    const path = folderWith({});
+    const folder = await RunFolder.create(path("a/b"), false);
+    expect(readdirSync(path("a/b"))).toEqual(expect.arrayContaining(["checkpoints", "samples"]));
+    expect(folder.file("x")).toBe(path("a/b/x"));
+  });
+
+  it("takes an empty folder", async () => {
+    const path = folderWith({});
+    mkdirSync(path("empty"));
+    await RunFolder.create(path("empty"), false);
+    expect(existsSync(path("empty/checkpoints"))).toBe(true);
+  });
+
+  it("replaces an earlier run only where it is told to, and nothing else in it", async () => {
+    const path = folderWith({});
+    const folder = await RunFolder.create(path("run"), false);
+    await folder.writeJson(runFiles.record, { seed: 1 });
+    await folder.writeCheckpoint({ step: 3, state: new Map() });
+    writeFileSync(path("run/notes.txt"), "mine");
+    await expect(RunFolder.create(path("run"), false)).rejects.toThrow(/an earlier run\. Pass --overwrite/);
+    expect(existsSync(path("run/run.json"))).toBe(true);
+    await RunFolder.create(path("run"), true);
+    expect(existsSync(path("run/run.json"))).toBe(false);
+    expect(readdirSync(path("run/checkpoints"))).toEqual([]);
+    expect(readFileSync(path("run/notes.txt"), "utf8")).toBe("mine");
+  });
+
+  it.each([
+    ["file", /file: required a folder for the run, got a path through a file/],
+    ["file/run", /required a folder for the run, got a path through a file/],
+    ["other", /other: required a new or empty folder for the run, got a folder with other files/],
+  ])("refuses %s", async (name, message) => {
+    const path = folderWith({ file: "text" });
+    mkdirSync(path("other"));
+    writeFileSync(path("other/a"), "");
+    for (const overwrite of [false, true])
+      await expect(RunFolder.create(path(name), overwrite)).rejects.toThrow(message);
+    expect(readFileSync(path("file"), "utf8")).toBe("text");
+  });
+});
+
+describe("RunFolder.open", () => {
+  it("needs a record", async () => {
+    const path = folderWith({ "run.json": "{}" });
+    expect((await RunFolder.open(path("."))).path).toBe(path("."));
+    await expect(RunFolder.open(path("none"))).rejects.toThrow(
+      /run\.json, got none\. Start the run without --resume\./,
+    );
+  });
+
+  it("refuses a record that is no JSON", async () => {
+    const path = folderWith({ "run.json": "{" });
+    const folder = await RunFolder.open(path("."));
+    await expect(folder.readJson("run.json")).rejects.toThrow(/run\.json: required a JSON file, got .*--overwrite/);
+    await expect(folder.readJson("none.json")).rejects.toThrow(
+      /none\.json: required a run's record, got nothing there/,
+    );
+  });
+});
+
+describe("records", () => {
+  it("are cut behind a step, with a torn last line", async () => {
+    const path = folderWith({ "run.json": "{}" });
+    const folder = await RunFolder.open(path("."));
+    for (const step of [1, 2, 3, 4]) await folder.append("metrics.jsonl", { step, word: "größer" });
+    await folder.cutAfter("metrics.jsonl", 2);
+    const lines = () => readFileSync(path("metrics.jsonl"), "utf8");
+    expect(lines()).toBe('{"step":1,"word":"größer"}\n{"step":2,"word":"größer"}\n');
+    appendFileSync(path("metrics.jsonl"), '{"step":2,"wo');
+    await folder.cutAfter("metrics.jsonl", 9);
+    expect(lines()).toBe('{"step":1,"word":"größer"}\n{"step":2,"word":"größer"}\n');
+    await folder.cutAfter("metrics.jsonl", 0);
+    expect(lines()).toBe("");
+    await folder.cutAfter("none.jsonl", 0);
+    expect(existsSync(path("none.jsonl"))).toBe(false);
+  });
+});
+
+describe("checkpoints", () => {
+  it("come back as they were, and only the newest stays", async () => {
+    const path = folderWith({});
+    const folder = await RunFolder.create(path("run"), false);
+    expect(await folder.readCheckpoint()).toBeUndefined();
+    await folder.writeCheckpoint({ step: 9, state: new Map([["a/b:0", Float32Array.of(1, -0, 1e-40)]]) });
+    const state = new Map([
+      ["a/b:0", Float32Array.of(3, 4)],
+      ["empty", new Float32Array()],
+    ]);
+    await folder.writeCheckpoint({ step: 10, state });
+    expect(readdirSync(path("run/checkpoints"))).toEqual(["step-000000010.safetensors"]);
+    expect(await folder.readCheckpoint()).toEqual({ step: 10, state });
+  });
+
+  it("that are damaged are refused in words", async () => {
+    const path = folderWith({});
+    const folder = await RunFolder.create(path("run"), false);
+    await folder.writeCheckpoint({ step: 1, state: new Map([["a", new Float32Array(100)]]) });
+    const file = path("run/checkpoints/step-000000001.safetensors");
+    writeFileSync(file, readFileSync(file).subarray(0, 200));
+    await expect(folder.readCheckpoint()).rejects.toThrow(/step-000000001\.safetensors: required .*, got .*\./);
+  });
+});
+
+describe("writing", () => {
+  it("says where it could not write", async () => {
+    const path = folderWith({ "run.json": "{}" });
+    const folder = await RunFolder.open(path("."));
+    await expect(folder.write("no/such/file", "x")).rejects.toThrow(/required a place to write to, got nothing there/);
+    await expect(folder.append("no/such/file", {})).rejects.toThrow(/required a place to write to, got nothing there/);
+  });
+});
