@@ -3,10 +3,20 @@ import type { ChannelOrder } from "./channel-statistics.js";
 import { classesOfArray } from "./classes.js";
 import { convertPicture } from "./convert-picture.js";
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
+import { FileSamples, type FileSegment } from "./file-samples.js";
 import { readFitted } from "./fitted-record.js";
 import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPicture } from "./picture-shape.js";
-import type { RawArray, SampleArray } from "./sample-array.js";
-import { storedDataset } from "./stored-dataset.js";
+import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
+import { filedDataset, storedDataset } from "./stored-dataset.js";
+
+/** An array in files, axis 0 counting the samples. */
+export interface FiledArray {
+  readonly dims: readonly number[];
+  readonly segments: readonly FileSegment[];
+  /** An empty array of the type that the values are delivered in. */
+  readonly like: SampleArray;
+  readonly boolean?: boolean;
+}
 
 /** How an array's samples are understood and what they become. */
 interface Reading {
@@ -42,7 +52,7 @@ export function arrayDataset(
   }
   const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
   const sampleShape = samples.dims.length === 1 ? [1] : samples.dims.slice(1);
-  const reading = understand(sampleShape, samples, where, options);
+  const reading = understand(sampleShape, samples.data instanceof Uint8Array, where, options);
   const classes = labels && classesOfArray(labels.array, count, readFitted(options.fitted)?.classNames, labels.where);
   const raw = samples.data.subarray(0, count * sizeOf(sampleShape));
   return storedDataset(
@@ -55,7 +65,10 @@ export function arrayDataset(
       order: reading.order,
       ...classes,
       picture: reading.target,
-      pictureRange: reading.target === undefined ? undefined : pictureRange({ ...samples, data: raw }),
+      pictureRange:
+        reading.target === undefined
+          ? undefined
+          : (pictureRange({ ...samples, data: raw }) ?? rangeOfFloats(extremesOf(raw))),
       record: {
         source,
         arrayShape: samples.dims,
@@ -66,7 +79,78 @@ export function arrayDataset(
   );
 }
 
-function understand(dims: readonly number[], samples: RawArray, where: string, options: OpenOptions): Reading {
+/**
+ * As {@link arrayDataset}, of an array in files that is larger than memory: samples are converted as they are read.
+ */
+export async function filedArrayDataset(
+  samples: FiledArray,
+  labels: { array: RawArray; where: string } | undefined,
+  where: string,
+  source: string,
+  options: OpenOptions,
+): Promise<Dataset> {
+  const sampleShape = samples.dims.length === 1 ? [1] : samples.dims.slice(1);
+  const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
+  const size = sizeOf(sampleShape);
+  const reading = understand(sampleShape, samples.like instanceof Uint8Array, where, options);
+  const classes = labels && classesOfArray(labels.array, count, readFitted(options.fitted)?.classNames, labels.where);
+  const file = new FileSamples(firstOf(samples.segments, count), size, options.memory ?? defaultMemory());
+  let range: readonly [number, number] | undefined;
+  if (reading.target !== undefined) {
+    const known = pictureRange({ data: samples.like, boolean: samples.boolean === true });
+    range = known ?? rangeOfFloats(await extremes(file.pieces(options.signal)));
+  }
+  const { source: from, target } = reading;
+  const arranged = from !== undefined && target !== undefined && !liesAsDelivered(from, target);
+  return filedDataset(
+    {
+      where,
+      kind: reading.kind,
+      samples: file,
+      arrange: arranged
+        ? (data, start, put, to) => convertPicture({ ...from, data, start }, { ...target, data: put, start: to })
+        : undefined,
+      count,
+      shape: reading.shape,
+      order: reading.order,
+      ...classes,
+      picture: target,
+      pictureRange: range,
+      record: {
+        source,
+        arrayShape: samples.dims,
+        ...(labels === undefined ? {} : { labelsFrom: labels.where }),
+      },
+    },
+    options,
+  );
+}
+
+function firstOf(segments: readonly FileSegment[], count: number): FileSegment[] {
+  let left = count;
+  return segments.flatMap((segment) => {
+    const taken = Math.min(left, segment.count);
+    left -= taken;
+    return taken === 0 ? [] : [{ ...segment, count: taken }];
+  });
+}
+
+async function extremes(pieces: AsyncIterable<{ data: SampleArray }>): Promise<{ min: number; max: number }> {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for await (const { data } of pieces) {
+    const piece = extremesOf(data);
+    min = Math.min(min, piece.min);
+    max = Math.max(max, piece.max);
+  }
+  return { min, max };
+}
+
+function liesAsDelivered(source: PictureSize & { layout: PictureLayout }, target: PictureTarget): boolean {
+  const same = source.channels === target.channels && source.height === target.height && source.width === target.width;
+  return same && (source.layout === target.layout || source.channels === 1);
+}
+
+function understand(dims: readonly number[], bytes: boolean, where: string, options: OpenOptions): Reading {
   const wanted = options.shape;
   const layout = options.layout ?? "NCHW";
   const fits =
@@ -77,7 +161,6 @@ function understand(dims: readonly number[], samples: RawArray, where: string, o
     const target = choosePictureTarget(source, options, where);
     return { kind: "images", shape: target.shape, order: pictureOrder(target), source, target };
   };
-  const bytes = samples.data instanceof Uint8Array;
   if (dims.length === 3 && (wanted === undefined || wanted.length === 3 || (wanted.length === 1 && !fits))) {
     return asPicture(pictureAxes(dims, wanted, layout));
   }
@@ -153,8 +236,7 @@ export function pictureOrder({ channels, height, width, layout }: PictureTarget)
 /** Pictures are brought into the delivered layout, size and channels once, here; everything else stays as it is. */
 function arrange(raw: SampleArray, count: number, { source, target }: Reading, options: OpenOptions): SampleArray {
   if (source === undefined || target === undefined) return raw;
-  const same = source.channels === target.channels && source.height === target.height && source.width === target.width;
-  if (same && (source.layout === target.layout || source.channels === 1)) return raw;
+  if (liesAsDelivered(source, target)) return raw;
   const sourceSize = source.channels * source.height * source.width;
   const targetSize = target.channels * target.height * target.width;
   const Kind = raw.constructor as new (length: number) => SampleArray;
@@ -170,18 +252,26 @@ function arrange(raw: SampleArray, count: number, { source, target }: Reading, o
   return data;
 }
 
-/** The nominal range of pictures' values: by type for integers; floats are taken as 0 to 1 or 0 to 255 if they lie so. */
-function pictureRange({ data, boolean }: RawArray): readonly [number, number] {
+/** The nominal range of pictures' values by their type; undefined for types whose values must be looked at. */
+function pictureRange({ data, boolean }: Pick<RawArray, "data" | "boolean">): readonly [number, number] | undefined {
   if (boolean === true) return [0, 1];
   if (data instanceof Uint8Array) return [0, 255];
   if (data instanceof Uint16Array) return [0, 65535];
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
+  return undefined;
+}
+
+/** Floats are taken as 0 to 1 or 0 to 255 if they lie so. */
+function rangeOfFloats({ min, max }: { min: number; max: number }): readonly [number, number] {
+  if (min >= 0 && max <= 1) return [0, 1];
+  if (min >= 0 && max > 16 && max <= 255) return [0, 255];
+  return min < max ? [min, max] : [min, min + 1];
+}
+
+function extremesOf(data: SampleArray): { min: number; max: number } {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let index = 0; index < data.length; index++) {
     if (data[index] < min) min = data[index];
     if (data[index] > max) max = data[index];
   }
-  if (min >= 0 && max <= 1) return [0, 1];
-  if (min >= 0 && max > 16 && max <= 255) return [0, 255];
-  return min < max ? [min, max] : [min, min + 1];
+  return { min, max };
 }

@@ -1,5 +1,4 @@
 import { userError } from "../errors.js";
-import { checkInterrupted } from "./read-bytes.js";
 import type { SampleArray } from "./sample-array.js";
 
 /**
@@ -21,34 +20,96 @@ export interface ChannelStatistics {
 }
 
 /**
- * Mean, standard deviation and range per channel over all samples, in double precision.
- *
- * @throws UserError naming sample and position if a value is NaN or infinite
+ * Measures mean, standard deviation and range per channel in one pass, in double precision. Bytes are counted, which
+ * is exact; of other numbers each piece's mean and sum of squared deviations are merged into the whole's (Chan, Golub
+ * and LeVeque 1979), which does not cancel as sums of squares do.
  */
-export function measureChannels(
-  data: SampleArray,
-  sampleSize: number,
-  order: ChannelOrder,
-  where: string,
-  signal?: AbortSignal,
-): ChannelStatistics {
-  return data instanceof Uint8Array
-    ? measureBytes(data, order, signal)
-    : measureNumbers(data, sampleSize, order, where, signal);
+export class ChannelMeter {
+  readonly #order: ChannelOrder;
+  readonly #counts: Float64Array[] | undefined;
+  readonly #mean: Float64Array;
+  readonly #squares: Float64Array;
+  readonly #min: Float64Array;
+  readonly #max: Float64Array;
+  #perChannel = 0;
+
+  /** @param bytes whether the values are bytes */
+  constructor(order: ChannelOrder, bytes: boolean) {
+    this.#order = order;
+    this.#counts = bytes ? Array.from({ length: order.channels }, () => new Float64Array(256)) : undefined;
+    this.#mean = new Float64Array(order.channels);
+    this.#squares = new Float64Array(order.channels);
+    this.#min = new Float64Array(order.channels).fill(Number.POSITIVE_INFINITY);
+    this.#max = new Float64Array(order.channels).fill(Number.NEGATIVE_INFINITY);
+  }
+
+  /**
+   * Takes in whole samples. The result is the same, to the last bit, only for the same pieces in the same order.
+   *
+   * @returns where in the piece the first value stands that is NaN or infinite; the piece is not counted then
+   */
+  add(data: SampleArray): number | undefined {
+    const { channels, inner } = this.#order;
+    if (this.#counts !== undefined) {
+      for (let start = 0, channel = 0; start < data.length; start += inner) {
+        const count = this.#counts[channel];
+        for (let at = start; at < start + inner; at++) count[data[at]]++;
+        if (++channel === channels) channel = 0;
+      }
+      return undefined;
+    }
+    const sums = new Float64Array(channels);
+    for (let start = 0, channel = 0; start < data.length; start += inner) {
+      let sum = 0;
+      for (let at = start; at < start + inner; at++) sum += data[at];
+      sums[channel] += sum;
+      if (++channel === channels) channel = 0;
+    }
+    // A sum is finite only where every value is; it may also overflow, which the search for the value tells apart.
+    if (!sums.every(Number.isFinite)) {
+      const bad = data.findIndex((value) => !Number.isFinite(value));
+      if (bad >= 0) return bad;
+    }
+    const count = data.length / channels;
+    const mean = sums.map((sum) => sum / count);
+    const squares = new Float64Array(channels);
+    for (let start = 0, channel = 0; start < data.length; start += inner) {
+      const centre = mean[channel];
+      let [sum, min, max] = [0, this.#min[channel], this.#max[channel]];
+      for (let at = start; at < start + inner; at++) {
+        const value = data[at];
+        sum += (value - centre) ** 2;
+        if (value < min) min = value;
+        if (value > max) max = value;
+      }
+      squares[channel] += sum;
+      this.#min[channel] = min;
+      this.#max[channel] = max;
+      if (++channel === channels) channel = 0;
+    }
+    const total = this.#perChannel + count;
+    for (let channel = 0; channel < channels; channel++) {
+      const shift = mean[channel] - this.#mean[channel];
+      this.#squares[channel] += squares[channel] + (shift ** 2 * this.#perChannel * count) / total;
+      this.#mean[channel] += (shift * count) / total;
+    }
+    this.#perChannel = total;
+    return undefined;
+  }
+
+  /** What was measured so far. */
+  statistics(): ChannelStatistics {
+    if (this.#counts !== undefined) return statisticsOfCounts(this.#counts);
+    return {
+      mean: [...this.#mean],
+      std: [...this.#squares.map((sum) => Math.sqrt(sum / this.#perChannel))],
+      min: [...this.#min],
+      max: [...this.#max],
+    };
+  }
 }
 
-/** Bytes are counted, which is exact and needs one pass. */
-function measureBytes(data: Uint8Array, { channels, inner }: ChannelOrder, signal?: AbortSignal): ChannelStatistics {
-  const counts = Array.from({ length: channels }, () => new Float64Array(256));
-  let channel = 0;
-  for (let start = 0; start < data.length; start += inner) {
-    const count = counts[channel];
-    for (let at = start; at < start + inner; at++) count[data[at]]++;
-    if (++channel === channels) {
-      channel = 0;
-      checkInterrupted(signal);
-    }
-  }
+function statisticsOfCounts(counts: readonly Float64Array[]): ChannelStatistics {
   const statistics: ChannelStatistics = { mean: [], std: [], min: [], max: [] };
   for (const count of counts) {
     const total = count.reduce((sum, next) => sum + next, 0);
@@ -62,55 +123,12 @@ function measureBytes(data: Uint8Array, { channels, inner }: ChannelOrder, signa
   return statistics;
 }
 
-/** Two passes: sums of squares of deviations from the known mean do not cancel. */
-function measureNumbers(
-  data: Exclude<SampleArray, Uint8Array>,
-  sampleSize: number,
-  { channels, inner }: ChannelOrder,
-  where: string,
-  signal?: AbortSignal,
-): ChannelStatistics {
-  const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  const min = new Float64Array(channels).fill(Number.POSITIVE_INFINITY);
-  const max = new Float64Array(channels).fill(Number.NEGATIVE_INFINITY);
-  const forEachRun = (visit: (channel: number, start: number) => void) => {
-    let channel = 0;
-    for (let start = 0; start < data.length; start += inner) {
-      visit(channel, start);
-      if (++channel === channels) {
-        channel = 0;
-        checkInterrupted(signal);
-      }
-    }
-  };
-  forEachRun((channel, start) => {
-    for (let at = start; at < start + inner; at++) {
-      const value = data[at];
-      if (!Number.isFinite(value)) throw notFinite(value, at, sampleSize, where);
-      sums[channel] += value;
-      if (value < min[channel]) min[channel] = value;
-      if (value > max[channel]) max[channel] = value;
-    }
-  });
-  const perChannel = data.length / channels;
-  const mean = sums.map((sum) => sum / perChannel);
-  forEachRun((channel, start) => {
-    for (let at = start; at < start + inner; at++) squares[channel] += (data[at] - mean[channel]) ** 2;
-  });
-  return {
-    mean: [...mean],
-    std: [...squares.map((square) => Math.sqrt(square / perChannel))],
-    min: [...min],
-    max: [...max],
-  };
-}
-
-function notFinite(value: number, at: number, sampleSize: number, where: string): Error {
+/** The error for a value that is NaN or infinite, with its place. */
+export function notFinite(value: number, sample: number, place: number, where: string): Error {
   return userError({
     where,
     required: "finite numbers",
-    got: `${value} in sample ${Math.floor(at / sampleSize)}, value ${at % sampleSize} (both from 0)`,
-    advice: "Remove or replace such values",
+    got: `${value} in sample ${sample}, value ${place} (both from 0)`,
+    advice: "Remove or replace such values, or have such samples skipped",
   });
 }

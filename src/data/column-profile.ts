@@ -1,12 +1,20 @@
-import { isMissing, numberIn } from "./table-rows.js";
+import { RandomStream } from "../random/stream.js";
+import { type Cell, isMissing, numberIn } from "./table-rows.js";
+
+/** What a user says a column is. */
+export type ColumnChoice = "number" | "category" | "drop";
+
+/** So many values are kept, drawn evenly from all, to tell a column's quantiles. */
+const mostKept = 20_000;
 
 /** What is learned of one column in a first pass over the rows. */
 export class ColumnProfile {
   readonly name: string;
   readonly index: number;
   missing = 0;
-  /** Cells with a number, and with another text. */
+  /** Cells with a finite number, with an infinite one, and with another text. */
   numbers = 0;
+  infinite = 0;
   texts = 0;
   mean = 0;
   min = Number.POSITIVE_INFINITY;
@@ -18,36 +26,46 @@ export class ColumnProfile {
   readonly distinct = new Set<string>();
   /** Whether the numbers rise by 1 from row to row, as those of an index do. */
   counting = true;
+  /** What the user says the column is, if anything. */
+  readonly choice: ColumnChoice | undefined;
   readonly #distinctLimit: number;
+  readonly #kept: number[] | undefined;
+  readonly #draws: RandomStream;
   #squares = 0;
   #first = 0;
 
-  constructor(name: string, index: number, distinctLimit: number) {
+  /** @param keepValues keeps an even sample of the values, for {@link quantiles} */
+  constructor(name: string, index: number, distinctLimit: number, choice?: ColumnChoice, keepValues = false) {
     this.name = name;
     this.index = index;
+    this.choice = choice;
     this.#distinctLimit = distinctLimit;
+    this.#kept = keepValues ? [] : undefined;
+    this.#draws = new RandomStream(0, `quantiles/${name}`);
   }
 
   /** Takes in the cell of a row, counted from 1. */
-  add(cell: string, row: number): void {
+  add(cell: Cell, row: number): void {
     if (isMissing(cell)) {
       this.missing++;
       this.counting = false;
       return;
     }
-    if (this.distinct.size <= this.#distinctLimit) this.distinct.add(cell);
+    if (this.distinct.size <= this.#distinctLimit) this.distinct.add(typeof cell === "string" ? cell : String(cell));
     const value = numberIn(cell);
     if (value === undefined) {
       this.texts++;
       this.counting = false;
-      this.firstText ??= { row, cell };
+      this.firstText ??= { row, cell: String(cell) };
       return;
     }
-    this.numbers++;
     if (!Number.isFinite(value)) {
+      this.infinite++;
       this.firstInfinite ??= row;
       return;
     }
+    this.numbers++;
+    if (this.#kept !== undefined) this.#keep(value);
     if (this.numbers === 1) this.#first = value;
     if (value !== this.#first + row - 1) this.counting = false;
     // Welford's update keeps the variance exact for large values of small spread.
@@ -60,7 +78,30 @@ export class ColumnProfile {
 
   /** Whether every cell with a value is a number. */
   get numeric(): boolean {
-    return this.texts === 0 && this.numbers > 0;
+    if (this.choice === "category") return false;
+    return (this.texts === 0 || this.choice === "number") && this.numbers + this.infinite > 0;
+  }
+
+  /** Values at `count` evenly spaced shares of all, from the smallest to the largest. */
+  quantiles(count: number): number[] {
+    const sorted = Float64Array.from(this.#kept ?? []).sort();
+    return Array.from({ length: count }, (_, index) => {
+      const place = (index / (count - 1)) * (sorted.length - 1);
+      const below = Math.floor(place);
+      const above = Math.min(below + 1, sorted.length - 1);
+      return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+    });
+  }
+
+  /** Every value is kept with the same probability (Vitter's algorithm R). */
+  #keep(value: number): void {
+    const kept = this.#kept!;
+    if (kept.length < mostKept) {
+      kept.push(value);
+      return;
+    }
+    const place = this.#draws.below(this.numbers);
+    if (place < mostKept) kept[place] = value;
   }
 
   /** Standard deviation (of the population) of the numbers. */

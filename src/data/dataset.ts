@@ -3,6 +3,9 @@
  * as float32, normalised, in the model's own shape.
  */
 
+import type { ShuffleBlocks } from "./batches.js";
+import type { ColumnChoice } from "./column-profile.js";
+
 /** What the samples are, which decides the default discriminator and which corruptions make sense. */
 export type DatasetKind = "images" | "signals" | "table" | "vectors" | "arrays";
 
@@ -28,6 +31,11 @@ export interface Dataset {
   readonly hash: string;
   /** Range of the delivered values: what the normalisation promises ([0, 1], [-1, 1]), or else what was observed. */
   readonly range: { readonly min: number; readonly max: number };
+  /**
+   * Set where the samples do not fit in memory and are read fastest in runs of neighbours: how to shuffle them, see
+   * BatchOrder.
+   */
+  readonly blocks?: ShuffleBlocks;
   /** For tables: which delivered columns are the one-hot code of one categorical column; end is exclusive. */
   readonly oneHotGroups?: readonly { readonly start: number; readonly end: number }[];
 
@@ -38,6 +46,10 @@ export interface Dataset {
    * @param target of length indices.length × the product of {@link shape}
    */
   read(indices: ArrayLike<number>, target: Float32Array): void | Promise<void>;
+  /** Begins to read or decode samples that will be asked for soon, where that takes time. Returns at once. */
+  prepare?(indices: ArrayLike<number>): void;
+  /** Ends the worker threads of a data set that has some. It cannot be read any more. */
+  close?(): Promise<void>;
 }
 
 /**
@@ -46,6 +58,7 @@ export interface Dataset {
  * - `unit`: to [0, 1] (8-bit pictures: divided by 255; columns: from their smallest to their largest value)
  * - `symmetric`: the same, to [-1, 1]
  * - `standard`: mean 0 and standard deviation 1 per channel or column, measured on this data
+ * - `quantile`: for tables: a column's distribution becomes the standard normal one
  * - `imagenet`: ImageNet's mean and standard deviation after `unit`, for RGB pictures
  * - numbers: (value − mean) / std per channel or column; for pictures after `unit`, as torchvision's Normalize has it
  */
@@ -69,8 +82,20 @@ export interface OpenOptions {
   labels?: string | number | undefined;
   /** Whether a table's first line is its header. Default: found out. */
   header?: boolean | "auto" | undefined;
-  /** What to do about a picture that cannot be read. Default: fail. */
+  /** What to do about a picture that cannot be read, a sample that is not finite, a row that fits no table. Default: fail. */
   onBad?: "fail" | "skip" | undefined;
+  /** What a table's columns are taken for, by name or number from 1. Default: found out. */
+  columns?: Readonly<Record<string, ColumnChoice>> | undefined;
+  /** How a table's categories are delivered. Default: one-hot. */
+  categories?: "one-hot" | "embedding" | undefined;
+  /** Bytes of memory for samples; larger data is read from disk as it is needed. Default: {@link defaultMemory}. */
+  memory?: number | undefined;
+  /** Folder for decoded samples and fetched files. Default: headstart's in the user's cache folder. */
+  cache?: string | undefined;
+  /** Most bytes of decoded samples to keep there. Default: 20 GB. */
+  cacheLimit?: number | undefined;
+  /** Worker threads that decode pictures ahead. Default: one per core, at most 8. */
+  workers?: number | undefined;
   /** Use at most this many samples: evenly spaced ones of a folder of pictures, else the first. */
   limit?: number | undefined;
   /** Ends the reading early with an InterruptedError. */

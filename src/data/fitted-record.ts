@@ -22,6 +22,18 @@ const column = z.discriminatedUnion("type", [
     max: z.number(),
     /** Whether an indicator column (1 where the value is missing) follows. */
     indicator: z.boolean(),
+    /** For the scaling `quantile`: values at evenly spaced shares; scale and offset do not count then. */
+    quantiles: z.array(z.number()).optional(),
+  }),
+  z.object({
+    type: z.literal("embedding"),
+    name: z.string(),
+    index: z.number().int(),
+    categories: z.array(z.string()),
+    /** Whether missing values have a category of their own, the last. */
+    missing: z.boolean(),
+    /** A vector for each category. */
+    codes: z.array(z.array(z.number())),
   }),
   z.object({
     type: z.literal("categorical"),

@@ -68,14 +68,27 @@ export function parseIdx(bytes: Uint8Array, where: string): RawArray {
       advice: "The file is truncated or damaged: fetch it again",
     });
   }
-  const dims = dimsOf(bytes);
-  const start = 4 + 4 * dims.length;
-  const type = elementTypes[bytes[2]];
-  if (bytes[2] === 8) return { data: bytes.subarray(start), dims };
-  const data = type.make((length - start) / type.bytes);
+  const { dims, start, type } = idxHeader(bytes)!;
+  return { data: decodeIdx(bytes.subarray(start), type), dims };
+}
+
+/** The axes, where the values begin, and the type code; undefined if the head is too short. */
+export function idxHeader(
+  head: Uint8Array,
+): { dims: number[]; start: number; type: number; valueBytes: number } | undefined {
+  if (!looksLikeIdx(head) || idxLength(head) === undefined) return undefined;
+  const dims = dimsOf(head);
+  return { dims, start: 4 + 4 * dims.length, type: head[2], valueBytes: elementTypes[head[2]].bytes };
+}
+
+/** Turns the bytes of values of a type code into numbers. */
+export function decodeIdx(bytes: Uint8Array, code: number): SampleArray {
+  if (code === 8) return bytes;
+  const type = elementTypes[code];
+  const data = type.make(bytes.length / type.bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let index = 0; index < data.length; index++) data[index] = type.get(view, start + index * type.bytes);
-  return { data, dims };
+  for (let index = 0; index < data.length; index++) data[index] = type.get(view, index * type.bytes);
+  return data;
 }
 
 /** The labels file that lies beside an IDX file of images by MNIST's naming, if there is one. */

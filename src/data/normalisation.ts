@@ -15,7 +15,7 @@ export interface Normalisation {
 }
 
 /** The names that {@link chooseNormalisation} knows. */
-export const normalisationNames = ["none", "unit", "symmetric", "standard", "imagenet"] as const;
+export const normalisationNames = ["none", "unit", "symmetric", "standard", "imagenet", "quantile"] as const;
 
 /** Mean and standard deviation of ImageNet's RGB channels in [0, 1], as torchvision documents them. */
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -70,6 +70,13 @@ export function chooseNormalisation(
           });
         }
         break;
+      case "quantile":
+        throw userError({
+          where,
+          required: "a table for the normalisation quantile",
+          got: "samples of another kind",
+          advice: "Use standard instead",
+        });
       default:
         throw userError({
           where: "normalise",

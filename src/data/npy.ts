@@ -2,7 +2,7 @@ import { userError } from "../errors.js";
 import type { RawArray, SampleArray } from "./sample-array.js";
 
 /** What an NPY file's header says. */
-interface NpyHeader {
+export interface NpyHeader {
   /** Type code without its byte order, such as "f4". */
   type: string;
   bigEndian: boolean;
@@ -53,7 +53,7 @@ export function looksLikeNpy(head: Uint8Array): boolean {
 
 /** The length that an NPY file's header says the whole has, or undefined if the head is too short to tell. */
 export function npyLength(head: Uint8Array, where: string): number | undefined {
-  const header = parseHeader(head, where);
+  const header = npyHeader(head, where);
   if (header === undefined) return undefined;
   return header.start + header.dims.reduce((product, length) => product * length, elementTypes[header.type].bytes);
 }
@@ -65,7 +65,7 @@ export function npyLength(head: Uint8Array, where: string): number | undefined {
  * @throws UserError if it is not NPY, is truncated, or holds another type
  */
 export function parseNpy(bytes: Uint8Array, where: string): RawArray {
-  const header = parseHeader(bytes, where);
+  const header = npyHeader(bytes, where);
   if (header === undefined) throw damaged(where, "an NPY file's header", "less");
   const type = elementTypes[header.type];
   const length = header.dims.reduce((product, next) => product * next, 1);
@@ -73,7 +73,7 @@ export function parseNpy(bytes: Uint8Array, where: string): RawArray {
   if (got !== length * type.bytes) {
     throw damaged(where, `${length * type.bytes} bytes of values, as its header says`, `${got}`);
   }
-  const data = readValues(bytes, header, type, length);
+  const data = decodeNpy(bytes.subarray(header.start), header);
   return {
     data: header.fortran && header.dims.length > 1 ? fromFortranOrder(data, header.dims, type) : data,
     dims: header.dims,
@@ -81,22 +81,29 @@ export function parseNpy(bytes: Uint8Array, where: string): RawArray {
   };
 }
 
-function readValues(bytes: Uint8Array, header: NpyHeader, type: ElementType, length: number): SampleArray {
+/** Turns the bytes of values into numbers, in the order in which they lie. */
+export function decodeNpy(bytes: Uint8Array, header: Pick<NpyHeader, "type" | "bigEndian">): SampleArray {
+  const type = elementTypes[header.type];
+  const length = Math.floor(bytes.length / type.bytes);
   const empty = type.make(0);
   const sameType = empty.BYTES_PER_ELEMENT === type.bytes && header.type !== "u8" && header.type !== "i8";
   if (sameType && (type.bytes === 1 || !header.bigEndian)) {
     // Values as this machine has them are used in place, or copied once if they do not lie at a multiple of their size.
-    const offset = bytes.byteOffset + header.start;
     const Kind = empty.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => SampleArray;
-    if (offset % type.bytes === 0) return new Kind(bytes.buffer, offset, length);
-    return new Kind(bytes.slice(header.start).buffer, 0, length);
+    if (bytes.byteOffset % type.bytes === 0) return new Kind(bytes.buffer, bytes.byteOffset, length);
+    return new Kind(bytes.slice().buffer, 0, length);
   }
   const data = type.make(length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let index = 0; index < length; index++) {
-    data[index] = type.get(view, header.start + index * type.bytes, !header.bigEndian);
+    data[index] = type.get(view, index * type.bytes, !header.bigEndian);
   }
   return data;
+}
+
+/** Bytes of one value of a type code such as "f4". */
+export function npyValueBytes(type: string): number {
+  return elementTypes[type].bytes;
 }
 
 /** In Fortran order the first axis runs fastest: the value at (i0, i1, ...) lies at i0 + d0·(i1 + d1·(i2 + ...)). */
@@ -118,7 +125,8 @@ function fromFortranOrder(data: SampleArray, dims: readonly number[], type: Elem
   return ordered;
 }
 
-function parseHeader(bytes: Uint8Array, where: string): NpyHeader | undefined {
+/** Reads the header from a file's first bytes, or gives undefined if these are too few. @throws UserError if it is none */
+export function npyHeader(bytes: Uint8Array, where: string): NpyHeader | undefined {
   if (bytes.length < 12) return undefined;
   if (!looksLikeNpy(bytes)) throw damaged(where, "an NPY file", "another content");
   const version = bytes[6];

@@ -1,65 +1,136 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { userError } from "../errors.js";
-import { arrayDataset } from "./array-dataset.js";
+import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
+import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js";
+import { looksLikeArrow, openArrow } from "./arrow-file.js";
 import { shorten } from "./classes.js";
+import type { ColumnarFile } from "./columnar-file.js";
+import { columnarItems, pictureColumn } from "./columnar-items.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
-import { chooseIdxImages, findIdxLabels, looksLikeIdx, readIdx } from "./idx.js";
-import { looksLikeNpy, npyLength, parseNpy } from "./npy.js";
-import { looksLikeZip, parseNpz } from "./npz.js";
-import { openPictureFolder } from "./picture-dataset.js";
+import { expandPaths } from "./expand-paths.js";
+import { chooseIdxImages, findIdxLabels, looksLikeIdx } from "./idx.js";
+import { looksLikeNpy } from "./npy.js";
+import { looksLikeParquet, openParquet } from "./parquet-file.js";
+import { openPictures } from "./picture-dataset.js";
 import { listPictures, looksLikePicture } from "./picture-folder.js";
-import { readBytes, readHead, unreadable } from "./read-bytes.js";
+import { fileItems, folderItems, joinItems, type PictureItems } from "./picture-items.js";
+import { readHead, unreadable } from "./read-bytes.js";
+import { looksLikeSafetensors } from "./safetensors-array.js";
 import type { RawArray } from "./sample-array.js";
-import { openTable } from "./table-dataset.js";
+import { chooseShards } from "./shards.js";
+import { openTableSource } from "./table-dataset.js";
+import { columnarTable, joinTables, type TableSource, textTable } from "./table-source.js";
+import { tarItems } from "./tar-items.js";
+import { looksLikeZip } from "./zip-directory.js";
 
 const tableName = /\.(csv|tsv|tab|txt|data)(\.gz)?$/i;
+const tarName = /\.(tar|tgz|tar\.gz)$/i;
 
 /** What is read, for messages. */
 export const readableSources =
-  "a folder of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF), IDX (MNIST's files, plain or .gz), NPY, NPZ, or CSV or TSV (plain or .gz)";
+  "a folder of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF), tar shards, Parquet, Arrow or Feather, " +
+  "IDX (MNIST's files, plain or .gz), NPY, NPZ, safetensors, or CSV or TSV (plain or .gz)";
+
+/** What a path leads to. */
+type Part =
+  | { readonly kind: "pictures"; readonly items: PictureItems }
+  | { readonly kind: "table"; readonly table: TableSource }
+  | { readonly kind: "array"; readonly array: ArrayFile };
 
 /**
  * Opens data of any kind that headstart reads, to be delivered in the model's shape. What a file is, its first bytes
- * say; tables are known by their names.
+ * say; text tables and archives are known by their names. Several files are one data set, in the order given; a
+ * pattern such as `shards/*.tar` stands for the files that fit it, in the order of their names; addresses
+ * (`https://`, `s3://`, `hf://datasets/`) are fetched into the cache folder first.
+ *
+ * Data that fits in the memory allowed is read into it; larger data stays on disk, see {@link OpenOptions.memory}.
  *
  * @throws UserError if there is nothing, it is of no known kind, it is damaged, or it does not fit the model
  * @throws InterruptedError if the options' signal is given
  */
-export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
-  if (options.limit !== undefined && !(Number.isInteger(options.limit) && options.limit > 0)) {
+export async function openDataset(path: string | readonly string[], options: OpenOptions = {}): Promise<Dataset> {
+  checkCount("limit", options.limit);
+  checkCount("memory", options.memory);
+  const paths = await expandPaths(typeof path === "string" ? [path] : path, options);
+  const parts: Part[] = [];
+  const tars: string[] = [];
+  for (const next of paths) {
+    // One picture is no data set: a slip.
+    if (paths.length === 1 && looksLikePicture(next) && (await stat(next).catch(() => undefined))?.isFile()) {
+      throw unknownKind(next, "a single picture");
+    }
+    const found = await examine(next, options);
+    if (found === "tar") tars.push(next);
+    else parts.push(...found);
+  }
+  if (tars.length > 0) parts.push({ kind: "pictures", items: await tarItems(tars, options) });
+  return openParts(parts, paths, options);
+}
+
+async function openParts(parts: readonly Part[], paths: readonly string[], options: OpenOptions): Promise<Dataset> {
+  const [first] = parts;
+  const other = parts.find(({ kind }) => kind !== first.kind);
+  if (other !== undefined) {
     throw userError({
-      where: "limit",
-      required: "a whole number above 0",
-      got: `${options.limit}`,
-      advice: "Change it",
+      where: paths[0],
+      required: "data of one kind",
+      got: `a mixture of ${first.kind} and ${other.kind}`,
+      advice: "Name files of one kind",
     });
   }
+  const pictures = parts.flatMap((part) => (part.kind === "pictures" ? [part.items] : []));
+  const tables = parts.flatMap((part) => (part.kind === "table" ? [part.table] : []));
+  const arrays = parts.flatMap((part) => (part.kind === "array" ? [part.array] : []));
+  if (pictures.length > 0) return openPictures(joinItems(pictures), options);
+  if (tables.length > 0) return openTableSource(joinTables(tables), options);
+  return openArrays(arrays, options);
+}
+
+/** Finds out what a path leads to; tar archives are gathered, because their shards are one data set. */
+async function examine(path: string, options: OpenOptions): Promise<readonly Part[] | "tar"> {
   const status = await stat(path).catch((error) => {
     throw unreadable(path, error);
   });
-  if (status.isDirectory()) return openFolder(path, options);
+  if (status.isDirectory()) return examineFolder(path, options);
   if (!status.isFile()) throw unknownKind(path, "neither a file nor a folder");
+  if (tarName.test(path)) return "tar";
   const head = await readHead(path, 16);
   if (head.length === 0) throw unknownKind(path, "an empty file");
-  if (looksLikeIdx(head)) return openIdx(path, options);
-  if (looksLikeNpy(head)) {
-    const labels = typeof options.labels === "string" ? await readLabels(options.labels, options) : undefined;
-    return arrayDataset(await readNpy(path, options), labels, path, "npy", options);
+  if (looksLikeParquet(head)) return [await columnarPart([await openParquet(path)], options)];
+  if (looksLikeArrow(head, path)) return [await columnarPart([await openArrow(path, head)], options)];
+  if (looksLikeIdx(head) || looksLikeNpy(head) || looksLikeZip(head) || looksLikeSafetensors(head, path)) {
+    const labels = labelsInside(options);
+    const array = await describeArrayFile(path, { ...options, labels });
+    if (array !== undefined) return [{ kind: "array", array }];
   }
-  if (looksLikeZip(head)) return openNpz(path, options);
-  if (tableName.test(path)) return openTable(path, options);
-  throw unknownKind(path, looksLikePicture(path) ? "a single picture" : "a file of another kind");
+  if (tableName.test(path)) return [{ kind: "table", table: await textTable(path, options) }];
+  if (looksLikePicture(path)) return [{ kind: "pictures", items: fileItems([path]) }];
+  throw unknownKind(path, "a file of another kind");
 }
 
-async function openFolder(path: string, options: OpenOptions): Promise<Dataset> {
+async function columnarPart(files: readonly ColumnarFile[], options: OpenOptions): Promise<Part> {
+  const [file] = files;
+  const column = await pictureColumn(file);
+  if (column !== undefined) return { kind: "pictures", items: await columnarItems(file, column, options) };
+  return { kind: "table", table: await columnarTable(file) };
+}
+
+async function examineFolder(path: string, options: OpenOptions): Promise<readonly Part[] | "tar"> {
   const names = await readdir(path).catch((error) => {
     throw unreadable(path, error);
   });
   if (!names.some(looksLikePicture)) {
     const idx = chooseIdxImages(names, path);
-    if (idx !== undefined) return openIdx(join(path, idx), options);
-    const files = names.filter((name) => tableName.test(name) || /\.np[yz]$/i.test(name));
+    if (idx !== undefined) return examine(join(path, idx), options);
+    const shards = await chooseShards(path, options.signal);
+    if (shards !== undefined) {
+      if (tarName.test(shards[0])) return [{ kind: "pictures", items: await tarItems(shards, options) }];
+      return (await Promise.all(shards.map((shard) => examine(shard, options)))).flatMap((found) =>
+        found === "tar" ? [] : found,
+      );
+    }
+    const files = names.filter((name) => tableName.test(name) || /\.(np[yz]|safetensors)$/i.test(name));
     if (files.length > 0 && (await listPictures(path, options.signal).catch(() => undefined)) === undefined) {
       throw userError({
         where: path,
@@ -69,43 +140,63 @@ async function openFolder(path: string, options: OpenOptions): Promise<Dataset> 
       });
     }
   }
-  return openPictureFolder(path, options);
+  return [{ kind: "pictures", items: await folderItems(path, options.signal) }];
 }
 
-async function openIdx(path: string, options: OpenOptions): Promise<Dataset> {
-  const beside = typeof options.labels === "string" ? options.labels : await findIdxLabels(path);
-  const labels = beside === undefined ? undefined : await readLabels(beside, options);
-  return arrayDataset(await readIdx(path, options), labels, path, "idx", options);
+async function openArrays(files: readonly ArrayFile[], options: OpenOptions): Promise<Dataset> {
+  const [first] = files;
+  const where = files.length === 1 ? first.where : `${first.where} and ${files.length - 1} more`;
+  const gathered = await gatherArrays(files, options);
+  const labels = await labelsOf(files, options);
+  return "raw" in gathered
+    ? arrayDataset(gathered.raw, labels, where, first.format, options)
+    : filedArrayDataset(gathered.filed, labels, where, first.format, options);
 }
 
-async function openNpz(path: string, options: OpenOptions): Promise<Dataset> {
-  const bytes = await readBytes(path, options);
-  // The labels are an array of the archive, or a file of their own.
-  const file =
-    typeof options.labels === "string" && /\.npy$|idx1-|\//.test(options.labels) ? options.labels : undefined;
-  const name = file === undefined && options.labels !== undefined ? String(options.labels) : undefined;
-  const { samples, labels } = parseNpz(bytes, path, name);
-  const chosen =
-    file === undefined ? labels && { array: labels, where: `labels in ${path}` } : await readLabels(file, options);
-  return arrayDataset(samples, chosen, path, "npz", options);
+/** Labels beside the samples: of a file that is named, of the same file, or beside an IDX file by MNIST's naming. */
+async function labelsOf(
+  files: readonly ArrayFile[],
+  options: OpenOptions,
+): Promise<{ array: RawArray; where: string } | undefined> {
+  const [first] = files;
+  if (labelsInside(options) === undefined && typeof options.labels === "string") {
+    return readLabels(options.labels, options);
+  }
+  if (files.every(({ labels }) => labels !== undefined)) {
+    const gathered = await gatherArrays(
+      files.map(({ labels }) => labels!),
+      { memory: Number.MAX_SAFE_INTEGER },
+    );
+    if ("raw" in gathered) return { array: gathered.raw, where: `labels in ${first.where}` };
+  }
+  const beside = files.length === 1 && first.format === "idx" ? await findIdxLabels(first.where) : undefined;
+  return beside === undefined ? undefined : readLabels(beside, options);
 }
 
-function readNpy(path: string, { signal, onProgress }: OpenOptions): Promise<RawArray> {
-  const expectedLength = (head: Uint8Array) => (looksLikeNpy(head) ? npyLength(head, path) : undefined);
-  return readBytes(path, { expectedLength, signal, onProgress }).then((bytes) => parseNpy(bytes, path));
+/** The option's labels where they name an array or column of the data itself, not a file. */
+function labelsInside({ labels }: OpenOptions): string | undefined {
+  if (labels === undefined) return undefined;
+  return typeof labels === "string" && /\.(npy|idx\d?|gz)$|idx1-|[/\\]/.test(labels) ? undefined : String(labels);
 }
 
 /** A file of labels on its own: IDX or NPY. */
 async function readLabels(path: string, { signal }: OpenOptions): Promise<{ array: RawArray; where: string }> {
   const head = await readHead(path, 16);
-  if (looksLikeIdx(head)) return { array: await readIdx(path, { signal }), where: path };
-  if (looksLikeNpy(head)) return { array: await readNpy(path, signal === undefined ? {} : { signal }), where: path };
+  if (looksLikeIdx(head) || looksLikeNpy(head)) {
+    const file = await describeArrayFile(path, { signal });
+    if (file !== undefined) return { array: await file.load(), where: path };
+  }
   throw userError({
     where: path,
     required: "labels as an IDX or NPY file",
     got: "a file of another kind",
     advice: "Save the class numbers with numpy.save",
   });
+}
+
+function checkCount(where: string, value: number | undefined): void {
+  if (value === undefined || (Number.isInteger(value) && value > 0)) return;
+  throw userError({ where, required: "a whole number above 0", got: `${value}`, advice: "Change it" });
 }
 
 function unknownKind(path: string, got: string): Error {

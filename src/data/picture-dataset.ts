@@ -1,15 +1,11 @@
-import { constants } from "node:buffer";
-import { readFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
-import { join } from "node:path";
-import sharp from "sharp";
 import { userError } from "../errors.js";
 import { pictureOrder } from "./array-dataset.js";
 import { numberClasses } from "./classes.js";
-import { convertPicture } from "./convert-picture.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
-import { listPictures } from "./picture-folder.js";
+import { openLargePictures } from "./large-pictures.js";
+import { folderItems, type PictureItem, type PictureItems } from "./picture-items.js";
+import { PicturePool } from "./picture-pool.js";
 import {
   checkPictureFits,
   choosePictureTarget,
@@ -18,137 +14,177 @@ import {
   type PictureTarget,
 } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
-import { memoryLimit } from "./sample-array.js";
-import { storedDataset } from "./stored-dataset.js";
-
-/** More pixels than this in one picture (a picture bomb unpacks to more) are refused before they are decoded. */
-const pixelLimit = 1e8;
-
-/** A decoded picture: 8-bit values, channels last. */
-interface Decoded extends PictureSize {
-  readonly data: Uint8Array;
-}
+import { defaultMemory } from "./sample-array.js";
+import { type SampleDescription, storedDataset } from "./stored-dataset.js";
 
 /**
- * Opens a folder of pictures: decodes all of them, with a bounded number at once, into one buffer of 8-bit values.
- * The order is that of the names; class folders give labels. Of moving pictures the first is taken; pictures are
- * turned as their EXIF orientation says; 16-bit values are reduced to 8; transparency that is nowhere used is dropped.
+ * Opens a folder of pictures: decodes all of them, with a bounded number at once, into one buffer of 8-bit values if
+ * they fit in memory, see {@link openPictures}. The order is that of the names; class folders give labels.
  *
  * @throws UserError naming the file if a picture is corrupt, or does not fit and may not be resized or converted
  */
 export async function openPictureFolder(folder: string, options: OpenOptions): Promise<Dataset> {
-  const listing = await listPictures(folder, options.signal);
-  const root = listing.training === undefined ? folder : join(folder, listing.training);
-  const chosen = evenlySpaced(listing.files.length, options.limit ?? listing.files.length);
-  const files = Array.from(chosen, (index) => listing.files[index]);
-  const unreadable: { file: string; reason: string }[] = [];
-  const decode = (file: string, target?: PictureTarget) =>
-    decodePicture(join(root, file), options.resize === true ? target : undefined).catch((error) => {
-      if (options.onBad !== "skip") throw badPicture(join(root, file), error);
-      unreadable.push({ file, reason: reasonOf(error) });
-      return undefined;
-    });
+  return openPictures(await folderItems(folder, options.signal), options);
+}
 
-  const first = await firstReadable(files, decode);
-  if (first === undefined) throw badPicture(folder, new Error("none of its pictures can be read"));
-  unreadable.length = 0;
-  const target = choosePictureTarget(first.picture, options, join(root, files[first.index]));
-  const size = target.channels * target.height * target.width;
-  checkMemory(folder, files.length, size);
-  const data = new Uint8Array(files.length * size);
-  const readable = new Uint8Array(files.length);
-  await inParallel(files.length, 2 * availableParallelism(), async (index) => {
-    checkInterrupted(options.signal);
-    const picture = await decode(files[index], target);
-    if (picture !== undefined) {
-      checkAgainstFirst(picture, target, options, root, files[index], { file: files[first.index], ...first.picture });
-      convertPicture({ ...picture, start: 0, layout: "NHWC" }, { ...target, data, start: index * size });
-      readable[index] = 1;
+/**
+ * Opens pictures of any source. What fits in the memory allowed is decoded into it; of larger sets, the decoded
+ * pictures are cached on disk, and decoded again as they are needed where the cache is full.
+ *
+ * @throws UserError naming the picture if it is corrupt, or does not fit and may not be resized or converted
+ */
+export async function openPictures(source: PictureItems, options: OpenOptions): Promise<Dataset> {
+  const all = source.items;
+  const chosen = evenlySpaced(all.length, options.limit ?? all.length);
+  const items = Array.from(chosen, (index) => all[index]);
+  // Threads cost more than they give for a few pictures.
+  const pool = new PicturePool(items.length < 512 ? 0 : options.workers);
+  const decoder = new CheckedDecoder(items, pool, options);
+  try {
+    await decoder.chooseTarget(source.where);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  const size = decoder.target.channels * decoder.target.height * decoder.target.width;
+  const describe = (kept: readonly number[]) => describePictures(source, items, kept, decoder, options);
+  if (items.length * size > (options.memory ?? defaultMemory())) {
+    return openLargePictures({ source, items, decoder, pool, describe, options });
+  }
+  try {
+    const data = new Uint8Array(items.length * size);
+    const kept: number[] = [];
+    await decoder.decodeAll((index, sample) => {
+      data.set(sample, kept.length * size);
+      kept.push(index);
+    });
+    if (kept.length === 0) throw nothingReadable(source.where);
+    return storedDataset({ ...describe(kept), data: data.subarray(0, kept.length * size) }, options);
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Decodes pictures to one size, with errors that name them. */
+export class CheckedDecoder {
+  /** What could not be read, in order. */
+  readonly unreadable: { file: string; reason: string }[] = [];
+  readonly #items: readonly PictureItem[];
+  readonly #pool: PicturePool;
+  readonly #options: OpenOptions;
+  #target: PictureTarget | undefined;
+  #first: (PictureSize & { file: string }) | undefined;
+
+  constructor(items: readonly PictureItem[], pool: PicturePool, options: OpenOptions) {
+    this.#items = items;
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  get target(): PictureTarget {
+    if (this.#target === undefined) throw new Error("the target is not chosen yet");
+    return this.#target;
+  }
+
+  /** Decides by the first readable picture what all become. */
+  async chooseTarget(where: string): Promise<void> {
+    for (const item of this.#items) {
+      checkInterrupted(this.#options.signal);
+      const size = await this.#pool
+        .decode(item.place, { resize: false, convert: false })
+        .catch((error: unknown) => this.#refuse(item, error));
+      if (size === undefined) continue;
+      this.#target = choosePictureTarget(size, this.#options, item.where);
+      this.#first = { ...size, file: item.name };
+      this.unreadable.length = 0;
+      return;
     }
-    if (index % 256 === 255 || index + 1 === files.length) options.onProgress?.(index + 1, files.length);
-  });
-
-  const kept = files.map((_, index) => index).filter((index) => readable[index] === 1);
-  // Close the gaps that skipped pictures left.
-  if (kept.length < files.length) {
-    kept.forEach((from, to) => {
-      data.copyWithin(to * size, from * size, (from + 1) * size);
-    });
+    throw nothingReadable(where);
   }
-  const classes =
-    listing.classes && numberClasses(new Set(listing.classes), readFitted(options.fitted)?.classNames, folder);
-  return storedDataset(
-    {
-      where: folder,
-      kind: "images",
-      data: data.subarray(0, kept.length * size),
-      count: kept.length,
-      shape: target.shape,
-      order: pictureOrder(target),
-      labels: classes && Int32Array.from(kept, (index) => classes.numberOf.get(listing.classes![chosen[index]])!),
-      classNames: classes?.classNames,
-      picture: target,
-      pictureRange: [0, 255],
-      record: {
-        source: "folder of pictures",
-        ...(listing.training === undefined ? {} : { subfolder: listing.training }),
-        files: listing.files.length,
-        skipped: { ...listing.skipped, unreadable: unreadable.length },
-        ...(unreadable.length === 0 ? {} : { unreadable: unreadable.slice(0, 100) }),
-        resized: options.resize === true,
-        converted: options.convert === true,
-      },
+
+  /**
+   * Decodes one picture.
+   *
+   * @returns undefined if it cannot be read and may be skipped
+   * @throws UserError if it cannot be read, or does not fit
+   */
+  async decode(index: number): Promise<Uint8Array | undefined> {
+    checkInterrupted(this.#options.signal);
+    const { resize = false, convert = false } = this.#options;
+    const item = this.#items[index];
+    const picture = await this.#pool
+      .decode(item.place, { target: this.target, resize, convert })
+      .catch((error: unknown) => this.#refuse(item, error));
+    if (picture === undefined) return undefined;
+    if (picture.sample === undefined) {
+      checkAgainstFirst(picture, this.target, this.#options, item.where, this.#first!);
+      throw new Error(`${item.where} fits but was not converted`);
+    }
+    return picture.sample;
+  }
+
+  /** Decodes all pictures, a bounded number at once, and hands them on in order; unreadable ones are left out. */
+  async decodeAll(take: (index: number, sample: Uint8Array) => void | Promise<void>): Promise<void> {
+    const count = this.#items.length;
+    const wave = 8 * this.#pool.width;
+    // Twice as many are under way as are waited for, so that no thread idles between two waves.
+    const begin = (first: number) =>
+      Array.from({ length: Math.max(0, Math.min(wave, count - first)) }, (_, place) => {
+        const decoded = this.decode(first + place);
+        decoded.catch(() => {});
+        return decoded;
+      });
+    let next = begin(0);
+    for (let first = 0; first < count; first += wave) {
+      const current = next;
+      next = begin(first + wave);
+      for (let place = 0; place < current.length; place++) {
+        const sample = await current[place];
+        if (sample !== undefined) await take(first + place, sample);
+      }
+      this.#options.onProgress?.(Math.min(first + wave, count), count);
+    }
+  }
+
+  #refuse(item: PictureItem, error: unknown): undefined {
+    if (this.#options.onBad !== "skip") throw badPicture(item.where, error);
+    this.unreadable.push({ file: item.name, reason: reasonOf(error) });
+  }
+}
+
+function describePictures(
+  source: PictureItems,
+  items: readonly PictureItem[],
+  kept: readonly number[],
+  decoder: CheckedDecoder,
+  options: OpenOptions,
+): SampleDescription {
+  const { target } = decoder;
+  const labelled = kept.length > 0 && kept.every((index) => items[index].class !== undefined);
+  // Classes of unreadable pictures count too: numbers must not depend on what is damaged.
+  const found = new Set(source.items.flatMap((item) => (item.class === undefined ? [] : [item.class])));
+  const names = readFitted(options.fitted)?.classNames;
+  const classes = labelled ? numberClasses(found, names, source.where) : undefined;
+  const unreadable = [...decoder.unreadable].sort((a, b) => (a.file < b.file ? -1 : 1));
+  const { skipped, ...record } = source.record;
+  return {
+    where: source.where,
+    kind: "images",
+    count: kept.length,
+    shape: target.shape,
+    order: pictureOrder(target),
+    labels: classes && Int32Array.from(kept, (index) => classes.numberOf.get(items[index].class!)!),
+    classNames: classes && (names ?? source.classNames ?? classes.classNames),
+    picture: target,
+    pictureRange: [0, 255],
+    record: {
+      ...record,
+      skipped: { ...(skipped as object | undefined), unreadable: unreadable.length },
+      ...(unreadable.length === 0 ? {} : { unreadable: unreadable.slice(0, 100) }),
+      resized: options.resize === true,
+      converted: options.convert === true,
     },
-    options,
-  );
-}
-
-/** Decodes one picture to 8-bit grey or RGB, with an alpha channel where it matters; resized if a size is given. */
-async function decodePicture(path: string, size: { height: number; width: number } | undefined): Promise<Decoded> {
-  // The bytes are read here so that a path is never taken for something else by the decoder.
-  const image = sharp(await readFile(path), { limitInputPixels: pixelLimit }).autoOrient();
-  if (size !== undefined) image.resize(size.width, size.height, { fit: "cover", position: "centre" });
-  const { data, info } = await image
-    .toColourspace("srgb")
-    .raw({ depth: "uchar" })
-    .toBuffer({ resolveWithObject: true });
-  const picture = { data, channels: info.channels, height: info.height, width: info.width };
-  // The decoder gives grey pictures as RGB. Asking each for its channels costs a third of the time: only those that
-  // look grey are asked.
-  const grey = looksGrey(picture) && (await image.metadata()).channels < 3;
-  const opaque = isOpaque(picture);
-  if (grey) return keepChannels(picture, opaque ? [0] : [0, 3]);
-  return opaque && picture.channels === 4 ? keepChannels(picture, [0, 1, 2]) : picture;
-}
-
-function looksGrey({ data, channels }: Decoded): boolean {
-  for (let at = 0; at < data.length; at += channels) {
-    if (data[at] !== data[at + 1] || data[at] !== data[at + 2]) return false;
-  }
-  return true;
-}
-
-/** Transparency that is nowhere used says nothing: many writers add it to every picture. */
-function isOpaque({ data, channels }: Decoded): boolean {
-  if (channels === 4) for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return false;
-  return true;
-}
-
-function keepChannels(picture: Decoded, kept: readonly number[]): Decoded {
-  const pixels = picture.height * picture.width;
-  const data = new Uint8Array(pixels * kept.length);
-  for (let pixel = 0, put = 0; pixel < pixels; pixel++) {
-    for (const channel of kept) data[put++] = picture.data[pixel * picture.channels + channel];
-  }
-  return { ...picture, channels: kept.length, data };
-}
-
-async function firstReadable(files: readonly string[], decode: (file: string) => Promise<Decoded | undefined>) {
-  for (let index = 0; index < files.length; index++) {
-    const picture = await decode(files[index]);
-    if (picture !== undefined) return { index, picture };
-  }
-  return undefined;
+  };
 }
 
 /** As {@link checkPictureFits}, but where the model takes any size the message names the two sizes that were found. */
@@ -156,8 +192,7 @@ function checkAgainstFirst(
   picture: PictureSize,
   target: PictureTarget,
   options: OpenOptions,
-  root: string,
-  file: string,
+  where: string,
   first: PictureSize & { file: string },
 ): void {
   const matchesFirst =
@@ -167,31 +202,13 @@ function checkAgainstFirst(
   if (!matchesFirst && (needsResize || needsConvert)) {
     const flags = [...(needsResize ? ["--resize"] : []), ...(needsConvert ? ["--convert"] : [])];
     throw userError({
-      where: join(root, file),
+      where,
       required: `pictures of one kind (${describeSize(first)}, as ${first.file})`,
       got: describeSize(picture),
       advice: `Pass ${flags.join(" and ")} to have all made the same`,
     });
   }
-  checkPictureFits(picture, target, options, join(root, file));
-}
-
-/** Runs a task for every index, with a bounded number under way at once; the first error ends it. */
-async function inParallel(count: number, width: number, task: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  let failed = false;
-  const work = async () => {
-    while (next < count && !failed) {
-      try {
-        await task(next++);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(width, count) }, work));
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+  checkPictureFits(picture, target, options, where);
 }
 
 /** `most` of `count` indices, evenly spaced: a part of a folder of class folders still holds every class. */
@@ -200,15 +217,8 @@ function evenlySpaced(count: number, most: number): Uint32Array {
   return Uint32Array.from({ length: wanted }, (_, index) => Math.floor((index * count) / wanted));
 }
 
-function checkMemory(folder: string, count: number, size: number): void {
-  const limit = Math.min(memoryLimit, constants.MAX_LENGTH);
-  if (count * size <= limit) return;
-  throw userError({
-    where: folder,
-    required: `at most ${(limit / 1e9).toFixed(1)} GB of decoded pictures`,
-    got: `${count} pictures of ${size} bytes, ${((count * size) / 1e9).toFixed(1)} GB`,
-    advice: "Resize the pictures, or limit their number",
-  });
+function nothingReadable(where: string): Error {
+  return badPicture(where, new Error("none of its pictures can be read"));
 }
 
 function badPicture(path: string, error: unknown): Error {

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
+import { totalmem } from "node:os";
 
 /** The typed arrays that samples are kept in. 16-bit floats become Float32Array, 64-bit integers Float64Array. */
 export type SampleArray =
@@ -25,6 +26,11 @@ export interface RawArray {
  */
 export const memoryLimit = 8e9;
 
+/** Samples of more bytes than this stay on disk unless the user allows more: 4 GB, or half of a smaller machine. */
+export function defaultMemory(): number {
+  return Math.min(4e9, totalmem() / 2);
+}
+
 /** Starts the hash of a data set with what gives its bytes their meaning. */
 export function startHash(...description: readonly unknown[]): Hash {
   return createHash("sha256").update(JSON.stringify(description));
@@ -35,4 +41,12 @@ export function hashArray(hash: Hash, array: SampleArray): void {
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   const piece = 2 ** 28;
   for (let start = 0; start < bytes.length; start += piece) hash.update(bytes.subarray(start, start + piece));
+}
+
+/** Samples in order are looked at in pieces of about this many values; the same everywhere, so that sums agree. */
+const valuesPerPiece = 2 ** 18;
+
+/** How many samples of this many values make a piece. */
+export function samplesPerPiece(sampleSize: number): number {
+  return Math.max(1, Math.floor(valuesPerPiece / sampleSize));
 }

@@ -1,16 +1,17 @@
 import { userError } from "../errors.js";
-import { type ChannelOrder, measureChannels } from "./channel-statistics.js";
+import { ChannelMeter, type ChannelOrder, type ChannelStatistics, notFinite } from "./channel-statistics.js";
 import { type Dataset, type DatasetKind, type OpenOptions, sizeOf } from "./dataset.js";
+import type { FileSamples } from "./file-samples.js";
 import { readFitted } from "./fitted-record.js";
-import { chooseNormalisation, deliveredRange, deliverSample } from "./normalisation.js";
+import { chooseNormalisation, deliveredRange, deliverSample, type Normalisation } from "./normalisation.js";
 import type { PictureTarget } from "./picture-shape.js";
-import { hashArray, type SampleArray, startHash } from "./sample-array.js";
+import { checkInterrupted } from "./read-bytes.js";
+import { hashArray, type SampleArray, samplesPerPiece, startHash } from "./sample-array.js";
 
-/** Samples in memory, in the order and shape in which they are delivered, not yet normalised. */
-export interface StoredSamples {
+/** What is known of samples before they are measured. */
+export interface SampleDescription {
   readonly where: string;
   readonly kind: DatasetKind;
-  readonly data: SampleArray;
   readonly count: number;
   readonly shape: readonly number[];
   readonly order: ChannelOrder;
@@ -24,30 +25,174 @@ export interface StoredSamples {
   readonly record: Record<string, unknown>;
 }
 
+/** Samples in memory, in the order and shape in which they are delivered, not yet normalised. */
+export interface StoredSamples extends SampleDescription {
+  readonly data: SampleArray;
+}
+
+type MeasureOptions = Pick<OpenOptions, "normalise" | "fitted" | "signal" | "onBad" | "onProgress">;
+
 /** Measures samples in memory, fits or takes over their normalisation, and gives them as a {@link Dataset}. */
-export function storedDataset(
-  stored: StoredSamples,
-  options: Pick<OpenOptions, "normalise" | "fitted" | "signal">,
-): Dataset {
-  const { where, kind, data, count, shape, order, labels, classNames, picture, pictureRange } = stored;
-  if (count === 0) {
-    throw userError({ where, required: "at least one sample", got: "none", advice: "Check the path" });
+export function storedDataset(stored: StoredSamples, options: MeasureOptions): Dataset {
+  const { data, order } = stored;
+  const size = sizeOf(stored.shape);
+  const survey = new Survey(stored, data, options);
+  const step = samplesPerPiece(size);
+  for (let first = 0; first < stored.count; first += step) {
+    checkInterrupted(options.signal);
+    survey.add(data.subarray(first * size, Math.min(first + step, stored.count) * size), first);
   }
-  const size = sizeOf(shape);
-  const statistics = measureChannels(data, size, order, where, options.signal);
+  const { description, normalisation, kept, ...measured } = survey.finish();
+  return assembleDataset(description, normalisation, measured, (indices, target) => {
+    for (let sample = 0; sample < indices.length; sample++) {
+      const index = kept === undefined ? indices[sample] : kept[indices[sample]];
+      deliverSample(data, index * size, size, normalisation, order, target, sample * size);
+    }
+  });
+}
+
+/** Samples in files that are larger than memory: measured in one pass, then read as they are asked for. */
+export interface FiledSamples extends SampleDescription {
+  readonly samples: FileSamples;
+  /** Brings a sample as the file has it into the delivered order and shape; absent: it lies so already. */
+  readonly arrange?: ((data: SampleArray, from: number, target: SampleArray, to: number) => void) | undefined;
+}
+
+/** As {@link storedDataset}, for samples in files. */
+export async function filedDataset(filed: FiledSamples, options: MeasureOptions): Promise<Dataset> {
+  const { samples, order, arrange } = filed;
+  const size = sizeOf(filed.shape);
+  let survey: Survey | undefined;
+  for await (const { first, data } of samples.pieces(options.signal)) {
+    const count = data.length / samples.size;
+    const piece = arrange === undefined ? data : sameKind(data, count * size);
+    for (let sample = 0; arrange !== undefined && sample < count; sample++) {
+      arrange(data, sample * samples.size, piece, sample * size);
+    }
+    survey ??= new Survey(filed, piece, options);
+    survey.add(piece, first);
+    options.onProgress?.(first + count, filed.count);
+  }
+  if (survey === undefined) throw nothing(filed.where);
+  const { description, normalisation, kept, ...measured } = survey.finish();
+  const original = (indices: ArrayLike<number>) =>
+    kept === undefined ? indices : Uint32Array.from(indices, (index) => kept[index]);
+  let sample: SampleArray | undefined;
+  const dataset = assembleDataset(description, normalisation, measured, (indices, target) =>
+    samples.read(original(indices), (data, from, place) => {
+      if (arrange === undefined) {
+        deliverSample(data, from, size, normalisation, order, target, place * size);
+        return;
+      }
+      sample ??= sameKind(data, size);
+      arrange(data, from, sample, 0);
+      deliverSample(sample, 0, size, normalisation, order, target, place * size);
+    }),
+  );
+  return {
+    ...dataset,
+    record: { ...dataset.record, blocks: samples.blocks ?? null },
+    ...(samples.blocks === undefined ? {} : { blocks: samples.blocks }),
+    prepare: (indices) => samples.prepare(original(indices)),
+  };
+}
+
+/** What a pass over samples found out. */
+export interface Measured {
+  readonly statistics: ChannelStatistics;
+  readonly hash: string;
+}
+
+/** One pass over samples in order: statistics, hash, and which samples hold no finite numbers. */
+class Survey {
+  readonly #description: SampleDescription;
+  readonly #options: MeasureOptions;
+  readonly #size: number;
+  readonly #meter: ChannelMeter;
+  readonly #hash;
+  readonly #bad: number[] = [];
+
+  constructor(description: SampleDescription, like: SampleArray, options: MeasureOptions) {
+    const { kind, shape, count, order } = description;
+    this.#description = description;
+    this.#options = options;
+    this.#size = sizeOf(shape);
+    this.#meter = new ChannelMeter(order, like instanceof Uint8Array);
+    this.#hash = startHash(kind, shape, like.constructor.name, count);
+  }
+
+  add(piece: SampleArray, first: number): void {
+    hashArray(this.#hash, piece);
+    const size = this.#size;
+    let rest = piece;
+    let start = first;
+    for (
+      let bad = this.#meter.add(rest);
+      bad !== undefined;
+      bad = rest.length > 0 ? this.#meter.add(rest) : undefined
+    ) {
+      const sample = Math.floor(bad / size);
+      if (this.#options.onBad !== "skip") {
+        throw notFinite(rest[bad], start + sample, bad - sample * size, this.#description.where);
+      }
+      this.#bad.push(start + sample);
+      if (sample > 0) this.#meter.add(rest.subarray(0, sample * size));
+      rest = rest.subarray((sample + 1) * size);
+      start += sample + 1;
+    }
+  }
+
+  finish(): Measured & { description: SampleDescription; normalisation: Normalisation; kept?: Uint32Array } {
+    const { where, labels, order, pictureRange } = this.#description;
+    const bad = new Set(this.#bad);
+    const count = this.#description.count - bad.size;
+    if (count === 0) throw nothing(where);
+    const statistics = this.#meter.statistics();
+    if (labels !== undefined) hashArray(this.#hash, labels);
+    const normalisation = normalisationFor(order, statistics, pictureRange, where, this.#options);
+    const measured = { statistics, hash: this.#hash.digest("hex"), normalisation };
+    if (bad.size === 0) return { ...measured, description: this.#description };
+    const kept = new Uint32Array(count);
+    for (let index = 0, put = 0; index < this.#description.count; index++) if (!bad.has(index)) kept[put++] = index;
+    const record = { ...this.#description.record, notFinite: { skipped: bad.size, samples: this.#bad.slice(0, 100) } };
+    const description = {
+      ...this.#description,
+      count,
+      record,
+      ...(labels === undefined ? {} : { labels: Int32Array.from(kept, (index) => labels[index]) }),
+    };
+    return { ...measured, description, kept };
+  }
+}
+
+/** The normalisation fitted on other data, or the one that is asked for. */
+export function normalisationFor(
+  order: ChannelOrder,
+  statistics: ChannelStatistics,
+  pictureRange: readonly [number, number] | undefined,
+  where: string,
+  options: Pick<OpenOptions, "normalise" | "fitted">,
+): Normalisation {
   const fitted = readFitted(options.fitted)?.normalisation;
-  if (fitted !== undefined && fitted.scale.length !== order.channels) {
-    throw userError({
-      where,
-      required: `${fitted.scale.length} channel(s), as in the data that the normalisation was measured on`,
-      got: `${order.channels}`,
-      advice: "Give data of the same kind",
-    });
-  }
-  const normalisation = fitted ?? chooseNormalisation(options.normalise ?? "standard", statistics, pictureRange, where);
-  const hash = startHash(kind, shape, data.constructor.name, count);
-  hashArray(hash, data);
-  if (labels !== undefined) hashArray(hash, labels);
+  if (fitted === undefined)
+    return chooseNormalisation(options.normalise ?? "standard", statistics, pictureRange, where);
+  if (fitted.scale.length === order.channels) return fitted;
+  throw userError({
+    where,
+    required: `${fitted.scale.length} channel(s), as in the data that the normalisation was measured on`,
+    got: `${order.channels}`,
+    advice: "Give data of the same kind",
+  });
+}
+
+/** Puts a data set together from what is known of it and the way to read it. */
+export function assembleDataset(
+  description: SampleDescription,
+  normalisation: Normalisation,
+  { statistics, hash }: Measured,
+  read: Dataset["read"],
+): Dataset {
+  const { where, kind, count, shape, labels, classNames, picture, pictureRange } = description;
   return {
     where,
     kind,
@@ -56,7 +201,7 @@ export function storedDataset(
     ...(labels === undefined ? {} : { labels }),
     ...(classNames === undefined ? {} : { classNames }),
     record: {
-      ...stored.record,
+      ...description.record,
       kind,
       count,
       shape,
@@ -74,12 +219,16 @@ export function storedDataset(
       measured: statistics,
       ...(classNames === undefined ? {} : { classNames }),
     },
-    hash: hash.digest("hex"),
+    hash,
     range: deliveredRange(normalisation, statistics, pictureRange !== undefined),
-    read(indices, target) {
-      for (let sample = 0; sample < indices.length; sample++) {
-        deliverSample(data, indices[sample] * size, size, normalisation, order, target, sample * size);
-      }
-    },
+    read,
   };
+}
+
+function sameKind(like: SampleArray, length: number): SampleArray {
+  return new (like.constructor as new (length: number) => SampleArray)(length);
+}
+
+function nothing(where: string): Error {
+  return userError({ where, required: "at least one sample", got: "none", advice: "Check the path" });
 }

@@ -1,13 +1,19 @@
 import { userError } from "../errors.js";
 import { byCodeUnit } from "./classes.js";
 import type { ColumnProfile } from "./column-profile.js";
-import type { NormalisationChoice } from "./dataset.js";
+import type { OpenOptions } from "./dataset.js";
+import { embeddingCodes } from "./embedding-codes.js";
 import type { FittedColumn } from "./fitted-record.js";
+import { normalScore } from "./normal-score.js";
 import { chooseNormalisation } from "./normalisation.js";
-import { isMissing, numberIn } from "./table-rows.js";
+import { type Cell, isMissing, numberIn } from "./table-rows.js";
 
 /** Text columns with more distinct values than this are left out: they are names or free text, not categories. */
 export const mostCategories = 100;
+/** The same where categories get codes of a few numbers instead of a column each. */
+export const mostEmbedded = 10_000;
+/** Points at which a column's distribution is kept for the scaling `quantile`. */
+const quantileCount = 257;
 
 /** A column that became no feature, and why. */
 export interface DroppedColumn {
@@ -24,10 +30,12 @@ export interface DroppedColumn {
  */
 export function fitColumns(
   profiles: readonly ColumnProfile[],
-  normalise: NormalisationChoice,
+  options: Pick<OpenOptions, "normalise" | "categories" | "onBad">,
   keepConstant: boolean,
   where: string,
 ): { columns: FittedColumn[]; dropped: DroppedColumn[] } {
+  const normalise = options.normalise ?? "standard";
+  const quantile = normalise === "quantile";
   const dropped: DroppedColumn[] = [];
   const kept = profiles.filter((profile) => {
     const reason = reasonToDrop(profile, keepConstant);
@@ -36,7 +44,15 @@ export function fitColumns(
   });
   const numeric = kept.filter((profile) => profile.numeric);
   for (const profile of numeric) {
-    if (profile.firstInfinite === undefined) continue;
+    if (profile.firstText !== undefined) {
+      throw userError({
+        where,
+        required: `numbers in ${profile.name}, as was said`,
+        got: `"${profile.firstText.cell}" in row ${profile.firstText.row}`,
+        advice: "Take the column for categories",
+      });
+    }
+    if (profile.firstInfinite === undefined || options.onBad === "skip") continue;
     throw userError({
       where,
       required: "finite numbers",
@@ -48,7 +64,7 @@ export function fitColumns(
     numeric.length === 0
       ? { scale: [], offset: [] }
       : chooseNormalisation(
-          normalise,
+          quantile ? "standard" : normalise,
           {
             mean: numeric.map(({ mean }) => mean),
             std: numeric.map(({ std }) => std),
@@ -62,7 +78,10 @@ export function fitColumns(
     const { name, index } = profile;
     if (!profile.numeric) {
       const categories = [...profile.distinct].sort(byCodeUnit);
-      return { type: "categorical", name, index, categories, missing: profile.missing > 0 };
+      const missing = profile.missing > 0;
+      if (options.categories !== "embedding") return { type: "categorical", name, index, categories, missing };
+      const codes = embeddingCodes(name, categories.length + (missing ? 1 : 0));
+      return { type: "embedding", name, index, categories, missing, codes };
     }
     const place = numeric.indexOf(profile);
     return {
@@ -76,24 +95,33 @@ export function fitColumns(
       min: profile.min,
       max: profile.max,
       indicator: profile.missing > 0,
+      ...(quantile ? { quantiles: profile.quantiles(quantileCount) } : {}),
     };
   });
   return { columns, dropped };
 }
 
 function reasonToDrop(profile: ColumnProfile, keepConstant: boolean): string | undefined {
-  if (profile.numbers + profile.texts === 0) return "no values";
-  if (profile.numeric && profile.counting && profile.numbers > 2 && /^(|index|id|unnamed: 0)$/i.test(profile.name)) {
+  if (profile.choice === "drop") return "as asked";
+  if (profile.numbers + profile.infinite + profile.texts === 0) return "no values";
+  if (
+    profile.choice === undefined &&
+    profile.numeric &&
+    profile.counting &&
+    profile.numbers > 2 &&
+    /^(|index|id|unnamed: 0)$/i.test(profile.name)
+  ) {
     return "counts the rows";
   }
   if (profile.distinct.size === 1 && profile.missing === 0 && !(keepConstant && profile.numeric)) return "constant";
-  if (!profile.numeric && profile.hasTooManyValues) return `more than ${mostCategories} distinct texts`;
+  if (!profile.numeric && profile.hasTooManyValues) return `more than ${profile.distinct.size - 1} distinct texts`;
   return undefined;
 }
 
 /** How many features a column becomes. */
 export function widthOf(column: FittedColumn): number {
   if (column.type === "numeric") return column.indicator ? 2 : 1;
+  if (column.type === "embedding") return column.codes[0].length;
   return column.categories.length + (column.missing ? 1 : 0);
 }
 
@@ -101,40 +129,30 @@ export function widthOf(column: FittedColumn): number {
 export class CellEncoder {
   readonly #column: FittedColumn;
   readonly #codes: ReadonlyMap<string, number>;
-  readonly #where: string;
 
-  constructor(column: FittedColumn, where: string) {
+  constructor(column: FittedColumn) {
     this.#column = column;
-    this.#where = where;
-    this.#codes = new Map(
-      column.type === "categorical" ? column.categories.map((category, code) => [category, code]) : [],
-    );
+    this.#codes = new Map(column.type !== "numeric" ? column.categories.map((category, code) => [category, code]) : []);
   }
 
-  /** @param row counted from 1, for the message */
-  encode(cell: string, row: number): number {
+  /** @returns undefined if the column is numeric and the cell holds another text, or an infinite number */
+  encode(cell: Cell): number | undefined {
     const column = this.#column;
-    if (column.type === "categorical") {
+    if (column.type !== "numeric") {
       if (isMissing(cell)) return column.missing ? column.categories.length : -1;
-      return this.#codes.get(cell) ?? -1;
+      return this.#codes.get(typeof cell === "string" ? cell : String(cell)) ?? -1;
     }
     if (isMissing(cell)) return Number.NaN;
     const value = numberIn(cell);
-    if (value === undefined || !Number.isFinite(value)) {
-      throw userError({
-        where: this.#where,
-        required: `finite numbers in ${column.name}`,
-        got: `"${cell}" in row ${row}`,
-        advice: "Correct it, or leave the cell empty",
-      });
-    }
+    if (value === undefined || !Number.isFinite(value)) return undefined;
+    if (column.quantiles !== undefined) return normalScore(value, column.quantiles);
     return value * column.scale + column.offset;
   }
 }
 
 /** Writes the features of one row of encoded cells; returns where the next row's begin. */
 export function expandRow(
-  cells: Float32Array,
+  cells: ArrayLike<number>,
   from: number,
   columns: readonly FittedColumn[],
   target: Float32Array,
@@ -146,8 +164,13 @@ export function expandRow(
     const cell = cells[from + place];
     if (column.type === "numeric") {
       const missing = Number.isNaN(cell);
-      target[put++] = missing ? column.mean * column.scale + column.offset : cell;
+      // What stands for a missing value: the mean, or the median where quantiles count.
+      const middle = column.quantiles === undefined ? column.mean * column.scale + column.offset : 0;
+      target[put++] = missing ? middle : cell;
       if (column.indicator) target[put++] = missing ? 1 : 0;
+    } else if (column.type === "embedding") {
+      const width = column.codes[0].length;
+      for (let at = 0; at < width; at++) target[put++] = cell >= 0 ? column.codes[cell][at] : 0;
     } else {
       const width = widthOf(column);
       target.fill(0, put, put + width);

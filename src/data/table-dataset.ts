@@ -1,12 +1,14 @@
 import { userError } from "../errors.js";
-import { arrayDataset } from "./array-dataset.js";
-import { numberClasses, shorten } from "./classes.js";
-import { ColumnProfile } from "./column-profile.js";
+import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
+import { shorten } from "./classes.js";
+import { type ColumnChoice, ColumnProfile } from "./column-profile.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
+import { type EncodedRows, encodeRows } from "./encode-table.js";
+import { FileSamples, type FileSegment, type OpenFile } from "./file-samples.js";
 import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-record.js";
-import { memoryLimit, startHash } from "./sample-array.js";
-import { CellEncoder, type DroppedColumn, expandRow, fitColumns, mostCategories, widthOf } from "./table-columns.js";
-import { isMissing, readFormat, readRows, type TableFormat } from "./table-rows.js";
+import { defaultMemory, startHash } from "./sample-array.js";
+import { type DroppedColumn, expandRow, fitColumns, mostCategories, mostEmbedded, widthOf } from "./table-columns.js";
+import { type TableSource, textTable } from "./table-source.js";
 
 /** More classes than this are taken for a column that holds no classes. */
 const mostClasses = 10_000;
@@ -22,6 +24,8 @@ interface Survey {
   readonly count: number;
   readonly profiles: readonly ColumnProfile[];
   readonly hash: string;
+  /** Rows that fit no table and were left out. */
+  readonly bad: { readonly count: number; readonly rows: readonly string[] };
 }
 
 /**
@@ -34,8 +38,13 @@ interface Survey {
  * @throws UserError for ragged rows, infinite numbers, and features that do not fit the model, each with its place
  */
 export async function openTable(path: string, options: OpenOptions): Promise<Dataset> {
+  return openTableSource(await textTable(path, options), options);
+}
+
+/** As {@link openTable}, of a table that is stored in any way. */
+export async function openTableSource(format: TableSource, options: OpenOptions): Promise<Dataset> {
+  const path = format.where;
   const fitted = readFitted(options.fitted);
-  const format = await readFormat(path, options.header ?? "auto");
   const label = findLabel(path, format, options, fitted);
   const survey = await surveyRows(path, format, label, options);
   if (survey.count === 0) {
@@ -51,25 +60,30 @@ export async function openTable(path: string, options: OpenOptions): Promise<Dat
   const { columns } = fit;
   const width = columns.reduce((sum, column) => sum + widthOf(column), 0);
   checkWidth(path, width, columns, fit.dropped, label, options);
-  const encoded = await encodeRows(path, format, columns, label, survey, options);
+  const profile = label && survey.profiles[label.index];
+  const encoded = await encodeRows(format, columns, profile, survey.count, options);
+  if (encoded.count === 0) {
+    throw userError({ where: path, required: "at least one usable row", got: "none", advice: "Check the columns" });
+  }
   return tableDataset(path, format, fit, width, label, encoded, survey, options);
 }
 
-function columnName(format: TableFormat, index: number): string {
+function columnName(format: TableSource, index: number): string {
   return format.header === undefined ? `column ${index + 1}` : format.header[index];
 }
 
 function findLabel(
   path: string,
-  format: TableFormat,
+  format: TableSource,
   options: OpenOptions,
   fitted: FittedRecord | undefined,
 ): LabelColumn | undefined {
   const asked = options.labels;
   const at = (index: number) => ({ name: columnName(format, index), index });
   if (asked === undefined) {
+    const usual = format.usualLabel === undefined ? -1 : (format.header?.indexOf(format.usualLabel) ?? -1);
     const known = fitted?.table?.labelColumn;
-    if (known === undefined) return undefined;
+    if (known === undefined) return usual >= 0 && fitted?.table === undefined ? at(usual) : undefined;
     const byName = format.header?.indexOf(known.name) ?? -1;
     if (byName >= 0) return at(byName);
     // Data without the label column is fine: it is only used without labels then.
@@ -93,20 +107,31 @@ function findLabel(
 
 async function surveyRows(
   path: string,
-  format: TableFormat,
+  format: TableSource,
   label: LabelColumn | undefined,
   options: OpenOptions,
 ): Promise<Survey> {
-  const profiles = Array.from(
-    { length: format.columnCount },
-    (_, index) =>
-      new ColumnProfile(columnName(format, index), index, index === label?.index ? mostClasses : mostCategories),
-  );
+  const mostTexts = options.categories === "embedding" ? mostEmbedded : mostCategories;
+  const choices = columnChoices(path, format, options);
+  const profiles = Array.from({ length: format.columnCount }, (_, index) => {
+    const limit = index === label?.index ? mostClasses : mostTexts;
+    const choice = choices.get(index);
+    return new ColumnProfile(columnName(format, index), index, limit, choice, options.normalise === "quantile");
+  });
   const hash = startHash("table", label?.index, options.limit);
   let count = 0;
-  for await (const row of readRows(path, format, {
+  const bad: string[] = [];
+  let badCount = 0;
+  const skip = options.onBad === "skip";
+  for await (const row of format.rows({
     signal: options.signal,
-    onText: (text) => hash.update(text),
+    onContent: (content) => hash.update(content),
+    onBadRow: skip
+      ? (reason) => {
+          badCount++;
+          if (bad.length < 100) bad.push(reason);
+        }
+      : undefined,
     // The first of two passes is the first half.
     onProgress: (done, total) => options.onProgress?.(done, 2 * total),
   })) {
@@ -115,7 +140,27 @@ async function surveyRows(
     if (count === options.limit) break;
   }
   if (label !== undefined) checkLabelColumn(path, profiles[label.index]);
-  return { count, profiles, hash: hash.digest("hex") };
+  return { count, profiles, hash: hash.digest("hex"), bad: { count: badCount, rows: bad } };
+}
+
+/** What the user says of the columns, by their place. */
+function columnChoices(path: string, format: TableSource, options: OpenOptions): Map<number, ColumnChoice> {
+  const choices = new Map<number, ColumnChoice>();
+  for (const [name, choice] of Object.entries(options.columns ?? {})) {
+    const byName = format.header?.indexOf(name) ?? -1;
+    const number = Number(name);
+    const index = byName < 0 && Number.isInteger(number) && number > 0 ? number - 1 : byName;
+    if (index < 0 || index >= format.columnCount) {
+      throw userError({
+        where: path,
+        required: `a column ${name}, as the option says`,
+        got: format.header === undefined ? `${format.columnCount} columns without names` : shorten(format.header, 20),
+        advice: "Name a column of the table, or its number from 1",
+      });
+    }
+    choices.set(index, choice);
+  }
+  return choices;
 }
 
 function checkLabelColumn(path: string, profile: ColumnProfile): void {
@@ -141,12 +186,11 @@ function fitToModel(
   label: LabelColumn | undefined,
   options: OpenOptions,
 ): { columns: FittedColumn[]; dropped: DroppedColumn[] } {
-  const normalise = options.normalise ?? "standard";
   const length = options.shape?.[0] ?? undefined;
   const total = (columns: readonly FittedColumn[]) => columns.reduce((sum, column) => sum + widthOf(column), 0);
-  const lean = fitColumns(features, normalise, false, path);
+  const lean = fitColumns(features, options, false, path);
   if (length !== undefined && total(lean.columns) !== length) {
-    const full = fitColumns(features, normalise, true, path);
+    const full = fitColumns(features, options, true, path);
     if (total(full.columns) === length) return full;
   }
   if (lean.columns.length === 0) {
@@ -161,7 +205,7 @@ function fitToModel(
 }
 
 /** Where the columns that were fitted on another table are in this one: by name if both have a header, else by place. */
-function findFitted(path: string, format: TableFormat, table: NonNullable<FittedRecord["table"]>): FittedColumn[] {
+function findFitted(path: string, format: TableSource, table: NonNullable<FittedRecord["table"]>): FittedColumn[] {
   const { header } = format;
   const withoutLabel = table.labelColumn?.index === table.columnCount - 1 ? table.columnCount - 1 : table.columnCount;
   if (!(table.named && header !== undefined)) {
@@ -212,61 +256,21 @@ function checkWidth(
   });
 }
 
-/** Encodes the cells of the chosen columns, row after row, and numbers the classes. */
-async function encodeRows(
-  path: string,
-  format: TableFormat,
-  columns: readonly FittedColumn[],
-  label: LabelColumn | undefined,
-  survey: Survey,
-  options: OpenOptions,
-): Promise<{ cells: Float32Array; labels?: Int32Array; classNames?: readonly string[]; unseen: number }> {
-  const { count } = survey;
-  if (count * columns.length * 4 > memoryLimit) {
-    throw userError({
-      where: path,
-      required: `at most ${memoryLimit / 1e9} GB in memory`,
-      got: `${count} rows of ${columns.length} columns`,
-      advice: "Limit the number of rows",
-    });
-  }
-  const classes =
-    label && numberClasses(survey.profiles[label.index].distinct, readFitted(options.fitted)?.classNames, path);
-  const labels = classes && new Int32Array(count);
-  const encoders = columns.map((column) => new CellEncoder(column, path));
-  const cells = new Float32Array(count * columns.length);
-  let row = 0;
-  let put = 0;
-  let unseen = 0;
-  for await (const line of readRows(path, format, {
-    signal: options.signal,
-    onProgress: (done, total) => options.onProgress?.(total + done, 2 * total),
-  })) {
-    for (let place = 0; place < columns.length; place++) {
-      const cell = line[columns[place].index];
-      const code = encoders[place].encode(cell, row + 1);
-      if (code === -1 && columns[place].type === "categorical" && !isMissing(cell)) unseen++;
-      cells[put++] = code;
-    }
-    if (labels !== undefined) labels[row] = classes!.numberOf.get(line[label!.index])!;
-    if (++row === count) break;
-  }
-  return { cells, ...(labels === undefined ? {} : { labels, classNames: classes!.classNames }), unseen };
-}
-
 function tableDataset(
   path: string,
-  format: TableFormat,
+  format: TableSource,
   { columns, dropped }: { columns: FittedColumn[]; dropped: DroppedColumn[] },
   width: number,
   label: LabelColumn | undefined,
-  encoded: Awaited<ReturnType<typeof encodeRows>>,
+  encoded: EncodedRows,
   survey: Survey,
   options: OpenOptions,
 ): Dataset {
-  const { cells, labels, classNames, unseen } = encoded;
+  const { cells, labels, classNames, unseen, count } = encoded;
+  const badRows = { count: survey.bad.count + encoded.bad.count, rows: [...survey.bad.rows, ...encoded.bad.rows] };
   const missing = survey.profiles.reduce((sum, profile) => sum + profile.missing, 0);
   // Without codes, indicators and gaps the cells are the features themselves.
+  const columnCount = columns.length;
   const plain = columns.length === width && missing === 0 && columns.every(({ type }) => type === "numeric");
   const oneHotGroups: { start: number; end: number }[] = [];
   let start = 0;
@@ -277,20 +281,21 @@ function tableDataset(
   }
   const notes = [
     ...dropped.map(({ name, reason }) => `${name} left out: ${reason}`),
+    ...(badRows.count > 0 ? [`${badRows.count} rows left out because they are damaged`] : []),
     ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
   ];
   const classInfo = labels === undefined ? {} : { labels, classNames: classNames! };
-  return {
+  const dataset: Omit<Dataset, "read"> = {
     where: path,
     kind: "table",
-    count: survey.count,
+    count,
     shape: [width],
     ...classInfo,
     oneHotGroups,
     record: {
-      source: "table",
+      source: format.format,
       kind: "table",
-      count: survey.count,
+      count,
       shape: [width],
       table: {
         columns,
@@ -299,36 +304,57 @@ function tableDataset(
         ...(label === undefined ? {} : { labelColumn: label }),
       },
       missing,
+      ...(badRows.count === 0 ? {} : { badRows: { count: badRows.count, rows: badRows.rows.slice(0, 100) } }),
       notes,
       ...(classNames === undefined ? {} : { classNames }),
     },
     hash: survey.hash,
-    range: tableRange(cells, columns, options),
-    read(indices, target) {
-      const columnCount = columns.length;
-      for (let sample = 0; sample < indices.length; sample++) {
-        const from = indices[sample] * columnCount;
-        if (plain) {
-          for (let at = 0; at < columnCount; at++) target[sample * columnCount + at] = cells[from + at];
-        } else {
-          expandRow(cells, from, columns, target, sample * width);
+    range: tableRange(encoded, columns, options),
+  };
+  const deliver = (data: ArrayLike<number>, from: number, target: Float32Array, to: number) => {
+    if (plain) for (let at = 0; at < columnCount; at++) target[to + at] = data[from + at];
+    else expandRow(data, from, columns, target, to);
+  };
+  if (cells instanceof Float32Array) {
+    return {
+      ...dataset,
+      read(indices, target) {
+        for (let sample = 0; sample < indices.length; sample++) {
+          deliver(cells, indices[sample] * columnCount, target, sample * width);
         }
-      }
-    },
+      },
+    };
+  }
+  const samples = new FileSamples([cellSegment(cells, columnCount)], columnCount, options.memory ?? defaultMemory());
+  return {
+    ...dataset,
+    record: { ...dataset.record, blocks: samples.blocks ?? null },
+    ...(samples.blocks === undefined ? {} : { blocks: samples.blocks }),
+    read: (indices, target) =>
+      samples.read(indices, (data, from, sample) => deliver(data, from, target, sample * width)),
+    prepare: (indices) => samples.prepare(indices),
   };
 }
 
-function tableRange(cells: Float32Array, columns: readonly FittedColumn[], options: OpenOptions) {
+/** The encoded cells in a file, as samples. */
+function cellSegment(file: OpenFile, columnCount: number): FileSegment {
+  return {
+    file,
+    start: 0,
+    count: file.length / (4 * columnCount),
+    valueBytes: 4,
+    decode: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
+  };
+}
+
+function tableRange(encoded: EncodedRows, columns: readonly FittedColumn[], options: OpenOptions) {
   if (options.fitted === undefined && options.normalise === "unit") return { min: 0, max: 1 };
   if (options.fitted === undefined && options.normalise === "symmetric") return { min: -1, max: 1 };
-  const codes = columns.some((column) => widthOf(column) > 1);
-  let [min, max] = codes ? [0, 1] : [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let at = 0, place = 0; at < cells.length; at++) {
-    if (columns[place].type === "numeric") {
-      if (cells[at] < min) min = cells[at];
-      if (cells[at] > max) max = cells[at];
-    }
-    if (++place === columns.length) place = 0;
+  let { min, max } = encoded.range;
+  for (const column of columns) {
+    if (column.type === "embedding") {
+      for (const code of column.codes) [min, max] = [Math.min(min, ...code), Math.max(max, ...code)];
+    } else if (widthOf(column) > 1) [min, max] = [Math.min(min, 0), Math.max(max, 1)];
   }
   return { min, max };
 }
@@ -336,7 +362,7 @@ function tableRange(cells: Float32Array, columns: readonly FittedColumn[], optio
 /** Rows that are pictures or signals: all columns but the label must be numbers, as many as a sample has values. */
 async function rowsAsArrays(
   path: string,
-  format: TableFormat,
+  format: TableSource,
   label: LabelColumn | undefined,
   survey: Survey,
   features: readonly ColumnProfile[],
@@ -371,14 +397,19 @@ async function rowsAsArrays(
       ...{ scale: 1, offset: 0, indicator: false },
     }),
   );
-  const { cells, labels, classNames } = await encodeRows(path, format, columns, label, survey, options);
-  const dataset = arrayDataset(
-    { data: cells, dims: [survey.count, features.length] },
-    undefined,
-    path,
-    "table",
-    options,
-  );
+  const profile = label && survey.profiles[label.index];
+  const { cells, count, labels, classNames } = await encodeRows(format, columns, profile, survey.count, options);
+  const dims = [count, features.length];
+  const dataset =
+    cells instanceof Float32Array
+      ? arrayDataset({ data: cells, dims }, undefined, path, format.format, options)
+      : await filedArrayDataset(
+          { dims, segments: [cellSegment(cells, features.length)], like: new Float32Array(0) },
+          undefined,
+          path,
+          format.format,
+          options,
+        );
   if (labels === undefined) return dataset;
   return {
     ...dataset,

@@ -15,15 +15,22 @@ export interface TableFormat {
 /** A row longer than this (in characters) means that the file is no table. */
 const longestRow = 1e7;
 
+/** A value in a table: text as a text file has it, a number as a binary one has it, null where there is none. */
+export type Cell = string | number | null;
+
 const missingMarks = new Set(["", "?", "na", "n/a", "#n/a", "nan", "null", "<na>"]);
 
 /** Whether a cell says that its value is missing. */
-export function isMissing(cell: string): boolean {
+export function isMissing(cell: Cell): boolean {
+  if (cell === null) return true;
+  if (typeof cell === "number") return Number.isNaN(cell);
   return cell.length <= 4 && missingMarks.has(cell.toLowerCase());
 }
 
 /** The number in a cell (infinite for "inf"), or undefined if it is not one. */
-export function numberIn(cell: string): number | undefined {
+export function numberIn(cell: Cell): number | undefined {
+  if (typeof cell === "number") return cell;
+  if (cell === null) return undefined;
   const value = Number(cell);
   if (!Number.isNaN(value)) return value;
   if (/^[+-]?inf(inity)?$/i.test(cell))
@@ -60,25 +67,33 @@ export async function* readRows(
   options: {
     signal?: AbortSignal | undefined;
     onProgress?: ((done: number, total: number) => void) | undefined;
-    onText?: (text: string) => void;
+    onText?: ((text: string) => void) | undefined;
+    /** Is told of rows of another length, which are left out; absent: such a row is an error. */
+    onBadRow?: ((reason: string) => void) | undefined;
   } = {},
 ): AsyncGenerator<string[]> {
   const size = await fileSize(path);
   let skip = format.header !== undefined;
+  let line = 0;
   for await (const row of parseRows(path, {
     ...format,
+    relaxed: options.onBadRow !== undefined,
     signal: options.signal,
     onText: options.onText,
     onBytes: (done) => options.onProgress?.(done, size),
   })) {
+    line++;
     if (skip) skip = false;
-    else yield row;
+    else if (row.length === format.columnCount) yield row;
+    else options.onBadRow?.(`row ${line - (format.header === undefined ? 0 : 1)}: ${row.length} cells`);
   }
 }
 
 interface ParseOptions {
   gzip: boolean;
   delimiter: string;
+  /** Rows of any length are handed on. */
+  relaxed?: boolean;
   signal?: AbortSignal | undefined;
   onText?: ((text: string) => void) | undefined;
   onBytes?: ((done: number) => void) | undefined;
@@ -90,6 +105,7 @@ async function* parseRows(path: string, options: ParseOptions): AsyncGenerator<s
     delimiter: options.delimiter,
     trim: true,
     skip_empty_lines: true,
+    relax_column_count: options.relaxed === true,
     max_record_size: longestRow,
   });
   text.on("error", (error) => parser.destroy(error));

@@ -34,3 +34,21 @@ export function npyFile(
 function joined(...parts: Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
+
+/** A safetensors file. */
+export function safetensorsFile(
+  tensors: Readonly<Record<string, { dtype: string; shape: readonly number[]; bytes: Uint8Array }>>,
+): Uint8Array {
+  let end = 0;
+  const header = Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, shape, bytes }]) => {
+      const start = end;
+      end += bytes.length;
+      return [name, { dtype, shape, data_offsets: [start, end] }];
+    }),
+  );
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const length = new DataView(new ArrayBuffer(8));
+  length.setBigUint64(0, BigInt(text.length), true);
+  return joined(new Uint8Array(length.buffer), text, ...Object.values(tensors).map(({ bytes }) => bytes));
+}

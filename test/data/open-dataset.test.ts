@@ -62,7 +62,7 @@ describe("what a path is", () => {
   test.each([
     ["nothing", "missing", /nothing there/],
     ["an empty file", "empty.csv", /an empty file/],
-    ["rubbish", "rubbish.bin", /NPY, NPZ, or CSV/],
+    ["rubbish", "rubbish.bin", /NPY, NPZ, safetensors, or CSV/],
     ["a single picture", "one.png", /a single picture/],
     ["a folder with other files", "tables", /Name the file/],
     ["an empty folder", "hollow", /no picture/],

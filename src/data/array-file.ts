@@ -1,0 +1,342 @@
+import { createReadStream } from "node:fs";
+import { createInflateRaw } from "node:zlib";
+import { userError } from "../errors.js";
+import type { FiledArray } from "./array-dataset.js";
+import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
+import { chooseArrays } from "./choose-arrays.js";
+import type { OpenOptions } from "./dataset.js";
+import { type FileSegment, joinArrays, OpenFile } from "./file-samples.js";
+import { decodeIdx, idxHeader, looksLikeIdx, parseIdx } from "./idx.js";
+import { decodeNpy, looksLikeNpy, npyHeader, npyValueBytes, parseNpy } from "./npy.js";
+import { isGzip, readBytes, readChunks, readHead } from "./read-bytes.js";
+import { looksLikeSafetensors, safetensorsDirectory } from "./safetensors-array.js";
+import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
+import { looksLikeZip, type ZipEntry, zipDirectory } from "./zip-directory.js";
+
+/** What is known of an array in a file before its values are read. */
+export interface ArrayFile {
+  readonly where: string;
+  readonly format: "npy" | "idx" | "npz" | "safetensors";
+  readonly dims: readonly number[];
+  readonly boolean: boolean;
+  readonly bytes: number;
+  /** Reads the whole into memory. */
+  readonly load: () => Promise<RawArray>;
+  /** Makes it readable in parts; what is packed is unpacked to a file in the cache folder. */
+  readonly file: () => Promise<{ segment: FileSegment; like: SampleArray }>;
+  /** The labels that the same file holds, if any. */
+  readonly labels?: ArrayFile;
+}
+
+interface Layout {
+  readonly dims: readonly number[];
+  readonly boolean: boolean;
+  readonly start: number;
+  readonly valueBytes: number;
+  readonly decode: (bytes: Uint8Array) => SampleArray;
+  /** Set where the first axis runs fastest: samples do not lie together. */
+  readonly fortran: boolean;
+}
+
+type Reading = Pick<OpenOptions, "signal" | "onProgress" | "cache" | "cacheLimit">;
+
+/**
+ * Looks at a file of arrays: NPY, IDX (both plain or gzipped), NPZ or safetensors.
+ *
+ * @param labels the name of the array of labels, for files of several
+ * @returns undefined if it is none of these
+ */
+export async function describeArrayFile(
+  path: string,
+  options: Reading & { labels?: string | undefined },
+): Promise<ArrayFile | undefined> {
+  const head = await readHead(path, 1 << 20);
+  if (looksLikeIdx(head) || looksLikeNpy(head)) return describePlain(path, head, options);
+  if (looksLikeZip(head)) return describeZip(path, options);
+  if (looksLikeSafetensors(head, path)) return describeSafetensors(path, options);
+  return undefined;
+}
+
+async function describePlain(path: string, head: Uint8Array, options: Reading): Promise<ArrayFile> {
+  const idx = looksLikeIdx(head);
+  const layout = idx ? idxLayout(head) : npyLayout(head, path);
+  if (layout === undefined) {
+    // Too short even for a header: reading it says what is wrong.
+    const bytes = await readBytes(path, options);
+    const parsed = idx ? parseIdx(bytes, path) : parseNpy(bytes, path);
+    throw new Error(`${path} has no header, but ${parsed.dims.length} axes`);
+  }
+  const bytes = product(layout.dims) * layout.valueBytes;
+  return {
+    where: path,
+    format: idx ? "idx" : "npy",
+    dims: layout.dims,
+    boolean: layout.boolean,
+    bytes,
+    load: async () => {
+      const whole = await readBytes(path, { ...options, expectedLength: () => layout.start + bytes });
+      return idx ? parseIdx(whole, path) : parseNpy(whole, path);
+    },
+    file: async () => {
+      const file = (await isGzip(path))
+        ? await unpack(readChunks(path, { gzip: true, signal: options.signal }), path, layout.start + bytes, options)
+        : new OpenFile(path);
+      if (file.length !== layout.start + bytes) {
+        throw userError({
+          where: path,
+          required: `${layout.start + bytes} bytes, as its header says`,
+          got: `${file.length}`,
+          advice: "The file is truncated or damaged: fetch it again",
+        });
+      }
+      return segmentOf(file, layout, layout.start, path);
+    },
+  };
+}
+
+function idxLayout(head: Uint8Array): Layout | undefined {
+  const header = idxHeader(head);
+  if (header === undefined) return undefined;
+  return { ...header, boolean: false, fortran: false, decode: (bytes) => decodeIdx(bytes, header.type) };
+}
+
+function npyLayout(head: Uint8Array, where: string): Layout | undefined {
+  const header = npyHeader(head, where);
+  if (header === undefined) return undefined;
+  return {
+    dims: header.dims,
+    start: header.start,
+    boolean: header.type === "b1",
+    valueBytes: npyValueBytes(header.type),
+    decode: (bytes) => decodeNpy(bytes, header),
+    fortran: header.fortran && header.dims.length > 1,
+  };
+}
+
+async function describeZip(path: string, options: Reading & { labels?: string | undefined }): Promise<ArrayFile> {
+  const file = new OpenFile(path);
+  const entries = new Map<string, ZipEntry>();
+  for (const entry of await zipDirectory(file)) {
+    if (entry.name.endsWith(".npy")) entries.set(entry.name.replace(/\.npy$/, ""), entry);
+  }
+  const layouts = new Map<string, Layout>();
+  for (const [name, entry] of entries) {
+    const where = `${path}[${name}]`;
+    const packed = file.bytes(entry.start, Math.min(entry.packed, 1 << 16));
+    const head = entry.deflated ? await inflateHead(await packed, where) : await packed;
+    if (!looksLikeNpy(head)) continue;
+    const layout = npyLayout(head, where);
+    if (layout !== undefined) layouts.set(name, layout);
+  }
+  const chosen = chooseArrays(new Map([...layouts].map(([name, { dims }]) => [name, dims])), path, options.labels);
+  const describe = (name: string): ArrayFile => {
+    const entry = entries.get(name)!;
+    const layout = layouts.get(name)!;
+    const where = `${path}[${name}]`;
+    const bytes = product(layout.dims) * layout.valueBytes;
+    const check = () => {
+      if (entry.length === layout.start + bytes) return;
+      throw userError({
+        where,
+        required: `${bytes} bytes of values, as its header says`,
+        got: `${entry.length - layout.start}`,
+        advice: "The file is truncated or damaged: save it again with numpy.savez",
+      });
+    };
+    const unpacked = async () =>
+      entry.deflated ? unpack(inflated(file, entry, options.signal), where, entry.length, options) : file;
+    return {
+      where: path,
+      format: "npz",
+      dims: layout.dims,
+      boolean: layout.boolean,
+      bytes,
+      load: async () => {
+        check();
+        const whole = entry.deflated
+          ? await collect(inflated(file, entry, options.signal), where, entry.length)
+          : await file.bytes(entry.start, entry.length);
+        return parseNpy(whole, where);
+      },
+      file: async () => {
+        check();
+        const source = await unpacked();
+        return segmentOf(source, layout, (entry.deflated ? 0 : entry.start) + layout.start, where);
+      },
+    };
+  };
+  return { ...describe(chosen.samples), ...(chosen.labels === undefined ? {} : { labels: describe(chosen.labels) }) };
+}
+
+async function describeSafetensors(
+  path: string,
+  options: Reading & { labels?: string | undefined },
+): Promise<ArrayFile> {
+  const file = new OpenFile(path);
+  const tensors = await safetensorsDirectory(file);
+  const chosen = chooseArrays(new Map([...tensors].map(([name, { dims }]) => [name, dims])), path, options.labels);
+  const describe = (name: string): ArrayFile => {
+    const layout = { ...tensors.get(name)!, fortran: false };
+    const bytes = product(layout.dims) * layout.valueBytes;
+    return {
+      where: path,
+      format: "safetensors",
+      dims: layout.dims,
+      boolean: layout.boolean,
+      bytes,
+      load: async () => ({
+        data: layout.decode(await file.bytes(layout.start, bytes)),
+        dims: layout.dims,
+        ...(layout.boolean ? { boolean: true } : {}),
+      }),
+      file: async () => segmentOf(file, layout, layout.start, path),
+    };
+  };
+  return { ...describe(chosen.samples), ...(chosen.labels === undefined ? {} : { labels: describe(chosen.labels) }) };
+}
+
+/**
+ * One array of those in several files, one after another along axis 0; in memory if all fit there.
+ *
+ * @throws UserError if their shapes or types differ
+ */
+export async function gatherArrays(
+  files: readonly ArrayFile[],
+  options: Pick<OpenOptions, "memory">,
+): Promise<{ raw: RawArray } | { filed: FiledArray }> {
+  const [first] = files;
+  for (const { where, dims } of files) {
+    if (dims.slice(1).join() === first.dims.slice(1).join()) continue;
+    throw userError({
+      where,
+      required: `samples of the shape [${first.dims.slice(1).join(", ")}], as in ${first.where}`,
+      got: `[${dims.slice(1).join(", ")}]`,
+      advice: "Give files of one kind",
+    });
+  }
+  const dims =
+    files.length === 1 ? first.dims : [files.reduce((sum, file) => sum + file.dims[0], 0), ...first.dims.slice(1)];
+  const sameType = (like: SampleArray, where: string, wanted: SampleArray) => {
+    if (like.constructor === wanted.constructor) return;
+    throw userError({
+      where,
+      required: `values of one type in all files (${wanted.constructor.name})`,
+      got: like.constructor.name,
+      advice: "Save them with one type",
+    });
+  };
+  const boolean = first.boolean ? { boolean: true } : {};
+  if (files.reduce((sum, { bytes }) => sum + bytes, 0) <= (options.memory ?? defaultMemory())) {
+    const arrays: SampleArray[] = [];
+    for (const file of files) {
+      arrays.push((await file.load()).data);
+      sameType(arrays.at(-1)!, file.where, arrays[0]);
+    }
+    return { raw: { data: arrays.length === 1 ? arrays[0] : joinArrays(arrays), dims, ...boolean } };
+  }
+  const segments: FileSegment[] = [];
+  let like: SampleArray | undefined;
+  for (const file of files) {
+    const opened = await file.file();
+    like ??= opened.like;
+    sameType(opened.like, file.where, like);
+    segments.push(opened.segment);
+  }
+  return { filed: { dims, segments, like: like!, ...boolean } };
+}
+
+function segmentOf(file: OpenFile, layout: Layout, start: number, where: string) {
+  if (layout.fortran) {
+    throw userError({
+      where,
+      required: "samples that lie together (C order) in a file larger than memory",
+      got: "Fortran order",
+      advice: "Save it with numpy.ascontiguousarray, or allow more memory",
+    });
+  }
+  const segment = { file, start, count: layout.dims[0], valueBytes: layout.valueBytes, decode: layout.decode };
+  return { segment, like: layout.decode(new Uint8Array(0)) };
+}
+
+/** Writes packed data, unpacked, to a file; no more than it is said to be. */
+async function unpack(
+  chunks: AsyncIterable<Uint8Array>,
+  where: string,
+  expected: number,
+  options: Reading,
+): Promise<OpenFile> {
+  const file = new GrowingFile(options.cache ?? defaultCacheFolder());
+  try {
+    for await (const chunk of chunks) {
+      if (file.length + chunk.length > expected) throw tooLong(where, expected);
+      file.append(chunk);
+    }
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
+  return file.keepWhileOpen();
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>, where: string, expected: number): Promise<Uint8Array> {
+  const whole = new Uint8Array(expected);
+  let length = 0;
+  for await (const chunk of chunks) {
+    if (length + chunk.length > expected) throw tooLong(where, expected);
+    whole.set(chunk, length);
+    length += chunk.length;
+  }
+  return whole.subarray(0, length);
+}
+
+function tooLong(where: string, expected: number): Error {
+  return userError({
+    where,
+    required: `${expected} bytes, as its header says`,
+    got: "more",
+    advice: "The file is damaged: fetch it again",
+  });
+}
+
+async function* inflated(file: OpenFile, entry: ZipEntry, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const packed = createReadStream(file.path, { start: entry.start, end: entry.start + entry.packed - 1 });
+  const inflate = createInflateRaw();
+  packed.on("error", (error) => inflate.destroy(error));
+  try {
+    for await (const chunk of packed.pipe(inflate)) {
+      signal?.throwIfAborted();
+      yield chunk as Uint8Array;
+    }
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("Z_"))) throw error;
+    throw damagedEntry(file.path, entry.name, error);
+  } finally {
+    packed.destroy();
+  }
+}
+
+async function inflateHead(packed: Uint8Array, where: string): Promise<Uint8Array> {
+  const inflate = createInflateRaw();
+  return new Promise((resolve, reject) => {
+    inflate.on("error", (error) => reject(damagedEntry(where, "its first bytes", error)));
+    inflate.once("data", (chunk: Uint8Array) => {
+      resolve(chunk);
+      inflate.destroy();
+    });
+    inflate.once("end", () => resolve(new Uint8Array(0)));
+    inflate.write(packed);
+  });
+}
+
+function damagedEntry(where: string, name: string, error: Error): Error {
+  return userError({
+    where,
+    required: "a whole NPZ archive",
+    got: `${name} that cannot be unpacked (${error.message})`,
+    advice: "Save it again with numpy.savez",
+  });
+}
+
+function product(dims: readonly number[]): number {
+  return dims.reduce((result, length) => result * length, 1);
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from "node:crypto";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileError } from "../errors.js";
+import { OpenFile } from "./file-samples.js";
+
+/** Most bytes of decoded samples that are kept on disk for one data set. */
+export const defaultCacheLimit = 20e9;
+
+/** The folder for what headstart may throw away at any time: XDG_CACHE_HOME or the system's custom. */
+export function defaultCacheFolder(): string {
+  const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
+  if (xdg) return join(xdg, "headstart");
+  if (process.platform === "win32" && local) return join(local, "headstart", "cache");
+  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "headstart");
+  return join(homedir(), ".cache", "headstart");
+}
+
+/** A file being written piece by piece under a name of its own, until it is whole. */
+export class GrowingFile {
+  readonly path: string;
+  #descriptor: number | undefined;
+  length = 0;
+
+  constructor(folder: string) {
+    this.path = join(folder, `unfinished-${process.pid}-${randomUUID()}`);
+    try {
+      mkdirSync(folder, { recursive: true });
+      this.#descriptor = openSync(this.path, "wx");
+    } catch (error) {
+      throw fileError(error, folder, "a folder to cache samples in");
+    }
+  }
+
+  /** Appends bytes. @throws UserError if the disk is full; the file is gone then */
+  append(bytes: Uint8Array): void {
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.#descriptor!, bytes, done, Math.min(bytes.length - done, 2 ** 30));
+      }
+    } catch (error) {
+      this.discard();
+      throw fileError(error, this.path, "room for samples in the cache folder");
+    }
+    this.length += bytes.length;
+  }
+
+  /** Ends the writing and keeps the file under a name. */
+  keep(path: string): OpenFile {
+    this.#close();
+    renameSync(this.path, path);
+    return new OpenFile(path);
+  }
+
+  /** Ends the writing; the file lives as long as someone reads it, where the system allows that. */
+  keepWhileOpen(): OpenFile {
+    this.#close();
+    const file = new OpenFile(this.path);
+    try {
+      rmSync(this.path);
+    } catch {
+      // Windows does not remove open files: then this process's end does.
+      process.once("exit", () => rmSync(this.path, { force: true }));
+    }
+    return file;
+  }
+
+  discard(): void {
+    this.#close();
+    rmSync(this.path, { force: true });
+  }
+
+  #close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}

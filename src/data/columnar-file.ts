@@ -1,0 +1,30 @@
+/** What Parquet, Arrow and Feather files have in common: named columns in batches. */
+
+/** A batch of rows: each column's values. */
+export type ColumnBatch = ReadonlyMap<string, ArrayLike<unknown>>;
+
+export interface ColumnarFile {
+  readonly where: string;
+  readonly format: "parquet" | "arrow";
+  readonly columns: readonly string[];
+  /** What a column's class numbers stand for, where the file says it (as Hugging Face's datasets does). */
+  readonly classNames: ReadonlyMap<string, readonly string[]>;
+  /** All rows in order, a bounded number at once. */
+  batches(signal?: AbortSignal): AsyncGenerator<ColumnBatch>;
+}
+
+/** The names of class columns in the metadata that Hugging Face's datasets library writes. */
+export function classNamesIn(metadata: string | undefined): Map<string, readonly string[]> {
+  const names = new Map<string, readonly string[]>();
+  if (metadata === undefined) return names;
+  try {
+    const features = (JSON.parse(metadata) as { info?: { features?: Record<string, unknown> } }).info?.features ?? {};
+    for (const [column, feature] of Object.entries(features)) {
+      const { _type: type, names: found } = feature as { _type?: string; names?: unknown };
+      if (type === "ClassLabel" && Array.isArray(found)) names.set(column, found.map(String));
+    }
+  } catch {
+    // It says more than is needed: without it, classes are numbers.
+  }
+  return names;
+}

@@ -1,0 +1,174 @@
+import { closeSync, fstatSync, openSync, read } from "node:fs";
+import { promisify } from "node:util";
+import { userError } from "../errors.js";
+import type { ShuffleBlocks } from "./batches.js";
+import { checkInterrupted, unreadable } from "./read-bytes.js";
+import { type SampleArray, samplesPerPiece } from "./sample-array.js";
+
+const readPromise = promisify(read);
+
+/** Descriptors are closed when nobody holds their file any more. */
+const descriptors = new FinalizationRegistry<number>((descriptor) => closeSync(descriptor));
+
+/** A file that stays open for reading at any place, also when its name is gone. */
+export class OpenFile {
+  readonly path: string;
+  readonly descriptor: number;
+  readonly length: number;
+
+  constructor(path: string) {
+    this.path = path;
+    try {
+      this.descriptor = openSync(path, "r");
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+    this.length = fstatSync(this.descriptor).size;
+    descriptors.register(this, this.descriptor);
+  }
+
+  /** Reads bytes at a place. @throws UserError if the file ends before */
+  async bytes(start: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await readPromise(this.descriptor, bytes, done, length - done, start + done);
+      if (bytesRead === 0) {
+        throw userError({
+          where: this.path,
+          required: `${start + length} bytes`,
+          got: `${start + done}`,
+          advice: "The file was changed or is damaged: fetch it again",
+        });
+      }
+      done += bytesRead;
+    }
+    return bytes;
+  }
+}
+
+/** Samples of one shape that lie one after another in a file. */
+export interface FileSegment {
+  readonly file: OpenFile;
+  /** Where the first sample begins. */
+  readonly start: number;
+  readonly count: number;
+  /** Bytes of one value in the file. */
+  readonly valueBytes: number;
+  /** Turns bytes of the file into numbers. */
+  readonly decode: (bytes: Uint8Array) => SampleArray;
+}
+
+/** Samples of more bytes are read one by one; smaller ones in blocks. */
+const aloneFrom = 32 * 1024;
+const usualBlock = 256 * 1024;
+
+/**
+ * Samples of one shape in one or more files, read at any place. Blocks that were read lately are kept, up to half of
+ * the memory allowed.
+ */
+export class FileSamples {
+  readonly count: number;
+  /** Values of one sample. */
+  readonly size: number;
+  /** How to shuffle so that each block is read once an epoch; undefined where samples are read one by one. */
+  readonly blocks: ShuffleBlocks | undefined;
+  readonly #segments: readonly FileSegment[];
+  readonly #blockSize: number;
+  readonly #mostBlocks: number;
+  /** Oldest use first. */
+  readonly #kept = new Map<number, Promise<SampleArray>>();
+
+  /** @param memory bytes that may be used */
+  constructor(segments: readonly FileSegment[], size: number, memory: number) {
+    this.#segments = segments;
+    this.size = size;
+    this.count = segments.reduce((sum, segment) => sum + segment.count, 0);
+    const sampleBytes = size * Math.max(...segments.map(({ valueBytes }) => valueBytes));
+    const alone = sampleBytes >= aloneFrom;
+    this.#blockSize = alone ? 1 : Math.max(1, Math.floor(Math.min(usualBlock, memory / 16) / sampleBytes));
+    this.#mostBlocks = Math.max(4, Math.floor(memory / 2 / (this.#blockSize * sampleBytes)));
+    this.blocks = alone
+      ? undefined
+      : { size: this.#blockSize, perBuffer: Math.max(1, Math.floor((this.#mostBlocks - 2) / 2)) };
+  }
+
+  /** All samples in order, in pieces. */
+  async *pieces(signal?: AbortSignal): AsyncGenerator<{ first: number; data: SampleArray }> {
+    const step = samplesPerPiece(this.size);
+    for (let first = 0; first < this.count; first += step) {
+      checkInterrupted(signal);
+      yield { first, data: await this.#range(first, Math.min(step, this.count - first)) };
+    }
+  }
+
+  /** Begins to read samples that will be asked for. */
+  prepare(indices: ArrayLike<number>): void {
+    for (let place = 0; place < indices.length; place++) {
+      // What goes wrong is told to whoever asks for the sample.
+      this.#block(Math.floor(indices[place] / this.#blockSize)).catch(() => {});
+    }
+  }
+
+  /** Hands the samples with these indices on: where each begins, and as which one it was asked for. */
+  async read(
+    indices: ArrayLike<number>,
+    take: (data: SampleArray, from: number, place: number) => void,
+  ): Promise<void> {
+    const needed = new Map<number, SampleArray | undefined>();
+    for (let place = 0; place < indices.length; place++) {
+      needed.set(Math.floor(indices[place] / this.#blockSize), undefined);
+    }
+    // Not more at once than are kept: a reading of everything must not hold everything.
+    if (needed.size > this.#mostBlocks && indices.length > 1) {
+      const half = indices.length >> 1;
+      const list = Array.from(indices);
+      await this.read(list.slice(0, half), take);
+      await this.read(list.slice(half), (data, from, place) => take(data, from, half + place));
+      return;
+    }
+    await Promise.all([...needed.keys()].map(async (block) => needed.set(block, await this.#block(block))));
+    for (let place = 0; place < indices.length; place++) {
+      const block = Math.floor(indices[place] / this.#blockSize);
+      take(needed.get(block)!, (indices[place] - block * this.#blockSize) * this.size, place);
+    }
+  }
+
+  #block(block: number): Promise<SampleArray> {
+    const first = block * this.#blockSize;
+    const found = this.#kept.get(block) ?? this.#range(first, Math.min(this.#blockSize, this.count - first));
+    this.#kept.delete(block);
+    this.#kept.set(block, found);
+    found.catch(() => this.#kept.delete(block));
+    if (this.#kept.size > this.#mostBlocks) this.#kept.delete(this.#kept.keys().next().value!);
+    return found;
+  }
+
+  async #range(first: number, count: number): Promise<SampleArray> {
+    const parts: SampleArray[] = [];
+    let skip = first;
+    let left = count;
+    for (const { file, start, valueBytes, decode, count: available } of this.#segments) {
+      if (left > 0 && skip < available) {
+        const taken = Math.min(left, available - skip);
+        const bytes = this.size * valueBytes;
+        parts.push(decode(await file.bytes(start + skip * bytes, taken * bytes)));
+        left -= taken;
+      }
+      skip = Math.max(0, skip - available);
+      if (left === 0) break;
+    }
+    return parts.length === 1 ? parts[0] : joinArrays(parts);
+  }
+}
+
+/** One array of several of the same type. */
+export function joinArrays(parts: readonly SampleArray[]): SampleArray {
+  const Kind = parts[0].constructor as new (length: number) => SampleArray;
+  const whole = new Kind(parts.reduce((sum, part) => sum + part.length, 0));
+  let put = 0;
+  for (const part of parts) {
+    whole.set(part, put);
+    put += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,265 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { z } from "zod";
+import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
+import { ChannelMeter } from "./channel-statistics.js";
+import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
+import { pictureBytes } from "./decode-picture.js";
+import { FileSamples, OpenFile } from "./file-samples.js";
+import { deliverSample } from "./normalisation.js";
+import type { CheckedDecoder } from "./picture-dataset.js";
+import type { PictureItem, PictureItems } from "./picture-items.js";
+import type { PicturePool } from "./picture-pool.js";
+import { checkInterrupted } from "./read-bytes.js";
+import { defaultMemory, hashArray, startHash } from "./sample-array.js";
+import { assembleDataset, normalisationFor, type SampleDescription } from "./stored-dataset.js";
+
+/** What a pass over all pictures found, kept beside the decoded ones. */
+const cacheIndex = z.object({
+  count: z.number().int(),
+  /** Pictures that are in the cache: the first ones. */
+  cached: z.number().int(),
+  hash: z.string(),
+  statistics: z.object({
+    mean: z.array(z.number()),
+    std: z.array(z.number()),
+    min: z.array(z.number()),
+    max: z.array(z.number()),
+  }),
+  /** Numbers of the pictures that could not be read. */
+  left: z.array(z.number().int()),
+  unreadable: z.array(z.object({ file: z.string(), reason: z.string() })),
+});
+type CacheIndex = z.infer<typeof cacheIndex>;
+
+interface LargePictures {
+  readonly source: PictureItems;
+  readonly items: readonly PictureItem[];
+  readonly decoder: CheckedDecoder;
+  readonly pool: PicturePool;
+  readonly describe: (kept: readonly number[]) => SampleDescription;
+  readonly options: OpenOptions;
+}
+
+/**
+ * Opens pictures that do not fit in memory once decoded. The first opening decodes all of them once: to measure them,
+ * and to write as many as the cache may hold, decoded, into one file. Later openings of the same pictures (by their
+ * bytes) with the same settings find that file. What it does not hold is decoded again whenever it is asked for; since
+ * an epoch asks for every picture once, it does not matter which ones are kept.
+ */
+export async function openLargePictures(large: LargePictures): Promise<Dataset> {
+  const { source, items, decoder, pool, options } = large;
+  const folder = join(options.cache ?? defaultCacheFolder(), `pictures-${await contentKey(large)}`);
+  const index = readIndex(folder) ?? (await decodeOnce(large, folder));
+  decoder.unreadable.splice(0, decoder.unreadable.length, ...index.unreadable);
+  const left = new Set(index.left);
+  const kept = items.map((_, place) => place).filter((place) => !left.has(place));
+  const description = large.describe(kept);
+  const { order } = description;
+  const size = sizeOf(description.shape);
+  const { statistics } = index;
+  const normalisation = normalisationFor(order, statistics, description.pictureRange, description.where, options);
+  // Labels count for the hash as they do for pictures in memory.
+  const hash = createHash("sha256").update(index.hash);
+  if (description.labels !== undefined) hashArray(hash, description.labels);
+  const measured = { statistics, hash: hash.digest("hex") };
+
+  const memory = options.memory ?? defaultMemory();
+  const file = new OpenFile(join(folder, "samples"));
+  const segment = { file, start: 0, count: index.cached, valueBytes: 1, decode: (bytes: Uint8Array) => bytes };
+  const cached = index.cached === 0 ? undefined : new FileSamples([segment], size, memory);
+  const put = (data: ArrayLike<number>, from: number, target: Float32Array, place: number) =>
+    deliverSample(data as Uint8Array, from, size, normalisation, order, target, place * size);
+  if (cached !== undefined && index.cached === index.count) {
+    await pool.close();
+    const dataset = assembleDataset(description, normalisation, measured, (indices, target) =>
+      cached.read(indices, (data, from, place) => put(data, from, target, place)),
+    );
+    return {
+      ...dataset,
+      record: { ...dataset.record, blocks: cached.blocks ?? null },
+      ...(cached.blocks === undefined ? {} : { blocks: cached.blocks }),
+      prepare: (indices) => cached.prepare(indices),
+    };
+  }
+  const ahead = new AheadDecoder(decoder, kept, Math.max(pool.width, Math.floor(memory / 4 / size)));
+  const dataset = assembleDataset(description, normalisation, measured, async (indices, target) => {
+    await inWaves(indices, 512, async (index_, place) => {
+      if (index_ >= index.cached) put(await ahead.get(index_), 0, target, place);
+    });
+    if (cached === undefined) return;
+    const places = Array.from(indices, (_, place) => place).filter((place) => indices[place] < index.cached);
+    await cached.read(
+      places.map((place) => indices[place]),
+      (data, from, place) => put(data, from, target, places[place]),
+    );
+  });
+  return {
+    ...dataset,
+    prepare(indices) {
+      const list = Array.from(indices);
+      ahead.prepare(list.filter((next) => next >= index.cached));
+      cached?.prepare(list.filter((next) => next < index.cached));
+    },
+    // Keeps archives open as long as the data set is used.
+    close: () => {
+      void source.files;
+      return pool.close();
+    },
+  };
+}
+
+/** Runs a task for every index, a bounded number at once. */
+async function inWaves(
+  indices: ArrayLike<number>,
+  width: number,
+  task: (index: number, place: number) => Promise<void>,
+): Promise<void> {
+  for (let first = 0; first < indices.length; first += width) {
+    const wave = Array.from({ length: Math.min(width, indices.length - first) }, (_, at) => first + at);
+    await Promise.all(wave.map((place) => task(indices[place], place)));
+  }
+}
+
+/** Pictures that are being decoded before they are asked for. */
+class AheadDecoder {
+  readonly #decoder: CheckedDecoder;
+  readonly #kept: readonly number[];
+  readonly #most: number;
+  readonly #waiting = new Map<number, Promise<Uint8Array>>();
+
+  constructor(decoder: CheckedDecoder, kept: readonly number[], most: number) {
+    this.#decoder = decoder;
+    this.#kept = kept;
+    this.#most = most;
+  }
+
+  prepare(indices: readonly number[]): void {
+    for (const index of indices) {
+      if (this.#waiting.has(index)) continue;
+      // What was prepared and never asked for makes room.
+      if (this.#waiting.size >= this.#most) this.#waiting.delete(this.#waiting.keys().next().value!);
+      const decoded = this.#decode(index);
+      decoded.catch(() => {});
+      this.#waiting.set(index, decoded);
+    }
+  }
+
+  get(index: number): Promise<Uint8Array> {
+    const waiting = this.#waiting.get(index);
+    this.#waiting.delete(index);
+    return waiting ?? this.#decode(index);
+  }
+
+  async #decode(index: number): Promise<Uint8Array> {
+    const sample = await this.#decoder.decode(this.#kept[index]);
+    // It could be read when the data set was opened.
+    if (sample === undefined) throw new Error(`a picture of the data set changed while it was used`);
+    return sample;
+  }
+}
+
+/** What the cached pictures depend on: the pictures' bytes and names, and everything that decides what becomes of them. */
+async function contentKey({ items, decoder, options }: LargePictures): Promise<string> {
+  const { target } = decoder;
+  const { resize, convert, onBad } = options;
+  const key = startHash("pictures", 1, target, resize === true, convert === true, onBad === "skip");
+  const width = 16;
+  for (let first = 0; first < items.length; first += width) {
+    checkInterrupted(options.signal);
+    const wave = items.slice(first, first + width);
+    const digests = await Promise.all(
+      wave.map(async ({ place }) => {
+        // What cannot be read is told when it is decoded.
+        const bytes = await pictureBytes(place).catch(() => new Uint8Array(0));
+        return createHash("sha256").update(bytes).digest();
+      }),
+    );
+    wave.forEach(({ name }, at) => {
+      key.update(`${name}\0`).update(digests[at]);
+    });
+  }
+  return key.digest("hex").slice(0, 32);
+}
+
+function readIndex(folder: string): CacheIndex | undefined {
+  try {
+    const path = join(folder, "index.json");
+    const index = cacheIndex.parse(JSON.parse(readFileSync(path, "utf8")));
+    if (!existsSync(join(folder, "samples"))) return undefined;
+    // The time of use, by which room is made.
+    utimesSync(path, new Date(), new Date());
+    return index;
+  } catch {
+    // Absent or damaged: it is made anew.
+    return undefined;
+  }
+}
+
+async function decodeOnce(large: LargePictures, folder: string): Promise<CacheIndex> {
+  const { items, decoder, pool, describe, options } = large;
+  const parent = options.cache ?? defaultCacheFolder();
+  const limit = options.cacheLimit ?? defaultCacheLimit;
+  const { order, shape, kind } = describe([]);
+  const size = sizeOf(shape);
+  const wanted = Math.min(items.length, Math.floor(limit / size));
+  makeRoom(parent, limit - wanted * size);
+  const meter = new ChannelMeter(order, true);
+  const hash = startHash(kind, shape, "Uint8Array");
+  const file = new GrowingFile(parent);
+  const left = new Set(items.keys());
+  let cached = 0;
+  try {
+    await decoder.decodeAll((index, sample) => {
+      meter.add(sample);
+      hash.update(sample);
+      left.delete(index);
+      if (cached < wanted) {
+        file.append(sample);
+        cached++;
+      }
+    });
+    const index: CacheIndex = {
+      count: items.length - left.size,
+      cached,
+      hash: hash.digest("hex"),
+      statistics: meter.statistics(),
+      left: [...left],
+      unreadable: decoder.unreadable,
+    };
+    mkdirSync(folder, { recursive: true });
+    file.keep(join(folder, "samples"));
+    await writeFileAtomic(join(folder, "index.json"), JSON.stringify(index));
+    return index;
+  } catch (error) {
+    file.discard();
+    await pool.close();
+    throw error;
+  }
+}
+
+/** Removes cached pictures, those first that were not used for longest, until they take at most so many bytes. */
+function makeRoom(parent: string, most: number): void {
+  if (!existsSync(parent)) return;
+  const entries = readdirSync(parent)
+    .filter((name) => name.startsWith("pictures-"))
+    .flatMap((name) => {
+      const folder = join(parent, name);
+      try {
+        return [
+          { folder, bytes: statSync(join(folder, "samples")).size, used: statSync(join(folder, "index.json")).mtimeMs },
+        ];
+      } catch {
+        // Unfinished, by another process or an earlier one: left alone.
+        return [];
+      }
+    })
+    .sort((a, b) => b.used - a.used);
+  let total = 0;
+  for (const { folder, bytes } of entries) {
+    total += bytes;
+    if (total > most) rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto";
+import { userError } from "../errors.js";
+import { shorten } from "./classes.js";
+import type { ColumnarFile } from "./columnar-file.js";
+import type { OpenOptions } from "./dataset.js";
+import { checkInterrupted, fileSize, readChunks } from "./read-bytes.js";
+import { type Cell, readFormat, readRows } from "./table-rows.js";
+
+/** A table whatever it is stored as: rows of cells, in order, as often as they are asked for. */
+export interface TableSource {
+  readonly where: string;
+  /** What kind it is, for the record. */
+  readonly format: string;
+  readonly header: readonly string[] | undefined;
+  readonly columnCount: number;
+  /** What a column's class numbers stand for, where the source says it. */
+  readonly classNames?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** The column to take for the label where none is asked for. */
+  readonly usualLabel?: string | undefined;
+  rows(options: RowOptions): AsyncGenerator<Cell[]>;
+  /** The file and the row in it (from 1) of a row counted over the whole table from 1. */
+  place(row: number): { where: string; row: number };
+}
+
+export interface RowOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Is given what identifies the content, for a hash. */
+  readonly onContent?: ((content: string | Uint8Array) => void) | undefined;
+  /** Is told of rows that are left out because they are damaged; absent: such a row is an error. */
+  readonly onBadRow?: ((reason: string) => void) | undefined;
+}
+
+/** Tables of one kind, one after another. @throws UserError if their columns differ */
+export function joinTables(sources: readonly TableSource[]): TableSource {
+  if (sources.length === 1) return sources[0];
+  const [first] = sources;
+  for (const source of sources) {
+    const names = source.header?.join("\0");
+    if (source.columnCount === first.columnCount && names === first.header?.join("\0")) continue;
+    throw userError({
+      where: source.where,
+      required: `the columns of ${first.where} (${first.header === undefined ? first.columnCount : shorten(first.header)})`,
+      got: source.header === undefined ? `${source.columnCount} columns` : shorten(source.header),
+      advice: "Give tables of one kind",
+    });
+  }
+  const ends: number[] = [];
+  return {
+    ...first,
+    where: `${first.where} and ${sources.length - 1} more`,
+    async *rows(options) {
+      let count = 0;
+      for (const [index, source] of sources.entries()) {
+        const share = (done: number, total: number) =>
+          options.onProgress?.(index + done / Math.max(1, total), sources.length);
+        for await (const row of source.rows({ ...options, onProgress: share })) {
+          count++;
+          ends[index] = count;
+          yield row;
+        }
+        ends[index] = count;
+      }
+    },
+    place(row) {
+      const index = Math.max(
+        0,
+        ends.findIndex((end) => row <= end),
+      );
+      return sources[index].place(row - (ends[index - 1] ?? 0));
+    },
+  };
+}
+
+/** A CSV or TSV file, plain or gzipped. */
+export async function textTable(path: string, options: Pick<OpenOptions, "header">): Promise<TableSource> {
+  const format = await readFormat(path, options.header ?? "auto");
+  return {
+    where: path,
+    format: "table",
+    header: format.header,
+    columnCount: format.columnCount,
+    rows: ({ onContent, ...others }) => readRows(path, format, { ...others, onText: onContent }),
+    place: (row) => ({ where: path, row }),
+  };
+}
+
+/** How many columns a list column becomes; undefined for columns of single values. */
+type Widths = ReadonlyMap<string, number | undefined>;
+
+/** A Parquet or Arrow file of numbers, texts and lists; lists of one length become as many columns. */
+export async function columnarTable(file: ColumnarFile): Promise<TableSource> {
+  const widths = await listWidths(file);
+  const header = file.columns.flatMap((name) => {
+    const width = widths.get(name);
+    return width === undefined ? [name] : Array.from({ length: width }, (_, index) => `${name}[${index}]`);
+  });
+  const usual = [...file.classNames.keys()];
+  return {
+    where: file.where,
+    format: file.format,
+    header,
+    columnCount: header.length,
+    classNames: file.classNames,
+    usualLabel: usual.length === 1 ? usual[0] : undefined,
+    rows: (options) => columnarRows(file, widths, header.length, options),
+    place: (row) => ({ where: file.where, row }),
+  };
+}
+
+async function listWidths(file: ColumnarFile): Promise<Widths> {
+  for await (const batch of file.batches()) {
+    return new Map(
+      file.columns.map((name) => {
+        const values = batch.get(name) ?? [];
+        const found = Array.from(values).find((value) => isList(value));
+        return [name, found === undefined ? undefined : flatten(found).length];
+      }),
+    );
+  }
+  return new Map();
+}
+
+async function* columnarRows(
+  file: ColumnarFile,
+  widths: Widths,
+  width: number,
+  options: RowOptions,
+): AsyncGenerator<Cell[]> {
+  if (options.onContent !== undefined) options.onContent(await fileDigest(file.where, options.signal));
+  const total = await fileSize(file.where);
+  let row = 0;
+  for await (const batch of file.batches(options.signal)) {
+    const columns = file.columns.map((name) => ({ name, values: batch.get(name)!, width: widths.get(name) }));
+    const count = columns[0]?.values.length ?? 0;
+    for (let at = 0; at < count; at++) {
+      row++;
+      const cells: Cell[] = new Array(width);
+      let put = 0;
+      let bad: string | undefined;
+      for (const column of columns) {
+        const value = column.values[at];
+        if (column.width === undefined) {
+          cells[put++] = cellOf(value);
+          continue;
+        }
+        const list = value === null || value === undefined ? [] : flatten(value);
+        if (list.length !== column.width && list.length !== 0) {
+          bad = `${list.length} values in ${column.name}`;
+          if (options.onBadRow === undefined) {
+            throw userError({
+              where: file.where,
+              required: `lists of ${column.width} values in ${column.name}`,
+              got: `${list.length} in row ${row}`,
+              advice: "Make the lists equally long, or have such rows skipped",
+            });
+          }
+        }
+        for (let index = 0; index < column.width; index++) cells[put++] = cellOf(list[index]);
+      }
+      if (bad === undefined) yield cells;
+      else options.onBadRow?.(`row ${row}: ${bad}`);
+      if (row % 4096 === 0) options.onProgress?.(Math.min(row * width * 4, total), total);
+    }
+  }
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof Uint8Array));
+}
+
+/** The values of a list of lists, in order. */
+function flatten(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value.some(isList) ? value.flatMap(flatten) : value;
+  return Array.from(value as ArrayLike<unknown>);
+}
+
+function cellOf(value: unknown): Cell {
+  switch (typeof value) {
+    case "number":
+      return value;
+    case "string":
+      return value.trim();
+    case "bigint":
+    case "boolean":
+      return Number(value);
+    default:
+      return value instanceof Date ? value.getTime() : null;
+  }
+}
+
+async function fileDigest(path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  for await (const chunk of readChunks(path, { gzip: false, signal })) hash.update(chunk);
+  checkInterrupted(signal);
+  return hash.digest();
+}

@@ -1,0 +1,134 @@
+import { userError } from "../errors.js";
+import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
+import type { OpenOptions } from "./dataset.js";
+import { OpenFile } from "./file-samples.js";
+import { looksLikePicture } from "./picture-folder.js";
+import type { PictureItem, PictureItems } from "./picture-items.js";
+import { isGzip, readChunks } from "./read-bytes.js";
+import { listTar, type TarMember } from "./tar.js";
+
+/** Files beside a picture that hold its class, as WebDataset names them. */
+const classSuffixes = ["cls", "class", "label", "json"];
+/** Keys of a JSON file that hold it. */
+const classKeys = ["label", "cls", "class"];
+
+/**
+ * The pictures of tar archives in the manner of WebDataset: files of a sample share their name up to its first dot,
+ * and a file `.cls` (or a label in a `.json`) holds its class. Without such files, the archives' folders are the
+ * classes if there are several. Members are read where they lie; a gzipped archive is unpacked once.
+ *
+ * @throws UserError for archives that are damaged, lead out of themselves, or hold no picture
+ */
+export async function tarItems(paths: readonly string[], options: OpenOptions): Promise<PictureItems> {
+  const items: PictureItem[] = [];
+  const files: OpenFile[] = [];
+  const skipped = { otherFiles: 0, links: 0 };
+  for (const path of paths) {
+    const file = await openTar(path, options);
+    files.push(file);
+    const { members, passedOver } = await listTar(file, options.signal);
+    skipped.links += passedOver;
+    const besides = new Map<string, TarMember>();
+    for (const member of members) {
+      if (classSuffixes.includes(suffixOf(member.name))) besides.set(member.name, member);
+    }
+    for (const { name, start, length } of members) {
+      if (!looksLikePicture(name)) {
+        if (!besides.has(name)) skipped.otherFiles++;
+        continue;
+      }
+      items.push({
+        name: paths.length === 1 ? name : `${path}/${name}`,
+        where: `${path}[${name}]`,
+        class: await classOf(file, name, besides),
+        place: { descriptor: file.descriptor, start, length },
+      });
+    }
+  }
+  if (items.length === 0) {
+    throw userError({
+      where: paths[0],
+      required: "pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF) in the archive",
+      got: `none among ${skipped.otherFiles} files`,
+      advice: "Check the path; tables and arrays are read outside archives",
+    });
+  }
+  return {
+    where: paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`,
+    items: withFolderClasses(items, paths),
+    record: { source: "tar", shards: paths.length, files: items.length, skipped },
+    files,
+  };
+}
+
+async function openTar(path: string, options: OpenOptions): Promise<OpenFile> {
+  if (!(await isGzip(path))) return new OpenFile(path);
+  const limit = options.cacheLimit ?? defaultCacheLimit;
+  const file = new GrowingFile(options.cache ?? defaultCacheFolder());
+  try {
+    for await (const chunk of readChunks(path, { gzip: true, signal: options.signal })) {
+      if (file.length + chunk.length > limit) {
+        throw userError({
+          where: path,
+          required: `at most ${limit} bytes when unpacked`,
+          got: "more",
+          advice: "Unpack it yourself if it is what you expect, or allow a larger cache",
+        });
+      }
+      file.append(chunk);
+    }
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
+  return file.keepWhileOpen();
+}
+
+async function classOf(
+  file: OpenFile,
+  name: string,
+  besides: ReadonlyMap<string, TarMember>,
+): Promise<string | undefined> {
+  const key = name.slice(0, name.length - suffixesOf(name).length);
+  for (const suffix of classSuffixes) {
+    const member = besides.get(`${key}.${suffix}`);
+    if (member === undefined || member.length > 2 ** 20) continue;
+    const text = new TextDecoder().decode(await file.bytes(member.start, member.length)).trim();
+    if (suffix !== "json") return text;
+    try {
+      const record = JSON.parse(text) as Record<string, unknown>;
+      const found = classKeys.map((field) => record[field]).find((value) => value !== undefined);
+      if (typeof found === "string" || typeof found === "number") return String(found);
+    } catch {
+      throw userError({
+        where: `${file.path}[${member.name}]`,
+        required: "JSON",
+        got: "another text",
+        advice: "Correct or remove that file",
+      });
+    }
+  }
+  return undefined;
+}
+
+/** "a/b.seg.png" → ".seg.png": what stands from the first dot of the file's own name. */
+function suffixesOf(name: string): string {
+  const own = name.slice(name.lastIndexOf("/") + 1);
+  const dot = own.indexOf(".");
+  return dot < 0 ? "" : own.slice(dot);
+}
+
+function suffixOf(name: string): string {
+  return suffixesOf(name).slice(1).toLowerCase();
+}
+
+function withFolderClasses(items: readonly PictureItem[], paths: readonly string[]): readonly PictureItem[] {
+  if (items.some((item) => item.class !== undefined)) return items;
+  const folders = items.map(({ where }) => {
+    const name = where.slice(where.indexOf("[") + 1, -1);
+    return name.includes("/") ? name.slice(0, name.lastIndexOf("/")).split("/").at(-1)! : "";
+  });
+  const distinct = new Set(folders);
+  if (distinct.has("") || distinct.size < 2 || distinct.size > Math.max(items.length / 2, paths.length)) return items;
+  return items.map((item, index) => ({ ...item, class: folders[index] }));
+}
