@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
+import { conditionFeatures, measuringSamples } from "../../src/training/condition.js";
+import { activationStatistics } from "../../src/training/probe.js";
+import { toyDataset, toyNetwork } from "../support/toy-data.js";
+
+const options = { threads: 1 };
+const samples = 48;
+
+function badlyScaled(weights: Weights): Weights {
+  return new Map(
+    [...weights].map(([name, values]) => [name, /weight$/.test(name) ? values.map((v) => 7 * v) : values]),
+  );
+}
+
+describe.each([
+  ["mlp", [12], "sigmoid"],
+  ["cnn", [1, 8, 8], "relu"],
+  ["cnn1d", [2, 16], "tanh"],
+] as const)("conditionFeatures on the %s", (template, inputShape, activation) => {
+  const network = toyNetwork({ template, inputShape, widths: [6, 5], activation });
+  const features = featureExtractor(network);
+  const dataset = toyDataset(inputShape, samples);
+  const start = badlyScaled(initialWeights(network, "he", 0));
+
+  it("gives every unit mean 0 and deviation 1", async () => {
+    const settings = { spectrumExponent: null, scale: "unit", samples } as const;
+    const before = start.get(features.layers[0].weight.name)!.slice();
+    const { weights, records } = await conditionFeatures(features, start, dataset, settings, 0, options);
+    expect(records.map(({ weight }) => weight)).toEqual(features.layers.map(({ weight }) => weight.name));
+    expect(start.get(features.layers[0].weight.name)).toEqual(before);
+    for (const { mean, standardDeviation } of await activationStatistics(features, weights, dataset, 0, options)) {
+      expect(mean).toBeCloseTo(0, 1);
+      expect(Math.abs(standardDeviation - 1)).toBeLessThan(0.1);
+    }
+  });
+
+  it("leaves weights alone where nothing is asked for", async () => {
+    const settings = { spectrumExponent: null, scale: "none", samples } as const;
+    const { weights, records } = await conditionFeatures(features, start, dataset, settings, 0, options);
+    expect(weights).toEqual(start);
+    expect(records).toEqual([]);
+  });
+});
+
+describe("conditionFeatures", () => {
+  it("scales whole layers where a table has one-hot columns", async () => {
+    const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6] });
+    const features = featureExtractor(network);
+    const plain = toyDataset([12], samples);
+    const settings = { spectrumExponent: null, scale: "auto", samples } as const;
+    const start = badlyScaled(initialWeights(network, "he", 0));
+    const name = features.layers[0].weight.name;
+    const ratios = async (dataset: typeof plain): Promise<number[]> => {
+      const { weights } = await conditionFeatures(features, start, dataset, settings, 0, options);
+      return Array.from(weights.get(name)!, (value, index) => value / start.get(name)![index]);
+    };
+    const byLayer = await ratios({ ...plain, oneHotGroups: [{ start: 0, end: 2 }] });
+    const byUnit = await ratios(plain);
+    expect(Math.max(...byLayer) / Math.min(...byLayer)).toBeCloseTo(1, 4);
+    expect(Math.max(...byUnit) / Math.min(...byUnit)).toBeGreaterThan(1.01);
+  });
+
+  it("leaves the scale to a batch normalisation that follows", async () => {
+    const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch" });
+    const features = featureExtractor(network);
+    const start = badlyScaled(initialWeights(network, "he", 0));
+    const settings = { spectrumExponent: null, scale: "unit", samples } as const;
+    const { weights } = await conditionFeatures(features, start, toyDataset([1, 8, 8], samples), settings, 0, options);
+    const name = features.layers[0].weight.name;
+    expect(weights.get(name)).toEqual(start.get(name));
+  });
+
+  it("flattens the spectrum", async () => {
+    const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6] });
+    const features = featureExtractor(network);
+    const settings = { spectrumExponent: 0, scale: "none", samples } as const;
+    const start = initialWeights(network, "he", 0);
+    const { weights } = await conditionFeatures(features, start, toyDataset([12], samples), settings, 0, options);
+    const w = weights.get(features.layers[0].weight.name)!;
+    const product = (a: number, b: number): number =>
+      Array.from({ length: 12 }, (_, i) => w[a * 12 + i] * w[b * 12 + i]).reduce((x, y) => x + y, 0);
+    // Orthogonal rows of one length.
+    expect(product(0, 1) / product(0, 0)).toBeCloseTo(0, 4);
+    expect(product(1, 1) / product(0, 0)).toBeCloseTo(1, 4);
+  });
+});
+
+describe("measuringSamples", () => {
+  const dataset = toyDataset([2], 20);
+  it("draws different samples, by seed and purpose", () => {
+    const drawn = measuringSamples(dataset, 8, 0, "a");
+    expect(new Set(drawn).size).toBe(8);
+    expect(measuringSamples(dataset, 8, 0, "a")).toEqual(drawn);
+    expect(measuringSamples(dataset, 8, 1, "a")).not.toEqual(drawn);
+    expect(measuringSamples(dataset, 8, 0, "b")).not.toEqual(drawn);
+    expect(measuringSamples(dataset, 100, 0, "a").length).toBe(20);
+  });
+});
