@@ -1,0 +1,134 @@
+import { describe, expect, it } from "vitest";
+import { buildDiscriminator } from "../../src/recipe/discriminator.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { parseRecipe, type RecipeInput } from "../../src/recipe/recipe.js";
+import { trainingGraphOf } from "../../src/training/pretrain.js";
+import { pretrainingFeeds } from "../../src/training/pretraining-feeds.js";
+import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
+
+const batchSize = 8;
+
+function feedsOf(input: RecipeInput, shape: readonly number[] = [1, 8, 8], seed = 0, steps = 10) {
+  const template = shape.length === 3 ? "cnn" : "mlp";
+  const features = featureExtractor(toyNetwork({ template, inputShape: shape, widths: [4] }));
+  const dataset = template === "cnn" ? barDataset(32) : toyDataset(shape, 32);
+  const recipe = parseRecipe({ batchSize, ...input }, "test");
+  const training = trainingGraphOf({
+    features,
+    dataset,
+    recipe,
+    ...(recipe.adversarial.weight > 0
+      ? { discriminator: buildDiscriminator({ kind: "auto", sampleShape: shape, targetCost: 100 }) }
+      : {}),
+  });
+  return { feeds: pretrainingFeeds(training, recipe, dataset, shape, seed, steps), training, dataset };
+}
+
+/** A copy of what a step is fed, by name. */
+async function fed(source: ReturnType<typeof feedsOf>, step: number): Promise<Record<string, number[]>> {
+  const tensors = await source.feeds.at(step);
+  return Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, [...data]]));
+}
+
+const everything: RecipeInput = {
+  adversarial: { weight: 1, gradientPenalty: 1, instanceNoise: 0.5 },
+  reconstruction: { weight: 1 },
+  corruption: { kind: "masked-pixels", amount: 0.3 },
+  selfSupervision: { task: "rotation", weight: 1 },
+  contrast: { weight: 1 },
+};
+
+describe("pretrainingFeeds", () => {
+  it("gives every tensor that the graph reads, in its size", async () => {
+    const source = feedsOf(everything);
+    const tensors = await source.feeds.at(0);
+    for (const { name, shape } of source.training.feeds) expect(tensors[name].shape, name).toEqual(shape);
+  });
+
+  it("depends on seed and step alone, not on what was asked before", async () => {
+    const source = feedsOf(everything);
+    const fifth = await fed(source, 5);
+    await fed(source, 0);
+    expect(await fed(source, 5)).toEqual(fifth);
+    expect(await fed(feedsOf(everything), 5)).toEqual(fifth);
+    const other = await fed(feedsOf(everything, undefined, 1), 5);
+    for (const name of ["samples", "corrupted", "rotated", "turns", "view/first", "noise/real", "mixture"]) {
+      expect(other[name], name).not.toEqual(fifth[name]);
+      expect((await fed(source, 6))[name], name).not.toEqual(fifth[name]);
+    }
+    expect(fifth["view/first"]).not.toEqual(fifth["view/second"]);
+    expect(fifth["noise/real"]).not.toEqual(fifth["noise/fake"]);
+    expect(fifth.mixture.every((share) => share >= 0 && share < 1)).toBe(true);
+  });
+
+  it("goes once through the data in an epoch", async () => {
+    const source = feedsOf({ reconstruction: { weight: 1 } });
+    const all = new Float32Array(32 * 64);
+    await source.dataset.read(
+      Array.from({ length: 32 }, (_, index) => index),
+      all,
+    );
+    const known = Array.from({ length: 32 }, (_, row) => [...all.subarray(row * 64, row * 64 + 64)].join());
+    const seen: string[] = [];
+    for (let step = 0; step < 4; step++) {
+      const { samples } = await fed(source, step);
+      for (let row = 0; row < batchSize; row++) seen.push(samples.slice(row * 64, row * 64 + 64).join());
+    }
+    expect(seen.sort()).toEqual(known.sort());
+  });
+
+  it("turns pictures as the one-hot rows say", async () => {
+    const { samples, rotated, turns } = await fed(feedsOf(everything), 0);
+    const at = (values: number[], row: number, y: number, x: number): number => values[row * 64 + y * 8 + x];
+    for (let row = 0; row < batchSize; row++) {
+      const turn = turns.slice(4 * row, 4 * row + 4);
+      expect([...turn].sort()).toEqual([0, 0, 0, 1]);
+      const quarter = turn.indexOf(1);
+      const clockwise = (y: number, x: number): number => at(samples, row, 7 - x, y);
+      const counter = (y: number, x: number): number => at(samples, row, x, 7 - y);
+      for (let y = 0; y < 8; y++)
+        for (let x = 0; x < 8; x++) {
+          const value = at(rotated, row, y, x);
+          if (quarter === 0) expect(value).toBe(at(samples, row, y, x));
+          else if (quarter === 2) expect(value).toBe(at(samples, row, 7 - y, 7 - x));
+          else expect([clockwise(y, x), counter(y, x)]).toContain(value);
+        }
+    }
+  });
+
+  it("lets instance noise fall to nothing", async () => {
+    const source = feedsOf(everything);
+    const size = async (step: number): Promise<number> => Math.hypot(...(await fed(source, step))["noise/real"]);
+    expect(await size(0)).toBeGreaterThan(5);
+    expect(await size(9)).toBeLessThan(0.3 * (await size(0)));
+  });
+
+  it("follows the schedule for both optimisers", async () => {
+    const source = feedsOf({
+      adversarial: { weight: 1 },
+      generatorOptimizer: { learningRate: 0.1 },
+      discriminatorOptimizer: { learningRate: 0.01 },
+      schedule: { warmUp: 0.4 },
+    });
+    const first = await fed(source, 0);
+    expect(first["generator/learning-rate"][0]).toBeCloseTo(0.025, 6);
+    expect(first["discriminator/learning-rate"][0]).toBeCloseTo(0.0025, 6);
+    expect((await fed(source, 5))["generator/learning-rate"][0]).toBeCloseTo(0.1, 6);
+  });
+
+  it("swaps values and says where, for the task", async () => {
+    const source = feedsOf({ selfSupervision: { task: "swapped-values", weight: 1 } }, [12]);
+    const { samples, corrupted, swapped } = await fed(source, 0);
+    expect(swapped.some((flag) => flag === 1)).toBe(true);
+    swapped.forEach((flag, index) => {
+      if (flag === 0) expect(corrupted[index]).toBe(samples[index]);
+    });
+  });
+
+  it("gives vectors two views with values of other samples", async () => {
+    const source = feedsOf({ contrast: { weight: 1, swap: 0.5 } }, [12]);
+    const found = await fed(source, 3);
+    for (const name of ["view/first", "view/second"]) expect(found[name].length).toBe(batchSize * 12);
+    expect(found["view/first"]).not.toEqual(found["view/second"]);
+  });
+});
