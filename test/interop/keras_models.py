@@ -1,7 +1,7 @@
 """Writes Keras models as .keras and .h5 files, with inputs and what Keras computes: python keras_models.py FOLDER.
 
-With two more arguments, checks files that headstart wrote: python keras_models.py --check MODEL INPUT OUTPUT loads MODEL and
-writes its outputs for INPUT (both .npy).
+python keras_models.py --run REQUESTS takes a JSON list of {make, lines, folder, input}: for each it makes that model anew,
+runs the lines of Python in that folder with the model as `model`, and prints what `model` then computes, a line each.
 """
 
 import os
@@ -100,11 +100,9 @@ def randomise(model, seed=0):
     """Biases, statistics and the like that differ from their start values."""
     draws = np.random.default_rng(seed)
     for variable in model.weights:
-        if "normalization_" in variable.path and "variance" not in variable.path or variable.dtype != "float32":
-            pass
         if variable.dtype != "float32" or variable.path.split("/")[-1] in ("mean", "variance", "count"):
             continue
-        value = draws.normal(0, 0.5, variable.shape)
+        value = draws.normal(0, 0.25, variable.shape)
         variable.assign(np.abs(value) + 0.5 if "variance" in variable.path or "gamma" in variable.path else value)
 
 
@@ -128,17 +126,20 @@ def write(folder):
             json.dump(record, file)
 
 
-def check(requests):
-    """For each {model, input}: what Keras computes with the file, and the weights that it reads from it."""
+def run(requests):
     for request in requests:
-        model = keras.saving.load_model(request["model"])
-        outputs = model.predict(np.asarray(request["input"], "float32"), verbose=0)
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(3)
+        scope = {"model": models[request["make"]]()}
+        os.chdir(request["folder"])
+        exec("\n".join(request["lines"]), scope)
+        outputs = scope["model"].predict(np.asarray(request["input"], "float32"), verbose=0)
         outputs = outputs if isinstance(outputs, list) else [outputs]
-        print(json.dumps({"outputs": [output.tolist() for output in outputs]}), flush=True)
+        print("OUTPUTS " + json.dumps([output.tolist() for output in outputs]), flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--check":
-        check(json.load(open(sys.argv[2])))
+    if sys.argv[1] == "--run":
+        run(json.load(open(sys.argv[2])))
     else:
         write(sys.argv[1])
