@@ -154,7 +154,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
   const equalTime = summary.comparisons.find(({ baseline, at }) => baseline === first?.baseline && at === "equal time");
   if (first) {
     console.line(
-      `Against ${first.baseline}: accuracy after ${plan.steps} steps${plan.labels.length > 1 || plan.networks.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
+      `Against ${first.baseline}: accuracy after ${plan.steps} steps${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
     );
     console.line();
     verdicts(console, first, pilot);
