@@ -9,7 +9,10 @@ import { newPathBelow, pathBelow } from "./safe-path.js";
 /** Options that always name a file or folder to read. */
 const alwaysPaths: ReadonlySet<string> = new Set(["data", "test", "unlabelled"]);
 /** Options that name one of a few words, or a file. */
-const maybePaths: ReadonlySet<string> = new Set(["recipe", "discriminator", "labels", "network", "networks", "arms"]);
+const maybePaths: Readonly<Record<CommandForm["name"], ReadonlySet<string>>> = {
+  init: new Set(["recipe", "discriminator", "labels"]),
+  compare: new Set(["discriminator", "arms", "baseline"]),
+};
 /** Options that the page decides about itself, or that would reach beyond this machine. */
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
 
@@ -62,7 +65,7 @@ export async function startCommand(
       if (value === "yes") words.push(field.flag);
       continue;
     }
-    words.push(`${field.flag}=${key === "output" ? value : await checked(key, value, roots)}`);
+    words.push(`${field.flag}=${key === "output" ? value : await checked(form.name, key, value, roots)}`);
   }
   const output = await newPathBelow(root, given.output);
   const id = relative(root, output).split(sep).join("/") || ".";
@@ -73,9 +76,14 @@ export async function startCommand(
   };
 }
 
-async function checked(key: string, value: string, roots: readonly string[]): Promise<string> {
+async function checked(
+  command: CommandForm["name"],
+  key: string,
+  value: string,
+  roots: readonly string[],
+): Promise<string> {
   if (alwaysPaths.has(key)) return shortPath(roots[0], await pathBelow(roots, value));
-  if (!maybePaths.has(key)) return value;
+  if (!maybePaths[command].has(key)) return value;
   const parts = value.split(",").map((part) =>
     part
       .trim()

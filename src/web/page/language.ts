@@ -45,9 +45,10 @@ export function sayOr(key: string, otherwise: string): string {
   return (texts[current] as Readonly<Record<string, string>>)[key] ?? otherwise;
 }
 
-/** An option's description in the page's language, else as the command has it. */
+/** An option's description in the page's language, else as the command has it; the key is `command.option`. */
 export function optionText(key: string, description: string): string {
-  return current === "ko" ? (koOptions[key] ?? description) : description;
+  if (current === "en") return description;
+  return koOptions[key] ?? koOptions[key.replace(/^\w+\./, "")] ?? description;
 }
 
 /** Four significant digits. */

@@ -13,7 +13,7 @@ import { go } from "./route.js";
 const main: ReadonlySet<string> = new Set(["recipe", "epochs", "steps", "minutes", "output", "seed", "arms", "seeds"]);
 /** What the page does itself. */
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
-const paths: ReadonlySet<string> = new Set(["data", "test", "unlabelled", "labels"]);
+const paths: ReadonlySet<string> = new Set(["data", "test", "unlabelled", "init labels"]);
 
 export function StartView({
   command,
@@ -90,8 +90,8 @@ export function StartView({
   }, [request]);
 
   if (!form) return null;
-  const fields = form.options.filter(({ key }) => !withheld.has(key) && key !== "data");
-  const needed = form.options.find(({ key }) => key === "data");
+  const fields = form.options.filter(({ key, required }) => !withheld.has(key) && !required);
+  const needed = form.options.filter(({ required }) => required);
   const start = async (): Promise<void> => {
     setWaiting(true);
     setError(undefined);
@@ -124,15 +124,16 @@ export function StartView({
             onChoose={() => setChoosing("model")}
             help=""
           />
-          {needed && (
+          {needed.map(({ key, description }) => (
             <PathField
-              label={say("start.data")}
-              value={options.data ?? ""}
-              onInput={(value) => set("data", value)}
-              onChoose={() => setChoosing("data")}
-              help={optionText("data", needed.description)}
+              key={key}
+              label={key === "data" ? say("start.data") : key === "test" ? say("start.test") : key}
+              value={options[key] ?? ""}
+              onInput={(value) => set(key, value)}
+              onChoose={() => setChoosing(key)}
+              help={optionText(`${command}.${key}`, description)}
             />
-          )}
+          ))}
         </div>
         <fieldset class="panel options">
           <legend>{say("start.options")}</legend>
@@ -140,7 +141,14 @@ export function StartView({
             {fields
               .filter(({ key }) => main.has(key))
               .map((field) => (
-                <Field key={field.key} field={field} value={options[field.key] ?? ""} set={set} choose={setChoosing} />
+                <Field
+                  key={field.key}
+                  command={command}
+                  field={field}
+                  value={options[field.key] ?? ""}
+                  set={set}
+                  choose={setChoosing}
+                />
               ))}
           </div>
           <details>
@@ -151,6 +159,7 @@ export function StartView({
                 .map((field) => (
                   <Field
                     key={field.key}
+                    command={command}
                     field={field}
                     value={options[field.key] ?? ""}
                     set={set}
@@ -172,7 +181,11 @@ export function StartView({
           </p>
         )}
         <p>
-          <button type="submit" class="primary large" disabled={waiting || model === "" || !options.data}>
+          <button
+            type="submit"
+            class="primary large"
+            disabled={waiting || model === "" || needed.some(({ key }) => !options[key])}
+          >
             {say("start.go")}
           </button>
         </p>
@@ -229,14 +242,15 @@ function PathField(props: {
 }
 
 function Field(props: {
+  command: string;
   field: OptionField;
   value: string;
   set: (key: string, value: string) => void;
   choose: (key: string) => void;
 }) {
-  const { field, value, set, choose } = props;
+  const { command, field, value, set, choose } = props;
   const { key, flag, placeholder, initial, choices } = field;
-  const help = optionText(key, field.description);
+  const help = optionText(`${command}.${key}`, field.description);
   const id = `option-${key}`;
   if (placeholder === undefined)
     return (
@@ -290,7 +304,7 @@ function Field(props: {
           </datalist>
         )}
       </label>
-      {paths.has(key) && (
+      {(paths.has(key) || paths.has(`${command} ${key}`)) && (
         <button type="button" class="quiet" onClick={() => choose(key)} aria-label={`${say("start.choose")}: ${flag}`}>
           {say("start.choose")}
         </button>

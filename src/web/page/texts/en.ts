@@ -187,6 +187,7 @@ export const en = {
   "start.studyTitle": "Start a study",
   "start.model": "Model (ONNX)",
   "start.data": "Data",
+  "start.test": "Test data",
   "start.choose": "Choose",
   "start.dropHere": "Drop a model (.onnx) and data here, or choose their paths below.",
   "start.uploading": "Copying {name} ...",

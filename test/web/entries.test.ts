@@ -1,0 +1,64 @@
+import { mkdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Entries } from "../../src/web/entries.js";
+import { temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
+
+test("finds runs and studies, newest first, and names what it cannot use", async () => {
+  const root = await temporaryFolder();
+  await writeRun(join(root, "a", "finished"), 4, true);
+  await writeRun(join(root, "b"), 2);
+  await writeStudy(join(root, "study"), 3);
+  await mkdir(join(root, "torn"));
+  await writeFile(join(root, "torn", "run.json"), '{"model": {');
+  await mkdir(join(root, "foreign"));
+  await writeFile(join(root, "foreign", "run.json"), '{"name": "another program"}');
+  await mkdir(join(root, ".hidden"));
+  await writeRun(join(root, ".hidden", "run"));
+  const outside = await temporaryFolder();
+  await writeRun(join(outside, "run"));
+  await symlink(outside, join(root, "link"));
+  const old = new Date(Date.now() - 3_600_000);
+  for (const name of ["metrics.jsonl", "run.json"]) await utimes(join(root, "b", name), old, old);
+
+  const entries = new Entries(root, () => undefined);
+  const { entries: found, problems } = await entries.list();
+  expect(found.map(({ id, kind, state, done, total }) => [id, kind, state, done, total])).toEqual(
+    expect.arrayContaining([
+      ["a/finished", "run", "finished", 4, 4],
+      ["study", "study", "running", 3, 4],
+      ["b", "run", "stopped", 2, 4],
+    ]),
+  );
+  expect(found.length).toBe(3);
+  expect(found.at(-1)?.id).toBe("b");
+  expect(found.find(({ id }) => id === "b")).toMatchObject({
+    model: "model.onnx",
+    recipe: "default",
+    seed: 3,
+    latest: { "generator/loss": 0.5 },
+  });
+  expect(problems.map(({ path }) => path).sort()).toEqual(["foreign/run.json", "torn/run.json"]);
+  expect(problems.find(({ path }) => path.startsWith("foreign"))?.reason).toMatch(/no headstart run/);
+
+  await writeRun(join(root, "b"), 3);
+  expect((await entries.list()).entries.find(({ id }) => id === "b")).toMatchObject({ done: 3, state: "running" });
+});
+
+test("a process says more than the files", async () => {
+  const root = await temporaryFolder();
+  await writeRun(join(root, "run"), 2);
+  const state = (name: "running" | "paused" | "failed") => ({
+    state: name,
+    command: "",
+    log: "",
+    ...(name === "failed" ? { message: "no" } : {}),
+  });
+  let now: "running" | "paused" | "failed" = "running";
+  const entries = new Entries(root, () => state(now));
+  expect((await entries.list()).entries[0]).toMatchObject({ state: "running", controlled: true });
+  now = "paused";
+  expect((await entries.list()).entries[0].state).toBe("paused");
+  now = "failed";
+  expect((await entries.list()).entries[0]).toMatchObject({ state: "failed", message: "no" });
+});

@@ -1,0 +1,70 @@
+/** Folders with runs and studies as the commands write them, for tests. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "headstart-lab-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  return folder;
+}
+
+export const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+/** A run of 4 steps, of which `done` are done. */
+export async function writeRun(folder: string, done = 4, finished = false): Promise<void> {
+  await mkdir(join(folder, "samples"), { recursive: true });
+  await mkdir(join(folder, "checkpoints"), { recursive: true });
+  const record = {
+    headstart: "0.1.0",
+    model: { file: "model.onnx" },
+    data: { file: "data.npy" },
+    recipe: { name: "default" },
+    task: "rotation",
+    seed: 3,
+    steps: 4,
+    batchSize: 8,
+  };
+  const steps = Array.from({ length: done }, (_, index) => index + 1);
+  await writeFile(join(folder, "run.json"), JSON.stringify(record));
+  await writeFile(
+    join(folder, "metrics.jsonl"),
+    lines(steps.map((step) => ({ step, epoch: step / 4, "generator/loss": 1 / step }))),
+  );
+  await writeFile(join(folder, "timing.jsonl"), lines(steps.map((step) => ({ step, seconds: step, memory: 1e8 }))));
+  await writeFile(join(folder, "samples", "step-000000001.png"), "picture");
+  await writeFile(join(folder, "checkpoints", "step-000000002.safetensors"), "secret");
+  if (finished) await writeFile(join(folder, "result.json"), JSON.stringify({ before: {}, after: {}, warnings: [] }));
+  if (finished) await writeFile(join(folder, "weights.safetensors"), "weights");
+}
+
+/** A study of two arms and two seeds, of which `done` trials are done. */
+export async function writeStudy(folder: string, done: number): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const plan = {
+    networks: [{ name: "net" }],
+    arms: [{ name: "he" }, { name: "default" }],
+    labels: ["all"],
+    optimizers: [{ kind: "adam" }],
+    learningRates: [],
+    tune: false,
+    seeds: 2,
+  };
+  const trials = ["he", "default"].flatMap((arm) =>
+    [0, 1].map((seed) => ({
+      key: `${arm}${seed}`,
+      network: "net",
+      arm,
+      labels: "all",
+      optimizer: { kind: "adam", learningRate: 0.001 },
+      seed,
+      purpose: "test",
+      accuracy: 0.5 + 0.1 * seed,
+      diverged: null,
+      points: [{ step: 0, accuracy: 0.1, loss: null }],
+    })),
+  );
+  await writeFile(join(folder, "study.json"), JSON.stringify(plan));
+  await writeFile(join(folder, "trials.jsonl"), lines(trials.slice(0, done)));
+}
