@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ["test/interop/setup.ts"],
     // Two cores: the networks run one after the other.
     fileParallelism: false,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 600_000,
   },
 });

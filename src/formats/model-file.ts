@@ -15,6 +15,8 @@ export interface ModelFile {
   readonly opset: number;
   /** What wrote the file, with its version; may be empty. */
   readonly producer: string;
+  /** First outputs of the nodes into which, as the file notes, its exporter has folded a normalisation. */
+  readonly folded?: readonly string[];
   /**
    * A tensor of the graph as the file lays it out: Keras keeps the kernels of convolutions as [...kernel, inputs,
    * outputs], where the graph has them as [outputs, inputs, ...kernel].

@@ -11,6 +11,7 @@ import { operatorOf } from "../ops/table.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
+import { exportWarnings } from "./export-warnings.js";
 import { openModel } from "./open-model.js";
 
 export interface InspectOptions {
@@ -66,7 +67,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const { model, network } = await openModel(options.model, options);
   const features = featureExtractor(network, options.features);
   const unsupported = obstacles(network, features);
-  const warnings = exportWarnings(features);
+  const warnings = exportWarnings(model, features);
   const base = {
     model: options.model,
     opset: model.opset,
@@ -171,38 +172,25 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
 
 /** Nodes of F that headstart does not know, or that have no gradient or mirror. */
 function obstacles(network: Network, features: FeatureExtractor): { node: string; op: string; reason: string }[] {
+  const fromSample = new Set([network.input.name]);
+  const trained = new Set(network.parameters.keys());
   return ancestors(network, [features.feature]).flatMap((node) => {
+    // A shape is known whatever the sample, and so is what is computed from it.
+    const isShape = node.op === "Shape" || node.op === "Size";
+    const varies = !isShape && node.inputs.some((input) => fromSample.has(input));
+    const learns = !isShape && node.inputs.some((input) => trained.has(input));
+    for (const output of node.outputs) {
+      if (varies) fromSample.add(output);
+      if (learns) trained.add(output);
+    }
     const name = node.name || node.outputs[0];
     const op = node.domain ? `${node.domain}.${node.op}` : node.op;
     const operator = node.domain === "" ? operatorOf(node.op) : undefined;
     if (!operator) return [{ node: name, op, reason: "headstart does not know this operator" }];
     const rule = operator.gradient;
+    if (!varies && !learns) return [];
     if (rule !== "none" && "unsupported" in rule) return [{ node: name, op, reason: rule.unsupported }];
-    const reason = mirrorable(node.op);
+    const reason = varies ? mirrorable(node.op) : true;
     return reason === true ? [] : [{ node: name, op, reason }];
   });
-}
-
-/** Signs that an export has changed the network: renamed weights, folded normalisation. */
-function exportWarnings(features: FeatureExtractor): string[] {
-  const warnings: string[] = [];
-  const renamed = features.parameters.filter(({ name }) => /^(onnx::|val_|_v_|\d+$)/.test(name));
-  if (renamed.length > 0)
-    warnings.push(
-      `The export has renamed ${renamed.length} of F's weights (${renamed
-        .slice(0, 3)
-        .map(({ name }) => name)
-        .join(
-          ", ",
-        )}${renamed.length > 3 ? ", ..." : ""}), so they do not fit the framework's own names. In PyTorch, export with torch.onnx.export(..., dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False), or with dynamo=True, optimize=False.`,
-    );
-  const convolutions = features.layers.filter(({ node }) => node.op === "Conv");
-  const folded = convolutions.filter(
-    ({ bias, weight }) => bias && /^onnx::/.test(weight.name) && /^onnx::/.test(bias.name),
-  );
-  if (folded.length > 0)
-    warnings.push(
-      `Batch normalisation seems to have been folded into ${folded.length} convolution${folded.length > 1 ? "s" : ""}: training would miss it. Export with training=torch.onnx.TrainingMode.TRAINING.`,
-    );
-  return warnings;
 }

@@ -6,7 +6,7 @@ import { externalDataReader } from "../formats/external-data.js";
 import { isZip, readKeras, readKerasHdf5 } from "../formats/keras.js";
 import { isHdf5 } from "../formats/keras-hdf5.js";
 import type { ModelFile } from "../formats/model-file.js";
-import { readOnnx } from "../formats/onnx-read.js";
+import { type OnnxModel, readOnnx } from "../formats/onnx-read.js";
 import { writeOnnx } from "../formats/onnx-write.js";
 import { readTfjs } from "../formats/tfjs.js";
 
@@ -71,7 +71,17 @@ function readOnnxFile(bytes: Uint8Array, path: string): ModelFile {
     graph: model.graph,
     opset: model.opset,
     producer: model.producer,
+    folded: foldedNodes(model),
     asStored: (_, tensor) => tensor,
     write: async (replacements) => new Map([["model.onnx", writeOnnx(model, replacements)]]),
   };
+}
+
+/** PyTorch's dynamo exporter notes at a node by which rule it was made. */
+function foldedNodes({ message }: OnnxModel): string[] {
+  return (message.graph?.node ?? [])
+    .filter(({ metadataProps }) =>
+      metadataProps.some(({ key, value }) => key.endsWith("rewriter.rule_name") && value.includes("BatchNorm")),
+    )
+    .map(({ output }) => output[0]);
 }

@@ -79,7 +79,7 @@ export function analyzeNetwork(graph: Graph, options: NetworkOptions): Network {
       else if (name) consumers.set(name, [node]);
     }
   }
-  const parameters = findParameters(graph, input.name, tensors);
+  const parameters = findParameters(graph, input.name, tensors, options.where);
   return {
     where: options.where,
     graph,
@@ -158,6 +158,7 @@ function findParameters(
   graph: Graph,
   inputName: string,
   tensors: ReadonlyMap<string, Tensor>,
+  where: string,
 ): Map<string, ParameterSpec> {
   const found = new Map<string, ParameterSpec>();
   const origins = new Map<string, Origin>();
@@ -174,7 +175,17 @@ function findParameters(
   const fanIns = new Map<string, number>();
   const add = (origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void => {
     const tensor = tensors.get(origin.name);
-    if (!tensor || found.has(origin.name)) return;
+    if (!tensor) return;
+    const known = found.get(origin.name);
+    if (known && (known.role === "statistic") !== (role === "statistic"))
+      throw userError({
+        where: `${where}: tensor ${origin.name}`,
+        required: "one purpose",
+        got: "a running statistic that is a learned parameter too, since the exporter has merged equal tensors",
+        advice:
+          "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False.",
+      });
+    if (known) return;
     const carried =
       layout && origin.plain
         ? layout.kind === "matrix" && origin.flipped

@@ -61,7 +61,15 @@ EVERY = [
     Variant("torchscript-fresh-training", "torchscript", "training", 17, fresh=True),
     Variant("torchscript-20-one-training", "torchscript", "training", 20, "one"),
 ]
+# Normalisation that cannot be folded, and is merged instead.
+MERGED = [
+    *COMMON,
+    Variant("dynamo-fresh", "dynamo", "inference", 20, fresh=True),
+    Variant("torchscript-fresh", "torchscript", "inference", 17, fresh=True),
+    Variant("torchscript-fresh-training", "torchscript", "training", 17, fresh=True),
+]
 IN_EVERY_WAY = ("lenet", "resnet", "mobilenet-v3", "vit")
+MERGED_TOO = ("wide-resnet", "densenet", "convnext", "grouped")
 
 
 def prepare(entry: Entry, fresh: bool) -> nn.Module:
@@ -163,7 +171,7 @@ def main() -> None:
     for name, entry in zoo().items():
         if chosen and name not in chosen:
             continue
-        variants = EVERY if name in IN_EVERY_WAY else COMMON
+        variants = EVERY if name in IN_EVERY_WAY else MERGED if name in MERGED_TOO else COMMON
         started = time.perf_counter()
         for fresh in {variant.fresh for variant in variants}:
             save_file(reference(entry, fresh), folder / f"{name}{'-fresh' if fresh else ''}.safetensors")

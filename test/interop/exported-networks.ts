@@ -7,7 +7,7 @@ import type { Tensor } from "../../src/graph/tensor.js";
 
 /** Reasons by suite and export. */
 const knownFailures = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
-  "gradients" | "weights",
+  "gradients" | "init" | "weights",
   Readonly<Record<string, string>>
 >;
 
@@ -52,6 +52,11 @@ export function exportedNetworks(): ExportedNetwork[] {
 /** The framework's own numbers for a network: see `reference` in export_models.py. */
 export function readReference(network: ExportedNetwork): Map<string, Tensor> {
   return readSafetensors(readFileSync(network.reference), network.reference).tensors;
+}
+
+/** Does known-failures.json list this export under this suite? */
+export function isKnownFailure(suite: keyof typeof knownFailures, network: ExportedNetwork): boolean {
+  return network.name in knownFailures[suite];
 }
 
 /**

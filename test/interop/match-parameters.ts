@@ -77,7 +77,7 @@ export function matchParameters(parameters: ReadonlyMap<string, Tensor>, keys: R
     for (const [key, candidate] of keys) {
       if (sizeOf(candidate.shape) !== numbers.length || Math.abs(sizes.get(key)! - size) > 1e-5 * size) continue;
       const ways = [undefined, ...(permutations[candidate.shape.length] ?? [])];
-      const way = ways.findIndex((permutation) => relativeError(numbers, permuted(candidate, permutation)) < 1e-5);
+      const way = ways.findIndex((permutation) => relativeError(numbers, permuted(candidate, permutation)) < 1e-6);
       if (way >= 0) same.set(key, ways[way]);
     }
     // The name decides among equals.

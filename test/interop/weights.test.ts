@@ -1,0 +1,134 @@
+/** `init` on every exported network, and its weights back in the framework that the network came from. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject } from "vitest";
+import { numbersOf, sizeOf, type Tensor } from "../../src/graph/tensor.js";
+import { initialize } from "../../src/library/initialize.js";
+import { inspect } from "../../src/library/inspect.js";
+import { openModel } from "../../src/library/open-model.js";
+import { singlePrecision } from "../../src/ops/instantiate.js";
+import { RandomStream } from "../../src/random/stream.js";
+import { logitsName, lookingGraph, supervisedFeedNames } from "../../src/recipe/supervised-graph.js";
+import { openSession } from "../../src/runtime/node.js";
+import {
+  type ExportedNetwork,
+  exportedNetworks,
+  isKnownFailure,
+  readReference,
+  testExport,
+} from "./exported-networks.js";
+
+/** What check_weights.py says of a run. */
+interface Loaded {
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+  readonly shapes: readonly string[];
+  /** Relative difference of PyTorch's outputs and ours. */
+  readonly difference: number | null;
+  /** Relative difference of PyTorch's outputs and those of ONNX Runtime on the written model. */
+  readonly runtime?: number;
+  readonly error?: string;
+}
+
+const tolerance = 1e-4;
+const sampleCount = 48;
+/** Networks of full size take a minute each: one export of each will do. */
+const large = { "torchvision-resnet18": "torchscript-training", "torchvision-shufflenet": "dynamo-plain" };
+const networks = exportedNetworks().filter(
+  ({ model, variant }) => !(model in large) || large[model as keyof typeof large] === variant.name,
+);
+const runs = mkdtempSync(join(tmpdir(), "headstart-runs-"));
+const warnings = new Map<string, readonly string[]>();
+
+afterAll(() => rmSync(runs, { recursive: true, force: true }));
+
+describe("init", () => {
+  for (const network of networks) testExport("init", network, () => train(network));
+});
+
+describe("weights back in PyTorch", () => {
+  let loaded: Record<string, Loaded> = {};
+  beforeAll(() => {
+    const script = join("test", "interop", "check_weights.py");
+    const ran = spawnSync(inject("python"), [script, inject("zoo"), runs], { encoding: "utf8", maxBuffer: 2 ** 28 });
+    if (ran.status !== 0) throw new Error(`check_weights.py failed: ${ran.stderr?.slice(-4000)}`);
+    loaded = JSON.parse(ran.stdout) as Record<string, Loaded>;
+  });
+  const torch = networks.filter(
+    (network) => /^(dynamo|torchscript)$/.test(network.variant.exporter) && !isKnownFailure("init", network),
+  );
+  for (const network of torch)
+    testExport("weights", network, async () => {
+      const found = loaded[network.name];
+      expect(found, "init wrote no weights").toBeDefined();
+      const problems = problemsOf(network, found);
+      // Exports that fold, merge or rename tensors cannot go back as they are: `inspect` has to say so.
+      if (isFaithful(network)) expect(problems).toEqual([]);
+      else if (problems.length > 0) expect(warnings.get(network.name), problems.join("; ")).not.toEqual([]);
+    });
+});
+
+/** The ways to export that keep every tensor as it is: those that headstart tells its users to take. */
+function isFaithful({ variant }: ExportedNetwork): boolean {
+  return variant.exporter === "dynamo" ? variant.optimize === false : variant.mode === "training";
+}
+
+function problemsOf(network: ExportedNetwork, found: Loaded): string[] {
+  if (found.error) return [found.error];
+  const missing = found.missing.filter((key) => !network.head.includes(key) && !key.endsWith("num_batches_tracked"));
+  const far = (difference: number | null | undefined): boolean => difference != null && !(difference < tolerance);
+  return [
+    ...missing.map((key) => `missing: ${key}`),
+    ...found.unexpected.map((key) => `unexpected: ${key}`),
+    ...found.shapes.map((key) => `another shape: ${key}`),
+    ...(far(found.difference) ? [`outputs differ by ${found.difference}`] : []),
+    ...(far(found.runtime) ? [`outputs of the written model differ by ${found.runtime}`] : []),
+  ];
+}
+
+/** Three steps of `init` on random samples, then the outputs of the written model. */
+async function train(network: ExportedNetwork): Promise<void> {
+  const seen = await inspect({ model: network.path });
+  expect(seen.unsupported).toEqual([]);
+  expect(seen.features?.shape.length).toBeGreaterThan(0);
+  warnings.set(network.name, seen.warnings);
+
+  const output = join(runs, network.name);
+  mkdirSync(output);
+  const data = join(runs, "samples.npy");
+  writeFileSync(data, randomSamples(seen.input.shape));
+  const reference = readReference(network);
+  const result = await initialize({ model: network.path, data, output, steps: 3, batchSize: 8, threads: 2 });
+  expect([...result.weights.values()].every((weights) => weights.every(Number.isFinite))).toBe(true);
+  expect(Object.keys(result.finalMetrics).length).toBeGreaterThan(0);
+
+  const written = await openModel(result.modelFile);
+  if (written.network.graph.outputs.length > 1) return;
+  const target = logitsName(written.network);
+  const graph = lookingGraph(written.network, [target], reference.get("samples")!.shape[0]);
+  const feeds: Record<string, Tensor> = { [supervisedFeedNames.samples]: reference.get("samples")! };
+  for (const { name } of graph.inputs)
+    if (!(name in feeds)) feeds[name] = singlePrecision(written.network.tensors.get(name)!);
+  const session = await openSession(graph, { threads: 2 });
+  try {
+    const logits = numbersOf((await session.run(feeds))[`value/${target}`]);
+    writeFileSync(join(output, "logits.json"), JSON.stringify(logits));
+  } finally {
+    await session.release();
+  }
+}
+
+/** Normal numbers as an NPY file, version 1.0. */
+function randomSamples(shape: readonly number[]): Uint8Array {
+  const stream = new RandomStream(0, `samples ${shape.join("x")}`);
+  const numbers = Float32Array.from({ length: sampleCount * sizeOf(shape) }, () => stream.normal());
+  const described = `{'descr': '<f4', 'fortran_order': False, 'shape': (${[sampleCount, ...shape].join(", ")}), }`;
+  const header = `${described.padEnd(128 - 10 - 1)}\n`;
+  return Buffer.concat([
+    Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0]),
+    Buffer.from(header),
+    Buffer.from(numbers.buffer),
+  ]);
+}
