@@ -29,7 +29,7 @@ const mayImport = {
   ],
   // recipe, initializers and graph: a trial's start is weights by name, drawn by an initializer or trained by a recipe.
   study: ["training", "recipe", "initializers", "data", "random", "graph", "errors.ts", "nearest.ts"],
-  web: ["library", "study", "training", "errors.ts", "nearest.ts"],
+  web: ["library", "study", "training", "formats", "errors.ts", "nearest.ts"],
 };
 
 /** Folders that compute only: no Node, no browser. tsconfig.pure.json holds the same list. */

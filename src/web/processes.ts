@@ -89,7 +89,8 @@ export class Processes {
     const [program, ...first] = this.#program;
     try {
       // Its standard output would be one record a step, and all that matters lies in the run's folder.
-      const child = spawn(program, [...first, ...words, "--json"], {
+      const place = words.includes("--") ? words.indexOf("--") : words.length;
+      const child = spawn(program, [...first, ...words.slice(0, place), "--json", ...words.slice(place)], {
         cwd: this.#root,
         detached: true,
         stdio: ["ignore", "ignore", log],

@@ -1,6 +1,7 @@
 /** Reads a run's folder for the page. Nothing is written, and one broken file does not hide the others. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { modelFormats } from "../formats/model-file.js";
 import { loadingLines, type WrittenModel } from "../library/loading-lines.js";
 import { runFiles } from "../library/run-folder.js";
 import { judge } from "../training/warnings.js";
@@ -103,7 +104,7 @@ export async function readRunDetail(folder: string, id: string, process: Process
       return null;
     });
   const files = [];
-  for (const name of downloads) {
+  for (const name of (await readdir(folder)).filter(isDownload).sort(byImportance)) {
     const found = await size(join(folder, name));
     if (found) files.push({ name, bytes: found.bytes });
   }
@@ -116,7 +117,7 @@ export async function readRunDetail(folder: string, id: string, process: Process
     layers: layers.lines,
     warnings: warningsOf(result, await recentMeans(folder, id)),
     files,
-    loading: result?.written === undefined ? [] : loadingLines(folder, result.written as WrittenModel),
+    loading: isWritten(result?.written) ? loadingLines(folder, result.written) : [],
     command: process?.command ?? null,
     log: process?.log ?? "",
     problems: [...problems, ...layers.problems],
@@ -126,7 +127,6 @@ export async function readRunDetail(folder: string, id: string, process: Process
 /** What can be taken away, in the order of the page. */
 const downloads: readonly string[] = [
   runFiles.weights,
-  runFiles.model,
   runFiles.generator,
   runFiles.discriminator,
   runFiles.record,
@@ -135,6 +135,22 @@ const downloads: readonly string[] = [
   runFiles.timing,
   runFiles.layers,
 ];
+
+/** The written model keeps its format: names and, for TensorFlow.js, several files. */
+function isDownload(name: string): boolean {
+  return downloads.includes(name) || /^model\.(onnx|keras|h5|hdf5|json)$/.test(name) || /^[\w-]{1,80}\.bin$/.test(name);
+}
+
+function byImportance(first: string, second: string): number {
+  // A model stands behind the weights and before everything else.
+  const rank = (name: string): number => (downloads.includes(name) ? 2 * downloads.indexOf(name) : 1);
+  return rank(first) - rank(second) || (first < second ? -1 : 1);
+}
+
+function isWritten(value: unknown): value is WrittenModel {
+  const { model, format, producer } = (value ?? {}) as Partial<WrittenModel>;
+  return typeof model === "string" && typeof producer === "string" && modelFormats.some((known) => known === format);
+}
 
 /** The steps of a folder of pictures named step-000000001.png. */
 async function pictureSteps(folder: string): Promise<number[]> {
@@ -188,5 +204,5 @@ function isLayer(value: unknown): boolean {
 
 /** Files of a run that the page may fetch: what is listed here and pictures, nothing else in the folder. */
 export function isRunFile(name: string): boolean {
-  return downloads.includes(name) || /^(samples|filters)\/step-\d{9,}\.png$/.test(name);
+  return isDownload(name) || /^(samples|filters)\/step-\d{9,}\.png$/.test(name);
 }

@@ -1,6 +1,7 @@
 /** The lab's server: the page, what lies in the folder, live events, and the commands that the page starts. */
+import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, extname, join, relative, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -220,26 +221,7 @@ export function labServer(options: LabServerOptions): Hono {
     const path = await newPathBelow(root, join(uploads, ...parts));
     await mkdir(dirname(path), { recursive: true });
     await pathBelow([root], dirname(path));
-    const body = context.req.raw.body;
-    // "wx": what lies there already is never overwritten, nor a link followed.
-    const exists = await stat(path).catch(() => undefined);
-    if (exists?.size === length) return context.json({ path: shownPath(root, path) });
-    try {
-      await pipeline(
-        body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]),
-        createWriteStream(path, { flags: "wx" }),
-      );
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST")
-        throw userError({
-          where: name,
-          required: "a name that is free",
-          got: "one of another file",
-          advice: "Rename it.",
-        });
-      await rm(path, { force: true });
-      throw error;
-    }
+    await keepUpload(context.req.raw.body, path, name);
     return context.json({ path: shownPath(root, path) });
   });
 
@@ -296,6 +278,34 @@ export function labServer(options: LabServerOptions): Hono {
     return context.body(new Uint8Array(await readFile(path)));
   });
   return app;
+}
+
+/** Writes a dropped file whole, and never over another one. The same file may be dropped again. */
+async function keepUpload(body: ReadableStream | null, path: string, name: string): Promise<void> {
+  const part = `${path}.${randomBytes(6).toString("hex")}.part`;
+  try {
+    const source = body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]);
+    await pipeline(source, createWriteStream(part, { flags: "wx" }));
+    // A link fails where something has the name already, whatever has happened since we looked.
+    await link(part, path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+      if ((await hashOf(part)) !== (await hashOf(path)))
+        throw userError({
+          where: name,
+          required: "a name that is free",
+          got: "that of another file",
+          advice: "Rename it.",
+        });
+    });
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
 }
 
 const pageTypes: Readonly<Record<string, string>> = {

@@ -35,7 +35,16 @@ export async function writeRun(folder: string, done = 4, finished = false): Prom
   await writeFile(join(folder, "timing.jsonl"), lines(steps.map((step) => ({ step, seconds: step, memory: 1e8 }))));
   await writeFile(join(folder, "samples", "step-000000001.png"), "picture");
   await writeFile(join(folder, "checkpoints", "step-000000002.safetensors"), "secret");
-  if (finished) await writeFile(join(folder, "result.json"), JSON.stringify({ before: {}, after: {}, warnings: [] }));
+  if (finished)
+    await writeFile(
+      join(folder, "result.json"),
+      JSON.stringify({
+        before: {},
+        after: {},
+        warnings: [],
+        written: { model: "model.onnx", format: "onnx", producer: "" },
+      }),
+    );
   if (finished) await writeFile(join(folder, "weights.safetensors"), "weights");
 }
 

@@ -13,6 +13,8 @@ import { go } from "./route.js";
 const main: ReadonlySet<string> = new Set(["recipe", "epochs", "steps", "minutes", "output", "seed", "arms", "seeds"]);
 /** What the page does itself. */
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
+/** The formats that models are read from; a TensorFlow.js model is its model.json. */
+const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
 const paths: ReadonlySet<string> = new Set(["data", "test", "unlabelled", "init labels"]);
 
 export function StartView({
@@ -47,7 +49,7 @@ export function StartView({
         const { path } = await api.upload(name, file);
         setNote(say("start.uploaded", { path }));
         const [folder, inside] = name.split("/");
-        if (/\.onnx$/i.test(name)) setModel(path);
+        if (isModel(name)) setModel(path);
         // Of a folder the folder itself is the data.
         else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));
       }
@@ -57,7 +59,7 @@ export function StartView({
 
   useEffect(() => {
     setInspection(undefined);
-    if (!/\.onnx$/i.test(model)) return;
+    if (!isModel(model)) return;
     let gone = false;
     const wait = setTimeout(() => {
       const { features = "", discriminator = "" } = options;
@@ -198,7 +200,7 @@ export function StartView({
       )}
       {choosing && (
         <PathChooser
-          accept={(name) => (choosing === "model" ? /\.onnx$/i.test(name) : true)}
+          accept={(name) => (choosing === "model" ? isModel(name) : true)}
           onChoose={(path) => {
             if (choosing === "model") setModel(path);
             else set(choosing, path);

@@ -185,7 +185,7 @@ export const en = {
 
   "start.title": "Start a run",
   "start.studyTitle": "Start a study",
-  "start.model": "Model (ONNX)",
+  "start.model": "Model (ONNX, Keras or TensorFlow.js)",
   "start.data": "Data",
   "start.test": "Test data",
   "start.choose": "Choose",

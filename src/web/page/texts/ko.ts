@@ -187,7 +187,7 @@ export const ko: Texts = {
 
   "start.title": "실행 시작",
   "start.studyTitle": "비교 실험 시작",
-  "start.model": "모델 (ONNX)",
+  "start.model": "모델 (ONNX, Keras, TensorFlow.js)",
   "start.data": "데이터",
   "start.test": "시험 데이터",
   "start.choose": "고르기",

@@ -1,0 +1,100 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { commandLine, labFolder, Processes } from "../../src/web/processes.js";
+import { temporaryFolder } from "./lab-folder.js";
+
+/** A program that notes its words and works until it is asked to end, or fails at once where it is told to. */
+const program = `
+import { appendFileSync } from "node:fs";
+const words = process.argv.slice(2);
+if (words.includes("--fail")) {
+  process.stderr.write("reading\\nheadstart: data: required a file, got nothing there. Check the path.\\n");
+  process.exit(1);
+}
+if (words.includes("--end")) process.exit(0);
+const timer = setInterval(() => {}, 1000);
+process.on("SIGTERM", () => { clearInterval(timer); process.exitCode = 130; });
+appendFileSync("words.txt", words.join(" ") + "\\n");
+`;
+
+async function folderWithProgram() {
+  const root = await temporaryFolder();
+  const file = join(root, "program.mjs");
+  await writeFile(file, program);
+  return { root, words: [process.execPath, file] };
+}
+
+const started = (root: string, times: number) =>
+  expect
+    .poll(
+      async () =>
+        existsSync(join(root, "words.txt"))
+          ? (await readFile(join(root, "words.txt"), "utf8")).split("\n").length - 1
+          : 0,
+      { timeout: 10_000 },
+    )
+    .toBe(times);
+
+test("a run is paused, resumed, extended and stopped, by a server that was started later too", async () => {
+  const { root, words } = await folderWithProgram();
+  const first = new Processes(root, words);
+  const run = {
+    id: "run",
+    kind: "run" as const,
+    words: ["init", "--data=d", "--epochs=2", "--overwrite", "--", "m.onnx"],
+  };
+  expect(first.stateOf("run")).toBeUndefined();
+  await first.start(run);
+  await started(root, 1);
+  expect(first.stateOf("run")?.state).toBe("running");
+  await expect(first.start(run)).rejects.toThrow(/one that runs/);
+
+  // Another server finds the process again.
+  const second = new Processes(root, words);
+  expect(second.stateOf("run")?.state).toBe("running");
+  await second.end("run", "pause");
+  await expect.poll(() => second.stateOf("run")?.state, { timeout: 10_000 }).toBe("paused");
+  await second.resume("run");
+  await started(root, 2);
+  await second.end("run", "stop");
+  await expect.poll(() => second.stateOf("run")?.state, { timeout: 10_000 }).toBe("stopped");
+  await second.resume("run", 50);
+  await started(root, 3);
+  await second.end("run", "stop");
+  await expect.poll(() => second.stateOf("run")?.state, { timeout: 10_000 }).toBe("stopped");
+  expect((await readFile(join(root, "words.txt"), "utf8")).trimEnd().split("\n")).toEqual([
+    "init --data=d --epochs=2 --overwrite --json -- m.onnx",
+    "init --data=d --epochs=2 --resume --json -- m.onnx",
+    "init --data=d --resume --steps=50 --json -- m.onnx",
+  ]);
+});
+
+test("a failed start keeps what the command said; a done one is done", async () => {
+  const { root, words } = await folderWithProgram();
+  const processes = new Processes(root, words);
+  await processes.start({ id: "bad", kind: "run", words: ["--fail"] });
+  await expect.poll(() => processes.stateOf("bad")?.state, { timeout: 10_000 }).toBe("failed");
+  expect(processes.stateOf("bad")?.message).toBe("data: required a file, got nothing there. Check the path.");
+  await processes.start({ id: "good", kind: "run", words: ["--end"] });
+  await expect.poll(() => processes.stateOf("good")?.state, { timeout: 10_000 }).toBe("ended");
+  await expect(processes.end("other", "stop")).rejects.toThrow(/started elsewhere/);
+});
+
+test("torn records are left alone", async () => {
+  const { root, words } = await folderWithProgram();
+  const processes = new Processes(root, words);
+  await processes.start({ id: "a", kind: "run", words: ["--end"] });
+  await expect.poll(() => processes.stateOf("a")?.state, { timeout: 10_000 }).toBe("ended");
+  for (const name of await readdir(join(root, labFolder)))
+    if (name.endsWith(".json")) await writeFile(join(root, labFolder, name), "{");
+  expect(new Processes(root, words).all).toEqual([]);
+});
+
+test("a command line is one that a shell reads back", () => {
+  expect(commandLine(["init", "--data=a b", "--output=it's", "--", "m.onnx"])).toBe(
+    "headstart init '--data=a b' '--output=it'\\''s' m.onnx",
+  );
+  expect(commandLine(["init", "--", "-m.onnx"])).toBe("headstart init -- -m.onnx");
+});
