@@ -122,7 +122,12 @@ function optionOf(key: string, option: CommandOption<unknown>): Option {
     option.placeholder === undefined ? name : `${name} <${option.placeholder}>`,
     option.required ? `${option.description} (required)` : option.description,
   );
-  if (option.placeholder !== undefined) made.argParser((text) => option.read(text, name));
+  if (option.placeholder !== undefined) {
+    made.argParser((text, previous: unknown) => {
+      const value = option.read(text, name);
+      return option.repeated && Array.isArray(previous) ? [...previous, ...(value as unknown[])] : value;
+    });
+  }
   // Nothing of commander's for required options: it would complain of them before an unknown option, which is often the
   // required one misspelt.
   if (option.initial !== undefined && option.initial !== false) made.default(option.initial, shown(option.initial));

@@ -1,11 +1,10 @@
 /** `headstart init`: the main job. */
-import type { NormalisationChoice } from "../data/dataset.js";
-import { UsageError } from "../errors.js";
 import { type InitializeOptions, type InitializeResult, initialize } from "../library/initialize.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
+import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { modelOptions } from "./model-options.js";
-import { byDefault, choice, flag, given, number, required, text, whole } from "./options.js";
+import { byDefault, flag, given, number, paths, required, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
 
 export const command = defineCommand({
@@ -15,7 +14,13 @@ export const command = defineCommand({
     "generator, which plays against a discriminator. Writes the weights under the model's own tensor names.",
   arguments: [{ name: "model", description: "an ONNX, Keras (.keras, .h5) or TensorFlow.js (model.json) file" }],
   options: {
-    data: required(text("PATH", "a folder of pictures, or an IDX, NPY, NPZ, CSV or TSV file")),
+    data: required(
+      paths(
+        "PATH",
+        "a folder of pictures, tar shards, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV or TSV; a pattern such as " +
+          "'shards/*.tar', or an https://, s3:// or hf://datasets/ address; several times for several files",
+      ),
+    ),
     output: text("FOLDER", "the run's folder (default: MODEL-headstart)"),
     overwrite: flag("replace an earlier run in that folder"),
     resume: flag("continue an interrupted run in that folder"),
@@ -33,16 +38,8 @@ export const command = defineCommand({
     ),
     seed: byDefault(whole("NUMBER", "seed of everything random", { min: 0 }), 0),
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
-    resize: flag("resize pictures to the model's input"),
-    convert: flag("convert pictures between grey and colour for the model's input"),
-    normalise: text(
-      "NAME",
-      "none, unit, symmetric, standard (default), imagenet, or MEAN/STD such as 0.5,0.5,0.5/0.2,0.2,0.2",
-    ),
+    ...dataOptions,
     labels: text("NAME", "labels for the report's probe only: a label file, or a table's column (name, number, or -1)"),
-    header: choice("WHEN", ["auto", "yes", "no"], "whether a table's first line is its header (default: auto)"),
-    onBad: choice("WHAT", ["fail", "skip"], "what to do about a picture that cannot be read (default: fail)"),
-    limit: whole("COUNT", "use at most this many samples", { min: 2 }),
     checkpointEvery: whole("COUNT", "steps between checkpoints", { min: 1 }),
   },
   examples: [
@@ -51,13 +48,18 @@ export const command = defineCommand({
     "headstart init model.onnx --data train-images-idx3-ubyte.gz --recipe paper --epochs 2",
   ],
   async run({ arguments: [model = ""], options, console, signal }) {
-    const { header, labels, normalise, ...others } = given(options);
+    const { labels, columns, header, normalise, transform, ...others } = given(options);
+    const reading = readDataOptions({
+      ...(columns && { columns }),
+      ...(header && { header }),
+      ...(normalise && { normalise }),
+      ...(transform && { transform }),
+    } as Parameters<typeof readDataOptions>[0]);
     const settings: InitializeOptions = {
       ...others,
+      ...reading,
       model,
-      ...(header === undefined ? {} : { header: header === "auto" ? "auto" : header === "yes" }),
-      ...(labels === undefined ? {} : { labels: /^-?\d+$/.test(labels) ? Number(labels) : labels }),
-      ...(normalise === undefined ? {} : { normalise: readNormalisation(normalise) }),
+      ...(labels === undefined ? {} : { labels: readLabels(labels) }),
       signal,
     };
     const result = await initialize({ ...settings, onEvent: progressOf(console) });
@@ -65,19 +67,6 @@ export const command = defineCommand({
     report(console, result);
   },
 });
-
-/** A normalisation's name, or its numbers as means, a slash, and standard deviations. */
-function readNormalisation(given: string): NormalisationChoice {
-  const sides = given.split("/");
-  if (sides.length !== 2) return given;
-  const [mean, std] = sides.map((side) =>
-    side.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part))),
-  );
-  if ([...mean, ...std].every(Number.isFinite) && std.every((value) => value > 0)) return { mean, std };
-  throw new UsageError(
-    `--normalise: required means and standard deviations above 0 such as 0.5,0.5,0.5/0.2,0.2,0.2, got "${given}". See --help.`,
-  );
-}
 
 /** Shows events as a progress bar, notes and records. */
 export function progressOf(console: Console): NonNullable<InitializeOptions["onEvent"]> {

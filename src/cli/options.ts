@@ -11,6 +11,8 @@ export interface CommandOption<Value> {
   readonly initial: Value;
   /** True where the command cannot do without it. */
   readonly required: boolean;
+  /** True where it may be given several times: what each time is read, a list, is joined. */
+  readonly repeated?: boolean;
   /** The names that can be chosen, where there are only these. */
   readonly choices?: readonly string[];
   /** Reads the text given; flag is for messages. @throws UsageError where it does not fit */
@@ -36,6 +38,25 @@ export function flag(description: string): CommandOption<boolean> {
 /** Any text. */
 export function text(placeholder: string, description: string): CommandOption<string | undefined> {
   return { placeholder, description, initial: undefined, required: false, read: (value) => value };
+}
+
+/** Paths; the option may be given several times. */
+export function paths(placeholder: string, description: string): CommandOption<readonly string[] | undefined> {
+  const read = (value: string): string[] => [value];
+  return { placeholder, description, initial: undefined, required: false, repeated: true, read };
+}
+
+/** A number of bytes, such as 500MB or 1.5GiB. */
+export function size(placeholder: string, description: string): CommandOption<number | undefined> {
+  const units: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+  const binary: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+  const read = (value: string, name: string): number => {
+    const [, amount, unit, i] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?$/i.exec(value) ?? [];
+    const bytes = Math.round(Number(amount) * ((i ? binary : units)[unit?.toUpperCase()] ?? Number.NaN));
+    if (bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+    throw misfit(name, "a number of bytes such as 500MB or 4GB", value);
+  };
+  return { placeholder, description, initial: undefined, required: false, read };
 }
 
 /** A whole number, such as 128. */

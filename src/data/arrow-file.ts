@@ -93,6 +93,7 @@ function registerCodecs(): void {
     compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: unpackLz4Frame });
   }
   if (compressionRegistry.get(CompressionType.ZSTD)?.decode === undefined) {
-    compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => compressors.ZSTD!(bytes, 0) });
+    // A copy, because columns must begin at multiples of 8.
+    compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => compressors.ZSTD!(bytes, 0).slice() });
   }
 }

@@ -53,7 +53,7 @@ const picture = z.object({
 });
 
 /** The part of a data set's record that another data set can be opened with. */
-const fittedRecord = z.object({
+export const fittedRecord = z.object({
   normalisation: normalisation.optional(),
   picture: picture.optional(),
   classNames: z.array(z.string()).optional(),

@@ -53,17 +53,18 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   for (const index of kept) {
     if (index >= dataset.count) throw new RangeError(`sample ${index} of ${dataset.count}`);
   }
-  const { labels } = dataset;
+  // Neighbours in a subset need not be neighbours in the whole: blocks do not hold for it.
+  const { labels, blocks: _, prepare, ...whole } = dataset;
+  const original = (wanted: ArrayLike<number>) => Uint32Array.from(wanted, (index) => kept[index]);
   return {
-    ...dataset,
+    ...whole,
     count: kept.length,
     ...(labels === undefined ? {} : { labels: Int32Array.from(kept, (index) => labels[index]) }),
     record: { ...dataset.record, count: kept.length, subsetOf: dataset.hash },
     hash: startHash("subset", dataset.hash, [...kept]).digest("hex"),
-    read: (wanted, target) =>
-      dataset.read(
-        Uint32Array.from(wanted, (index) => kept[index]),
-        target,
-      ),
+    read: (wanted, target) => dataset.read(original(wanted), target),
+    ...(prepare === undefined
+      ? {}
+      : { prepare: (wanted: ArrayLike<number>) => prepare.call(dataset, original(wanted)) }),
   };
 }

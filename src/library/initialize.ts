@@ -2,9 +2,11 @@
 import { rm } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { BatchOrder } from "../data/batches.js";
+import type { ColumnChoice } from "../data/column-profile.js";
 import type { Dataset, NormalisationChoice } from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
+import { savedTransform } from "../data/saved-transform.js";
 import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
@@ -47,8 +49,8 @@ import { writeNetworks } from "./write-networks.js";
 export interface InitializeOptions {
   /** Path of a model: an ONNX file, a .keras archive, a Keras HDF5 file, or a TensorFlow.js model.json. */
   readonly model: string;
-  /** Path of the data: a folder of pictures, or an IDX, NPY, NPZ, CSV or TSV file. */
-  readonly data: string;
+  /** Path, pattern or address of the data, or several, see {@link openDataset}; or samples that are open already. */
+  readonly data: string | readonly string[] | Dataset;
   /** Folder for the run; default: `<model's name>-headstart`. */
   readonly output?: string;
   readonly overwrite?: boolean;
@@ -82,6 +84,18 @@ export interface InitializeOptions {
   readonly labels?: string | number;
   readonly header?: boolean | "auto";
   readonly onBad?: "fail" | "skip";
+  /** What a table's columns are, by name or number from 1. */
+  readonly columns?: Readonly<Record<string, ColumnChoice>>;
+  readonly categories?: "one-hot" | "embedding";
+  /** The transform.json or data record of an earlier run, to treat the data alike. */
+  readonly fitted?: Record<string, unknown>;
+  /** Bytes of samples to keep in memory; larger data stays on disk. */
+  readonly memory?: number;
+  /** Folder for decoded and fetched data, and how many bytes of one data set it may hold. */
+  readonly cache?: string;
+  readonly cacheLimit?: number;
+  /** Threads that decode pictures ahead. */
+  readonly dataWorkers?: number;
   /** Use at most this many samples. */
   readonly limit?: number;
   /** Steps between checkpoints; default: ten a run, and at least every 500. */
@@ -211,7 +225,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
       sampleShape: opened.network.sampleShape,
       features: features.feature,
     },
-    data: { file: basename(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
+    data: { file: nameOf(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
     recipe,
     task: taskFor(recipe, dataset, opened.network.sampleShape),
     discriminator: chosen
@@ -269,6 +283,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
       steps: String(steps),
     }),
   );
+  await folder.writeJson(runFiles.transform, savedTransform(dataset.record));
   const modelFiles = [...(await opened.model.write(tensors))];
   for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);
@@ -282,6 +297,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     written,
   };
   await folder.writeJson(runFiles.result, result);
+  if (!isDataset(options.data)) await dataset.close?.();
   return {
     folder: folder.path,
     weightsFile: folder.file(runFiles.weights),
@@ -300,23 +316,49 @@ async function openData(
   opened: OpenedModel,
   emit: (event: InitializeEvent) => void,
 ): Promise<Dataset> {
-  const { resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+  const { data, resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+  if (isDataset(data)) return requireShape(data, opened.network.sampleShape);
+  const { columns, categories, fitted, memory, cache, cacheLimit, dataWorkers: workers } = options;
   const layout = options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout;
-  const given = { layout, resize, convert, normalise, labels, header, onBad, limit, signal };
+  const storage = { memory, cache, cacheLimit, workers };
+  const tables = { columns, categories, header };
+  const given = { layout, resize, convert, normalise, labels, onBad, limit, signal, fitted, ...tables, ...storage };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const dataset = await openDataset(options.data, {
+  const dataset = await openDataset(data, {
     shape: opened.network.sampleShape,
     ...present,
     onProgress: (done, total) => emit({ type: "data", done, total }),
   });
   if (dataset.count < 2)
     throw userError({
-      where: options.data,
+      where: dataset.where,
       required: "at least two samples",
       got: `${dataset.count}`,
       advice: "Give more data.",
     });
   return dataset;
+}
+
+function isDataset(data: InitializeOptions["data"]): data is Dataset {
+  return typeof data === "object" && "read" in data;
+}
+
+/** Samples that the caller opened must have the model's shape. */
+function requireShape(dataset: Dataset, shape: readonly number[]): Dataset {
+  if (dataset.shape.join() === shape.join()) return dataset;
+  throw userError({
+    where: dataset.where,
+    required: `samples of the shape [${shape.join(", ")}], as the model takes`,
+    got: `[${dataset.shape.join(", ")}]`,
+    advice: "Open the data with this shape.",
+  });
+}
+
+/** What the record calls the data. */
+function nameOf(data: InitializeOptions["data"]): string {
+  if (isDataset(data)) return data.where;
+  const paths = typeof data === "string" ? [data] : data;
+  return paths.length === 1 ? basename(paths[0]) : `${basename(paths[0])} and ${paths.length - 1} more`;
 }
 
 /** What all of a run's steps have in common. */

@@ -12,6 +12,7 @@ export const runFiles = {
   metrics: "metrics.jsonl",
   timing: "timing.jsonl",
   weights: "weights.safetensors",
+  transform: "transform.json",
   model: "model.onnx",
   generator: "generator.onnx",
   discriminator: "discriminator.onnx",

@@ -63,6 +63,8 @@ export async function openEvaluator(
         const count = Math.min(batchSize, indices.length - start);
         for (let row = 0; row < batchSize; row++) places[row] = indices[start + Math.min(row, count - 1)];
         await dataset.read(places, samples.data);
+        const next = Array.prototype.slice.call(indices, start + batchSize, start + 2 * batchSize) as number[];
+        if (next.length > 0) dataset.prepare?.(next);
         await session.run(feeds, { [outputName]: output });
         data.set(output.data.subarray(0, count * rowSize), start * rowSize);
       }

@@ -32,7 +32,7 @@ export function pretrainingFeeds(
   const picture = datasetGeometry(dataset);
   const groups = dataset.oneHotGroups ?? [];
   const pool = new NormalPool(seed);
-  const order = new BatchOrder(dataset.count, batchSize, seed);
+  const order = new BatchOrder(dataset.count, batchSize, seed, dataset.blocks);
   const tensors = new Map(
     training.feeds.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
   );
@@ -54,6 +54,8 @@ export function pretrainingFeeds(
   return {
     async at(step) {
       await dataset.read(order.indices(step), samples.data);
+      // Read and decoded while the step is computed.
+      if (step + 1 < steps) dataset.prepare?.(order.ahead(step + 1));
       if (corrupted)
         corrupt(
           corruption.kind,

@@ -94,7 +94,7 @@ export class Supervisor {
     const samples = make(supervisedFeedNames.samples);
     const targets = make(supervisedFeedNames.targets);
     const classes = targets.shape[1];
-    const order = new BatchOrder(data.count, batchSize, seed);
+    const order = new BatchOrder(data.count, batchSize, seed, data.blocks);
     this.#trainer.load(run.weights);
     const losses: number[] = [];
     const evaluations: { step: number; accuracy: number }[] = [];
@@ -107,6 +107,7 @@ export class Supervisor {
       if (run.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} supervised steps`);
       const indices = order.indices(step);
       await data.read(indices, samples.data);
+      if (step + 1 < steps) data.prepare?.(order.ahead(step + 1));
       targets.data.fill(0);
       indices.forEach((index, row) => {
         targets.data[row * classes + labels[index]] = 1;

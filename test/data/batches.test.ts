@@ -25,3 +25,41 @@ test("with fewer samples than a batch, batches run through permutations without 
 test("refuses an order of nothing", () => {
   expect(() => new BatchOrder(0, 4, 1)).toThrow(RangeError);
 });
+
+test.each([
+  [100, 7, { size: 8, perBuffer: 3 }],
+  [97, 10, { size: 10, perBuffer: 1 }],
+  [64, 64, { size: 5, perBuffer: 100 }],
+  [1000, 3, { size: 1, perBuffer: 10 }],
+])("%i samples in batches of %i and blocks of %o: every sample once an epoch", (count, batchSize, blocks) => {
+  const order = new BatchOrder(count, batchSize, 3, blocks);
+  const epoch = (number: number) =>
+    Array.from({ length: order.batchesPerEpoch }, (_, batch) => [
+      ...order.indices(number * order.batchesPerEpoch + batch),
+    ]).flat();
+  for (const number of [0, 1, 5]) {
+    const seen = epoch(number);
+    expect(new Set(seen).size).toBe(order.batchesPerEpoch * batchSize);
+    expect(Math.max(...seen)).toBeLessThan(count);
+  }
+  expect(epoch(0)).not.toEqual(epoch(1));
+  const again = new BatchOrder(count, batchSize, 3, blocks);
+  for (const step of [2 * order.batchesPerEpoch, 3, 0]) {
+    again.ahead(step);
+    expect(again.indices(step)).toEqual(order.indices(step));
+  }
+});
+
+test("with blocks, few blocks are needed at a time, and those of the next buffer are asked for before", () => {
+  const blocks = { size: 10, perBuffer: 4 };
+  const order = new BatchOrder(1000, 20, 9, blocks);
+  const blocksOf = (indices: Uint32Array) => new Set([...indices].map((index) => Math.floor(index / 10)));
+  const asked = blocksOf(order.indices(0));
+  for (let step = 0; step < order.batchesPerEpoch; step++) {
+    const needed = blocksOf(order.indices(step));
+    expect(needed.size).toBeLessThanOrEqual(2 * blocks.perBuffer);
+    // The first buffer's blocks nobody could have asked for before.
+    if (step >= 2) for (const block of needed) expect(asked).toContain(block);
+    for (const block of blocksOf(order.ahead(step))) asked.add(block);
+  }
+});

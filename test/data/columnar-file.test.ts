@@ -1,0 +1,92 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { readAll } from "./read-all.js";
+import { temporaryFolder } from "./temporary-folder.js";
+
+const fixture = (name: string) => join(import.meta.dirname, "../fixtures/columnar", name);
+
+describe("tables as pyarrow writes them", () => {
+  test.each([
+    ...["none", "snappy", "gzip", "zstd", "lz4", "brotli"].map((packing) => `t-${packing}.parquet`),
+    ...["uncompressed", "lz4", "zstd"].map((packing) => `t-${packing}.feather`),
+    "t-stream.arrow",
+  ])("%s: numbers with a gap, texts, booleans and lists", async (name) => {
+    const dataset = await openDataset(fixture(name), { normalise: "none" });
+    expect(dataset.count).toBe(4);
+    const columns = (dataset.record.table as { columns: { name: string; type: string }[] }).columns;
+    expect(columns.map((column) => column.name)).toEqual(["a", "n", "c", "v[0]", "v[1]", "b"]);
+    // a, whether a is missing, n, c one-hot, v, b
+    expect([...(await readAll(dataset))].map((value) => Math.round(value * 100) / 100)).toEqual(
+      [
+        [1.5, 0, 1, 1, 0, 1, 2, 1],
+        [2.5, 0, 2, 0, 1, 3, 4, 0],
+        [2.67, 1, 3, 1, 0, 5, 6, 1],
+        [4, 0, 4, 0, 1, 7, 8, 1],
+      ].flat(),
+    );
+  });
+
+  test("a list column is a sample where the model takes signals", async () => {
+    const dataset = await openDataset(fixture("t-snappy.parquet"), {
+      columns: { a: "drop", n: "drop", b: "drop", c: "drop" },
+      shape: [2],
+      normalise: "none",
+    });
+    expect([...(await readAll(dataset))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test("several shards are one table, and a folder's training shards are taken", async () => {
+    const folder = temporaryFolder({ "README.md": "about" });
+    for (const part of ["train-0", "train-1", "test-0"]) {
+      cpSync(fixture("t-snappy.parquet"), join(folder, "data", `${part}.parquet`));
+    }
+    expect((await openDataset(folder)).count).toBe(8);
+    expect((await openDataset(join(folder, "data/*.parquet"))).count).toBe(12);
+    expect((await openDataset(join(folder, "data/t*-{0,1}.parquet"))).count).toBe(12);
+    await expect(openDataset(join(folder, "*.tar"))).rejects.toThrow(/fit the pattern/);
+    await expect(openDataset([join(folder, "data/test-0.parquet"), fixture("pictures.parquet")])).rejects.toThrow(
+      /data of one kind/,
+    );
+  });
+});
+
+describe("pictures", () => {
+  test.each(["pictures.parquet", "pictures.arrow"])("%s: structs of bytes and path, with class names", async (name) => {
+    const dataset = await openDataset(fixture(name), { normalise: "none" });
+    expect(dataset.shape).toEqual([3, 4, 4]);
+    expect(dataset.classNames).toEqual(["cat", "dog"]);
+    expect([...dataset.labels!]).toEqual([0, 1, 1]);
+    expect([...new Set(await readAll(dataset))]).toEqual([10, 20, 30]);
+  });
+
+  test("plain bytes, with texts for classes", async () => {
+    const dataset = await openDataset(fixture("bytes.parquet"), { normalise: "none" });
+    expect(dataset.classNames).toEqual(["p", "q"]);
+    expect(dataset.count).toBe(2);
+  });
+
+  test("more bytes than memory allows go to disk", async () => {
+    const cache = temporaryFolder();
+    const dataset = await openDataset(fixture("pictures.parquet"), { normalise: "none", memory: 100, cache });
+    expect([...new Set(await readAll(dataset))]).toEqual([10, 20, 30]);
+    expect([...dataset.labels!]).toEqual([0, 1, 1]);
+  });
+});
+
+test.each(["t-snappy.parquet", "t-lz4.feather", "t-stream.arrow"])("%s: a damaged file is refused", async (name) => {
+  const bytes = readFileSync(fixture(name));
+  const folder = temporaryFolder();
+  const path = join(folder, name);
+  for (const length of [9, 200, bytes.length - 30]) {
+    writeFileSync(path, bytes.subarray(0, length));
+    // A stream may end after a whole batch: then it only is shorter.
+    const outcome = await openDataset(path).then(
+      (dataset) => dataset.count,
+      (error: Error) => error.name,
+    );
+    expect([`UserError`, 0, 2, 4]).toContain(outcome);
+    if (!name.endsWith("stream.arrow")) expect(outcome).toBe("UserError");
+  }
+});

@@ -1,0 +1,73 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { BatchOrder } from "../../src/data/batches.js";
+import { FileSamples, OpenFile } from "../../src/data/file-samples.js";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { npyFile } from "./array-files.js";
+import { readAll } from "./read-all.js";
+import { temporaryFolder } from "./temporary-folder.js";
+
+test("an array beyond memory delivers what it delivers in memory, in every layout", async () => {
+  const values = Float32Array.from({ length: 300 * 12 }, (_, index) => Math.sin(index));
+  const folder = temporaryFolder({ "x.npy": npyFile("<f4", [300, 2, 2, 3], values) });
+  for (const shape of [[3, 2, 2], [2, 2, 3], [12]]) {
+    const layout = shape[0] === 2 ? ("NHWC" as const) : ("NCHW" as const);
+    const memory = await openDataset(join(folder, "x.npy"), { shape, layout });
+    const disk = await openDataset(join(folder, "x.npy"), { shape, layout, memory: 1000 });
+    expect(await readAll(disk)).toEqual(await readAll(memory));
+    expect(disk.hash).toBe(memory.hash);
+    expect(disk.record.normalisation).toEqual(memory.record.normalisation);
+    expect(disk.blocks).toBeDefined();
+    expect(memory.blocks).toBeUndefined();
+  }
+});
+
+test("values that are not finite are named, or their samples skipped, on disk as in memory", async () => {
+  const values = Float32Array.from({ length: 200 }, (_, index) => index);
+  values[7] = Number.NaN;
+  values[100] = Number.POSITIVE_INFINITY;
+  values[199] = Number.NaN;
+  const path = join(temporaryFolder({ "x.npy": npyFile("<f4", [50, 4], values) }), "x.npy");
+  for (const memory of [1e6, 200]) {
+    await expect(openDataset(path, { memory })).rejects.toThrow(/NaN in sample 1, value 3/);
+    const dataset = await openDataset(path, { memory, onBad: "skip", normalise: "none" });
+    expect(dataset.count).toBe(47);
+    expect(dataset.record.notFinite).toEqual({ skipped: 3, samples: [1, 25, 49] });
+    const read = await readAll(dataset);
+    expect(read[4]).toBe(8);
+    expect(read.every(Number.isFinite)).toBe(true);
+  }
+});
+
+test("each block is read once an epoch in the order that the data asks for", async () => {
+  const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 251);
+  const path = join(temporaryFolder({ data: bytes }), "data");
+  let reads = 0;
+  class CountingFile extends OpenFile {
+    override bytes(start: number, length: number): Promise<Uint8Array> {
+      reads++;
+      return super.bytes(start, length);
+    }
+  }
+  const segment = { file: new CountingFile(path), start: 0, count: 1000, valueBytes: 1, decode: (b: Uint8Array) => b };
+  const samples = new FileSamples([segment], 1, 320);
+  const { size, perBuffer } = samples.blocks!;
+  expect([size, perBuffer]).toEqual([20, 3]);
+  const order = new BatchOrder(1000, 50, 1, samples.blocks);
+  const seen: number[] = [];
+  for (let step = 0; step < order.batchesPerEpoch; step++) {
+    samples.prepare(order.ahead(step));
+    await samples.read(order.indices(step), (data, from) => seen.push(data[from]));
+  }
+  expect(reads).toBeLessThanOrEqual(50 + 2 * perBuffer);
+  expect(seen.sort((a, b) => a - b)).toEqual([...bytes].sort((a, b) => a - b));
+});
+
+test("a file that is cut off while it is used is told", async () => {
+  const path = join(temporaryFolder({ data: new Uint8Array(100) }), "data");
+  const segment = { file: new OpenFile(path), start: 0, count: 100, valueBytes: 1, decode: (b: Uint8Array) => b };
+  const samples = new FileSamples([segment], 1, 160);
+  writeFileSync(path, new Uint8Array(10));
+  await expect(samples.read([50], () => {})).rejects.toThrow(/was changed/);
+});

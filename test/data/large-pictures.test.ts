@@ -1,0 +1,78 @@
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Dataset } from "../../src/data/dataset.js";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { readAll } from "./read-all.js";
+import { solidPicture } from "./solid-picture.js";
+import { temporaryFolder } from "./temporary-folder.js";
+
+const count = 24;
+
+async function pictures(): Promise<{ folder: string; cache: string }> {
+  const files: Record<string, Buffer> = {};
+  for (let index = 0; index < count; index++) {
+    const name = `${index % 2 === 0 ? "a" : "b"}/${String(index).padStart(2, "0")}.png`;
+    files[name] = await solidPicture([index, 2 * index, 100]);
+  }
+  return { folder: temporaryFolder(files), cache: temporaryFolder() };
+}
+
+async function sameAs(dataset: Dataset, expected: Dataset): Promise<void> {
+  expect(await readAll(dataset)).toEqual(await readAll(expected));
+  expect(dataset.labels).toEqual(expected.labels);
+  expect(dataset.range).toEqual(expected.range);
+  expect(dataset.record.normalisation).toEqual(expected.record.normalisation);
+}
+
+test("pictures beyond memory deliver what they deliver in memory, from the cache or decoded again", async () => {
+  const { folder, cache } = await pictures();
+  const expected = await openDataset(folder);
+  // 48 bytes a picture: all in the cache, ten of them, none.
+  for (const cacheLimit of [1e6, 480, 1]) {
+    const own = temporaryFolder();
+    const dataset = await openDataset(folder, { memory: 100, cache: own, cacheLimit });
+    await sameAs(dataset, expected);
+    dataset.prepare?.([3, 20, 20]);
+    const target = new Float32Array(2 * 48);
+    await dataset.read([20, 3], target);
+    const wanted = await readAll(expected);
+    expect([...target]).toEqual([...wanted.slice(20 * 48, 21 * 48), ...wanted.slice(3 * 48, 4 * 48)]);
+    await dataset.close?.();
+  }
+  expect(readdirSync(cache)).toEqual([]);
+});
+
+test("a second opening uses the cache; other bytes or settings do not", async () => {
+  const { folder, cache } = await pictures();
+  const open = (more = {}) => openDataset(folder, { memory: 100, cache, ...more });
+  const first = await open();
+  const entries = readdirSync(cache);
+  expect(entries).toHaveLength(1);
+  // What is cached is what is delivered: a changed cache shows.
+  writeFileSync(join(cache, entries[0], "samples"), new Uint8Array(count * 48).fill(7));
+  const second = await open({ normalise: "none" });
+  expect(new Set(await readAll(second))).toEqual(new Set([7]));
+  expect(second.hash).toBe(first.hash);
+  await open({ shape: [3, 2, 2], resize: true });
+  expect(readdirSync(cache)).toHaveLength(2);
+  writeFileSync(join(folder, "a/00.png"), await solidPicture([200, 0, 0]));
+  const third = await open({ normalise: "none" });
+  expect(readdirSync(cache)).toHaveLength(3);
+  expect((await readAll(third))[0]).toBe(200);
+  rmSync(cache, { recursive: true });
+});
+
+test("unreadable pictures are left out and named, and an error leaves nothing behind", async () => {
+  const { folder, cache } = await pictures();
+  writeFileSync(join(folder, "b/11.png"), "rubbish");
+  await expect(openDataset(folder, { memory: 100, cache })).rejects.toThrow(/11\.png/);
+  expect(readdirSync(cache)).toEqual([]);
+  for (const memory of [100, 1e9]) {
+    const dataset = await openDataset(folder, { memory, cache, onBad: "skip", normalise: "none" });
+    expect(dataset.count).toBe(count - 1);
+    expect(dataset.record.skipped).toMatchObject({ unreadable: 1 });
+    expect(dataset.record.unreadable).toMatchObject([{ file: "b/11.png" }]);
+    expect((await readAll(dataset)).length).toBe((count - 1) * 48);
+  }
+});

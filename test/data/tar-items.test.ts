@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { UserError } from "../../src/errors.js";
+import { readAll } from "./read-all.js";
+import { solidPicture } from "./solid-picture.js";
+import { tarFile } from "./tar-file.js";
+import { temporaryFolder } from "./temporary-folder.js";
+
+async function shard(first: number) {
+  const picture = (value: number) => solidPicture([value]);
+  return tarFile([
+    { name: `./${first}.png`, content: await picture(first) },
+    { name: `./${first}.cls`, content: "0\n" },
+    { name: `${first + 1}.seg.png`, content: await picture(first + 1) },
+    { name: `${first + 1}.json`, content: '{"label": 1}' },
+    { name: `${first}.txt`, content: "a caption" },
+  ]);
+}
+
+test("WebDataset shards, plain and gzipped, with classes from .cls and .json", async () => {
+  const folder = temporaryFolder({ "a-0.tar": await shard(10), "a-1.tar.gz": gzipSync(await shard(20)) });
+  const dataset = await openDataset(folder, { normalise: "none", cache: folder });
+  expect([...new Set(await readAll(dataset))]).toEqual([10, 11, 20, 21]);
+  expect([...dataset.labels!]).toEqual([0, 1, 0, 1]);
+  expect(dataset.record.skipped).toEqual({ otherFiles: 2, links: 0, unreadable: 0 });
+  const one = await openDataset(join(folder, "a-1.tar.gz"), { normalise: "none", cache: folder });
+  expect(one.count).toBe(2);
+});
+
+test("folders inside the archive are classes, long names are read, links are passed over", async () => {
+  const long = `${"deep/".repeat(30)}dog/2.png`;
+  const tar = tarFile([
+    { name: "cat/1.png", content: await solidPicture([1]) },
+    { name: "cat/3.png", content: await solidPicture([3]) },
+    { name: "cat/link.png", type: "2" },
+    { name: long, content: await solidPicture([2]) },
+    { name: long.replace("2", "4"), content: await solidPicture([4]) },
+  ]);
+  const dataset = await openDataset(join(temporaryFolder({ "a.tar": tar }), "a.tar"), { normalise: "none" });
+  expect(dataset.classNames).toEqual(["cat", "dog"]);
+  expect([...dataset.labels!]).toEqual([0, 0, 1, 1]);
+  expect(dataset.record.skipped).toMatchObject({ links: 1 });
+});
+
+test.each(["../out.png", "/etc/passwd.png", "a/../../b.png", "C:\\x.png"])("refuses the name %s", async (name) => {
+  const folder = temporaryFolder({ "a.tar": tarFile([{ name, content: await solidPicture([1]) }]) });
+  await expect(openDataset(join(folder, "a.tar"))).rejects.toThrow(/stay inside it/);
+});
+
+test("refuses an archive that is cut off, damaged, empty, or unpacks to more than is allowed", async () => {
+  const tar = await shard(10);
+  const open = (bytes: Uint8Array, name = "a.tar", limit = 1e9) => {
+    const folder = temporaryFolder({ [name]: bytes });
+    return openDataset(join(folder, name), { cache: folder, cacheLimit: limit });
+  };
+  await expect(open(tar.subarray(0, 600))).rejects.toThrow(/after the end/);
+  const damaged = tar.slice();
+  damaged[1030] ^= 1;
+  await expect(open(damaged)).rejects.toThrow(UserError);
+  await expect(open(tarFile([{ name: "a.txt", content: "x" }]))).rejects.toThrow(/pictures .* in the archive/);
+  await expect(open(gzipSync(new Uint8Array(1e6)), "a.tar.gz", 10_000)).rejects.toThrow(/when unpacked/);
+});
