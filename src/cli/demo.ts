@@ -1,6 +1,7 @@
 /** `headstart demo`: what `npm start` runs. */
-import { demo } from "../library/demo.js";
+import { type DemoResult, demo } from "../library/demo.js";
 import { defineCommand } from "./command.js";
+import type { Console } from "./console.js";
 import { chart } from "./curves.js";
 import { progressOf } from "./init.js";
 import { byDefault, given, text, whole } from "./options.js";
@@ -36,61 +37,66 @@ export const command = defineCommand({
     });
     console.end();
     console.event({ type: "done", ...result });
-    const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-    const spread = (values: readonly number[]): number =>
-      Math.sqrt(values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0) / (values.length - 1));
-    const at = (accuracies: readonly (readonly number[])[], step: number): number[] =>
-      accuracies.map((row) => row[result.steps.indexOf(step)]);
-    const last = result.steps[result.steps.length - 1];
-    const everyFive = Array.from({ length: last / 5 + 1 }, (_, index) => index * 5);
-    console.line();
-    const lines = chart(
-      [...result.arms].reverse().map(({ name, accuracies }) => ({
-        name,
-        // Between two measurements, on the straight line.
-        values: everyFive.slice(1).map((step) =>
-          between(
-            result.steps,
-            result.steps.map((measured) => mean(at(accuracies, measured))),
-            step,
-          ),
-        ),
-      })),
-      {
-        width: Math.min(console.width, 90),
-        height: 15,
-        unicode: console.unicode,
-        horizontal: {
-          label: `training steps with ${result.labels} labels (test accuracy, mean of ${result.seeds} seeds)`,
-          from: "5",
-          to: String(last),
-        },
-        format: (value) => `${(100 * value).toFixed(0)} %`,
-      },
-    );
-    for (const line of lines) console.line(line);
-    console.line();
-    const shown = [20, 50, 100, last];
-    console.table(
-      ["test accuracy, %", ...shown.map((step) => `${step} steps`)],
-      result.arms.map(({ name, accuracies }) => [
-        name,
-        ...shown.map(
-          (step) =>
-            `${(100 * mean(at(accuracies, step))).toFixed(1)} ± ${(100 * spread(at(accuracies, step))).toFixed(1)}`,
-        ),
-      ]),
-    );
-    console.line(
-      `Mean ± standard deviation over ${result.seeds} seeds (labels, heads, order; one pretraining of ${result.pretrainingSeconds.toFixed(0)} s), ${result.testSamples.toLocaleString("en")} test pictures.`,
-    );
-    console.line();
-    console.line(`Pictures of x beside G(x): ${result.folder}/run/samples`);
-    console.line("Next, with your own network and pictures:");
-    console.line("  npx headstart inspect model.onnx");
-    console.line("  npx headstart init model.onnx --data ./images");
+    report(console, result);
   },
 });
+
+/** Prints the curves, the accuracies with their spread, and what to try next. */
+export function report(console: Console, result: DemoResult): void {
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const spread = (values: readonly number[]): number =>
+    Math.sqrt(values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0) / (values.length - 1));
+  const at = (accuracies: readonly (readonly number[])[], step: number): number[] =>
+    accuracies.map((row) => row[result.steps.indexOf(step)]);
+  const last = result.steps[result.steps.length - 1];
+  const everyFive = Array.from({ length: last / 5 + 1 }, (_, index) => index * 5);
+  console.line();
+  const lines = chart(
+    [...result.arms].reverse().map(({ name, accuracies }) => ({
+      name,
+      // Between two measurements, on the straight line.
+      values: everyFive.slice(1).map((step) =>
+        between(
+          result.steps,
+          result.steps.map((measured) => mean(at(accuracies, measured))),
+          step,
+        ),
+      ),
+    })),
+    {
+      width: Math.min(console.width, 90),
+      height: 15,
+      unicode: console.unicode,
+      horizontal: {
+        label: `training steps with ${result.labels} labels (test accuracy, mean of ${result.seeds} seeds)`,
+        from: "5",
+        to: String(last),
+      },
+      format: (value) => `${(100 * value).toFixed(0)} %`,
+    },
+  );
+  for (const line of lines) console.line(line);
+  console.line();
+  const shown = [20, 50, 100, last].filter((step) => result.steps.includes(step));
+  console.table(
+    ["test accuracy, %", ...shown.map((step) => `${step} steps`)],
+    result.arms.map(({ name, accuracies }) => [
+      name,
+      ...shown.map(
+        (step) =>
+          `${(100 * mean(at(accuracies, step))).toFixed(1)} ± ${(100 * spread(at(accuracies, step))).toFixed(1)}`,
+      ),
+    ]),
+  );
+  console.line(
+    `Mean ± standard deviation over ${result.seeds} seeds (labels, heads, order; one pretraining of ${result.pretrainingSeconds.toFixed(0)} s), ${result.testSamples.toLocaleString("en")} test pictures.`,
+  );
+  console.line();
+  console.line(`Pictures of x beside G(x): ${result.folder}/run/samples`);
+  console.line("Next, with your own network and pictures:");
+  console.line("  npx headstart inspect model.onnx");
+  console.line("  npx headstart init model.onnx --data ./images");
+}
 
 /** The value at x on the line through the neighbouring points; points are in ascending order. */
 function between(xs: readonly number[], ys: readonly number[], x: number): number {

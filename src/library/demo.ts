@@ -19,6 +19,10 @@ export interface DemoOptions {
   readonly output?: string;
   /** How often everything supervised is repeated; default 5. */
   readonly seeds?: number;
+  /** Steps of pretraining; default: the recipe's. */
+  readonly steps?: number;
+  /** Steps of each training with labels; default 200. */
+  readonly trainingSteps?: number;
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: DemoEvent) => void;
@@ -76,6 +80,8 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
   const folder = options.output ?? "headstart-demo";
   const seeds = options.seeds ?? 5;
   const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const trainingSteps = options.trainingSteps ?? measuredSteps[measuredSteps.length - 1];
+  const measured = [...measuredSteps.filter((step) => step < trainingSteps), trainingSteps];
   try {
     await mkdir(folder, { recursive: true });
   } catch (error) {
@@ -90,6 +96,7 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
     data: training,
     output: join(folder, "run"),
     overwrite: true,
+    ...(options.steps === undefined ? {} : { steps: options.steps }),
     ...threads,
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.onEvent ? { onEvent: options.onEvent } : {}),
@@ -129,9 +136,9 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
           weights: await weights(seed),
           data: chosen,
           test,
-          steps: measuredSteps[measuredSteps.length - 1],
+          steps: trainingSteps,
           seed,
-          evaluateAt: measuredSteps,
+          evaluateAt: measured,
           ...(options.signal ? { signal: options.signal } : {}),
         });
         accuracies[index].push(evaluations.map(({ accuracy }) => accuracy));
@@ -146,7 +153,7 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
     model,
     folder,
     labels,
-    steps: measuredSteps,
+    steps: measured,
     seeds,
     testSamples: test.count,
     arms: starts.map(({ name }, index) => ({ name, accuracies: accuracies[index] })),

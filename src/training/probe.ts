@@ -1,10 +1,13 @@
 /** What can be seen of F's features: activation statistics, effective rank, a nearest-neighbour probe. */
 import type { Dataset } from "../data/dataset.js";
-import { sizeOf } from "../graph/tensor.js";
+import { attribute } from "../graph/graph.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { unitStatistics } from "../initializers/conditioning.js";
 import { effectiveRank } from "../initializers/spectrum.js";
+import { Emitter } from "../ops/emitter.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
+import { openSession } from "../runtime/node.js";
 import { measuringSamples } from "./condition.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
 
@@ -97,22 +100,45 @@ export async function nearestNeighbourProbe(
   const asked = Math.floor(chosen.length / 5);
   const { data, size } = await featureRows(features, weights, dataset, chosen, options);
   normalizeRows(data, size);
-  const neighbours = Math.min(20, chosen.length - asked);
+  const voters = chosen.length - asked;
+  const similarities = await productsOfRows(data, asked, voters, size, options);
+  const neighbours = Math.min(20, voters);
   let right = 0;
   for (let row = 0; row < asked; row++) {
     const nearest: { similarity: number; label: number }[] = [];
-    for (let other = asked; other < chosen.length; other++) {
-      let similarity = 0;
-      for (let column = 0; column < size; column++)
-        similarity += data[row * size + column] * data[other * size + column];
+    for (let voter = 0; voter < voters; voter++) {
+      const similarity = similarities[row * voters + voter];
       if (nearest.length === neighbours && similarity <= nearest[nearest.length - 1].similarity) continue;
       const place = nearest.findIndex((entry) => entry.similarity < similarity);
-      nearest.splice(place < 0 ? nearest.length : place, 0, { similarity, label: labels[chosen[other]] });
+      nearest.splice(place < 0 ? nearest.length : place, 0, { similarity, label: labels[chosen[asked + voter]] });
       if (nearest.length > neighbours) nearest.pop();
     }
     if (majority(nearest.map(({ label }) => label)) === labels[chosen[row]]) right++;
   }
   return right / asked;
+}
+
+/** Inner products of the first rows with those behind them: [asked, voters]. */
+async function productsOfRows(
+  data: Float32Array,
+  asked: number,
+  voters: number,
+  size: number,
+  options: EvaluateOptions,
+): Promise<Float32Array> {
+  const emit = new Emitter();
+  const operands = [emit.input("asked", "float32", [asked, size]), emit.input("voters", "float32", [voters, size])];
+  emit.output("products", emit.one("Gemm", operands, { transB: attribute.int(1) }));
+  const session = await openSession(emit.build("products"), options);
+  try {
+    const { products } = await session.run({
+      asked: floatTensor(data.subarray(0, asked * size), [asked, size]),
+      voters: floatTensor(data.subarray(asked * size), [voters, size]),
+    });
+    return products.data as Float32Array;
+  } finally {
+    await session.release();
+  }
 }
 
 /** Centres the columns and gives every row unit length. */

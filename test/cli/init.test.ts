@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { Console } from "../../src/cli/console.js";
+import { progressOf } from "../../src/cli/init.js";
+import { runProgram } from "../../src/cli/program.js";
+import { RecordingStream } from "../support/recording-stream.js";
+import { barFile, folderWith, toyModel } from "../support/toy-data.js";
+
+const model = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4] });
+
+async function init(words: readonly string[], signal = new AbortController().signal) {
+  const [stdout, stderr] = [new RecordingStream(), new RecordingStream()];
+  const status = await runProgram(["init", ...words], { stdout, stderr, signal, variables: {} });
+  return { status, stdout: stdout.text, stderr: stderr.text };
+}
+
+function material() {
+  const path = folderWith({ "net.onnx": model, "train-images-idx3-ubyte": barFile(40) });
+  const words = [path("net.onnx"), "--data", path("train-images-idx3-ubyte"), "--output", path("run")];
+  return { path, words: [...words, ..."--steps 3 --batch-size 8 --threads 1".split(" ")] };
+}
+
+describe("headstart init", () => {
+  test("prints what it sees, what came out, and how to load it", async () => {
+    const { words, path } = material();
+    const { status, stdout } = await init(words);
+    expect(status).toBe(0);
+    expect(stdout).toContain("40 samples of 1x8x8; features: flatten/Flatten_output; recipe default");
+    expect(stdout).toMatch(/pretraining: 100%, 3\/3 steps/);
+    expect(stdout).toMatch(/G\(x\) is [\d.e-]+ from its x, [\d.e-]+ from another sample/);
+    expect(stdout).toMatch(/pre-activations of features\.0\.weight +-?[\d.]+ ± [\d.]+/);
+    expect(stdout).toMatch(/effective rank of the features +[\d.]+ +[\d.]+/);
+    expect(stdout).toContain(`weights: ${path("run/weights.safetensors")}`);
+    for (const framework of ["PyTorch:", "ONNX Runtime:"]) expect(stdout).toContain(framework);
+    expect(stdout).not.toMatch(/NaN|undefined|\[object/);
+    expect(existsSync(path("run/weights.safetensors"))).toBe(true);
+  });
+
+  test("--json gives one record a line on stdout", async () => {
+    const { words } = material();
+    const { status, stdout, stderr } = await init([...words, "--json"]);
+    expect(status).toBe(0);
+    const records = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const types = records.map(({ type }) => type);
+    expect(types[0]).toBe("started");
+    expect(types.at(-1)).toBe("done");
+    expect(types.filter((type) => type === "step").length).toBe(3);
+    expect(records.at(-1)).toMatchObject({ weightsFile: expect.any(String), run: { steps: 3 } });
+    expect(records.at(-1)).not.toHaveProperty("weights");
+    expect(stderr).toContain("pretraining");
+  });
+
+  test("hands its options on", async () => {
+    const { words, path } = material();
+    const more = [
+      ..."--recipe autoencoder --learning-rate 0.002 --start orthogonal --seed 5 --normalise 0.5/0.25".split(" "),
+      ..."--limit 20 --checkpoint-every 1 --layout NCHW --discriminator mlp".split(" "),
+    ];
+    expect(await init([...words, ...more])).toMatchObject({ status: 0 });
+    expect(JSON.parse(readFileSync(path("run/run.json"), "utf8"))).toMatchObject({
+      seed: 5,
+      steps: 3,
+      batchSize: 8,
+      threads: 1,
+      data: { count: 20 },
+      recipe: { name: "autoencoder", start: "orthogonal", generatorOptimizer: { learningRate: 0.002 } },
+    });
+    expect(existsSync(path("run/checkpoints/step-000000002.safetensors"))).toBe(true);
+  });
+
+  test("an interruption ends with its own status, and --resume goes on", async () => {
+    const { words, path } = material();
+    const interruption = new AbortController();
+    const run = init([...words, "--checkpoint-every", "1", "--json"], interruption.signal);
+    const timer = setInterval(() => {
+      if (existsSync(path("run/run.json"))) interruption.abort();
+    }, 1);
+    const { status, stderr } = await run;
+    clearInterval(timer);
+    expect(status).toBe(130);
+    expect(stderr).toMatch(/headstart: stopped .*--resume\n$/);
+    expect(existsSync(path("run/weights.safetensors"))).toBe(false);
+    const resumed = await init([...words, "--checkpoint-every", "1", "--resume"]);
+    expect(resumed.status).toBe(0);
+    expect(existsSync(path("run/weights.safetensors"))).toBe(true);
+  });
+
+  test.each([
+    ["--normalise", "0.5/0"],
+    ["--normalise", "a/b"],
+    ["--normalise", "0.5,/1,1"],
+    ["--header", "maybe"],
+  ])("%s %s is refused", async (option, value) => {
+    const { words, path } = material();
+    const { status, stderr } = await init([...words, option, value]);
+    expect(status).toBeGreaterThan(0);
+    expect(stderr).toMatch(/^headstart: [^\n]*required [^\n]*, got [^\n]*\. [^\n]*\n$/);
+    expect(existsSync(path("run"))).toBe(false);
+  });
+});
+
+test("progressOf prints warnings on stderr and notes among the lines", () => {
+  const [stdout, stderr] = [new RecordingStream(), new RecordingStream()];
+  const progress = progressOf(new Console({ stdout, stderr, json: false, variables: {} }));
+  progress({ type: "note", message: "D is small" });
+  progress({ type: "warning", warning: { kind: "collapse", message: "G gives\u001b[2J the same" } });
+  progress({ type: "checkpoint", step: 3 });
+  expect(stdout.text).toBe("note: D is small\n");
+  expect(stderr.text).toBe("warning: G gives\ufffd[2J the same\n");
+});

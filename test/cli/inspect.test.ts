@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { runProgram } from "../../src/cli/program.js";
+import { RecordingStream } from "../support/recording-stream.js";
+import { folderWith, modelFile, toyModel } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
+
+async function inspect(bytes: Uint8Array, ...words: string[]) {
+  const [stdout, stderr] = [new RecordingStream(), new RecordingStream()];
+  const path = folderWith({ "net.onnx": bytes });
+  const signal = new AbortController().signal;
+  const status = await runProgram(["inspect", path("net.onnx"), ...words], { stdout, stderr, signal, variables: {} });
+  return { status, stdout: stdout.text, stderr: stderr.text };
+}
+
+const cnn = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] });
+
+test("shows F, its mirror and D", async () => {
+  const { status, stdout, stderr } = await inspect(cnn);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout).toMatch(/Conv +features\.0\/Conv_output +4x4x4 +features\.0\.weight 4x1x3x3, features\.0\.bias 4/);
+  expect(stdout).toContain("features: flatten/Flatten_output (24); the head begins with Gemm classifier/Gemm");
+  expect(stdout).toMatch(/ConvTranspose +mirror of Conv/);
+  expect(stdout).toContain("D, the discriminator (cnn)");
+  expect(stdout).toMatch(/parameters: F 262 of the network's 312, mirror \d+, D [\d,]+; F makes [\d,]+ multiply-adds/);
+});
+
+test("--json gives one record", async () => {
+  const { status, stdout } = await inspect(cnn, "--json");
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ type: "inspect", features: { shape: [24] }, unsupported: [] });
+});
+
+test("what is in the way is shown, and ends with status 1", async () => {
+  const net = new TestNetwork();
+  const odd = net.node("LSTM", [net.node("Gemm", ["x", net.weight("w1", [4, 4])])]);
+  const bytes = modelFile(net.graph([4], [net.node("Gemm", [odd, net.weight("w2", [4, 2])])]));
+  const { status, stdout, stderr } = await inspect(bytes);
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/node_lstm1 +LSTM +headstart does not know this operator/);
+  expect(stderr).toMatch(
+    /^headstart: .*net\.onnx: required operators with gradient and mirror, got 1 in the way\. .*\n$/,
+  );
+});

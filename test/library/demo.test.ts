@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { InterruptedError } from "../../src/errors.js";
+import { type DemoEvent, demo } from "../../src/library/demo.js";
+import { folderWith } from "../support/toy-data.js";
+
+const short = { seeds: 2, steps: 8, trainingSteps: 12, threads: 2 };
+
+it("pretrains, compares and writes what it found", async () => {
+  const path = folderWith({});
+  const events: DemoEvent[] = [];
+  const result = await demo({ ...short, output: path("demo"), onEvent: (event) => events.push(event) });
+  expect(result).toMatchObject({ labels: 300, steps: [0, 5, 10, 12], seeds: 2, testSamples: 2000 });
+  expect(result.arms.map(({ name }) => name)).toEqual(["random start (He)", "random start, calibrated", "headstart"]);
+  for (const { accuracies } of result.arms) {
+    expect(accuracies.length).toBe(2);
+    for (const row of accuracies) {
+      expect(row.length).toBe(4);
+      expect(row.every((accuracy) => accuracy >= 0 && accuracy <= 1)).toBe(true);
+      // Ten classes: a dozen steps are enough to beat chance.
+      expect(row[3]).toBeGreaterThan(0.2);
+    }
+    expect(accuracies[0]).not.toEqual(accuracies[1]);
+  }
+  expect(JSON.parse(readFileSync(path("demo/demo.json"), "utf8"))).toEqual(result);
+  expect(existsSync(path("demo/run/weights.safetensors"))).toBe(true);
+  expect(readdirSync(path("demo/run/samples")).length).toBeGreaterThan(0);
+  expect(events.filter(({ type }) => type === "trial").length).toBe(6);
+  expect(events.filter(({ type }) => type === "pretrained").length).toBe(1);
+});
+
+it("stops where it is told to", async () => {
+  const path = folderWith({});
+  const interruption = new AbortController();
+  const stopped = demo({
+    ...short,
+    output: path("demo"),
+    signal: interruption.signal,
+    onEvent: (event) => event.type === "step" && interruption.abort(),
+  });
+  await expect(stopped).rejects.toThrow(InterruptedError);
+  expect(existsSync(path("demo/demo.json"))).toBe(false);
+});
+
+it("says where it could not write", async () => {
+  const path = folderWith({ file: "" });
+  await expect(demo({ ...short, output: path("file") })).rejects.toThrow(
+    /file: required a folder for the demo, got something there already\./,
+  );
+});
