@@ -63,7 +63,7 @@ export function readModelConfig(config: unknown, where: string, depth = 0): Mode
     const inputs = references(settings.input_layers, fail);
     const outputs = references(settings.output_layers, fail);
     if (inputs.length === 0 || outputs.length === 0) throw fail("input_layers and output_layers", "none");
-    return { className, name, layers, inputs, outputs };
+    return renumbered({ className, name, layers, inputs, outputs });
   }
   const first = layers[0];
   if (!first) throw fail("a Sequential model with layers", "none");
@@ -91,6 +91,29 @@ export function readModelConfig(config: unknown, where: string, depth = 0): Mode
     calls: [{ inputs: [] }],
   };
   return { className, name, layers: [inputLayer, ...chain], inputs: [input], outputs: [output], inputShape };
+}
+
+/**
+ * Keras 2 and TensorFlow.js count the building of a model inside the model as its first call, and leave that out of its
+ * list of calls: references begin at 1.
+ */
+function renumbered(model: ModelConfig): ModelConfig {
+  const every = [...model.outputs, ...model.layers.flatMap(({ calls }) => calls.flatMap(({ inputs }) => inputs))];
+  const surplus = new Map<string, number>();
+  for (const { name, calls, model: inner } of model.layers) {
+    if (!inner) continue;
+    const last = every.reduce((most, { layer, call }) => (layer === name ? Math.max(most, call) : most), 0);
+    surplus.set(name, Math.max(0, last - calls.length + 1));
+  }
+  const shift = (reference: TensorReference): TensorReference => ({
+    ...reference,
+    call: reference.call - (surplus.get(reference.layer) ?? 0),
+  });
+  const layers = model.layers.map((layer) => ({
+    ...layer,
+    calls: layer.calls.map((call) => ({ ...call, inputs: call.inputs.map(shift) })),
+  }));
+  return { ...model, layers, outputs: model.outputs.map(shift) };
 }
 
 function readLayer(

@@ -7,8 +7,8 @@ import type { ModelFile } from "../../src/formats/model-file.js";
 import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
 import { openSession } from "../../src/runtime/node.js";
 
-const fixture = (name: string): Uint8Array =>
-  new Uint8Array(readFileSync(new URL(`../fixtures/keras-pictures.${name}`, import.meta.url)));
+const fixture = (extension: string, name = "keras-pictures"): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../fixtures/${name}.${extension}`, import.meta.url)));
 const record = JSON.parse(strFromU8(fixture("json")));
 const [archive, hdf5] = [fixture("keras"), fixture("h5")];
 const where = "model";
@@ -17,10 +17,10 @@ const formats = [
   ["h5", hdf5, readKerasHdf5],
 ] as const;
 
-async function outputOf({ graph }: ModelFile): Promise<number[]> {
+async function outputOf({ graph }: ModelFile, input = record.input): Promise<number[]> {
   const session = await openSession(graph, { threads: 1 });
   try {
-    const outputs = await session.run({ [graph.inputs[0].name]: floatTensor(record.input.flat(9), [2, 6, 5, 2]) });
+    const outputs = await session.run({ [graph.inputs[0].name]: floatTensor(input.flat(9), [2, 6, 5, 2]) });
     return Array.from(outputs[graph.outputs[0].name].data as Float32Array);
   } finally {
     await session.release();
@@ -49,6 +49,16 @@ test.each(formats)("a %s file computes what Keras computes", async (_, bytes, re
   expect(model.producer).toBe("Keras 3.15.1");
   expect(model.graph.inputs).toMatchObject([{ shape: ["batch", 6, 5, 2] }]);
   requireClose(await outputOf(model), record.output.flat());
+});
+
+test("reads a model of Keras 2: other names, activations and numbers of calls", async () => {
+  const model = await readKerasHdf5(fixture("h5", "keras2-branches"), { where });
+  expect(model.producer).toMatch(/^Keras 2\./);
+  const { input, output } = JSON.parse(strFromU8(fixture("json", "keras2-branches")));
+  requireClose(await outputOf(model, input), output.flat());
+  expect([...model.graph.initializers.keys()]).toEqual(
+    expect.arrayContaining(["twice/bias", "inner/conv/kernel", "inner/slopes/alpha", "depthwise/depthwise_kernel"]),
+  );
 });
 
 test.each(formats)(

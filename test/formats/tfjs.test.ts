@@ -1,5 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type LayersModel, layers, loadLayersModel, sequential } from "@tensorflow/tfjs-layers";
+import {
+  model as functional,
+  input,
+  type LayersModel,
+  layers,
+  loadLayersModel,
+  type SymbolicTensor,
+  sequential,
+} from "@tensorflow/tfjs-layers";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
@@ -34,8 +42,8 @@ async function save(model: LayersModel): Promise<Map<string, Uint8Array>> {
       const paths = ["group1-shard1of2.bin", "group1-shard2of2.bin"];
       const content = { format, generatedBy, convertedBy: null, modelTopology, weightsManifest: [{ paths, weights }] };
       saved.set("model.json", new TextEncoder().encode(JSON.stringify(content)));
-      saved.set(paths[0], data.subarray(0, 1001));
-      saved.set(paths[1], data.subarray(1001));
+      saved.set(paths[0], data.subarray(0, 501));
+      saved.set(paths[1], data.subarray(501));
       return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
     },
   });
@@ -79,36 +87,42 @@ function requireClose(got: readonly number[], wanted: readonly number[]): void {
   });
 }
 
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-  const model = sequential({
-    layers: [
-      layers.conv2d({
-        inputShape: shape.slice(1),
-        filters: 4,
-        kernelSize: 3,
-        padding: "same",
-        activation: "relu",
-        name: "first",
-      }),
-      layers.batchNormalization({ name: "norm" }),
-      layers.depthwiseConv2d({ kernelSize: 2, depthMultiplier: 2, activation: "hardSigmoid", name: "depthwise" }),
-      layers.separableConv2d({ filters: 5, kernelSize: 2, name: "separable" }),
-      layers.leakyReLU({ alpha: 0.1, name: "leaky" }),
-      layers.conv2dTranspose({ filters: 3, kernelSize: 3, strides: 2, padding: "same", name: "transposed" }),
-      layers.maxPooling2d({ poolSize: 2, name: "pool" }),
-      layers.flatten({ name: "flatten" }),
-      layers.dropout({ rate: 0.5, name: "dropout" }),
-      layers.dense({ units: 6, activation: "elu", name: "dense" }),
-      layers.dense({ units: 3, activation: "softmax", name: "classes" }),
-    ],
-  });
+/** The same model with weights that are neither zero nor one. */
+function randomised(model: LayersModel): LayersModel {
   model.setWeights(
     model.weights.map((weight) => {
-      const values = Float32Array.from({ length: weight.shape.reduce<number>((a, b) => a * (b ?? 1), 1) }, () =>
-        weight.name.includes("variance") ? stream.uniform() + 0.5 : stream.normal() / 3,
-      );
-      return tf.tensor(values, weight.shape as number[]);
+      const size = weight.shape.reduce<number>((product, length) => product * (length ?? 1), 1);
+      const draw = (): number => (weight.name.includes("variance") ? stream.uniform() + 0.5 : stream.normal() / 3);
+      return tf.tensor(Float32Array.from({ length: size }, draw), weight.shape as number[]);
+    }),
+  );
+  return model;
+}
+
+beforeAll(async () => {
+  await tf.setBackend("cpu");
+  const model = randomised(
+    sequential({
+      layers: [
+        layers.conv2d({
+          inputShape: shape.slice(1),
+          filters: 4,
+          kernelSize: 3,
+          padding: "same",
+          activation: "relu",
+          name: "first",
+        }),
+        layers.batchNormalization({ name: "norm" }),
+        layers.depthwiseConv2d({ kernelSize: 2, depthMultiplier: 2, activation: "hardSigmoid", name: "depthwise" }),
+        layers.separableConv2d({ filters: 5, kernelSize: 2, name: "separable" }),
+        layers.leakyReLU({ alpha: 0.1, name: "leaky" }),
+        layers.conv2dTranspose({ filters: 3, kernelSize: 3, strides: 2, padding: "same", name: "transposed" }),
+        layers.maxPooling2d({ poolSize: 2, name: "pool" }),
+        layers.flatten({ name: "flatten" }),
+        layers.dropout({ rate: 0.5, name: "dropout" }),
+        layers.dense({ units: 6, activation: "elu", name: "dense" }),
+        layers.dense({ units: 3, activation: "softmax", name: "classes" }),
+      ],
     }),
   );
   outputs = predict(model);
@@ -145,6 +159,42 @@ test("TensorFlow.js loads what was written, in the same layout and files", async
   expect(loaded.every((number, index) => Math.abs(number - outputs[index]) < 1e-3)).toBe(false);
   // Nothing replaced, nothing changed.
   expect(await model.write(new Map())).toEqual(files);
+});
+
+test("reads branches, models inside the model, and layers that are used twice", async () => {
+  const samples = input({ shape: shape.slice(1) });
+  const twice = layers.conv2d({ filters: 2, kernelSize: 3, padding: "same", name: "twice" });
+  const inner = sequential({
+    name: "inner",
+    layers: [
+      layers.conv2d({ inputShape: [7, 6, 2], filters: 3, kernelSize: 1, name: "conv", useBias: false }),
+      layers.batchNormalization({ name: "norm" }),
+      layers.prelu({ name: "slopes" }),
+    ],
+  });
+  const once = twice.apply(samples) as SymbolicTensor;
+  const again = twice.apply(once) as SymbolicTensor;
+  const joined = layers
+    .concatenate({ name: "join" })
+    .apply([
+      layers.add({ name: "sum" }).apply([once, again]) as SymbolicTensor,
+      inner.apply(samples) as SymbolicTensor,
+    ]) as SymbolicTensor;
+  const pooled = layers.globalAveragePooling2d({ name: "pool" }).apply(joined) as SymbolicTensor;
+  const classes = layers.dense({ units: 4, name: "classes" }).apply(pooled) as SymbolicTensor;
+  const whole = randomised(functional({ inputs: samples, outputs: classes }));
+  const saved = await save(whole);
+  const model = read(saved);
+  requireClose(await run(model), predict(whole));
+  expect([...model.graph.initializers.keys()]).toEqual(
+    expect.arrayContaining([
+      "twice/kernel",
+      "inner/conv/kernel",
+      "inner/norm/gamma",
+      "inner/slopes/alpha",
+      "classes/bias",
+    ]),
+  );
 });
 
 test("refuses what is broken or not a LayersModel", async () => {

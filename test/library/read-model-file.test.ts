@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { UserError } from "../../src/errors.js";
+import { bytesOf } from "../../src/formats/element-types.js";
+import { readSafetensors } from "../../src/formats/safetensors.js";
+import { floatTensor, sizeOf } from "../../src/graph/tensor.js";
+import { type InitializeResult, initialize } from "../../src/library/initialize.js";
+import { newModel } from "../../src/library/new-model.js";
+import { readModelFile } from "../../src/library/read-model-file.js";
+import { verify } from "../../src/library/verify.js";
+import { RandomStream } from "../../src/random/stream.js";
+import { npyFile } from "../data/array-files.js";
+
+const folder = mkdtempSync(join(tmpdir(), "headstart-formats-"));
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+/** A TensorFlow.js model of two dense layers, as files. */
+function writeTfjs(name: string): string {
+  const layer = (className: string, config: object) => ({ class_name: className, config });
+  const weights = [
+    { name: "first/kernel", shape: [4, 6], dtype: "float32" },
+    { name: "first/bias", shape: [6], dtype: "float32" },
+    { name: "second/kernel", shape: [6, 2], dtype: "float32" },
+    { name: "second/bias", shape: [2], dtype: "float32" },
+  ];
+  const config = {
+    name: "dense",
+    layers: [
+      layer("Dense", { name: "first", units: 6, activation: "relu", use_bias: true, batch_input_shape: [null, 4] }),
+      layer("Dense", { name: "second", units: 2, activation: "linear", use_bias: true }),
+    ],
+  };
+  const modelTopology = { class_name: "Sequential", config, keras_version: "tfjs-layers 4.22.0" };
+  const path = join(folder, name);
+  const weightsManifest = [{ paths: ["dense.bin"], weights }];
+  writeFileSync(path, JSON.stringify({ format: "layers-model", modelTopology, weightsManifest }));
+  const elements = floatTensor(Float32Array.from({ length: 44 }, (_, index) => Math.sin(index)));
+  writeFileSync(join(folder, "dense.bin"), bytesOf(elements));
+  return path;
+}
+
+/** A short run on random samples. */
+async function run(model: string, sampleShape: readonly number[], name: string): Promise<InitializeResult> {
+  const shape = [32, ...sampleShape];
+  const stream = new RandomStream(0, name);
+  const data = join(folder, `${name}.npy`);
+  writeFileSync(
+    data,
+    npyFile(
+      "<f4",
+      shape,
+      Float32Array.from({ length: sizeOf(shape) }, () => stream.normal()),
+    ),
+  );
+  return initialize({ model, data, output: join(folder, name), steps: 2, batchSize: 8, threads: 1 });
+}
+
+test("tells formats by their content, whatever the name", async () => {
+  const onnx = join(folder, "a.model");
+  await newModel({ template: "mlp", inputShape: [4], widths: [3], classes: 2, output: onnx });
+  const [keras, h5] = [join(folder, "b.model"), join(folder, "c.model")];
+  copyFileSync(fixture("keras-pictures.keras"), keras);
+  copyFileSync(fixture("keras-pictures.h5"), h5);
+  const formats = await Promise.all([onnx, keras, h5, writeTfjs("d.model")].map((path) => readModelFile(path)));
+  expect(formats.map(({ model }) => model.format)).toEqual(["onnx", "keras", "keras-hdf5", "tensorflow.js"]);
+  const sha256 = (...parts: string[]): string =>
+    parts.reduce((hash, path) => hash.update(readFileSync(path)), createHash("sha256")).digest("hex");
+  expect(formats.map(({ hash }) => hash)).toEqual([
+    sha256(onnx),
+    sha256(keras),
+    sha256(h5),
+    sha256(join(folder, "d.model"), join(folder, "dense.bin")),
+  ]);
+});
+
+test("says what is no model", async () => {
+  for (const [name, content] of [
+    ["none.keras", "text"],
+    ["none.h5", "text"],
+    ["none.json", "text"],
+    ["none.onnx", "text"],
+    ["object.json", "{}"],
+    ["empty.onnx", ""],
+  ]) {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    await expect(readModelFile(path)).rejects.toThrow(UserError);
+    await expect(readModelFile(path)).rejects.toThrow(name);
+  }
+  await expect(readModelFile(join(folder, "missing.keras"))).rejects.toThrow(/nothing there/);
+});
+
+test("init writes a Keras model back as it came, and weights in Keras' layout", async () => {
+  for (const extension of ["keras", "h5"]) {
+    const model = fixture(`keras-pictures.${extension}`);
+    const result = await run(model, [6, 5, 2], `pictures-${extension}`);
+    expect(result.modelFile).toBe(join(result.folder, `model.${extension}`));
+    expect(existsSync(join(result.folder, "model.onnx"))).toBe(false);
+    const { tensors } = readSafetensors(readFileSync(result.weightsFile), "weights");
+    expect(tensors.get("conv/kernel")?.shape).toEqual([3, 3, 2, 3]);
+    expect(tensors.get("inner/conv/kernel")?.shape).toEqual([1, 1, 6, 2]);
+    expect([...tensors.keys()].some((name) => name.startsWith("dense/"))).toBe(false);
+    const given = await verify({ weights: result.weightsFile, model });
+    expect(given).toMatchObject({ mismatches: 0, notes: [], model: { format: result.written.format } });
+    // The written model has exactly these weights, and the head of the one that was given.
+    const written = await verify({ weights: result.weightsFile, model: result.modelFile });
+    expect(new Set(written.tensors.map(({ verdict }) => verdict))).toEqual(new Set(["same", "head"]));
+    expect(await verify({ weights: result.modelFile, model })).toMatchObject({ mismatches: 0 });
+    expect(result.loading.map(({ framework }) => framework)[0]).toBe("Keras");
+    expect(result.loading[0].lines.join()).toContain(JSON.stringify(result.modelFile));
+  }
+});
+
+test("init writes a TensorFlow.js model with its weight files", async () => {
+  const model = writeTfjs("model.json");
+  const result = await run(model, [4], "tfjs");
+  expect(result.modelFile).toBe(join(result.folder, "model.json"));
+  expect(readFileSync(result.modelFile)).toEqual(readFileSync(model));
+  expect(readFileSync(join(result.folder, "dense.bin"))).not.toEqual(readFileSync(join(folder, "dense.bin")));
+  expect(await verify({ weights: result.weightsFile, model })).toMatchObject({ mismatches: 0, notes: [] });
+  const whole = await verify({ weights: result.modelFile, model });
+  expect(whole.tensors.map(({ verdict }) => verdict)).toEqual(["changed", "changed", "same", "same"]);
+});
