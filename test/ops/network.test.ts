@@ -1,56 +1,182 @@
 import { describe, expect, it } from "vitest";
-import { type Attributes, attribute, type Graph, type Node } from "../../src/graph/graph.js";
-import { intTensor, type Tensor } from "../../src/graph/tensor.js";
-import { analyzeNetwork, type Network } from "../../src/ops/network.js";
-import { normalTensor } from "../support/run-graph.js";
+import type { Graph } from "../../src/graph/graph.js";
+import { analyzeNetwork, ancestors, unitsOf } from "../../src/ops/network.js";
+import { toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
 
-function node(op: string, inputs: readonly string[], output: string, attributes: Attributes = {}): Node {
-  return { op, domain: "", name: output, inputs, outputs: [output], attributes };
+/** Parameters of a network as name, role and layout. */
+function rolesOf(body: (net: TestNetwork) => string, shape: readonly number[] = [4]) {
+  const net = new TestNetwork();
+  const network = net.build(shape, body(net));
+  return [...network.parameters.values()].map(({ name, role, layout }) =>
+    layout === undefined
+      ? [name, role]
+      : [name, role, layout.kind === "matrix" ? `input axis ${layout.inputAxis}` : `groups ${layout.groups}`],
+  );
 }
 
-/** A network on pictures of three channels, with a convolution before these nodes. */
-function networkOf(nodes: readonly Node[], tensors: Readonly<Record<string, Tensor>>): Network {
-  const graph: Graph = {
-    name: "test",
-    inputs: [{ name: "x", type: "float32", shape: ["batch", 3, 4, 4] }],
-    outputs: [{ name: nodes[nodes.length - 1].outputs[0], type: "float32", shape: null }],
-    initializers: new Map(Object.entries({ weight: normalTensor("weight", [8, 3, 1, 1]), ...tensors })),
-    nodes: [node("Conv", ["x", "weight"], "h"), ...nodes],
+describe("parameters", () => {
+  it("of Gemm, in either orientation", () => {
+    expect(rolesOf((net) => net.node("Gemm", ["x", net.weight("w", [4, 3]), net.weight("b", [3])]))).toEqual([
+      ["w", "weight", "input axis 0"],
+      ["b", "bias"],
+    ]);
+    expect(rolesOf((net) => net.node("Gemm", ["x", net.weight("w", [3, 4])], { transB: 1 }))).toEqual([
+      ["w", "weight", "input axis 1"],
+    ]);
+  });
+
+  it("of MatMul with an Add behind it", () => {
+    expect(
+      rolesOf((net) => net.node("Add", [net.node("MatMul", ["x", net.weight("w", [4, 3])]), net.weight("b", [3])])),
+    ).toEqual([
+      ["w", "weight", "input axis 0"],
+      ["b", "bias"],
+    ]);
+  });
+
+  it("behind views: a transposed weight, an alias", () => {
+    expect(
+      rolesOf((net) =>
+        net.node("MatMul", [
+          "x",
+          net.node("Transpose", [net.node("Identity", [net.weight("w", [3, 4])])], { perm: [1, 0] }),
+        ]),
+      ),
+    ).toEqual([["w", "weight", "input axis 1"]]);
+  });
+
+  it("of convolutions with groups, and of batch normalisation", () => {
+    expect(
+      rolesOf(
+        (net) => {
+          const maps = net.node("Conv", ["x", net.weight("w", [4, 1, 3, 3])], { group: 2 });
+          const statistics = ["s", "t", "m", "v"].map((name) => net.filled(name, [4], 1));
+          return net.node("PRelu", [net.node("BatchNormalization", [maps, ...statistics]), net.weight("p", [4, 1, 1])]);
+        },
+        [2, 8, 8],
+      ),
+    ).toEqual([
+      ["w", "weight", "groups 2"],
+      ["s", "scale"],
+      ["t", "shift"],
+      ["m", "statistic"],
+      ["v", "statistic"],
+      ["p", "slope"],
+    ]);
+  });
+
+  it("are not what comes before any weight, nor single numbers", () => {
+    expect(
+      rolesOf((net) => {
+        const scaled = net.node("Div", [net.node("Sub", ["x", net.weight("mean", [4])]), net.weight("std", [4])]);
+        const hidden = net.node("MatMul", [scaled, net.weight("w", [4, 3])]);
+        return net.node("Mul", [hidden, net.number(0.5)]);
+      }),
+    ).toEqual([["w", "weight", "input axis 0"]]);
+  });
+
+  it("are listed once where they are shared", () => {
+    expect(
+      rolesOf((net) => {
+        const shared = net.weight("w", [4, 4]);
+        return net.node("MatMul", [net.node("Relu", [net.node("MatMul", ["x", shared])]), shared]);
+      }),
+    ).toEqual([["w", "weight", "input axis 0"]]);
+  });
+});
+
+describe("layers", () => {
+  it("know their bias, pre-activation and normalisation", () => {
+    const network = toyNetwork({ template: "resnet", inputShape: [3, 8, 8], widths: [4, 6], normalization: "batch" });
+    expect(network.layers.length).toBeGreaterThan(3);
+    const convolutions = network.layers.filter(({ node }) => node.op === "Conv");
+    expect(convolutions.every(({ followedByNormalization }) => followedByNormalization)).toBe(true);
+    expect(network.layers.at(-1)).toMatchObject({ node: { op: "Gemm" }, followedByNormalization: false });
+    expect(network.layers.at(-1)?.bias?.role).toBe("bias");
+  });
+
+  it("take an Add of a bias into the pre-activation, but no residual", () => {
+    const net = new TestNetwork();
+    const product = net.node("MatMul", ["x", net.weight("w", [4, 4])]);
+    const biased = net.node("Add", [product, net.weight("b", [4])]);
+    const network = net.build([4], net.node("Add", [biased, "x"]));
+    expect(network.layers.map(({ preActivation, bias }) => [preActivation, bias?.name])).toEqual([[biased, "b"]]);
+  });
+
+  it("count their units", () => {
+    const spec = (shape: number[], layout: NonNullable<Parameters<typeof unitsOf>[0]["layout"]>) =>
+      unitsOf({ name: "w", shape, role: "weight", layout });
+    expect(spec([4, 3], { kind: "matrix", inputAxis: 0 })).toBe(3);
+    expect(spec([3, 4], { kind: "matrix", inputAxis: 1 })).toBe(3);
+    expect(spec([6, 1, 3, 3], { kind: "convolution", groups: 2, transposed: false })).toBe(6);
+    expect(spec([4, 3, 3, 3], { kind: "convolution", groups: 2, transposed: true })).toBe(6);
+    expect(unitsOf({ name: "w", shape: [2, 3, 4], role: "weight" })).toBeUndefined();
+  });
+});
+
+describe("the sample input", () => {
+  const graphWith = (inputs: Graph["inputs"]): Graph => {
+    const net = new TestNetwork();
+    return { ...net.graph([4], [net.node("Gemm", ["x", net.weight("w", [4, 3])])]), inputs };
   };
-  return analyzeNetwork(graph, { where: "m.onnx" });
-}
+  const x = (shape: readonly (number | string | null)[] | null) => ({ name: "x", type: "float32", shape }) as const;
+  const analyze = (inputs: Graph["inputs"], options: { input?: string; sampleShape?: readonly number[] } = {}) =>
+    analyzeNetwork(graphWith(inputs), { where: "model.onnx", ...options });
 
-const rolesOf = (network: Network): Record<string, string> =>
-  Object.fromEntries([...network.parameters.values()].map(({ name, role }) => [name, role]));
-
-describe("analyzeNetwork", () => {
-  it("knows a class token that is expanded to the batch's size", () => {
-    const network = networkOf(
-      [
-        node("Shape", ["x"], "shape", { end: attribute.int(1) }),
-        node("Concat", ["shape", "rest"], "size", { axis: attribute.int(0) }),
-        node("Expand", ["token", "size"], "tokens"),
-        node("Reshape", ["h", "flat"], "rows"),
-        node("Concat", ["tokens", "rows"], "y", { axis: attribute.int(1) }),
-      ],
-      { rest: intTensor([1, 8]), flat: intTensor([0, -1, 8]), token: normalTensor("token", [1, 1, 8]) },
-    );
-    expect(rolesOf(network)).toEqual({ weight: "weight", token: "table" });
+  it.each([
+    [x(["n", 4]), undefined],
+    [x([null, 4]), undefined],
+    [x([0, 4]), undefined],
+    [x([-1, 4]), undefined],
+    [x([1, 4]), 1],
+    [x([32, 4]), 32],
+  ])("%j has a batch of %s", (input, fixedBatch) => {
+    expect(analyze([input])).toMatchObject({ sampleShape: [4], fixedBatch });
   });
 
-  it("takes one number expanded to a bias for no parameter", () => {
-    const network = networkOf([node("Expand", ["zero", "size"], "bias"), node("Conv", ["h", "second", "bias"], "y")], {
-      zero: normalTensor("zero", []),
-      size: intTensor([8]),
-      second: normalTensor("second", [8, 8, 1, 1]),
-    });
-    expect(rolesOf(network)).toEqual({ weight: "weight", second: "weight" });
+  it("is no initializer that is listed as an input, and no integer", () => {
+    const network = analyze([
+      { name: "w", type: "float32", shape: [4, 3] },
+      { name: "length", type: "int64", shape: ["n"] },
+      x(["n", 4]),
+    ]);
+    expect(network.input.name).toBe("x");
   });
 
-  it("refuses a running statistic that is a learned parameter too", () => {
-    const vector = (name: string): Tensor => normalTensor(name, [8]);
-    const tensors = { scale: vector("scale"), zero: vector("zero"), variance: vector("variance") };
-    const normalise = node("BatchNormalization", ["h", "scale", "zero", "zero", "variance"], "y");
-    expect(() => networkOf([normalise], tensors)).toThrow(/m\.onnx: tensor zero: required one purpose.*optimize=False/);
+  it("takes the shape that is given where the model leaves it open", () => {
+    expect(analyze([x(["n", "m"])], { sampleShape: [4] }).sampleShape).toEqual([4]);
+    expect(analyze([x(null)], { sampleShape: [4] }).sampleShape).toEqual([4]);
+  });
+
+  it.each([
+    [[], {}, /^model\.onnx: required a model with one floating-point input .*, got no inputs\./],
+    [
+      [x(["n", 4]), { ...x(["n", 2]), name: "y" }],
+      {},
+      /got x \(float32\), y \(float32\)\. Choose one with --input NAME\./,
+    ],
+    [[x(["n", 4])], { input: "z" }, /required an input named "z", got x \(float32\)\./],
+    [[x(["n", "m"])], {}, /input x: required a batch axis .*, got \[n, m\]\. .*--input-shape/],
+    [[x(["n"])], {}, /input x: required a batch axis .*, got the shape \[n\]\./],
+    [[x(null)], {}, /input x: required a batch axis .*, got an unknown rank\./],
+    [[x(["n", 4])], { sampleShape: [5] }, /got the model's \[n, 4\] against --input-shape 5\./],
+    [[x(["n", 4])], { sampleShape: [4, 1] }, /got the model's \[n, 4\] against --input-shape 4x1\./],
+  ])("%j %j is refused", (inputs, options, message) => {
+    expect(() => analyze(inputs, options)).toThrow(message);
+  });
+});
+
+describe("ancestors", () => {
+  it("are the nodes that a value needs, in their order", () => {
+    const net = new TestNetwork();
+    const a = net.node("Relu", ["x"]);
+    const b = net.node("Tanh", ["x"]);
+    const c = net.node("Gemm", [a, net.weight("w", [4, 3])]);
+    net.node("Add", [c, b]);
+    const network = net.build([4], c);
+    expect(ancestors(network, [c]).map(({ op }) => op)).toEqual(["Relu", "Gemm"]);
+    expect(ancestors(network, [b, a]).map(({ op }) => op)).toEqual(["Relu", "Tanh"]);
+    expect(ancestors(network, ["x"])).toEqual([]);
   });
 });
