@@ -115,7 +115,7 @@ export async function readRunDetail(folder: string, id: string, process: Process
     samples: await pictureSteps(join(folder, runFiles.samples)),
     filters: await pictureSteps(join(folder, runFiles.filters)),
     layers: layers.lines,
-    warnings: warningsOf(result, await recentMeans(folder, id)),
+    warnings: warningsOf(result, await recentMetrics(folder, id)),
     files,
     loading: isWritten(result?.written) ? loadingLines(folder, result.written) : [],
     command: process?.command ?? null,
@@ -163,8 +163,14 @@ async function pictureSteps(folder: string): Promise<number[]> {
     .sort((first, second) => first - second);
 }
 
-/** Means over the last tenth of the metrics so far. */
-async function recentMeans(folder: string, id: string): Promise<Record<string, number>> {
+/** Fewer records than this are no course to judge. */
+const fewestRecords = 25;
+
+/** How many records there are, and means over the last tenth of them. */
+async function recentMetrics(
+  folder: string,
+  id: string,
+): Promise<{ records: number; means: Readonly<Record<string, number>> }> {
   const { lines } = await readJsonLines(join(folder, runFiles.metrics), id, 0, hasStep);
   const recent = lines.slice(-Math.max(1, Math.ceil(lines.length / 10)));
   const sums = new Map<string, { sum: number; count: number }>();
@@ -174,14 +180,19 @@ async function recentMeans(folder: string, id: string): Promise<Record<string, n
       const { sum, count } = sums.get(name) ?? { sum: 0, count: 0 };
       sums.set(name, { sum: sum + value, count: count + 1 });
     }
-  return Object.fromEntries([...sums].map(([name, { sum, count }]) => [name, sum / count]));
+  const means = Object.fromEntries([...sums].map(([name, { sum, count }]) => [name, sum / count]));
+  return { records: lines.length, means };
 }
 
 /** A finished run's own warnings; before that, a judgement of the metrics so far. */
-function warningsOf(result: Record<string, unknown> | null, recent: Record<string, number>): RunWarning[] {
+function warningsOf(
+  result: Record<string, unknown> | null,
+  recent: { records: number; means: Readonly<Record<string, number>> },
+): RunWarning[] {
   const kept = result?.warnings;
   if (Array.isArray(kept)) return kept.filter(isWarning);
-  return recent.step === undefined ? [] : judge(recent);
+  // At the start everything looks like a collapse.
+  return recent.records < fewestRecords ? [] : judge(recent.means);
 }
 
 function isWarning(value: unknown): value is RunWarning {

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Session } from "../protocol.js";
 import { api } from "./api.js";
 import { CompareView } from "./compare-view.js";
+import { type DroppedFile, droppedFiles } from "./dropped-files.js";
 import { EntryListView } from "./entry-list.js";
 import { type Language, languages, say, setLanguage, useLanguage } from "./language.js";
 import { useEntries } from "./live.js";
@@ -16,7 +17,7 @@ export function App() {
   const route = useRoute();
   const { list, connected } = useEntries();
   const [session, setSession] = useState<Session>();
-  const [dropped, setDropped] = useState<DataTransfer>();
+  const [dropped, setDropped] = useState<Promise<readonly DroppedFile[]>>();
   useEffect(() => {
     void api.session().then(setSession, () => {});
   }, [connected]);
@@ -25,7 +26,7 @@ export function App() {
     const drop = (event: DragEvent): void => {
       event.preventDefault();
       if (!event.dataTransfer || event.dataTransfer.items.length === 0) return;
-      setDropped(event.dataTransfer);
+      setDropped(droppedFiles(event.dataTransfer));
       if (location.hash !== "#/start/compare") go({ view: "start", command: "init" });
     };
     addEventListener("dragover", over);

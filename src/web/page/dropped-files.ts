@@ -5,11 +5,16 @@ export interface DroppedFile {
   readonly file: File;
 }
 
-/** All files of a drop, those in folders too. The entries must be asked for at once: later the drop is forgotten. */
+/** All files of a drop, those in folders too. To be called while the drop's event is handled: later it is forgotten. */
 export async function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
-  const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const items = [...transfer.items]
+    .filter(({ kind }) => kind === "file")
+    .map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const files: DroppedFile[] = [];
-  for (const entry of entries) await collect(entry, entry.name, files);
+  for (const { entry, file } of items) {
+    if (entry) await collect(entry, entry.name, files);
+    else if (file) files.push({ name: file.name, file });
+  }
   return files;
 }
 

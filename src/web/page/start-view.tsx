@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { OptionField, Session } from "../protocol.js";
 import { api, type Inspection } from "./api.js";
 import { Copyable } from "./copyable.js";
-import { droppedFiles } from "./dropped-files.js";
+import type { DroppedFile } from "./dropped-files.js";
 import { optionText, say } from "./language.js";
 import { ModelDrawing } from "./model-drawing.js";
 import { PathChooser } from "./path-chooser.js";
@@ -24,7 +24,7 @@ export function StartView({
 }: {
   command: "init" | "compare";
   session: Session;
-  dropped: DataTransfer | undefined;
+  dropped: Promise<readonly DroppedFile[]> | undefined;
 }) {
   const form = session.commands.find(({ name }) => name === command);
   const [model, setModel] = useState("");
@@ -38,12 +38,12 @@ export function StartView({
   const request = useMemo(() => ({ command, model, options }), [command, model, options]);
   const set = (key: string, value: string): void => setOptions((before) => ({ ...before, [key]: value }));
 
-  const used = useRef<DataTransfer | null>(null);
+  const used = useRef<Promise<readonly DroppedFile[]> | null>(null);
   useEffect(() => {
     if (!dropped || used.current === dropped) return;
     used.current = dropped;
     const take = async (): Promise<void> => {
-      const files = await droppedFiles(dropped);
+      const files = await dropped;
       for (const { name, file } of files) {
         setNote(say("start.uploading", { name }));
         const { path } = await api.upload(name, file);

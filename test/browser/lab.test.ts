@@ -1,0 +1,267 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { readSafetensors } from "../../src/formats/safetensors.js";
+import { writeStudy } from "../web/lab-folder.js";
+import { headstart, labFolder, openBrowser, removeFolder, type ServedLab, serveLab, watchPage } from "./lab-browser.js";
+
+const axeSource = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const data = "t10k-images-idx3-ubyte.gz";
+let browser: Browser;
+let folder = "";
+let served: ServedLab;
+
+beforeAll(async () => {
+  [browser, folder] = await Promise.all([openBrowser(), labFolder()]);
+  for (const recipe of ["default", "autoencoder"])
+    await headstart(
+      folder,
+      "init",
+      "model.onnx",
+      "--data",
+      data,
+      "--limit",
+      "200",
+      "--steps",
+      "30",
+      "--batch-size",
+      "16",
+      "--recipe",
+      recipe,
+      "--output",
+      `runs/${recipe}`,
+    );
+  await mkdir(join(folder, "runs", "torn"));
+  await writeFile(join(folder, "runs", "torn", "run.json"), "{");
+  await writeStudy(join(folder, "study"), 3);
+  served = await serveLab(folder);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await served?.kill();
+  if (folder) await removeFolder(folder);
+});
+
+async function open(
+  hash = "#/",
+  options: Parameters<Browser["newPage"]>[0] = {},
+): Promise<{ page: Page; troubles: string[] }> {
+  const page = await browser.newPage({ locale: "en-US", acceptDownloads: true, ...options });
+  onTestFinished(() => page.close());
+  const troubles = watchPage(page, served.address);
+  await page.goto(served.address + hash);
+  await page.getByRole("link", { name: /runs\/default/ }).waitFor({ state: "attached" });
+  return { page, troubles };
+}
+
+const views = [
+  "#/",
+  "#/run/runs%2Fdefault",
+  "#/compare/runs%2Fdefault,runs%2Fautoencoder",
+  "#/study/study",
+  "#/start/init",
+  "#/start/compare",
+];
+
+/** What axe finds that is serious or critical. */
+async function seriousFindings(page: Page): Promise<string[]> {
+  // As text of the page's own world: its policy lets no other script in.
+  const source = await readFile(axeSource, "utf8");
+  const result = await page.evaluate(`${source}; axe.run(document, { resultTypes: ["violations"] })`);
+  const { violations } = result as { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
+}
+
+test.each(["light", "dark"] as const)("axe finds nothing serious on any view, %s", async (colorScheme) => {
+  const { page, troubles } = await open("#/", { colorScheme, reducedMotion: "reduce" });
+  for (const view of views) {
+    await page.goto(served.address + view);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    if (view.startsWith("#/run")) {
+      for (const tab of ["Curves", "x and G(x)", "Layers", "Take away", "Settings"]) {
+        await page.getByRole("tab", { name: tab }).click();
+        expect(await seriousFindings(page), `${view} ${tab}`).toEqual([]);
+      }
+    } else expect(await seriousFindings(page), view).toEqual([]);
+  }
+  expect(troubles).toEqual([]);
+});
+
+test("in Korean and in a narrow window every view fits", async () => {
+  const { page } = await open("#/", { locale: "ko-KR", viewport: { width: 360, height: 720 } });
+  expect(await page.evaluate("document.documentElement.lang")).toBe("ko");
+  await page.getByRole("link", { name: "새 실행" }).first().waitFor();
+  for (const view of views) {
+    await page.goto(served.address + view);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    const [width, seen] = (await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")) as number[];
+    expect(width, view).toBeLessThanOrEqual(seen);
+    const inner = (await page.evaluate("[content.scrollWidth, content.clientWidth]")) as number[];
+    expect(inner[0], view).toBeLessThanOrEqual(inner[1]);
+    expect(await seriousFindings(page), view).toEqual([]);
+  }
+  await page.goto(`${served.address}#/run/runs%2Fdefault`);
+  await page.getByRole("heading", { name: "G와 D의 손실" }).waitFor();
+});
+
+test("a run is started from the form, paused, resumed, extended and taken away; reloads and a killed server lose nothing", async () => {
+  const { page, troubles } = await open();
+  await page.getByRole("link", { name: "New run" }).first().click();
+  await page.getByLabel(/^Model/).fill("model.onnx");
+  await page.getByLabel(/^Data/).fill(data);
+  await page.getByLabel("--steps", { exact: true }).fill("3000");
+  await page.getByLabel("--output").fill("runs/page");
+  await page.getByText("All options").click();
+  await page.getByLabel("--batch-size").fill("8");
+  await page.getByLabel("--limit").fill("100");
+  await page.getByLabel("--threads").fill("1");
+  await page
+    .getByText(
+      `headstart init --data=${data} --steps=3000 --output=runs/page --batch-size=8 --limit=100 --threads=1 model.onnx`,
+    )
+    .waitFor();
+  await page.getByText("10,713 parameters").waitFor();
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: "runs/page" }).waitFor();
+  await page.getByRole("heading", { name: "Losses of G and D" }).waitFor({ timeout: 30_000 });
+
+  await page.reload();
+  await page.getByRole("heading", { name: "Losses of G and D" }).waitFor();
+  const progress = page.getByRole("progressbar", { name: "Progress" });
+  const step = async () => Number(await progress.getAttribute("value"));
+  const before = await step();
+  await expect.poll(step, { timeout: 20_000 }).toBeGreaterThan(before);
+
+  // The server dies and comes back at its place: the run goes on, and so does the page.
+  await served.kill();
+  await page.getByText("The server does not answer").waitFor();
+  served = await serveLab(folder, Number(new URL(served.address).port));
+  await page.getByText("The server does not answer").waitFor({ state: "detached", timeout: 20_000 });
+  const after = await step();
+  await expect.poll(step, { timeout: 20_000 }).toBeGreaterThan(after);
+
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.locator("main .tag.paused").waitFor({ timeout: 20_000 });
+  const rows = (await readFile(join(folder, "runs/page/metrics.jsonl"), "utf8")).trimEnd().split("\n");
+  expect(rows.length).toBeLessThan(500);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.locator("main .tag.running").waitFor({ timeout: 20_000 });
+  await page.locator("main .tag.finished").waitFor({ timeout: 50_000 });
+  const steps = (await readFile(join(folder, "runs/page/metrics.jsonl"), "utf8"))
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line).step);
+  expect(steps).toEqual(Array.from({ length: 500 }, (_, index) => 6 * (index + 1)));
+
+  await page.getByRole("tab", { name: "Take away" }).click();
+  const waiting = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download weights.safetensors" }).click();
+  const file = await (await waiting).path();
+  const { tensors } = readSafetensors(await readFile(file), file);
+  expect([...tensors.keys()]).toContain("features.0.weight");
+  expect(await page.getByText("load_state_dict").count()).toBe(1);
+
+  await page.getByRole("button", { name: "Extend" }).click();
+  await page.getByLabel("All steps").fill("3300");
+  await page.getByRole("button", { name: "Extend" }).click();
+  await page.getByText("3,300 of 3,300 steps").waitFor({ timeout: 50_000 });
+  await page.locator("main .tag.finished").waitFor({ timeout: 30_000 });
+  expect(JSON.parse(await readFile(join(folder, "runs/page/run.json"), "utf8")).extendedAt).toEqual([2700]);
+  expect(troubles).toEqual([]);
+}, 240_000);
+
+test("a start that fails says why, in the command's own words", async () => {
+  const { page } = await open("#/start/init");
+  await writeFile(join(folder, "empty.npy"), "");
+  await page.getByLabel(/^Model/).fill("model.onnx");
+  await page.getByLabel(/^Data/).fill("empty.npy");
+  await page.getByLabel("--output").fill("runs/failing");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page
+    .getByRole("alert")
+    .filter({ hasText: /empty\.npy/ })
+    .waitFor({ timeout: 20_000 });
+  await page.goto(`${served.address}#/start/init`);
+  await page.getByLabel(/^Model/).fill("../../etc/passwd");
+  await page.getByText(/required a path below/).waitFor();
+});
+
+test("runs are compared, and every chart and table is saved", async () => {
+  const { page, troubles } = await open();
+  for (const name of ["default", "autoencoder"])
+    await page.getByRole("checkbox", { name: `Compare runs/${name}` }).check();
+  await page.getByRole("link", { name: "Compare 2 marked" }).click();
+  await page.getByRole("cell", { name: "autoencoder", exact: true }).waitFor();
+  await page.getByLabel("Metric").selectOption("reconstruction");
+  const save = async (name: string): Promise<Buffer> => {
+    const waiting = page.waitForEvent("download");
+    await page.getByRole("button", { name }).click();
+    return readFile(await (await waiting).path());
+  };
+  const svg = (await save("Save reconstruction as SVG")).toString();
+  expect(svg).toMatch(/^<svg xmlns/);
+  expect(svg.match(/stroke="#/g)?.length).toBeGreaterThanOrEqual(2);
+  expect((await save("Save reconstruction as PNG")).subarray(1, 4).toString()).toBe("PNG");
+  const csv = (await save("Save reconstruction as CSV")).toString().trimEnd().split("\r\n");
+  expect(csv[0]).toBe("step,runs/default,runs/autoencoder");
+  expect(csv.length).toBe(31);
+  expect((await save("Save Values as CSV")).toString()).toMatch(/^Run,Recipe,Seed/);
+  expect(troubles).toEqual([]);
+});
+
+test("a study is shown while it runs and filtered; a torn file is named", async () => {
+  const { page } = await open("#/study/study");
+  await page.getByText("3 of 4 trials").waitFor();
+  await page.getByRole("row", { name: /^he 2 55\.0 %/ }).waitFor();
+  await page.getByRole("checkbox", { name: "he", exact: true }).uncheck();
+  await page.getByRole("row", { name: /^he 2/ }).waitFor({ state: "detached" });
+  await page.getByText("runs/torn/run.json").first().waitFor();
+  await writeStudy(join(folder, "study"), 4);
+  await page.getByText("4 of 4 trials").waitFor();
+});
+
+test("a model and data dropped onto the page are copied and filled in", async () => {
+  const { page } = await open();
+  const model = (await readFile(join(folder, "model.onnx"))).toString("base64");
+  await page.evaluate(`(() => {
+    const bytes = Uint8Array.from(atob("${model}"), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], "dropped.onnx"));
+    transfer.items.add(new File(["a,b\\n1,2\\n"], "table.csv"));
+    dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
+  })()`);
+  await expect.poll(() => page.getByLabel(/^Model/).inputValue(), { timeout: 10_000 }).toBe("lab-files/dropped.onnx");
+  await expect.poll(() => page.getByLabel(/^Data/).inputValue()).toBe("lab-files/table.csv");
+  expect(existsSync(join(folder, "lab-files", "table.csv"))).toBe(true);
+});
+
+test("everything is reached with the keyboard", async () => {
+  const { page } = await open("#/run/runs%2Fdefault");
+  await page.getByRole("heading", { name: "Losses of G and D" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  expect(await page.evaluate("document.activeElement.id")).toBe("content");
+  await page.getByRole("tab", { name: "Curves" }).focus();
+  await page.keyboard.press("ArrowRight");
+  expect(await page.getByRole("tab", { name: "x and G(x)" }).getAttribute("aria-selected")).toBe("true");
+  const slider = page.getByRole("slider").first();
+  await slider.focus();
+  await page.keyboard.press("Home");
+  await page.getByRole("img", { name: "Pictures x beside G(x) after step 1", exact: true }).waitFor();
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("ArrowLeft");
+  const chart = page.getByRole("application", { name: /^Losses of G and D/ });
+  await chart.focus();
+  const ticks = () => chart.locator("[aria-label^='x-axis tick label']").textContent();
+  const all = await ticks();
+  await page.keyboard.press("+");
+  await expect.poll(ticks).not.toBe(all);
+  await page.keyboard.press("0");
+  await expect.poll(ticks).toBe(all);
+});
