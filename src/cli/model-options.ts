@@ -3,8 +3,9 @@ import { choice, text, wholes } from "./options.js";
 
 export const modelOptions = {
   features: text("TENSOR", "name of the feature tensor (default: what the last Gemm or MatMul reads)"),
-  input: text("NAME", "the sample input, where the model has several"),
+  input: text("NAME", "the sample input, where the model has several, or a tensor inside it where F begins"),
   inputShape: wholes("SHAPE", "shape of one sample, where the model leaves it open, such as 3x32x32", { min: 1 }),
+  freeze: text("TENSOR", "keep what this tensor is computed from as it is in the model"),
   layout: choice("ORDER", ["NCHW", "NHWC"], "where pictures have their channels (default: found out)"),
   discriminator: text("KIND", "auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample"),
 };

@@ -58,8 +58,13 @@ export interface InitializeOptions {
   readonly resume?: boolean;
   /** Name of F's last tensor; default: what the last Gemm or MatMul reads. */
   readonly features?: string;
-  /** Name of the model's sample input, where it has several. */
+  /**
+   * Name of the model's sample input, where it has several; or of a tensor inside the model, where the data are as that
+   * tensor and F begins there.
+   */
   readonly input?: string;
+  /** Name of a tensor up to which the model stays as it is in the file: F's layers before it are not trained. */
+  readonly freeze?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly inputShape?: readonly number[];
   /** A built-in recipe's name, the path of a JSON file, or a recipe as an object. */
@@ -128,6 +133,7 @@ export interface RunRecord {
     readonly input: string;
     readonly sampleShape: readonly number[];
     readonly features: string;
+    readonly frozen?: string;
   };
   readonly data: {
     readonly file: string;
@@ -224,6 +230,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
       input: opened.network.input.name,
       sampleShape: opened.network.sampleShape,
       features: features.feature,
+      ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
     },
     data: { file: nameOf(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
     recipe,
@@ -279,6 +286,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
       data_sha256: run.data.sha256,
       recipe: recipe.name,
       features: features.feature,
+      ...askedFor(options),
       seed: String(seed),
       steps: String(steps),
     }),
@@ -307,6 +315,15 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     ...result,
     loading: loadingLines(folder.path, written),
     seconds: (performance.now() - began) / 1000,
+  };
+}
+
+/** What else the user chose of the model, so that `verify` sees the same network. */
+function askedFor({ input, inputShape, freeze }: InitializeOptions): Record<string, string> {
+  return {
+    ...(input === undefined ? {} : { input }),
+    ...(inputShape === undefined ? {} : { input_shape: inputShape.join("x") }),
+    ...(freeze === undefined ? {} : { frozen: freeze }),
   };
 }
 

@@ -19,6 +19,7 @@ export interface InspectOptions {
   readonly features?: string;
   readonly input?: string;
   readonly inputShape?: readonly number[];
+  readonly freeze?: string;
   readonly discriminator?: string;
   readonly layout?: "NCHW" | "NHWC";
 }

@@ -16,6 +16,8 @@ export interface OpenedModel {
 export interface OpenModelOptions {
   readonly input?: string;
   readonly inputShape?: readonly number[];
+  /** Tensor up to which the network is frozen. */
+  readonly freeze?: string;
 }
 
 /** Opens a model file. @throws UserError where it is missing, broken, or no network that headstart can take */
@@ -25,6 +27,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     where: path,
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.inputShape === undefined ? {} : { sampleShape: options.inputShape }),
+    ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
   });
   return { path, model, network, hash };
 }

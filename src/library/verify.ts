@@ -7,7 +7,7 @@ import type { ModelFormat } from "../formats/model-file.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
-import { type OpenedModel, openModel } from "./open-model.js";
+import { type OpenedModel, type OpenModelOptions, openModel } from "./open-model.js";
 import { readModelFile } from "./read-model-file.js";
 
 export interface VerifyOptions {
@@ -24,7 +24,7 @@ export interface VerifyOptions {
 /**
  * What is with a tensor. `changed` and `same` fit. `head`: the weights are F's alone, and this is a parameter of the head,
  * which keeps what it has. All others are mismatches: not in the weights, not in the model, another shape or type, NaN or
- * infinity among the elements, or a change in a tensor that is no parameter.
+ * infinity among the elements, or a change in a tensor that is no weight.
  */
 export type TensorVerdict =
   | "changed"
@@ -93,7 +93,7 @@ const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head"])
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const given = await readWeights(options.weights);
-  const opened = await openModel(options.model, options);
+  const opened = await openModel(options.model, { ...recordedOptions(given.metadata), ...options });
   const { network, model } = opened;
   const notes: string[] = [];
   const features = extractorOf(opened, options.features ?? given.metadata.features, options.features, notes);
@@ -128,6 +128,17 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     tensors,
     mismatches: tensors.filter(({ verdict }) => !fitting.has(verdict)).length,
     notes,
+  };
+}
+
+/** How the model was seen when the weights were made, where that was not by default. */
+function recordedOptions(metadata: Readonly<Record<string, string>>): OpenModelOptions {
+  const { input, input_shape: shape, frozen } = metadata;
+  const sizes = shape?.split("x").map(Number);
+  return {
+    ...(input === undefined ? {} : { input }),
+    ...(sizes?.every((size) => Number.isSafeInteger(size) && size > 0) ? { inputShape: sizes } : {}),
+    ...(frozen === undefined ? {} : { freeze: frozen }),
   };
 }
 
@@ -200,7 +211,8 @@ function compare(name: string, before: Tensor, after: Tensor, isParameter: boole
     if (change > largestChange) largestChange = change;
   }
   const change = { ...(length > 0 ? { relativeChange: Math.sqrt(moved / length) } : {}), largestChange };
-  if (differs && !isParameter) return { ...facts, ...change, verdict: "not a parameter" };
+  // Tensors of many numbers are weights, even where headstart trains them nowhere; single ones are settings.
+  if (differs && !isParameter && to.length < 2) return { ...facts, ...change, verdict: "not a parameter" };
   return { ...facts, ...change, verdict: differs ? "changed" : "same" };
 }
 

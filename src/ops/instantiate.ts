@@ -88,7 +88,9 @@ export function instantiate(options: InstantiateOptions): Instance {
     const sampled = node.inputs.map((name) => fromSample.has(name));
     let outputs: readonly Value[];
     try {
-      if (node.op === "BatchNormalization" && options.normalization === "batch") {
+      // Frozen statistics stay in use.
+      const learns = parameterOf.has(node.inputs[3]) || parameterOf.has(node.inputs[4]);
+      if (node.op === "BatchNormalization" && options.normalization === "batch" && learns) {
         outputs = normalizeBatch(emit, node, inputs, runningStatistics);
       } else {
         const fitted =

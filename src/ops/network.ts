@@ -38,8 +38,13 @@ export interface Network {
 
 export interface NetworkOptions {
   readonly where: string;
-  /** Name of the sample input, where a model has several inputs. */
+  /**
+   * Name of the sample input, where a model has several inputs; or of a tensor inside the model, where samples come as
+   * that tensor and what computes it is left out.
+   */
   readonly input?: string;
+  /** Name of a tensor up to which the network is frozen: what it depends on are constants, not parameters. */
+  readonly frozen?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
 }
@@ -58,7 +63,8 @@ const normalizations = new Set([
  *
  * @throws UserError where there is no sample input, or several to choose from, or where a dimension is left open
  */
-export function analyzeNetwork(graph: Graph, options: NetworkOptions): Network {
+export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
+  const graph = beginAt(whole, options);
   const tensors = new Map(graph.initializers);
   for (const node of graph.nodes) {
     const value = node.op === "Constant" ? node.attributes.value : undefined;
@@ -80,6 +86,8 @@ export function analyzeNetwork(graph: Graph, options: NetworkOptions): Network {
     }
   }
   const parameters = findParameters(graph, input.name, tensors, options.where);
+  if (options.frozen !== undefined)
+    for (const name of frozenNames(graph, options.frozen, options.where)) parameters.delete(name);
   return {
     where: options.where,
     graph,
@@ -94,6 +102,45 @@ export function analyzeNetwork(graph: Graph, options: NetworkOptions): Network {
   };
 }
 
+/** A graph whose sample input is a tensor that the model computes: without the node that computes it. */
+function beginAt(graph: Graph, { input, sampleShape, where }: NetworkOptions): Graph {
+  const producer = graph.nodes.find(({ outputs }) => input !== undefined && input !== "" && outputs.includes(input));
+  if (input === undefined || !producer) return graph;
+  if (!sampleShape)
+    throw userError({
+      where: `${where}: tensor ${input}`,
+      required: "the shape of one sample, where samples come as a tensor inside the model",
+      got: "none",
+      advice: "Give it with --input-shape, such as 3x32x32.",
+    });
+  const begun = { name: input, type: "float32", shape: ["batch", ...sampleShape] } as const;
+  const nodes = graph.nodes.map((node) =>
+    node === producer ? { ...node, outputs: node.outputs.map((name) => (name === input ? "" : name)) } : node,
+  );
+  return {
+    ...graph,
+    inputs: [...graph.inputs, begun],
+    nodes: nodes.filter(({ outputs }) => outputs.some((name) => name !== "")),
+  };
+}
+
+/** Everything that a tensor is computed from. */
+function frozenNames(graph: Graph, tensor: string, where: string): Set<string> {
+  const names = new Set([tensor]);
+  if (!graph.nodes.some(({ outputs }) => outputs.includes(tensor)))
+    throw userError({
+      where,
+      required: "the name of a tensor that the network computes, up to which it is frozen",
+      got: `"${tensor}"`,
+      advice: '"headstart inspect" lists them.',
+    });
+  for (let index = graph.nodes.length - 1; index >= 0; index--) {
+    const { inputs, outputs } = graph.nodes[index];
+    if (outputs.some((name) => names.has(name))) for (const name of inputs) names.add(name);
+  }
+  return names;
+}
+
 function sampleInput(graph: Graph, options: NetworkOptions): ValueInfo {
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   if (options.input !== undefined) {
@@ -103,7 +150,7 @@ function sampleInput(graph: Graph, options: NetworkOptions): ValueInfo {
         where: options.where,
         required: `an input named "${options.input}"`,
         got: namesOf(inputs),
-        advice: "Name one of the model's inputs.",
+        advice: "Name one of the model's inputs, or a tensor that it computes.",
       });
     return named;
   }

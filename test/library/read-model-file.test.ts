@@ -8,7 +8,7 @@ import { UserError } from "../../src/errors.js";
 import { bytesOf } from "../../src/formats/element-types.js";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import { floatTensor, sizeOf } from "../../src/graph/tensor.js";
-import { type InitializeResult, initialize } from "../../src/library/initialize.js";
+import { type InitializeOptions, type InitializeResult, initialize } from "../../src/library/initialize.js";
 import { newModel } from "../../src/library/new-model.js";
 import { readModelFile } from "../../src/library/read-model-file.js";
 import { verify } from "../../src/library/verify.js";
@@ -44,7 +44,12 @@ function writeTfjs(name: string): string {
 }
 
 /** A short run on random samples. */
-async function run(model: string, sampleShape: readonly number[], name: string): Promise<InitializeResult> {
+async function run(
+  model: string,
+  sampleShape: readonly number[],
+  name: string,
+  options: Partial<InitializeOptions> = {},
+): Promise<InitializeResult> {
   const shape = [32, ...sampleShape];
   const stream = new RandomStream(0, name);
   const data = join(folder, `${name}.npy`);
@@ -56,7 +61,7 @@ async function run(model: string, sampleShape: readonly number[], name: string):
       Float32Array.from({ length: sizeOf(shape) }, () => stream.normal()),
     ),
   );
-  return initialize({ model, data, output: join(folder, name), steps: 2, batchSize: 8, threads: 1 });
+  return initialize({ model, data, output: join(folder, name), steps: 2, batchSize: 8, threads: 1, ...options });
 }
 
 test("tells formats by their content, whatever the name", async () => {
@@ -124,4 +129,28 @@ test("init writes a TensorFlow.js model with its weight files", async () => {
   expect(await verify({ weights: result.weightsFile, model })).toMatchObject({ mismatches: 0, notes: [] });
   const whole = await verify({ weights: result.modelFile, model });
   expect(whole.tensors.map(({ verdict }) => verdict)).toEqual(["changed", "changed", "same", "same"]);
+});
+
+test("keeps a frozen part, statistics included, and begins inside of the model", async () => {
+  const model = fixture("keras-pictures.keras");
+  const namesOf = ({ weightsFile }: InitializeResult): string[] =>
+    [...readSafetensors(readFileSync(weightsFile), "weights").tensors.keys()].sort();
+  const all = namesOf(await run(model, [6, 5, 2], "whole"));
+  const behind = all.filter((name) => !/^(conv|norm)\//.test(name));
+  expect(behind.length).toBeLessThan(all.length);
+
+  const frozen = await run(model, [6, 5, 2], "frozen", { freeze: "norm/BatchNormalization" });
+  expect(namesOf(frozen)).toEqual(behind);
+  expect(frozen.run.model.frozen).toBe("norm/BatchNormalization");
+  const kept = await verify({ weights: frozen.modelFile, model });
+  const verdictOf = (name: string) => kept.tensors.find((tensor) => tensor.name === name)?.verdict;
+  expect([verdictOf("conv/kernel"), verdictOf("norm/moving_mean")]).toEqual(["same", "same"]);
+  expect(verdictOf("twice/pointwise_kernel")).toBe("changed");
+  // The weights' own record tells verify what is frozen.
+  expect(await verify({ weights: frozen.weightsFile, model })).toMatchObject({ mismatches: 0 });
+
+  const inside = { input: "norm/BatchNormalization", inputShape: [3, 3, 3] };
+  const later = await run(model, inside.inputShape, "inside", inside);
+  expect(namesOf(later)).toEqual(behind);
+  expect(await verify({ weights: later.weightsFile, model })).toMatchObject({ mismatches: 0 });
 });

@@ -180,3 +180,30 @@ describe("ancestors", () => {
     expect(ancestors(network, ["x"])).toEqual([]);
   });
 });
+
+describe("parts of a network", () => {
+  const net = new TestNetwork();
+  const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 3]), net.weight("b1", [3])])]);
+  const graph = net.graph([4], [net.node("Gemm", [hidden, net.weight("w2", [3, 2])])]);
+  const where = "model.onnx";
+
+  it("begins at a tensor inside, without what computes it", () => {
+    const network = analyzeNetwork(graph, { where, input: hidden, sampleShape: [3] });
+    expect(network.input.name).toBe(hidden);
+    expect(network.sampleShape).toEqual([3]);
+    expect([...network.parameters.keys()]).toEqual(["w2"]);
+    expect(network.producers.has(hidden)).toBe(false);
+    expect(() => analyzeNetwork(graph, { where, input: hidden })).toThrow(
+      /required the shape of one sample.*--input-shape/,
+    );
+    expect(() => analyzeNetwork(graph, { where, input: "none" })).toThrow(/an input named "none"/);
+  });
+
+  it("is frozen up to a tensor", () => {
+    const network = analyzeNetwork(graph, { where, frozen: hidden });
+    expect([...network.parameters.keys()]).toEqual(["w2"]);
+    expect(network.layers.map(({ weight }) => weight.name)).toEqual(["w2"]);
+    expect([...network.tensors.keys()]).toEqual(["w1", "b1", "w2"]);
+    expect(() => analyzeNetwork(graph, { where, frozen: "w1" })).toThrow(/up to which it is frozen, got "w1"/);
+  });
+});
