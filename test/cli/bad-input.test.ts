@@ -246,12 +246,12 @@ describe.skipIf(!existsSync(main))("the built program on bad input", () => {
   });
 });
 
-/** A file system of 64 KiB, where the tests may mount one. */
+/** A file system of 32 KiB, where the tests may mount one. */
 const disk = join(folder, "disk");
 mkdirSync(disk);
 function mountSmallDisk(): boolean {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
-  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]).status === 0;
+  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", disk]).status === 0;
 }
 const mounted = existsSync(main) && mountSmallDisk();
 afterAll(() => {
