@@ -4,12 +4,15 @@
 export type { Dataset, NormalisationChoice, OpenOptions } from "./data/dataset.js";
 export { memoryDataset } from "./data/memory-dataset.js";
 export { openDataset } from "./data/open-dataset.js";
+export { savedTransform } from "./data/saved-transform.js";
+export { type StreamedSample, type StreamOptions, streamDataset } from "./data/stream-dataset.js";
 export { InterruptedError, UsageError, UserError } from "./errors.js";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./formats/safetensors.js";
 export type { FloatTensor, Tensor } from "./graph/tensor.js";
 export { initializerNames } from "./initializers/initializers.js";
 export { type CompareEvent, type CompareOptions, type CompareResult, compare } from "./library/compare.js";
 export { type DemoArm, type DemoEvent, type DemoOptions, type DemoResult, demo } from "./library/demo.js";
+export { type DataDescription, type DescribeDataOptions, describeData } from "./library/describe-data.js";
 export {
   type FeatureReport,
   type InitializeEvent,

@@ -32,6 +32,11 @@ export const catalogue: readonly CatalogueEntry[] = [
     load: async () => (await import("./compare.js")).command,
   },
   {
+    name: "data",
+    summary: "show what headstart understands of data, and what is wrong with it",
+    load: async () => (await import("./data.js")).command,
+  },
+  {
     name: "demo",
     summary: "run the main job and a small comparison on pictures that ship with headstart",
     load: async () => (await import("./demo.js")).command,

@@ -79,7 +79,8 @@ export class ColumnProfile {
   /** Whether every cell with a value is a number. */
   get numeric(): boolean {
     if (this.choice === "category") return false;
-    return (this.texts === 0 || this.choice === "number") && this.numbers + this.infinite > 0;
+    if (this.choice === "number") return true;
+    return this.texts === 0 && this.numbers + this.infinite > 0;
   }
 
   /** Values at `count` evenly spaced shares of all, from the smallest to the largest. */

@@ -52,6 +52,21 @@ type Part =
 export async function openDataset(path: string | readonly string[], options: OpenOptions = {}): Promise<Dataset> {
   checkCount("limit", options.limit);
   checkCount("memory", options.memory);
+  const { parts, paths } = await examineAll(path, options);
+  return openParts(parts, paths, options);
+}
+
+/** The pictures of a source before they are decoded; undefined if it holds other data. */
+export async function gatherPictures(
+  path: string | readonly string[],
+  options: OpenOptions,
+): Promise<PictureItems | undefined> {
+  const { parts } = await examineAll(path, options);
+  const pictures = parts.flatMap((part) => (part.kind === "pictures" ? [part.items] : []));
+  return pictures.length > 0 && pictures.length === parts.length ? joinItems(pictures) : undefined;
+}
+
+async function examineAll(path: string | readonly string[], options: OpenOptions) {
   const paths = await expandPaths(typeof path === "string" ? [path] : path, options);
   const parts: Part[] = [];
   const tars: string[] = [];
@@ -65,7 +80,7 @@ export async function openDataset(path: string | readonly string[], options: Ope
     else parts.push(...found);
   }
   if (tars.length > 0) parts.push({ kind: "pictures", items: await tarItems(tars, options) });
-  return openParts(parts, paths, options);
+  return { parts, paths };
 }
 
 async function openParts(parts: readonly Part[], paths: readonly string[], options: OpenOptions): Promise<Dataset> {

@@ -26,6 +26,7 @@ export interface DroppedColumn {
  * a one-hot code, or nothing.
  *
  * @param keepConstant keeps numeric columns with one single value: they deliver 0
+ * @param place tells the file and the row in it, for messages
  * @throws UserError if a numeric column holds an infinite number
  */
 export function fitColumns(
@@ -33,6 +34,7 @@ export function fitColumns(
   options: Pick<OpenOptions, "normalise" | "categories" | "onBad">,
   keepConstant: boolean,
   where: string,
+  place: (row: number) => { where: string; row: number } = (row) => ({ where, row }),
 ): { columns: FittedColumn[]; dropped: DroppedColumn[] } {
   const normalise = options.normalise ?? "standard";
   const quantile = normalise === "quantile";
@@ -45,18 +47,21 @@ export function fitColumns(
   const numeric = kept.filter((profile) => profile.numeric);
   for (const profile of numeric) {
     if (profile.firstText !== undefined) {
+      if (options.onBad === "skip") continue;
+      const at = place(profile.firstText.row);
       throw userError({
-        where,
+        where: at.where,
         required: `numbers in ${profile.name}, as was said`,
-        got: `"${profile.firstText.cell}" in row ${profile.firstText.row}`,
+        got: `"${profile.firstText.cell}" in row ${at.row}`,
         advice: "Take the column for categories",
       });
     }
     if (profile.firstInfinite === undefined || options.onBad === "skip") continue;
+    const at = place(profile.firstInfinite);
     throw userError({
-      where,
+      where: at.where,
       required: "finite numbers",
-      got: `an infinite one in row ${profile.firstInfinite}, ${profile.name}`,
+      got: `an infinite one in row ${at.row}, ${profile.name}`,
       advice: "Remove or replace such values",
     });
   }

@@ -56,7 +56,7 @@ export async function openTableSource(format: TableSource, options: OpenOptions)
 
   const fit = fitted?.table
     ? { columns: findFitted(path, format, fitted.table), dropped: [] }
-    : fitToModel(path, features, label, options);
+    : fitToModel(format, features, label, options);
   const { columns } = fit;
   const width = columns.reduce((sum, column) => sum + widthOf(column), 0);
   checkWidth(path, width, columns, fit.dropped, label, options);
@@ -181,16 +181,18 @@ function checkLabelColumn(path: string, profile: ColumnProfile): void {
 
 /** The columns fitted on this table; constant columns stay where the model counts on them. */
 function fitToModel(
-  path: string,
+  source: TableSource,
   features: readonly ColumnProfile[],
   label: LabelColumn | undefined,
   options: OpenOptions,
 ): { columns: FittedColumn[]; dropped: DroppedColumn[] } {
+  const path = source.where;
+  const place = (row: number) => source.place(row);
   const length = options.shape?.[0] ?? undefined;
   const total = (columns: readonly FittedColumn[]) => columns.reduce((sum, column) => sum + widthOf(column), 0);
-  const lean = fitColumns(features, options, false, path);
+  const lean = fitColumns(features, options, false, path, place);
   if (length !== undefined && total(lean.columns) !== length) {
-    const full = fitColumns(features, options, true, path);
+    const full = fitColumns(features, options, true, path, place);
     if (total(full.columns) === length) return full;
   }
   if (lean.columns.length === 0) {
@@ -370,7 +372,8 @@ async function rowsAsArrays(
 ): Promise<Dataset> {
   const wanted = options.shape!;
   const odd = features.find(
-    (profile) => !profile.numeric || profile.missing > 0 || profile.firstInfinite !== undefined,
+    (profile) =>
+      !profile.numeric || profile.missing > 0 || (profile.firstInfinite !== undefined && options.onBad !== "skip"),
   );
   const shape = wanted.map((length) => length ?? "?").join(", ");
   const known = wanted.every((length) => length !== null) ? sizeOf(wanted as readonly number[]) : undefined;

@@ -38,13 +38,17 @@ export function numberIn(cell: Cell): number | undefined {
   return undefined;
 }
 
-/** Finds out a table's delimiter, header and number of columns from its first rows. */
-export async function readFormat(path: string, header: boolean | "auto"): Promise<TableFormat> {
+/**
+ * Finds out a table's delimiter, header and number of columns from its first rows.
+ *
+ * @param relaxed passes over rows of another length than the first
+ */
+export async function readFormat(path: string, header: boolean | "auto", relaxed = false): Promise<TableFormat> {
   const gzip = await isGzip(path);
   const delimiter = await findDelimiter(path, gzip);
   const sample: string[][] = [];
-  for await (const row of parseRows(path, { gzip, delimiter })) {
-    sample.push(row);
+  for await (const row of parseRows(path, { gzip, delimiter, relaxed })) {
+    if (sample.length === 0 || row.length === sample[0].length) sample.push(row);
     if (sample.length === 1000) break;
   }
   const [first] = sample;
@@ -69,7 +73,7 @@ export async function* readRows(
     onProgress?: ((done: number, total: number) => void) | undefined;
     onText?: ((text: string) => void) | undefined;
     /** Is told of rows of another length, which are left out; absent: such a row is an error. */
-    onBadRow?: ((reason: string) => void) | undefined;
+    onBadRow?: ((reason: string, row: number) => void) | undefined;
   } = {},
 ): AsyncGenerator<string[]> {
   const size = await fileSize(path);
@@ -85,7 +89,10 @@ export async function* readRows(
     line++;
     if (skip) skip = false;
     else if (row.length === format.columnCount) yield row;
-    else options.onBadRow?.(`row ${line - (format.header === undefined ? 0 : 1)}: ${row.length} cells`);
+    else {
+      const number = line - (format.header === undefined ? 0 : 1);
+      options.onBadRow?.(`${path}, row ${number}: ${row.length} cells`, number);
+    }
   }
 }
 

@@ -31,6 +31,30 @@ export interface RowOptions {
   readonly onBadRow?: ((reason: string) => void) | undefined;
 }
 
+/** Row numbers of a file some of whose rows are left out. */
+class RowNumbers {
+  readonly #left: number[] = [];
+
+  /** Begins anew, as a new reading of the file does. */
+  clear(): void {
+    this.#left.length = 0;
+  }
+
+  leaveOut(row: number): void {
+    this.#left.push(row);
+  }
+
+  /** The number in the file of a row that is counted without those left out, both from 1. */
+  inFile(row: number): number {
+    let number = row;
+    for (const left of this.#left) {
+      if (left > number) break;
+      number++;
+    }
+    return number;
+  }
+}
+
 /** Tables of one kind, one after another. @throws UserError if their columns differ */
 export function joinTables(sources: readonly TableSource[]): TableSource {
   if (sources.length === 1) return sources[0];
@@ -73,15 +97,23 @@ export function joinTables(sources: readonly TableSource[]): TableSource {
 }
 
 /** A CSV or TSV file, plain or gzipped. */
-export async function textTable(path: string, options: Pick<OpenOptions, "header">): Promise<TableSource> {
-  const format = await readFormat(path, options.header ?? "auto");
+export async function textTable(path: string, options: Pick<OpenOptions, "header" | "onBad">): Promise<TableSource> {
+  const format = await readFormat(path, options.header ?? "auto", options.onBad === "skip");
+  const numbers = new RowNumbers();
   return {
     where: path,
     format: "table",
     header: format.header,
     columnCount: format.columnCount,
-    rows: ({ onContent, ...others }) => readRows(path, format, { ...others, onText: onContent }),
-    place: (row) => ({ where: path, row }),
+    rows({ onContent, onBadRow, ...others }) {
+      numbers.clear();
+      const leaveOut = (reason: string, row: number) => {
+        numbers.leaveOut(row);
+        onBadRow?.(reason);
+      };
+      return readRows(path, format, { ...others, onText: onContent, onBadRow: onBadRow && leaveOut });
+    },
+    place: (row) => ({ where: path, row: numbers.inFile(row) }),
   };
 }
 
@@ -96,6 +128,7 @@ export async function columnarTable(file: ColumnarFile): Promise<TableSource> {
     return width === undefined ? [name] : Array.from({ length: width }, (_, index) => `${name}[${index}]`);
   });
   const usual = [...file.classNames.keys()];
+  const numbers = new RowNumbers();
   return {
     where: file.where,
     format: file.format,
@@ -103,8 +136,11 @@ export async function columnarTable(file: ColumnarFile): Promise<TableSource> {
     columnCount: header.length,
     classNames: file.classNames,
     usualLabel: usual.length === 1 ? usual[0] : undefined,
-    rows: (options) => columnarRows(file, widths, header.length, options),
-    place: (row) => ({ where: file.where, row }),
+    rows(options) {
+      numbers.clear();
+      return columnarRows(file, widths, header.length, options, numbers);
+    },
+    place: (row) => ({ where: file.where, row: numbers.inFile(row) }),
   };
 }
 
@@ -126,6 +162,7 @@ async function* columnarRows(
   widths: Widths,
   width: number,
   options: RowOptions,
+  numbers: RowNumbers,
 ): AsyncGenerator<Cell[]> {
   if (options.onContent !== undefined) options.onContent(await fileDigest(file.where, options.signal));
   const total = await fileSize(file.where);
@@ -159,7 +196,10 @@ async function* columnarRows(
         for (let index = 0; index < column.width; index++) cells[put++] = cellOf(list[index]);
       }
       if (bad === undefined) yield cells;
-      else options.onBadRow?.(`row ${row}: ${bad}`);
+      else {
+        numbers.leaveOut(row);
+        options.onBadRow?.(`${file.where}, row ${row}: ${bad}`);
+      }
       if (row % 4096 === 0) options.onProgress?.(Math.min(row * width * 4, total), total);
     }
   }

@@ -1,0 +1,120 @@
+/** `headstart data`: what headstart understands of data. */
+import { existsSync } from "node:fs";
+import { describeData } from "../library/describe-data.js";
+import { requireFree, writeOutput } from "../library/write-output.js";
+import { defineCommand } from "./command.js";
+import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
+import { choice, flag, given, text } from "./options.js";
+import type { Progress } from "./progress.js";
+
+function freeName(): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? "data-grid.png" : `data-grid-${number}.png`;
+    if (!existsSync(name)) return name;
+  }
+}
+
+const { resize: _resize, convert: _convert, ...reading } = dataOptions;
+
+export const command = defineCommand({
+  name: "data",
+  description:
+    "Shows what headstart understands of data: how many samples of which shape and range, classes, duplicates, what " +
+    "cannot be used and why, and which normalisation suits it. Writes a grid of pictures as PNG where it holds pictures.",
+  arguments: [
+    { name: "path", description: "a folder, file, pattern in quotes, or https://, s3:// or hf://datasets/ address" },
+  ],
+  options: {
+    ...reading,
+    labels: text("NAME", "a label file, or a table's column or archive's array (name, number, or -1)"),
+    layout: choice("ORDER", ["NCHW", "NHWC"], "where the shape has a picture's channels (default: NCHW)"),
+    output: text("FILE", "where the pictures are drawn (default: data-grid.png, or the next free number)"),
+    overwrite: flag("replace that file"),
+  },
+  examples: [
+    "headstart data ./images",
+    "headstart data 'shards/train-{000..009}.tar' --output shards.png",
+    "headstart data table.csv --labels income",
+    "headstart data hf://datasets/ylecun/mnist",
+  ],
+  async run({ arguments: [path = ""], options, console, signal }) {
+    const { labels, layout, output, overwrite, ...others } = given(options);
+    if (output !== undefined) await requireFree(output, overwrite);
+    let progress: Progress | undefined;
+    const found = await describeData({
+      data: path,
+      ...readDataOptions({ resize: false, convert: false, ...others }),
+      ...(labels === undefined ? {} : { labels: readLabels(labels) }),
+      ...(layout === undefined ? {} : { layout }),
+      signal,
+      onProgress: (done, total) => {
+        progress ??= console.progress("reading data", total, "read");
+        progress.update(Math.min(done, total));
+      },
+    });
+    console.end();
+    const { grid: png, record: _, ...description } = found;
+    const thousands = (count: number): string => count.toLocaleString("en");
+    const number = (value: number | undefined): string => (value === undefined ? "" : String(+value.toPrecision(4)));
+    console.line(`${found.where}: ${found.source}, ${found.kind}`);
+    console.line(
+      `${thousands(found.count)} samples of ${found.shape.join("x")}` +
+        `${found.onDisk ? ", more than the memory allowed: read from disk as needed" : ""}`,
+    );
+    if (found.pictures !== undefined) {
+      const { sizes, formats } = found.pictures;
+      const kinds = sizes.slice(0, 8).map((size) => {
+        const colour = size.channels === 1 ? "grey" : "RGB";
+        return `${size.height}x${size.width} ${colour} (${thousands(size.count)})`;
+      });
+      const more = sizes.length > 8 ? `, and ${sizes.length - 8} other sizes` : "";
+      console.line(`sizes: ${kinds.join(", ")}${more}`);
+      console.line(`files: ${formats.map(({ name, count }) => `${name} (${thousands(count)})`).join(", ")}`);
+      if (sizes.length > 1)
+        console.line("they do not all have one size and colour: pass --resize and --convert to init");
+    }
+    console.line();
+    console.table(
+      ["", "type", "mean", "deviation", "smallest", "largest"],
+      found.channels
+        .slice(0, 40)
+        .map(({ name, type, categories, ...numbers }) => [
+          name,
+          categories === undefined ? type : `${type}, ${categories} categories`,
+          number(numbers.mean),
+          number(numbers.std),
+          number(numbers.min),
+          number(numbers.max),
+        ]),
+      ["left", "left", "right", "right", "right", "right"],
+    );
+    if (found.channels.length > 40) console.line(`and ${found.channels.length - 40} more`);
+    console.line();
+    if (found.classes !== undefined) {
+      const shown = found.classes.slice(0, 20).map(({ name, count }) => `${name} (${thousands(count)})`);
+      const more = found.classes.length > 20 ? `, and ${found.classes.length - 20} more` : "";
+      console.line(`${found.classes.length} classes: ${shown.join(", ")}${more}`);
+    }
+    const { duplicates } = found;
+    console.line(
+      duplicates.count === 0
+        ? "no duplicates"
+        : `${thousands(duplicates.count)} duplicates, such as samples ${duplicates.pairs[0]?.join(" and ")} (from 0)`,
+    );
+    for (const note of found.notes) console.line(`note: ${note}`);
+    if (found.unusableCount > 0) {
+      console.warn(
+        `${thousands(found.unusableCount)} cannot be used; init stops at the first unless --on-bad skip is given`,
+      );
+      for (const name of found.unusable.slice(0, 20)) console.line(`  ${name}`);
+    }
+    const { normalise, because } = found.suggestion;
+    console.line(`suggested: --normalise ${normalise} (${because})`);
+    const file = output ?? freeName();
+    if (png !== undefined) {
+      await writeOutput(file, png, overwrite);
+      console.line(`pictures: ${file}`);
+    }
+    console.event({ type: "data", ...description, ...(png === undefined ? {} : { gridFile: file }) });
+  },
+});

@@ -1,0 +1,260 @@
+/** What headstart understands of data, without a model. */
+import { createHash } from "node:crypto";
+import type { ColumnChoice } from "../data/column-profile.js";
+import type { Dataset, DatasetKind, NormalisationChoice, OpenOptions } from "../data/dataset.js";
+import { openDataset } from "../data/open-dataset.js";
+import { pictureGrid } from "../data/picture-grid.js";
+import { type PictureSurvey, surveyPictures } from "../data/survey-pictures.js";
+import { InterruptedError } from "../errors.js";
+
+export interface DescribeDataOptions {
+  /** Path, pattern or address of the data, or several. */
+  readonly data: string | readonly string[];
+  readonly labels?: string | number;
+  readonly normalise?: NormalisationChoice;
+  readonly columns?: Readonly<Record<string, ColumnChoice>>;
+  readonly categories?: "one-hot" | "embedding";
+  readonly header?: boolean | "auto";
+  readonly layout?: "NCHW" | "NHWC";
+  /** Default: skip, so that everything that is wrong can be told at once. */
+  readonly onBad?: "fail" | "skip";
+  readonly limit?: number;
+  readonly memory?: number;
+  readonly cache?: string;
+  readonly cacheLimit?: number;
+  readonly dataWorkers?: number;
+  readonly fitted?: Record<string, unknown>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A feature or channel as delivered values have it before normalisation. */
+export interface ChannelDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly mean?: number;
+  readonly std?: number;
+  readonly min?: number;
+  readonly max?: number;
+  readonly categories?: number;
+}
+
+export interface DataDescription {
+  readonly where: string;
+  readonly source: string;
+  readonly kind: DatasetKind;
+  readonly count: number;
+  /** Shape of one sample as a model would get it. */
+  readonly shape: readonly number[];
+  /** Sizes and kinds of the pictures, the most frequent first. */
+  readonly pictures?: PictureSurvey;
+  readonly channels: readonly ChannelDescription[];
+  readonly classes?: readonly { readonly name: string; readonly count: number }[];
+  /** Samples that are equal to an earlier one once delivered, and the first pairs. */
+  readonly duplicates: { readonly count: number; readonly pairs: readonly (readonly [number, number])[] };
+  /** What could not be read or used, by name. */
+  readonly unusable: readonly string[];
+  /** How many could not be. */
+  readonly unusableCount: number;
+  readonly notes: readonly string[];
+  readonly suggestion: { readonly normalise: string; readonly because: string };
+  /** Larger than the memory allowed: read from disk. */
+  readonly onDisk: boolean;
+  readonly record: Record<string, unknown>;
+  /** A grid of some pictures as PNG. */
+  readonly grid?: Uint8Array;
+}
+
+/** How many pictures the grid shows. */
+const gridPictures = 64;
+
+/**
+ * Opens data without a model and says what was understood: how many samples of which shape and range, classes,
+ * duplicates, what is unusable, and which normalisation suits it. Pictures of several sizes are looked at in the most
+ * frequent one.
+ *
+ * @throws UserError as {@link openDataset} does, where nothing at all can be understood
+ */
+export async function describeData(options: DescribeDataOptions): Promise<DataDescription> {
+  const { data, dataWorkers, ...others } = options;
+  const given: OpenOptions = {
+    onBad: "skip",
+    ...others,
+    ...(dataWorkers === undefined ? {} : { workers: dataWorkers }),
+  };
+  const pictures = await surveyPictures(data, given);
+  const layout = options.layout ?? "NCHW";
+  const [size] = pictures?.sizes ?? [];
+  const reading: OpenOptions =
+    pictures === undefined || size === undefined
+      ? given
+      : {
+          ...given,
+          // Rare sizes and channels are looked at in the most frequent ones.
+          ...(pictures.sizes.length > 1 ? { resize: true, convert: size.channels === 1 || size.channels === 3 } : {}),
+          shape:
+            layout === "NCHW" ? [size.channels, size.height, size.width] : [size.height, size.width, size.channels],
+        };
+  const dataset = await openDataset(data, reading);
+  try {
+    const duplicates = await findDuplicates(dataset, options.signal);
+    const { record } = dataset;
+    const unusable = unusableOf(record);
+    return {
+      where: dataset.where,
+      source: String(record.source),
+      kind: dataset.kind,
+      count: dataset.count,
+      shape: dataset.shape,
+      ...(pictures === undefined ? {} : { pictures }),
+      channels: channelsOf(dataset),
+      ...(dataset.labels === undefined ? {} : { classes: classesOf(dataset) }),
+      duplicates,
+      unusable: unusable.names,
+      unusableCount: unusable.count,
+      notes: (record.notes as string[] | undefined) ?? [],
+      suggestion: suggest(dataset),
+      onDisk: "blocks" in record || dataset.prepare !== undefined,
+      record,
+      ...(dataset.kind === "images" ? { grid: await gridOf(dataset) } : {}),
+    };
+  } finally {
+    await dataset.close?.();
+  }
+}
+
+/** Reads all samples in order, a bounded number at once. */
+async function* inOrder(dataset: Dataset, signal?: AbortSignal) {
+  const size = dataset.shape.reduce((product, length) => product * length, 1);
+  const step = Math.max(1, Math.min(1024, Math.floor(2 ** 22 / size)));
+  const target = new Float32Array(step * size);
+  for (let first = 0; first < dataset.count; first += step) {
+    if (signal?.aborted) throw new InterruptedError("interrupted while looking for duplicates");
+    const count = Math.min(step, dataset.count - first);
+    const next = Array.from({ length: Math.min(step, dataset.count - first - count) }, (_, at) => first + count + at);
+    const reading = dataset.read(
+      Array.from({ length: count }, (_, at) => first + at),
+      target,
+    );
+    dataset.prepare?.(next);
+    await reading;
+    for (let at = 0; at < count; at++) yield { index: first + at, sample: target.subarray(at * size, (at + 1) * size) };
+  }
+}
+
+/** Duplicates are told by 8 bytes of a SHA-256 each, so that 100 million samples need under two gigabytes. */
+async function findDuplicates(dataset: Dataset, signal?: AbortSignal): Promise<DataDescription["duplicates"]> {
+  const digests = new BigUint64Array(dataset.count);
+  for await (const { index, sample } of inOrder(dataset, signal)) {
+    const bytes = new Uint8Array(sample.buffer, sample.byteOffset, sample.byteLength);
+    digests[index] = createHash("sha256").update(bytes).digest().readBigUInt64LE();
+  }
+  const sorted = digests.slice().sort();
+  const repeated = new Map<bigint, number | undefined>();
+  let count = 0;
+  for (let place = 1; place < sorted.length; place++) {
+    if (sorted[place] !== sorted[place - 1]) continue;
+    count++;
+    repeated.set(sorted[place], undefined);
+  }
+  const pairs: [number, number][] = [];
+  for (let index = 0; index < digests.length && count > 0 && pairs.length < 10; index++) {
+    if (!repeated.has(digests[index])) continue;
+    const earlier = repeated.get(digests[index]);
+    if (earlier === undefined) repeated.set(digests[index], index);
+    else pairs.push([earlier, index]);
+  }
+  return { count, pairs };
+}
+
+function channelsOf({ record, kind }: Dataset): ChannelDescription[] {
+  const { table, measured } = record as {
+    table?: { columns: (ChannelDescription & { categories?: unknown })[] };
+    measured?: { mean: number[]; std: number[]; min: number[]; max: number[] };
+  };
+  if (table !== undefined) {
+    return table.columns.map(({ name, type, mean, std, min, max, categories }) =>
+      Array.isArray(categories)
+        ? { name, type, categories: categories.length }
+        : { name, type, mean: mean!, std: std!, min: min!, max: max! },
+    );
+  }
+  const { mean, std, min, max } = measured ?? { mean: [], std: [], min: [], max: [] };
+  const colours = mean.length === 3 ? ["red", "green", "blue"] : mean.length === 1 ? ["grey"] : [];
+  return mean.map((value, channel) => ({
+    name: (kind === "images" ? colours[channel] : undefined) ?? `channel ${channel}`,
+    type: "numeric",
+    mean: value,
+    std: std[channel],
+    min: min[channel],
+    max: max[channel],
+  }));
+}
+
+function classesOf({ labels, classNames }: Dataset): { name: string; count: number }[] {
+  const counts = new Map<number, number>();
+  for (const label of labels!) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const known = classNames?.map((name, number) => ({ name, count: counts.get(number) ?? 0 }));
+  return known ?? [...counts].sort(([a], [b]) => a - b).map(([number, count]) => ({ name: String(number), count }));
+}
+
+function unusableOf(record: Record<string, unknown>): { names: string[]; count: number } {
+  const { unreadable, badRows, notFinite, skipped } = record as {
+    unreadable?: { file: string; reason: string }[];
+    badRows?: { count: number; rows: string[] };
+    notFinite?: { skipped: number; samples: number[] };
+    skipped?: { unreadable?: number; withoutPicture?: number };
+  };
+  return {
+    names: [
+      ...(unreadable ?? []).map(({ file, reason }) => `${file}: ${reason}`),
+      ...(badRows?.rows ?? []),
+      ...(notFinite?.samples ?? []).map((sample) => `sample ${sample}: NaN or infinite`),
+    ],
+    count:
+      (skipped?.unreadable ?? 0) + (skipped?.withoutPicture ?? 0) + (badRows?.count ?? 0) + (notFinite?.skipped ?? 0),
+  };
+}
+
+function suggest({ record, kind }: Dataset): DataDescription["suggestion"] {
+  const { table, normalisation, measured } = record as {
+    table?: { columns: { name: string; type: string; mean?: number; std?: number; min?: number; max?: number }[] };
+    normalisation?: { low: number[]; high: number[] };
+    measured?: { mean: number[]; std: number[] };
+  };
+  if (table !== undefined) {
+    const heavy = table.columns.find(
+      ({ mean, std, min, max }) => std !== undefined && std > 0 && Math.max(max! - mean!, mean! - min!) > 12 * std,
+    );
+    if (heavy !== undefined) {
+      return { normalise: "quantile", because: `${heavy.name} has values more than 12 deviations from its mean` };
+    }
+    return { normalise: "standard", because: "columns have units of their own" };
+  }
+  if (kind === "images" && normalisation !== undefined && measured !== undefined) {
+    const unit = (values: number[], shift: boolean) =>
+      values
+        .map((value, channel) => {
+          const low = normalisation.low[channel];
+          return ((value - (shift ? low : 0)) / (normalisation.high[channel] - low)).toFixed(3);
+        })
+        .join(",");
+    if (measured.std.some((std) => std === 0)) {
+      return { normalise: "unit", because: "a channel has one value only" };
+    }
+    return {
+      normalise: `${unit(measured.mean, true)}/${unit(measured.std, false)}`,
+      because: "these are its channels' mean and deviation, which standard measures anew for each data set",
+    };
+  }
+  return { normalise: "standard", because: "it gives every channel mean 0 and deviation 1" };
+}
+
+async function gridOf(dataset: Dataset): Promise<Uint8Array> {
+  const count = Math.min(gridPictures, dataset.count);
+  const size = dataset.shape.reduce((product, length) => product * length, 1);
+  const samples = new Float32Array(count * size);
+  const spread = Array.from({ length: count }, (_, index) => Math.floor((index * dataset.count) / count));
+  await dataset.read(spread, samples);
+  return pictureGrid(samples, undefined, dataset.record);
+}

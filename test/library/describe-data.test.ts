@@ -1,0 +1,63 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { describeData } from "../../src/library/describe-data.js";
+import { solidPicture } from "../data/solid-picture.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+
+test("pictures: sizes, classes, duplicates, what is unreadable, a grid and a normalisation", async () => {
+  const folder = temporaryFolder({
+    "cat/1.png": await solidPicture([10, 20, 30]),
+    "cat/2.png": await solidPicture([200, 20, 130]),
+    "dog/3.png": await solidPicture([10, 20, 30]),
+    "dog/4.png": await solidPicture([50], { width: 8, height: 6 }),
+    "dog/5.png": "rubbish",
+  });
+  const found = await describeData({ data: folder });
+  expect(found).toMatchObject({
+    kind: "images",
+    count: 4,
+    shape: [3, 4, 4],
+    classes: [
+      { name: "cat", count: 2 },
+      { name: "dog", count: 2 },
+    ],
+    duplicates: { count: 1, pairs: [[0, 2]] },
+    unusableCount: 1,
+    onDisk: false,
+  });
+  expect(found.pictures!.sizes).toEqual([
+    { channels: 3, height: 4, width: 4, count: 3 },
+    { channels: 1, height: 6, width: 8, count: 1 },
+  ]);
+  expect(found.unusable[0]).toMatch(/^dog\/5\.png: /);
+  expect(found.channels.map(({ name, max }) => [name, max])).toEqual([
+    ["red", 200],
+    ["green", 50],
+    ["blue", 130],
+  ]);
+  expect(found.suggestion.normalise).toMatch(/^0\.\d+,0\.\d+,0\.\d+\/0\.\d+,0\.\d+,0\.\d+$/);
+  expect([...found.grid!.subarray(1, 4)]).toEqual([...Buffer.from("PNG")]);
+});
+
+test("tables: columns, damaged rows by number, and quantiles where a column has far outliers", async () => {
+  const rows = Array.from({ length: 400 }, (_, row) => `${Math.sin(row)},${row % 3 === 0 ? "x" : "y"}`);
+  rows[7] = "1,x,surplus";
+  rows[9] = "inf,x";
+  const path = join(temporaryFolder(), "t.csv");
+  writeFileSync(path, `size,kind\n${rows.join("\n")}\n`);
+  const found = await describeData({ data: path });
+  expect(found).toMatchObject({ kind: "table", count: 398, shape: [3], unusableCount: 2 });
+  expect(found.channels).toMatchObject([
+    { name: "size", type: "numeric" },
+    { name: "kind", type: "categorical", categories: 2 },
+  ]);
+  expect(found.unusable).toEqual([
+    expect.stringContaining("row 8: 3 cells"),
+    expect.stringMatching(/t\.csv, row 10: inf in size/),
+  ]);
+  expect(found.suggestion.normalise).toBe("standard");
+  expect(found.grid).toBeUndefined();
+  writeFileSync(path, `size,kind\n${rows.join("\n").replace("inf", "9e9")}\n`);
+  expect((await describeData({ data: path })).suggestion).toMatchObject({ normalise: "quantile" });
+});
