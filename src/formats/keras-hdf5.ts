@@ -1,5 +1,5 @@
 /** HDF5 files of Keras, read and rewritten in memory by the HDF5 library in WebAssembly. */
-import h5wasm, { type Dataset, type File, type Group } from "h5wasm";
+import type { Dataset, Entity, File, Group } from "h5wasm";
 import { UserError, userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import { type LayerPlace, matchName, type VariableSpec, type VariableStore } from "./keras-variables.js";
@@ -16,12 +16,13 @@ export function isHdf5(bytes: Uint8Array): boolean {
   return signature.every((byte, index) => bytes[index] === byte);
 }
 
-/** Loads the library; needed once before a file is opened. */
-async function library(): Promise<Awaited<typeof h5wasm.ready>> {
+/** Loads the library, which takes a while, only where there is an HDF5 file to read. */
+async function library() {
+  const { default: h5wasm } = await import("h5wasm");
   const module = await h5wasm.ready;
   // Errors are thrown, not printed.
   module.activate_throwing_error_handler();
-  return module;
+  return { h5wasm, module };
 }
 
 /**
@@ -35,7 +36,7 @@ async function withFile<Result>(
   where: string,
   body: (file: File) => Result,
 ): Promise<{ result: Result; bytes: Uint8Array }> {
-  const module = await library();
+  const { h5wasm, module } = await library();
   const path = `/${files++}.h5`;
   module.FS.writeFile(path, bytes);
   let file: File | undefined;
@@ -129,12 +130,12 @@ interface Stored {
   readonly data: Float32Array | undefined;
 }
 
-function isDataset(entity: unknown): entity is Dataset {
-  return entity instanceof h5wasm.Dataset;
+function isDataset(entity: Entity | null): entity is Dataset {
+  return String(entity && "type" in entity && entity.type) === "Dataset";
 }
 
-function isGroup(entity: unknown): entity is Group {
-  return entity instanceof h5wasm.Group;
+function isGroup(entity: Entity | null): entity is Group {
+  return String(entity && "type" in entity && entity.type) === "Group";
 }
 
 /** An attribute with a list of texts, which Keras splits into name0, name1, ... where it is long. */
