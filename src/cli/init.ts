@@ -41,6 +41,8 @@ export const command = defineCommand({
     ...dataOptions,
     labels: text("NAME", "labels for the report's probe only: a label file, or a table's column (name, number, or -1)"),
     checkpointEvery: whole("COUNT", "steps between checkpoints", { min: 1 }),
+    tensorboard: flag("write an event file for TensorBoard into the run's folder, too"),
+    mlflow: text("URL", "log to this MLflow server, too, such as http://127.0.0.1:5000"),
   },
   examples: [
     "headstart init model.onnx --data ./images",

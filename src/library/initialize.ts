@@ -38,10 +38,13 @@ import { DivergedError } from "../training/trainer.js";
 import type { Warning } from "../training/warnings.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { loadingLines, type WrittenModel } from "./loading-lines.js";
+import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
 import { requireSettings, withSettings } from "./run-settings.js";
+import { allWatchers, type RunWatcher } from "./run-watcher.js";
+import { tensorboardWatcher } from "./tensorboard-watcher.js";
 import { version } from "./version.js";
 import { writeNetworks } from "./write-networks.js";
 
@@ -105,6 +108,10 @@ export interface InitializeOptions {
   readonly limit?: number;
   /** Steps between checkpoints; default: ten a run, and at least every 500. */
   readonly checkpointEvery?: number;
+  /** Write an event file for TensorBoard into the run's folder, too. */
+  readonly tensorboard?: boolean;
+  /** Address of an MLflow server to log to, too. */
+  readonly mlflow?: string;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: InitializeEvent) => void;
 }
@@ -243,6 +250,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     batchSize: recipe.batchSize,
     threads: options.threads ?? null,
   };
+  if (options.mlflow !== undefined) await requireMlflow(options.mlflow);
   const { folder, checkpoint } = options.resume
     ? await resumeFolder(path, run)
     : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
@@ -253,7 +261,13 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     ...(options.signal ? { signal: options.signal } : {}),
   };
   const began = performance.now();
-  const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint });
+  const watcher = await openWatchers(options, folder, run, checkpoint?.step ?? 0, emit);
+  const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher }).catch(
+    async (error: unknown) => {
+      await watcher.end(error instanceof InterruptedError ? "interrupted" : "failed");
+      throw error;
+    },
+  );
   const conditioned = await conditionFeatures(
     features,
     trained.weights,
@@ -305,6 +319,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     written,
   };
   await folder.writeJson(runFiles.result, result);
+  await watcher.end("finished");
   if (!isDataset(options.data)) await dataset.close?.();
   return {
     folder: folder.path,
@@ -409,6 +424,43 @@ async function stepsFor(options: InitializeOptions, path: string, training: Trai
   return Math.max(1, least, Math.round(recipe.epochs * batchesPerEpoch));
 }
 
+/** The other programs that the options name. */
+async function openWatchers(
+  options: InitializeOptions,
+  folder: RunFolder,
+  run: RunRecord,
+  step: number,
+  emit: (event: InitializeEvent) => void,
+): Promise<RunWatcher> {
+  const watchers: RunWatcher[] = [];
+  if (options.tensorboard) watchers.push(await tensorboardWatcher(folder.file(runFiles.tensorboard), step));
+  if (options.mlflow !== undefined) {
+    const { headstart, model, data, recipe, task, seed, steps, batchSize } = run;
+    const settings = {
+      headstart,
+      model: model.file,
+      features: model.features,
+      data: data.file,
+      recipe,
+      task,
+      seed,
+      steps,
+      batchSize,
+    };
+    watchers.push(
+      await mlflowWatcher({
+        address: options.mlflow,
+        name: basename(folder.path),
+        settings,
+        keep: folder.file(runFiles.mlflow),
+        resumed: options.resume ?? false,
+        onTrouble: (message) => emit({ type: "note", message }),
+      }),
+    );
+  }
+  return allWatchers(watchers);
+}
+
 async function startFolder(path: string, run: RunRecord, overwrite: boolean): Promise<RunFolder> {
   const folder = await RunFolder.create(path, overwrite);
   await folder.writeJson(runFiles.record, run);
@@ -495,11 +547,12 @@ interface RecordedTraining {
   readonly folder: RunFolder;
   readonly steps: number;
   readonly checkpoint: Checkpoint | undefined;
+  readonly watcher: RunWatcher;
 }
 
 /** Trains while keeping metrics, checkpoints and pictures. */
 async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainResult> {
-  const { training, options, emit, folder, steps, checkpoint } = recorded;
+  const { training, options, emit, folder, steps, checkpoint, watcher } = recorded;
   const { features, dataset, recipe, seed } = training;
   const every = Math.max(1, Math.ceil(steps / 500));
   const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
@@ -521,12 +574,9 @@ async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainRes
         means.add(metrics);
         emit({ type: "step", step, steps, epoch, metrics });
         if (step % every === 0 || step === steps) {
-          await folder.append(runFiles.metrics, {
-            step,
-            epoch,
-            ...means.take(),
-            ...learningRates(recipe, step, steps),
-          });
+          const values = { ...means.take(), ...learningRates(recipe, step, steps) };
+          await folder.append(runFiles.metrics, { step, epoch, ...values });
+          await watcher.metrics(step, values);
           await folder.append(runFiles.timing, {
             step,
             seconds: (performance.now() - began) / 1000,
@@ -544,7 +594,10 @@ async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainRes
             if (error instanceof RangeError) return undefined;
             throw error;
           });
-          if (png) await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
+          if (png) {
+            await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
+            await watcher.picture("samples", step, png);
+          }
         }
         if (pictureSteps.has(step)) await recordLayers(recorded, step, report.state());
         if (step % checkpointEvery === 0 && step < steps) {
@@ -581,7 +634,7 @@ function learningRates(recipe: Recipe, step: number, steps: number): Record<stri
 
 /** Keeps what F's layers look like, and a picture of the first layer's filters. */
 async function recordLayers(recorded: RecordedTraining, step: number, weights: Weights): Promise<void> {
-  const { options, folder } = recorded;
+  const { options, folder, watcher } = recorded;
   const { features, dataset, seed } = recorded.training;
   const layers = await layerSnapshots(
     features,
@@ -591,8 +644,11 @@ async function recordLayers(recorded: RecordedTraining, step: number, weights: W
     options.threads === undefined ? {} : { threads: options.threads },
   );
   await folder.append(runFiles.layers, { step, layers });
+  await watcher.layers(step, layers);
   const picture = await filtersPicture(features, weights);
-  if (picture) await folder.write(join(runFiles.filters, `step-${String(step).padStart(9, "0")}.png`), picture);
+  if (!picture) return;
+  await folder.write(join(runFiles.filters, `step-${String(step).padStart(9, "0")}.png`), picture);
+  await watcher.picture("filters", step, picture);
 }
 
 /** JSON has no NaN and no infinity. */

@@ -20,6 +20,8 @@ export const runFiles = {
   samples: "samples",
   layers: "layers.jsonl",
   filters: "filters",
+  tensorboard: "tensorboard",
+  mlflow: "mlflow.json",
 } as const;
 
 /** State after some steps. */
