@@ -256,7 +256,7 @@ export class StudyBench {
       .slice(4)
       .sort((a, b) => a - b);
     const began = performance.now();
-    await supervisor.accuracy(weights, test);
+    await supervisor.measure(weights, test);
     return {
       kind: "timing",
       secondsPerStep: durations[Math.floor(durations.length / 2)] / 1000,

@@ -57,7 +57,11 @@ export function studyCharts(plan: StudyPlan, summary: StudySummary): Chart[] {
     ...draw.grid(plan, summary),
     ...summary.settings.flatMap((setting, index) => {
       const { suffix, place } = of(setting, index);
-      return [draw.curves(setting, suffix, place), ...draw.losses(setting, suffix, place)];
+      return [
+        draw.curves(setting, suffix, place),
+        ...draw.losses(setting, suffix, place, false),
+        ...draw.losses(setting, suffix, place, true),
+      ];
     }),
     ...summary.settings.flatMap((setting, index) => {
       const { suffix, place } = of(setting, index);
@@ -158,16 +162,19 @@ class Drawing {
     };
   }
 
-  losses(setting: SettingSummary, suffix: string, place: string): Chart[] {
+  losses(setting: SettingSummary, suffix: string, place: string, test: boolean): Chart[] {
     const rows = setting.arms.flatMap(({ arm, curve }) =>
-      curve.flatMap(({ step, loss }) => (loss === null || loss <= 0 ? [] : [{ arm, step, loss }])),
+      curve.flatMap((point) => {
+        const loss = test ? point.testLoss : point.loss;
+        return loss === null || loss <= 0 ? [] : [{ arm, step: point.step, loss }];
+      }),
     );
     if (rows.length === 0) return [];
     const svg = this.#plot(
       {
         height: 300,
         x: { label: "supervised steps" },
-        y: { label: "training loss", type: "log", grid: true, ticks: 5, tickFormat: plain },
+        y: { label: test ? "test loss" : "training loss", type: "log", grid: true, ticks: 5, tickFormat: plain },
         marks: [
           Plot.lineY(rows, {
             x: "step",
@@ -182,9 +189,11 @@ class Drawing {
     );
     return [
       {
-        name: `loss${suffix}`,
-        title: `Training loss${place}`,
-        caption: "Mean over seeds of the loss since the point before.",
+        name: `${test ? "test-loss" : "loss"}${suffix}`,
+        title: `${test ? "Test" : "Training"} loss${place}`,
+        caption: test
+          ? "Mean over seeds of the loss on the test data; where it rises while accuracy stays, the network grows too sure."
+          : "Mean over seeds of the loss since the point before.",
         svg,
       },
     ];

@@ -24,6 +24,8 @@ export interface TrialPoint {
   readonly accuracy: number;
   /** Mean training loss since the point before; null at step 0 and where it was not finite. */
   readonly loss: number | null;
+  /** Loss on the test data after this step; null where it was not finite, absent in records of earlier versions. */
+  readonly testLoss?: number | null;
 }
 
 /** A layer before supervised training. */

@@ -82,7 +82,7 @@ function page(
     ["Verdicts", verdictSection(plan, summary) + chartsOf("differences")],
     ["Accuracy by setting", summary.settings.map((setting) => settingTable(setting, plan.steps)).join("\n")],
     ["Convergence by depth and activation", chartsOf("grid")],
-    ["Curves", chartsOf("accuracy", "loss")],
+    ["Curves", chartsOf("accuracy", "loss", "test-loss")],
     ["Steps to the target", chartsOf("steps-to-target")],
     ["Accuracy against the number of labels", chartsOf("labels")],
     ["Cost", chartsOf("cost")],

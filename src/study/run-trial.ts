@@ -107,7 +107,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
     headHash: headHash(features, startsAt ?? initialWeights(features.network, options.headInitializer, trial.seed)),
   };
   if (startsAt === undefined) {
-    const points = evaluationSteps(steps, 0).map((step) => ({ step, accuracy: chance, loss: null }));
+    const points = evaluationSteps(steps, 0).map((step) => ({ step, accuracy: chance, loss: null, testLoss: null }));
     const timing = { startSeconds: 0, secondsPerStep: 0, threads: trialThreads } as const;
     return {
       ...common,
@@ -219,12 +219,18 @@ function pointsOf(
   evaluateAt: readonly number[],
   chance: number,
 ): TrialPoint[] {
-  const measured = new Map(evaluations.map(({ step, accuracy }) => [step, accuracy]));
+  const measured = new Map(evaluations.map((evaluation) => [evaluation.step, evaluation]));
   return evaluateAt.map((step, index) => {
     const window = step === 0 ? [] : losses.slice(index === 0 ? 0 : evaluateAt[index - 1], step);
     const mean = window.reduce((sum, loss) => sum + loss, 0) / window.length;
-    return { step, accuracy: measured.get(step) ?? chance, loss: Number.isFinite(mean) ? mean : null };
+    const { accuracy = chance, loss = Number.NaN } = measured.get(step) ?? {};
+    return { step, accuracy, loss: finite(mean), testLoss: finite(loss) };
   });
+}
+
+/** JSON has no other numbers. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 /** Loss of a stalled network wanders around its start: only what is above by more than this share counts as diverged. */

@@ -49,7 +49,11 @@ export interface ArmInSetting {
   /** Supervised steps at equal total time, and whether the trials were too short for them. */
   readonly timeSteps: number;
   readonly timeStepsMade: number;
-  readonly curve: readonly (MeanOverSeeds & { readonly step: number; readonly loss: number | null })[];
+  readonly curve: readonly (MeanOverSeeds & {
+    readonly step: number;
+    readonly loss: number | null;
+    readonly testLoss: number | null;
+  })[];
   readonly stepsToTarget: {
     readonly reached: number;
     readonly median: number | null;
@@ -241,11 +245,14 @@ function summarizeArm(
     timeSteps,
     timeStepsMade: Math.min(...trials.map(({ points }) => points[points.length - 1].step)),
     curve: steps.map((step) => {
-      const losses = trials.flatMap(({ points }) => points.find((point) => point.step === step)?.loss ?? []);
+      const here = trials.flatMap(({ points }) => points.find((point) => point.step === step) ?? []);
+      const losses = here.flatMap(({ loss }) => loss ?? []);
+      const testLosses = here.flatMap(({ testLoss }) => testLoss ?? []);
       return {
         step,
         ...overSeeds(trials.map(({ points }) => accuracyAt(points, step))),
         loss: losses.length > 0 ? mean(losses) : null,
+        testLoss: testLosses.length > 0 ? mean(testLosses) : null,
       };
     }),
     stepsToTarget: {

@@ -91,6 +91,20 @@ export async function evaluate(
   }
 }
 
+/** Mean cross-entropy of softmax(scores) against the labels, in nats. */
+export function crossEntropyOf(scores: Evaluation, labels: ArrayLike<number>): number {
+  const [rows, classes] = scores.shape;
+  let total = 0;
+  for (let row = 0; row < rows; row++) {
+    const own = scores.data.subarray(row * classes, (row + 1) * classes);
+    const largest = own.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
+    // Scores below the largest one: their exponentials cannot overflow.
+    const sum = own.reduce((exponentials, score) => exponentials + Math.exp(score - largest), 0);
+    total += largest + Math.log(sum) - own[labels[row]];
+  }
+  return total / rows;
+}
+
 /** Share of samples whose largest class score is their label's. */
 export function accuracyOf(scores: Evaluation, labels: ArrayLike<number>): number {
   const [rows, classes] = scores.shape;

@@ -8,7 +8,7 @@ import type { Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import { logitsName, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
-import { accuracyOf, type Evaluator, openEvaluator } from "./evaluate.js";
+import { accuracyOf, crossEntropyOf, type Evaluator, openEvaluator } from "./evaluate.js";
 import { optimizerFeeds } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
 
@@ -38,10 +38,17 @@ export interface SupervisedRun {
   readonly onStep?: (step: number, metrics: Readonly<Record<string, number>>) => void;
 }
 
+/** What a network makes of test data. */
+export interface Measurement {
+  readonly accuracy: number;
+  /** Mean cross-entropy in nats; not finite where a score is not. */
+  readonly loss: number;
+}
+
 export interface SupervisedResult {
   /** Training loss by step. */
   readonly losses: readonly number[];
-  readonly evaluations: readonly { readonly step: number; readonly accuracy: number }[];
+  readonly evaluations: readonly (Measurement & { readonly step: number })[];
   /** The step at which the loss became non-finite; the run ended there. */
   readonly divergedAt?: number;
   readonly weights: Weights;
@@ -97,10 +104,10 @@ export class Supervisor {
     const order = new BatchOrder(data.count, batchSize, seed, data.blocks);
     this.#trainer.load(run.weights);
     const losses: number[] = [];
-    const evaluations: { step: number; accuracy: number }[] = [];
+    const evaluations: (Measurement & { step: number })[] = [];
     const measure = async (step: number): Promise<void> => {
       if (run.evaluateAt.includes(step))
-        evaluations.push({ step, accuracy: await this.accuracy(this.#trainer.parameters(), test) });
+        evaluations.push({ step, ...(await this.measure(this.#trainer.parameters(), test)) });
     };
     await measure(0);
     for (let step = 0; step < steps; step++) {
@@ -129,11 +136,12 @@ export class Supervisor {
     return { losses, evaluations, weights: this.#trainer.parameters() };
   }
 
-  /** Accuracy of the network with these weights on all samples of a data set. */
-  async accuracy(weights: Weights, test: Dataset): Promise<number> {
+  /** Accuracy and loss of the network with these weights on all samples of a data set. */
+  async measure(weights: Weights, test: Dataset): Promise<Measurement> {
     const indices = Uint32Array.from({ length: test.count }, (_, index) => index);
     const scores = await this.#evaluator.evaluate(weights, test, indices);
-    return accuracyOf(scores, test.labels ?? []);
+    const labels = test.labels ?? [];
+    return { accuracy: accuracyOf(scores, labels), loss: crossEntropyOf(scores, labels) };
   }
 
   async release(): Promise<void> {

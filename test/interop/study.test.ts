@@ -187,11 +187,14 @@ describe.each(studies)("a study of a $network network with $optimizer", (setting
       }
   });
 
-  it("has PyTorch's accuracies", async () => {
+  it("has PyTorch's accuracies and losses on the test data", async () => {
     const { trials, byHand } = await studied();
     for (const [index, { run, result }] of trials.entries()) {
       expect(byHand[index].accuracies).toHaveLength(result.evaluations.length);
-      for (const [point, { accuracy, step }] of result.evaluations.entries()) {
+      for (const [point, { accuracy, loss, step }] of result.evaluations.entries()) {
+        const theirs = byHand[index].testLosses[point];
+        if (step <= comparedSteps)
+          expect(Math.abs(loss - theirs) / theirs, `trial ${index}, step ${step}`).toBeLessThan(1e-3);
         const apart = Math.abs(accuracy - byHand[index].accuracies[point]) * run.test.count;
         expect(apart, `trial ${index}, step ${step}`).toBeLessThanOrEqual(tippedSamples + 1e-6);
       }

@@ -42,6 +42,7 @@ export function recordOf(
     step,
     accuracy: 0.1 + (accuracy - 0.1) * (step / plan.steps),
     loss: step === 0 ? null : 1 / step,
+    testLoss: 2 / (step + 1),
   }));
   return {
     ...trial,

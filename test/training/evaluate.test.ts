@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { InterruptedError } from "../../src/errors.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
-import { accuracyOf, evaluate } from "../../src/training/evaluate.js";
+import { accuracyOf, crossEntropyOf, evaluate } from "../../src/training/evaluate.js";
 import { normalTensor } from "../support/run-graph.js";
 import { toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -59,5 +59,14 @@ describe("accuracyOf", () => {
     const scores = { data: Float32Array.of(1, 2, 3, 0, -1, -2, 5, 5), shape: [4, 2] };
     expect(accuracyOf(scores, [1, 0, 0, 0])).toBe(1);
     expect(accuracyOf(scores, [1, 1, 1, 1])).toBe(0.25);
+  });
+});
+
+describe("crossEntropyOf", () => {
+  it("is the mean of −log softmax at the label, also for large scores", () => {
+    const scores = { data: Float32Array.of(0, 0, 1, 0, 1000, 998), shape: [3, 2] };
+    const expected = (Math.LN2 + Math.log(1 + Math.exp(-1)) + 2 + Math.log(1 + Math.exp(-2))) / 3;
+    expect(crossEntropyOf(scores, [1, 0, 1])).toBeCloseTo(expected, 12);
+    expect(crossEntropyOf({ data: Float32Array.of(Number.NaN, 0), shape: [1, 2] }, [1])).toBeNaN();
   });
 });
