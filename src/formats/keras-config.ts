@@ -11,7 +11,9 @@ export interface TensorReference {
 /** A use of a layer. A layer that is used twice has two calls and one set of weights. */
 export interface LayerCall {
   readonly inputs: readonly TensorReference[];
-  /** Set where the call has constant arguments, which headstart does not read. */
+  /** Set where numbers are among the arguments, as in x * 2: all arguments in order, undefined for the inputs. */
+  readonly numbers?: readonly (number | undefined)[];
+  /** Set where the call has other constant arguments, which headstart does not read. */
   readonly constants?: string;
 }
 
@@ -146,10 +148,13 @@ function readCall(node: unknown, fail: (required: string, got: string) => UserEr
   if (!isObject(node) || !Array.isArray(node.args)) throw fail("inbound_nodes with args", describe(node));
   const inputs: TensorReference[] = [];
   const constants: string[] = [];
+  const numbers: (number | undefined)[] = [];
   const collect = (argument: unknown): void => {
     if (Array.isArray(argument)) for (const part of argument) collect(part);
-    else if (isObject(argument) && argument.class_name === "__keras_tensor__" && isObject(argument.config))
+    else if (isObject(argument) && argument.class_name === "__keras_tensor__" && isObject(argument.config)) {
       inputs.push(...references([argument.config.keras_history], fail));
+      numbers.push(undefined);
+    } else if (typeof argument === "number") numbers.push(argument);
     else if (argument !== null) constants.push(JSON.stringify(argument) ?? "");
   };
   collect(node.args);
@@ -158,7 +163,12 @@ function readCall(node: unknown, fail: (required: string, got: string) => UserEr
     for (const [key, value] of Object.entries(node.kwargs))
       if (isObject(value) || (Array.isArray(value) && value.length > 0))
         constants.push(`${key}=${JSON.stringify(value)}`);
-  return { inputs, ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}) };
+  const mixed = numbers.some((number) => number !== undefined);
+  return {
+    inputs,
+    ...(mixed ? { numbers } : {}),
+    ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}),
+  };
 }
 
 /** [[layer, call, output], ...], or one such triple by itself. */

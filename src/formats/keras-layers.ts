@@ -31,7 +31,7 @@ const elementwise =
   (op: string): LayerConverter =>
   (context, inputs) => {
     if (inputs.length < 2) throw context.refuse("at least two inputs", String(inputs.length));
-    if (op === "Sub" && inputs.length > 2) throw context.refuse("two inputs", String(inputs.length));
+    if ((op === "Sub" || op === "Div") && inputs.length > 2) throw context.refuse("two inputs", String(inputs.length));
     const rank = inputs[0].shape.length;
     const shape = inputs[0].shape.map((_, axis) => Math.max(...inputs.map((value) => value.shape[axis] ?? 0)));
     const fits = inputs.every(
@@ -44,6 +44,29 @@ const elementwise =
     const output = names.slice(1).reduce((left, right) => context.node(op, [left, right]), names[0]);
     return { shape, [order]: output };
   };
+
+const arithmetic: Readonly<Record<string, string>> = {
+  Add: "Add",
+  Subtract: "Sub",
+  Multiply: "Mul",
+  Divide: "Div",
+  TrueDivide: "Div",
+};
+
+/** Arithmetic of a tensor and a number, as Python's operators between them give it. */
+export function withNumber(
+  context: LayerContext,
+  [value]: readonly KerasValue[],
+  numbers: readonly (number | undefined)[],
+): KerasValue {
+  const op = Object.hasOwn(arithmetic, context.layer.className) ? arithmetic[context.layer.className] : undefined;
+  const number = numbers.find((operand) => operand !== undefined);
+  if (op === undefined || number === undefined || numbers.length !== 2 || !value)
+    throw context.refuse("a call with tensors only", `one with numbers: ${numbers.join(", ")}`);
+  const constant = context.constant(floatTensor([number], []), "number");
+  const first = numbers[0] !== undefined;
+  return context.map(value, (name) => context.node(op, first ? [constant, name] : [name, constant]));
+}
 
 const average: LayerConverter = (context, inputs) => {
   const sum = elementwise("Add")(context, inputs);
@@ -114,6 +137,12 @@ const batchNormalization = unary((context, value) => {
     momentum: attribute.float(context.number("momentum", 0.99)),
   });
   return value.shape.length > 1 ? { shape: value.shape, first: output } : { shape: value.shape, last: output };
+});
+
+/** ConvNeXt's factor for each channel. */
+const layerScale = unary((context, value) => {
+  const gamma = context.variable("gamma", 0, [value.shape[value.shape.length - 1]]);
+  return { shape: value.shape, last: context.node("Mul", [context.last(value), gamma]) };
 });
 
 const layerNormalization = unary((context, value) => {
@@ -278,6 +307,7 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   GlobalAveragePooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalAveragePool")),
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
+  LayerScale: layerScale,
   Flatten: flatten,
   Reshape: reshape,
   Permute: permute,
@@ -290,6 +320,8 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   Add: elementwise("Add"),
   Subtract: elementwise("Sub"),
   Multiply: elementwise("Mul"),
+  Divide: elementwise("Div"),
+  TrueDivide: elementwise("Div"),
   Maximum: elementwise("Max"),
   Minimum: elementwise("Min"),
   Average: average,
@@ -303,6 +335,7 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   GaussianNoise: passing,
   GaussianDropout: passing,
   ActivityRegularization: passing,
+  StochasticDepth: passing,
   RandomFlip: passing,
   RandomRotation: passing,
   RandomZoom: passing,

@@ -4,7 +4,7 @@ import type { Graph } from "../graph/graph.js";
 import { sizeOf, type Tensor } from "../graph/tensor.js";
 import { describe, type LayerConfig, type ModelConfig, type TensorReference } from "./keras-config.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
-import { layerConverters } from "./keras-layers.js";
+import { layerConverters, withNumber } from "./keras-layers.js";
 import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
 
 /** Operator set of the graphs that Keras models are read into. */
@@ -187,7 +187,7 @@ function convertCall(
   const converter = Object.hasOwn(layerConverters, layer.className) ? layerConverters[layer.className] : undefined;
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (call.constants !== undefined) throw context.refuse("calls with tensors only", call.constants);
-  return [converter(context, inputs)];
+  return [call.numbers ? withNumber(context, inputs, call.numbers) : converter(context, inputs)];
 }
 
 /** Groups of Keras 3's weights file: class names in snake case, numbered by class. */

@@ -81,7 +81,7 @@ def series():
     x = L.LayerNormalization(epsilon=1e-5)(x)
     x = L.MaxPooling1D(2)(x)
     x = L.SeparableConv1D(5, 3, activation="elu")(x)
-    x = L.UpSampling1D(2)(x)
+    x = 2.0 - L.UpSampling1D(2)(x) * 0.5
     x = L.Subtract()([x, L.Dense(5, activation="softsign")(x)])
     x = L.BatchNormalization(center=False)(L.ZeroPadding1D(1)(x))
     return keras.Model(i, L.Dense(2, activation="mish")(L.GlobalMaxPooling1D()(x)))
