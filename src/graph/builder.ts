@@ -3,7 +3,7 @@
  * attributes) become one node, so gradient rules may write what they need without minding who wrote it before.
  */
 import type { Attributes, Graph, Node, ValueInfo } from "./graph.js";
-import { type DataType, type Tensor, sizeOf } from "./tensor.js";
+import { type DataType, sizeOf, type Tensor } from "./tensor.js";
 
 /** Element type and static shape. */
 export interface ValueType {
@@ -38,7 +38,8 @@ export class GraphBuilder {
   readonly #outputs: { name: string; value: Value }[] = [];
   readonly #names = new Set<string>();
   readonly #counters = new Map<string, number>();
-  #scope = "";
+  /** Made names begin with this, so that they never meet the names of a model's tensors, which come as inputs. */
+  #scope = "headstart/";
 
   /** All nodes so far, in the order in which they were added, which is topological. */
   get nodes(): readonly BuiltNode[] {
@@ -69,7 +70,9 @@ export class GraphBuilder {
   constant(tensor: Tensor): Value {
     const size = sizeOf(tensor.shape);
     const key =
-      size <= largestKeyedConstant ? `${tensor.type}[${tensor.shape.join()}]${Array.from(tensor.data as ArrayLike<unknown>, keyOfElement).join()}` : undefined;
+      size <= largestKeyedConstant
+        ? `${tensor.type}[${tensor.shape.join()}]${Array.from(tensor.data as ArrayLike<unknown>, keyOfElement).join()}`
+        : undefined;
     const known = key === undefined ? undefined : this.#constantKeys.get(key);
     if (known) return known;
     const value: Value = { name: this.#fresh("constant"), type: tensor.type, shape: tensor.shape, constant: tensor };
@@ -79,7 +82,12 @@ export class GraphBuilder {
   }
 
   /** Adds a node whose output types are known, or gives the outputs of an equal node that is there already. */
-  append(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes, types: readonly ValueType[]): readonly Value[] {
+  append(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Attributes,
+    types: readonly ValueType[],
+  ): readonly Value[] {
     const key = `${op}(${JSON.stringify(inputs.map((input) => input?.name ?? ""))})${keyOfAttributes(attributes)}:${types.length}`;
     const known = this.#nodeKeys.get(key);
     if (known) return known.outputs;
@@ -102,7 +110,8 @@ export class GraphBuilder {
 
   /** Makes a value an output of the graph under this name. */
   output(name: string, value: Value): void {
-    if (this.#outputs.some((output) => output.name === name)) throw new Error(`graph builder: the output ${name} is taken`);
+    if (this.#outputs.some((output) => output.name === name))
+      throw new Error(`graph builder: the output ${name} is taken`);
     this.#outputs.push({ name, value });
   }
 
@@ -127,10 +136,18 @@ export class GraphBuilder {
     }));
     const outputs: ValueInfo[] = [];
     for (const { name: outputName, value } of this.#outputs) {
-      if (this.#names.has(outputName)) throw new Error(`graph builder: the output ${outputName} is called as another value`);
+      if (this.#names.has(outputName))
+        throw new Error(`graph builder: the output ${outputName} is called as another value`);
       outputs.push({ name: outputName, type: value.type, shape: value.shape });
       // A value may be named once only: outputs are handed out by Identity, which runtimes elide or copy.
-      nodes.push({ op: "Identity", domain: "", name: `output/${outputName}`, inputs: [value.name], outputs: [outputName], attributes: {} });
+      nodes.push({
+        op: "Identity",
+        domain: "",
+        name: `output/${outputName}`,
+        inputs: [value.name],
+        outputs: [outputName],
+        attributes: {},
+      });
     }
     const initializers = new Map<string, Tensor>();
     for (const [constantName, value] of this.#constants)

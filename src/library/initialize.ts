@@ -10,7 +10,7 @@ import { savedTransform } from "../data/saved-transform.js";
 import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
-import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
+import { floatTensor, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe, RecipeInput } from "../recipe/recipe.js";
@@ -672,7 +672,13 @@ function typedTensors(weights: Weights, opened: OpenedModel): Map<string, Tensor
   for (const [name, elements] of weights) {
     const original = opened.network.tensors.get(name);
     if (!original) throw new Error(`${name} is not a tensor of the model`);
-    result.set(name, convertTensor(floatTensor(elements, original.shape), original.type));
+    const typed = convertTensor(floatTensor(elements, original.shape), original.type);
+    // Half precision ends at 65,504.
+    if (original.type !== "float32" && !numbersOf(typed).every(Number.isFinite))
+      throw new UserError(
+        `${name}: required weights within the range of ${original.type}, got larger ones. Export the model in float32.`,
+      );
+    result.set(name, typed);
   }
   return result;
 }

@@ -1,4 +1,5 @@
 /** A graph that makes one training step, and the account of what it reads and keeps. */
+import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import type { Graph } from "../graph/graph.js";
 import { Emitter } from "../ops/emitter.js";
@@ -56,13 +57,27 @@ export class TrainingGraphBuilder {
   /** A tensor given at every step, float32. */
   feed(name: string, shape: readonly number[]): Value {
     this.#feeds.push({ name, shape });
+    if (this.#parameters.has(name))
+      throw userError({
+        where: `weight ${name}`,
+        required: "a name that headstart's own tensors do not have",
+        got: "the name of what is fed at every step",
+        advice: "Rename that weight in the model",
+      });
     return this.emit.input(name, "float32", shape);
   }
 
   /** The current value of a parameter; asked for twice, it is the same one. */
   parameter(owner: Owner, spec: ParameterSpec): Value {
     const known = this.#parameters.get(spec.name);
-    if (known) return known.value;
+    if (known?.owner === owner) return known.value;
+    if (known || this.#feeds.some(({ name }) => name === spec.name))
+      throw userError({
+        where: `weight ${spec.name}`,
+        required: "a name that headstart's own tensors do not have",
+        got: `the name of ${known ? `a part of the ${known.owner}` : "what is fed at every step"}`,
+        advice: "Rename that weight in the model",
+      });
     const value = this.emit.input(spec.name, "float32", spec.shape);
     this.#parameters.set(spec.name, { value, owner, spec });
     this.#state.push({ name: spec.name, shape: spec.shape, owner, parameter: spec });

@@ -117,7 +117,7 @@ describe("gradients", () => {
     const rest = emit.one("Mod", [a, b], { fmod: attribute.int(1) });
     const ask = (): unknown => gradients(emit, [{ value: rest }], [b]);
     expect(ask).toThrow(UserError);
-    expect(ask).toThrow(/^Mod \(Mod_1\): required a gradient of input 2, got none\. Mod is differentiated/);
+    expect(ask).toThrow(/^Mod \(headstart\/Mod_1\): required a gradient of input 2, got none\. Mod is differentiated/);
     // No error where it is not asked for.
     expect(gradients(emit, [{ value: rest }], [a])).toHaveLength(1);
   });

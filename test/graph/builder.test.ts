@@ -102,24 +102,24 @@ describe("GraphBuilder", () => {
 
   it("names nodes within scopes, each once", () => {
     const { builder, x } = setUp();
-    builder.input("layer/Relu_1", "float32", [3]);
+    builder.input("headstart/layer/Relu_1", "float32", [3]);
     const [first, second] = builder.scope("layer", () => [
       builder.append("Relu", [x], {}, [vector])[0],
       builder.scope("inner", () => builder.append("Tanh", [x], {}, [vector])[0]),
     ]);
-    expect([first.name, second.name]).toEqual(["layer/Relu_2", "layer/inner/Tanh_1"]);
+    expect([first.name, second.name]).toEqual(["headstart/layer/Relu_2", "headstart/layer/inner/Tanh_1"]);
     expect(() =>
       builder.scope("layer", () => {
         throw new Error("stop");
       }),
     ).toThrow("stop");
-    expect(builder.append("Tanh", [first], {}, [vector])[0].name).toBe("Tanh_1");
+    expect(builder.append("Tanh", [first], {}, [vector])[0].name).toBe("headstart/Tanh_1");
   });
 
   it("names further outputs of a node after the first", () => {
     const { builder, x } = setUp();
     const outputs = builder.append("Split", [x], {}, [vector, vector]);
-    expect(outputs.map(({ name }) => name)).toEqual(["Split_1", "Split_1:1"]);
+    expect(outputs.map(({ name }) => name)).toEqual(["headstart/Split_1", "headstart/Split_1:1"]);
   });
 
   it("leaves out omitted inputs at the end only", () => {
@@ -137,7 +137,7 @@ describe("GraphBuilder", () => {
 
   it("refuses an output with the name of another value", () => {
     const { builder, x } = setUp();
-    builder.output("Relu_1", x);
+    builder.output("headstart/Relu_1", x);
     builder.append("Relu", [x], {}, [vector]);
     expect(() => builder.build("test")).toThrow(/Relu_1/);
   });

@@ -89,3 +89,17 @@ describe("TrainingGraphBuilder", () => {
     expectNear("difference", [2, 1]);
   });
 });
+
+describe("names", () => {
+  it("refuses a weight of the model that is named like a feed or another part's parameter", () => {
+    const shape = [2];
+    const build = new TrainingGraphBuilder();
+    build.feed("samples", shape);
+    expect(() => build.parameter("features", { name: "samples", shape, role: "weight" })).toThrow(/^weight samples: /);
+    build.parameter("features", { name: "task/weight", shape, role: "weight" });
+    expect(() => build.parameter("task", { name: "task/weight", shape, role: "weight" })).toThrow(
+      /part of the features/,
+    );
+    expect(() => build.feed("task/weight", shape)).toThrow(/^weight task\/weight: /);
+  });
+});
