@@ -81,7 +81,7 @@ def series():
     x = L.LayerNormalization(epsilon=1e-5)(x)
     x = L.MaxPooling1D(2)(x)
     x = L.SeparableConv1D(5, 3, activation="elu")(x)
-    x = 2.0 - L.UpSampling1D(2)(x) * 0.5
+    x = L.UpSampling1D(2)(x)
     x = L.Subtract()([x, L.Dense(5, activation="softsign")(x)])
     x = L.BatchNormalization(center=False)(L.ZeroPadding1D(1)(x))
     return keras.Model(i, L.Dense(2, activation="mish")(L.GlobalMaxPooling1D()(x)))
@@ -93,7 +93,13 @@ def normalised():
     return keras.Sequential([L.Input((4,)), layer, L.Dense(6, activation="silu"), L.BatchNormalization(), L.Dense(2)])
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised)}
+def arithmetic():
+    i = L.Input((6, 5, 2))
+    x = L.Conv2D(4, 3, activation="relu")(i)
+    return keras.Model(i, L.Dense(3)(L.Flatten()(2.0 - x * 0.5 + x / 4)))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic)}
 
 
 def randomise(model, seed=0):
