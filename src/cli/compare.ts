@@ -1,7 +1,9 @@
 /** `headstart compare`: the honest study. */
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
-import type { Comparison, StudySummary } from "../study/summary.js";
-import { percent } from "../study/summary.js";
+import { earlyWord } from "../study/early-training.js";
+import type { ArmComparison } from "../study/statistics/compare-arms.js";
+import type { VerdictWord } from "../study/statistics/verdict.js";
+import { type Comparison, percent, type StudySummary, stepsDifference } from "../study/summary.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { modelOptions } from "./model-options.js";
@@ -157,7 +159,11 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
       `Against ${first.baseline}: accuracy after ${plan.steps} steps${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
     );
     console.line();
-    verdicts(console, first, pilot);
+    verdicts(console, first.arms, pilot ? pilotWord : plainWord);
+    console.line();
+    console.line(`On the way there: mean accuracy over the ${plan.steps} steps`);
+    console.line();
+    early(console, first);
     if (
       equalTime?.arms.some(
         (arm, index) =>
@@ -170,7 +176,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
         `Against ${first.baseline} at equal total time, pretraining counted in (other arms trained on meanwhile):`,
       );
       console.line();
-      verdicts(console, equalTime, pilot);
+      verdicts(console, equalTime.arms, pilot ? pilotWord : plainWord);
     }
     for (const other of summary.comparisons.filter(
       ({ baseline, at }) => baseline !== first.baseline && at === "equal steps",
@@ -178,7 +184,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
       console.line();
       console.line(`Against ${other.baseline}:`);
       console.line();
-      verdicts(console, other, pilot);
+      verdicts(console, other.arms, pilot ? pilotWord : plainWord);
     }
   }
   console.line();
@@ -191,18 +197,32 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
   console.event({ type: "done", folder, report: page, summary });
 }
 
-const pilotWords = {
+const pilotWords: Readonly<Record<VerdictWord, string>> = {
   helps: "help",
   hurts: "no help (hurts)",
   "no difference shown": "no help",
   unclear: "unclear",
-} as const;
+};
 
-function verdicts(console: Console, comparison: Comparison, pilot: boolean): void {
-  for (const { name, verdict } of comparison.arms) {
-    const word = pilot ? pilotWords[verdict.verdict] : verdict.verdict;
-    console.line(`  ${name}: ${word}. ${verdict.reasons[0] ?? ""}`);
+const pilotWord = (word: VerdictWord): string => pilotWords[word];
+const plainWord = (word: VerdictWord): string => word;
+
+function verdicts(console: Console, arms: readonly ArmComparison[], wordOf: (word: VerdictWord) => string): void {
+  for (const { name, verdict } of arms) {
+    console.line(`  ${name}: ${wordOf(verdict.verdict)}. ${verdict.reasons[0] ?? ""}`);
     for (const reason of verdict.reasons.slice(1)) console.line(`    ${reason}`);
+  }
+}
+
+/** Who learns faster, and by how many steps. */
+function early(console: Console, { early: arms }: Comparison): void {
+  for (const arm of arms) {
+    verdicts(console, [arm], earlyWord);
+    const { difference, missed, trials } = arm.stepsToTarget;
+    if (difference)
+      console.line(
+        `    steps to the target: ${stepsDifference(difference)}${missed > 0 ? `; ${missed} of the ${trials} trials never reached it and count with all steps` : ""}`,
+      );
   }
 }
 

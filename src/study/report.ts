@@ -2,10 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Chart, studyCharts } from "./charts.js";
+import { earlyWord } from "./early-training.js";
 import { armOf, pretrainingKey, type StudyPlan } from "./plan.js";
 import type { StudyResults } from "./run-study.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
-import { type Comparison, percent, type SettingSummary, type StudySummary } from "./summary.js";
+import { type Comparison, percent, type SettingSummary, type StudySummary, stepsDifference } from "./summary.js";
 
 /** What the report says of how the study was made. */
 export interface ReportOrigin {
@@ -115,10 +116,13 @@ ${sections
 function verdictSection(plan: StudyPlan, summary: StudySummary): string {
   const tables = summary.comparisons
     .filter(({ arms }) => arms.length > 0)
-    .map((comparison) => verdictTable(comparison, plan.steps));
+    .flatMap((comparison) => [
+      verdictTable(comparison, plan.steps),
+      ...(comparison.early.length > 0 ? [earlyTable(comparison, plan.steps)] : []),
+    ]);
   return `${tables.join("\n")}
 ${summary.notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-<p class="note">A difference smaller than ${percent(plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
+<p class="note">A difference smaller than ${percent(plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms, at equal steps over both quantities, accuracy at the end and mean accuracy. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
 }
 
 function verdictTable({ baseline, at, arms }: Comparison, steps: number): string {
@@ -126,8 +130,6 @@ function verdictTable({ baseline, at, arms }: Comparison, steps: number): string
     at === "equal steps"
       ? `Against ${baseline}, after ${steps} supervised steps`
       : `Against ${baseline}, at equal total time: arms with less pretraining trained on meanwhile`;
-  const points = (value: number | undefined): string =>
-    value === undefined ? "" : `${value > 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
   const rows = arms.map(({ name, verdict, test, adjustedP, probabilityOfImprovement: improvement, differences }) => {
     const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
     return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
@@ -135,6 +137,22 @@ function verdictTable({ baseline, at, arms }: Comparison, steps: number): string
   return `<h3>${escaped(heading)}</h3>
 <table><thead><tr><th>arm</th><th>verdict</th><th>difference, points</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th><th>grounds</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>`;
+}
+
+/** A difference in points of accuracy. */
+function points(value: number | undefined): string {
+  return value === undefined ? "" : `${value > 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
+}
+
+function earlyTable({ baseline, early }: Comparison, steps: number): string {
+  const rows = early.map(({ name, verdict, test, adjustedP, stepsToTarget: { difference, missed, trials } }) => {
+    const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
+    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(earlyWord(verdict.verdict))}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${difference ? escaped(stepsDifference(difference)) : ""}</td><td>${missed} of ${trials}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
+  });
+  return `<h3>${escaped(`Against ${baseline}, on the way: mean accuracy over ${steps} steps`)}</h3>
+<table><thead><tr><th>arm</th><th>verdict</th><th>difference, points</th><th>95 % interval</th><th>p</th><th>steps to target, difference</th><th>never reached it</th><th>grounds</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody></table>
+<p class="note">Steps to target: mean difference paired by seed; a trial that never reaches the target counts with all ${steps} steps.</p>`;
 }
 
 function settingTable({ name, arms, chance, target }: SettingSummary, steps: number): string {
@@ -152,11 +170,11 @@ function settingTable({ name, arms, chance, target }: SettingSummary, steps: num
     count === 0 ? `0 of ${trials}` : `${count} of ${trials} (${percent(interval.low)} to ${percent(interval.high)})`;
   const rows = arms.map(
     (arm) =>
-      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.accuracy)}</td><td>${(100 * arm.interquartileMean).toFixed(1)}</td><td>${mean(arm.bestAccuracy)}</td><td>${mean(arm.accuracyAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td><td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td><td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td><td>${arm.learningRate}</td></tr>`,
+      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.accuracy)}</td><td>${mean(arm.meanAccuracy)}</td><td>${(100 * arm.interquartileMean).toFixed(1)}</td><td>${mean(arm.bestAccuracy)}</td><td>${mean(arm.accuracyAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td><td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td><td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td><td>${arm.learningRate}</td></tr>`,
   );
   return `<h3>${escaped(name)}</h3>
 <p>Chance ${percent(chance)}; target ${percent(target)}.</p>
-<table><thead><tr><th>arm</th><th>accuracy after ${steps} steps, %</th><th>interquartile mean</th><th>best, %</th><th>at equal total time, %</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
+<table><thead><tr><th>arm</th><th>accuracy after ${steps} steps, %</th><th>mean over the steps</th><th>interquartile mean</th><th>best, %</th><th>at equal total time, %</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>`;
 }
 

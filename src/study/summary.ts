@@ -1,5 +1,5 @@
 /** What a study's trials say: curves, intervals, comparisons, verdicts, and warnings about the study itself. */
-
+import { meanAccuracy, meanResolution, stepsToTarget } from "./early-training.js";
 import {
   armOf,
   pretrainingKey,
@@ -13,10 +13,17 @@ import {
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
 import { fullExtension, pretrainingSeconds, type StudyResults, timingName } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
-import { type ArmComparison, type ArmScores, compareArms } from "./statistics/compare-arms.js";
+import {
+  type ArmComparison,
+  type ArmScores,
+  compareArms,
+  compareQuantities,
+  type ScoredQuantity,
+} from "./statistics/compare-arms.js";
 import { studentQuantile } from "./statistics/distributions.js";
 import type { Interval } from "./statistics/interval.js";
 import { kaplanMeier } from "./statistics/kaplan-meier.js";
+import { pairedDifferencesOverSettings } from "./statistics/paired-differences.js";
 import { interquartileMean, mean, standardDeviation } from "./statistics/sample-statistics.js";
 import { trustworthy } from "./statistics/trustworthy.js";
 import { wilsonInterval } from "./statistics/wilson.js";
@@ -42,6 +49,8 @@ export interface ArmInSetting {
   readonly learningRate: number;
   readonly labelsUsed: number;
   readonly accuracy: MeanOverSeeds;
+  /** Over the steps: the area under the curve. */
+  readonly meanAccuracy: MeanOverSeeds;
   readonly interquartileMean: number;
   readonly bestAccuracy: MeanOverSeeds;
   /** At equal total time: after {@link timeSteps}. */
@@ -76,12 +85,31 @@ export interface SettingSummary {
   readonly arms: readonly ArmInSetting[];
 }
 
+/** An arm against a baseline by how fast it learns. */
+export interface EarlyComparison extends ArmComparison {
+  readonly stepsToTarget: {
+    /**
+     * Arm minus baseline, paired by seed, mean over the settings; null without pairs. A trial that never reaches the target
+     * counts with all its steps, so that the true difference is at least as large as this where only one arm misses it.
+     */
+    readonly difference: MeanOverSeeds | null;
+    /** How many of the trials of both arms never reached it. */
+    readonly missed: number;
+    readonly trials: number;
+  };
+}
+
 /** All arms against a baseline. */
 export interface Comparison {
   readonly baseline: string;
   readonly at: "equal steps" | "equal time";
-  /** Over all settings; this carries the verdicts. */
+  /** By accuracy at the end, over all settings; this carries the verdicts. */
   readonly arms: readonly ArmComparison[];
+  /**
+   * By mean accuracy over the steps, the area under the curve: who learns faster. Holm's correction runs over these and
+   * {@link arms} together. At equal steps only.
+   */
+  readonly early: readonly EarlyComparison[];
   readonly bySetting: readonly { readonly setting: string; readonly arms: readonly ArmComparison[] }[];
 }
 
@@ -108,41 +136,8 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
   }));
   const complete = grouped.filter(({ trials }) => trials.length > 0);
   const summaries = complete.map(({ setting, trials }) => summarizeSetting(plan, setting, trials, results));
-  const options = { resamples, resolution: 1 / testCount, minimumEffect: plan.minimumEffect };
   const comparisons = plan.baselines.flatMap((baseline) =>
-    (["equal steps", "equal time"] as const).map((at): Comparison => {
-      const scores = (arm: string): ArmScores => ({
-        name: arm,
-        settings: complete.map(
-          ({ setting, trials }) =>
-            new Map(
-              trials
-                .filter((trial) => trial.arm === arm)
-                .map((trial) => [trial.seed, scoreOf(plan, setting, trial, results, at)]),
-            ),
-        ),
-      });
-      const others = plan.arms.map(({ name }) => name).filter((name) => name !== baseline && complete.length > 0);
-      const of = (arms: ArmScores[], against: ArmScores): ArmComparison[] =>
-        arms.length === 0 ? [] : compareArms(against, arms, options);
-      const all = others.map(scores);
-      const against = scores(baseline);
-      return {
-        baseline,
-        at,
-        arms: of(all, against),
-        bySetting:
-          complete.length < 2 || baseline !== plan.baselines[0]
-            ? []
-            : complete.map(({ setting }, index) => ({
-                setting: settingName(plan, setting),
-                arms: of(
-                  all.map(({ name, settings: own }) => ({ name, settings: [own[index]] })),
-                  { name: baseline, settings: [against.settings[index]] },
-                ),
-              })),
-      };
-    }),
+    comparisonsAgainst(plan, baseline, complete, summaries, results, testCount),
   );
   return {
     trials: results.trials.length,
@@ -155,6 +150,92 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
   };
 }
 
+/** A setting's trials. */
+interface SettingTrials {
+  readonly setting: Setting;
+  readonly trials: readonly TrialRecord[];
+}
+
+/** All arms against one, at equal steps and at equal total time. */
+function comparisonsAgainst(
+  plan: StudyPlan,
+  baseline: string,
+  complete: readonly SettingTrials[],
+  summaries: readonly SettingSummary[],
+  results: StudyResults,
+  testCount: number,
+): Comparison[] {
+  const others = plan.arms.map(({ name }) => name).filter((name) => name !== baseline && complete.length > 0);
+  const scoresOf = (arm: string, score: (trial: TrialRecord, index: number) => number): ArmScores => ({
+    name: arm,
+    settings: complete.map(
+      ({ trials }, index) =>
+        new Map(trials.filter((trial) => trial.arm === arm).map((trial) => [trial.seed, score(trial, index)])),
+    ),
+  });
+  const finest = 1 / testCount;
+  const quantity = (score: (trial: TrialRecord, index: number) => number, resolution = finest): ScoredQuantity => ({
+    baseline: scoresOf(baseline, score),
+    arms: others.map((arm) => scoresOf(arm, score)),
+    options: { resamples, resolution, minimumEffect: plan.minimumEffect },
+  });
+  const bySetting = (whole: ScoredQuantity): Comparison["bySetting"] => {
+    if (complete.length < 2 || baseline !== plan.baselines[0] || others.length === 0) return [];
+    const only = ({ name, settings }: ArmScores, index: number): ArmScores => ({ name, settings: [settings[index]] });
+    return complete.map(({ setting }, index) => ({
+      setting: settingName(plan, setting),
+      arms: compareArms(
+        only(whole.baseline, index),
+        whole.arms.map((arm) => only(arm, index)),
+        whole.options,
+      ),
+    }));
+  };
+
+  const ends = quantity(({ accuracy }) => accuracy);
+  const points = complete[0]?.trials[0].points ?? [];
+  const early = quantity(
+    (trial) => meanAccuracy(trial.points, plan.steps),
+    points.length > 0 ? meanResolution(points, plan.steps, finest) : finest,
+  );
+  const timed = quantity((trial, index) =>
+    accuracyAt(trial.points, timeStepsOf(plan, complete[index].setting, trial.arm, results)),
+  );
+  const [endArms, earlyArms] = compareQuantities([ends, early]);
+  const steps = (arm: string): ArmScores =>
+    scoresOf(arm, (trial, index) => stepsToTarget(trial.points, plan.steps, summaries[index].target) ?? plan.steps);
+  return [
+    {
+      baseline,
+      at: "equal steps",
+      arms: endArms,
+      early: earlyArms.map((arm) => {
+        const { differences } = pairedDifferencesOverSettings(steps(arm.name).settings, steps(baseline).settings);
+        const own = complete.map(({ trials }) => trials.filter((trial) => [arm.name, baseline].includes(trial.arm)));
+        const missed = own.map((trials, index) =>
+          trials.filter((trial) => stepsToTarget(trial.points, plan.steps, summaries[index].target) === undefined),
+        );
+        return {
+          ...arm,
+          stepsToTarget: {
+            difference: differences.length > 0 ? overSeeds(differences) : null,
+            missed: missed.flat().length,
+            trials: own.flat().length,
+          },
+        };
+      }),
+      bySetting: bySetting(ends),
+    },
+    {
+      baseline,
+      at: "equal time",
+      arms: compareArms(timed.baseline, timed.arms, timed.options),
+      early: [],
+      bySetting: bySetting(timed),
+    },
+  ];
+}
+
 function isOf(plan: StudyPlan, setting: Setting, trial: TrialRecord, tuned: StudyResults["tuned"]): boolean {
   const { network, labels, optimizer, learningRate } = setting;
   const kind =
@@ -162,19 +243,6 @@ function isOf(plan: StudyPlan, setting: Setting, trial: TrialRecord, tuned: Stud
   if (trial.network !== network || trial.labels !== labels || !kind) return false;
   if (learningRate !== "tuned") return trial.optimizer.learningRate === learningRate;
   return tuned !== undefined && ratesOf(plan, optimizer).includes(trial.optimizer.learningRate);
-}
-
-/** The accuracy that a trial counts with. */
-function scoreOf(
-  plan: StudyPlan,
-  setting: Setting,
-  trial: TrialRecord,
-  results: StudyResults,
-  at: Comparison["at"],
-): number {
-  return at === "equal steps"
-    ? trial.accuracy
-    : accuracyAt(trial.points, timeStepsOf(plan, setting, trial.arm, results));
 }
 
 /** Supervised steps of an arm at equal total time, without the limit on how far trials go. */
@@ -221,16 +289,11 @@ function summarizeArm(
   results: StudyResults,
 ): ArmInSetting {
   const timeSteps = timeStepsOf(plan, setting, arm, results);
+  const targetSteps = trials.map(({ points }) => stepsToTarget(points, plan.steps, target));
   const survival = kaplanMeier(
-    trials.map(({ points }) => {
-      const within = points.filter(({ step }) => step <= plan.steps);
-      const first = within.find(({ accuracy }) => accuracy >= target);
-      return { steps: first?.step ?? within[within.length - 1].step, reached: first !== undefined };
-    }),
+    targetSteps.map((first) => ({ steps: first ?? plan.steps, reached: first !== undefined })),
   );
-  const reached = trials.filter(({ points }) =>
-    points.some(({ step, accuracy }) => step <= plan.steps && accuracy >= target),
-  ).length;
+  const reached = targetSteps.filter((first) => first !== undefined).length;
   const steps = trials[0].points.map(({ step }) => step).filter((step) => step <= plan.steps);
   const ends = trials.map(({ accuracy }) => accuracy);
   return {
@@ -239,6 +302,7 @@ function summarizeArm(
     learningRate: trials[0].optimizer.learningRate,
     labelsUsed: trials[0].labelsUsed,
     accuracy: overSeeds(ends),
+    meanAccuracy: overSeeds(trials.map(({ points }) => meanAccuracy(points, plan.steps))),
     interquartileMean: interquartileMean(ends),
     bestAccuracy: overSeeds(trials.map(({ bestAccuracy }) => bestAccuracy)),
     accuracyAtEqualTime: overSeeds(trials.map(({ points }) => accuracyAt(points, timeSteps))),
@@ -375,4 +439,10 @@ function notesOf(
 /** A share as a percentage with one digit behind the point. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
+}
+
+/** A difference in steps with its interval, in words. */
+export function stepsDifference({ mean: centre, low, high }: MeanOverSeeds): string {
+  const signed = (value: number): string => `${value > 0 ? "+" : ""}${Math.round(value)}`;
+  return low === null || high === null ? signed(centre) : `${signed(centre)} (${signed(low)} to ${signed(high)})`;
 }

@@ -49,6 +49,10 @@ test("prints a verdict for each arm and a table of accuracies", async () => {
   expect(status).toBe(0);
   expect(stdout).toMatch(/Against he: accuracy after 8 steps/);
   expect(stdout).toMatch(/^ {2}lecun: (helps|hurts|no difference shown|unclear)\. /m);
+  expect(stdout).toMatch(
+    /On the way there: mean accuracy over the 8 steps\n\n {2}lecun: (learns faster|learns slower|no difference shown|unclear)\. /,
+  );
+  expect(stdout).toMatch(/^ {4}steps to the target: [+-]?\d+ /m);
   expect(stdout).toMatch(/^lecun +\d+\.\d ± \d+\.\d/m);
   expect(stdout).toMatch(/report: .*report\.html/);
 

@@ -44,6 +44,7 @@ test("writes one page that loads nothing, and the charts beside it", async () =>
   const html = readFileSync(folder.file("report.html"), "utf8");
   expect(html).not.toMatch(/<(script|link|iframe)\b/);
   expect(html.match(/(?:src|href)="(?!data:)/g)).toBeNull();
+  expect(html).toContain("learns faster");
   // Before anything else: what was found.
   expect(html.indexOf("helps")).toBeLessThan(html.indexOf("<svg"));
   expect(html).toContain("&lt;script&gt;alert(1)");

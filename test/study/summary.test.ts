@@ -3,7 +3,7 @@ import type { StudyPlan } from "../../src/study/plan.js";
 import { pretrainingKey } from "../../src/study/plan.js";
 import type { PretrainingRecord, TrialRecord } from "../../src/study/records.js";
 import { type StudyResults, timingName } from "../../src/study/run-study.js";
-import { summarize } from "../../src/study/summary.js";
+import { stepsDifference, summarize } from "../../src/study/summary.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 
 function results(plan: StudyPlan, trials: TrialRecord[], changes: Partial<StudyResults> = {}): StudyResults {
@@ -91,6 +91,46 @@ test("trials that never reach the target stay in, as censored", async () => {
   expect(he.stepsToTarget.reached).toBe(5);
   expect(he.stepsToTarget.median).toBeGreaterThan(0);
   expect(lecun.stepsToTarget).toMatchObject({ reached: 0, median: null });
+});
+
+test("an arm that ends where the baseline does, but gets there sooner, learns faster", async () => {
+  const plan = planOf(await armsOf("he", "lecun", "xavier"));
+  const trials = seedNoise.flatMap((noise, seed) =>
+    plan.arms.map(({ name }, place) => {
+      const record = recordOf(plan, trialOf(plan, name, seed), 0.7 + noise + ownNoise[(seed + place) % 5]);
+      if (name !== "lecun") return record;
+      const last = record.points.length - 1;
+      const points = record.points.map((point, index) =>
+        index === 0 || index === last ? point : { ...point, accuracy: record.accuracy - 0.02 },
+      );
+      return { ...record, points };
+    }),
+  );
+  const [steps, time] = summarize(plan, results(plan, trials), 10_000).comparisons;
+  expect(steps.arms.map(({ verdict }) => verdict.verdict)).toEqual(["no difference shown", "no difference shown"]);
+  const [faster, alike] = steps.early;
+  expect([faster.verdict.verdict, alike.verdict.verdict]).toEqual(["helps", "no difference shown"]);
+  expect(faster.test?.mean).toBeGreaterThan(0.2);
+  expect(faster.stepsToTarget.difference?.high).toBeLessThan(-50);
+  expect(faster.stepsToTarget.trials).toBe(10);
+  expect(alike.stepsToTarget.difference?.mean).toBeCloseTo(0, -1);
+  // Four tests at once, two quantities of two arms.
+  expect(faster.adjustedP).toBeCloseTo(4 * (faster.test?.p ?? 0), 12);
+  expect(time.early).toEqual([]);
+});
+
+test("a trial that never reaches the target counts with all steps in the difference", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.3 });
+  const [{ early }] = summarize(plan, results(plan, trials), 10_000).comparisons;
+  const [{ stepsToTarget }] = early;
+  expect(stepsToTarget).toMatchObject({ missed: 5, trials: 10 });
+  expect(stepsToTarget.difference?.mean).toBeGreaterThan(0);
+  expect(stepsToTarget.difference?.mean).toBeLessThan(plan.steps);
+});
+
+test("says differences in steps with their signs", () => {
+  expect(stepsDifference({ mean: -12.4, low: -20.2, high: 3.6 })).toBe("-12 (-20 to +4)");
+  expect(stepsDifference({ mean: 12.4, low: null, high: null })).toBe("+12");
 });
 
 test("at equal total time an arm without pretraining counts where its longer training led", async () => {

@@ -65,17 +65,56 @@ export interface ArmComparison {
 export function compareArms(
   baseline: ArmScores,
   arms: readonly ArmScores[],
-  {
-    higherIsBetter = true,
-    minimumEffect = 0.01,
-    resolution = 0,
-    level = 0.95,
-    resamples = 10_000,
-    seed = 0,
-  }: ComparisonOptions = {},
+  options: ComparisonOptions = {},
 ): ArmComparison[] {
+  return compareQuantities([{ baseline, arms, options }])[0];
+}
+
+/** One quantity that arms are scored by, with their scores. */
+export interface ScoredQuantity {
+  baseline: ArmScores;
+  arms: readonly ArmScores[];
+  options?: ComparisonOptions;
+}
+
+/**
+ * Compares arms by several quantities at once: each as {@link compareArms} does, but Holm's correction runs over all tests
+ * of all quantities together, so that the chance of any false difference among all of them stays at its level.
+ *
+ * @returns for each quantity its arms
+ * @throws RangeError as {@link compareArms}
+ */
+export function compareQuantities(quantities: readonly ScoredQuantity[]): ArmComparison[][] {
+  const untested = quantities.map(untestedArms);
+  const tested = untested.flat().filter((arm) => arm.test !== undefined);
+  const adjusted = holm(tested.map((arm) => arm.test!.p));
+  return untested.map((arms, index) => {
+    const { minimumEffect = 0.01, level = 0.95 } = quantities[index].options ?? {};
+    return arms.map((arm) => {
+      const adjustedP = arm.test && adjusted[tested.indexOf(arm)];
+      return {
+        ...arm,
+        adjustedP,
+        verdict: verdict({
+          differences: arm.differences.differences,
+          adjustedP: adjustedP ?? 1,
+          interval: arm.test?.interval ?? { low: -Infinity, high: Infinity, level },
+          minimumEffect,
+        }),
+      };
+    });
+  });
+}
+
+/** All that takes no correction. */
+function untestedArms({
+  baseline,
+  arms,
+  options = {},
+}: ScoredQuantity): Omit<ArmComparison, "adjustedP" | "verdict">[] {
+  const { higherIsBetter = true, resolution = 0, level = 0.95, resamples = 10_000, seed = 0 } = options;
   const sign = higherIsBetter ? 1 : -1;
-  const untested = arms.map(({ name, settings }) => {
+  return arms.map(({ name, settings }) => {
     const raw = pairedDifferencesOverSettings(settings, baseline.settings);
     // "+ 0" turns the −0 of an equal pair into 0.
     const differences = { ...raw, differences: raw.differences.map((difference) => sign * difference + 0) };
@@ -113,21 +152,6 @@ export function compareArms(
         pairs < fewestPairs
           ? undefined
           : signFlipP(differences.differences, new RandomStream(seed, `sign flips/${name}`)),
-    };
-  });
-  const tested = untested.filter((arm) => arm.test !== undefined);
-  const adjusted = holm(tested.map((arm) => arm.test!.p));
-  return untested.map((arm) => {
-    const adjustedP = arm.test && adjusted[tested.indexOf(arm)];
-    return {
-      ...arm,
-      adjustedP,
-      verdict: verdict({
-        differences: arm.differences.differences,
-        adjustedP: adjustedP ?? 1,
-        interval: arm.test?.interval ?? { low: -Infinity, high: Infinity, level },
-        minimumEffect,
-      }),
     };
   });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RandomStream } from "../../../src/random/stream.js";
-import { type ArmScores, compareArms } from "../../../src/study/statistics/compare-arms.js";
+import { type ArmScores, compareArms, compareQuantities } from "../../../src/study/statistics/compare-arms.js";
 import { simulateFalsePositives } from "../../../src/study/statistics/simulate-coverage.js";
 
 /** Scores of an arm in two settings, noise of half a point around its place. */
@@ -71,6 +71,46 @@ describe("compareArms", () => {
     expect(short.test).toBeUndefined();
     expect(none.verdict.verdict).toBe("unclear");
     expect(none.mean).toBeUndefined();
+  });
+
+  test("corrects over several quantities together", () => {
+    const arms = [arm("slight", 0.01), arm("none", 0)];
+    const other = {
+      baseline: arm("another", 0),
+      arms: [arm("better", 0.05), arm("worse", -0.05)],
+      options: { resamples },
+    };
+    const [first, second] = compareQuantities([{ baseline, arms, options: { resamples, minimumEffect: 0.02 } }, other]);
+    const alone = compareArms(baseline, arms, { resamples, minimumEffect: 0.02 });
+    const { adjustedP: _, verdict: __, ...uncorrected } = alone[0];
+    expect(first[0]).toMatchObject(uncorrected);
+    // Of four tests, the two small p-values stand before these.
+    const all = [...first, ...second];
+    const order = [...all].sort((a, b) => a.test!.p - b.test!.p);
+    let most = 0;
+    order.forEach((tested, place) => {
+      most = Math.max(most, Math.min(1, tested.test!.p * (all.length - place)));
+      expect(tested.adjustedP).toBeCloseTo(most, 12);
+    });
+    expect(second.map(({ verdict }) => verdict.verdict)).toEqual(["helps", "hurts"]);
+    expect(compareQuantities([])).toEqual([]);
+  });
+
+  test("calls an arm that is equal in two quantities different in at most 5 % of studies", () => {
+    const stream = new RandomStream(3, "two quantities");
+    const scores = (name: string): ArmScores => ({
+      name,
+      settings: [new Map(Array.from({ length: 5 }, (_, seed) => [seed, stream.normal()]))],
+    });
+    const studies = 600;
+    let wrong = 0;
+    for (let study = 0; study < studies; study++) {
+      const quantity = () => ({ baseline: scores("a"), arms: [scores("b"), scores("c")], options: { resamples: 1 } });
+      const found = compareQuantities([quantity(), quantity()]).flat();
+      if (found.some(({ verdict: { verdict } }) => /helps|hurts/.test(verdict))) wrong++;
+    }
+    // 5 % and two standard errors of this many studies.
+    expect(wrong / studies).toBeLessThanOrEqual(0.05 + 2 * Math.sqrt((0.05 * 0.95) / studies));
   });
 
   test("compares nothing with a baseline alone", () => {
