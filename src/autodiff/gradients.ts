@@ -56,7 +56,9 @@ export function gradients(
       const rule = ruleOf(node, position);
       if (rule === "none") return;
       if (typeof rule === "object")
-        throw new UserError(`${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${rule.unsupported}`);
+        throw new UserError(
+          `${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${rule.unsupported}`,
+        );
       const raw = applyRule(rule, context, position, node);
       collect(collected, input, sameShape(raw.shape, input.shape) ? raw : emit.sumToShape(raw, input.shape));
     });
@@ -72,7 +74,8 @@ function valuesBetween(
 ): Set<string> {
   const active = new Set(wanted);
   for (const node of nodes) {
-    if (!node.inputs.some((input, position) => input && active.has(input.name) && ruleOf(node, position) !== "none")) continue;
+    if (!node.inputs.some((input, position) => input && active.has(input.name) && ruleOf(node, position) !== "none"))
+      continue;
     for (const output of node.outputs) if (isFloating(output.type) && !fixed.has(output.name)) active.add(output.name);
   }
   return active;
@@ -91,7 +94,9 @@ function applyRule(rule: InputGradient, context: GradientContext, position: numb
     return rule(context, position);
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
-    throw new UserError(`${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${error.message}.`);
+    throw new UserError(
+      `${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${error.message}.`,
+    );
   }
 }
 

@@ -116,7 +116,8 @@ export function numberToFloat16(value: number): number {
     return sign | roundHalfToEven(scaled);
   }
   const exponent = Math.floor(Math.log2(magnitude));
-  const safeExponent = magnitude < 2 ** exponent ? exponent - 1 : magnitude >= 2 ** (exponent + 1) ? exponent + 1 : exponent;
+  const safeExponent =
+    magnitude < 2 ** exponent ? exponent - 1 : magnitude >= 2 ** (exponent + 1) ? exponent + 1 : exponent;
   const fraction = roundHalfToEven((magnitude / 2 ** safeExponent - 1) * 1024);
   return sign | (((safeExponent + 15) << 10) + fraction);
 }

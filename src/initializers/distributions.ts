@@ -1,9 +1,10 @@
 /**
  * Weights drawn from a distribution of a given scale.
  */
+
+import type { WeightLayout } from "../graph/weight-layout.js";
 import type { RandomStream } from "../random/stream.js";
 import { orthonormalizeRows, transpose } from "./dense.js";
-import type { WeightLayout } from "../graph/weight-layout.js";
 import { weightAxes } from "./fans.js";
 import { emptyUnitMatrices, fromUnitMatrices, unitMatrix } from "./unit-matrices.js";
 

@@ -2,6 +2,7 @@
  * The ways to draw fresh weights, by name, each with its formula and where it comes from.
  */
 import { userError } from "../errors.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
 import { nearest } from "../nearest.js";
 import { RandomStream } from "../random/stream.js";
 import {
@@ -12,7 +13,6 @@ import {
   drawUniform,
   TRUNCATED_DEVIATION,
 } from "./distributions.js";
-import type { WeightLayout } from "../graph/weight-layout.js";
 import { fans } from "./fans.js";
 
 /** What follows the layer, for the initializers whose scale depends on it. */

@@ -2,9 +2,9 @@
  * The singular values of weights and features: measured, and flattened.
  */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import type { WeightLayout } from "../graph/weight-layout.js";
 import { RandomStream } from "../random/stream.js";
 import { gram, multiply, orthonormalizeRows, transpose } from "./dense.js";
-import type { WeightLayout } from "../graph/weight-layout.js";
 import { fromUnitMatrices, toUnitMatrices, unitMatrix } from "./unit-matrices.js";
 
 /**

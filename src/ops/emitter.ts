@@ -4,7 +4,7 @@
  */
 import { GraphBuilder, type Value, type ValueType } from "../graph/builder.js";
 import { type Attributes, attribute } from "../graph/graph.js";
-import { type DataType, type Tensor, floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
+import { type DataType, floatTensor, intTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import { RuleError } from "./operator.js";
 import { operatorOf } from "./table.js";
 
@@ -31,7 +31,12 @@ export interface ConvolutionSettings {
 
 export class Emitter extends GraphBuilder {
   /** Adds any operator of the table and gives its outputs. */
-  node(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes = {}, outputCount = 1): readonly Value[] {
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Attributes = {},
+    outputCount = 1,
+  ): readonly Value[] {
     const operator = operatorOf(op);
     if (!operator) throw new RuleError(`the operator ${op} is not supported`);
     const context = { op, inputs, attributes, outputCount };
@@ -165,7 +170,9 @@ export class Emitter extends GraphBuilder {
   }
 
   slice(a: Value, ranges: readonly SliceRange[]): Value {
-    const kept = ranges.filter(({ axis, start, end, step }) => !(start === 0 && end >= a.shape[axis] && (step ?? 1) === 1));
+    const kept = ranges.filter(
+      ({ axis, start, end, step }) => !(start === 0 && end >= a.shape[axis] && (step ?? 1) === 1),
+    );
     if (kept.length === 0) return a;
     return this.one("Slice", [
       a,
@@ -203,7 +210,9 @@ export class Emitter extends GraphBuilder {
       axis < extra || (shape[axis - extra] === 1 && dimension !== 1) ? [axis] : [],
     );
     const summed = axes.length > 0 ? this.reduceSum(a, axes, true) : a;
-    return sameShape(summed.shape.slice(extra), shape) ? this.reshape(summed, shape) : this.expand(this.reshape(summed, summed.shape.slice(extra)), shape);
+    return sameShape(summed.shape.slice(extra), shape)
+      ? this.reshape(summed, shape)
+      : this.expand(this.reshape(summed, summed.shape.slice(extra)), shape);
   }
 
   #reduce(op: string, a: Value, axes: readonly number[] | undefined, keepDimensions: boolean): Value {
@@ -229,7 +238,11 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 function isNumber(a: Value, number: number): boolean {
-  return a.constant !== undefined && sizeOf(a.shape) === 1 && Number((a.constant.data as ArrayLike<number | bigint>)[0]) === number;
+  return (
+    a.constant !== undefined &&
+    sizeOf(a.shape) === 1 &&
+    Number((a.constant.data as ArrayLike<number | bigint>)[0]) === number
+  );
 }
 
 /** True where broadcasting b against a leaves a's shape as it is. */
@@ -238,7 +251,19 @@ function covers(a: ValueType, b: ValueType): boolean {
 }
 
 const numbers: Partial<Record<DataType, number>> = {
-  float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, uint32: 12, uint64: 13, bfloat16: 16,
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
 };
 
 /** TensorProto.DataType's number of a type, as Cast's attribute has it. */

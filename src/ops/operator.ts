@@ -94,7 +94,8 @@ export function intsAttribute(node: NodeContext, name: string): readonly number[
 /** A possibly negative axis as one from 0 to rank − 1. */
 export function normalizedAxis(axis: number, rank: number, op: string): number {
   const normal = axis < 0 ? axis + rank : axis;
-  if (normal < 0 || normal >= Math.max(rank, 1)) throw new RuleError(`${op}: axis ${axis} does not exist in rank ${rank}`);
+  if (normal < 0 || normal >= Math.max(rank, 1))
+    throw new RuleError(`${op}: axis ${axis} does not exist in rank ${rank}`);
   return normal;
 }
 
@@ -107,7 +108,9 @@ export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): n
       const position = rank - shape.length + axis;
       if (shape[axis] === 1) continue;
       if (result[position] !== 1 && result[position] !== shape[axis])
-        throw new RuleError(`${op}: shapes ${shapes.map((each) => `[${each.join(", ")}]`).join(" and ")} do not broadcast`);
+        throw new RuleError(
+          `${op}: shapes ${shapes.map((each) => `[${each.join(", ")}]`).join(" and ")} do not broadcast`,
+        );
       result[position] = shape[axis];
     }
   }

@@ -3,8 +3,8 @@ import { availableParallelism } from "node:os";
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { serializeGraph } from "../formats/onnx-write.js";
 import type { Graph } from "../graph/graph.js";
-import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import { pinnedOpset } from "../graph/opset.js";
+import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import type { Session, SessionOptions, Tensors } from "./session.js";
 
 /** Loads a graph of the pinned opset into ONNX Runtime. */
@@ -25,7 +25,11 @@ export async function openSerialized(bytes: Uint8Array, options: SessionOptions 
   const wrappers = new WeakMap<object, RuntimeTensor>();
   const wrap = (tensor: Tensor): RuntimeTensor => {
     const known = wrappers.get(tensor.data);
-    if (known && known.dims.length === tensor.shape.length && known.dims.every((size, axis) => size === tensor.shape[axis]))
+    if (
+      known &&
+      known.dims.length === tensor.shape.length &&
+      known.dims.every((size, axis) => size === tensor.shape[axis])
+    )
       return known;
     const made = new RuntimeTensor(tensor.type as "float32", tensor.data as Float32Array, tensor.shape);
     wrappers.set(tensor.data, made);
