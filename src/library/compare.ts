@@ -140,6 +140,31 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
 
   const drafted = draftPlan(options, networks, arms, data);
   for (const labels of drafted.labels) labelledSamples(data.train.labels ?? new Int32Array(), labels, 0);
+  const unlock = await (await StudyFolder.open(path, false)).lock();
+  try {
+    return await runIn(options, path, { drafted, settings, data, prepare, deadline, signal, emit });
+  } finally {
+    await unlock();
+  }
+}
+
+/** What {@link compare} has found out before it writes anything. */
+interface Prepared {
+  readonly drafted: StudyPlan;
+  readonly settings: BenchSettings;
+  readonly data: StudyData;
+  readonly prepare: () => Promise<void>;
+  readonly deadline: number | undefined;
+  readonly signal: AbortSignal;
+  readonly emit: (event: CompareEvent) => void;
+}
+
+/** Runs a study in its folder, which is locked. */
+async function runIn(
+  options: CompareOptions,
+  path: string,
+  { drafted, settings, data, prepare, deadline, signal, emit }: Prepared,
+): Promise<CompareResult> {
   const folder = await openFolder(path, options.overwrite ?? false, drafted);
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0));
   await prepare();

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { fileError, userError } from "../errors.js";
 import type { PretrainingRecord, TrialRecord } from "./records.js";
+import { lockStudy } from "./study-lock.js";
 
 export const studyFiles = {
   plan: "study.json",
@@ -18,6 +19,9 @@ export const studyFiles = {
   pictures: "pictures",
   charts: "charts",
 } as const;
+
+/** Its lock, see {@link lockStudy}: not what a study writes, so that overwriting leaves it. */
+const lockFile = "study.lock";
 
 /** A name that any file system takes. */
 export function fileNameOf(name: string): string {
@@ -44,7 +48,7 @@ export class StudyFolder {
         if (error.code === "ENOENT") return [];
         throw error;
       });
-      if (content.length > 0 && !content.includes(studyFiles.plan))
+      if (content.some((name) => name !== lockFile) && !content.includes(studyFiles.plan))
         throw userError({
           where: path,
           required: "a new or empty folder, or that of an earlier study",
@@ -62,6 +66,11 @@ export class StudyFolder {
 
   file(...names: readonly string[]): string {
     return join(this.path, ...names);
+  }
+
+  /** Keeps other studies out until what it gives is called. @throws UserError where one is in it */
+  lock(): Promise<() => Promise<void>> {
+    return lockStudy(this.file(lockFile));
   }
 
   /** Writes a file whole, under a temporary name first. */

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type CompareOptions, compare } from "../../src/library/compare.js";
@@ -166,6 +168,22 @@ test("refuses test data in training or pretraining, counting it, and writes noth
     onEvent: (event) => event.type === "note" && notes.push(event.message),
   });
   expect(notes).toEqual([expect.stringContaining("3 samples of")]);
+});
+
+test("two studies cannot write into one folder at once; what a dead one left is taken over", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const settings = { ...options, arms: ["he"], seeds: 1, steps: 5 };
+  const both = await Promise.allSettled([compare(settings), compare(settings)]);
+  expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  const refused = both.find((result) => result.status === "rejected");
+  expect(String(refused?.reason)).toMatch(/study\.lock: required a folder that no other study/);
+  const lock = join(options.output, "study.lock");
+  expect(existsSync(lock)).toBe(false);
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  writeFileSync(lock, JSON.stringify({ process: pid, host: hostname(), since: "" }));
+  await compare({ ...settings, overwrite: true });
+  expect(existsSync(lock)).toBe(false);
+  expect(trialsOf(options.output)).toHaveLength(1);
 });
 
 test("refuses what cannot be compared", async () => {

@@ -1,0 +1,85 @@
+/** Keeps two studies from writing into one folder at once. */
+import { randomUUID } from "node:crypto";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { fileError, userError } from "../errors.js";
+
+/** What the lock's file says of the study that holds it. */
+interface Holder {
+  readonly process: number;
+  readonly host: string;
+  readonly since: string;
+}
+
+/**
+ * Makes the lock's file, or takes over that of a process of this machine which does not run any more.
+ *
+ * @param path of the file
+ * @returns gives the lock back
+ * @throws UserError where another study holds it, or nobody can tell whether one does
+ */
+export async function lockStudy(path: string): Promise<() => Promise<void>> {
+  const holder: Holder = { process: process.pid, host: hostname(), since: new Date().toISOString() };
+  const own = `${JSON.stringify(holder)}\n`;
+  if (!(await create(path, own))) {
+    const found = await readFile(path, "utf8").catch(() => "");
+    if (isHeld(found)) throw held(path, found);
+    // Two studies may find the same stale lock: moving it away shows whose it was, and a live one goes back.
+    const aside = `${path}.${randomUUID()}`;
+    await rename(path, aside).catch(() => {});
+    const moved = await readFile(aside, "utf8").catch(() => "");
+    if (moved !== "" && moved !== found) {
+      await create(path, moved);
+      await rm(aside, { force: true });
+      throw held(path, moved);
+    }
+    await rm(aside, { force: true });
+    if (!(await create(path, own))) throw held(path, await readFile(path, "utf8").catch(() => ""));
+  }
+  return async () => {
+    if ((await readFile(path, "utf8").catch(() => "")) === own) await rm(path, { force: true });
+  };
+}
+
+/** Makes a file; false where there is one. */
+async function create(path: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(path, content, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw fileError(error, path, "a place to write to");
+  }
+}
+
+function readHolder(content: string): Holder | undefined {
+  try {
+    const found = JSON.parse(content) as Partial<Holder> | null;
+    return Number.isInteger(found?.process) && typeof found?.host === "string" ? (found as Holder) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What cannot be understood, or comes from another machine, may be held. */
+function isHeld(content: string): boolean {
+  const holder = readHolder(content);
+  if (!holder || holder.host !== hostname() || holder.process <= 0) return true;
+  try {
+    // Signal 0 only asks whether the process is there.
+    process.kill(holder.process, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+function held(path: string, content: string): Error {
+  const holder = readHolder(content);
+  return userError({
+    where: path,
+    required: "a folder that no other study is writing to",
+    got: holder ? `one of process ${holder.process} on ${holder.host}, since ${holder.since}` : "a lock",
+    advice: "Wait until that study ends, or choose another --output; if none runs, remove this file.",
+  });
+}
