@@ -22,6 +22,7 @@ export {
   type RunRecord,
 } from "./library/initialize.js";
 export { type ChainStep, type InspectOptions, type InspectResult, inspect } from "./library/inspect.js";
+export { type LabOptions, lab, type RunningLab } from "./library/lab.js";
 export { type NewModelOptions, type NewModelResult, newModel } from "./library/new-model.js";
 export {
   type TensorFacts,

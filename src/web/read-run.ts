@@ -129,6 +129,7 @@ const downloads: readonly string[] = [
   runFiles.weights,
   runFiles.generator,
   runFiles.discriminator,
+  runFiles.transform,
   runFiles.record,
   runFiles.result,
   runFiles.metrics,

@@ -218,7 +218,7 @@ test("runs are compared, and every chart and table is saved", async () => {
 test("a study is shown while it runs and filtered; a torn file is named", async () => {
   const { page } = await open("#/study/study");
   await page.getByText("3 of 4 trials").waitFor();
-  await page.getByRole("row", { name: /^he 2 55\.0 %/ }).waitFor();
+  await page.getByRole("row", { name: /^he 2 55\.0\s%/ }).waitFor();
   await page.getByRole("checkbox", { name: "he", exact: true }).uncheck();
   await page.getByRole("row", { name: /^he 2/ }).waitFor({ state: "detached" });
   await page.getByText("runs/torn/run.json").first().waitFor();

@@ -59,7 +59,7 @@ export function number(value: number | null | undefined): string {
 }
 
 export function percent(value: number): string {
-  return `${(100 * value).toLocaleString(current, { maximumFractionDigits: 1, minimumFractionDigits: 1 })} %`;
+  return `${(100 * value).toLocaleString(current, { maximumFractionDigits: 1, minimumFractionDigits: 1 })}\u00a0%`;
 }
 
 export function bytes(value: number): string {
