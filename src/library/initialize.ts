@@ -1,195 +1,43 @@
 /** The main job: initial weights from a network and unlabelled data. */
-import { rm } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename, extname } from "node:path";
 import { BatchOrder } from "../data/batches.js";
-import type { ColumnChoice } from "../data/column-profile.js";
-import type { Dataset, NormalisationChoice } from "../data/dataset.js";
+import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
-import { pictureGrid } from "../data/picture-grid.js";
 import { savedTransform } from "../data/saved-transform.js";
 import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
-import { floatTensor, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
-import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import type { Recipe, RecipeInput } from "../recipe/recipe.js";
-import { filtersPicture } from "../study/filters-picture.js";
-import { type ConditioningRecord, conditionFeatures } from "../training/condition.js";
-import { layerSnapshots } from "../training/layer-snapshots.js";
-import { scheduleFactor } from "../training/optimizer-feeds.js";
+import type { Weights } from "../recipe/initial-values.js";
+import { conditionFeatures } from "../training/condition.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
-import {
-  MetricMeans,
-  type PretrainOptions,
-  type PretrainResult,
-  pretrain,
-  taskFor,
-  trainingGraphOf,
-} from "../training/pretrain.js";
-import {
-  type ActivationStatistics,
-  activationStatistics,
-  featureRank,
-  nearestNeighbourProbe,
-} from "../training/probe.js";
+import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
+import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
-import type { Warning } from "../training/warnings.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { loadingLines, type WrittenModel } from "./loading-lines.js";
+import type {
+  FeatureReport,
+  InitializeEvent,
+  InitializeOptions,
+  InitializeResult,
+  RunRecord,
+} from "./initialize-types.js";
+import { loadingLines } from "./loading-lines.js";
 import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
+import { type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
-import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
+import { RunFolder, runFiles } from "./run-folder.js";
 import { requireSettings, withSettings } from "./run-settings.js";
 import { allWatchers, type RunWatcher } from "./run-watcher.js";
+import { resumeFolder, startFolder } from "./start-run.js";
 import { tensorboardWatcher } from "./tensorboard-watcher.js";
 import { version } from "./version.js";
 import { writeNetworks } from "./write-networks.js";
 
-/** What `headstart init` takes. Only model and data are needed. */
-export interface InitializeOptions {
-  /** Path of a model: an ONNX file, a .keras archive, a Keras HDF5 file, or a TensorFlow.js model.json. */
-  readonly model: string;
-  /** Path, pattern or address of the data, or several, see {@link openDataset}; or samples that are open already. */
-  readonly data: string | readonly string[] | Dataset;
-  /** Folder for the run; default: `<model's name>-headstart`. */
-  readonly output?: string;
-  readonly overwrite?: boolean;
-  /** Continue an earlier run of the same settings in the output folder; with more steps it is extended. */
-  readonly resume?: boolean;
-  /** Name of F's last tensor; default: what the last Gemm or MatMul reads. */
-  readonly features?: string;
-  /**
-   * Name of the model's sample input, where it has several; or of a tensor inside the model, where the data are as that
-   * tensor and F begins there.
-   */
-  readonly input?: string;
-  /** Name of a tensor up to which the model stays as it is in the file: F's layers before it are not trained. */
-  readonly freeze?: string;
-  /** Shape of one sample, where the model leaves dimensions open. */
-  readonly inputShape?: readonly number[];
-  /** A built-in recipe's name, the path of a JSON file, or a recipe as an object. */
-  readonly recipe?: string | RecipeInput;
-  /** auto, mlp, cnn, cnn1d, or the path of an ONNX file with one output per sample. */
-  readonly discriminator?: string;
-  readonly epochs?: number;
-  readonly steps?: number;
-  /** Train for about this long: as many steps as fit by a measurement of the first ones. */
-  readonly minutes?: number;
-  readonly batchSize?: number;
-  readonly learningRate?: number;
-  readonly discriminatorLearningRate?: number;
-  readonly seed?: number;
-  readonly threads?: number;
-  /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
-  readonly start?: string;
-  readonly layout?: "NCHW" | "NHWC";
-  readonly resize?: boolean;
-  readonly convert?: boolean;
-  readonly normalise?: NormalisationChoice;
-  readonly labels?: string | number;
-  readonly header?: boolean | "auto";
-  readonly onBad?: "fail" | "skip";
-  /** What a table's columns are, by name or number from 1. */
-  readonly columns?: Readonly<Record<string, ColumnChoice>>;
-  readonly categories?: "one-hot" | "embedding";
-  /** The transform.json or data record of an earlier run, to treat the data alike. */
-  readonly fitted?: Record<string, unknown>;
-  /** Bytes of samples to keep in memory; larger data stays on disk. */
-  readonly memory?: number;
-  /** Folder for decoded and fetched data, and how many bytes of one data set it may hold. */
-  readonly cache?: string;
-  readonly cacheLimit?: number;
-  /** Threads that decode pictures ahead. */
-  readonly dataWorkers?: number;
-  /** Use at most this many samples. */
-  readonly limit?: number;
-  /** Steps between checkpoints; default: ten a run, and at least every 500. */
-  readonly checkpointEvery?: number;
-  /** Write an event file for TensorBoard into the run's folder, too. */
-  readonly tensorboard?: boolean;
-  /** Address of an MLflow server to log to, too. */
-  readonly mlflow?: string;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: InitializeEvent) => void;
-}
-
-/** What happens during {@link initialize}, for progress displays. */
-export type InitializeEvent =
-  | { readonly type: "data"; readonly done: number; readonly total: number }
-  | { readonly type: "started"; readonly run: RunRecord; readonly steps: number; readonly folder: string }
-  | {
-      readonly type: "step";
-      readonly step: number;
-      readonly steps: number;
-      readonly epoch: number;
-      readonly metrics: Readonly<Record<string, number>>;
-    }
-  | { readonly type: "warning"; readonly warning: Warning }
-  | { readonly type: "note"; readonly message: string }
-  | { readonly type: "checkpoint"; readonly step: number };
-
-/** run.json: everything that decides a run's result. */
-export interface RunRecord {
-  readonly headstart: string;
-  readonly model: {
-    readonly file: string;
-    readonly sha256: string;
-    readonly input: string;
-    readonly sampleShape: readonly number[];
-    readonly features: string;
-    readonly frozen?: string;
-  };
-  readonly data: {
-    readonly file: string;
-    readonly sha256: string;
-    readonly count: number;
-    readonly understood: Record<string, unknown>;
-  };
-  readonly recipe: Recipe;
-  readonly task: string;
-  readonly discriminator: {
-    readonly kind: string;
-    readonly layers: readonly unknown[];
-    readonly sha256?: string;
-  } | null;
-  readonly seed: number;
-  readonly steps: number;
-  readonly batchSize: number;
-  readonly threads: number | null;
-  /** Steps at which a resumption gave the run more steps: schedules were then stretched to the new end. */
-  readonly extendedAt?: readonly number[];
-}
-
-/** Measurements before and after training. */
-export interface FeatureReport {
-  readonly activations: readonly ActivationStatistics[];
-  readonly effectiveRank: number;
-  /** Accuracy of a nearest-neighbour vote in the features, where there are labels. */
-  readonly nearestNeighbour?: number;
-}
-
-/** What {@link initialize} gives. */
-export interface InitializeResult {
-  readonly folder: string;
-  readonly weightsFile: string;
-  readonly modelFile: string;
-  /** F's tensors by the model's own names, in float32. */
-  readonly weights: Weights;
-  readonly run: RunRecord;
-  readonly finalMetrics: Readonly<Record<string, number>>;
-  readonly before: FeatureReport;
-  readonly after: FeatureReport;
-  readonly conditioning: readonly ConditioningRecord[];
-  readonly warnings: readonly Warning[];
-  /** The model with the new weights in it. */
-  readonly written: WrittenModel;
-  /** Lines that load the weights in each framework. */
-  readonly loading: readonly { readonly framework: string; readonly lines: readonly string[] }[];
-  readonly seconds: number;
-}
+export type * from "./initialize-types.js";
 
 /**
  * Trains initial weights for a network's feature extractor on unlabelled data and writes them.
@@ -393,9 +241,6 @@ function nameOf(data: InitializeOptions["data"]): string {
   return paths.length === 1 ? basename(paths[0]) : `${basename(paths[0])} and ${paths.length - 1} more`;
 }
 
-/** What all of a run's steps have in common. */
-type Training = Omit<PretrainOptions, "steps" | "resume" | "onStep">;
-
 /** Number of steps: as asked, or by epochs, or as many as fit in the minutes by a measurement. */
 async function stepsFor(options: InitializeOptions, path: string, training: Training): Promise<number> {
   const { recipe } = training;
@@ -459,203 +304,6 @@ async function openWatchers(
     );
   }
   return allWatchers(watchers);
-}
-
-async function startFolder(path: string, run: RunRecord, overwrite: boolean): Promise<RunFolder> {
-  const folder = await RunFolder.create(path, overwrite);
-  await folder.writeJson(runFiles.record, run);
-  return folder;
-}
-
-/** The folder and newest checkpoint of an earlier run that had the same settings. */
-async function resumeFolder(
-  path: string,
-  run: RunRecord,
-): Promise<{ folder: RunFolder; checkpoint: Checkpoint | undefined }> {
-  const folder = await RunFolder.open(path);
-  const earlier = await folder.readJson(runFiles.record);
-  if (typeof earlier !== "object" || earlier === null)
-    throw userError({
-      where: folder.file(runFiles.record),
-      required: "a run's record",
-      got: JSON.stringify(earlier),
-      advice: "Start the run anew with --overwrite.",
-    });
-  const now = JSON.parse(JSON.stringify(run)) as unknown;
-  const grown = extension(earlier, run);
-  const { steps: _, extendedAt: __, ...settings } = earlier as RunRecord;
-  const different = differingKey(
-    grown ? { ...settings, steps: run.steps } : { ...settings, steps: (earlier as RunRecord).steps },
-    now,
-    "",
-  );
-  if (different !== undefined)
-    throw userError({
-      where: folder.file(runFiles.record),
-      required: "the settings, model and data of the run to resume",
-      got: `another ${different.key}: ${JSON.stringify(different.now)} instead of ${JSON.stringify(different.earlier)}`,
-      advice: "Repeat the command as it was, with --resume added.",
-    });
-  if (!grown && (await folder.has(runFiles.result)))
-    throw userError({
-      where: path,
-      required: "a run that is not finished",
-      got: `one with all its ${run.steps} steps and its weights`,
-      advice: "Give more --steps to extend it, or pass --overwrite in place of --resume to repeat it.",
-    });
-  const checkpoint = await folder.readCheckpoint();
-  const extendedAt = [...((earlier as RunRecord).extendedAt ?? []), ...(grown ? [checkpoint?.step ?? 0] : [])];
-  if (grown) {
-    // The earlier end's result is not the longer run's.
-    await rm(folder.file(runFiles.result), { force: true });
-    await folder.writeJson(runFiles.record, { ...run, extendedAt });
-  }
-  for (const name of [runFiles.metrics, runFiles.timing, runFiles.layers])
-    await folder.cutAfter(name, checkpoint?.step ?? -1);
-  return { folder, checkpoint };
-}
-
-/** True where a run is resumed with more steps than it had. */
-function extension(earlier: object, run: RunRecord): boolean {
-  const before = (earlier as Partial<RunRecord>).steps;
-  return typeof before === "number" && run.steps > before;
-}
-
-function differingKey(
-  earlier: unknown,
-  now: unknown,
-  path: string,
-): { key: string; earlier: unknown; now: unknown } | undefined {
-  if (typeof earlier === "object" && typeof now === "object" && earlier !== null && now !== null) {
-    for (const key of new Set([...Object.keys(earlier), ...Object.keys(now)])) {
-      const found = differingKey(
-        (earlier as Record<string, unknown>)[key],
-        (now as Record<string, unknown>)[key],
-        path ? `${path}.${key}` : key,
-      );
-      if (found) return found;
-    }
-    return undefined;
-  }
-  return Object.is(earlier, now) ? undefined : { key: path, earlier, now };
-}
-
-interface RecordedTraining {
-  readonly training: Training;
-  readonly options: InitializeOptions;
-  readonly emit: (event: InitializeEvent) => void;
-  readonly folder: RunFolder;
-  readonly steps: number;
-  readonly checkpoint: Checkpoint | undefined;
-  readonly watcher: RunWatcher;
-}
-
-/** Trains while keeping metrics, checkpoints and pictures. */
-async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainResult> {
-  const { training, options, emit, folder, steps, checkpoint, watcher } = recorded;
-  const { features, dataset, recipe, seed } = training;
-  const every = Math.max(1, Math.ceil(steps / 500));
-  const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
-  const pictureSteps = new Set(
-    [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
-  );
-  const means = new MetricMeans();
-  const began = performance.now();
-  let last: { step: number; state: () => Map<string, Float32Array> } | undefined;
-  if (!checkpoint) await recordLayers(recorded, 0, initialWeights(features.network, recipe.start, seed));
-  try {
-    return await pretrain({
-      ...training,
-      steps,
-      ...(checkpoint ? { resume: checkpoint } : {}),
-      onStep: async (report) => {
-        const { step, epoch, metrics } = report;
-        last = report;
-        means.add(metrics);
-        emit({ type: "step", step, steps, epoch, metrics });
-        if (step % every === 0 || step === steps) {
-          const values = { ...means.take(), ...learningRates(recipe, step, steps) };
-          await folder.append(runFiles.metrics, { step, epoch, ...values });
-          await watcher.metrics(step, values);
-          await folder.append(runFiles.timing, {
-            step,
-            seconds: (performance.now() - began) / 1000,
-            memory: process.memoryUsage.rss(),
-          });
-        }
-        if (pictureSteps.has(step) && report.views.generated && report.samples) {
-          const size = sizeOf(features.network.sampleShape);
-          const shown = Math.min(32, recipe.batchSize);
-          const png = await pictureGrid(
-            report.samples.data.subarray(0, shown * size),
-            report.views.generated.data.subarray(0, shown * size),
-            dataset.record,
-          ).catch((error: unknown) => {
-            if (error instanceof RangeError) return undefined;
-            throw error;
-          });
-          if (png) {
-            await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
-            await watcher.picture("samples", step, png);
-          }
-        }
-        if (pictureSteps.has(step)) await recordLayers(recorded, step, report.state());
-        if (step % checkpointEvery === 0 && step < steps) {
-          await folder.writeCheckpoint({ step, state: report.state() });
-          emit({ type: "checkpoint", step });
-        }
-      },
-    });
-  } catch (error) {
-    if (error instanceof InterruptedError) {
-      if (last) await folder.writeCheckpoint({ step: last.step, state: last.state() });
-      throw new InterruptedError(`${error.message}; ${folder.path} has what is done so far, continue with --resume`);
-    }
-    if (error instanceof DivergedError)
-      await folder.append(runFiles.metrics, {
-        step: (last?.step ?? checkpoint?.step ?? 0) + 1,
-        diverged: true,
-        ...printable(error.metrics),
-      });
-    throw error;
-  }
-}
-
-/** The learning rates of a step, counted from 1. */
-function learningRates(recipe: Recipe, step: number, steps: number): Record<string, number> {
-  const factor = scheduleFactor(recipe.schedule, step - 1, steps);
-  return {
-    "generator/learning-rate": recipe.generatorOptimizer.learningRate * factor,
-    ...(recipe.adversarial.weight > 0
-      ? { "discriminator/learning-rate": recipe.discriminatorOptimizer.learningRate * factor }
-      : {}),
-  };
-}
-
-/** Keeps what F's layers look like, and a picture of the first layer's filters. */
-async function recordLayers(recorded: RecordedTraining, step: number, weights: Weights): Promise<void> {
-  const { options, folder, watcher } = recorded;
-  const { features, dataset, seed } = recorded.training;
-  const layers = await layerSnapshots(
-    features,
-    weights,
-    dataset,
-    seed,
-    options.threads === undefined ? {} : { threads: options.threads },
-  );
-  await folder.append(runFiles.layers, { step, layers });
-  await watcher.layers(step, layers);
-  const picture = await filtersPicture(features, weights);
-  if (!picture) return;
-  await folder.write(join(runFiles.filters, `step-${String(step).padStart(9, "0")}.png`), picture);
-  await watcher.picture("filters", step, picture);
-}
-
-/** JSON has no NaN and no infinity. */
-function printable(metrics: Readonly<Record<string, number>>): Record<string, number | string> {
-  return Object.fromEntries(
-    Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]),
-  );
 }
 
 function requireFinite(weights: Weights): void {

@@ -1,0 +1,153 @@
+/** What `initialize` takes, tells on the way, and gives. */
+import type { ColumnChoice } from "../data/column-profile.js";
+import type { Dataset, NormalisationChoice } from "../data/dataset.js";
+import { openDataset } from "../data/open-dataset.js";
+import type { Weights } from "../recipe/initial-values.js";
+import type { Recipe, RecipeInput } from "../recipe/recipe.js";
+import type { ConditioningRecord } from "../training/condition.js";
+import type { ActivationStatistics } from "../training/probe.js";
+import type { Warning } from "../training/warnings.js";
+import type { WrittenModel } from "./loading-lines.js";
+
+/** What `headstart init` takes. Only model and data are needed. */
+export interface InitializeOptions {
+  /** Path of a model: an ONNX file, a .keras archive, a Keras HDF5 file, or a TensorFlow.js model.json. */
+  readonly model: string;
+  /** Path, pattern or address of the data, or several, see {@link openDataset}; or samples that are open already. */
+  readonly data: string | readonly string[] | Dataset;
+  /** Folder for the run; default: `<model's name>-headstart`. */
+  readonly output?: string;
+  readonly overwrite?: boolean;
+  /** Continue an earlier run of the same settings in the output folder; with more steps it is extended. */
+  readonly resume?: boolean;
+  /** Name of F's last tensor; default: what the last Gemm or MatMul reads. */
+  readonly features?: string;
+  /**
+   * Name of the model's sample input, where it has several; or of a tensor inside the model, where the data are as that
+   * tensor and F begins there.
+   */
+  readonly input?: string;
+  /** Name of a tensor up to which the model stays as it is in the file: F's layers before it are not trained. */
+  readonly freeze?: string;
+  /** Shape of one sample, where the model leaves dimensions open. */
+  readonly inputShape?: readonly number[];
+  /** A built-in recipe's name, the path of a JSON file, or a recipe as an object. */
+  readonly recipe?: string | RecipeInput;
+  /** auto, mlp, cnn, cnn1d, or the path of an ONNX file with one output per sample. */
+  readonly discriminator?: string;
+  readonly epochs?: number;
+  readonly steps?: number;
+  /** Train for about this long: as many steps as fit by a measurement of the first ones. */
+  readonly minutes?: number;
+  readonly batchSize?: number;
+  readonly learningRate?: number;
+  readonly discriminatorLearningRate?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
+  readonly start?: string;
+  readonly layout?: "NCHW" | "NHWC";
+  readonly resize?: boolean;
+  readonly convert?: boolean;
+  readonly normalise?: NormalisationChoice;
+  readonly labels?: string | number;
+  readonly header?: boolean | "auto";
+  readonly onBad?: "fail" | "skip";
+  /** What a table's columns are, by name or number from 1. */
+  readonly columns?: Readonly<Record<string, ColumnChoice>>;
+  readonly categories?: "one-hot" | "embedding";
+  /** The transform.json or data record of an earlier run, to treat the data alike. */
+  readonly fitted?: Record<string, unknown>;
+  /** Bytes of samples to keep in memory; larger data stays on disk. */
+  readonly memory?: number;
+  /** Folder for decoded and fetched data, and how many bytes of one data set it may hold. */
+  readonly cache?: string;
+  readonly cacheLimit?: number;
+  /** Threads that decode pictures ahead. */
+  readonly dataWorkers?: number;
+  /** Use at most this many samples. */
+  readonly limit?: number;
+  /** Steps between checkpoints; default: ten a run, and at least every 500. */
+  readonly checkpointEvery?: number;
+  /** Write an event file for TensorBoard into the run's folder, too. */
+  readonly tensorboard?: boolean;
+  /** Address of an MLflow server to log to, too. */
+  readonly mlflow?: string;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: InitializeEvent) => void;
+}
+
+/** What happens during {@link initialize}, for progress displays. */
+export type InitializeEvent =
+  | { readonly type: "data"; readonly done: number; readonly total: number }
+  | { readonly type: "started"; readonly run: RunRecord; readonly steps: number; readonly folder: string }
+  | {
+      readonly type: "step";
+      readonly step: number;
+      readonly steps: number;
+      readonly epoch: number;
+      readonly metrics: Readonly<Record<string, number>>;
+    }
+  | { readonly type: "warning"; readonly warning: Warning }
+  | { readonly type: "note"; readonly message: string }
+  | { readonly type: "checkpoint"; readonly step: number };
+
+/** run.json: everything that decides a run's result. */
+export interface RunRecord {
+  readonly headstart: string;
+  readonly model: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly input: string;
+    readonly sampleShape: readonly number[];
+    readonly features: string;
+    readonly frozen?: string;
+  };
+  readonly data: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly count: number;
+    readonly understood: Record<string, unknown>;
+  };
+  readonly recipe: Recipe;
+  readonly task: string;
+  readonly discriminator: {
+    readonly kind: string;
+    readonly layers: readonly unknown[];
+    readonly sha256?: string;
+  } | null;
+  readonly seed: number;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly threads: number | null;
+  /** Steps at which a resumption gave the run more steps: schedules were then stretched to the new end. */
+  readonly extendedAt?: readonly number[];
+}
+
+/** Measurements before and after training. */
+export interface FeatureReport {
+  readonly activations: readonly ActivationStatistics[];
+  readonly effectiveRank: number;
+  /** Accuracy of a nearest-neighbour vote in the features, where there are labels. */
+  readonly nearestNeighbour?: number;
+}
+
+/** What {@link initialize} gives. */
+export interface InitializeResult {
+  readonly folder: string;
+  readonly weightsFile: string;
+  readonly modelFile: string;
+  /** F's tensors by the model's own names, in float32. */
+  readonly weights: Weights;
+  readonly run: RunRecord;
+  readonly finalMetrics: Readonly<Record<string, number>>;
+  readonly before: FeatureReport;
+  readonly after: FeatureReport;
+  readonly conditioning: readonly ConditioningRecord[];
+  readonly warnings: readonly Warning[];
+  /** The model with the new weights in it. */
+  readonly written: WrittenModel;
+  /** Lines that load the weights in each framework. */
+  readonly loading: readonly { readonly framework: string; readonly lines: readonly string[] }[];
+  readonly seconds: number;
+}

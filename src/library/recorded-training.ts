@@ -1,0 +1,136 @@
+/** Trains while keeping metrics, checkpoints, pictures and what the layers look like. */
+import { join } from "node:path";
+import { pictureGrid } from "../data/picture-grid.js";
+import { InterruptedError } from "../errors.js";
+import { sizeOf } from "../graph/tensor.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import type { Recipe } from "../recipe/recipe.js";
+import { filtersPicture } from "../study/filters-picture.js";
+import { layerSnapshots } from "../training/layer-snapshots.js";
+import { scheduleFactor } from "../training/optimizer-feeds.js";
+import { MetricMeans, type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
+import { DivergedError } from "../training/trainer.js";
+import type { InitializeEvent, InitializeOptions } from "./initialize-types.js";
+import { type Checkpoint, type RunFolder, runFiles } from "./run-folder.js";
+import type { RunWatcher } from "./run-watcher.js";
+
+/** What all of a run's steps have in common. */
+export type Training = Omit<PretrainOptions, "steps" | "resume" | "onStep">;
+
+export interface RecordedTraining {
+  readonly training: Training;
+  readonly options: InitializeOptions;
+  readonly emit: (event: InitializeEvent) => void;
+  readonly folder: RunFolder;
+  readonly steps: number;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly watcher: RunWatcher;
+}
+
+/** Trains while keeping metrics, checkpoints and pictures. */
+export async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainResult> {
+  const { training, options, emit, folder, steps, checkpoint, watcher } = recorded;
+  const { features, dataset, recipe, seed } = training;
+  const every = Math.max(1, Math.ceil(steps / 500));
+  const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
+  const pictureSteps = new Set(
+    [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
+  );
+  const means = new MetricMeans();
+  const began = performance.now();
+  let last: { step: number; state: () => Map<string, Float32Array> } | undefined;
+  if (!checkpoint) await recordLayers(recorded, 0, initialWeights(features.network, recipe.start, seed));
+  try {
+    return await pretrain({
+      ...training,
+      steps,
+      ...(checkpoint ? { resume: checkpoint } : {}),
+      onStep: async (report) => {
+        const { step, epoch, metrics } = report;
+        last = report;
+        means.add(metrics);
+        emit({ type: "step", step, steps, epoch, metrics });
+        if (step % every === 0 || step === steps) {
+          const values = { ...means.take(), ...learningRates(recipe, step, steps) };
+          await folder.append(runFiles.metrics, { step, epoch, ...values });
+          await watcher.metrics(step, values);
+          await folder.append(runFiles.timing, {
+            step,
+            seconds: (performance.now() - began) / 1000,
+            memory: process.memoryUsage.rss(),
+          });
+        }
+        if (pictureSteps.has(step) && report.views.generated && report.samples) {
+          const size = sizeOf(features.network.sampleShape);
+          const shown = Math.min(32, recipe.batchSize);
+          const png = await pictureGrid(
+            report.samples.data.subarray(0, shown * size),
+            report.views.generated.data.subarray(0, shown * size),
+            dataset.record,
+          ).catch((error: unknown) => {
+            if (error instanceof RangeError) return undefined;
+            throw error;
+          });
+          if (png) {
+            await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
+            await watcher.picture("samples", step, png);
+          }
+        }
+        if (pictureSteps.has(step)) await recordLayers(recorded, step, report.state());
+        if (step % checkpointEvery === 0 && step < steps) {
+          await folder.writeCheckpoint({ step, state: report.state() });
+          emit({ type: "checkpoint", step });
+        }
+      },
+    });
+  } catch (error) {
+    if (error instanceof InterruptedError) {
+      if (last) await folder.writeCheckpoint({ step: last.step, state: last.state() });
+      throw new InterruptedError(`${error.message}; ${folder.path} has what is done so far, continue with --resume`);
+    }
+    if (error instanceof DivergedError)
+      await folder.append(runFiles.metrics, {
+        step: (last?.step ?? checkpoint?.step ?? 0) + 1,
+        diverged: true,
+        ...printable(error.metrics),
+      });
+    throw error;
+  }
+}
+
+/** The learning rates of a step, counted from 1. */
+function learningRates(recipe: Recipe, step: number, steps: number): Record<string, number> {
+  const factor = scheduleFactor(recipe.schedule, step - 1, steps);
+  return {
+    "generator/learning-rate": recipe.generatorOptimizer.learningRate * factor,
+    ...(recipe.adversarial.weight > 0
+      ? { "discriminator/learning-rate": recipe.discriminatorOptimizer.learningRate * factor }
+      : {}),
+  };
+}
+
+/** Keeps what F's layers look like, and a picture of the first layer's filters. */
+async function recordLayers(recorded: RecordedTraining, step: number, weights: Weights): Promise<void> {
+  const { options, folder, watcher } = recorded;
+  const { features, dataset, seed } = recorded.training;
+  const layers = await layerSnapshots(
+    features,
+    weights,
+    dataset,
+    seed,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
+  await folder.append(runFiles.layers, { step, layers });
+  await watcher.layers(step, layers);
+  const picture = await filtersPicture(features, weights);
+  if (!picture) return;
+  await folder.write(join(runFiles.filters, `step-${String(step).padStart(9, "0")}.png`), picture);
+  await watcher.picture("filters", step, picture);
+}
+
+/** JSON has no NaN and no infinity. */
+function printable(metrics: Readonly<Record<string, number>>): Record<string, number | string> {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]),
+  );
+}
