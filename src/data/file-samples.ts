@@ -27,9 +27,14 @@ export class OpenFile {
     descriptors.register(this, this.descriptor);
   }
 
-  /** Reads bytes at a place. @throws UserError if the file ends before */
-  async bytes(start: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
+  /**
+   * Reads bytes at a place.
+   *
+   * @param into where to put them, if it is long enough; absent: a new array
+   * @throws UserError if the file ends before
+   */
+  async bytes(start: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    const bytes = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const { bytesRead } = await readPromise(this.descriptor, bytes, done, length - done, start + done);
       if (bytesRead === 0) {
@@ -58,6 +63,12 @@ export interface FileSegment {
   readonly decode: (bytes: Uint8Array) => SampleArray;
 }
 
+interface KeptBlock {
+  readonly data: Promise<SampleArray>;
+  readonly bytes: Uint8Array;
+  settled: boolean;
+}
+
 /** Samples of more bytes are read one by one; smaller ones in blocks. */
 const aloneFrom = 32 * 1024;
 const usualBlock = 256 * 1024;
@@ -74,16 +85,22 @@ export class FileSamples {
   readonly blocks: ShuffleBlocks | undefined;
   readonly #segments: readonly FileSegment[];
   readonly #blockSize: number;
+  readonly #valueBytes: number;
   readonly #mostBlocks: number;
   /** Oldest use first. */
-  readonly #kept = new Map<number, Promise<SampleArray>>();
+  readonly #kept = new Map<number, KeptBlock>();
+  /** Arrays of blocks that are not kept any more. */
+  readonly #free: Uint8Array[] = [];
+  /** Readings under way. */
+  #readers = 0;
 
   /** @param memory bytes that may be used */
   constructor(segments: readonly FileSegment[], size: number, memory: number) {
     this.#segments = segments;
     this.size = size;
     this.count = segments.reduce((sum, segment) => sum + segment.count, 0);
-    const sampleBytes = size * Math.max(...segments.map(({ valueBytes }) => valueBytes));
+    this.#valueBytes = Math.max(...segments.map(({ valueBytes }) => valueBytes));
+    const sampleBytes = size * this.#valueBytes;
     const alone = sampleBytes >= aloneFrom;
     this.#blockSize = alone ? 1 : Math.max(1, Math.floor(Math.min(usualBlock, memory / 16) / sampleBytes));
     this.#mostBlocks = Math.max(4, Math.floor(memory / 2 / (this.#blockSize * sampleBytes)));
@@ -92,12 +109,14 @@ export class FileSamples {
       : { size: this.#blockSize, perBuffer: Math.max(1, Math.floor((this.#mostBlocks - 2) / 2)) };
   }
 
-  /** All samples in order, in pieces. */
+  /** All samples in order, in pieces; each is valid until the next is asked for. */
   async *pieces(signal?: AbortSignal): AsyncGenerator<{ first: number; data: SampleArray }> {
     const step = samplesPerPiece(this.size);
+    // One array for all pieces: new ones would pile up until they are collected.
+    const scratch = new Uint8Array(Math.min(step, this.count) * this.size * this.#valueBytes);
     for (let first = 0; first < this.count; first += step) {
       checkInterrupted(signal);
-      yield { first, data: await this.#range(first, Math.min(step, this.count - first)) };
+      yield { first, data: await this.#range(first, Math.min(step, this.count - first), scratch) };
     }
   }
 
@@ -126,24 +145,48 @@ export class FileSamples {
       await this.read(list.slice(half), (data, from, place) => take(data, from, half + place));
       return;
     }
-    await Promise.all([...needed.keys()].map(async (block) => needed.set(block, await this.#block(block))));
-    for (let place = 0; place < indices.length; place++) {
-      const block = Math.floor(indices[place] / this.#blockSize);
-      take(needed.get(block)!, (indices[place] - block * this.#blockSize) * this.size, place);
+    this.#readers++;
+    try {
+      await Promise.all([...needed.keys()].map(async (block) => needed.set(block, await this.#block(block))));
+      for (let place = 0; place < indices.length; place++) {
+        const block = Math.floor(indices[place] / this.#blockSize);
+        take(needed.get(block)!, (indices[place] - block * this.#blockSize) * this.size, place);
+      }
+    } finally {
+      this.#readers--;
     }
   }
 
   #block(block: number): Promise<SampleArray> {
-    const first = block * this.#blockSize;
-    const found = this.#kept.get(block) ?? this.#range(first, Math.min(this.#blockSize, this.count - first));
+    let found = this.#kept.get(block);
+    if (found === undefined) {
+      const first = block * this.#blockSize;
+      const bytes = this.#free.pop() ?? new Uint8Array(this.#blockSize * this.size * this.#valueBytes);
+      const made: KeptBlock = {
+        bytes,
+        settled: false,
+        data: this.#range(first, Math.min(this.#blockSize, this.count - first), bytes),
+      };
+      made.data.then(
+        () => {
+          made.settled = true;
+        },
+        () => this.#kept.delete(block),
+      );
+      found = made;
+    }
     this.#kept.delete(block);
     this.#kept.set(block, found);
-    found.catch(() => this.#kept.delete(block));
-    if (this.#kept.size > this.#mostBlocks) this.#kept.delete(this.#kept.keys().next().value!);
-    return found;
+    if (this.#kept.size > this.#mostBlocks) {
+      const [oldest, { bytes, settled }] = this.#kept.entries().next().value!;
+      this.#kept.delete(oldest);
+      // Its array is used again, unless somebody may still be looking at it: new ones would pile up until collected.
+      if (settled && this.#readers === 0) this.#free.push(bytes);
+    }
+    return found.data;
   }
 
-  async #range(first: number, count: number): Promise<SampleArray> {
+  async #range(first: number, count: number, scratch?: Uint8Array): Promise<SampleArray> {
     const parts: SampleArray[] = [];
     let skip = first;
     let left = count;
@@ -151,7 +194,8 @@ export class FileSamples {
       if (left > 0 && skip < available) {
         const taken = Math.min(left, available - skip);
         const bytes = this.size * valueBytes;
-        parts.push(decode(await file.bytes(start + skip * bytes, taken * bytes)));
+        const into = taken === count ? scratch : undefined;
+        parts.push(decode(await file.bytes(start + skip * bytes, taken * bytes, into)));
         left -= taken;
       }
       skip = Math.max(0, skip - available);

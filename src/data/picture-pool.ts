@@ -1,9 +1,16 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import sharp from "sharp";
 import { type DecodedSample, decodeSample, type PicturePlace, type PictureRequest } from "./decode-picture.js";
 
 /** Pictures under way at once per thread: enough that none waits for its next. */
 const perThread = 4;
+
+/**
+ * While pools are open the decoder uses one thread for each picture: many pictures are under way at once, and sharing
+ * one among threads costs small pictures half their speed. The setting is the process's, so it is put back.
+ */
+const openPools = { count: 0, threadsBefore: 0 };
 
 interface Waiting {
   readonly resolve: (sample: DecodedSample) => void;
@@ -19,9 +26,14 @@ export class PicturePool {
   readonly width: number;
   readonly #workers: { worker: Worker; waiting: Map<number, Waiting> }[] = [];
   #next = 0;
+  #closed = false;
 
   /** @param workers how many threads; 0 decodes in this one. Default: one per core, at most 8 */
   constructor(workers = Math.min(8, availableParallelism())) {
+    if (openPools.count++ === 0) {
+      openPools.threadsBefore = sharp.concurrency();
+      sharp.concurrency(1);
+    }
     // Run from its TypeScript source (in tests) there is no compiled file that a thread could start from.
     const threads = import.meta.url.endsWith(".ts") ? 0 : workers;
     for (let index = 0; index < threads; index++) this.#start();
@@ -42,6 +54,9 @@ export class PicturePool {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (--openPools.count === 0) sharp.concurrency(openPools.threadsBefore);
     await Promise.all(this.#workers.splice(0).map(({ worker }) => worker.terminate()));
   }
 
