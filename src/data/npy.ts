@@ -51,13 +51,6 @@ export function looksLikeNpy(head: Uint8Array): boolean {
   return head.length >= 6 && head[0] === 0x93 && String.fromCharCode(...head.subarray(1, 6)) === "NUMPY";
 }
 
-/** The length that an NPY file's header says the whole has, or undefined if the head is too short to tell. */
-export function npyLength(head: Uint8Array, where: string): number | undefined {
-  const header = npyHeader(head, where);
-  if (header === undefined) return undefined;
-  return header.start + header.dims.reduce((product, length) => product * length, elementTypes[header.type].bytes);
-}
-
 /**
  * Parses the bytes of an NPY file: versions 1 to 3, C and Fortran order, both byte orders, booleans, integers and
  * floats.
