@@ -23,6 +23,7 @@ import {
 import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
+import { workerBytes, workersThatFit } from "./study-workers.js";
 import { version } from "./version.js";
 
 /** What `headstart compare` takes. Model, data and test are needed. */
@@ -72,7 +73,7 @@ export interface CompareOptions {
   readonly longestExtension?: number;
   /** What to do about samples of the training or unlabelled data that the test data has too; default: fail. */
   readonly duplicates?: "fail" | "drop";
-  /** Trials side by side; default: one a core. Results do not depend on it. */
+  /** Trials side by side; default: one a core, fewer where memory is short. Results do not depend on it. */
   readonly workers?: number;
   readonly features?: string;
   readonly input?: string;
@@ -169,7 +170,7 @@ async function runIn(
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0));
   await prepare();
   let plan = drafted;
-  const parallel = options.workers ?? (import.meta.url.endsWith(".ts") ? 1 : availableParallelism());
+  const parallel = options.workers ?? (await defaultWorkers(drafted, data, emit));
   if (options.pilot !== undefined) {
     const fit = await pilotFit(options, folder, settings, data, drafted, options.pilot, parallel, signal);
     plan = fit.plan;
@@ -200,6 +201,18 @@ async function runIn(
   } finally {
     await executor.close();
   }
+}
+
+/** One a core, fewer where memory is short. */
+async function defaultWorkers(plan: StudyPlan, data: StudyData, emit: (event: CompareEvent) => void): Promise<number> {
+  // Worker threads need the built files.
+  if (import.meta.url.endsWith(".ts")) return 1;
+  const cores = availableParallelism();
+  const files = plan.networks.map(({ file }) => file);
+  const fitting = workersThatFit(cores, await workerBytes(data, files, plan.batchSize));
+  if (fitting < cores)
+    emit({ type: "note", message: `memory for ${fitting} of ${cores} trials side by side; --workers asks for more` });
+  return fitting;
 }
 
 /** A pilot that goes on keeps what was fitted before: another measurement would make other trials of it. */

@@ -1,0 +1,93 @@
+/** Worker threads need the built files, so that these tests run what `npm test` has built. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { newModel } from "../../src/library/new-model.js";
+import type { TrialRecord } from "../../src/study/records.js";
+import { idxFile } from "../data/array-files.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+import { barPictures } from "../support/toy-data.js";
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const worker = fileURLToPath(new URL("../../dist/library/study-worker.js", import.meta.url));
+
+async function material(): Promise<{ folder: string; words: string[] }> {
+  const file = (name: string, count: number, seed: number) => {
+    const { pixels, labels } = barPictures(count, 8, seed);
+    return {
+      [`${name}/train-images-idx3-ubyte`]: idxFile(8, [count, 8, 8], pixels),
+      [`${name}/train-labels-idx1-ubyte`]: idxFile(8, [count], labels),
+    };
+  };
+  const folder = temporaryFolder({ ...file("a", 60, 0), ...file("b", 30, 1) });
+  const model = join(folder, "net.onnx");
+  await newModel({ template: "mlp", inputShape: [64], widths: [6], classes: 2, output: model });
+  const words = ["compare", model, "--data", join(folder, "a"), "--test", join(folder, "b"), "--labels", "40"];
+  return { folder, words: [...words, "--arms", "he,autoencoder", "--pretraining-epochs", "1", "--batch-size", "8"] };
+}
+
+/** The trials by key, without what depends on the machine. */
+function trialsOf(folder: string): Map<string, unknown> {
+  const lines = readFileSync(join(folder, "trials.jsonl"), "utf8").trim().split("\n");
+  const records = lines.map((line) => JSON.parse(line) as TrialRecord);
+  return new Map(
+    records.map(({ timing: _, ...record }) => [record.key, record] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+describe.skipIf(!existsSync(worker))("worker threads", () => {
+  test("give the trials and pretrainings that one thread gives", { timeout: 60_000 }, async () => {
+    const { folder, words } = await material();
+    const outputs = ["1", "2"].map((workers) => {
+      const output = join(folder, `with-${workers}`);
+      const settings = ["--steps", "6", "--seeds", "2", "--longest-extension", "0", "--workers", workers];
+      const ran = spawnSync(process.execPath, [main, ...words, ...settings, "--output", output], { encoding: "utf8" });
+      expect(ran.stderr).not.toMatch(/Error/);
+      expect(ran.status).toBe(0);
+      expect(ran.stdout).toContain(`${workers} side by side`);
+      return output;
+    });
+    const [one, two] = outputs.map(trialsOf);
+    expect(one.size).toBe(4);
+    expect(two).toEqual(one);
+    const weights = (output: string) =>
+      readdirSync(join(output, "pretraining"))
+        .filter((name) => name.endsWith(".safetensors"))
+        .map((name) => [name, readFileSync(join(output, "pretraining", name)).toString("base64")]);
+    expect(weights(outputs[0])).toHaveLength(2);
+    expect(weights(outputs[1])).toEqual(weights(outputs[0]));
+  });
+
+  // Windows has no signals that a program can catch.
+  test.skipIf(process.platform === "win32")(
+    "stop where they are told to, and the study goes on from there",
+    { timeout: 60_000 },
+    async () => {
+      const { folder, words } = await material();
+      const output = join(folder, "stopped");
+      const settings = ["--longest-extension", "0", "--workers", "2", "--output", output];
+      const long = [main, ...words, ...settings, "--steps", "100000", "--seeds", "2"];
+      const child = spawn(process.execPath, long, { stdio: ["ignore", "pipe", "pipe"] });
+      let said = "";
+      let told = false;
+      const listen = (chunk: Buffer): void => {
+        said += chunk.toString();
+        // The plan is printed when the workers start.
+        if (told || !said.includes("side by side")) return;
+        told = true;
+        child.kill("SIGINT");
+      };
+      child.stdout.on("data", listen);
+      child.stderr.on("data", listen);
+      const status = await new Promise((resolve) => child.on("close", resolve));
+      expect(status).toBe(130);
+      expect(said).toContain("the same command continues it");
+      expect(existsSync(join(output, "study.lock"))).toBe(false);
+      const short = [main, ...words, ...settings, "--steps", "5", "--seeds", "1"];
+      expect(spawnSync(process.execPath, short, { encoding: "utf8" }).status).toBe(0);
+      expect(trialsOf(output).size).toBe(2);
+    },
+  );
+});

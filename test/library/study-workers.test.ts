@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { workerBytes, workersThatFit } from "../../src/library/study-workers.js";
+import { barDataset, folderWith } from "../support/toy-data.js";
+
+test("as many workers as memory is free for, at least one, never more than wanted", () => {
+  expect(workersThatFit(8, 1e9, 100e9)).toBe(8);
+  expect(workersThatFit(8, 1e9, 4e9)).toBe(3);
+  expect(workersThatFit(8, 1e9, 5e8)).toBe(1);
+  expect(workersThatFit(2, 1)).toBe(2);
+});
+
+test("a worker takes what its data, its largest network and its samples take", async () => {
+  const [train, test, unlabelled] = [barDataset(100), barDataset(50), barDataset(1000)];
+  const path = folderWith({ small: new Uint8Array(10), large: new Uint8Array(5000) });
+  const files = [path("small"), path("large")];
+  const own = await workerBytes({ train, test, unlabelled: train }, files, 16);
+  expect(own).toBeGreaterThan(200e6);
+  expect((await workerBytes({ train, test, unlabelled }, files, 16)) - own).toBe(4 * 1000 * 64);
+  expect(own - (await workerBytes({ train, test, unlabelled: train }, files.slice(0, 1), 16))).toBe(20 * 4990);
+  expect(await workerBytes({ train, test, unlabelled: train }, files, 500)).toBeGreaterThan(own);
+});
