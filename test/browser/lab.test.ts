@@ -1,14 +1,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
+import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import { writeStudy } from "../web/lab-folder.js";
 import { headstart, labFolder, openBrowser, removeFolder, type ServedLab, serveLab, watchPage } from "./lab-browser.js";
 
-const axeSource = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const data = "t10k-images-idx3-ubyte.gz";
 let browser: Browser;
 let folder = "";
@@ -70,8 +69,7 @@ const views = [
 /** What axe finds that is serious or critical. */
 async function seriousFindings(page: Page): Promise<string[]> {
   // As text of the page's own world: its policy lets no other script in.
-  const source = await readFile(axeSource, "utf8");
-  const result = await page.evaluate(`${source}; axe.run(document, { resultTypes: ["violations"] })`);
+  const result = await page.evaluate(`${axe.source}; axe.run(document, { resultTypes: ["violations"] })`);
   const { violations } = result as { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")

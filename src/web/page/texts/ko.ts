@@ -86,7 +86,7 @@ export const ko: Texts = {
   "chart.saveSvg": "SVG",
   "chart.savePng": "PNG",
   "chart.saveCsv": "CSV",
-  "chart.save": "{title}을(를) {format}로 저장",
+  "chart.save": "{title}: {format} 형식으로 저장",
   "chart.empty": "아직 기록이 없습니다.",
   "chart.help": "끌어서 이동, Ctrl+휠로 확대, 두 번 눌러 전체 보기. 키보드: 화살표, +, -, 0.",
   "chart.summary": "{name}: {first}에서 {last}까지",
