@@ -41,7 +41,10 @@ function modelBytes(graph: Partial<GraphInit> = {}, model: Partial<ModelInit> = 
   );
 }
 
-const readTensorOf = (init: TensorInit, external?: (location: string, offset: number, length: number) => Uint8Array) =>
+const readTensorOf = (
+  init: TensorInit,
+  external?: (location: string, offset: number, length: number | undefined) => Uint8Array,
+) =>
   readOnnx(modelBytes({ initializer: [{ name: "t", ...init }] }), {
     where,
     ...(external ? { external } : {}),

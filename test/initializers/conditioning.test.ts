@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { UserError } from "../../src/errors.js";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import {
   type ConditioningLayer,
   conditionLayer,
@@ -9,7 +10,6 @@ import {
   unitStatistics,
 } from "../../src/initializers/conditioning.js";
 import { drawNormal } from "../../src/initializers/distributions.js";
-import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import { singularValues } from "../../src/initializers/spectrum.js";
 import { RandomStream } from "../../src/random/stream.js";
 

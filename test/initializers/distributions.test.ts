@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import {
   drawDeltaOrthogonal,
   drawNormal,
@@ -7,7 +8,6 @@ import {
   drawUniform,
   TRUNCATED_DEVIATION,
 } from "../../src/initializers/distributions.js";
-import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import { toUnitMatrices, unitMatrix } from "../../src/initializers/unit-matrices.js";
 import { RandomStream } from "../../src/random/stream.js";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { expect, test } from "vitest";
-import { drawNormal, drawOrthogonal } from "../../src/initializers/distributions.js";
 import type { WeightLayout } from "../../src/graph/weight-layout.js";
+import { drawNormal, drawOrthogonal } from "../../src/initializers/distributions.js";
 import {
   effectiveRank,
   flattenSpectrum,
