@@ -85,8 +85,11 @@ export async function planNetworks(
     featureExtractor(network, options.features);
     logitsName(network);
     const name = basename(options.model, extname(options.model));
+    const classes = outputSize(network);
+    // Before the data is read: its numeric labels would be refused as classes, which says less.
+    requireClassifier(options.model, classes);
     return {
-      networks: [{ name, file: options.model, hash, classes: outputSize(network), sampleShape: network.sampleShape }],
+      networks: [{ name, file: options.model, hash, classes, sampleShape: network.sampleShape }],
       prepare: async () => {},
     };
   }
@@ -160,15 +163,19 @@ function noLabels(where: string): UserError {
   });
 }
 
+/** @throws UserError where the model has one output: it predicts a number, no class */
+function requireClassifier(model: string, outputs: number): void {
+  if (outputs > 1) return;
+  throw userError({
+    where: model,
+    required: "a classifier with a score for each class",
+    got: "a network with one output",
+    advice: "Comparing regression networks is not supported yet.",
+  });
+}
+
 /** @throws UserError unless every test sample has a label, there are training labels, and the model has a score for each */
 export function requireLabels(options: CompareOptions, { train, test }: StudyData, outputs: number): void {
-  if (outputs === 1)
-    throw userError({
-      where: options.model,
-      required: "a classifier with a score for each class",
-      got: "a network with one output",
-      advice: "Comparing regression networks is not supported yet.",
-    });
   if (!train.labels) throw noLabels(options.data);
   if (!test.labels) throw noLabels(options.test);
   for (const [where, labels] of [

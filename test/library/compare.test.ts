@@ -6,9 +6,10 @@ import { expect, test } from "vitest";
 import { type CompareOptions, compare } from "../../src/library/compare.js";
 import { newModel } from "../../src/library/new-model.js";
 import type { TrialRecord } from "../../src/study/records.js";
-import { idxFile } from "../data/array-files.js";
+import { idxFile, npyFile } from "../data/array-files.js";
 import { temporaryFolder } from "../data/temporary-folder.js";
-import { barPictures } from "../support/toy-data.js";
+import { barPictures, modelFile } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
 
 const side = 8;
 
@@ -188,8 +189,29 @@ test("two studies cannot write into one folder at once; what a dead one left is 
 
 test("refuses what cannot be compared", async () => {
   const { made: _, folder, ...options } = await ready();
-  const single = join(folder, "single.onnx");
-  await newModel({ template: "mlp", inputShape: [side * side], widths: [4], classes: 2, output: single });
+  const single = new TestNetwork();
+  const hidden = single.node("Relu", [single.node("Gemm", ["x", single.weight("a", [side * side, 4])])]);
+  const model = join(folder, "single.onnx");
+  writeFileSync(
+    model,
+    modelFile(single.graph([side * side], [single.node("Gemm", [hidden, single.weight("b", [4, 1])])])),
+  );
+  // Its targets need not be classes: that it predicts a number is what counts.
+  const targets = join(folder, "targets.npy");
+  writeFileSync(
+    targets,
+    npyFile(
+      "<f4",
+      [120],
+      Float32Array.from({ length: 120 }, (_, index) => index / 7),
+    ),
+  );
+  await expect(compare({ ...options, model, arms: ["he"], labelColumn: targets })).rejects.toThrow(
+    /single\.onnx: required a classifier with a score for each class, got a network with one output/,
+  );
+  await expect(compare({ ...options, arms: ["he"], labelColumn: targets })).rejects.toThrow(
+    /targets\.npy: required whole numbers as labels/,
+  );
   await expect(compare({ ...options, arms: ["he"], baseline: "lecun" })).rejects.toThrow(
     /baseline: required one of the arms he/,
   );
