@@ -22,8 +22,9 @@ export class ColumnProfile {
   /** Row (from 1) of the first infinite number and of the first text. */
   firstInfinite: number | undefined;
   firstText: { row: number; cell: string } | undefined;
-  /** Distinct cells, up to one more than the limit. */
-  readonly distinct = new Set<string>();
+  readonly #texts = new Set<string>();
+  /** Numbers are told apart as numbers: making texts of all of them takes most of the time. */
+  readonly #values = new Set<number>();
   /** Whether the numbers rise by 1 from row to row, as those of an index do. */
   counting = true;
   /** What the user says the column is, if anything. */
@@ -51,7 +52,10 @@ export class ColumnProfile {
       this.counting = false;
       return;
     }
-    if (this.distinct.size <= this.#distinctLimit) this.distinct.add(typeof cell === "string" ? cell : String(cell));
+    if (this.#texts.size + this.#values.size <= this.#distinctLimit) {
+      if (typeof cell === "number") this.#values.add(cell);
+      else this.#texts.add(cell!);
+    }
     const value = numberIn(cell);
     if (value === undefined) {
       this.texts++;
@@ -74,6 +78,11 @@ export class ColumnProfile {
     this.#squares += deviation * (value - this.mean);
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
+  }
+
+  /** Distinct cells, up to one more than the limit. */
+  get distinct(): ReadonlySet<string> {
+    return new Set([...this.#texts, ...Array.from(this.#values, String)]);
   }
 
   /** Whether every cell with a value is a number. */
@@ -111,6 +120,6 @@ export class ColumnProfile {
   }
 
   get hasTooManyValues(): boolean {
-    return this.distinct.size > this.#distinctLimit;
+    return this.#texts.size + this.#values.size > this.#distinctLimit;
   }
 }

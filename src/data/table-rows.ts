@@ -106,8 +106,66 @@ interface ParseOptions {
   onBytes?: ((done: number) => void) | undefined;
 }
 
+/**
+ * Rows of a text. Where no quote has come yet, lines are simply split, which is many times faster than looking at every
+ * sign; from the first quote on (or where lines end in the manner of old Macs) csv-parse reads on.
+ */
 async function* parseRows(path: string, options: ParseOptions): AsyncGenerator<string[]> {
-  const text = Readable.from(readText(path, options));
+  const texts = readText(path, options);
+  let rest = "";
+  let lines = 0;
+  let width: number | undefined;
+  try {
+    for (;;) {
+      const { value, done } = await texts.next();
+      const text = done ? rest : rest + value;
+      if (/"|\r(?=[^\n])/.test(text) || text.length > longestRow + (value?.length ?? 0)) {
+        yield* parseQuoted(path, options, text, texts, lines, width);
+        return;
+      }
+      const end = done ? text.length : text.lastIndexOf("\n") + 1;
+      rest = text.slice(end);
+      if (end > 0) {
+        const whole = text.slice(0, text[end - 1] === "\n" ? end - 1 : end);
+        for (const line of whole.split("\n")) {
+          lines++;
+          const row = line.split(options.delimiter);
+          for (let index = 0; index < row.length; index++) row[index] = row[index].trim();
+          if (row.length === 1 && row[0] === "") continue;
+          width ??= row.length;
+          if (row.length !== width && options.relaxed !== true) {
+            throw badRow(path, `Invalid Record Length: expect ${width}, got ${row.length} on line ${lines}`);
+          }
+          yield row;
+        }
+      }
+      if (done) return;
+    }
+  } finally {
+    await texts.return(undefined);
+  }
+}
+
+/**
+ * Reads on with csv-parse.
+ *
+ * @param first the text at hand, which begins a line
+ * @param lines how many lines have come before, and with how many cells
+ */
+async function* parseQuoted(
+  path: string,
+  options: ParseOptions,
+  first: string,
+  texts: AsyncGenerator<string>,
+  lines: number,
+  width: number | undefined,
+): AsyncGenerator<string[]> {
+  const text = Readable.from(
+    (async function* () {
+      yield first;
+      yield* texts;
+    })(),
+  );
   const parser = parse({
     delimiter: options.delimiter,
     trim: true,
@@ -118,20 +176,32 @@ async function* parseRows(path: string, options: ParseOptions): AsyncGenerator<s
   text.on("error", (error) => parser.destroy(error));
   text.pipe(parser);
   try {
-    for await (const row of parser) yield row as string[];
+    for await (const row of parser as AsyncIterable<string[]>) {
+      if (width !== undefined && row.length !== width && options.relaxed !== true) {
+        throw badRow(path, `Invalid Record Length: expect ${width}, got ${row.length} after line ${lines}`);
+      }
+      yield row;
+    }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     checkInterrupted(options.signal);
-    throw userError({
-      where: path,
-      required: "rows of equal length with matching quotes",
-      got: error.message.replaceAll(/\s+/g, " "),
-      advice: "Correct that line",
-    });
+    throw badRow(
+      path,
+      error.message.replaceAll(/\s+/g, " ").replace(/(?<=\bline )\d+/, (line) => String(Number(line) + lines)),
+    );
   } finally {
     text.destroy();
     parser.destroy();
   }
+}
+
+function badRow(path: string, got: string): Error {
+  return userError({
+    where: path,
+    required: "rows of equal length with matching quotes",
+    got,
+    advice: "Correct that line",
+  });
 }
 
 /** A file as text, refused where it is not UTF-8: guessing an encoding would change categories silently. */
