@@ -148,6 +148,13 @@ export class RunFolder {
     }
   }
 
+  /** Drops the pictures of a folder that are of later steps. */
+  async dropPicturesAfter(name: string, step: number): Promise<void> {
+    const names = await readdir(this.file(name)).catch(() => []);
+    for (const picture of names)
+      if (Number(/^step-(\d+)\.png$/.exec(picture)?.[1] ?? -1) > step) await rm(join(this.file(name), picture));
+  }
+
   /** Drops all lines of a file of records after this step, and a torn last line. */
   async cutAfter(name: string, step: number): Promise<void> {
     const path = this.file(name);

@@ -54,6 +54,7 @@ export async function resumeFolder(
   }
   for (const name of [runFiles.metrics, runFiles.timing, runFiles.layers])
     await folder.cutAfter(name, checkpoint?.step ?? -1);
+  for (const name of [runFiles.samples, runFiles.filters]) await folder.dropPicturesAfter(name, checkpoint?.step ?? -1);
   return { folder, checkpoint };
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
@@ -150,6 +150,16 @@ test("a run is started from the form, paused, resumed, extended and taken away; 
   expect(rows.length).toBeLessThan(500);
   await page.getByRole("button", { name: "Resume" }).click();
   await page.locator("main .tag.running").waitFor({ timeout: 20_000 });
+
+  // The run's own process is killed: it is seen to have stopped, and goes on from its checkpoint.
+  const kept = await Promise.all(
+    (await readdir(join(folder, ".headstart-lab")))
+      .filter((name) => name.endsWith(".json"))
+      .map(async (name) => JSON.parse(await readFile(join(folder, ".headstart-lab", name), "utf8"))),
+  );
+  process.kill(kept.find(({ id }) => id === "runs/page").pid, "SIGKILL");
+  await page.locator("main .tag.stopped").waitFor({ timeout: 20_000 });
+  await page.getByRole("button", { name: "Resume" }).click();
   await page.locator("main .tag.finished").waitFor({ timeout: 50_000 });
   const steps = (await readFile(join(folder, "runs/page/metrics.jsonl"), "utf8"))
     .trimEnd()
@@ -188,6 +198,14 @@ test("a start that fails says why, in the command's own words", async () => {
   await page.goto(`${served.address}#/start/init`);
   await page.getByLabel(/^Model/).fill("../../etc/passwd");
   await page.getByText(/required a path below/).waitFor();
+});
+
+test("what is not supported is marked in the model's drawing", async () => {
+  const { page } = await open("#/start/init");
+  const model = (await readFile(join(folder, "model.onnx"))).toString("latin1");
+  await writeFile(join(folder, "strange.onnx"), Buffer.from(model.replaceAll("Relu", "Zzzz"), "latin1"));
+  await page.getByLabel(/^Model/).fill("strange.onnx");
+  await page.getByText("Zzzz features.1/Zzzz: headstart does not know this operator").waitFor({ timeout: 10_000 });
 });
 
 test("runs are compared, and every chart and table is saved", async () => {
