@@ -1,0 +1,73 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { defineCommand, readArguments } from "../../src/cli/command.js";
+import { readDataOptions, readLabels } from "../../src/cli/data-options.js";
+import { paths, required, size } from "../../src/cli/options.js";
+import { UsageError, UserError } from "../../src/errors.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+
+const plain = { resize: false, convert: false };
+
+test("columns, header, normalisation and labels become what the library takes", () => {
+  expect(
+    readDataOptions({
+      ...plain,
+      columns: ["zip=category", "a=b=number", "3=drop"],
+      header: "no",
+      normalise: "0.5,0.4/0.2,0.1",
+    }),
+  ).toEqual({
+    ...plain,
+    columns: { zip: "category", "a=b": "number", "3": "drop" },
+    header: false,
+    normalise: { mean: [0.5, 0.4], std: [0.2, 0.1] },
+  });
+  expect(readDataOptions({ ...plain, header: "auto", normalise: "quantile" })).toMatchObject({
+    header: "auto",
+    normalise: "quantile",
+  });
+  expect([readLabels("-1"), readLabels("y")]).toEqual([-1, "y"]);
+});
+
+test("what does not fit is wrong use, a transform that is none an error", () => {
+  expect(() => readDataOptions({ ...plain, columns: ["zip=text"] })).toThrow(UsageError);
+  expect(() => readDataOptions({ ...plain, columns: ["zip"] })).toThrow(/NAME=category/);
+  expect(() => readDataOptions({ ...plain, normalise: "1/0" })).toThrow(UsageError);
+  const folder = temporaryFolder({ "t.json": '{"transform":1}', "rubbish.json": "{" });
+  expect(readDataOptions({ ...plain, transform: join(folder, "t.json") })).toMatchObject({ fitted: { transform: 1 } });
+  for (const name of ["rubbish.json", "none.json"]) {
+    expect(() => readDataOptions({ ...plain, transform: join(folder, name) })).toThrow(UserError);
+  }
+  writeFileSync(join(folder, "t.json"), "3");
+  expect(() => readDataOptions({ ...plain, transform: join(folder, "t.json") })).toThrow(UserError);
+});
+
+test.each([
+  ["500MB", 5e8],
+  ["4GB", 4e9],
+  ["1.5GiB", 1.5 * 2 ** 30],
+  ["2 k", 2000],
+  ["7", 7],
+])("%s is %i bytes", (text, bytes) => {
+  expect(size("SIZE", "").read(text, "--memory")).toBe(bytes);
+});
+
+test("no bytes", () => {
+  for (const text of ["", "0", "-1GB", "many", "4GBps"]) {
+    expect(() => size("SIZE", "").read(text, "--memory")).toThrow(UsageError);
+  }
+  expect(paths("PATH", "").read("a,b", "--data")).toEqual(["a,b"]);
+});
+
+test("an option for paths may be given several times", () => {
+  const command = defineCommand({
+    name: "x",
+    description: "",
+    options: { data: required(paths("PATH", "data")) },
+    run: async () => {},
+  });
+  expect(readArguments(command, ["--data", "a", "--data", "b"])).toMatchObject({ options: { data: ["a", "b"] } });
+  expect(readArguments(command, ["--data", "c"])).toMatchObject({ options: { data: ["c"] } });
+  expect(() => readArguments(command, [])).toThrow(UsageError);
+});

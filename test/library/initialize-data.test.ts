@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { streamDataset } from "../../src/data/stream-dataset.js";
+import { InterruptedError, UserError } from "../../src/errors.js";
+import { type InitializeOptions, initialize } from "../../src/library/initialize.js";
+import { readAll } from "../data/read-all.js";
+import { folderWith, toyModel } from "../support/toy-data.js";
+
+const mlp = toyModel({ template: "mlp", inputShape: [4], widths: [6] });
+const rows = Array.from({ length: 400 }, (_, row) =>
+  [0, 1, 2, 3].map((column) => Math.sin(row * (column + 1)).toFixed(4)).join(","),
+);
+
+function setUp(options: Partial<InitializeOptions> = {}) {
+  const path = folderWith({ "model.onnx": mlp, "t.csv": Buffer.from(`a,b,c,d\n${rows.join("\n")}\n`) });
+  const common = { recipe: "autoencoder", batchSize: 16, steps: 40, threads: 1, output: path("run") };
+  return { path, options: { model: path("model.onnx"), data: path("t.csv"), ...common, ...options } };
+}
+
+test("a run on data beyond memory continues at the exact sample, across epochs; another memory is refused", async () => {
+  const { path, options } = setUp();
+  const disk = { ...options, memory: 2000, cache: path("cache") };
+  await initialize({ ...disk, output: path("whole") });
+  const interruption = new AbortController();
+  const stopped = initialize({
+    ...disk,
+    output: path("parts"),
+    signal: interruption.signal,
+    onEvent: (event) => event.type === "step" && event.step === 29 && interruption.abort(),
+  });
+  await expect(stopped).rejects.toThrow(InterruptedError);
+  const resumed = { ...disk, output: path("parts"), resume: true };
+  await expect(initialize({ ...resumed, memory: 4000 })).rejects.toThrow(/another data\.understood\.blocks/);
+  await initialize(resumed);
+  const weights = (name: string) => readFileSync(path(`${name}/weights.safetensors`)).toString("base64");
+  expect(weights("parts") === weights("whole")).toBe(true);
+});
+
+test("transform.json beside the weights treats the same data alike", async () => {
+  const { path, options } = setUp({ normalise: "quantile", steps: 2 });
+  await initialize(options);
+  const fitted = JSON.parse(readFileSync(path("run/transform.json"), "utf8")) as Record<string, unknown>;
+  expect(fitted).toMatchObject({ transform: 1, kind: "table", shape: [4] });
+  const opened = await openDataset(path("t.csv"), { fitted });
+  expect(await readAll(opened)).toEqual(await readAll(await openDataset(path("t.csv"), { normalise: "quantile" })));
+});
+
+test("takes samples of the caller's own source, of the model's shape", async () => {
+  const { options } = setUp({ steps: 2 });
+  const samples = (width: number) =>
+    streamDataset(
+      Array.from({ length: 40 }, (_, row) => Float32Array.from({ length: width }, (_, at) => Math.cos(row + at))),
+      [width],
+    );
+  const { run } = await initialize({ ...options, data: await samples(4) });
+  expect(run.data).toMatchObject({ file: "the caller's samples", count: 40 });
+  await expect(initialize({ ...options, data: await samples(5), overwrite: true })).rejects.toBeInstanceOf(UserError);
+});
