@@ -6,9 +6,13 @@ import type { VerdictWord } from "../study/statistics/verdict.js";
 import { type Comparison, percent, type StudySummary, stepsDifference } from "../study/summary.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
+import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { modelOptions } from "./model-options.js";
 import { choice, flag, given, list, number, required, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
+
+// A study fits its own transform, and its trials run side by side already.
+const { transform: _transform, dataWorkers: _dataWorkers, limit: _limit, ...reading } = dataOptions;
 
 export const command = defineCommand({
   name: "compare",
@@ -58,15 +62,11 @@ export const command = defineCommand({
     ),
     workers: whole("COUNT", "trials side by side, one thread each (default: one a core)", { min: 1 }),
     ...modelOptions,
-    resize: flag("resize pictures to the model's input"),
-    convert: flag("convert pictures between grey and colour for the model's input"),
-    normalise: text("NAME", "none, unit, symmetric, standard (default) or imagenet"),
+    ...reading,
     labelColumn: text(
       "NAME",
       "where the labels are: a table's column (name, number, or -1), or an array of an NPZ file",
     ),
-    header: choice("WHEN", ["auto", "yes", "no"], "whether a table's first line is its header (default: auto)"),
-    onBad: choice("WHAT", ["fail", "skip"], "what to do about a picture that cannot be read (default: fail)"),
     limit: whole("COUNT", "use at most this many labelled samples", { min: 2 }),
     testLimit: whole("COUNT", "use at most this many test samples", { min: 2 }),
     unlabelledLimit: whole("COUNT", "use at most this many unlabelled samples", { min: 2 }),
@@ -78,18 +78,23 @@ export const command = defineCommand({
     "headstart compare model.onnx --data train --test test --arms he+calibrated,default,weights:mine.safetensors",
   ],
   async run({ arguments: [model = ""], options, console, signal }) {
-    const { header, labelColumn, labels, labelsPerClass, optimizer, learningRates, ...others } = given(options);
+    const { header, normalise, columns, ...plain } = given(options);
+    const { labelColumn, labels, labelsPerClass, optimizer, learningRates, resize, convert, ...others } = plain;
     const amounts = [...(labels ?? []), ...(labelsPerClass ?? []).map((count) => `${count}/class`)];
     const result = await compare({
       ...others,
+      ...readDataOptions({
+        resize,
+        convert,
+        ...(header && { header }),
+        ...(normalise && { normalise }),
+        ...(columns && { columns }),
+      }),
       model,
       ...(amounts.length === 0 ? {} : { labels: amounts }),
       ...(optimizer === undefined ? {} : { optimizers: optimizer }),
       ...(learningRates === undefined ? {} : { learningRates: learningRates.map(rate) }),
-      ...(header === undefined ? {} : { header: header === "auto" ? "auto" : header === "yes" }),
-      ...(labelColumn === undefined
-        ? {}
-        : { labelColumn: /^-?\d+$/.test(labelColumn) ? Number(labelColumn) : labelColumn }),
+      ...(labelColumn === undefined ? {} : { labelColumn: readLabels(labelColumn) }),
       command: ["headstart", ...process.argv.slice(2)].map(quoted).join(" "),
       signal,
       onEvent: progressOf(console),

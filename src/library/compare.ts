@@ -1,6 +1,7 @@
 /** The honest study: trains a network from several starts and says what it found. */
 import { availableParallelism } from "node:os";
 import { basename, extname, join } from "node:path";
+import type { ColumnChoice } from "../data/column-profile.js";
 import type { NormalisationChoice } from "../data/dataset.js";
 import { userError } from "../errors.js";
 import { labelledSamples } from "../study/labels.js";
@@ -87,6 +88,13 @@ export interface CompareOptions {
   readonly labelColumn?: string | number;
   readonly header?: boolean | "auto";
   readonly onBad?: "fail" | "skip";
+  readonly columns?: Readonly<Record<string, ColumnChoice>>;
+  readonly categories?: "one-hot" | "embedding";
+  /** Bytes of samples to keep in memory; larger data stays on disk. */
+  readonly memory?: number;
+  /** Folder for decoded and fetched data, and how many bytes of one data set it may hold. */
+  readonly cache?: string;
+  readonly cacheLimit?: number;
   /** Use at most this many of the labelled, the test, the unlabelled samples. */
   readonly limit?: number;
   readonly testLimit?: number;

@@ -133,7 +133,10 @@ export async function planNetworks(
 
 function readingOf(options: CompareOptions): Omit<BenchSettings["reading"], "shape"> {
   const { layout, resize, convert, normalise, header, onBad, limit, labelColumn } = options;
-  const given = { layout, resize, convert, normalise, header, onBad, limit, labels: labelColumn };
+  const { columns, categories, memory, cache, cacheLimit } = options;
+  const storage = { memory, cache, cacheLimit };
+  const tables = { header, columns, categories, labels: labelColumn };
+  const given = { layout, resize, convert, normalise, onBad, limit, ...tables, ...storage };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
