@@ -62,12 +62,18 @@ function formOf({ name, options }: Command): CommandForm {
         flag: flagOf(key),
         ...(option.placeholder === undefined ? {} : { placeholder: option.placeholder }),
         description: option.description,
-        initial: option.initial === undefined || option.initial === false ? null : String(option.initial),
+        initial: shownInitial(option.initial),
         required: option.required,
         ...(choices ? { choices } : {}),
       };
     }),
   };
+}
+
+/** A default as text; null for none. */
+function shownInitial(initial: unknown): string | null {
+  if (initial === undefined || initial === false || (Array.isArray(initial) && initial.length === 0)) return null;
+  return String(initial);
 }
 
 /** Opens the system's browser; where there is none, the printed address is what remains. */

@@ -93,6 +93,8 @@ export function labServer(options: LabServerOptions): Hono {
     });
     return { entries: [...waiting, ...entries], problems };
   };
+  // The first look takes longest: it begins before the page asks.
+  void list().catch(() => {});
   /** The folder of an entry that the list has, so that no other folder is ever read. */
   const folderOf = async (id: string, kind: Entry["kind"]): Promise<string> => {
     const folder = await pathBelow([root], id);
