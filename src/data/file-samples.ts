@@ -91,6 +91,8 @@ export class FileSamples {
   readonly #kept = new Map<number, KeptBlock>();
   /** Arrays of blocks that are not kept any more. */
   readonly #free: Uint8Array[] = [];
+  /** The same, while a reading that may have asked for them is under way. */
+  readonly #retired: Uint8Array[] = [];
   /** Readings under way. */
   #readers = 0;
 
@@ -154,6 +156,7 @@ export class FileSamples {
       }
     } finally {
       this.#readers--;
+      if (this.#readers === 0) this.#free.push(...this.#retired.splice(0));
     }
   }
 
@@ -180,8 +183,8 @@ export class FileSamples {
     if (this.#kept.size > this.#mostBlocks) {
       const [oldest, { bytes, settled }] = this.#kept.entries().next().value!;
       this.#kept.delete(oldest);
-      // Its array is used again, unless somebody may still be looking at it: new ones would pile up until collected.
-      if (settled && this.#readers === 0) this.#free.push(bytes);
+      // Its array is used again, once nobody can be looking at it: new ones would pile up until they are collected.
+      if (settled) (this.#readers === 0 ? this.#free : this.#retired).push(bytes);
     }
     return found.data;
   }
