@@ -17,6 +17,7 @@ import { activationStatistics, featureRank, nearestNeighbourProbe } from "../tra
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
+import { exportWarnings } from "./export-warnings.js";
 import type {
   FeatureReport,
   InitializeEvent,
@@ -63,7 +64,8 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
           options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout,
         )
       : undefined;
-  for (const message of chosen?.notes ?? []) emit({ type: "note", message });
+  for (const message of [...exportWarnings(opened.model, features), ...(chosen?.notes ?? [])])
+    emit({ type: "note", message });
   const graphless = {
     features,
     dataset,

@@ -75,8 +75,8 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     return build.parameter("features", spec);
   };
   const sampleShape = [batchSize, ...features.network.sampleShape];
-  const extract = (input: Value, scope: string): Instance =>
-    emit.scope(scope, () =>
+  const extract = (input: Value, scope: string): Instance => {
+    const instance = emit.scope(scope, () =>
       instantiate({
         emit,
         network: features.network,
@@ -86,6 +86,16 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
         normalization: "batch",
       }),
     );
+    const { shape } = instance.targets[0];
+    if (shape[0] !== input.shape[0])
+      throw userError({
+        where: `${features.network.where}: feature tensor "${features.feature}"`,
+        required: "features whose first axis counts the samples",
+        got: `[${shape.join(", ")}] for a batch of ${input.shape[0]}`,
+        advice: "Choose another tensor with --features",
+      });
+    return instance;
+  };
 
   const lossTerms: Value[] = [];
   let statistics: Instance | undefined;

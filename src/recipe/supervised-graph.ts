@@ -110,10 +110,18 @@ export function outputSize(network: Network): number {
   return Number(output.shape?.[1] ?? 1);
 }
 
+/** Moves the batch to the front where a network computes with another axis first (tokens, say) and it can be told. */
+function samplesFirst(emit: Emitter, value: Value, batchSize: number): Value {
+  const axes = value.shape.flatMap((size, axis) => (size === batchSize ? [axis] : []));
+  if (axes.length !== 1 || axes[0] === 0) return value;
+  const [batch] = axes;
+  return emit.transpose(value, [batch, ...value.shape.map((_, axis) => axis).filter((axis) => axis !== batch)]);
+}
+
 /**
  * A graph that computes some of a network's values on a batch, without training: for features, class scores and
- * activation statistics. Its inputs are `samples` and every parameter it needs, by name; its outputs have the values'
- * own names.
+ * activation statistics. Its inputs are `samples` and every parameter it needs, by name; its outputs are called
+ * `value/` and the value's name, and begin with the batch where the network has it as an axis of its own.
  *
  * @param normalization batch statistics or running ones
  */
@@ -142,7 +150,7 @@ export function lookingGraph(
     normalization,
   });
   targets.forEach((target, index) => {
-    emit.output(`value/${target}`, instance.targets[index]);
+    emit.output(`value/${target}`, samplesFirst(emit, instance.targets[index], batchSize));
   });
   return emit.build("looking");
 }

@@ -1,6 +1,6 @@
 /** Computes values of a network on samples of a data set, without training. */
 import type { Dataset } from "../data/dataset.js";
-import { InterruptedError } from "../errors.js";
+import { InterruptedError, userError } from "../errors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
@@ -42,12 +42,17 @@ export async function openEvaluator(
   const samples = floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...network.sampleShape]);
   const outputName = graph.outputs[0].name;
   const valueShape = (graph.outputs[0].shape ?? []).map(Number);
-  if (valueShape[0] !== batchSize)
-    throw new Error(
-      `${target} has shape [${valueShape.join(", ")}], which does not begin with the batch of ${batchSize}`,
-    );
+  // Some networks fold samples and tokens into one axis: a sample then has several rows, which statistics may mix.
+  const rowsPerSample = valueShape[0] / batchSize;
+  if (!Number.isInteger(rowsPerSample) || rowsPerSample < 1)
+    throw userError({
+      where: `${network.where}: ${target}`,
+      required: "a tensor whose first axis counts the samples",
+      got: `[${valueShape.join(", ")}] for a batch of ${batchSize}`,
+      advice: "Choose another feature tensor with --features",
+    });
   const rowShape = valueShape.slice(1);
-  const rowSize = sizeOf(rowShape);
+  const rowSize = sizeOf(rowShape) * rowsPerSample;
   const output = floatTensor(new Float32Array(batchSize * rowSize), valueShape);
   return {
     async evaluate(weights, dataset, indices) {
@@ -68,7 +73,7 @@ export async function openEvaluator(
         await session.run(feeds, { [outputName]: output });
         data.set(output.data.subarray(0, count * rowSize), start * rowSize);
       }
-      return { data, shape: [indices.length, ...rowShape] };
+      return { data, shape: [indices.length * rowsPerSample, ...rowShape] };
     },
     release: () => session.release(),
   };

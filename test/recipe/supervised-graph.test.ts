@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { attribute } from "../../src/graph/graph.js";
 import { floatTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
+import { pretrainingGraph } from "../../src/recipe/pretraining-graph.js";
 import { parseRecipe } from "../../src/recipe/recipe.js";
 import { logitsName, lookingGraph, outputSize, supervisedGraph } from "../../src/recipe/supervised-graph.js";
 import { openSession } from "../../src/runtime/node.js";
@@ -159,5 +161,23 @@ describe("lookingGraph", () => {
     numbersOf(results["value/tanh1"]).forEach((value, index) => {
       expect(value).toBeCloseTo(Math.tanh(weights.get("w1")![index]), 5);
     });
+  });
+
+  it("puts samples first where the network has them second", async () => {
+    const net = new TestNetwork();
+    const tokensFirst = net.node("Transpose", ["x"], { perm: attribute.ints([1, 0, 2]) });
+    const network = net.build([5, 3], net.node("MatMul", [tokensFirst, net.weight("w1", [3, 4])]));
+    const target = network.graph.nodes[1].outputs[0];
+    const [output] = lookingGraph(network, [target], 2).outputs;
+    expect(output.shape).toEqual([2, 5, 4]);
+    expect(() =>
+      pretrainingGraph({
+        features: featureExtractor(network, target),
+        recipe: parseRecipe({ contrast: { weight: 1 } }, "test"),
+        task: "none",
+        batchSize: 2,
+        lastActivation: "none",
+      }),
+    ).toThrow(/first axis counts the samples/);
   });
 });
