@@ -242,6 +242,73 @@ test("a study is shown while it runs and filtered; a torn file is named", async 
   await page.getByText("4 of 4 trials").waitFor();
 });
 
+test("a study is started from the form and watched to its verdicts; its page is filtered", async () => {
+  for (const [name, count, shade] of [
+    ["toy-train", 120, 0],
+    ["toy-test", 60, 1],
+  ] as const)
+    await writeToyPictures(join(folder, name), count, shade);
+  const { page, troubles } = await open();
+  await page.getByRole("link", { name: "New study" }).first().click();
+  await page.getByLabel(/^Model/).fill("model.onnx");
+  await page.getByLabel(/^Data/).fill("toy-train-images-idx3-ubyte");
+  await page.getByLabel(/^Test data/).fill("toy-test-images-idx3-ubyte");
+  await page.getByText("All options").click();
+  for (const [flag, value] of [
+    ["--arms", "he,he+calibrated"],
+    ["--baseline", "he"],
+    ["--seeds", "2"],
+    ["--steps", "6"],
+    ["--labels", "20,40"],
+    ["--learning-rates", "0.001,0.01"],
+    ["--batch-size", "10"],
+    ["--workers", "1"],
+    ["--output", "studies/page"],
+  ])
+    await page.getByLabel(flag, { exact: true }).fill(value);
+  await page.getByText(/headstart compare .*--arms=he,he\+calibrated/).waitFor();
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: "studies/page" }).waitFor();
+  await page.getByText("16 of 16 trials").waitFor({ timeout: 90_000 });
+  await page.locator("main .tag.finished").waitFor({ timeout: 30_000 });
+  await page
+    .getByRole("row", { name: /^he\+calibrated unclear: 2 pairs of trials, 3 or more are required/ })
+    .first()
+    .waitFor();
+
+  const results = page.locator("section", { has: page.getByRole("heading", { name: "Results" }) });
+  const row = (arm: string, seeds: number) => results.getByRole("row", { name: new RegExp(`^${arm} ${seeds} `) });
+  await row("he", 8).waitFor();
+  await row("he\\+calibrated", 8).waitFor();
+  await page.getByRole("combobox", { name: "Labels" }).selectOption("20");
+  await row("he", 4).waitFor();
+  await page.getByRole("combobox", { name: "Learning rate" }).selectOption("0.01");
+  await row("he", 2).waitFor();
+  await page.getByRole("checkbox", { name: "he", exact: true }).uncheck();
+  await row("he", 2).waitFor({ state: "detached" });
+  await row("he\\+calibrated", 2).waitFor();
+  await page.getByRole("combobox", { name: "Labels" }).selectOption("all");
+  await row("he\\+calibrated", 4).waitFor();
+  expect(troubles).toEqual([]);
+}, 180_000);
+
+/** Pictures of 28 × 28 with a bright row for each of ten classes, as IDX files; `shade` keeps two sets apart. */
+async function writeToyPictures(path: string, count: number, shade: number): Promise<void> {
+  const pictures = Buffer.alloc(16 + count * 784);
+  const labels = Buffer.alloc(8 + count);
+  for (const [place, value] of [0x803, count, 28, 28].entries()) pictures.writeUInt32BE(value, 4 * place);
+  for (const [place, value] of [0x801, count].entries()) labels.writeUInt32BE(value, 4 * place);
+  for (let index = 0; index < count; index++) {
+    const label = index % 10;
+    labels[8 + index] = label;
+    const start = 16 + 784 * index;
+    for (let pixel = 0; pixel < 784; pixel++) pictures[start + pixel] = (31 * index + 7 * pixel + 50 * shade) % 90;
+    pictures.fill(200 + shade, start + 56 * label, start + 56 * (label + 1));
+  }
+  await writeFile(`${path}-images-idx3-ubyte`, pictures);
+  await writeFile(`${path}-labels-idx1-ubyte`, labels);
+}
+
 test("a model and data dropped onto the page are copied and filled in", async () => {
   const { page } = await open();
   const model = (await readFile(join(folder, "model.onnx"))).toString("base64");

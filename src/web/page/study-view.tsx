@@ -13,6 +13,8 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
   const [error, setError] = useState<string>();
   const waiting = listed !== undefined && (listed.state === "starting" || listed.total === 0);
   useEffect(() => {
+    // What the list says next may make good what failed: a study that was just started has no files yet.
+    setError(undefined);
     if (waiting) return;
     let gone = false;
     void api.study(id).then(
