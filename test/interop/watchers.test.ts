@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { initialize } from "../../src/library/initialize.js";
@@ -64,7 +64,8 @@ test("an MLflow server has the run with its settings, metrics and end", async ()
     `--artifacts-destination=${join(folder, "artifacts")}`,
   ];
   const server: ChildProcess = spawn(
-    join(dirname(python), "mlflow"),
+    // Absolute, since the server runs in another folder.
+    resolve(dirname(python), "mlflow"),
     ["server", "--host=127.0.0.1", `--port=${port}`, "--workers=1", ...store],
     {
       cwd: folder,

@@ -16,7 +16,8 @@ export function RunView({ id, entry: listed }: { id: string; entry: Entry | unde
   // While a run is only starting, it has no folder that could be read.
   if (listed && (listed.state === "starting" || (listed.state === "failed" && listed.total === 0)))
     return <WaitingView entry={listed} />;
-  return <StartedView id={id} listed={listed} />;
+  // A run that was just started is asked for before the list knows it: once it does, what failed is tried anew.
+  return <StartedView key={listed ? "listed" : "unlisted"} id={id} listed={listed} />;
 }
 
 function WaitingView({ entry }: { entry: Entry }) {
