@@ -4,7 +4,7 @@ import { userError } from "../errors.js";
 import { nearest } from "../nearest.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
-import { instantiate } from "../ops/instantiate.js";
+import { instantiate, parameterInputs } from "../ops/instantiate.js";
 import {
   buildDiscriminator,
   type Discriminator,
@@ -68,13 +68,10 @@ function costOf(features: FeatureExtractor): number {
   const instance = instantiate({
     emit,
     network: features.network,
-    input: emit.input("samples", "float32", [batch, ...features.network.sampleShape]),
+    // Not "samples": a weight may have that name.
+    input: emit.input("headstart/samples", "float32", [batch, ...features.network.sampleShape]),
     targets: [features.feature],
-    parameter: (name) => {
-      const spec = features.network.parameters.get(name);
-      if (!spec) throw new Error(`${name} is not a parameter`);
-      return emit.input(`parameter/${name}`, "float32", spec.shape);
-    },
+    parameter: parameterInputs(emit, features.network),
     normalization: "batch",
   });
   return networkCost(instance.steps);

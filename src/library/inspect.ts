@@ -4,7 +4,7 @@ import { sizeOf } from "../graph/tensor.js";
 import { mirror, mirrorable } from "../mirror/mirror.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
-import { instantiate } from "../ops/instantiate.js";
+import { instantiate, parameterInputs } from "../ops/instantiate.js";
 import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
@@ -87,11 +87,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       network,
       input: emit.input("samples", "float32", [batchSize, ...network.sampleShape]),
       targets: [features.feature],
-      parameter: (name) => {
-        const spec = network.parameters.get(name);
-        if (!spec) throw new Error(`${name} is not a parameter`);
-        return emit.input(name, "float32", spec.shape);
-      },
+      parameter: parameterInputs(emit, network),
       normalization: "batch",
     });
     const extractor = instance.steps.map(

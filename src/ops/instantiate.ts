@@ -39,10 +39,19 @@ export interface InstantiateOptions {
   readonly input: Value;
   /** Names of the values to compute. */
   readonly targets: readonly string[];
-  /** The value that stands for a parameter. */
+  /** The value that stands for a parameter; asked once a name. */
   readonly parameter: (name: string) => Value;
   /** BatchNormalization by the batch's statistics (training) or the running ones. */
   readonly normalization: "batch" | "running";
+}
+
+/** Parameters as inputs of the graph under their own names, for {@link InstantiateOptions.parameter}. */
+export function parameterInputs(emit: Emitter, network: Network): (name: string) => Value {
+  return (name) => {
+    const spec = network.parameters.get(name);
+    if (!spec) throw new Error(`${name} is not a parameter`);
+    return emit.input(name, "float32", spec.shape);
+  };
 }
 
 /**

@@ -4,7 +4,7 @@ import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import type { Graph } from "../graph/graph.js";
 import { Emitter } from "../ops/emitter.js";
-import { type Instance, instantiate } from "../ops/instantiate.js";
+import { type Instance, instantiate, parameterInputs } from "../ops/instantiate.js";
 import type { Network } from "../ops/network.js";
 import { crossEntropy } from "./cross-entropy.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
@@ -132,21 +132,12 @@ export function lookingGraph(
   emit: Emitter = new Emitter(),
   normalization: "batch" | "running" = "running",
 ): Graph {
-  const parameters = new Map<string, Value>();
   const instance = instantiate({
     emit,
     network,
     input: emit.input(supervisedFeedNames.samples, "float32", [batchSize, ...network.sampleShape]),
     targets,
-    parameter: (name) => {
-      const known = parameters.get(name);
-      if (known) return known;
-      const spec = network.parameters.get(name);
-      if (!spec) throw new Error(`${name} is not a parameter`);
-      const value = emit.input(name, "float32", spec.shape);
-      parameters.set(name, value);
-      return value;
-    },
+    parameter: parameterInputs(emit, network),
     normalization,
   });
   targets.forEach((target, index) => {
