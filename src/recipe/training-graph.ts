@@ -57,13 +57,7 @@ export class TrainingGraphBuilder {
   /** A tensor given at every step, float32. */
   feed(name: string, shape: readonly number[]): Value {
     this.#feeds.push({ name, shape });
-    if (this.#parameters.has(name))
-      throw userError({
-        where: `weight ${name}`,
-        required: "a name that headstart's own tensors do not have",
-        got: "the name of what is fed at every step",
-        advice: "Rename that weight in the model",
-      });
+    if (this.#parameters.has(name)) throw nameTaken(name, "what is fed at every step");
     return this.emit.input(name, "float32", shape);
   }
 
@@ -71,13 +65,9 @@ export class TrainingGraphBuilder {
   parameter(owner: Owner, spec: ParameterSpec): Value {
     const known = this.#parameters.get(spec.name);
     if (known?.owner === owner) return known.value;
-    if (known || this.#feeds.some(({ name }) => name === spec.name))
-      throw userError({
-        where: `weight ${spec.name}`,
-        required: "a name that headstart's own tensors do not have",
-        got: `the name of ${known ? `a part of the ${known.owner}` : "what is fed at every step"}`,
-        advice: "Rename that weight in the model",
-      });
+    if (known) throw nameTaken(spec.name, `a part of the ${known.owner}`);
+    if (this.#feeds.some(({ name }) => name === spec.name)) throw nameTaken(spec.name, "what is fed at every step");
+    if (this.emit.outputNames.includes(spec.name)) throw nameTaken(spec.name, "what is measured at every step");
     const value = this.emit.input(spec.name, "float32", spec.shape);
     this.#parameters.set(spec.name, { value, owner, spec });
     this.#state.push({ name: spec.name, shape: spec.shape, owner, parameter: spec });
@@ -98,12 +88,17 @@ export class TrainingGraphBuilder {
 
   metric(name: string, value: Value): void {
     this.#metrics.push(name);
-    this.emit.output(name, value);
+    this.#report(name, value);
   }
 
   /** An output to look at that is no scalar. */
   view(name: string, value: Value): void {
     this.#views.push(name);
+    this.#report(name, value);
+  }
+
+  #report(name: string, value: Value): void {
+    if (this.#parameters.has(name)) throw nameTaken(name, "what is measured at every step");
     this.emit.output(name, value);
   }
 
@@ -184,4 +179,14 @@ export class TrainingGraphBuilder {
       views: this.#views,
     };
   }
+}
+
+/** A weight of the user's model stands where one of our own tensors must. */
+function nameTaken(weight: string, by: string): Error {
+  return userError({
+    where: `weight ${weight}`,
+    required: "a name that headstart's own tensors do not have",
+    got: `the name of ${by}`,
+    advice: "Rename that weight in the model",
+  });
 }

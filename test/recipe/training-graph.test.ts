@@ -102,4 +102,26 @@ describe("names", () => {
     );
     expect(() => build.feed("task/weight", shape)).toThrow(/^weight task\/weight: /);
   });
+
+  it("refuses a weight with the name of one of its own tensors, whichever comes first", () => {
+    const taken = (use: (builder: TrainingGraphBuilder) => void) => () => {
+      const builder = new TrainingGraphBuilder();
+      use(builder);
+    };
+    const weight = (builder: TrainingGraphBuilder) => builder.parameter("features", spec("loss"));
+    const metric = (builder: TrainingGraphBuilder) => builder.metric("loss", builder.emit.scalar(0));
+    const feed = (builder: TrainingGraphBuilder) => void builder.feed("loss", [2]);
+    for (const [first, second, by] of [
+      [weight, metric, "what is measured at every step"],
+      [metric, weight, "what is measured at every step"],
+      [weight, feed, "what is fed at every step"],
+      [feed, weight, "what is fed at every step"],
+    ] as const)
+      expect(
+        taken((builder) => {
+          first(builder);
+          second(builder);
+        }),
+      ).toThrow(`weight loss: required a name that headstart's own tensors do not have, got the name of ${by}.`);
+  });
 });
