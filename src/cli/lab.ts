@@ -31,7 +31,7 @@ export const command = defineCommand({
       ...(options.port === undefined ? {} : { port: options.port }),
       ...(options.host === undefined ? {} : { host: options.host }),
       program: [process.execPath, fileURLToPath(new URL("main.js", import.meta.url))],
-      forms: commands.map(formOf),
+      forms: startForms(),
       async checkWords([name, ...words]) {
         const chosen = commands.find((offered) => offered.name === name);
         if (chosen) readArguments(chosen, words);
@@ -51,6 +51,11 @@ export const command = defineCommand({
 
 /** The commands that the page starts. */
 const commands: readonly Command[] = [initCommand, compareCommand];
+
+/** What the page's forms ask for. */
+export function startForms(): CommandForm[] {
+  return commands.map(formOf);
+}
 
 function formOf({ name, options }: Command): CommandForm {
   return {
