@@ -47,6 +47,22 @@ export type * from "./initialize-types.js";
  *   non-finite, with the step's record but no weights; InterruptedError where the signal aborts, with a checkpoint
  */
 export async function initialize(options: InitializeOptions): Promise<InitializeResult> {
+  let watching: RunWatcher | undefined;
+  try {
+    return await initializeWatched(options, (watcher) => {
+      watching = watcher;
+    });
+  } catch (error) {
+    // Whatever failed, training or what comes after it: other programs must not take the run for a running one.
+    await watching?.end(error instanceof InterruptedError ? "interrupted" : "failed");
+    throw error;
+  }
+}
+
+async function initializeWatched(
+  options: InitializeOptions,
+  onWatcher: (watcher: RunWatcher) => void,
+): Promise<InitializeResult> {
   const emit = options.onEvent ?? (() => {});
   const seed = options.seed ?? 0;
   requireSettings(options);
@@ -112,12 +128,8 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
   };
   const began = performance.now();
   const watcher = await openWatchers(options, folder, run, checkpoint?.step ?? 0, emit);
-  const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher }).catch(
-    async (error: unknown) => {
-      await watcher.end(error instanceof InterruptedError ? "interrupted" : "failed");
-      throw error;
-    },
-  );
+  onWatcher(watcher);
+  const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher });
   const conditioned = await conditionFeatures(
     features,
     trained.weights,
@@ -169,8 +181,8 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
     written,
   };
   await folder.writeJson(runFiles.result, result);
-  await watcher.end("finished");
   if (!isDataset(options.data)) await dataset.close?.();
+  await watcher.end("finished");
   return {
     folder: folder.path,
     weightsFile: folder.file(runFiles.weights),

@@ -7,6 +7,7 @@ import { type InitializeEvent, type InitializeOptions, initialize } from "../../
 import type { RecipeInput } from "../../src/recipe/recipe.js";
 import { DivergedError } from "../../src/training/trainer.js";
 import { barFile, folderWith, toyModel } from "../support/toy-data.js";
+import { fakeMlflow } from "./fake-mlflow.js";
 
 const cnn = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch" });
 const bars = barFile(96);
@@ -207,6 +208,21 @@ describe("initialize", () => {
     const { options, path } = setUp({ signal: AbortSignal.abort() });
     await expect(initialize(options)).rejects.toThrow(InterruptedError);
     expect(existsSync(path("run/weights.safetensors"))).toBe(false);
+  });
+
+  it.each([
+    ["KILLED", "what follows training is stopped", (_: string, stop: AbortController) => stop.abort()],
+    ["FAILED", "the weights cannot be written", (run: string) => mkdirSync(join(run, "weights.safetensors"))],
+  ])("tells a watching server %s where %s", async (status, _, spoil) => {
+    const { address, asked } = await fakeMlflow();
+    const stop = new AbortController();
+    const { options, path } = setUp({ mlflow: address, signal: stop.signal });
+    const onEvent = (event: InitializeEvent) => {
+      if (event.type === "step" && event.step === 6) spoil(path("run"), stop);
+    };
+    await expect(initialize({ ...options, onEvent })).rejects.toThrow();
+    const ends = asked.filter(({ path: asking }) => asking === "runs/update");
+    expect(ends.map(({ body }) => body?.status)).toEqual([status]);
   });
 
   it("trains for about as long as it is told to", async () => {

@@ -1,58 +1,8 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { mlflowWatcher, requireMlflow } from "../../src/library/mlflow-watcher.js";
 import { temporaryFolder } from "../web/lab-folder.js";
-
-interface Asked {
-  readonly path: string;
-  readonly body: Record<string, unknown> | undefined;
-  readonly authorization: string | undefined;
-}
-
-/** A server that answers as MLflow 3 does, and keeps what it was asked. */
-async function fakeServer(): Promise<{ address: string; asked: Asked[]; fail: (after: number) => void }> {
-  const asked: Asked[] = [];
-  let experiment = false;
-  let left = Number.POSITIVE_INFINITY;
-  const server = createServer((request, answer) => {
-    let text = "";
-    request.on("data", (part) => {
-      text += part;
-    });
-    request.on("end", () => {
-      const path = (request.url ?? "").replace("/api/2.0/mlflow/", "");
-      asked.push({
-        path,
-        body: text === "" ? undefined : JSON.parse(text),
-        authorization: request.headers.authorization,
-      });
-      const reply = (status: number, content: object) => answer.writeHead(status).end(JSON.stringify(content));
-      if (left-- <= 0) return reply(500, { error_code: "INTERNAL_ERROR", message: "out of order" });
-      if (path.startsWith("experiments/get-by-name"))
-        return experiment
-          ? reply(200, { experiment: { experiment_id: "7" } })
-          : reply(404, { error_code: "RESOURCE_DOES_NOT_EXIST", message: "none" });
-      if (path === "experiments/create") {
-        experiment = true;
-        return reply(200, { experiment_id: "7" });
-      }
-      return reply(200, path === "runs/create" ? { run: { info: { run_id: "abc" } } } : {});
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-  });
-  return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
-    fail: (after) => {
-      left = after;
-    },
-  };
-}
+import { fakeMlflow } from "./fake-mlflow.js";
 
 async function watching(address: string, resumed = false, keep?: string) {
   const troubles: string[] = [];
@@ -71,7 +21,7 @@ async function watching(address: string, resumed = false, keep?: string) {
 }
 
 test("makes the experiment and the run, logs settings and metrics in batches, and ends the run", async () => {
-  const { address, asked } = await fakeServer();
+  const { address, asked } = await fakeMlflow();
   await requireMlflow(address);
   const { watcher, troubles } = await watching(`${address.replace("//", "//me:secret@")}/`);
   await watcher.metrics(1, { "generator/loss": 0.5, broken: Number.NaN });
@@ -103,7 +53,7 @@ test("makes the experiment and the run, logs settings and metrics in batches, an
 });
 
 test("a resumed run goes on in its run there", async () => {
-  const { address, asked } = await fakeServer();
+  const { address, asked } = await fakeMlflow();
   const { watcher, file } = await watching(address);
   await watcher.end("interrupted");
   asked.length = 0;
@@ -112,7 +62,7 @@ test("a resumed run goes on in its run there", async () => {
 });
 
 test("a server that fails later is told of once and stops nothing; one that is not there is an error", async () => {
-  const { address, fail } = await fakeServer();
+  const { address, fail } = await fakeMlflow();
   const { watcher, troubles } = await watching(address);
   fail(0);
   for (let step = 0; step < 1200; step++) await watcher.metrics(step, { a: 1 });
