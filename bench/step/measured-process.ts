@@ -1,0 +1,36 @@
+/**
+ * A process that is measured. It makes its first steps and says what their losses were, then waits, so that processes
+ * can take turns: for each line with a number on its standard input it makes that many steps, and answers how long they
+ * took. An empty line ends it. Answers are one JSON object a line; the peers in Python do the same.
+ */
+import { createInterface } from "node:readline";
+
+/** One training step; gives its losses. */
+export interface MeasuredStep {
+  run(): Promise<readonly number[]>;
+}
+
+/** Serves a step on standard input and output, until told to end. */
+export async function serve(open: () => Promise<MeasuredStep>, firstSteps: number): Promise<void> {
+  const answer = (line: object): void => {
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  };
+  const step = await open();
+  const losses: (readonly number[])[] = [];
+  let seconds = 0;
+  for (let count = 0; count < firstSteps; count++) {
+    const began = performance.now();
+    losses.push(await step.run());
+    seconds = (performance.now() - began) / 1000;
+  }
+  answer({ losses, seconds });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const steps = Number(line);
+    if (steps === 0) break;
+    const began = performance.now();
+    for (let count = 0; count < steps; count++) await step.run();
+    answer({ seconds: (performance.now() - began) / 1000 });
+  }
+  answer({ memory: process.resourceUsage().maxRSS * 1024 });
+  process.exit(0);
+}

@@ -1,0 +1,128 @@
+/** Who is measured, and how a measured process is started and asked. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** Where a peer's process comes from. */
+export interface Peer {
+  readonly title: string;
+  readonly command: (folder: string, threads: number, firstSteps: number) => readonly string[];
+  /** Runs on one thread whatever it is told. */
+  readonly singleThread?: boolean;
+}
+
+/** The sources beside this file, and the Python ones where they lie in the repository. */
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const pythonSource = (name: string): string => fileURLToPath(new URL(`../../../bench/step/${name}`, import.meta.url));
+
+const ours =
+  (what: string) =>
+  (folder: string, threads: number, firstSteps: number): readonly string[] => [
+    process.execPath,
+    here("../step.js"),
+    "--measured",
+    `${what},${folder},${threads},${firstSteps}`,
+  ];
+
+/** All peers by the names that --peers takes. */
+export function peersWith(python: string): Record<string, Peer> {
+  const torch =
+    (variant: string): Peer["command"] =>
+    (folder, threads, firstSteps) => [
+      python,
+      pythonSource("torch_peer.py"),
+      folder,
+      variant,
+      `${threads}`,
+      `${firstSteps}`,
+    ];
+  return {
+    headstart: { title: "headstart", command: ours("headstart") },
+    pytorch: { title: "PyTorch", command: torch("eager") },
+    "pytorch-channels-last": { title: "PyTorch, channels last", command: torch("channels-last") },
+    "pytorch-compile": { title: "PyTorch, torch.compile", command: torch("compile") },
+    jax: {
+      title: "JAX, jit",
+      command: (folder, threads, firstSteps) => [
+        python,
+        pythonSource("jax_peer.py"),
+        folder,
+        `${threads}`,
+        `${firstSteps}`,
+      ],
+    },
+    tfjs: { title: "TensorFlow.js", command: ours("tfjs"), singleThread: true },
+  };
+}
+
+/** ONNX Runtime's matrix product, measured as a peer is. */
+export const matrixProduct: Peer = { title: "MatMul", command: ours("product") };
+
+/** The peer is not there, for this reason. */
+export class MissingPeer extends Error {}
+
+/** A started process that waits for its turn. */
+export class MeasuredProcess {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #reader: Interface;
+  #complaint = "";
+
+  constructor(command: readonly string[], threads: number) {
+    const [program, ...words] = command;
+    this.#child = spawn(program, words, {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, OMP_NUM_THREADS: `${threads}`, MKL_NUM_THREADS: `${threads}` },
+    });
+    this.#child.on("error", (error) => {
+      this.#complaint = error.message;
+    });
+    // A process that ends early closes its input: what it said of it comes as a missing answer.
+    this.#child.stdin?.on("error", () => {});
+    this.#child.stderr?.on("data", (chunk) => {
+      this.#complaint = `${this.#complaint}${chunk}`.slice(-2000);
+    });
+    this.#reader = createInterface({ input: this.#child.stdout! });
+    this.#lines = this.#reader[Symbol.asyncIterator]();
+  }
+
+  /** The first steps' losses, and the seconds that the last of them took. */
+  async started(): Promise<{ losses: readonly (readonly number[])[]; seconds: number }> {
+    return (await this.#answer()) as { losses: number[][]; seconds: number };
+  }
+
+  /** Makes steps; gives the seconds that they took together. */
+  async run(steps: number): Promise<number> {
+    this.#child.stdin?.write(`${steps}\n`);
+    return ((await this.#answer()) as { seconds: number }).seconds;
+  }
+
+  /** Ends the process; gives the most bytes of memory that it has had. */
+  async end(): Promise<number> {
+    this.#child.stdin?.write("\n");
+    const { memory } = (await this.#answer()) as { memory: number };
+    this.#reader.close();
+    return memory;
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  async #answer(): Promise<object> {
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      if (done) throw new Error(lastLine(this.#complaint) || "the process ended without a word");
+      if (!value.startsWith("{")) continue;
+      const answer = JSON.parse(value) as { missing?: string };
+      if (answer.missing !== undefined) throw new MissingPeer(answer.missing);
+      return answer;
+    }
+  }
+}
+
+/** The last line that says something: of a stack trace the error itself. */
+function lastLine(text: string): string {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.find((line) => /^\s*\w*(Error|Exception)\b/.test(line)) ?? lines.at(-1) ?? "";
+}

@@ -1,0 +1,101 @@
+/** What rounds come to: medians, agreement, the table. */
+
+/** One row: a peer's training step at a number of threads. */
+export interface Row {
+  readonly network: string;
+  readonly step: string;
+  readonly peer: string;
+  readonly threads: number;
+  /** Why there are no numbers, where there are none. */
+  readonly skipped?: string;
+  /** Milliseconds a step in each round. */
+  readonly milliseconds?: readonly number[];
+  readonly samplesPerSecond?: number;
+  readonly peakBytes?: number;
+  /** Share of the speed of ONNX Runtime's matrix product on as many threads in the same rounds. */
+  readonly share?: number;
+  /** Largest relative difference of a loss from headstart's over the first steps, and the number of those steps. */
+  readonly difference?: number;
+  readonly comparedSteps?: number;
+  readonly agrees?: boolean;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/**
+ * The largest difference of losses relative to the reference's, over the steps that both have. Losses near zero are
+ * measured against 0.1, since a game's loss may cross zero.
+ */
+export function largestDifference(
+  losses: readonly (readonly number[])[],
+  reference: readonly (readonly number[])[],
+): { difference: number; steps: number } {
+  const steps = Math.min(losses.length, reference.length);
+  let difference = 0;
+  for (let step = 0; step < steps; step++)
+    reference[step].forEach((expected, index) => {
+      const found = Math.abs(losses[step][index] - expected) / Math.max(Math.abs(expected), 0.1);
+      // A loss that is missing or no number agrees with nothing.
+      difference = Math.max(difference, Number.isNaN(found) ? Number.POSITIVE_INFINITY : found);
+    });
+  return { difference: steps === 0 ? Number.POSITIVE_INFINITY : difference, steps };
+}
+
+const number = (value: number, digits = 1): string => value.toFixed(digits);
+
+/** Digits by size: 0.123, 1.23, 12.3, 123. */
+function short(value: number): string {
+  return value >= 100 ? number(value, 0) : value >= 10 ? number(value, 1) : number(value, 2);
+}
+
+/** A row as a line of a Markdown table; see {@link tableHead}. */
+export function tableLine(row: Row): string {
+  const cells = [row.network, row.step, row.peer, `${row.threads}`];
+  if (row.skipped !== undefined) return `| ${[...cells, `skipped: ${row.skipped}`, "", "", "", ""].join(" | ")} |`;
+  const { milliseconds = [], samplesPerSecond = 0, peakBytes = 0, share = 0 } = row;
+  const timed = milliseconds.length > 0;
+  const agreement =
+    row.difference === undefined
+      ? ""
+      : row.peer === "headstart"
+        ? "the reference"
+        : `${row.agrees ? "" : "disagrees: "}${row.difference.toExponential(0)} over ${row.comparedSteps}`;
+  return `| ${[
+    ...cells,
+    timed
+      ? `${short(median(milliseconds))} (${short(Math.min(...milliseconds))} to ${short(Math.max(...milliseconds))})`
+      : "",
+    timed ? Math.round(samplesPerSecond).toLocaleString("en") : "",
+    timed ? `${Math.round(peakBytes / 1e6)}` : "",
+    timed ? `${number(100 * share, share < 0.01 ? 2 : share < 0.1 ? 1 : 0)} %` : "",
+    agreement,
+  ].join(" | ")} |`;
+}
+
+export const tableHead =
+  "| network | step | peer | threads | ms a step (range) | samples/s | MB | of MatMul | losses differ by |\n|---|---|---|---|---|---|---|---|---|";
+
+/** headstart's best against the best of each group of peers, a line a network and step. */
+export function ratios(rows: readonly Row[]): { network: string; step: string; rival: string; ratio: number }[] {
+  const found: { network: string; step: string; rival: string; ratio: number }[] = [];
+  const keys = [...new Set(rows.map(({ network, step }) => `${network} ${step}`))];
+  for (const key of keys) {
+    const here = rows.filter(({ network, step, milliseconds }) => `${network} ${step}` === key && milliseconds?.length);
+    const best = (name: string): number =>
+      Math.min(
+        ...here
+          .filter(({ peer }) => peer === name || peer.startsWith(`${name}-`))
+          .map((row) => median(row.milliseconds ?? [])),
+      );
+    const [network, step] = key.split(" ");
+    for (const rival of ["pytorch", "jax", "tfjs"]) {
+      const ratio = best(rival) / best("headstart");
+      if (Number.isFinite(ratio)) found.push({ network, step, rival, ratio });
+    }
+  }
+  return found;
+}
