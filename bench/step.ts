@@ -161,6 +161,7 @@ async function measure(network: NetworkName, step: StepName, folder: string, set
         products.push(await enter(matrixProduct, "product", threads, folder, { ...settings, seconds: 0.1 }));
       for (const [name, peer] of Object.entries(settings.peers)) {
         if (peer.singleThread && threads !== settings.threads[0]) continue;
+        if (peer.picturesOnly && networks[network].sampleShape.length !== 3) continue;
         try {
           entrants.push(await enter(peer, name, threads, folder, settings));
         } catch (error) {

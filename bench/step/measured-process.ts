@@ -4,6 +4,7 @@
  * took. An empty line ends it. Answers are one JSON object a line; the peers in Python do the same.
  */
 import { createInterface } from "node:readline";
+import { peakMemory } from "./peak-memory.js";
 
 /** One training step; gives its losses. */
 export interface MeasuredStep {
@@ -31,6 +32,6 @@ export async function serve(open: () => Promise<MeasuredStep>, firstSteps: numbe
     for (let count = 0; count < steps; count++) await step.run();
     answer({ seconds: (performance.now() - began) / 1000 });
   }
-  answer({ memory: process.resourceUsage().maxRSS * 1024 });
+  answer({ memory: peakMemory() });
   process.exit(0);
 }

@@ -9,6 +9,8 @@ export interface Peer {
   readonly command: (folder: string, threads: number, firstSteps: number) => readonly string[];
   /** Runs on one thread whatever it is told. */
   readonly singleThread?: boolean;
+  /** Differs from others for pictures only. */
+  readonly picturesOnly?: boolean;
 }
 
 /** The sources beside this file, and the Python ones where they lie in the repository. */
@@ -39,7 +41,7 @@ export function peersWith(python: string): Record<string, Peer> {
   return {
     headstart: { title: "headstart", command: ours("headstart") },
     pytorch: { title: "PyTorch", command: torch("eager") },
-    "pytorch-channels-last": { title: "PyTorch, channels last", command: torch("channels-last") },
+    "pytorch-channels-last": { title: "PyTorch, channels last", command: torch("channels-last"), picturesOnly: true },
     "pytorch-compile": { title: "PyTorch, torch.compile", command: torch("compile") },
     jax: {
       title: "JAX, jit",

@@ -6,6 +6,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
+// Registers the gradients of all kernels, which tfjs-core alone does not do in Node.
+import "@tensorflow/tfjs-layers";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import type { Layer } from "./layers.js";
 import { layersInput } from "./layers.js";
@@ -64,24 +66,20 @@ function transposedDepthwise(x: tf.Tensor4D, filter: tf.Tensor4D, shape: number[
   const forward = tf.customGrad((...inputs) => {
     const [dy, kernel, save] = inputs as unknown as [tf.Tensor4D, tf.Tensor4D, tf.GradSaveFunc];
     save([dy, kernel]);
-    const value = tf
-      .engine()
-      .runKernel(tf.DepthwiseConv2dNativeBackpropInput, { dy, filter: kernel }, {
-        ...attributes,
-        inputShape: shape,
-      } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
+    const value = tf.engine().runKernel(tf.DepthwiseConv2dNativeBackpropInput, { dy, filter: kernel }, {
+      ...attributes,
+      inputShape: shape,
+    } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
     return {
       value,
       gradFunc: (slope: tf.Tensor, saved: tf.Tensor[]) => {
         const [kept, weight] = saved as [tf.Tensor4D, tf.Tensor4D];
         return [
           tf.depthwiseConv2d(slope as tf.Tensor4D, weight, stride, pad),
-          tf
-            .engine()
-            .runKernel(tf.DepthwiseConv2dNativeBackpropFilter, { x: slope, dy: kept }, {
-              ...attributes,
-              filterShape: weight.shape,
-            } as unknown as tf.NamedAttrMap) as tf.Tensor,
+          tf.engine().runKernel(tf.DepthwiseConv2dNativeBackpropFilter, { x: slope, dy: kept }, {
+            ...attributes,
+            filterShape: weight.shape,
+          } as unknown as tf.NamedAttrMap) as tf.Tensor,
         ];
       },
     };

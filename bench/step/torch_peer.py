@@ -78,8 +78,6 @@ def as_tensor(array):
 trained = {name: torch.nn.Parameter(as_tensor(plan.start[name])) for each in plan.trainable.values() for name in each}
 statistics = {name: as_tensor(array) for name, array in plan.start.items() if name not in trained}
 feeds = [{name: as_tensor(array) for name, array in batch.items()} for batch in plan.feeds]
-if variant == "channels-last" and not any(tensor.dim() == 4 for tensor in trained.values()):
-    missing("nothing here has four axes")
 owned = {key: [trained[name] for name in each] for key, each in plan.trainable.items()}
 optimizers = {}
 for key, settings in plan.optimizers.items():
