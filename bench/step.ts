@@ -54,9 +54,8 @@ const { values: options } = parseArgs({
 /** Steps whose losses are compared. TensorFlow.js may take a minute for one. */
 const comparedSteps = 5;
 const patientSteps = 2;
-/** After this many seconds of a first step a peer gets a single step a round, and few rounds. */
+/** A peer whose step takes more seconds than this makes a single one. */
 const slow = 5;
-const slowRounds = 1;
 
 function stop(message: string): never {
   console.error(`npm run bench step: ${message}`);
@@ -119,101 +118,123 @@ interface Entrant {
   readonly name: string;
   readonly threads: number;
   readonly process: MeasuredProcess;
-  readonly losses: readonly (readonly number[])[];
-  readonly steps: number;
-  readonly rounds: number;
+  /** Of its first steps. */
+  losses: readonly (readonly number[])[];
+  /** Milliseconds a step in each round. */
   readonly milliseconds: number[];
+  /** Why it takes no part, where it does not. */
+  failure?: Error;
 }
 
-async function enter(
-  { command }: Peer,
-  name: string,
-  threads: number,
-  folder: string,
-  { seconds, rounds }: Settings,
-): Promise<Entrant> {
-  const child = new MeasuredProcess(command(folder, threads, name === "tfjs" ? patientSteps : comparedSteps), threads);
+/** Starts a peer and waits until it has made its first steps. */
+async function enter({ command }: Peer, name: string, threads: number, folder: string): Promise<Entrant> {
+  const firstSteps = name === "tfjs" ? patientSteps : comparedSteps;
+  const child = new MeasuredProcess(command(folder, threads, firstSteps), threads);
+  const entrant: Entrant = { name, threads, process: child, losses: [], milliseconds: [] };
   try {
-    const started = await child.started();
-    const isSlow = started.seconds > slow;
-    const entrant = { name, threads, process: child, losses: started.losses, milliseconds: [] };
-    if (isSlow || rounds === 0) return { ...entrant, steps: 1, rounds: Math.min(rounds, slowRounds) };
-    // The last of the first steps may still have been slow: a short run tells how many steps fill a turn.
-    const trial = Math.max(1, Math.min(20, Math.round(seconds / 4 / started.seconds)));
-    const each = (await child.run(trial)) / trial;
-    return { ...entrant, steps: Math.max(1, Math.round(seconds / each)), rounds };
+    entrant.losses = await child.started();
   } catch (error) {
     child.kill();
-    throw error;
+    entrant.failure = error as Error;
   }
+  return entrant;
+}
+
+/** Runs tasks, as many at once as there are cores; gives their results in order. */
+async function together<Result>(tasks: readonly (() => Promise<Result>)[]): Promise<Result[]> {
+  const results: Result[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < tasks.length) {
+      const at = next++;
+      results[at] = await tasks[at]();
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return results;
+}
+
+/** Measures in rounds, one process at a time, each turn as many steps as fill it. */
+async function takeTurns(entrants: readonly Entrant[], { rounds, seconds }: Settings): Promise<void> {
+  const stepsOf = new Map<Entrant, number>();
+  for (const entrant of entrants) {
+    const first = await entrant.process.run(1);
+    if (first > slow) {
+      // A single step is all that it is given.
+      entrant.milliseconds.push(1000 * first);
+      continue;
+    }
+    // The first step after a pause may be slow: a short run tells how many steps fill a turn.
+    const trial = Math.max(1, Math.min(20, Math.round(seconds / 4 / first)));
+    const each = (await entrant.process.run(trial)) / trial;
+    stepsOf.set(entrant, Math.max(1, Math.round((entrant.name === "product" ? 0.1 : seconds) / each)));
+  }
+  for (let round = 0; round < rounds; round++)
+    for (const [entrant, steps] of stepsOf)
+      entrant.milliseconds.push((1000 * (await entrant.process.run(steps))) / steps);
 }
 
 /** Measures one network and step with all peers, and gives a row for each peer and number of threads. */
 async function measure(network: NetworkName, step: StepName, folder: string, settings: Settings): Promise<Row[]> {
   const { file, write } = await planOf(network, step, folder, settings.batchSize);
   await write();
-  const rows: Row[] = [];
-  const entrants: Entrant[] = [];
-  const products: Entrant[] = [];
-  try {
-    for (const threads of settings.threads) {
-      if (settings.rounds > 0)
-        products.push(await enter(matrixProduct, "product", threads, folder, { ...settings, seconds: 0.1 }));
-      for (const [name, peer] of Object.entries(settings.peers)) {
-        if (peer.singleThread && threads !== settings.threads[0]) continue;
-        if (peer.picturesOnly && networks[network].sampleShape.length !== 3) continue;
-        try {
-          entrants.push(await enter(peer, name, threads, folder, settings));
-        } catch (error) {
-          if (name === "headstart") throw error;
-          const reason = (error as Error).message;
-          const skipped = error instanceof MissingPeer ? reason : `failed: ${reason}`;
-          rows.push({
-            network,
-            step,
-            peer: name,
-            threads,
-            skipped,
-            ...(error instanceof MissingPeer ? {} : { agrees: false }),
-          });
-        }
-      }
+  const starting: (() => Promise<Entrant>)[] = [];
+  for (const threads of settings.threads) {
+    if (settings.rounds > 0) starting.push(() => enter(matrixProduct, "product", threads, folder));
+    for (const [name, peer] of Object.entries(settings.peers)) {
+      if (peer.singleThread && threads !== settings.threads[0]) continue;
+      if (peer.picturesOnly && networks[network].sampleShape.length !== 3) continue;
+      starting.push(() => enter(peer, name, threads, folder));
     }
-    const taking = [...products, ...entrants];
-    for (let round = 0; round < settings.rounds; round++)
-      for (const { process: child, steps, rounds, milliseconds } of taking)
-        if (round < rounds) milliseconds.push((1000 * (await child.run(steps))) / steps);
-    for (const { name, threads, process: child, losses, milliseconds } of entrants) {
-      const compared = largestDifference(losses, entrants[0].losses);
-      const common = {
-        network,
-        step,
-        peer: name,
-        threads,
-        difference: compared.difference,
-        comparedSteps: compared.steps,
-        agrees: compared.difference <= settings.tolerance,
-      };
+  }
+  // Only starting happens side by side.
+  const entered = await together(starting);
+  try {
+    const present = entered.filter(({ failure }) => failure === undefined);
+    const absent = entered.find(({ name, failure }) => failure && (name === "headstart" || name === "product"));
+    if (absent?.failure) throw absent.failure;
+    if (settings.rounds > 0) await takeTurns(present, settings);
+    const reference = present.find(({ name }) => name === "headstart")?.losses ?? [];
+    const products = new Map(
+      present.flatMap(({ name, threads, milliseconds }) =>
+        name === "product" && milliseconds.length > 0 ? [[threads, median(milliseconds)] as const] : [],
+      ),
+    );
+    const rows: Row[] = [];
+    for (const { name, threads, process: child, losses, milliseconds, failure } of entered) {
+      if (name === "product") continue;
+      const row = { network, step, peer: name, threads };
+      if (failure) {
+        const missing = failure instanceof MissingPeer;
+        const skipped = missing ? failure.message : `failed: ${failure.message}`;
+        rows.push({ ...row, skipped, ...(missing ? {} : { agrees: false }) });
+        continue;
+      }
+      const { difference, steps } = largestDifference(losses, reference);
+      const agrees = difference <= settings.tolerance;
       const peakBytes = await child.end();
+      const compared = { ...row, difference, comparedSteps: steps, agrees };
       if (milliseconds.length === 0) {
-        rows.push(common);
+        rows.push(compared);
         continue;
       }
       const middle = median(milliseconds);
-      const product = products.find((each) => each.threads === threads)?.milliseconds ?? [];
-      const share = file.multiplyAdds / middle / (productSide ** 3 / median(product));
-      rows.push({ ...common, milliseconds, samplesPerSecond: (1000 * file.batchSize) / middle, peakBytes, share });
+      const share = (file.multiplyAdds / middle / productSide ** 3) * (products.get(threads) ?? Number.NaN);
+      const samplesPerSecond = (1000 * file.batchSize) / middle;
+      rows.push({ ...compared, milliseconds, samplesPerSecond, peakBytes, share });
     }
-    if (products.length > 0) {
-      const speeds = products.map(({ threads, milliseconds }) => ({
+    for (const [threads, middle] of products)
+      report({
+        type: "operations",
+        network,
+        step,
+        gigaflop: (2 * file.multiplyAdds) / 1e9,
         threads,
-        gigaflops: (2 * productSide ** 3) / median(milliseconds) / 1e6,
-      }));
-      report({ type: "operations", network, step, gigaflop: (2 * file.multiplyAdds) / 1e9, product: speeds });
-    }
+        productGigaflops: (2 * productSide ** 3) / middle / 1e6,
+      });
     return rows;
   } finally {
-    for (const { process: child } of [...products, ...entrants]) child.kill();
+    for (const { process: child } of entered) child.kill();
   }
 }
 

@@ -18,13 +18,8 @@ export async function serve(open: () => Promise<MeasuredStep>, firstSteps: numbe
   };
   const step = await open();
   const losses: (readonly number[])[] = [];
-  let seconds = 0;
-  for (let count = 0; count < firstSteps; count++) {
-    const began = performance.now();
-    losses.push(await step.run());
-    seconds = (performance.now() - began) / 1000;
-  }
-  answer({ losses, seconds });
+  for (let count = 0; count < firstSteps; count++) losses.push(await step.run());
+  answer({ losses });
   for await (const line of createInterface({ input: process.stdin })) {
     const steps = Number(line);
     if (steps === 0) break;

@@ -88,9 +88,9 @@ export class MeasuredProcess {
     this.#lines = this.#reader[Symbol.asyncIterator]();
   }
 
-  /** The first steps' losses, and the seconds that the last of them took. */
-  async started(): Promise<{ losses: readonly (readonly number[])[]; seconds: number }> {
-    return (await this.#answer()) as { losses: number[][]; seconds: number };
+  /** Waits for the first steps; gives their losses. */
+  async started(): Promise<readonly (readonly number[])[]> {
+    return ((await this.#answer()) as { losses: number[][] }).losses;
   }
 
   /** Makes steps; gives the seconds that they took together. */

@@ -158,9 +158,11 @@ function layerValue(
       return tf.mean(x, [1, 2], true);
     case "expand":
       return tf.broadcastTo(x, channelsLastShape(layer.shape));
-    case "reshape":
-      if (layer.shape.length >= 3) return channelsLast(tf.reshape(x, [...layer.shape]));
-      return tf.reshape(channelsFirst(x), [...layer.shape]);
+    case "reshape": {
+      // Two views of a batch come as one batch of twice the size.
+      const shape = [x.shape[0], ...layer.shape.slice(1)];
+      return shape.length >= 3 ? channelsLast(tf.reshape(x, shape)) : tf.reshape(channelsFirst(x), shape);
+    }
   }
 }
 
