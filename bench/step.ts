@@ -14,7 +14,7 @@ import { type NetworkName, networks } from "./step/networks.js";
 import { openMatrixProduct, openOurStep, productSide } from "./step/ours.js";
 import { MeasuredProcess, MissingPeer, matrixProduct, type Peer, peersWith } from "./step/peers.js";
 import { planOf, type StepName, stepNames } from "./step/plan.js";
-import { largestDifference, median, type Row, ratios, tableHead, tableLine } from "./step/summary.js";
+import { agree, median, type Row, ratios, relativeDifferences, tableHead, tableLine } from "./step/summary.js";
 
 const help = `npm run bench step -- [options]
 
@@ -26,7 +26,7 @@ const help = `npm run bench step -- [options]
   --batch-size N    samples in a batch (default: 128)
   --rounds N        rounds, each of which every peer takes part in (default: 5)
   --seconds N       about how long a peer's turn lasts in a round (default: 0.5)
-  --tolerance N     relative difference up to which losses agree (default: 0.001)
+  --tolerance N     relative difference up to which losses agree (default: 0.001; ten times that from step 4 on)
   --only agreement  compare losses, measure no time
   --quick           a smoke run: one network, one step, two short rounds
   --json            one JSON object a line on stdout, the table on stderr
@@ -120,6 +120,7 @@ interface Entrant {
   readonly process: MeasuredProcess;
   /** Of its first steps. */
   losses: readonly (readonly number[])[];
+  note?: string;
   /** Milliseconds a step in each round. */
   readonly milliseconds: number[];
   /** Why it takes no part, where it does not. */
@@ -132,7 +133,7 @@ async function enter({ command }: Peer, name: string, threads: number, folder: s
   const child = new MeasuredProcess(command(folder, threads, firstSteps), threads);
   const entrant: Entrant = { name, threads, process: child, losses: [], milliseconds: [] };
   try {
-    entrant.losses = await child.started();
+    Object.assign(entrant, await child.started());
   } catch (error) {
     child.kill();
     entrant.failure = error as Error;
@@ -201,19 +202,19 @@ async function measure(network: NetworkName, step: StepName, folder: string, set
       ),
     );
     const rows: Row[] = [];
-    for (const { name, threads, process: child, losses, milliseconds, failure } of entered) {
+    for (const { name, threads, process: child, losses, milliseconds, failure, note } of entered) {
       if (name === "product") continue;
-      const row = { network, step, peer: name, threads };
+      const row = { network, step, peer: name, threads, ...(note === undefined ? {} : { note }) };
       if (failure) {
         const missing = failure instanceof MissingPeer;
         const skipped = missing ? failure.message : `failed: ${failure.message}`;
         rows.push({ ...row, skipped, ...(missing ? {} : { agrees: false }) });
         continue;
       }
-      const { difference, steps } = largestDifference(losses, reference);
-      const agrees = difference <= settings.tolerance;
+      const differences = relativeDifferences(losses, reference);
+      const agrees = agree(differences, settings.tolerance);
       const peakBytes = await child.end();
-      const compared = { ...row, difference, comparedSteps: steps, agrees };
+      const compared = { ...row, differences, agrees };
       if (milliseconds.length === 0) {
         rows.push(compared);
         continue;

@@ -9,6 +9,8 @@ import { peakMemory } from "./peak-memory.js";
 /** One training step; gives its losses. */
 export interface MeasuredStep {
   run(): Promise<readonly number[]>;
+  /** How it is made, where that was chosen on the way. */
+  readonly note?: string;
 }
 
 /** Serves a step on standard input and output, until told to end. */
@@ -19,7 +21,7 @@ export async function serve(open: () => Promise<MeasuredStep>, firstSteps: numbe
   const step = await open();
   const losses: (readonly number[])[] = [];
   for (let count = 0; count < firstSteps; count++) losses.push(await step.run());
-  answer({ losses });
+  answer({ losses, note: step.note });
   for await (const line of createInterface({ input: process.stdin })) {
     const steps = Number(line);
     if (steps === 0) break;

@@ -88,9 +88,9 @@ export class MeasuredProcess {
     this.#lines = this.#reader[Symbol.asyncIterator]();
   }
 
-  /** Waits for the first steps; gives their losses. */
-  async started(): Promise<readonly (readonly number[])[]> {
-    return ((await this.#answer()) as { losses: number[][] }).losses;
+  /** Waits for the first steps; gives their losses, and how they were made where that was chosen on the way. */
+  async started(): Promise<{ losses: readonly (readonly number[])[]; note?: string }> {
+    return (await this.#answer()) as { losses: number[][]; note?: string };
   }
 
   /** Makes steps; gives the seconds that they took together. */

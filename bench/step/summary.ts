@@ -6,6 +6,8 @@ export interface Row {
   readonly step: string;
   readonly peer: string;
   readonly threads: number;
+  /** How the peer makes its steps, where that was chosen on the way. */
+  readonly note?: string;
   /** Why there are no numbers, where there are none. */
   readonly skipped?: string;
   /** Milliseconds a step in each round. */
@@ -14,9 +16,8 @@ export interface Row {
   readonly peakBytes?: number;
   /** Share of the speed of ONNX Runtime's matrix product on as many threads in the same rounds. */
   readonly share?: number;
-  /** Largest relative difference of a loss from headstart's over the first steps, and the number of those steps. */
-  readonly difference?: number;
-  readonly comparedSteps?: number;
+  /** Largest relative difference of a loss from headstart's (on the first number of threads) at each of the first steps. */
+  readonly differences?: readonly number[];
   readonly agrees?: boolean;
 }
 
@@ -27,22 +28,34 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The largest difference of losses relative to the reference's, over the steps that both have. Losses near zero are
+ * The largest relative difference of losses from the reference's at each step that both have. Losses near zero are
  * measured against 0.1, since a game's loss may cross zero.
  */
-export function largestDifference(
+export function relativeDifferences(
   losses: readonly (readonly number[])[],
   reference: readonly (readonly number[])[],
-): { difference: number; steps: number } {
-  const steps = Math.min(losses.length, reference.length);
-  let difference = 0;
-  for (let step = 0; step < steps; step++)
-    reference[step].forEach((expected, index) => {
-      const found = Math.abs(losses[step][index] - expected) / Math.max(Math.abs(expected), 0.1);
+): number[] {
+  return losses.slice(0, reference.length).map((found, step) =>
+    reference[step].reduce((largest, expected, index) => {
+      const difference = Math.abs(found[index] - expected) / Math.max(Math.abs(expected), 0.1);
       // A loss that is missing or no number agrees with nothing.
-      difference = Math.max(difference, Number.isNaN(found) ? Number.POSITIVE_INFINITY : found);
-    });
-  return { difference: steps === 0 ? Number.POSITIVE_INFINITY : difference, steps };
+      return Math.max(largest, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference);
+    }, 0),
+  );
+}
+
+/** Steps that must agree within the tolerance; later ones may differ by ten times as much. */
+const strictSteps = 3;
+
+/**
+ * Do losses agree? Equal computations drift apart: Adam moves a weight by about the learning rate however small its
+ * gradient is, so that where a gradient vanishes (a bias before batch normalisation), round-off decides the direction.
+ */
+export function agree(differences: readonly number[], tolerance: number): boolean {
+  return (
+    differences.length > 0 &&
+    differences.every((difference, step) => difference <= (step < strictSteps ? 1 : 10) * tolerance)
+  );
 }
 
 const number = (value: number, digits = 1): string => value.toFixed(digits);
@@ -52,18 +65,22 @@ function short(value: number): string {
   return value >= 100 ? number(value, 0) : value >= 10 ? number(value, 1) : number(value, 2);
 }
 
+/** The differences at the first step and at the worst one. */
+function differencesText({ differences = [], agrees, peer }: Row): string {
+  if (differences.length === 0 || (peer === "headstart" && differences.every((difference) => difference === 0)))
+    return differences.length === 0 ? "" : "0";
+  const [first, worst] = [differences[0], Math.max(...differences)].map((difference) => difference.toExponential(0));
+  return `${agrees ? "" : "disagrees: "}${first} to ${worst} in ${differences.length}`;
+}
+
 /** A row as a line of a Markdown table; see {@link tableHead}. */
 export function tableLine(row: Row): string {
-  const cells = [row.network, row.step, row.peer, `${row.threads}`];
+  const peer = row.note === undefined ? row.peer : `${row.peer} (${row.note})`;
+  const cells = [row.network, row.step, peer, `${row.threads}`];
   if (row.skipped !== undefined) return `| ${[...cells, `skipped: ${row.skipped}`, "", "", "", ""].join(" | ")} |`;
   const { milliseconds = [], samplesPerSecond = 0, peakBytes = 0, share = 0 } = row;
   const timed = milliseconds.length > 0;
-  const agreement =
-    row.difference === undefined
-      ? ""
-      : row.peer === "headstart"
-        ? "the reference"
-        : `${row.agrees ? "" : "disagrees: "}${row.difference.toExponential(0)} over ${row.comparedSteps}`;
+  const agreement = differencesText(row);
   return `| ${[
     ...cells,
     timed
@@ -77,7 +94,7 @@ export function tableLine(row: Row): string {
 }
 
 export const tableHead =
-  "| network | step | peer | threads | ms a step (range) | samples/s | MB | of MatMul | losses differ by |\n|---|---|---|---|---|---|---|---|---|";
+  "| network | step | peer | threads | ms a step (range) | samples/s | MB | of MatMul | losses differ by, in steps |\n|---|---|---|---|---|---|---|---|---|";
 
 /** headstart's best against the best of each group of peers, a line a network and step. */
 export function ratios(rows: readonly Row[]): { network: string; step: string; rival: string; ratio: number }[] {

@@ -167,7 +167,7 @@ function layerValue(
 }
 
 /** The step of the folder's plan, ready to be made. */
-export async function openTensorFlowStep(folder: string): Promise<MeasuredStep & { readonly note: string }> {
+export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> {
   const plan = JSON.parse(readFileSync(join(folder, "plan.json"), "utf8")) as PlanFile;
   const backend = await chooseBackend(plan);
   const { tensors } = readSafetensors(readFileSync(join(folder, "start.safetensors")), "start");
