@@ -26,7 +26,7 @@ const help = `npm run bench step -- [options]
   --batch-size N    samples in a batch (default: 128)
   --rounds N        rounds, each of which every peer takes part in (default: 5)
   --seconds N       about how long a peer's turn lasts in a round (default: 0.5)
-  --tolerance N     relative difference up to which losses agree (default: 0.001; ten times that from step 4 on)
+  --tolerance N     relative difference up to which losses agree (default: 0.001)
   --only agreement  compare losses, measure no time
   --quick           a smoke run: one network, one step, two short rounds
   --json            one JSON object a line on stdout, the table on stderr
@@ -201,6 +201,7 @@ async function measure(network: NetworkName, step: StepName, folder: string, set
         name === "product" && milliseconds.length > 0 ? [[threads, median(milliseconds)] as const] : [],
       ),
     );
+    const normalizes = file.features.some(({ op }) => op === "batchNormalization");
     const rows: Row[] = [];
     for (const { name, threads, process: child, losses, milliseconds, failure, note } of entered) {
       if (name === "product") continue;
@@ -212,7 +213,7 @@ async function measure(network: NetworkName, step: StepName, folder: string, set
         continue;
       }
       const differences = relativeDifferences(losses, reference);
-      const agrees = agree(differences, settings.tolerance);
+      const agrees = agree(differences, settings.tolerance, normalizes);
       const peakBytes = await child.end();
       const compared = { ...row, differences, agrees };
       if (milliseconds.length === 0) {

@@ -44,18 +44,14 @@ export function relativeDifferences(
   );
 }
 
-/** Steps that must agree within the tolerance; later ones may differ by ten times as much. */
-const strictSteps = 3;
-
 /**
- * Do losses agree? Equal computations drift apart: Adam moves a weight by about the learning rate however small its
- * gradient is, so that where a gradient vanishes (a bias before batch normalisation), round-off decides the direction.
+ * Do losses agree? All steps must be within the tolerance; where the network normalises batches, those after the first
+ * within ten times of it. There equal computations drift apart: a bias before batch normalisation has no gradient but
+ * round-off, and Adam moves it by about the learning rate all the same, in whichever direction that points.
  */
-export function agree(differences: readonly number[], tolerance: number): boolean {
-  return (
-    differences.length > 0 &&
-    differences.every((difference, step) => difference <= (step < strictSteps ? 1 : 10) * tolerance)
-  );
+export function agree(differences: readonly number[], tolerance: number, normalizes: boolean): boolean {
+  const limit = (step: number): number => (normalizes && step > 0 ? 10 : 1) * tolerance;
+  return differences.length > 0 && differences.every((difference, step) => difference <= limit(step));
 }
 
 const number = (value: number, digits = 1): string => value.toFixed(digits);
