@@ -1,6 +1,6 @@
 /** Normalisations: the same one over the mirrored value, with a scale and a shift of its own. */
 import { attribute } from "../graph/graph.js";
-import { batchNormalizationTraining } from "../ops/normalizations.js";
+import { batchNormalizationTraining, groupNormalizationOf } from "../ops/normalizations.js";
 import { floatAttribute } from "../ops/operator.js";
 import type { ParameterRole } from "../ops/parameter.js";
 import type { MirrorContext, MirrorRule, OwnParameter } from "./mirror-rule.js";
@@ -42,10 +42,9 @@ export const mirroredNormalization: MirrorRule = (context) => {
   const { emit, step, value } = context;
   const scale = ownLike(context, 1, "scale", "scale");
   const shift = step.inputs[2] ? ownLike(context, 2, "shift", "shift") : undefined;
-  return [
-    {
-      to: step.node.inputs[0],
-      value: emit.one(step.node.op, [value, scale.value, shift?.value], step.node.attributes),
-    },
-  ];
+  const { op, attributes } = step.node;
+  const inputs = [value, scale.value, shift?.value];
+  const normalized =
+    op === "GroupNormalization" ? groupNormalizationOf(emit, inputs, attributes) : emit.one(op, inputs, attributes);
+  return [{ to: step.node.inputs[0], value: normalized }];
 };

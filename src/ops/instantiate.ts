@@ -5,7 +5,7 @@ import { type Attributes, attribute, type Node } from "../graph/graph.js";
 import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import { ancestors, type Network } from "./network.js";
-import { batchNormalizationTraining, groupNormalizationPerChannel } from "./normalizations.js";
+import { batchNormalizationTraining, groupNormalizationOf } from "./normalizations.js";
 import { RuleError } from "./operator.js";
 import { operatorOf } from "./table.js";
 
@@ -156,14 +156,7 @@ function emitForInference(
   if (node.op === "Dropout") return emit.node(node.op, inputs.slice(0, 1), {}, outputCount);
   if (node.op === "BatchNormalization")
     return emit.node(node.op, inputs, { ...attributes, training_mode: attribute.int(0) });
-  if (node.op === "GroupNormalization") {
-    const [x, scale, bias] = inputs;
-    const groups = attributes.num_groups?.kind === "int" ? attributes.num_groups.value : 0;
-    const epsilon = attributes.epsilon?.kind === "float" ? attributes.epsilon.value : 1e-5;
-    // From opset 21 on scale and bias have one element a channel; before, one a group.
-    if (x && scale && bias && scale.shape[0] === x.shape[1] && scale.shape[0] !== groups)
-      return [groupNormalizationPerChannel(emit, x, scale, bias, { groups, epsilon })];
-  }
+  if (node.op === "GroupNormalization") return [groupNormalizationOf(emit, inputs, attributes)];
   return emit.node(node.op, inputs, attributes, outputCount);
 }
 

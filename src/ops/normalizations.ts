@@ -5,7 +5,7 @@
  * that arrives at x̂ and means over the normalized group,  dx = r (h − mean h − x̂ mean(h x̂)).
  */
 import type { Value } from "../graph/builder.js";
-import { attribute } from "../graph/graph.js";
+import { type Attributes, attribute } from "../graph/graph.js";
 import { sizeOf } from "../graph/tensor.js";
 import { likeFirstInput } from "./elementwise.js";
 import type { Emitter } from "./emitter.js";
@@ -91,6 +91,24 @@ export function groupNormalizationPerChannel(
   const attributes = { num_groups: attribute.int(groups), epsilon: attribute.float(epsilon) };
   const standard = emit.one("GroupNormalization", [x, emit.filled(1, [groups]), emit.filled(0, [groups])], attributes);
   return emit.add(emit.multiply(standard, perChannel(emit, scale, x)), perChannel(emit, bias, x));
+}
+
+/**
+ * A GroupNormalization node of any operator set: from 21 on scale and bias have one element a channel; before, one a
+ * group. Their shapes tell.
+ */
+export function groupNormalizationOf(
+  emit: Emitter,
+  inputs: readonly (Value | undefined)[],
+  attributes: Attributes,
+): Value {
+  const [x, scale, bias] = inputs;
+  const node = { op: "GroupNormalization", inputs, attributes, outputCount: 1 };
+  const groups = intAttribute(node, "num_groups", 0);
+  const isPerChannel = x && scale && bias && scale.shape[0] === x.shape[1] && scale.shape[0] !== groups;
+  return isPerChannel
+    ? groupNormalizationPerChannel(emit, x, scale, bias, { groups, epsilon: epsilonOf(node) })
+    : emit.one(node.op, inputs, attributes);
 }
 
 /** All axes but the channels', which is axis 1. */

@@ -182,7 +182,12 @@ const architectures: Architecture[] = [
         net.filled(`${name}.shift`, [size], 0),
       ];
       const grouped = net.node("GroupNormalization", ["x", ...parameters("g", 2)], { num_groups: 2 });
-      const bigger = net.node("Resize", [grouped, "", net.filled("scales", [2], 2)], { mode: "nearest", axes: [2, 3] });
+      // Since 21 scale and shift are per channel.
+      const regrouped = net.node("GroupNormalization", [grouped, ...parameters("c", 4)], { num_groups: 2 });
+      const bigger = net.node("Resize", [regrouped, "", net.filled("scales", [2], 2)], {
+        mode: "nearest",
+        axes: [2, 3],
+      });
       return net.node("InstanceNormalization", [bigger, ...parameters("i", 4)]);
     },
   },
