@@ -5,6 +5,7 @@
  */
 import { attribute } from "../graph/graph.js";
 import { intAttribute, intsAttribute, normalizedAxis } from "../ops/operator.js";
+import { withoutIdleCeil } from "../ops/window.js";
 import { adjoint } from "./adjoint.js";
 import type { MirrorContext, MirrorRule } from "./mirror-rule.js";
 
@@ -25,7 +26,7 @@ export const mirroredPool: MirrorRule = (context) => {
   const kernel = intsAttribute(asNode(context), "kernel_shape") ?? [];
   const strides = intsAttribute(asNode(context), "strides") ?? [];
   const factor = kernel.reduce((product, taps, axis) => product * Math.min(taps, strides[axis] ?? 1), 1);
-  const { storage_order: _, ...attributes } = step.node.attributes;
+  const { storage_order: _, ...attributes } = withoutIdleCeil(asNode(context));
   const pooled = { ...context, step: { ...step, node: { ...step.node, attributes } } };
   return [
     { to: firstInput(context), value: adjoint(pooled, 0, { op: "AveragePool", value: emit.scale(value, factor) }) },

@@ -8,6 +8,7 @@ import { ancestors, type Network } from "./network.js";
 import { batchNormalizationTraining, groupNormalizationOf } from "./normalizations.js";
 import { RuleError } from "./operator.js";
 import { operatorOf } from "./table.js";
+import { withoutIdleCeil } from "./window.js";
 
 /** One node of the network as it was emitted. */
 export interface NetworkStep {
@@ -156,6 +157,8 @@ function emitForInference(
   if (node.op === "Dropout") return emit.node(node.op, inputs.slice(0, 1), {}, outputCount);
   if (node.op === "BatchNormalization")
     return emit.node(node.op, inputs, { ...attributes, training_mode: attribute.int(0) });
+  if (node.op === "MaxPool" || node.op === "AveragePool")
+    return emit.node(node.op, inputs, withoutIdleCeil({ op: node.op, inputs, attributes, outputCount }), outputCount);
   if (node.op === "GroupNormalization") return [groupNormalizationOf(emit, inputs, attributes)];
   return emit.node(node.op, inputs, attributes, outputCount);
 }

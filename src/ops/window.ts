@@ -1,4 +1,5 @@
 /** Sliding windows: what kernels, strides, dilations, pads and auto_pad come to, an axis at a time. */
+import { type Attributes, attribute } from "../graph/graph.js";
 import { intAttribute, intsAttribute, type NodeContext, RuleError, stringAttribute } from "./operator.js";
 
 /**
@@ -102,6 +103,26 @@ export function slidingWindows(node: NodeContext, input: readonly number[], kern
       );
     return { ...shared, begin, end, output };
   });
+}
+
+/**
+ * The attributes of a pool without ceil_mode where that changes nothing: where strides divide, and where the window that
+ * it adds would begin in the padding. ONNX drops such a window since 22 and PyTorch always did, and runtimes that know it
+ * no better count it.
+ */
+export function withoutIdleCeil(node: NodeContext): Attributes {
+  const { attributes } = node;
+  const sizes = node.inputs[0]?.shape.slice(2) ?? [];
+  const kernel = intsAttribute(node, "kernel_shape");
+  if (intAttribute(node, "ceil_mode", 0) === 0 || kernel?.length !== sizes.length) return attributes;
+  const { strides, dilations, pads, autoPad } = windowSettings(node, sizes.length);
+  if (autoPad !== "NOTSET") return attributes;
+  const isIdle = sizes.every((size, axis) => {
+    const extent = extentOf({ kernel: kernel[axis], dilation: dilations[axis] });
+    const steps = (size + pads[axis] + pads[sizes.length + axis] - extent) / strides[axis];
+    return Number.isInteger(steps) || Math.ceil(steps) * strides[axis] >= size + pads[axis];
+  });
+  return isIdle ? { ...attributes, ceil_mode: attribute.int(0) } : attributes;
 }
 
 /** Pads of the axes in ONNX's order: all begins, then all ends. */

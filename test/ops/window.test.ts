@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Attribute, attribute } from "../../src/graph/graph.js";
 import type { NodeContext } from "../../src/ops/operator.js";
-import { extentOf, padsOf, slidingWindows, spanOf } from "../../src/ops/window.js";
+import { extentOf, padsOf, slidingWindows, spanOf, withoutIdleCeil } from "../../src/ops/window.js";
 
 const { int, ints, string } = attribute;
 const node = (attributes: Record<string, Attribute>): NodeContext => ({
@@ -31,6 +31,21 @@ describe("sliding windows", () => {
     expect(axis.output).toBe(4);
     expect(spanOf(axis)).toBe(11);
     expect(padsOf([axis])).toEqual([1, 0]);
+  });
+
+  it.each([
+    ["strides that divide", { strides: ints([5]), kernel_shape: ints([3]) }, 0],
+    ["a window more", { strides: ints([3]), kernel_shape: ints([3]) }, 1],
+    [
+      "a window that would begin in the padding",
+      { strides: ints([5]), pads: ints([2, 2]), kernel_shape: ints([3]) },
+      0,
+    ],
+    ["its sizes left to SAME", { strides: ints([5]), kernel_shape: ints([3]), auto_pad: string("SAME_UPPER") }, 1],
+  ])("keep ceil_mode only where it adds a window: %s", (_, attributes: Record<string, Attribute>, kept) => {
+    const x = { name: "x", type: "float32", shape: [1, 1, 8] } as const;
+    const pool = { ...node({ ...attributes, ceil_mode: int(1) }), inputs: [x] };
+    expect(withoutIdleCeil(pool).ceil_mode).toEqual(int(kept));
   });
 
   it.each([
