@@ -1,7 +1,7 @@
 /** Operators that run along axes: sums, extremes, positions of extremes, cumulative sums. */
 import type { Value } from "../graph/builder.js";
 import { attribute } from "../graph/graph.js";
-import { isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
+import { type DataType, isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
 import { likeFirstInput } from "./elementwise.js";
 import {
   type Element,
@@ -61,7 +61,11 @@ interface Reduction {
   readonly y: Value;
 }
 
-function reduction(gradient: (reduction: Reduction) => Value, kernel?: Kernel): Operator {
+/**
+ * @param kernel what folding makes of two elements
+ * @param empty what a reduction of no elements gives; the lowest and highest whole numbers are not known here
+ */
+function reduction(gradient: (reduction: Reduction) => Value, kernel?: Kernel, empty?: number): Operator {
   const rule: InputGradient = (context) => {
     const { emit } = context;
     const x = context.inputs[0]!;
@@ -71,11 +75,11 @@ function reduction(gradient: (reduction: Reduction) => Value, kernel?: Kernel): 
     const [g, y] = [emit.reshape(context.gradient, kept), emit.reshape(context.outputs[0], kept)];
     return gradient({ context, emit, x, axes, count, g, y });
   };
-  return { shape: reducedShape, gradient: [rule, "none"], ...(kernel && { fold: foldReduction(kernel) }) };
+  return { shape: reducedShape, gradient: [rule, "none"], ...(kernel && { fold: foldReduction(kernel, empty) }) };
 }
 
 /** Folds with a function of two elements. */
-function foldReduction(kernel: Kernel): NonNullable<Operator["fold"]> {
+function foldReduction(kernel: Kernel, empty: number | undefined): NonNullable<Operator["fold"]> {
   return (node, [x], [{ shape, type }]) => {
     const combine = (isFloating(x.type) ? kernel.float : kernel.integer) as
       | ((a: Element, b: Element) => Element)
@@ -88,9 +92,20 @@ function foldReduction(kernel: Kernel): NonNullable<Operator["fold"]> {
       const before = results[offsets[index]];
       results[offsets[index]] = before === undefined ? element : combine(before, element);
     });
-    if (results.some((result) => result === undefined)) throw new RuleError(`${node.op} of no elements`);
-    return [tensorOfElements(type, shape, results as Element[])];
+    const ofNone = emptyElement(empty, type);
+    const all = results.map((result) => {
+      const element = result ?? ofNone;
+      if (element === undefined) throw new RuleError(`${node.op} of no elements`);
+      return element;
+    });
+    return [tensorOfElements(type, shape, all)];
   };
+}
+
+function emptyElement(empty: number | undefined, type: DataType): Element | undefined {
+  if (empty === undefined || isFloating(type)) return empty;
+  if (Number.isFinite(empty)) return BigInt(empty);
+  return type === "bool" ? BigInt(empty > 0) : undefined;
 }
 
 /** For each element of x, in order, the position of the result it goes into. */
@@ -123,15 +138,16 @@ const position: Operator = {
 };
 
 export const reductions: Record<ReductionName, Operator> = {
-  ReduceSum: reduction(({ g }) => g, { float: (a, b) => a + b, integer: (a, b) => a + b }),
+  ReduceSum: reduction(({ g }) => g, { float: (a, b) => a + b, integer: (a, b) => a + b }, 0),
   ReduceMean: reduction(({ emit, g, count }) => emit.scale(g, 1 / count)),
-  ReduceMax: reduction(sharedAmongTies, { float: Math.max, integer: largerInteger }),
-  ReduceMin: reduction(sharedAmongTies, { float: Math.min, integer: smallerInteger }),
+  ReduceMax: reduction(sharedAmongTies, { float: Math.max, integer: largerInteger }, Number.NEGATIVE_INFINITY),
+  ReduceMin: reduction(sharedAmongTies, { float: Math.min, integer: smallerInteger }, Number.POSITIVE_INFINITY),
   // ∂: g y/x, which is not a number where x is 0
-  ReduceProd: reduction(({ emit, x, g, y }) => emit.divide(emit.multiply(g, y), x), {
-    float: (a, b) => a * b,
-    integer: (a, b) => a * b,
-  }),
+  ReduceProd: reduction(
+    ({ emit, x, g, y }) => emit.divide(emit.multiply(g, y), x),
+    { float: (a, b) => a * b, integer: (a, b) => a * b },
+    1,
+  ),
   ReduceL1: reduction(({ emit, x, g }) => emit.multiply(g, emit.sign(x))),
   // ∂: g x/y; at x = 0, where the norm has a kink, 0
   ReduceL2: reduction(({ emit, x, g, y }) => {

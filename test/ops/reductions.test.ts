@@ -46,6 +46,16 @@ const reduced: OperatorCase[] = [
   { op: "ReduceMax", variant: "of a scalar", inputs: [floatTensor([2], [])] },
 ];
 
+/** Along an axis without elements, which some exporters leave in shape arithmetic. */
+const ofNothing = ["ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"].map(
+  (op): OperatorCase => ({
+    op,
+    variant: "of nothing",
+    inputs: [floatTensor([], [2, 0, 3]), intTensor([1])],
+    constants: [1],
+  }),
+);
+
 const cumulative: OperatorCase[] = [0, 1].flatMap((exclusive) =>
   [0, 1].map(
     (reverse): OperatorCase => ({
@@ -115,7 +125,7 @@ describe("constants fold to what ONNX Runtime computes", () => {
     { op, variant: "float32, kept", inputs: [normalTensor("fold", [2, 3, 2]), intTensor([0, -1])] },
     { op, variant: "empty axes", inputs: [integers, intTensor([])], attributes: idle },
   ]);
-  test.each(cases.map((each) => [titleOf(each), each] as const))("%s", async (_, each) => {
+  test.each([...cases, ...ofNothing].map((each) => [titleOf(each), each] as const))("%s", async (_, each) => {
     await expectFoldAsRun({ ...each, constants: [1] });
   });
 });
