@@ -41,10 +41,9 @@ export interface ReadOnnxOptions {
   readonly external?: ExternalReader;
 }
 
-/** Oldest operator set that ONNX Runtime runs. */
-export const oldestOpset = 7;
-/** Newest operator set that ONNX Runtime 1.30 knows. */
-export const newestOpset = 26;
+/** Oldest and newest operator set whose differences to the pinned one are undone when a network is found in the model. */
+export const oldestOpset = 6;
+export const newestOpset = 28;
 
 const decoder = new TextDecoder();
 

@@ -284,6 +284,8 @@ const DepthToSpace: Operator = {
 
 const SpaceToDepth: Operator = {
   shape: (node) => {
+    const mode = stringAttribute(node, "mode", "DCR");
+    if (mode !== "DCR") throw new RuleError(`SpaceToDepth in mode ${mode} is not supported`);
     const size = blockSizeOf(node);
     const { type, shape } = requiredInput(node, 0);
     const [batch, channels, height, width] = shape;

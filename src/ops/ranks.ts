@@ -30,6 +30,11 @@ export class Ranks {
     return this.#known.get(name);
   }
 
+  /** Takes note of a tensor that was added to the graph. */
+  learnTensor(name: string, { shape }: Tensor): void {
+    this.#known.set(name, shape.length);
+  }
+
   /** Takes note of a node of the pinned opset. */
   learn(node: Node): void {
     if (node.domain !== "") return;

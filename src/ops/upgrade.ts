@@ -1,10 +1,11 @@
 /** Graphs of other operator sets in the forms of the pinned one. */
 import { type Attribute, type Attributes, attribute, type Graph, type Node } from "../graph/graph.js";
 import { type DataType, dataTypes, floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
+import { compositions } from "./compositions.js";
 import { Ranks } from "./ranks.js";
 
 /** What a rewrite sees besides its node. */
-interface Upgrade {
+export interface Upgrade {
   /** The operator set that the graph was written for. */
   readonly opset: number;
   readonly ranks: Ranks;
@@ -21,7 +22,7 @@ interface Upgrade {
 }
 
 /** The nodes that stand for a node; the last ones make its outputs, under their own names. */
-type Rewrite = (node: Node, upgrade: Upgrade) => readonly Node[];
+export type Rewrite = (node: Node, upgrade: Upgrade) => readonly Node[];
 
 const prefix = "upgrade/";
 
@@ -32,7 +33,7 @@ const prefix = "upgrade/";
  *
  * New floating-point constants are float32, the type in which headstart computes.
  *
- * Source: the change log of ONNX's operators, versions 7 to 26.
+ * Source: the change log of ONNX's operators, versions 6 to 28.
  */
 export function upgradeGraph(graph: Graph, opset: number): Graph {
   const initializers = new Map(graph.initializers);
@@ -63,6 +64,8 @@ export function upgradeGraph(graph: Graph, opset: number): Graph {
     constant: (node, part, tensor) => {
       const name = fresh(node, part);
       initializers.set(name, tensor);
+      types.set(name, tensor.type);
+      upgrade.ranks.learnTensor(name, tensor);
       return name;
     },
   };
@@ -237,11 +240,11 @@ const halfPixelForNearest: Rewrite = (node, { opset }) => {
 };
 
 /**
- * Only the first output is of use outside training. `spatial` (until 9) said that statistics are per channel; where they
+ * Only the first output is of use outside training, of which `is_test` (until 7) spoke. `spatial` (until 9) said that statistics are per channel; where they
  * are not, their shapes tell.
  */
 const batchNormalization: Rewrite = (node) => [
-  { ...node, outputs: node.outputs.slice(0, 1), attributes: without(node.attributes, "spatial") },
+  { ...node, outputs: node.outputs.slice(0, 1), attributes: without(node.attributes, "spatial", "is_test") },
 ];
 
 /** From 12 on a constant may be written without a tensor. */
@@ -278,24 +281,72 @@ const sequenceAt: Rewrite = (node, upgrade) => {
   return [{ ...node, op: "Slice", inputs: [source.inputs[0], ...inputs], attributes: {} }];
 };
 
-/** New in 24: y = x σ(αx). */
-const swish: Rewrite = (node, upgrade) => {
-  const [x] = node.inputs;
-  const { alpha } = node.attributes;
-  const factor = alpha?.kind === "float" ? alpha.value : 1;
-  const made = (op: string, inputs: string[], part: string): Node => {
-    const output = upgrade.fresh(node, part);
-    return { op, domain: "", name: output, inputs, outputs: [output], attributes: {} };
-  };
-  const scaled =
-    factor === 1 ? [] : [made("Mul", [x, upgrade.constant(node, "alpha", floatTensor([factor], []))], "scaled")];
-  const gate = made("Sigmoid", [scaled[0]?.outputs[0] ?? x], "gate");
-  return [...scaled, gate, { ...node, op: "Mul", inputs: [x, gate.outputs[0]], attributes: {} }];
+/** A value with axes of one element behind its own; undefined where nothing has to be added. */
+function withTrailingAxes(node: Node, name: string, count: number, upgrade: Upgrade): Node | undefined {
+  const rank = upgrade.ranks.of(name);
+  if (count <= 0 || rank === undefined) return undefined;
+  const output = upgrade.fresh(node, "aligned");
+  const axes = upgrade.constant(node, "axes", int64Tensor(Array.from({ length: count }, (_, index) => rank + index)));
+  return { op: "Unsqueeze", domain: "", name: output, inputs: [name, axes], outputs: [output], attributes: {} };
+}
+
+/** Until 7 operands were broadcast only where `broadcast` said so, the second one beginning at `axis` of the first. */
+const alignedOperands: Rewrite = (node, upgrade) => {
+  if (upgrade.opset >= 7) return [node];
+  const { axis } = node.attributes;
+  const [a, b] = node.inputs;
+  const [rank, other] = [upgrade.ranks.of(a), upgrade.ranks.of(b)];
+  const plain = { ...node, attributes: without(node.attributes, "broadcast", "axis") };
+  if (axis?.kind !== "int" || rank === undefined || other === undefined) return [plain];
+  const start = axis.value < 0 ? axis.value + rank : axis.value;
+  const aligned = withTrailingAxes(node, b, rank - start - other, upgrade);
+  return aligned ? [aligned, { ...plain, inputs: [a, aligned.outputs[0]] }] : [plain];
 };
 
+/** Until 7 a slope for each channel was a vector. */
+const slopePerChannel: Rewrite = (node, upgrade) => {
+  const [x, slope] = node.inputs;
+  const rank = upgrade.ranks.of(x);
+  if (upgrade.opset >= 7 || rank === undefined || upgrade.tensorOf(slope)?.data.length === 1) return [node];
+  const aligned = withTrailingAxes(node, slope, rank - 2, upgrade);
+  return aligned ? [aligned, { ...node, inputs: [x, aligned.outputs[0]] }] : [node];
+};
+
+/** From 28 on SpaceToDepth has a mode. */
+const spaceToDepth: Rewrite = (node) => {
+  const { mode } = node.attributes;
+  return [
+    mode?.kind === "string" && mode.value === "DCR" ? { ...node, attributes: without(node.attributes, "mode") } : node,
+  ];
+};
+
+/** Until 18 axes were an attribute. */
 const reductionAxes = attributesToInputs(18, "axes");
 
+const logarithmOfSum: Rewrite = (node, upgrade) => {
+  const [reduction] = reductionAxes(node, upgrade);
+  const sum = upgrade.fresh(node, "sum");
+  return [
+    { ...reduction, op: "ReduceSum", name: sum, outputs: [sum] },
+    { ...node, op: "Log", inputs: [sum], attributes: {} },
+  ];
+};
+
 const rewrites: Readonly<Record<string, Rewrite>> = {
+  ...compositions,
+  Add: alignedOperands,
+  Sub: alignedOperands,
+  Mul: alignedOperands,
+  Div: alignedOperands,
+  Pow: alignedOperands,
+  And: alignedOperands,
+  Or: alignedOperands,
+  Xor: alignedOperands,
+  Equal: alignedOperands,
+  Greater: alignedOperands,
+  Less: alignedOperands,
+  Gemm: withoutAttributes("broadcast"),
+  PRelu: slopePerChannel,
   Squeeze: attributesToInputs(13, "axes"),
   Unsqueeze: attributesToInputs(13, "axes"),
   ReduceSum: attributesToInputs(13, "axes"),
@@ -306,7 +357,7 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   ReduceL1: reductionAxes,
   ReduceL2: reductionAxes,
   ReduceSumSquare: reductionAxes,
-  ReduceLogSum: reductionAxes,
+  ReduceLogSum: logarithmOfSum,
   ReduceLogSumExp: reductionAxes,
   Slice: attributesToInputs(10, "starts", "ends", "axes"),
   Clip: attributesToInputs(11, "min", "max"),
@@ -319,7 +370,8 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   LogSoftmax: softmaxOfMatrix,
   BatchNormalization: batchNormalization,
   SequenceAt: sequenceAt,
-  Swish: swish,
+  SpaceToDepth: spaceToDepth,
+  Range: withoutAttributes("stash_type"),
   Scatter: (node) => [{ ...node, op: "ScatterElements" }],
   Constant: constantTensor,
   Cast: withoutAttributes("round_mode"),

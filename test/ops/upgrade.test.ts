@@ -296,6 +296,41 @@ describe("upgradeGraph", () => {
     expect(upgradeGraph(group, 21).nodes[0].attributes).toEqual({ num_groups: int(1) });
   });
 
+  it.each([
+    ["Add", { broadcast: int(1), axis: int(1) }, "Add", [3, 1]],
+    ["Div", { broadcast: int(1), axis: int(-2) }, "Div", [3, 1]],
+    ["Mul", { broadcast: int(1) }, "Mul", undefined],
+    ["PRelu", {}, "PRelu", [3, 1]],
+  ])("aligns the operands of %s before 7", async (op, attributes, last, aligned) => {
+    const size = aligned ? 3 : 4;
+    const operand = floatTensor(Array.from({ length: size }, (_, index) => index + 1));
+    const upgraded = upgradeGraph(graphOf({ title: "", opset: 6, op, constants: [operand], attributes }), 6);
+    expect(upgraded.nodes.at(-1)).toMatchObject({ op: last, attributes: {} });
+    const x = normalTensor("x", [2, 3, 4]);
+    const { y0 } = await run(upgraded, pinnedOpset, x);
+    // The same in today's form.
+    const today = graphOf({ title: "", opset: 20, op, constants: [{ ...operand, shape: aligned ?? [4] }] });
+    expect(numbersOf(y0)).toEqual(numbersOf((await run(today, pinnedOpset, x)).y0));
+  });
+
+  it("drops what operator set 6 said of training and broadcasts", () => {
+    const constants = [1, 2, 3, 4].map(() => floatTensor([1, 1, 1]));
+    const attributes = { is_test: int(1) };
+    const norm = graphOf({ title: "", opset: 6, op: "BatchNormalization", constants, attributes });
+    expect(upgradeGraph(norm, 6).nodes[0].attributes).toEqual({});
+    const gemm = graphOf({ title: "", opset: 6, op: "Gemm", attributes: { broadcast: int(1), transB: int(1) } });
+    expect(upgradeGraph(gemm, 6).nodes[0].attributes).toEqual({ transB: int(1) });
+  });
+
+  it("drops SpaceToDepth's mode of 28 where it is the only one of before", () => {
+    const modeAfter = (mode: string) => {
+      const graph = graphOf({ title: "", opset: 28, op: "SpaceToDepth", attributes: { mode: string(mode) } });
+      return upgradeGraph(graph, 28).nodes[0].attributes;
+    };
+    expect(modeAfter("DCR")).toEqual({});
+    expect(modeAfter("CRD")).toEqual({ mode: string("CRD") });
+  });
+
   it("leaves other domains, unknown operators and faulty nodes as they are", () => {
     const node = (op: string, domain: string, attributes: Attributes): Node => {
       return { op, domain, name: op, inputs: ["x"], outputs: [`${domain}${op}`], attributes };
