@@ -1,5 +1,5 @@
 /**
- * Exports the networks of models.py and export_others.py once for all test files.
+ * Exports the networks of models.py and export_others.py, and ONNX's own tests, once for all test files.
  *
  * HEADSTART_PYTHON names another Python than .venv's; HEADSTART_ZOO names a folder to keep the exports in, which is taken
  * as it is where it is there already.
@@ -24,7 +24,7 @@ export default function setup(project: TestProject): (() => void) | undefined {
   project.provide("zoo", zoo);
   project.provide("python", python);
   if (!kept || !existsSync(kept)) {
-    for (const script of ["export_models.py", "export_others.py"]) {
+    for (const script of ["export_models.py", "export_others.py", "export_onnx_tests.py"]) {
       const ran = spawnSync(python, [join("test", "interop", script), zoo], { encoding: "utf8", maxBuffer: 2 ** 28 });
       if (ran.status !== 0)
         throw new Error(`${script} failed (${ran.error?.message ?? ran.status}):\n${(ran.stderr ?? "").slice(-4000)}`);
