@@ -40,6 +40,7 @@ const checks = [
   { name: "pure-folders", check: () => program("tsc -p tsconfig.pure.json") },
   { name: "imports", check: () => program("depcruise src --config .dependency-cruiser.cjs") },
   { name: "dead-code", check: () => program("knip") },
+  { name: "operators-page", check: () => run(process.execPath, ["scripts/write-operators-page.mjs", "--check"]) },
   { name: "package", check: checkPackage },
   { name: "package-types", check: checkPackedTypes },
 ];
