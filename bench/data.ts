@@ -239,7 +239,7 @@ function watched(dataset: Dataset): { dataset: Dataset; waited: () => number } {
 
 async function wait(folder: string): Promise<void> {
   const root = join(folder, "pictures-wait");
-  for (let index = 0; index < 2000; index++) {
+  for (let index = 0; index < 6000; index++) {
     mkdirSync(join(root, `class${index % 4}`), { recursive: true });
     writeFileSync(join(root, `class${index % 4}`, `${index}.jpg`), await drawn(32, index));
   }
@@ -248,9 +248,9 @@ async function wait(folder: string): Promise<void> {
   const cache = join(folder, "cache-wait");
   for (const [source, opening] of [
     ["folder, in memory", {}],
-    ["folder, on disk, cached", { memory: 1 << 20, cache }],
-    ["folder, half decoded on demand", { memory: 1 << 20, cache: join(cache, "half"), cacheLimit: 1000 * 3072 }],
-    ["folder, all decoded on demand", { memory: 1 << 20, cache: join(cache, "none"), cacheLimit: 1 }],
+    ["folder, on disk, cached", { memory: 8 << 20, cache }],
+    ["folder, half decoded on demand", { memory: 8 << 20, cache: join(cache, "half"), cacheLimit: 3000 * 3072 }],
+    ["folder, all decoded on demand", { memory: 8 << 20, cache: join(cache, "none"), cacheLimit: 1 }],
   ] as const) {
     const opened = await openDataset(root, { shape: [3, 32, 32], ...opening });
     const { dataset, waited } = watched(opened);

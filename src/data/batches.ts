@@ -53,6 +53,11 @@ export class BatchOrder {
     this.#bufferCount = Math.ceil(this.#blockCount / this.#blocks.perBuffer);
   }
 
+  /** Whether samples are shuffled by blocks. */
+  get blocked(): boolean {
+    return this.#blockCount > 1;
+  }
+
   /** The samples of the batch of a step, counted from 0. */
   indices(step: number): Uint32Array {
     const batch = new Uint32Array(this.batchSize);
@@ -148,6 +153,23 @@ export class BatchOrder {
     this.#shortPlace = this.#blockOrder.indexOf(this.#blockCount - 1);
     this.#epoch = epoch;
   }
+}
+
+/** Batches that are read or decoded ahead: some may take longer than others, and a step must not wait for the longest. */
+const batchesAhead = 4;
+
+/**
+ * Has a data set begin to read what the steps after this one will ask for, up to the step `end` (exclusive). Blocks are
+ * read one batch ahead, because each is kept for many batches anyway.
+ */
+export function prepareAhead(
+  dataset: { prepare?(indices: ArrayLike<number>): void },
+  order: BatchOrder,
+  step: number,
+  end: number,
+): void {
+  const last = Math.min(end - 1, step + (order.blocked ? 1 : batchesAhead));
+  for (let next = step + 1; next <= last; next++) dataset.prepare?.(order.ahead(next));
 }
 
 /** The samples of one step's batch; for many steps in a row a {@link BatchOrder} keeps the epoch's permutation. */

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import { ChannelMeter } from "./channel-statistics.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
-import { pictureBytes } from "./decode-picture.js";
+import { type PicturePlace, pictureBytes } from "./decode-picture.js";
 import { FileSamples, OpenFile } from "./file-samples.js";
 import { deliverSample } from "./normalisation.js";
 import type { CheckedDecoder } from "./picture-dataset.js";
@@ -69,10 +70,12 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
   const memory = options.memory ?? defaultMemory();
   const file = new OpenFile(join(folder, "samples"));
   const segment = { file, start: 0, count: index.cached, valueBytes: 1, decode: (bytes: Uint8Array) => bytes };
-  const cached = index.cached === 0 ? undefined : new FileSamples([segment], size, memory);
+  const allCached = index.cached === index.count;
+  // Beside pictures that are decoded as they are asked for, in any order, neighbours are of no use.
+  const cached = index.cached === 0 ? undefined : new FileSamples([segment], size, memory, !allCached);
   const put = (data: ArrayLike<number>, from: number, target: Float32Array, place: number) =>
     deliverSample(data as Uint8Array, from, size, normalisation, order, target, place * size);
-  if (cached !== undefined && index.cached === index.count) {
+  if (cached !== undefined && allCached) {
     await pool.close();
     const dataset = assembleDataset(description, normalisation, measured, (indices, target) =>
       cached.read(indices, (data, from, place) => put(data, from, target, place)),
@@ -123,12 +126,17 @@ async function inWaves(
   }
 }
 
+/** Calls after which what was prepared and not asked for is taken for forgotten. */
+const forgottenAfter = 64;
+
 /** Pictures that are being decoded before they are asked for. */
 class AheadDecoder {
   readonly #decoder: CheckedDecoder;
   readonly #kept: readonly number[];
   readonly #most: number;
-  readonly #waiting = new Map<number, Promise<Uint8Array>>();
+  /** Oldest first. */
+  readonly #waiting = new Map<number, { readonly sample: Promise<Uint8Array>; call: number }>();
+  #calls = 0;
 
   constructor(decoder: CheckedDecoder, kept: readonly number[], most: number) {
     this.#decoder = decoder;
@@ -137,20 +145,29 @@ class AheadDecoder {
   }
 
   prepare(indices: readonly number[]): void {
+    this.#calls++;
     for (const index of indices) {
-      if (this.#waiting.has(index)) continue;
-      // What was prepared and never asked for makes room.
-      if (this.#waiting.size >= this.#most) this.#waiting.delete(this.#waiting.keys().next().value!);
-      const decoded = this.#decode(index);
-      decoded.catch(() => {});
-      this.#waiting.set(index, decoded);
+      const known = this.#waiting.get(index);
+      if (known !== undefined) {
+        known.call = this.#calls;
+        continue;
+      }
+      if (this.#waiting.size >= this.#most) {
+        // What is waited for sooner keeps its place; only what was never asked for makes room.
+        const [oldest, { call }] = this.#waiting.entries().next().value!;
+        if (this.#calls - call < forgottenAfter) return;
+        this.#waiting.delete(oldest);
+      }
+      const sample = this.#decode(index);
+      sample.catch(() => {});
+      this.#waiting.set(index, { sample, call: this.#calls });
     }
   }
 
   get(index: number): Promise<Uint8Array> {
     const waiting = this.#waiting.get(index);
     this.#waiting.delete(index);
-    return waiting ?? this.#decode(index);
+    return waiting?.sample ?? this.#decode(index);
   }
 
   async #decode(index: number): Promise<Uint8Array> {
@@ -166,22 +183,23 @@ async function contentKey({ items, decoder, options }: LargePictures): Promise<s
   const { target } = decoder;
   const { resize, convert, onBad } = options;
   const key = startHash("pictures", 1, target, resize === true, convert === true, onBad === "skip");
-  const width = 16;
-  for (let first = 0; first < items.length; first += width) {
-    checkInterrupted(options.signal);
-    const wave = items.slice(first, first + width);
-    const digests = await Promise.all(
-      wave.map(async ({ place }) => {
-        // What cannot be read is told when it is decoded.
-        const bytes = await pictureBytes(place).catch(() => new Uint8Array(0));
-        return createHash("sha256").update(bytes).digest();
-      }),
-    );
-    wave.forEach(({ name }, at) => {
-      key.update(`${name}\0`).update(digests[at]);
-    });
+  for (const [index, { name, place }] of items.entries()) {
+    if (index % 16 === 0) {
+      checkInterrupted(options.signal);
+      await setImmediate();
+    }
+    key.update(`${name}\0`).update(createHash("sha256").update(bytesIfReadable(place)).digest());
   }
   return key.digest("hex").slice(0, 32);
+}
+
+/** What cannot be read is told when it is decoded. */
+function bytesIfReadable(place: PicturePlace): Uint8Array {
+  try {
+    return pictureBytes(place);
+  } catch {
+    return new Uint8Array(0);
+  }
 }
 
 function readIndex(folder: string): CacheIndex | undefined {

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
 import { type DecodedSample, decodeSample, type PicturePlace, type PictureRequest } from "./decode-picture.js";
+import type { PictureSize } from "./picture-shape.js";
 
 /** Pictures under way at once per thread: enough that none waits for its next. */
 const perThread = 4;
@@ -11,6 +12,21 @@ const perThread = 4;
  * one among threads costs small pictures half their speed. The setting is the process's, so it is put back.
  */
 const openPools = { count: 0, threadsBefore: 0 };
+
+/** Most pictures that go to a thread in one message: messages cost about as much as decoding small pictures does. */
+const perMessage = 16;
+
+/** A picture for a thread to decode. */
+export interface PictureJob {
+  readonly id: number;
+  readonly place: PicturePlace;
+  readonly request: PictureRequest;
+}
+
+/** What became of it; the sample is a part of the message's buffer. */
+export type DecodedJob =
+  | { readonly id: number; readonly error: string }
+  | { readonly id: number; readonly size: PictureSize; readonly start?: number; readonly length?: number };
 
 interface Waiting {
   readonly resolve: (sample: DecodedSample) => void;
@@ -25,6 +41,8 @@ export class PicturePool {
   /** How many pictures to ask for at once. */
   readonly width: number;
   readonly #workers: { worker: Worker; waiting: Map<number, Waiting> }[] = [];
+  /** Asked for since the last messages went out. */
+  readonly #asked: (PictureJob & Waiting)[] = [];
   #next = 0;
   #closed = false;
 
@@ -43,14 +61,28 @@ export class PicturePool {
   /** Decodes one picture. Rejects with an Error that says why it cannot be. */
   decode(place: PicturePlace, request: PictureRequest): Promise<DecodedSample> {
     if (this.#workers.length === 0) return decodeSample(place, request);
-    const least = this.#workers.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
-    const id = this.#next++;
     return new Promise((resolve, reject) => {
+      // What is asked for in one go is sent in few messages.
+      if (this.#asked.length === 0) queueMicrotask(() => this.#send());
+      this.#asked.push({ id: this.#next++, place, request, resolve, reject });
+    });
+  }
+
+  #send(): void {
+    const asked = this.#asked.splice(0);
+    const length = Math.min(perMessage, Math.ceil(asked.length / Math.max(1, this.#workers.length)));
+    for (let first = 0; first < asked.length; first += length) {
+      const jobs = asked.slice(first, first + length);
+      if (this.#workers.length === 0) {
+        for (const { place, request, resolve, reject } of jobs) decodeSample(place, request).then(resolve, reject);
+        continue;
+      }
+      const least = this.#workers.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
       // A thread without work does not keep the process alive.
       if (least.waiting.size === 0) least.worker.ref();
-      least.waiting.set(id, { resolve, reject });
-      least.worker.postMessage({ id, place, request });
-    });
+      for (const { id, resolve, reject } of jobs) least.waiting.set(id, { resolve, reject });
+      least.worker.postMessage(jobs.map(({ id, place, request }): PictureJob => ({ id, place, request })));
+    }
   }
 
   async close(): Promise<void> {
@@ -64,12 +96,16 @@ export class PicturePool {
     const worker = new Worker(new URL("./picture-worker.js", import.meta.url));
     const waiting = new Map<number, Waiting>();
     worker.unref();
-    worker.on("message", ({ id, result, error }: { id: number; result?: DecodedSample; error?: string }) => {
-      const { resolve, reject } = waiting.get(id)!;
-      waiting.delete(id);
+    worker.on("message", ({ answers, samples }: { answers: readonly DecodedJob[]; samples: Uint8Array }) => {
+      for (const answer of answers) {
+        const { resolve, reject } = waiting.get(answer.id)!;
+        waiting.delete(answer.id);
+        if ("error" in answer) reject(new Error(answer.error));
+        else if (answer.start === undefined) resolve(answer.size);
+        // A part of the buffer: a batch is read, and the buffer let go, at about one time.
+        else resolve({ ...answer.size, sample: samples.subarray(answer.start, answer.start + answer.length!) });
+      }
       if (waiting.size === 0) worker.unref();
-      if (result === undefined) reject(new Error(error));
-      else resolve(result);
     });
     const fail = (reason: string) => {
       for (const { reject } of waiting.values()) reject(new Error(reason));

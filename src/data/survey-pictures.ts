@@ -33,8 +33,8 @@ export async function surveyPictures(
     checkInterrupted(options.signal);
     await Promise.all(
       items.slice(first, first + width).map(async ({ place }) => {
-        const header = await pictureBytes(place)
-          .then((bytes) => sharp(bytes).metadata())
+        const header = await Promise.resolve(place)
+          .then((found) => sharp(pictureBytes(found)).metadata())
           // What cannot be read is counted when it is decoded.
           .catch(() => undefined);
         if (header === undefined) return;

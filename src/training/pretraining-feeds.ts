@@ -1,5 +1,5 @@
 /** What pretraining feeds at a step: samples, corrupted and turned copies, noise, learning rates. */
-import { BatchOrder } from "../data/batches.js";
+import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { rotateQuarter } from "../data/transform.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
@@ -55,7 +55,7 @@ export function pretrainingFeeds(
     async at(step) {
       await dataset.read(order.indices(step), samples.data);
       // Read and decoded while the step is computed.
-      if (step + 1 < steps) dataset.prepare?.(order.ahead(step + 1));
+      prepareAhead(dataset, order, step, steps);
       if (corrupted)
         corrupt(
           corruption.kind,

@@ -1,5 +1,5 @@
 /** Supervised training of the whole network, F and head, from given weights. */
-import { BatchOrder } from "../data/batches.js";
+import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError } from "../errors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
@@ -114,7 +114,7 @@ export class Supervisor {
       if (run.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} supervised steps`);
       const indices = order.indices(step);
       await data.read(indices, samples.data);
-      if (step + 1 < steps) data.prepare?.(order.ahead(step + 1));
+      prepareAhead(data, order, step, steps);
       targets.data.fill(0);
       indices.forEach((index, row) => {
         targets.data[row * classes + labels[index]] = 1;

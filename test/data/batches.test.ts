@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { BatchOrder, batchIndices } from "../../src/data/batches.js";
+import { BatchOrder, batchIndices, prepareAhead } from "../../src/data/batches.js";
 
 test("an epoch's batches hold no sample twice, and the next epoch another order", () => {
   const order = new BatchOrder(10, 3, 7);
@@ -62,4 +62,19 @@ test("with blocks, few blocks are needed at a time, and those of the next buffer
     if (step >= 2) for (const block of needed) expect(asked).toContain(block);
     for (const block of blocksOf(order.ahead(step))) asked.add(block);
   }
+});
+
+test("prepares the next batches, without blocks several and never past the end", () => {
+  const asked: number[][] = [];
+  const data = { prepare: (indices: ArrayLike<number>) => void asked.push(Array.from(indices)) };
+  const order = new BatchOrder(100, 10, 3);
+  prepareAhead(data, order, 0, 100);
+  expect(asked).toEqual([1, 2, 3, 4].map((step) => Array.from(order.indices(step))));
+  asked.length = 0;
+  prepareAhead(data, order, 6, 8);
+  expect(asked).toEqual([Array.from(order.indices(7))]);
+  asked.length = 0;
+  const blocked = new BatchOrder(100, 10, 3, { size: 5, perBuffer: 4 });
+  prepareAhead(data, blocked, 0, 100);
+  expect(asked).toEqual([Array.from(blocked.ahead(1))]);
 });
