@@ -69,8 +69,8 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
 function valuesOf(vector: Vector | null): ArrayLike<unknown> {
   if (vector === null) return [];
   const { type } = vector;
-  const plain = (DataType.isFloat(type) && type.precision > 0) || (DataType.isInt(type) && type.bitWidth <= 32);
-  if (plain && vector.nullCount === 0) return vector.toArray() as ArrayLike<number>;
+  const plain = (DataType.isFloat(type) && type.precision > 0) || DataType.isInt(type);
+  if (plain && vector.nullCount === 0) return vector.toArray() as ArrayLike<number | bigint>;
   return Array.from({ length: vector.length }, (_, row) => plainValue(vector.get(row)));
 }
 

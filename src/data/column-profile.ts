@@ -1,5 +1,6 @@
 import { RandomStream } from "../random/stream.js";
-import { type Cell, isMissing, numberIn } from "./table-rows.js";
+import type { ColumnCells } from "./table-block.js";
+import { type Cell, isMissing, numberIn } from "./table-cell.js";
 
 /** What a user says a column is. */
 export type ColumnChoice = "number" | "category" | "drop";
@@ -25,6 +26,8 @@ export class ColumnProfile {
   readonly #texts = new Set<string>();
   /** Numbers are told apart as numbers: making texts of all of them takes most of the time. */
   readonly #values = new Set<number>();
+  /** Which known texts have come. */
+  readonly #seen: boolean[] = [];
   /** Whether the numbers rise by 1 from row to row, as those of an index do. */
   counting = true;
   /** What the user says the column is, if anything. */
@@ -45,11 +48,50 @@ export class ColumnProfile {
     this.#draws = new RandomStream(0, `quantiles/${name}`);
   }
 
+  /**
+   * Takes in the cells of neighbouring rows.
+   *
+   * @param count how many
+   * @param row the first one's number, from 1
+   */
+  addBlock(column: ColumnCells, count: number, row: number): void {
+    if (column.kind === "numbers") {
+      const { values } = column;
+      for (let at = 0; at < count; at++) {
+        const value = values[at];
+        if (Number.isNaN(value)) this.#addMissing();
+        else {
+          if (this.#texts.size + this.#values.size <= this.#distinctLimit) this.#values.add(value);
+          this.#addNumber(value, row + at);
+        }
+      }
+      return;
+    }
+    if (column.kind === "cells") {
+      for (let at = 0; at < count; at++) this.add(column.cells[at], row + at);
+      return;
+    }
+    const { texts, numbers, missing } = column.texts;
+    for (let at = 0; at < count; at++) {
+      const code = column.codes[at];
+      if (missing[code]) {
+        this.#addMissing();
+        continue;
+      }
+      if (!this.#seen[code]) {
+        this.#seen[code] = true;
+        if (this.#texts.size + this.#values.size <= this.#distinctLimit) this.#texts.add(texts[code]);
+      }
+      const value = numbers[code];
+      if (Number.isNaN(value)) this.#addText(texts[code], row + at);
+      else this.#addNumber(value, row + at);
+    }
+  }
+
   /** Takes in the cell of a row, counted from 1. */
   add(cell: Cell, row: number): void {
     if (isMissing(cell)) {
-      this.missing++;
-      this.counting = false;
+      this.#addMissing();
       return;
     }
     if (this.#texts.size + this.#values.size <= this.#distinctLimit) {
@@ -57,12 +99,22 @@ export class ColumnProfile {
       else this.#texts.add(cell!);
     }
     const value = numberIn(cell);
-    if (value === undefined) {
-      this.texts++;
-      this.counting = false;
-      this.firstText ??= { row, cell: String(cell) };
-      return;
-    }
+    if (value === undefined) this.#addText(String(cell), row);
+    else this.#addNumber(value, row);
+  }
+
+  #addMissing(): void {
+    this.missing++;
+    this.counting = false;
+  }
+
+  #addText(cell: string, row: number): void {
+    this.texts++;
+    this.counting = false;
+    this.firstText ??= { row, cell };
+  }
+
+  #addNumber(value: number, row: number): void {
     if (!Number.isFinite(value)) {
       this.infinite++;
       this.firstInfinite ??= row;

@@ -9,7 +9,10 @@ const usualLabels = ["label", "labels", "class", "cls", "target", "fine_label"];
 /** The column that holds pictures: bytes, or structs of bytes and path as Hugging Face's datasets library writes them. */
 export async function pictureColumn(file: ColumnarFile): Promise<string | undefined> {
   for await (const batch of file.batches()) {
-    return file.columns.find((name) => Array.from(batch.get(name) ?? []).some((value) => bytesIn(value) !== undefined));
+    return file.columns.find((name) => {
+      const values = batch.get(name) ?? [];
+      return !ArrayBuffer.isView(values) && Array.from(values).some((value) => bytesIn(value) !== undefined);
+    });
   }
   return undefined;
 }

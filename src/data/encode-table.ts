@@ -6,8 +6,9 @@ import type { OpenOptions } from "./dataset.js";
 import type { OpenFile } from "./file-samples.js";
 import { type FittedColumn, readFitted } from "./fitted-record.js";
 import { defaultMemory } from "./sample-array.js";
+import { type ColumnCells, type ColumnNeed, cellAt } from "./table-block.js";
+import { isMissing } from "./table-cell.js";
 import { CellEncoder } from "./table-columns.js";
-import { isMissing } from "./table-rows.js";
 import type { TableSource } from "./table-source.js";
 
 /** A table's rows as one number a cell, see {@link CellEncoder}. */
@@ -40,12 +41,12 @@ class CellSink {
     this.#cells = new Float32Array(large ? pieceLength : length);
   }
 
-  add(row: Float32Array): void {
-    if (this.#put + row.length > this.#cells.length && this.#file !== undefined) this.#flush();
-    if (row.length > this.#cells.length) this.#file?.append(bytesOf(row));
+  add(rows: Float32Array): void {
+    if (this.#put + rows.length > this.#cells.length && this.#file !== undefined) this.#flush();
+    if (rows.length > this.#cells.length) this.#file?.append(bytesOf(rows));
     else {
-      this.#cells.set(row, this.#put);
-      this.#put += row.length;
+      this.#cells.set(rows, this.#put);
+      this.#put += rows.length;
     }
   }
 
@@ -85,43 +86,85 @@ export async function encodeRows(
   const classes = label && numberClasses(label.distinct, fitted, source.where);
   const labels = classes && new Int32Array(count);
   const encoders = columns.map((column) => new CellEncoder(column));
-  const categorical = columns.map(({ type }) => type !== "numeric");
+  const needs: ColumnNeed[] = Array.from({ length: source.columnCount }, () => ({ what: "nothing", distinct: 0 }));
+  for (const column of columns) {
+    needs[column.index] =
+      column.type === "numeric"
+        ? { what: "numbers", distinct: 0 }
+        : { what: "texts", distinct: column.categories.length };
+  }
+  if (label !== undefined) needs[label.index] = { what: "texts", distinct: label.distinct.size };
   const sink = new CellSink(count * columns.length, options);
-  const row = new Float32Array(columns.length);
+  const width = columns.length;
+  const numbersOfTexts: number[] = [];
+  const numbersOfNumbers = new Map<number, number>();
+  /** The class number of a label; worked out once for each text or number. */
+  const classNumber = (given: ColumnCells, row: number): number => {
+    const find = () => classes!.numberOf.get(String(cellAt(given, row)))!;
+    if (given.kind === "cells") return find();
+    if (given.kind === "codes") {
+      numbersOfTexts[given.codes[row]] ??= find();
+      return numbersOfTexts[given.codes[row]];
+    }
+    let number = numbersOfNumbers.get(given.values[row]);
+    if (number === undefined) {
+      number = find();
+      numbersOfNumbers.set(given.values[row], number);
+    }
+    return number;
+  };
+  let cells = new Float32Array(0);
   const bad: string[] = [];
   let [badCount, read, kept, unseen] = [0, 0, 0, 0];
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   try {
-    for await (const line of source.rows({
+    for await (const block of source.blocks(needs, {
       signal: options.signal,
       onProgress: (done, total) => options.onProgress?.(total + done, 2 * total),
       onBadRow: options.onBad === "skip" ? () => {} : undefined,
     })) {
-      let whole = true;
-      for (let place = 0; place < columns.length && whole; place++) {
-        const cell = line[columns[place].index];
-        const code = encoders[place].encode(cell);
-        if (code === undefined) {
-          const at = source.place(read + 1);
-          if (options.onBad !== "skip") throw notANumber(at, columns[place].name, cell);
-          badCount++;
-          if (bad.length < 100) bad.push(`${at.where}, row ${at.row}: ${cell} in ${columns[place].name}`);
-          whole = false;
-          break;
-        }
-        if (code === -1 && categorical[place] && !isMissing(cell)) unseen++;
-        if (!categorical[place]) {
-          if (code < min) min = code;
-          if (code > max) max = code;
-        }
-        row[place] = code;
+      const rows = Math.min(block.count, count - read);
+      if (cells.length < rows * width) cells = new Float32Array(rows * width);
+      /** The first column of each row that cannot be encoded. */
+      const badColumns = new Map<number, number>();
+      for (let place = 0; place < width; place++) {
+        const column = block.columns[columns[place].index];
+        encoders[place].encodeBlock(column, rows, cells, place, width, (row) => {
+          if (!badColumns.has(row)) badColumns.set(row, place);
+        });
       }
-      if (whole) {
-        sink.add(row);
-        if (labels !== undefined) labels[kept] = classes!.numberOf.get(String(line[label!.index]))!;
-        kept++;
+      for (const row of [...badColumns.keys()].sort((a, b) => a - b)) {
+        const { index, name } = columns[badColumns.get(row)!];
+        const at = source.place(read + row + 1);
+        const cell = cellAt(block.columns[index], row);
+        if (options.onBad !== "skip") throw notANumber(at, name, cell);
+        badCount++;
+        if (bad.length < 100) bad.push(`${at.where}, row ${at.row}: ${cell} in ${name}`);
       }
-      if (++read === count) break;
+      for (let place = 0; place < width; place++) {
+        const column = columns[place];
+        const given = block.columns[column.index];
+        for (let row = 0, at = place; row < rows; row++, at += width) {
+          if (badColumns.size > 0 && badColumns.has(row)) continue;
+          const code = cells[at];
+          if (column.type === "numeric") {
+            if (code < min) min = code;
+            if (code > max) max = code;
+          } else if (code === -1 && !isMissing(cellAt(given, row))) unseen++;
+        }
+      }
+      let put = 0;
+      for (let row = 0; row < rows; row++) {
+        if (badColumns.size > 0 && badColumns.has(row)) continue;
+        // Rows that are left out are closed up.
+        if (put < row) cells.copyWithin(put * width, row * width, (row + 1) * width);
+        if (labels !== undefined) labels[kept + put] = classNumber(block.columns[label!.index], row);
+        put++;
+      }
+      kept += put;
+      sink.add(cells.subarray(0, put * width));
+      read += rows;
+      if (read === count) break;
     }
   } catch (error) {
     sink.discard();

@@ -6,7 +6,8 @@ import { embeddingCodes } from "./embedding-codes.js";
 import type { FittedColumn } from "./fitted-record.js";
 import { normalScore } from "./normal-score.js";
 import { chooseNormalisation } from "./normalisation.js";
-import { type Cell, isMissing, numberIn } from "./table-rows.js";
+import { type ColumnCells, cellAt } from "./table-block.js";
+import { type Cell, isMissing, numberIn } from "./table-cell.js";
 
 /** Text columns with more distinct values than this are left out: they are names or free text, not categories. */
 export const mostCategories = 100;
@@ -134,10 +135,52 @@ export function widthOf(column: FittedColumn): number {
 export class CellEncoder {
   readonly #column: FittedColumn;
   readonly #codes: ReadonlyMap<string, number>;
+  /** By the place of a text in the list that the blocks refer to. */
+  #encoded: (number | undefined)[] = [];
 
   constructor(column: FittedColumn) {
     this.#column = column;
     this.#codes = new Map(column.type !== "numeric" ? column.categories.map((category, code) => [category, code]) : []);
+  }
+
+  /**
+   * Encodes the cells of neighbouring rows.
+   *
+   * @param target where they go, `stride` apart, from `to` on
+   * @param onBad is told of rows whose cell {@link encode} refuses
+   */
+  encodeBlock(
+    cells: ColumnCells,
+    count: number,
+    target: Float32Array,
+    to: number,
+    stride: number,
+    onBad: (row: number) => void,
+  ): void {
+    const column = this.#column;
+    if (cells.kind === "numbers" && column.type === "numeric" && column.quantiles === undefined) {
+      const { values } = cells;
+      const { scale, offset } = column;
+      for (let row = 0, put = to; row < count; row++, put += stride) {
+        const value = values[row];
+        if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) onBad(row);
+        target[put] = value * scale + offset;
+      }
+      return;
+    }
+    // What a text becomes is worked out once for each.
+    const known = cells.kind === "codes" ? this.#codesOf(cells.texts.texts) : undefined;
+    for (let row = 0, put = to; row < count; row++, put += stride) {
+      const code =
+        known === undefined ? this.encode(cellAt(cells, row)) : known[(cells as { codes: Int32Array }).codes[row]];
+      if (code === undefined) onBad(row);
+      else target[put] = code;
+    }
+  }
+
+  #codesOf(texts: readonly string[]): readonly (number | undefined)[] {
+    for (let at = this.#encoded.length; at < texts.length; at++) this.#encoded.push(this.encode(texts[at]));
+    return this.#encoded;
   }
 
   /** @returns undefined if the column is numeric and the cell holds another text, or an infinite number */

@@ -6,7 +6,9 @@ import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
 import { type EncodedRows, encodeRows } from "./encode-table.js";
 import { FileSamples, type FileSegment, type OpenFile } from "./file-samples.js";
 import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-record.js";
+import { keepingBlocks } from "./kept-blocks.js";
 import { defaultMemory, startHash } from "./sample-array.js";
+import type { ColumnNeed } from "./table-block.js";
 import { type DroppedColumn, expandRow, fitColumns, mostCategories, mostEmbedded, widthOf } from "./table-columns.js";
 import { type TableSource, textTable } from "./table-source.js";
 
@@ -30,8 +32,8 @@ interface Survey {
 
 /**
  * Opens a CSV or TSV file, plain or gzipped. Numeric columns are normalised (missing values become the mean, with an
- * indicator column), others become one-hot codes; see {@link fitColumns}. The file is read twice: once to learn the
- * columns, once to encode them.
+ * indicator column), others become one-hot codes; see {@link fitColumns}. The file is read twice, once to learn the
+ * columns, once to encode them, unless its cells fit in a quarter of the memory meanwhile.
  *
  * If the model takes pictures or signals, the rows are taken for these: as many numeric columns as a sample has values.
  *
@@ -42,7 +44,8 @@ export async function openTable(path: string, options: OpenOptions): Promise<Dat
 }
 
 /** As {@link openTable}, of a table that is stored in any way. */
-export async function openTableSource(format: TableSource, options: OpenOptions): Promise<Dataset> {
+export async function openTableSource(source: TableSource, options: OpenOptions): Promise<Dataset> {
+  const format = keepingBlocks(source, (options.memory ?? defaultMemory()) / 4);
   const path = format.where;
   const fitted = readFitted(options.fitted);
   const label = findLabel(path, format, options, fitted);
@@ -123,7 +126,14 @@ async function surveyRows(
   const bad: string[] = [];
   let badCount = 0;
   const skip = options.onBad === "skip";
-  for await (const row of format.rows({
+  const needs = Array.from(profiles.keys(), (index): ColumnNeed => {
+    const choice = choices.get(index);
+    // Classes and categories are told apart as texts: 1 and 1.0 may be two.
+    if (index === label?.index) return { what: "texts", distinct: mostClasses };
+    if (choice === "drop") return { what: "profile", distinct: 0 };
+    return { what: choice === "category" ? "texts" : "profile", distinct: mostTexts };
+  });
+  for await (const block of format.blocks(needs, {
     signal: options.signal,
     onContent: (content) => hash.update(content),
     onBadRow: skip
@@ -135,8 +145,10 @@ async function surveyRows(
     // The first of two passes is the first half.
     onProgress: (done, total) => options.onProgress?.(done, 2 * total),
   })) {
-    count++;
-    for (let index = 0; index < profiles.length; index++) profiles[index].add(row[index], count);
+    const rows = Math.min(block.count, (options.limit ?? Number.POSITIVE_INFINITY) - count);
+    for (let index = 0; index < profiles.length; index++)
+      profiles[index].addBlock(block.columns[index], rows, count + 1);
+    count += rows;
     if (count === options.limit) break;
   }
   if (label !== undefined) checkLabelColumn(path, profiles[label.index]);

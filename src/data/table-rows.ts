@@ -1,7 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { userError } from "../errors.js";
+import { DelimitedParser, type Stop } from "./delimited-parser.js";
 import { checkInterrupted, fileSize, isGzip, readChunks } from "./read-bytes.js";
+import { blocksOfRows, type ColumnNeed, type TableBlock } from "./table-block.js";
+import { isMissing, numberIn } from "./table-cell.js";
 
 /** How a table's file is written. */
 export interface TableFormat {
@@ -14,29 +18,7 @@ export interface TableFormat {
 
 /** A row longer than this (in characters) means that the file is no table. */
 const longestRow = 1e7;
-
-/** A value in a table: text as a text file has it, a number as a binary one has it, null where there is none. */
-export type Cell = string | number | null;
-
-const missingMarks = new Set(["", "?", "na", "n/a", "#n/a", "nan", "null", "<na>"]);
-
-/** Whether a cell says that its value is missing. */
-export function isMissing(cell: Cell): boolean {
-  if (cell === null) return true;
-  if (typeof cell === "number") return Number.isNaN(cell);
-  return cell.length <= 4 && missingMarks.has(cell.toLowerCase());
-}
-
-/** The number in a cell (infinite for "inf"), or undefined if it is not one. */
-export function numberIn(cell: Cell): number | undefined {
-  if (typeof cell === "number") return cell;
-  if (cell === null) return undefined;
-  const value = Number(cell);
-  if (!Number.isNaN(value)) return value;
-  if (/^[+-]?inf(inity)?$/i.test(cell))
-    return cell.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  return undefined;
-}
+const newline = 10;
 
 /**
  * Finds out a table's delimiter, header and number of columns from its first rows.
@@ -60,40 +42,159 @@ export async function readFormat(path: string, header: boolean | "auto", relaxed
 }
 
 /**
- * The rows of a table, trimmed, without its header.
+ * The rows of a table without its header, in blocks of columns.
  *
- * @param onText is given the file's text as it is read, for a hash
+ * @param options.onContent is given the file's bytes as they are read, for a hash
  * @throws UserError naming the line for a row with more or fewer cells than the first, or a stray quote
  */
-export async function* readRows(
+export async function* readBlocks(
   path: string,
   format: TableFormat,
+  needs: readonly ColumnNeed[],
   options: {
     signal?: AbortSignal | undefined;
     onProgress?: ((done: number, total: number) => void) | undefined;
-    onText?: ((text: string) => void) | undefined;
+    onContent?: ((bytes: Uint8Array) => void) | undefined;
     /** Is told of rows of another length, which are left out; absent: such a row is an error. */
     onBadRow?: ((reason: string, row: number) => void) | undefined;
   } = {},
-): AsyncGenerator<string[]> {
+): AsyncGenerator<TableBlock> {
   const size = await fileSize(path);
-  let skip = format.header !== undefined;
-  let line = 0;
-  for await (const row of parseRows(path, {
-    ...format,
-    relaxed: options.onBadRow !== undefined,
-    signal: options.signal,
-    onText: options.onText,
-    onBytes: (done) => options.onProgress?.(done, size),
-  })) {
-    line++;
-    if (skip) skip = false;
-    else if (row.length === format.columnCount) yield row;
-    else {
-      const number = line - (format.header === undefined ? 0 : 1);
-      options.onBadRow?.(`${path}, row ${number}: ${row.length} cells`, number);
+  const width = format.columnCount;
+  const parser = new DelimitedParser(needs, format.delimiter.charCodeAt(0));
+  const chunks = withoutMark(
+    readChunks(path, {
+      gzip: format.gzip,
+      signal: options.signal,
+      onBytes: (done) => options.onProgress?.(done, size),
+    }),
+    options.onContent,
+  );
+  let header = format.header !== undefined;
+  /** Rows of blocks before this one, and rows left out. */
+  let [before, left] = [0, 0];
+  const leaveOut = (cells: number): void => {
+    left++;
+    const row = before + parser.count + left;
+    options.onBadRow?.(`${path}, row ${row}: ${cells} cells`, row);
+  };
+  let bytes: Uint8Array = new Uint8Array(0);
+  let checked = 0;
+  try {
+    for (;;) {
+      const { value, done } = await chunks.next();
+      bytes = joinBytes(bytes.subarray(parser.position), value);
+      checked -= parser.position;
+      parser.position = 0;
+      // No sign of UTF-8 goes across the end of a line.
+      const end = done ? bytes.length : bytes.lastIndexOf(newline) + 1;
+      if (end > checked) {
+        const lines = bytes.subarray(checked, end);
+        if (!isUtf8(lines) || lines.includes(0)) throw notText(path);
+        checked = end;
+      }
+      for (;;) {
+        // The header's cells need not be what their column's are.
+        const stop = header ? passHeader(parser, bytes, done === true) : parser.read(bytes, done === true);
+        if (header && stop.why === "block") {
+          header = false;
+          continue;
+        }
+        if (stop.why === "length") {
+          if (options.onBadRow === undefined) {
+            throw badRow(path, `Invalid Record Length: expect ${width}, got ${stop.cells} on line ${parser.lines}`);
+          }
+          leaveOut(stop.cells);
+          continue;
+        }
+        if (stop.why === "irregular" || bytes.length - parser.position > longestRow) {
+          if (parser.count > 0) {
+            before += parser.count;
+            yield parser.take();
+          }
+          const text = decoded(path, bytes.subarray(parser.position), chunks);
+          const relaxed = options.onBadRow !== undefined;
+          const rows = parseQuoted(path, { ...format, ...options, relaxed }, "", text, parser.lines, width);
+          yield* blocksOfRows(
+            regular(rows, width, header, leaveOut, () => before++),
+            width,
+          );
+          return;
+        }
+        if (stop.why === "block" && parser.count > 0) {
+          before += parser.count;
+          yield parser.take();
+          parser.begin();
+          continue;
+        }
+        break;
+      }
+      if (done) return;
     }
+  } finally {
+    await chunks.return(undefined);
   }
+}
+
+/** Passes over the first line that is not empty. */
+function passHeader(parser: DelimitedParser, bytes: Uint8Array, final: boolean): Stop {
+  const start = parser.position;
+  const line = new DelimitedParser([{ what: "nothing", distinct: 0 }], parser.delimiter);
+  line.position = start;
+  const stop = line.read(bytes, final, 1);
+  if (stop.why === "bytes" || stop.why === "irregular") return stop;
+  parser.position = line.position;
+  parser.lines += line.lines;
+  return { why: "block" };
+}
+
+/** Rows of the right length; the header, if it is still to come, is passed over. */
+async function* regular(
+  rows: AsyncIterable<string[]>,
+  width: number,
+  header: boolean,
+  leaveOut: (cells: number) => void,
+  count: () => void,
+): AsyncGenerator<string[]> {
+  let skip = header;
+  for await (const row of rows) {
+    if (skip) skip = false;
+    else if (row.length === width) {
+      count();
+      yield row;
+    } else leaveOut(row.length);
+  }
+}
+
+/** Bytes without the mark that some writers put before UTF-8. */
+async function* withoutMark(
+  chunks: AsyncIterable<Uint8Array>,
+  onContent: ((bytes: Uint8Array) => void) | undefined,
+): AsyncGenerator<Uint8Array> {
+  let first = true;
+  for await (const chunk of chunks) {
+    const marked = first && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf;
+    const bytes = marked ? chunk.subarray(3) : chunk;
+    first = false;
+    onContent?.(bytes);
+    yield bytes;
+  }
+}
+
+function joinBytes(rest: Uint8Array, more: Uint8Array | undefined): Uint8Array {
+  if (more === undefined || rest.length === 0) return more ?? rest;
+  const whole = new Uint8Array(rest.length + more.length);
+  whole.set(rest);
+  whole.set(more, rest.length);
+  return whole;
+}
+
+/** The text of the bytes at hand and of those to come. */
+async function* decoded(path: string, first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = textDecoder(path);
+  yield decoder(first);
+  for await (const chunk of rest) yield decoder(chunk);
+  yield decoder();
 }
 
 interface ParseOptions {
@@ -102,8 +203,6 @@ interface ParseOptions {
   /** Rows of any length are handed on. */
   relaxed?: boolean;
   signal?: AbortSignal | undefined;
-  onText?: ((text: string) => void) | undefined;
-  onBytes?: ((done: number) => void) | undefined;
 }
 
 /**
@@ -204,26 +303,33 @@ function badRow(path: string, got: string): Error {
   });
 }
 
-/** A file as text, refused where it is not UTF-8: guessing an encoding would change categories silently. */
-async function* readText(path: string, options: ParseOptions): AsyncGenerator<string> {
+/** Decodes UTF-8 piece by piece, and refuses anything else: guessing an encoding would change categories silently. */
+function textDecoder(path: string): (chunk?: Uint8Array) => string {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  const decode = (chunk?: Uint8Array) => {
+  return (chunk) => {
     try {
       const text = chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
       if (!text.includes("\0")) return text;
     } catch {
       // Falls through to the error below.
     }
-    throw userError({
-      where: path,
-      required: "a table as UTF-8 text",
-      got: "other bytes",
-      advice: "Save it as UTF-8, or check that it is a table at all",
-    });
+    throw notText(path);
   };
+}
+
+function notText(path: string): Error {
+  return userError({
+    where: path,
+    required: "a table as UTF-8 text",
+    got: "other bytes",
+    advice: "Save it as UTF-8, or check that it is a table at all",
+  });
+}
+
+async function* readText(path: string, options: ParseOptions): AsyncGenerator<string> {
+  const decode = textDecoder(path);
   for await (const chunk of readChunks(path, options)) {
     const text = decode(chunk);
-    options.onText?.(text);
     if (text !== "") yield text;
   }
   const rest = decode();

@@ -4,9 +4,18 @@ import { shorten } from "./classes.js";
 import type { ColumnarFile } from "./columnar-file.js";
 import type { OpenOptions } from "./dataset.js";
 import { checkInterrupted, fileSize, readChunks } from "./read-bytes.js";
-import { type Cell, readFormat, readRows } from "./table-rows.js";
+import {
+  blocksOfRows,
+  type ColumnCells,
+  type ColumnNeed,
+  KnownTexts,
+  rowsPerBlock,
+  type TableBlock,
+} from "./table-block.js";
+import type { Cell } from "./table-cell.js";
+import { readBlocks, readFormat } from "./table-rows.js";
 
-/** A table whatever it is stored as: rows of cells, in order, as often as they are asked for. */
+/** A table whatever it is stored as: blocks of rows, in order, as often as they are asked for. */
 export interface TableSource {
   readonly where: string;
   /** What kind it is, for the record. */
@@ -17,7 +26,8 @@ export interface TableSource {
   readonly classNames?: ReadonlyMap<string, readonly string[]> | undefined;
   /** The column to take for the label where none is asked for. */
   readonly usualLabel?: string | undefined;
-  rows(options: RowOptions): AsyncGenerator<Cell[]>;
+  /** @param needs what is needed of each column */
+  blocks(needs: readonly ColumnNeed[], options: RowOptions): AsyncGenerator<TableBlock>;
   /** The file and the row in it (from 1) of a row counted over the whole table from 1. */
   place(row: number): { where: string; row: number };
 }
@@ -73,15 +83,15 @@ export function joinTables(sources: readonly TableSource[]): TableSource {
   return {
     ...first,
     where: `${first.where} and ${sources.length - 1} more`,
-    async *rows(options) {
+    async *blocks(needs, options) {
       let count = 0;
       for (const [index, source] of sources.entries()) {
         const share = (done: number, total: number) =>
           options.onProgress?.(index + done / Math.max(1, total), sources.length);
-        for await (const row of source.rows({ ...options, onProgress: share })) {
-          count++;
+        for await (const block of source.blocks(needs, { ...options, onProgress: share })) {
+          count += block.count;
           ends[index] = count;
-          yield row;
+          yield block;
         }
         ends[index] = count;
       }
@@ -105,13 +115,13 @@ export async function textTable(path: string, options: Pick<OpenOptions, "header
     format: "table",
     header: format.header,
     columnCount: format.columnCount,
-    rows({ onContent, onBadRow, ...others }) {
+    blocks(needs, { onBadRow, ...others }) {
       numbers.clear();
       const leaveOut = (reason: string, row: number) => {
         numbers.leaveOut(row);
         onBadRow?.(reason);
       };
-      return readRows(path, format, { ...others, onText: onContent, onBadRow: onBadRow && leaveOut });
+      return readBlocks(path, format, needs, { ...others, onBadRow: onBadRow && leaveOut });
     },
     place: (row) => ({ where: path, row: numbers.inFile(row) }),
   };
@@ -136,9 +146,9 @@ export async function columnarTable(file: ColumnarFile): Promise<TableSource> {
     columnCount: header.length,
     classNames: file.classNames,
     usualLabel: usual.length === 1 ? usual[0] : undefined,
-    rows(options) {
+    blocks(needs, options) {
       numbers.clear();
-      return columnarRows(file, widths, header.length, options, numbers);
+      return columnarBlocks(file, widths, needs, options, numbers);
     },
     place: (row) => ({ where: file.where, row: numbers.inFile(row) }),
   };
@@ -149,12 +159,82 @@ async function listWidths(file: ColumnarFile): Promise<Widths> {
     return new Map(
       file.columns.map((name) => {
         const values = batch.get(name) ?? [];
+        if (ArrayBuffer.isView(values)) return [name, undefined];
         const found = Array.from(values).find((value) => isList(value));
         return [name, found === undefined ? undefined : flatten(found).length];
       }),
     );
   }
   return new Map();
+}
+
+async function* columnarBlocks(
+  file: ColumnarFile,
+  widths: Widths,
+  needs: readonly ColumnNeed[],
+  options: RowOptions,
+  numbers: RowNumbers,
+): AsyncGenerator<TableBlock> {
+  if (options.onContent !== undefined) options.onContent(await fileDigest(file.where, options.signal));
+  const total = await fileSize(file.where);
+  const plain = file.columns.every((name) => widths.get(name) === undefined);
+  if (!plain) {
+    yield* blocksOfRows(columnarRows(file, widths, needs.length, options, numbers), needs.length);
+    return;
+  }
+  const size = rowsPerBlock(needs.length);
+  const known = needs.map(() => new KnownTexts());
+  let row = 0;
+  for await (const batch of file.batches(options.signal)) {
+    const columns = file.columns.map((name) => batch.get(name)!);
+    const count = columns[0]?.length ?? 0;
+    for (let first = 0; first < count; first += size) {
+      const end = Math.min(first + size, count);
+      yield {
+        count: end - first,
+        columns: columns.map((values, index) => blockOf(values, first, end, needs[index], known[index])),
+      };
+      row += end - first;
+      options.onProgress?.(Math.min(row * needs.length * 4, total), total);
+      checkInterrupted(options.signal);
+    }
+  }
+}
+
+/** A part of a column in the form that costs least. */
+function blockOf(
+  values: ArrayLike<unknown>,
+  first: number,
+  end: number,
+  need: ColumnNeed,
+  known: KnownTexts,
+): ColumnCells {
+  const numbers = new Float64Array(need.what === "nothing" ? 0 : end - first);
+  if (need.what === "nothing") return { kind: "numbers", values: numbers };
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+    for (let at = first; at < end; at++) numbers[at - first] = Number(values[at]);
+    return { kind: "numbers", values: numbers };
+  }
+  if (ArrayBuffer.isView(values)) {
+    numbers.set((values as Float64Array).subarray(first, end));
+    return { kind: "numbers", values: numbers };
+  }
+  const cells: Cell[] = new Array(end - first);
+  let [onlyNumbers, onlyTexts] = [true, known.texts.length <= need.distinct + 16];
+  for (let at = first; at < end; at++) {
+    const cell = cellOf(values[at]);
+    cells[at - first] = cell;
+    if (typeof cell === "string") onlyNumbers = false;
+    else {
+      if (cell !== null) onlyTexts = false;
+      numbers[at - first] = cell ?? Number.NaN;
+    }
+  }
+  if (onlyNumbers) return { kind: "numbers", values: numbers };
+  if (!onlyTexts) return { kind: "cells", cells };
+  // An empty text says that a value is missing, as null does.
+  const codes = Int32Array.from(cells, (cell) => known.code(cell === null ? "" : (cell as string)));
+  return { kind: "codes", codes, texts: known };
 }
 
 async function* columnarRows(
@@ -164,7 +244,6 @@ async function* columnarRows(
   options: RowOptions,
   numbers: RowNumbers,
 ): AsyncGenerator<Cell[]> {
-  if (options.onContent !== undefined) options.onContent(await fileDigest(file.where, options.signal));
   const total = await fileSize(file.where);
   let row = 0;
   for await (const batch of file.batches(options.signal)) {

@@ -1,9 +1,9 @@
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { expect, test } from "vitest";
 import { decodeSmallPicture } from "../../src/data/decode-small-picture.js";
 
 /** Smooth colours with noise, so that every filter and Huffman code is used. */
-function drawn(width: number, height: number, channels: 1 | 2 | 3 | 4): sharp.Sharp {
+function drawn(width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp {
   const pixels = new Uint8Array(width * height * channels);
   let state = 7;
   for (let at = 0; at < pixels.length; at++) {

@@ -1,0 +1,326 @@
+import { type ColumnCells, type ColumnNeed, KnownTexts, rowsPerBlock, type TableBlock } from "./table-block.js";
+import { type Cell, isMissing, numberIn } from "./table-cell.js";
+
+const newline = 10;
+const carriageReturn = 13;
+const space = 32;
+const quote = 34;
+const tab = 9;
+
+/** The powers of ten that a double holds exactly. */
+const powers = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
+
+/** What becomes of a column's cells now. */
+type Mode = "codes" | "numbers" | "cells" | "nothing";
+
+/** The column of a block that is being filled. */
+class Column {
+  mode: Mode;
+  readonly #need: ColumnNeed;
+  readonly dictionary = new ByteDictionary();
+  codes: Int32Array;
+  values: Float64Array;
+  cells: Cell[] = [];
+
+  constructor(need: ColumnNeed, rows: number) {
+    this.#need = need;
+    this.mode = need.what === "nothing" ? "nothing" : need.what === "numbers" ? "numbers" : "codes";
+    this.codes = new Int32Array(this.mode === "codes" ? rows : 0);
+    this.values = new Float64Array(this.mode === "numbers" ? rows : 0);
+  }
+
+  /** Begins a block: a column of too many texts is read in another way from now on. */
+  begin(rows: number): void {
+    this.cells = [];
+    // One text among numbers is no reason to keep all cells that follow one by one.
+    if (this.mode === "cells" && this.values.length > 0) this.mode = "numbers";
+    const { what, distinct } = this.#need;
+    // Some of the known texts stand for missing values.
+    if (this.mode !== "codes" || this.dictionary.known.texts.length <= distinct + 16) return;
+    this.mode = what === "profile" && this.dictionary.known.others === 0 ? "numbers" : "cells";
+    this.codes = new Int32Array(0);
+    if (this.mode === "numbers") this.values = new Float64Array(rows);
+  }
+
+  finish(count: number): ColumnCells {
+    switch (this.mode) {
+      case "codes":
+        return { kind: "codes", codes: this.codes.subarray(0, count), texts: this.dictionary.known };
+      case "numbers":
+        return { kind: "numbers", values: this.values.subarray(0, count) };
+      default:
+        return { kind: "cells", cells: this.cells };
+    }
+  }
+
+  put(row: number, text: string): void {
+    if (this.mode === "codes") this.codes[row] = this.dictionary.known.code(text);
+    else if (this.mode === "cells") this.cells[row] = text;
+    else if (this.mode === "numbers") {
+      const value = isMissing(text) ? Number.NaN : numberIn(text);
+      // Infinite ones are told as they stand in the file.
+      if (value !== undefined && Math.abs(value) !== Number.POSITIVE_INFINITY) {
+        this.values[row] = value;
+        return;
+      }
+      // A text among numbers: from here on the column's cells are kept one by one.
+      this.mode = "cells";
+      this.cells = Array.from(this.values.subarray(0, row));
+      this.cells[row] = text;
+    }
+  }
+}
+
+/** Texts known by their bytes, so that a text that has come before need not be made again. */
+class ByteDictionary {
+  readonly known = new KnownTexts();
+  /** Code + 1 by hash, open addressing. */
+  #table = new Int32Array(16);
+  #hashes = new Int32Array(16);
+  #entries = 0;
+  readonly #starts: number[] = [];
+  readonly #lengths: number[] = [];
+  readonly #codes: number[] = [];
+  #bytes = new Uint8Array(64);
+  #used = 0;
+
+  code(source: Uint8Array, from: number, to: number, hash: number): number {
+    const mask = this.#table.length - 1;
+    let place = (hash ^ (hash >>> 15)) & mask;
+    for (let entry = this.#table[place]; entry !== 0; place = (place + 1) & mask, entry = this.#table[place]) {
+      if (this.#hashes[place] === hash && this.#lengths[entry - 1] === to - from) {
+        const start = this.#starts[entry - 1] - from;
+        let at = from;
+        while (at < to && source[at] === this.#bytes[start + at]) at++;
+        if (at === to) return this.#codes[entry - 1];
+      }
+    }
+    return this.#add(source, from, to, hash, place);
+  }
+
+  #add(source: Uint8Array, from: number, to: number, hash: number, place: number): number {
+    const length = to - from;
+    if (this.#used + length > this.#bytes.length) {
+      const grown = new Uint8Array(2 * (this.#used + length));
+      grown.set(this.#bytes.subarray(0, this.#used));
+      this.#bytes = grown;
+    }
+    this.#bytes.set(source.subarray(from, to), this.#used);
+    this.#starts.push(this.#used);
+    this.#lengths.push(length);
+    this.#used += length;
+    const code = this.known.code(textOf(source, from, to));
+    this.#codes.push(code);
+    this.#table[place] = ++this.#entries;
+    this.#hashes[place] = hash;
+    if (2 * this.#entries > this.#table.length) this.#grow();
+    return code;
+  }
+
+  #grow(): void {
+    const [table, hashes] = [this.#table, this.#hashes];
+    this.#table = new Int32Array(2 * table.length);
+    this.#hashes = new Int32Array(2 * table.length);
+    const mask = this.#table.length - 1;
+    for (let old = 0; old < table.length; old++) {
+      if (table[old] === 0) continue;
+      let place = (hashes[old] ^ (hashes[old] >>> 15)) & mask;
+      while (this.#table[place] !== 0) place = (place + 1) & mask;
+      this.#table[place] = table[old];
+      this.#hashes[place] = hashes[old];
+    }
+  }
+}
+
+/** Text without the white space around it, of any alphabet. */
+function textOf(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from)
+    .toString()
+    .trim();
+}
+
+/** What stopped the parser. */
+export type Stop =
+  /** The block is full; or all rows are read, and it holds the last of them. */
+  | { readonly why: "block" }
+  /** The bytes end within a row that begins at the position. */
+  | { readonly why: "bytes" }
+  /** A stray quote, or a carriage return within a line: another reader must read on from the position, a row's start. */
+  | { readonly why: "irregular" }
+  | { readonly why: "length"; readonly cells: number };
+
+/**
+ * Cells of delimited text (RFC 4180, with any delimiter), straight from its bytes into columns of numbers and codes:
+ * most cells never become strings. White space around cells is left out, and so are empty lines.
+ */
+export class DelimitedParser {
+  /** Where the next row begins in the bytes that were given last. */
+  position = 0;
+  /** Lines before that. */
+  lines = 0;
+  readonly #columns: Column[];
+  readonly delimiter: number;
+  readonly #size: number;
+  #count = 0;
+
+  constructor(needs: readonly ColumnNeed[], delimiter: number) {
+    this.delimiter = delimiter;
+    this.#size = rowsPerBlock(needs.length);
+    this.#columns = needs.map((need) => new Column(need, this.#size));
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The block that was filled; a new one begins. */
+  take(): TableBlock {
+    const block = { count: this.#count, columns: this.#columns.map((column) => column.finish(this.#count)) };
+    this.#count = 0;
+    return block;
+  }
+
+  /** After {@link take}'s block has been used. */
+  begin(): void {
+    for (const column of this.#columns) column.begin(this.#size);
+  }
+
+  /**
+   * Reads rows from {@link position} on until something stops it.
+   *
+   * @param final whether the text ends with these bytes
+   * @param most stops after so many rows
+   */
+  read(bytes: Uint8Array, final: boolean, most = this.#size): Stop {
+    const columns = this.#columns;
+    const width = columns.length;
+    const delimiter = this.delimiter;
+    const end = bytes.length;
+    while (this.#count < most) {
+      const rowStart = this.position;
+      if (rowStart >= end) return { why: final ? "block" : "bytes" };
+      const row = this.#count;
+      let at = rowStart;
+      let column = 0;
+      let lines = 1;
+      let blank = true;
+      let closed = false;
+      while (!closed) {
+        while (at < end && (bytes[at] === space || (bytes[at] === tab && delimiter !== tab))) at++;
+        const target = column < width ? columns[column] : undefined;
+        const mode = target === undefined ? "nothing" : target.mode;
+        let put = false;
+        if (mode === "numbers") {
+          // Digits, a point, digits, as most numbers are; anything else is read as a text below.
+          let next = at;
+          let mantissa = 0;
+          let fraction = 0;
+          const sign = bytes[next];
+          if (sign === 45 || sign === 43) next++;
+          const first = next;
+          let byte = bytes[next];
+          while (byte >= 48 && byte <= 57) {
+            mantissa = mantissa * 10 + (byte - 48);
+            byte = bytes[++next];
+          }
+          let digits = next - first;
+          if (byte === 46) {
+            byte = bytes[++next];
+            const point = next;
+            while (byte >= 48 && byte <= 57) {
+              mantissa = mantissa * 10 + (byte - 48);
+              byte = bytes[++next];
+            }
+            fraction = next - point;
+            digits += fraction;
+          }
+          const ends = next < end && (byte === delimiter || byte === newline || byte === carriageReturn);
+          // Below 2^53 the digits make a number exactly, and so do the powers of ten to 10^22: the quotient rounds once.
+          if (ends && digits > 0 && mantissa < 9007199254740992 && fraction < powers.length) {
+            const value = fraction === 0 ? mantissa : mantissa / powers[fraction];
+            target!.values[row] = sign === 45 ? -value : value;
+            at = next;
+            blank = false;
+            put = true;
+          }
+        }
+        if (!put && at < end && bytes[at] === quote) {
+          const found = this.#quoted(bytes, at, final);
+          if (found === "bytes" || found === "irregular") return { why: found };
+          target?.put(row, found.text);
+          lines += found.lines;
+          at = found.end;
+          blank = false;
+        } else if (!put) {
+          const from = at;
+          let hash = 0;
+          let byte = 0;
+          for (; at < end; at++) {
+            byte = bytes[at];
+            if (byte === delimiter || byte === newline || byte === carriageReturn) break;
+            if (byte === quote) return { why: "irregular" };
+            hash = Math.imul(hash ^ byte, 0x01000193);
+          }
+          let to = at;
+          while (to > from && (bytes[to - 1] === space || bytes[to - 1] === tab)) {
+            to--;
+            hash = 0;
+          }
+          if (to > from) blank = false;
+          if (mode === "codes") {
+            // Trailing white space was hashed: such cells are hashed again.
+            if (to < at) for (let place = from; place < to; place++) hash = Math.imul(hash ^ bytes[place], 0x01000193);
+            target!.codes[row] = target!.dictionary.code(bytes, from, to, hash);
+          } else if (mode === "numbers" && to === from) target!.values[row] = Number.NaN;
+          else if (mode !== "nothing") target!.put(row, textOf(bytes, from, to));
+        }
+        column++;
+        if (at < end && bytes[at] === delimiter) {
+          at++;
+          blank = false;
+          continue;
+        }
+        if (at < end && bytes[at] === carriageReturn) {
+          if (at + 1 < end && bytes[at + 1] !== newline) return { why: "irregular" };
+          at++;
+        }
+        if (at >= end && !final) return { why: "bytes" };
+        at++;
+        closed = true;
+      }
+      this.position = at;
+      this.lines += lines;
+      if (blank && column === 1) continue;
+      if (column !== width) return { why: "length", cells: column };
+      this.#count++;
+    }
+    return { why: "block" };
+  }
+
+  /** A cell in quotes, doubled ones standing for one; what lies between quotes is not trimmed. */
+  #quoted(
+    bytes: Uint8Array,
+    start: number,
+    final: boolean,
+  ): { text: string; end: number; lines: number } | "bytes" | "irregular" {
+    let doubled = false;
+    for (let close = bytes.indexOf(quote, start + 1); close >= 0; close = bytes.indexOf(quote, close + 2)) {
+      if (close + 1 >= bytes.length && !final) return "bytes";
+      if (bytes[close + 1] === quote) {
+        doubled = true;
+        continue;
+      }
+      let end = close + 1;
+      while (end < bytes.length && (bytes[end] === space || (bytes[end] === tab && this.delimiter !== tab))) end++;
+      if (end >= bytes.length && !final) return "bytes";
+      const next = bytes[end];
+      if (end < bytes.length && next !== this.delimiter && next !== newline && next !== carriageReturn) {
+        return "irregular";
+      }
+      const text = Buffer.from(bytes.buffer, bytes.byteOffset + start + 1, close - start - 1).toString();
+      const lines = text.split("\n").length - 1;
+      return { text: doubled ? text.replaceAll('""', '"') : text, end, lines };
+    }
+    return final ? "irregular" : "bytes";
+  }
+}
