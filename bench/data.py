@@ -32,10 +32,10 @@ def parquet_write(root, path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    files = sorted(glob.glob(os.path.join(root, "*", "*.jpg")))
+    files = sorted(glob.glob(os.path.join(root, "**", "*.jpg"), recursive=True))
     began = time.perf_counter()
     images = [{"bytes": open(file, "rb").read(), "path": os.path.basename(file)} for file in files]
-    labels = [int(os.path.basename(os.path.dirname(file))[5:]) for file in files]
+    labels = [sum(map(ord, os.path.basename(os.path.dirname(file)))) % 10 for file in files]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     pq.write_table(pa.table({"image": pa.array(images, kind), "label": labels}), path, row_group_size=1000)
     line("pyarrow", "pictures written to Parquet", len(files), time.perf_counter() - began)
@@ -51,6 +51,15 @@ def convert(csv, folder):
     pq.write_table(table, os.path.join(folder, "table.parquet"), row_group_size=200_000)
     pf.write_feather(table, os.path.join(folder, "table.feather"), chunksize=200_000)
     line("pyarrow", "CSV to Parquet and Feather", len(table), time.perf_counter() - began)
+
+
+def npz(npy, path):
+    import numpy as np
+
+    began = time.perf_counter()
+    values = np.load(npy, mmap_mode="r")
+    np.savez_compressed(path, x=values)
+    line("numpy", "NPY to packed NPZ", len(values), time.perf_counter() - began)
 
 
 def table(what, folder):
@@ -85,6 +94,8 @@ if what == "imagefolder":
     imagefolder(*rest)
 elif what == "parquet-write":
     parquet_write(*rest)
+elif what == "npz":
+    npz(*rest)
 elif what == "convert":
     convert(*rest)
 else:

@@ -7,7 +7,17 @@
  * python3), --only PART (pictures, tables, wait, memory). Data is made in a temporary folder and removed.
  */
 import { fork, spawnSync } from "node:child_process";
-import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -278,18 +288,72 @@ async function wait(folder: string): Promise<void> {
   }
 }
 
-async function memory(folder: string): Promise<void> {
-  const limit = 50e6;
-  const npy = join(folder, "large.npy");
-  const rows = 40_000;
+/** Data of every kind that is ten times the memory allowed, or a little more. */
+async function largeSources(folder: string, limit: number): Promise<[string, string][]> {
+  const sources: [string, string][] = [];
+  const add = (name: string, path: string) => sources.push([name, path]);
   const width = 3072;
+  const rows = Math.ceil((10 * limit) / width / 4);
+  const npy = join(folder, "large.npy");
   writeFileSync(npy, npyHead("<f4", [rows, width]));
   const values = new Float32Array(1000 * width);
   for (let row = 0; row < rows; row += 1000) {
     for (let at = 0; at < values.length; at++) values[at] = Math.sin(row + at);
-    appendFileSync(npy, new Uint8Array(values.buffer));
+    appendFileSync(npy, new Uint8Array(values.buffer, 0, Math.min(1000, rows - row) * width * 4));
   }
-  for (const path of ["", npy]) {
+  add("NPY", npy);
+  const idx = join(folder, "large-images-idx3-ubyte");
+  const pictures = Math.ceil((10 * limit) / 784);
+  const head = Buffer.alloc(16);
+  [0x803, pictures, 28, 28].forEach((number, place) => {
+    head.writeUInt32BE(number, 4 * place);
+  });
+  writeFileSync(idx, head);
+  for (let left = pictures; left > 0; left -= 10_000) {
+    appendFileSync(idx, Buffer.alloc(784 * Math.min(left, 10_000), left % 251));
+  }
+  add("IDX", idx);
+  // Decoded, a picture of 128 × 128 is 49 kB.
+  const root = join(folder, "large-pictures");
+  mkdirSync(root, { recursive: true });
+  const kinds = await Promise.all(Array.from({ length: 50 }, (_, seed) => drawn(128, seed)));
+  const files = Array.from({ length: Math.ceil((10 * limit) / 49_152) }, (_, index): [string, Uint8Array] => [
+    `${index}.jpg`,
+    kinds[index % kinds.length],
+  ]);
+  for (const [name, bytes] of files) writeFileSync(join(root, name), bytes);
+  add("folder of pictures", root);
+  const tar = join(folder, "large.tar");
+  writeTar(tar, files);
+  add("tar of pictures", tar);
+  const csv = join(folder, "large.csv");
+  const lines = Math.ceil((10 * limit) / 40);
+  writeFileSync(csv, "a,b,c,d,e,f,g,h,i,kind\n");
+  for (let first = 0; first < lines; first += 20_000) {
+    const some = Array.from({ length: Math.min(20_000, lines - first) }, (_, at) => {
+      const row = first + at;
+      return `${row % 997},${(row * 7919) % 10007},${row / 8},${row % 13},${row % 7},${row % 11},${row % 17},${row % 19},${row % 23},k${row % 5}`;
+    });
+    appendFileSync(csv, `${some.join("\n")}\n`);
+  }
+  add("CSV", csv);
+  python("memory", "convert", csv, folder);
+  python("memory", "npz", npy, join(folder, "large.npz"));
+  python("memory", "parquet-write", root, join(folder, "large-pictures.parquet"));
+  for (const [name, file] of [
+    ["Parquet", "table.parquet"],
+    ["Feather", "table.feather"],
+    ["NPZ, packed", "large.npz"],
+    ["Parquet of pictures", "large-pictures.parquet"],
+  ] as const) {
+    if (existsSync(join(folder, file))) add(name, join(folder, file));
+  }
+  return sources;
+}
+
+async function memory(folder: string): Promise<void> {
+  const limit = 20e6;
+  for (const [name, path] of [["nothing", ""], ...(await largeSources(folder, limit))]) {
     const peak = await new Promise<number>((resolve, reject) => {
       const child = fork(fileURLToPath(import.meta.url), ["--child", `${path}:${limit}`]);
       child.once("message", (bytes) => resolve(Number(bytes)));
@@ -297,8 +361,9 @@ async function memory(folder: string): Promise<void> {
     });
     report({
       part: "memory",
-      source: path === "" ? "nothing" : `NPY of ${(rows * width * 4) / 1e6} MB, limit ${limit / 1e6} MB`,
-      what: "most memory of the process",
+      source: name,
+      what:
+        path === "" ? "most memory of the process" : `the same, ${limit / 1e6} MB allowed for ${(10 * limit) / 1e6} MB`,
       value: `${Math.round(peak / 1e6)} MB`,
     });
   }
@@ -307,7 +372,13 @@ async function memory(folder: string): Promise<void> {
 /** The measured process: opens the data, reads an epoch, and says how much memory that took at most. */
 async function measureMemory(task: string): Promise<void> {
   const [path, limit] = task.split(/:(?=[^:]*$)/);
-  if (path !== "") await readEpoch(await openDataset(path, { memory: Number(limit) }));
+  const cache = mkdtempSync(join(tmpdir(), "headstart-bench-cache-"));
+  if (path !== "") {
+    const dataset = await openDataset(path, { memory: Number(limit), cache });
+    await readEpoch(dataset);
+    await dataset.close?.();
+  }
+  rmSync(cache, { recursive: true, force: true });
   process.send?.(process.resourceUsage().maxRSS * 1024);
 }
 
