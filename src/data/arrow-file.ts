@@ -31,7 +31,8 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
       : userError({
           where: path,
           required: "a whole Arrow or Feather file",
-          got: error instanceof Error ? error.message : String(error),
+          // What the reader trips over inside says nothing of the file.
+          got: error instanceof Error && !(error instanceof TypeError) ? error.message : "one that is cut off or damaged",
           advice: "The file is damaged: fetch or save it again",
         });
   const first = await start().catch((error: unknown) => {

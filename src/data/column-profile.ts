@@ -34,7 +34,7 @@ export class ColumnProfile {
   readonly choice: ColumnChoice | undefined;
   readonly #distinctLimit: number;
   readonly #kept: number[] | undefined;
-  readonly #draws: RandomStream;
+  #draws: RandomStream | undefined;
   #squares = 0;
   #first = 0;
 
@@ -45,7 +45,6 @@ export class ColumnProfile {
     this.choice = choice;
     this.#distinctLimit = distinctLimit;
     this.#kept = keepValues ? [] : undefined;
-    this.#draws = new RandomStream(0, `quantiles/${name}`);
   }
 
   /**
@@ -162,6 +161,7 @@ export class ColumnProfile {
       kept.push(value);
       return;
     }
+    this.#draws ??= new RandomStream(0, `quantiles/${this.name}`);
     const place = this.#draws.below(this.numbers);
     if (place < mostKept) kept[place] = value;
   }

@@ -80,6 +80,7 @@ export function fitColumns(
           undefined,
           where,
         );
+  const places = new Map(numeric.map((profile, place) => [profile, place]));
   const columns = kept.map((profile): FittedColumn => {
     const { name, index } = profile;
     if (!profile.numeric) {
@@ -89,7 +90,7 @@ export function fitColumns(
       const codes = embeddingCodes(name, categories.length + (missing ? 1 : 0));
       return { type: "embedding", name, index, categories, missing, codes };
     }
-    const place = numeric.indexOf(profile);
+    const place = places.get(profile)!;
     return {
       type: "numeric",
       name,

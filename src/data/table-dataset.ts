@@ -231,9 +231,11 @@ function findFitted(path: string, format: TableSource, table: NonNullable<Fitted
       advice: "Give a table with the same columns",
     });
   }
+  // The first of equal names counts.
+  const places = new Map([...header.entries()].reverse().map(([index, name]) => [name, index]));
   return table.columns.map((column) => {
-    const index = header.indexOf(column.name);
-    if (index >= 0) return { ...column, index };
+    const index = places.get(column.name);
+    if (index !== undefined) return { ...column, index };
     throw userError({
       where: path,
       required: `the column ${column.name}, as in the training data`,
