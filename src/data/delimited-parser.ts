@@ -195,7 +195,8 @@ export class DelimitedParser {
     const columns = this.#columns;
     const width = columns.length;
     const delimiter = this.delimiter;
-    const end = bytes.length;
+    // A row that is not whole must leave no trace: half a number is a text.
+    const end = final ? bytes.length : bytes.lastIndexOf(newline) + 1;
     while (this.#count < most) {
       const rowStart = this.position;
       if (rowStart >= end) return { why: final ? "block" : "bytes" };

@@ -67,7 +67,8 @@ test("reads what csv-parse reads, whatever pieces the bytes come in", () => {
           expect(asText).toBe(expected[row][0]);
           const given = expected[row][1];
           const value = isMissing(given) ? Number.NaN : numberIn(given);
-          const found = typeof asNumber === "string" ? numberIn(asNumber) : asNumber;
+          const text = typeof asNumber === "string" ? asNumber : undefined;
+          const found = text === undefined ? asNumber : isMissing(text) ? Number.NaN : numberIn(text);
           if (value === undefined) expect(asNumber).toBe(given);
           else expect(found).toBe(value);
         });
