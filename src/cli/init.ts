@@ -3,7 +3,7 @@ import { type InitializeOptions, type InitializeResult, initialize } from "../li
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
-import { modelOptions } from "./model-options.js";
+import { modelOptions, namingOptions } from "./model-options.js";
 import { byDefault, flag, given, number, paths, required, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
 
@@ -26,6 +26,7 @@ export const command = defineCommand({
     resume: flag("continue an interrupted run in that folder"),
     recipe: byDefault(text("NAME", "default, paper, adversarial, autoencoder, or a JSON file"), "default"),
     ...modelOptions,
+    ...namingOptions,
     epochs: number("COUNT", "passes over the data (default: the recipe's)", { min: 1e-6 }),
     steps: whole("COUNT", "training steps, in place of epochs", { min: 1 }),
     minutes: number("COUNT", "train for about this long, in place of epochs", { min: 0.01 }),

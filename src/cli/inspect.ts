@@ -2,8 +2,9 @@
 
 import { UserError } from "../errors.js";
 import { inspect } from "../library/inspect.js";
+import { restorationLine } from "../library/restore-model.js";
 import { defineCommand } from "./command.js";
-import { modelOptions } from "./model-options.js";
+import { modelOptions, namingOptions } from "./model-options.js";
 import { given } from "./options.js";
 
 export const command = defineCommand({
@@ -11,7 +12,7 @@ export const command = defineCommand({
   description:
     "Shows a model's feature extractor, its mirror and the discriminator with shapes and parameters, where the head begins, and what is not supported.",
   arguments: [{ name: "model", description: "an ONNX, Keras (.keras, .h5) or TensorFlow.js (model.json) file" }],
-  options: modelOptions,
+  options: { ...modelOptions, ...namingOptions },
   examples: ["headstart inspect model.onnx", "headstart inspect model.onnx --features /layer3/Relu_output_0"],
   async run({ arguments: [model = ""], options, console }) {
     const result = await inspect({ ...given(options), model });
@@ -60,6 +61,8 @@ export const command = defineCommand({
       `parameters: F ${thousands(features)} of the network's ${thousands(whole)}, mirror ${thousands(mirror)}, D ${thousands(discriminator)}` +
         `${result.cost === undefined ? "" : `; F makes ${thousands(result.cost)} multiply-adds a sample`}`,
     );
+    const restored = restorationLine(result.restoration);
+    if (restored !== undefined) console.line(restored);
     for (const warning of result.warnings) console.warn(warning);
     if (result.unsupported.length === 0) return;
     console.line();

@@ -1,5 +1,5 @@
 /** Options of all commands that take a model apart. */
-import { choice, text, wholes } from "./options.js";
+import { choice, flag, text, wholes } from "./options.js";
 
 export const modelOptions = {
   features: text("TENSOR", "name of the feature tensor (default: what the last Gemm or MatMul reads)"),
@@ -8,4 +8,10 @@ export const modelOptions = {
   freeze: text("TENSOR", "keep what this tensor is computed from as it is in the model"),
   layout: choice("ORDER", ["NCHW", "NHWC"], "where pictures have their channels (default: found out)"),
   discriminator: text("KIND", "auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample"),
+};
+
+/** Options of the commands for which the framework's own names of weights matter. */
+export const namingOptions = {
+  stateDict: text("FILE", "PyTorch's own tensors, of safetensors.torch.save_model, to find what an export has renamed"),
+  keepNames: flag("take the model's tensor names as they are, even where its framework has others"),
 };

@@ -3,7 +3,7 @@
 import { UserError } from "../errors.js";
 import { type TensorVerdict, type VerifiedTensor, verify } from "../library/verify.js";
 import { defineCommand } from "./command.js";
-import { modelOptions } from "./model-options.js";
+import { modelOptions, namingOptions } from "./model-options.js";
 import { given } from "./options.js";
 
 const meanings: Readonly<Record<TensorVerdict, string>> = {
@@ -25,12 +25,18 @@ export const command = defineCommand({
     "change and by how much, which are missing or unexpected. Fails where a tensor does not fit.",
   arguments: [
     { name: "weights", description: "a safetensors file, or a model with weights" },
-    { name: "model", description: "the model that they are for" },
+    { name: "model", description: "the model that they are for, or a safetensors file with PyTorch's own tensors" },
   ],
-  options: { features: modelOptions.features, input: modelOptions.input, inputShape: modelOptions.inputShape },
+  options: {
+    features: modelOptions.features,
+    input: modelOptions.input,
+    inputShape: modelOptions.inputShape,
+    ...namingOptions,
+  },
   examples: [
     "headstart verify model-headstart/weights.safetensors model.onnx",
     "headstart verify trained.onnx model.onnx",
+    "headstart verify model-headstart/weights.safetensors state.safetensors",
   ],
   async run({ arguments: [weights = "", model = ""], options, console }) {
     const result = await verify({ ...given(options), weights, model });

@@ -1,6 +1,7 @@
 /** What every format of models gives: a graph, and a way back into the format. */
 import type { Graph } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
+import type { PytorchOrigin } from "./pytorch-origin.js";
 
 export const modelFormats = ["onnx", "keras", "keras-hdf5", "tensorflow.js"] as const;
 
@@ -15,8 +16,8 @@ export interface ModelFile {
   readonly opset: number;
   /** What wrote the file, with its version; may be empty. */
   readonly producer: string;
-  /** First outputs of the nodes into which, as the file notes, its exporter has folded a normalisation. */
-  readonly folded?: readonly string[];
+  /** What PyTorch's exporter has noted of nodes, by their first output. */
+  readonly origins?: ReadonlyMap<string, PytorchOrigin>;
   /**
    * A tensor of the graph as the file lays it out: Keras keeps the kernels of convolutions as [...kernel, inputs,
    * outputs], where the graph has them as [outputs, inputs, ...kernel].
@@ -29,4 +30,17 @@ export interface ModelFile {
    * @returns contents by file name, the model's own first
    */
   readonly write: (replacements: ReadonlyMap<string, Tensor>) => Promise<ReadonlyMap<string, Uint8Array>>;
+  /** The same with changes to the graph's structure, where the format can have them. */
+  readonly writeEdited?: (
+    replacements: ReadonlyMap<string, Tensor>,
+    edits: GraphEdits,
+  ) => Promise<ReadonlyMap<string, Uint8Array>>;
+}
+
+/** Changes to a graph's structure. Nodes go by their first output. */
+export interface GraphEdits {
+  readonly added: ReadonlyMap<string, Tensor>;
+  readonly dropped: ReadonlySet<string>;
+  /** All inputs of a node, in place of those it has. */
+  readonly inputs: ReadonlyMap<string, readonly string[]>;
 }

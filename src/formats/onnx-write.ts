@@ -12,6 +12,8 @@ import { userError } from "../errors.js";
 import type { Attribute, Dimension, Graph, Node, ValueInfo } from "../graph/graph.js";
 import { dataTypes, floatTensor, type Tensor } from "../graph/tensor.js";
 import { bytesOf } from "./element-types.js";
+import type { GraphEdits } from "./model-file.js";
+import { editOnnx } from "./onnx-edit.js";
 import type { OnnxModel } from "./onnx-read.js";
 import { replaceTensors } from "./onnx-replace.js";
 import { join, lengthOf } from "./wire.js";
@@ -28,11 +30,12 @@ const encoder = new TextEncoder();
  *
  * @param replacements by the name of an initializer, or of what a Constant node makes; each of the shape and type that
  *   the model has there
+ * @param edits made before
  * @throws UserError where the result would exceed the 2 GiB that an ONNX file can hold
  * @throws Error where a replacement fits nothing in the model, which is a caller's mistake
  */
-export function writeOnnx(model: OnnxModel, replacements: ReadonlyMap<string, Tensor>): Uint8Array {
-  const tensors = new Map(model.graph.initializers);
+export function writeOnnx(model: OnnxModel, replacements: ReadonlyMap<string, Tensor>, edits?: GraphEdits): Uint8Array {
+  const tensors = new Map([...model.graph.initializers, ...(edits?.added ?? [])]);
   for (const node of model.graph.nodes) {
     const value = node.op === "Constant" && node.domain === "" ? constantOf(node) : undefined;
     if (value) tensors.set(node.outputs[0], value);
@@ -43,7 +46,8 @@ export function writeOnnx(model: OnnxModel, replacements: ReadonlyMap<string, Te
     if (old.type !== type || old.shape.join() !== shape.join())
       throw new Error(`write ONNX: ${name} is ${old.type}[${old.shape}], not ${type}[${shape}]`);
   }
-  const { pieces, names } = replaceTensors(model.bytes, replacements, model);
+  const bytes = edits ? editOnnx(model.bytes, edits) : model.bytes;
+  const { pieces, names } = replaceTensors(bytes, replacements, model);
   for (const name of replacements.keys())
     if (!names.has(name)) throw new Error(`write ONNX: the tensor ${name} was not found again`);
   const size = lengthOf(pieces);

@@ -1,40 +1,71 @@
 /** Signs that an export has changed the network: what its framework would miss, or not recognise, in written weights. */
+import { userError } from "../errors.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { ancestors } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import type { OpenedModel } from "./open-model.js";
+import { isFromPytorch, listed } from "./restore-model.js";
+import { isOwnName } from "./restore-pytorch.js";
 
 /** Exports that keep every tensor as it is. */
-const remedy =
+const pytorchRemedy =
   "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False.";
 
 /** One line for each kind of change; none where the weights fit the framework's own names. */
-export function exportWarnings(model: ModelFile, features: FeatureExtractor): string[] {
+export function exportWarnings({ model, state }: OpenedModel, features: FeatureExtractor): string[] {
   const warnings: string[] = [];
-  const renamed = features.parameters.filter(({ name }) => /^(onnx::|val_|_v_|\d+$)/.test(name));
+  const names = features.parameters.map(({ name }) => name);
+  const renamed = state
+    ? names.filter((name) => !state.tensors.has(name))
+    : names.filter((name) => !isOwnName(name, model));
   if (renamed.length > 0)
     warnings.push(
-      `The export has renamed ${renamed.length} of F's weights (${listed(renamed.map(({ name }) => name))}), so they do not fit the framework's own names. ${remedy}`,
+      `The export has renamed ${renamed.length} of F's weights (${listed(renamed)}), so they do not fit the framework's own names.`,
     );
   const folded = foldedNormalisations(model, features);
   if (folded.length > 0)
     warnings.push(
-      `The export has folded batch normalisation into ${folded.length} of F's layers (${listed(folded)}): training misses it, and the weights do not fit a network that has it. ${remedy}`,
+      `The export has folded batch normalisation into ${folded.length} of F's layers (${listed(folded)}): training misses it, and the weights do not fit a network that has it.`,
     );
   const merged = mergedTensors(features);
   if (merged.length > 0)
     warnings.push(
-      `The export has merged tensors that were equal (${listed(merged)} ${merged.length === 1 ? "stands" : "each stand"} for several): they are trained as one, and written under one name. ${remedy}`,
+      `The export has merged tensors that were equal (${listed(merged)} ${merged.length === 1 ? "stands" : "each stand"} for several): they are trained as one, and written under one name.`,
     );
-  return warnings;
+  return warnings.map((warning) => `${warning} ${remedyFor(model)}`);
+}
+
+/**
+ * Refuses weights that would not go back into PyTorch, where nobody has said that the model's own names will do.
+ *
+ * @throws UserError with what helps
+ */
+export function requireOwnNames(opened: OpenedModel, features: FeatureExtractor): void {
+  if (!isFromPytorch(opened.model) && !opened.state) return;
+  const [warning] = exportWarnings(opened, features);
+  if (warning === undefined) return;
+  throw userError({
+    where: opened.path,
+    required: "weights under the names that PyTorch has for them",
+    got: `others, which load_state_dict would not take. ${warning}`,
+    advice:
+      "Or give the network's own tensors with --state-dict, saved by safetensors.torch.save_model(model, FILE); or pass --keep-names where the written model.onnx is all you need.",
+  });
+}
+
+/** What undoes it: exporters have options, other programs do not. */
+function remedyFor(model: ModelFile): string {
+  return isFromPytorch(model)
+    ? pytorchRemedy
+    : "Weights under these names fit this ONNX file, not the framework that it came from.";
 }
 
 /** Weights that hold a batch normalisation. */
-function foldedNormalisations(model: ModelFile, { layers }: FeatureExtractor): string[] {
-  const fused = new Set(model.folded);
+function foldedNormalisations({ origins }: ModelFile, { layers }: FeatureExtractor): string[] {
   return layers
     .filter(
       ({ node, weight, bias }) =>
-        fused.has(node.outputs[0]) ||
+        origins?.get(node.outputs[0])?.isFolded ||
         // The TorchScript exporter gives both a number. Biases of other layers keep their names.
         (node.op === "Conv" && bias && /^onnx::/.test(weight.name) && /^onnx::/.test(bias.name)),
     )
@@ -58,8 +89,4 @@ function mergedTensors({ network, feature, parameters }: FeatureExtractor): stri
     }
   }
   return [...readers].filter(([, count]) => count > 1).map(([name]) => name);
-}
-
-function listed(names: readonly string[]): string {
-  return `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""}`;
 }

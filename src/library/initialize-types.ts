@@ -7,6 +7,7 @@ import type { Recipe, RecipeInput } from "../recipe/recipe.js";
 import type { ConditioningRecord } from "../training/condition.js";
 import type { ActivationStatistics } from "../training/probe.js";
 import type { Warning } from "../training/warnings.js";
+import type { Restoration } from "./graph-restorer.js";
 import type { WrittenModel } from "./loading-lines.js";
 
 /** What `headstart init` takes. Only model and data are needed. */
@@ -29,6 +30,13 @@ export interface InitializeOptions {
   readonly input?: string;
   /** Name of a tensor up to which the model stays as it is in the file: F's layers before it are not trained. */
   readonly freeze?: string;
+  /**
+   * Path of a safetensors file with the framework's own tensors (PyTorch's state_dict), by which weights that the export
+   * has renamed, merged or folded get their own names back.
+   */
+  readonly stateDict?: string;
+  /** Write the weights under the names that the model has, even where its framework would not take them. */
+  readonly keepNames?: boolean;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly inputShape?: readonly number[];
   /** A built-in recipe's name, the path of a JSON file, or a recipe as an object. */
@@ -102,6 +110,12 @@ export interface RunRecord {
     readonly sampleShape: readonly number[];
     readonly features: string;
     readonly frozen?: string;
+    /** What of an export's changes was undone. */
+    readonly restored?: Restoration;
+    /** SHA-256 of the file with the framework's own tensors. */
+    readonly stateDict?: string;
+    /** The tensors have the model's names, whatever the framework's are. */
+    readonly names?: "kept";
   };
   readonly data: {
     readonly file: string;

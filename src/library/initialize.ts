@@ -17,7 +17,7 @@ import { activationStatistics, featureRank, nearestNeighbourProbe } from "../tra
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { exportWarnings } from "./export-warnings.js";
+import { exportWarnings, requireOwnNames } from "./export-warnings.js";
 import type {
   FeatureReport,
   InitializeEvent,
@@ -30,6 +30,7 @@ import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
+import { restorationLine } from "./restore-model.js";
 import { RunFolder, runFiles } from "./run-folder.js";
 import { requireSettings, withSettings } from "./run-settings.js";
 import { allWatchers, type RunWatcher } from "./run-watcher.js";
@@ -70,6 +71,7 @@ async function initializeWatched(
   if (!options.resume) await RunFolder.requireFree(path, options.overwrite ?? false);
   const opened = await openModel(options.model, options);
   const features = featureExtractor(opened.network, options.features);
+  if (!options.keepNames) requireOwnNames(opened, features);
   const recipe = withSettings(await resolveRecipe(options.recipe ?? "default"), options);
   const dataset = await openData(options, opened, emit);
   const chosen =
@@ -80,7 +82,12 @@ async function initializeWatched(
           options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout,
         )
       : undefined;
-  for (const message of [...exportWarnings(opened.model, features), ...(chosen?.notes ?? [])])
+  const restored = restorationLine(opened.restoration);
+  for (const message of [
+    ...(restored ? [restored] : []),
+    ...exportWarnings(opened, features),
+    ...(chosen?.notes ?? []),
+  ])
     emit({ type: "note", message });
   const graphless = {
     features,
@@ -104,6 +111,9 @@ async function initializeWatched(
       sampleShape: opened.network.sampleShape,
       features: features.feature,
       ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
+      ...(restored === undefined ? {} : { restored: opened.restoration }),
+      ...(opened.state === undefined ? {} : { stateDict: opened.state.hash }),
+      ...(options.keepNames ? { names: "kept" } : {}),
     },
     data: { file: nameOf(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
     recipe,
@@ -165,6 +175,9 @@ async function initializeWatched(
       ...askedFor(options),
       seed: String(seed),
       steps: String(steps),
+      tensors: String(tensors.size),
+      ...(restored === undefined ? {} : { restored }),
+      ...(opened.state === undefined ? {} : { state_dict_sha256: opened.state.hash }),
     }),
   );
   await folder.writeJson(runFiles.transform, savedTransform(dataset.record));
@@ -196,11 +209,12 @@ async function initializeWatched(
 }
 
 /** What else the user chose of the model, so that `verify` sees the same network. */
-function askedFor({ input, inputShape, freeze }: InitializeOptions): Record<string, string> {
+function askedFor({ input, inputShape, freeze, keepNames }: InitializeOptions): Record<string, string> {
   return {
     ...(input === undefined ? {} : { input }),
     ...(inputShape === undefined ? {} : { input_shape: inputShape.join("x") }),
     ...(freeze === undefined ? {} : { frozen: freeze }),
+    ...(keepNames ? { names: "kept" } : {}),
   };
 }
 

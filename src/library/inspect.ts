@@ -12,6 +12,7 @@ import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extra
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { exportWarnings } from "./export-warnings.js";
+import type { Restoration } from "./graph-restorer.js";
 import { openModel } from "./open-model.js";
 
 export interface InspectOptions {
@@ -20,6 +21,9 @@ export interface InspectOptions {
   readonly input?: string;
   readonly inputShape?: readonly number[];
   readonly freeze?: string;
+  /** The framework's own tensors, see {@link OpenModelOptions}. */
+  readonly stateDict?: string;
+  readonly keepNames?: boolean;
   readonly discriminator?: string;
   readonly layout?: "NCHW" | "NHWC";
 }
@@ -56,6 +60,8 @@ export interface InspectResult {
   readonly cost: number | undefined;
   /** Nodes that stand in the way, and why. */
   readonly unsupported: readonly { readonly node: string; readonly op: string; readonly reason: string }[];
+  /** What of an export's changes was undone. */
+  readonly restoration: Restoration;
   readonly warnings: readonly string[];
 }
 
@@ -65,10 +71,11 @@ export interface InspectResult {
  * @throws UserError where the file is broken or no network; what F cannot do is reported, not thrown
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
-  const { model, network } = await openModel(options.model, options);
+  const opened = await openModel(options.model, options);
+  const { model, network, restoration } = opened;
   const features = featureExtractor(network, options.features);
   const unsupported = obstacles(network, features);
-  const warnings = exportWarnings(model, features);
+  const warnings = exportWarnings(opened, features);
   const base = {
     model: options.model,
     opset: model.opset,
@@ -76,6 +83,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     input: { name: network.input.name, shape: network.sampleShape },
     head: features.head,
     unsupported,
+    restoration,
   };
   const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const whole = count([...network.parameters.values()]);

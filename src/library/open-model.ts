@@ -2,13 +2,21 @@
 import type { ModelFile } from "../formats/model-file.js";
 import { analyzeNetwork, type Network } from "../ops/network.js";
 import { upgradeGraph } from "../ops/upgrade.js";
+import type { Restoration } from "./graph-restorer.js";
 import { readModelFile } from "./read-model-file.js";
+import { readStateDict } from "./read-state-dict.js";
+import type { StateDict } from "./restore-by-values.js";
+import { type RestoredModel, restoreModel } from "./restore-model.js";
 
 /** A model file and what headstart sees in it. */
 export interface OpenedModel {
   readonly path: string;
   readonly model: ModelFile;
   readonly network: Network;
+  /** What of an export's changes was undone. */
+  readonly restoration: Restoration;
+  /** The framework's own tensors, where the user gave them. */
+  readonly state?: StateDict;
   /** SHA-256 of the file, in hexadecimal. */
   readonly hash: string;
 }
@@ -18,16 +26,27 @@ export interface OpenModelOptions {
   readonly inputShape?: readonly number[];
   /** Tensor up to which the network is frozen. */
   readonly freeze?: string;
+  /** Path of the framework's own tensors, by which more of what an export has changed is restored: see readStateDict. */
+  readonly stateDict?: string;
+  /** Take the tensors as the file has them. */
+  readonly keepNames?: boolean;
 }
 
 /** Opens a model file. @throws UserError where it is missing, broken, or no network that headstart can take */
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
-  const { model, hash } = await readModelFile(path, options.inputShape ? { sampleShape: options.inputShape } : {});
+  const read = await readModelFile(path, options.inputShape ? { sampleShape: options.inputShape } : {});
+  const state = options.stateDict === undefined ? undefined : await readStateDict(options.stateDict);
+  const { hash } = read;
+  const { model, restoration } = options.keepNames ? asItIs(read.model) : restoreModel(read.model, state);
   const network = analyzeNetwork(upgradeGraph(model.graph, model.opset), {
     where: path,
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.inputShape === undefined ? {} : { sampleShape: options.inputShape }),
     ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
   });
-  return { path, model, network, hash };
+  return { path, model, network, restoration, hash, ...(state ? { state } : {}) };
+}
+
+function asItIs(model: ModelFile): RestoredModel {
+  return { model, restoration: { renamed: {}, separated: [], unfolded: {} } };
 }

@@ -8,6 +8,7 @@ import { isHdf5 } from "../formats/keras-hdf5.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { type OnnxModel, readOnnx } from "../formats/onnx-read.js";
 import { writeOnnx } from "../formats/onnx-write.js";
+import { type PytorchOrigin, pytorchOrigin } from "../formats/pytorch-origin.js";
 import { readTfjs } from "../formats/tfjs.js";
 
 /** A model file and the hash of what it was read from. */
@@ -71,17 +72,18 @@ function readOnnxFile(bytes: Uint8Array, path: string): ModelFile {
     graph: model.graph,
     opset: model.opset,
     producer: model.producer,
-    folded: foldedNodes(model),
+    origins: originsOf(model),
     asStored: (_, tensor) => tensor,
     write: async (replacements) => new Map([["model.onnx", writeOnnx(model, replacements)]]),
+    writeEdited: async (replacements, edits) => new Map([["model.onnx", writeOnnx(model, replacements, edits)]]),
   };
 }
 
-/** PyTorch's dynamo exporter notes at a node by which rule it was made. */
-function foldedNodes({ message }: OnnxModel): string[] {
-  return (message.graph?.node ?? [])
-    .filter(({ metadataProps }) =>
-      metadataProps.some(({ key, value }) => key.endsWith("rewriter.rule_name") && value.includes("BatchNorm")),
-    )
-    .map(({ output }) => output[0]);
+function originsOf({ message }: OnnxModel): Map<string, PytorchOrigin> {
+  const origins = new Map<string, PytorchOrigin>();
+  for (const { output, metadataProps } of message.graph?.node ?? []) {
+    const origin = pytorchOrigin(new Map(metadataProps.map(({ key, value }) => [key, value])));
+    if (origin) origins.set(output[0], origin);
+  }
+  return origins;
 }

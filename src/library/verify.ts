@@ -1,7 +1,7 @@
 /** Whether weights fit a model, tensor by tensor, and how they differ from what the model has. */
 import { createHash } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
-import { fileError, UserError } from "../errors.js";
+import { fileError, UserError, userError } from "../errors.js";
 import { bytesOf } from "../formats/element-types.js";
 import type { ModelFormat } from "../formats/model-file.js";
 import { readSafetensors } from "../formats/safetensors.js";
@@ -9,16 +9,21 @@ import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { type OpenedModel, type OpenModelOptions, openModel } from "./open-model.js";
 import { readModelFile } from "./read-model-file.js";
+import { readStateDict } from "./read-state-dict.js";
+import { restorationLine, restoreModel } from "./restore-model.js";
 
 export interface VerifyOptions {
   /** Path of a safetensors file, or of a model with weights. */
   readonly weights: string;
-  /** Path of the model that the weights are for. */
+  /** Path of the model that the weights are for, or of a safetensors file with the framework's own tensors. */
   readonly model: string;
   /** Name of F's last tensor; default: as the weights' own record says, else as `inspect` finds it. */
   readonly features?: string;
   readonly input?: string;
   readonly inputShape?: readonly number[];
+  /** As {@link InitializeOptions} had them when the weights were made. */
+  readonly stateDict?: string;
+  readonly keepNames?: boolean;
 }
 
 /**
@@ -66,7 +71,7 @@ export interface VerifyResult {
     /** What the file says of its origin. */
     readonly metadata: Readonly<Record<string, string>>;
   };
-  readonly model: { readonly file: string; readonly format: ModelFormat; readonly sha256: string };
+  readonly model: { readonly file: string; readonly format: ModelFormat | "safetensors"; readonly sha256: string };
   /** F's last tensor, by which F's parameters are told from the head's. */
   readonly features: string | undefined;
   readonly tensors: readonly VerifiedTensor[];
@@ -92,7 +97,16 @@ const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head"])
  * @throws UserError where a file cannot be read; mismatches are reported, not thrown
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
-  const given = await readWeights(options.weights);
+  const given = await readWeights(options);
+  requireAll(given, options.weights);
+  if (await isSafetensors(options.model)) return verifyState(given, options);
+  if (given.metadata.state_dict_sha256 !== undefined && options.stateDict === undefined)
+    throw userError({
+      where: options.weights,
+      required: "the --state-dict with which the weights were made, since the model alone does not have their names",
+      got: "none",
+      advice: "Pass it, or give it in place of the model.",
+    });
   const opened = await openModel(options.model, { ...recordedOptions(given.metadata), ...options });
   const { network, model } = opened;
   const notes: string[] = [];
@@ -115,6 +129,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     if (!network.tensors.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
 
   const { model_sha256: trainedFor } = given.metadata;
+  const restored = restorationLine(opened.restoration);
+  if (restored !== undefined) notes.push(restored);
   if (trainedFor !== undefined && trainedFor !== opened.hash)
     notes.push(
       `The weights were made for another file than ${options.model}: one with SHA-256 ${trainedFor.slice(0, 12)}…, this has ${opened.hash.slice(0, 12)}….`,
@@ -131,14 +147,47 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
 }
 
+/** A file of headstart says how many tensors it was written with. */
+function requireAll({ tensors, metadata }: GivenWeights, where: string): void {
+  const count = Number(metadata.tensors ?? tensors.size);
+  if (count !== tensors.size)
+    throw userError({
+      where,
+      required: `all ${count} tensors with which it was written`,
+      got: `${tensors.size}`,
+      advice: "Take the file of the run's folder.",
+    });
+}
+
+/** Against the framework's own tensors: what the weights do not have, the network keeps. */
+async function verifyState(given: GivenWeights, options: VerifyOptions): Promise<VerifyResult> {
+  const state = await readWeights({ weights: options.model });
+  const tensors: VerifiedTensor[] = [];
+  for (const [name, before] of state.tensors) {
+    const after = given.tensors.get(name);
+    tensors.push(after ? compare(name, before, after, true) : { name, verdict: "head", before: factsOf(before) });
+  }
+  for (const [name, after] of given.tensors)
+    if (!state.tensors.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
+  return {
+    weights: { file: options.weights, format: given.format, sha256: given.hash, metadata: given.metadata },
+    model: { file: options.model, format: "safetensors", sha256: state.hash },
+    features: given.metadata.features,
+    tensors,
+    mismatches: tensors.filter(({ verdict }) => !fitting.has(verdict)).length,
+    notes: [],
+  };
+}
+
 /** How the model was seen when the weights were made, where that was not by default. */
 function recordedOptions(metadata: Readonly<Record<string, string>>): OpenModelOptions {
-  const { input, input_shape: shape, frozen } = metadata;
+  const { input, input_shape: shape, frozen, names } = metadata;
   const sizes = shape?.split("x").map(Number);
   return {
     ...(input === undefined ? {} : { input }),
     ...(sizes?.every((size) => Number.isSafeInteger(size) && size > 0) ? { inputShape: sizes } : {}),
     ...(frozen === undefined ? {} : { freeze: frozen }),
+    ...(names === "kept" ? { keepNames: true } : {}),
   };
 }
 
@@ -158,7 +207,11 @@ function extractorOf(
   }
 }
 
-async function readWeights(path: string): Promise<GivenWeights> {
+async function readWeights({
+  weights: path,
+  stateDict,
+  keepNames,
+}: Omit<VerifyOptions, "model">): Promise<GivenWeights> {
   if (await isSafetensors(path)) {
     let bytes: Uint8Array;
     try {
@@ -169,7 +222,9 @@ async function readWeights(path: string): Promise<GivenWeights> {
     const { tensors, metadata } = readSafetensors(bytes, path);
     return { format: "safetensors", hash: sha256(bytes), tensors, metadata };
   }
-  const { model, hash } = await readModelFile(path);
+  const { model: asItIs, hash } = await readModelFile(path);
+  const state = stateDict === undefined ? undefined : await readStateDict(stateDict);
+  const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs, state);
   const tensors = new Map(model.graph.initializers);
   for (const node of model.graph.nodes) {
     const value = node.op === "Constant" ? node.attributes.value : undefined;

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.fx.experimental import optimization
 
+from further_models import further
 from models import CLASSES, Entry, zoo
 
 BATCH = 4
@@ -67,6 +68,13 @@ MERGED = [
     Variant("dynamo-fresh", "dynamo", "inference", 20, fresh=True),
     Variant("torchscript-fresh", "torchscript", "inference", 17, fresh=True),
     Variant("torchscript-fresh-training", "torchscript", "training", 17, fresh=True),
+]
+# What users get who give no options, before and after training, and what headstart tells them to take.
+USUAL = [
+    Variant("dynamo", "dynamo", "inference", 20),
+    Variant("dynamo-fresh", "dynamo", "inference", 18, fresh=True),
+    Variant("torchscript-fresh", "torchscript", "inference", 17, fresh=True),
+    Variant("torchscript-training", "torchscript", "training", 17),
 ]
 IN_EVERY_WAY = ("lenet", "resnet", "mobilenet-v3", "vit")
 MERGED_TOO = ("wide-resnet", "densenet", "convnext", "grouped")
@@ -171,7 +179,7 @@ def main() -> None:
     for name, entry in zoo().items():
         if chosen and name not in chosen:
             continue
-        variants = EVERY if name in IN_EVERY_WAY else MERGED if name in MERGED_TOO else COMMON
+        variants = EVERY if name in IN_EVERY_WAY else MERGED if name in MERGED_TOO else USUAL if name in further() else COMMON
         started = time.perf_counter()
         for fresh in {variant.fresh for variant in variants}:
             save_file(reference(entry, fresh), folder / f"{name}{'-fresh' if fresh else ''}.safetensors")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-CLASSES = 5
+from further_models import CLASSES, further
 
 
 @dataclass(frozen=True)
@@ -487,4 +487,5 @@ def zoo() -> dict[str, Entry]:
         "encoder-layer": Entry(EncoderLayer, (6, 8), "fc."),
         "torchvision-resnet18": Entry(torchvision_model("resnet18"), (3, 64, 64), "fc."),
         "torchvision-shufflenet": Entry(torchvision_model("shufflenet_v2_x0_5"), (3, 64, 64), "fc."),
+        **{name: Entry(*arguments) for name, arguments in further().items()},
     }

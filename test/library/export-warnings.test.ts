@@ -6,6 +6,8 @@ import { analyzeNetwork } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { normalTensor } from "../support/run-graph.js";
 
+const folding = { modules: [""], moduleClass: "", operation: "", arguments: [], isFolded: true };
+
 /** Two convolutions and a head; the names of the convolutions' tensors are given. */
 function warningsOf(names: readonly string[], folded: readonly string[] = []): string[] {
   const [first, firstBias, second, secondBias] = names;
@@ -35,11 +37,13 @@ function warningsOf(names: readonly string[], folded: readonly string[] = []): s
     graph,
     opset: 20,
     producer: "pytorch",
-    folded,
+    origins: new Map(folded.map((output) => [output, folding])),
     asStored: (_, tensor) => tensor,
     write: async () => new Map(),
   };
-  return exportWarnings(model, featureExtractor(analyzeNetwork(graph, { where: "m.onnx" })));
+  const network = analyzeNetwork(graph, { where: "m.onnx" });
+  const restoration = { renamed: {}, separated: [], unfolded: {} };
+  return exportWarnings({ path: "m.onnx", model, network, restoration, hash: "" }, featureExtractor(network));
 }
 
 const own = ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"];

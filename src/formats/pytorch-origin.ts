@@ -1,0 +1,63 @@
+/** What PyTorch's exporters note at a node of the code that it came from. */
+
+/** Where in PyTorch's module tree a node comes from, and which call it stands for. */
+export interface PytorchOrigin {
+  /** Paths of the modules around the call, outermost first; the outermost has the empty path. */
+  readonly modules: readonly string[];
+  /** Class of the innermost module, such as torch.nn.modules.linear.Linear. */
+  readonly moduleClass: string;
+  /** The operation, such as aten.linear.default. */
+  readonly operation: string;
+  /**
+   * The call's positional arguments as text. `%p_` and `%b_` begin parameters and buffers, whose paths follow with every
+   * dot as an underscore.
+   */
+  readonly arguments: readonly string[];
+  /** The exporter has folded a normalisation, which is the call named here, into the node. */
+  readonly isFolded: boolean;
+}
+
+/**
+ * The origin of a node by the metadata that the exporter of torch.export graphs (dynamo=True) writes; undefined where it
+ * is none of that exporter.
+ */
+export function pytorchOrigin(metadata: ReadonlyMap<string, string>): PytorchOrigin | undefined {
+  const scopes = quotedList(metadata.get("pkg.torch.onnx.name_scopes"));
+  const classes = quotedList(metadata.get("pkg.torch.onnx.class_hierarchy"));
+  const call = metadata.get("pkg.torch.onnx.fx_node") ?? "";
+  // The last scope is the call itself.
+  if (scopes.length < 2 || scopes.length !== classes.length) return undefined;
+  const [, operation = "", rest = ""] =
+    /call_function\[target=torch\.ops\.([\w.]+)\]\(args = \((.*)$/s.exec(call) ?? [];
+  return {
+    modules: scopes.slice(0, -1),
+    moduleClass: classes[classes.length - 2],
+    operation,
+    arguments: topLevelParts(rest),
+    isFolded: (metadata.get("pkg.onnxscript.rewriter.rule_name") ?? "").includes("BatchNorm"),
+  };
+}
+
+/** The texts of a printed Python list of strings. */
+function quotedList(text = ""): string[] {
+  return [...text.matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, single, double]) => single ?? double);
+}
+
+/** The parts between commas outside of brackets, up to the bracket that closes the list. */
+function topLevelParts(text: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let part = "";
+  for (const character of text) {
+    if (depth === 0 && (character === "," || character === ")")) {
+      if (part.trim() !== "") parts.push(part.trim());
+      part = "";
+      if (character === ")") return parts;
+      continue;
+    }
+    if ("([{".includes(character)) depth++;
+    if (")]}".includes(character)) depth--;
+    part += character;
+  }
+  return [];
+}

@@ -1,0 +1,291 @@
+/** Gives a graph back the tensors that its framework has, and remembers the way back into the file. */
+import { convertTensor } from "../formats/convert-tensor.js";
+import type { ModelFile } from "../formats/model-file.js";
+import { attribute, type Node } from "../graph/graph.js";
+import { floatTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+
+/** How the framework's tensor is the file's: as it is, a matrix the other way round, or the same elements in one axis. */
+export type View = "same" | "transposed" | "flat";
+
+/** What was restored, by the framework's names. */
+export interface Restoration {
+  /** The file's name of each tensor that has another one there. */
+  readonly renamed: Readonly<Record<string, string>>;
+  /** Tensors that the export had merged with others of equal elements. */
+  readonly separated: readonly string[];
+  /** Weights into which the export had folded a batch normalisation, and the normalisation's tensors. */
+  readonly unfolded: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A batch normalisation's tensors by name. */
+export interface NormalizationNames {
+  readonly scale: string;
+  readonly shift: string;
+  readonly mean: string;
+  readonly variance: string;
+}
+
+/** What to take out of a convolution's or matrix product's weight. */
+export interface Unfolding {
+  readonly names: NormalizationNames;
+  readonly epsilon: number;
+  /** Name of the layer's own bias, where the framework has one. */
+  readonly bias?: string;
+  /** The framework's elements, where they are known; else the normalisation starts as the identity. */
+  readonly known?: ReadonlyMap<string, Tensor>;
+}
+
+interface Fold extends Unfolding {
+  readonly output: string;
+  readonly weight: string;
+  readonly fileWeight: string;
+  /** The file's bias, where this layer alone has it. */
+  readonly fileBias: string | undefined;
+  /** A layer whose folded bias was left out or merged gets one of its own under this name. */
+  readonly addedBias: string;
+}
+
+/** A graph that changes step by step. Nodes go by their first output. */
+export class GraphRestorer {
+  readonly #model: ModelFile;
+  readonly initializers: Map<string, Tensor>;
+  nodes: readonly Node[];
+  readonly #fileNames = new Map<string, string>();
+  readonly #views = new Map<string, View>();
+  readonly #separated = new Set<string>();
+  readonly #folds: Fold[] = [];
+  readonly #added = new Map<string, Tensor>();
+  readonly #dropped = new Set<string>();
+  readonly #inputs = new Map<string, readonly string[]>();
+
+  constructor(model: ModelFile) {
+    this.#model = model;
+    this.initializers = new Map(model.graph.initializers);
+    this.nodes = model.graph.nodes;
+  }
+
+  /** A floating-point initializer of more than one element. */
+  parameter(name: string | undefined): Tensor | undefined {
+    const tensor = this.initializers.get(name ?? "");
+    return tensor && isFloating(tensor.type) && sizeOf(tensor.shape) > 1 ? tensor : undefined;
+  }
+
+  /** A tensor as the framework lays it out. */
+  asStored(name: string, tensor: Tensor): Tensor {
+    const view = this.#views.get(name) ?? "same";
+    return view === "same" ? this.#model.asStored(name, tensor) : viewed(tensor, view);
+  }
+
+  /** True where no value of the graph has this name. */
+  isFree(name: string): boolean {
+    return (
+      !this.initializers.has(name) &&
+      this.nodes.every(({ inputs, outputs }) => !inputs.includes(name) && !outputs.includes(name))
+    );
+  }
+
+  /** Calls a tensor of the file by the framework's name. Nothing happens where that is taken. */
+  rename(from: string, to: string, view: View): void {
+    const tensor = this.initializers.get(from);
+    if (!tensor || !this.isFree(to)) return;
+    this.initializers.delete(from);
+    this.initializers.set(to, tensor);
+    this.nodes = this.nodes.map((node) =>
+      node.inputs.includes(from) ? { ...node, inputs: node.inputs.map((name) => (name === from ? to : name)) } : node,
+    );
+    this.#fileNames.set(to, this.#fileNames.get(from) ?? from);
+    if (view !== "same") this.#views.set(to, view);
+  }
+
+  /** Gives one input of a node, or several of one name, a tensor of its own with the elements of the shared one. */
+  separate(output: string, slot: number, name: string, view: View): void {
+    const node = this.nodes.find(({ outputs }) => outputs[0] === output);
+    const tensor = this.initializers.get(node?.inputs[slot] ?? "");
+    if (!node || !tensor) return;
+    if (!this.#separated.has(name)) {
+      if (!this.isFree(name)) return;
+      this.initializers.set(name, tensor);
+      this.#added.set(name, tensor);
+      this.#separated.add(name);
+      if (view !== "same") this.#views.set(name, view);
+    }
+    this.#setInput(node, slot, name);
+  }
+
+  /** Makes an initializer of what a node hands on from another. */
+  separateCopy({ inputs: [from], outputs: [to] }: Node): void {
+    const tensor = this.initializers.get(from);
+    if (!tensor) return;
+    this.initializers.set(to, tensor);
+    this.#added.set(to, tensor);
+    this.#dropped.add(to);
+    this.#separated.add(to);
+    this.nodes = this.nodes.filter(({ outputs }) => outputs[0] !== to);
+  }
+
+  /** Puts a batch normalisation behind the layer that it was folded into. @returns false where that cannot be */
+  unfold(output: string, unfolding: Unfolding): boolean {
+    const node = this.nodes.find(({ outputs }) => outputs[0] === output);
+    const weight = node?.inputs[1] ?? "";
+    const tensor = this.parameter(weight);
+    const names = Object.values(unfolding.names);
+    if (!node || !tensor || !hasOutputsFirst(node) || this.#readers(weight) > 1) return false;
+    const ownBias = node.inputs[2] || undefined;
+    const reserved = [...names, ...(unfolding.bias === undefined ? [] : [unfolding.bias])];
+    if (new Set(reserved).size < reserved.length) return false;
+    if (!reserved.every((name) => this.isFree(name) || name === ownBias)) return false;
+    const shared = ownBias !== undefined && this.#readers(ownBias) > 1;
+    if (ownBias !== undefined && !this.initializers.has(ownBias)) return false;
+    const units = tensor.shape[0];
+    const biasTensor = ownBias === undefined ? undefined : this.initializers.get(ownBias);
+    const root = Math.sqrt(1 + unfolding.epsilon);
+    const known = unfolding.known;
+    const put = (name: string, elements: readonly number[]): void => {
+      const given = known?.get(name);
+      this.initializers.set(name, convertTensor(floatTensor(given ? numbersOf(given) : elements), tensor.type));
+    };
+    const filled = (value: number): number[] => new Array<number>(units).fill(value);
+    const biases = biasTensor ? numbersOf(biasTensor) : filled(0);
+    if (ownBias !== undefined && !shared) this.initializers.delete(ownBias);
+    const given = known?.get(weight);
+    const elements = given ? numbersOf(given) : numbersOf(tensor).map((value) => value * root);
+    this.initializers.set(weight, convertTensor(floatTensor(elements, tensor.shape), tensor.type));
+    if (unfolding.bias !== undefined)
+      put(
+        unfolding.bias,
+        biases.map((value) => value * root),
+      );
+    put(unfolding.names.scale, filled(1));
+    put(unfolding.names.shift, unfolding.bias === undefined ? biases : filled(0));
+    put(unfolding.names.mean, filled(0));
+    put(unfolding.names.variance, filled(1));
+    const before = `${output}/before ${unfolding.names.scale}`;
+    const layer: Node = {
+      ...node,
+      inputs: [node.inputs[0], weight, ...(unfolding.bias === undefined ? [] : [unfolding.bias])],
+      outputs: [before],
+    };
+    const { scale, shift, mean, variance } = unfolding.names;
+    const normalization: Node = {
+      op: "BatchNormalization",
+      domain: "",
+      name: `${node.name}/BatchNormalization`,
+      inputs: [before, scale, shift, mean, variance],
+      outputs: [output],
+      attributes: { epsilon: attribute.float(unfolding.epsilon), momentum: attribute.float(0.9) },
+    };
+    this.nodes = this.nodes.flatMap((other) => (other === node ? [layer, normalization] : [other]));
+    this.#folds.push({
+      ...unfolding,
+      output,
+      weight,
+      fileWeight: this.#fileNames.get(weight) ?? weight,
+      fileBias: shared ? undefined : ownBias && (this.#fileNames.get(ownBias) ?? ownBias),
+      addedBias: `${scale}/folded`,
+    });
+    return true;
+  }
+
+  /** Number of inputs of nodes that read a value. */
+  #readers(name: string): number {
+    return this.nodes.reduce((count, { inputs }) => count + inputs.filter((input) => input === name).length, 0);
+  }
+
+  #setInput(node: Node, slot: number, name: string): void {
+    const changed = { ...node, inputs: node.inputs.map((old, index) => (index === slot ? name : old)) };
+    this.nodes = this.nodes.map((other) => (other === node ? changed : other));
+    const file = this.#inputs.get(node.outputs[0]) ?? node.inputs.map((old) => this.#fileNames.get(old) ?? old);
+    this.#inputs.set(
+      node.outputs[0],
+      file.map((old, index) => (index === slot ? name : old)),
+    );
+  }
+
+  restoration(): Restoration {
+    return {
+      renamed: Object.fromEntries(this.#fileNames),
+      separated: [...this.#separated].filter((name) => this.initializers.has(name)),
+      unfolded: Object.fromEntries(this.#folds.map(({ weight, names }) => [weight, Object.values(names)])),
+    };
+  }
+
+  /** The model with the restored graph, written back as the file has it. */
+  finish(): ModelFile {
+    const { writeEdited } = this.#model;
+    if (!writeEdited) throw new Error("only models whose structure can be edited are restored");
+    return {
+      ...this.#model,
+      graph: { ...this.#model.graph, initializers: this.initializers, nodes: this.nodes },
+      asStored: (name, tensor) => this.asStored(name, tensor),
+      write: (replacements) => {
+        const { file, edits } = this.#fold(replacements);
+        return writeEdited(file, edits);
+      },
+    };
+  }
+
+  /** Replacements by the file's names, with every normalisation folded again. */
+  #fold(replacements: ReadonlyMap<string, Tensor>) {
+    const added = new Map(this.#added);
+    const inputs = new Map(this.#inputs);
+    const file = new Map<string, Tensor>();
+    const now = (name: string): Tensor => {
+      const tensor = replacements.get(name) ?? this.initializers.get(name);
+      if (!tensor) throw new Error(`${name} is no tensor of the model`);
+      return tensor;
+    };
+    const inFolds = new Set<string>();
+    for (const fold of this.#folds) {
+      const parts = [fold.weight, ...Object.values(fold.names), ...(fold.bias === undefined ? [] : [fold.bias])];
+      for (const name of parts) inFolds.add(name);
+      if (!parts.some((name) => replacements.has(name))) continue;
+      const type = now(fold.weight).type;
+      const [scale, shift, mean, variance] = Object.values(fold.names).map((name) => numbersOf(now(name)));
+      const factors = scale.map((value, unit) => value / Math.sqrt(variance[unit] + fold.epsilon));
+      const weight = now(fold.weight);
+      const size = sizeOf(weight.shape.slice(1));
+      const folded = numbersOf(weight).map((value, place) => value * factors[Math.floor(place / size)]);
+      const own = fold.bias === undefined ? undefined : numbersOf(now(fold.bias));
+      const biases = factors.map((factor, unit) => shift[unit] + ((own?.[unit] ?? 0) - mean[unit]) * factor);
+      file.set(fold.fileWeight, convertTensor(floatTensor(folded, weight.shape), type));
+      const bias = convertTensor(floatTensor(biases), type);
+      if (fold.fileBias !== undefined) file.set(fold.fileBias, bias);
+      else {
+        const node = this.#model.graph.nodes.find(({ outputs }) => outputs[0] === fold.output);
+        const read = inputs.get(fold.output) ?? node?.inputs ?? [];
+        added.set(fold.addedBias, bias);
+        inputs.set(fold.output, [read[0], read[1], fold.addedBias]);
+      }
+    }
+    for (const [name, tensor] of replacements) {
+      if (inFolds.has(name)) continue;
+      if (added.has(name)) added.set(name, tensor);
+      else file.set(this.#fileNames.get(name) ?? name, tensor);
+    }
+    return { file, edits: { added, dropped: this.#dropped, inputs } };
+  }
+}
+
+/** Does a layer's weight have its outputs on the first axis? */
+function hasOutputsFirst({ op, attributes }: Node): boolean {
+  const { transB } = attributes;
+  return op === "Conv" || (op === "Gemm" && transB?.kind === "int" && transB.value === 1);
+}
+
+/** The tensor as this view has it; a transposition undoes itself. */
+export function viewed(tensor: Tensor, view: View): Tensor {
+  if (view === "same") return tensor;
+  if (view === "flat") return { ...tensor, shape: [sizeOf(tensor.shape)] };
+  const [rows, columns] = tensor.shape;
+  const data = (tensor.data as Float32Array).slice();
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      data[column * rows + row] = (tensor.data as Float32Array)[row * columns + column];
+  return { type: tensor.type, shape: [columns, rows], data };
+}
+
+/** All elements the same, as a framework fills scales and shifts of a fresh network. */
+export function isFilled(tensor: Tensor): boolean {
+  const [first, ...others] = numbersOf(tensor);
+  return others.every((element) => element === first);
+}

@@ -1,0 +1,29 @@
+/** Reads a framework's own tensors. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { fileError, userError } from "../errors.js";
+import { isZip } from "../formats/keras.js";
+import { readSafetensors } from "../formats/safetensors.js";
+import type { StateDict } from "./restore-by-values.js";
+
+/** @throws UserError where the file is missing, or no safetensors file */
+export async function readStateDict(path: string): Promise<StateDict> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw fileError(error, path, "a file with the model's state_dict");
+  }
+  if (isZip(bytes) || bytes[0] === 0x80)
+    throw userError({
+      where: path,
+      required: "a safetensors file with the model's state_dict",
+      got: "a file of torch.save, which can hold code",
+      advice: 'Save it in Python: from safetensors.torch import save_model; save_model(model, "state.safetensors").',
+    });
+  return {
+    where: path,
+    hash: createHash("sha256").update(bytes).digest("hex"),
+    tensors: readSafetensors(bytes, path).tensors,
+  };
+}

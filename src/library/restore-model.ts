@@ -1,0 +1,59 @@
+/** A model with the tensors that its framework has, where an export has renamed, merged or folded them. */
+import type { ModelFile } from "../formats/model-file.js";
+import { GraphRestorer, type Restoration } from "./graph-restorer.js";
+import { restoreByValues, type StateDict } from "./restore-by-values.js";
+import { restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
+
+/** A model and what was restored in it. */
+export interface RestoredModel {
+  readonly model: ModelFile;
+  readonly restoration: Restoration;
+}
+
+/**
+ * Restores what is certain. The model is written back as its file has it: what was folded is folded again, which computes
+ * the same; what was merged has tensors of its own from then on.
+ *
+ * @param state the framework's own tensors, where the user has given them
+ * @throws UserError where the state is of another network
+ */
+export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel {
+  const restorer = new GraphRestorer(model);
+  if (model.writeEdited && (isFromPytorch(model) || state)) {
+    restoreByOrigins(restorer, model, state);
+    restoreByScopes(restorer);
+    if (state) restoreByValues(restorer, state);
+  }
+  const restoration = restorer.restoration();
+  return { model: isNothing(restoration) ? model : restorer.finish(), restoration };
+}
+
+/** Did PyTorch write this file? */
+export function isFromPytorch({ format, producer }: ModelFile): boolean {
+  return format === "onnx" && /^pytorch/i.test(producer);
+}
+
+/** True where every tensor is as the file has it. */
+function isNothing({ renamed, separated, unfolded }: Restoration): boolean {
+  return Object.keys(renamed).length + separated.length + Object.keys(unfolded).length === 0;
+}
+
+/** One line for people; undefined where nothing was restored. */
+export function restorationLine(restoration: Restoration): string | undefined {
+  if (isNothing(restoration)) return undefined;
+  const { renamed, separated, unfolded } = restoration;
+  const [example] = Object.entries(renamed);
+  const parts = [
+    ...(example ? [`${Object.keys(renamed).length} renamed (${example[1]} is ${example[0]})`] : []),
+    ...(separated.length > 0 ? [`${separated.length} merged with others (${listed(separated)})`] : []),
+    ...(Object.keys(unfolded).length > 0
+      ? [`${Object.keys(unfolded).length} with a batch normalisation folded in (${listed(Object.keys(unfolded))})`]
+      : []),
+  ];
+  return `The export had changed weights, which are as PyTorch has them again: ${parts.join("; ")}.`;
+}
+
+/** The first of many names. */
+export function listed(names: readonly string[]): string {
+  return `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""}`;
+}

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { pytorchOrigin } from "../../src/formats/pytorch-origin.js";
+
+const scopes = "pkg.torch.onnx.name_scopes";
+const classes = "pkg.torch.onnx.class_hierarchy";
+const call = "pkg.torch.onnx.fx_node";
+
+test("reads module path, class and arguments", () => {
+  const origin = pytorchOrigin(
+    new Map([
+      [scopes, "['', 'layer1', 'layer1.0', 'layer_norm_1']"],
+      [classes, "['models.Net', 'torch.nn.modules.container.Sequential', \"models.It's\", 'aten.layer_norm.default']"],
+      [
+        call,
+        "%layer_norm_1 : [num_users=2] = call_function[target=torch.ops.aten.layer_norm.default](args = (%x, [8, 2], %p_layer1_0_weight, None, 1e-05, False), kwargs = {})",
+      ],
+    ]),
+  );
+  expect(origin).toEqual({
+    modules: ["", "layer1", "layer1.0"],
+    moduleClass: "models.It's",
+    operation: "aten.layer_norm.default",
+    arguments: ["%x", "[8, 2]", "%p_layer1_0_weight", "None", "1e-05", "False"],
+    isFolded: false,
+  });
+});
+
+test("says where a batch normalisation was folded in", () => {
+  const metadata = new Map([
+    [scopes, "['', 'bn1', 'batch_norm']"],
+    [classes, "['Net', 'torch.nn.modules.batchnorm.BatchNorm2d', 'aten.batch_norm.default']"],
+    ["pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv, FuseBatchNormIntoConv"],
+  ]);
+  expect(pytorchOrigin(metadata)).toMatchObject({ isFolded: true, arguments: [] });
+});
+
+test("knows nothing of nodes without such metadata, or with other", () => {
+  expect(pytorchOrigin(new Map())).toBeUndefined();
+  expect(pytorchOrigin(new Map([[scopes, "['', 'a']"]]))).toBeUndefined();
+  expect(
+    pytorchOrigin(
+      new Map([
+        [scopes, "nonsense"],
+        [classes, "((("],
+        [call, ")))"],
+      ]),
+    ),
+  ).toBeUndefined();
+  // A call that is cut off has no arguments to rely on.
+  const cut = new Map([
+    [scopes, "['', 'fc', 'linear']"],
+    [classes, "['Net', 'Linear', 'aten.linear.default']"],
+    [call, "%linear = call_function[target=torch.ops.aten.linear.default](args = (%x, %p_fc_weight"],
+  ]);
+  expect(pytorchOrigin(cut)?.arguments).toEqual([]);
+});

@@ -1,0 +1,252 @@
+"""More networks, of torchvision's own classes in small sizes and with what users do around them. See models.py."""
+
+from functools import partial
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+CLASSES = 5
+
+
+def efficientnet() -> nn.Module:
+    from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
+
+    stages = [
+        FusedMBConvConfig(2, 3, 1, 8, 8, 1),
+        MBConvConfig(2, 3, 2, 8, 16, 2, 1.0, 1.0),
+        MBConvConfig(2, 5, 1, 16, 16, 1, 1.0, 1.0),
+    ]
+    return EfficientNet(stages, dropout=0.2, last_channel=24, num_classes=CLASSES)
+
+
+def mobilenet_v3() -> nn.Module:
+    from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
+
+    stages = [
+        InvertedResidualConfig(8, 3, 8, 8, True, "RE", 2, 1, 1.0),
+        InvertedResidualConfig(8, 3, 24, 16, False, "RE", 1, 1, 1.0),
+        InvertedResidualConfig(16, 5, 32, 16, True, "HS", 1, 1, 1.0),
+    ]
+    return MobileNetV3(stages, last_channel=24, num_classes=CLASSES)
+
+
+def mobilenet_v2() -> nn.Module:
+    from torchvision.models.mobilenetv2 import MobileNetV2
+
+    stages = [[1, 8, 1, 1], [2, 12, 2, 2]]
+    return MobileNetV2(num_classes=CLASSES, width_mult=0.25, inverted_residual_setting=stages, round_nearest=4)
+
+
+def densenet() -> nn.Module:
+    from torchvision.models.densenet import DenseNet
+
+    return DenseNet(growth_rate=4, block_config=(2, 2), num_init_features=8, num_classes=CLASSES)
+
+
+def regnet() -> nn.Module:
+    from torchvision.models.regnet import BlockParams, RegNet
+
+    params = BlockParams.from_init_params(depth=4, w_0=16, w_a=8.0, w_m=2.0, group_width=8, se_ratio=0.25)
+    return RegNet(params, num_classes=CLASSES, stem_width=8)
+
+
+def convnext() -> nn.Module:
+    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+
+    return ConvNeXt([CNBlockConfig(8, 16, 2), CNBlockConfig(16, None, 1)], num_classes=CLASSES)
+
+
+def swin() -> nn.Module:
+    from torchvision.models.swin_transformer import SwinTransformer
+
+    return SwinTransformer([2, 2], 8, [2, 1], [2, 2], [4, 4], num_classes=CLASSES)
+
+
+def vision_transformer() -> nn.Module:
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    network = VisionTransformer(16, 4, 2, 2, 16, 32, num_classes=CLASSES)
+    # Zero by default, from which nothing flows.
+    nn.init.normal_(network.heads.head.weight, std=0.1)
+    return network
+
+
+def squeezenet() -> nn.Module:
+    from torchvision.models.squeezenet import Fire
+
+    class SqueezeNet(nn.Module):
+        """torchvision's blocks and its head: a convolution, then global pooling."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Sequential(
+                nn.Conv2d(3, 8, 3, 2), nn.ReLU(True), nn.MaxPool2d(3, 2, ceil_mode=True), Fire(8, 4, 8, 8), Fire(16, 4, 8, 8)
+            )
+            self.classifier = nn.Sequential(
+                nn.Dropout(0.5), nn.Conv2d(16, CLASSES, 1), nn.ReLU(True), nn.AdaptiveAvgPool2d((1, 1))
+            )
+
+        def forward(self, x):
+            return torch.flatten(self.classifier(self.features(x)), 1)
+
+    return SqueezeNet()
+
+
+class Encoder(nn.Module):
+    """PyTorch's TransformerEncoder, behind learned positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(8, 16, bias=False)
+        self.positions = nn.Parameter(torch.randn(6, 16) * 0.1)
+        layer = nn.TransformerEncoderLayer(16, 4, 24, activation="gelu", batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, norm=nn.LayerNorm(16), enable_nested_tensor=False)
+        self.fc = nn.Linear(16, CLASSES)
+
+    def forward(self, x):
+        return self.fc(self.encoder(self.embed(x) + self.positions)[:, -1])
+
+
+class Volume(nn.Module):
+    """Pictures with depth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(1, 6, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm3d(6)
+        self.conv2 = nn.Conv3d(6, 8, 3, 2, 1)
+        self.fc = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        x = F.max_pool3d(F.relu(self.bn1(self.conv1(x))), 2)
+        return self.fc(F.relu(self.conv2(x)).mean((2, 3, 4)))
+
+
+class Upscaler(nn.Module):
+    """Pixel shuffle, interpolation in two ways, and a view with the batch's size in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.LeakyReLU(0.2))
+        self.up = nn.Sequential(nn.Conv2d(8, 16, 3, padding=1), nn.PixelShuffle(2), nn.ReLU())
+        self.side = nn.Conv2d(8, 4, 1)
+        self.last = nn.Conv2d(8, 4, 3, 2, 1)
+        self.pool = nn.AdaptiveAvgPool2d((2, 4))
+        self.fc = nn.Linear(32, CLASSES)
+
+    def forward(self, x):
+        x = self.body(x)
+        side = F.interpolate(self.side(x), scale_factor=2, mode="nearest")
+        x = torch.cat([self.up(x), side], 1)
+        x = F.interpolate(self.last(x), size=(8, 8), mode="bilinear", align_corners=False)
+        x = self.pool(torch.sigmoid(x))
+        return self.fc(x.view(x.shape[0], -1))
+
+
+class Einsum(nn.Module):
+    """Attention by einsum, with matrices that are parameters of their own and no biases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(8, 12, bias=False)
+        self.query = nn.Parameter(torch.randn(12, 12) * 0.3)
+        self.key = nn.Parameter(torch.randn(12, 12) * 0.3)
+        self.norm = nn.LayerNorm(12)
+        self.fc = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        x = self.embed(x)
+        scores = torch.einsum("bnd,bmd->bnm", x @ self.query, x @ self.key)
+        x = self.norm(torch.einsum("bnm,bmd->bnd", scores.softmax(-1), x))
+        return self.fc(x.mean(1))
+
+
+class Shared(nn.Module):
+    """One layer used twice, and a linear layer without bias on rows and on sequences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(12, 12, bias=False)
+        self.twice = nn.Sequential(nn.Linear(12, 12), nn.Tanh())
+        self.norm = nn.BatchNorm1d(12)
+        self.act = nn.PReLU()
+        self.out = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        x = self.twice(self.first(x))
+        return self.out(self.act(self.norm(self.twice(x))))
+
+
+class Normed(nn.Module):
+    """Group and instance normalisation, and channels shuffled by view and transpose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, 2, 1)
+        self.norm1 = nn.GroupNorm(2, 8)
+        self.conv2 = nn.Conv2d(8, 12, 3, padding=1, groups=2)
+        self.norm2 = nn.InstanceNorm2d(12)
+        self.conv3 = nn.Conv2d(12, 12, 3, padding="same", padding_mode="reflect")
+        self.norm3 = nn.GroupNorm(12, 12)
+        self.drop = nn.Dropout2d(0.1)
+        self.fc = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        x = F.silu(self.norm1(self.conv1(x)))
+        n, c, h, w = x.shape
+        x = x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+        x = F.mish(self.norm2(self.conv2(x)))
+        x = self.drop(F.hardswish(self.norm3(self.conv3(x))))
+        return self.fc(torch.flatten(F.adaptive_max_pool2d(x, 1), 1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind: type[nn.Module]) -> None:
+        super().__init__()
+        self.rnn = kind(8, 12, batch_first=True)
+        self.fc = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])
+
+
+class Reparametrized(nn.Module):
+    """Weight normalisation and spectral normalisation, which compute a layer's weight from other tensors."""
+
+    def __init__(self, wrap) -> None:
+        super().__init__()
+        self.conv1 = wrap(nn.Conv2d(3, 8, 3, 2, 1))
+        self.conv2 = wrap(nn.Conv2d(8, 8, 3, 2, 1))
+        self.fc = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        return self.fc(F.relu(self.conv2(F.relu(self.conv1(x)))).mean((2, 3)))
+
+
+def further() -> dict[str, tuple]:
+    """Arguments of an Entry by name."""
+    picture = (3, 32, 32)
+    from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+
+    return {
+        "tv-efficientnet": (efficientnet, picture, "classifier.1."),
+        "tv-mobilenet-v3": (mobilenet_v3, picture, "classifier.3."),
+        "tv-mobilenet-v2": (mobilenet_v2, picture, "classifier.1."),
+        "tv-densenet": (densenet, picture, "classifier."),
+        "tv-regnet": (regnet, picture, "fc."),
+        "tv-convnext": (convnext, picture, "classifier.2."),
+        "tv-swin": (swin, (3, 16, 16), "head."),
+        "tv-vit": (vision_transformer, (3, 16, 16), "heads.head."),
+        "tv-squeezenet": (squeezenet, picture, "classifier.1."),
+        "encoder": (Encoder, (6, 8), "fc."),
+        "volume": (Volume, (1, 8, 8, 8), "fc."),
+        "upscaler": (Upscaler, (3, 16, 16), "fc."),
+        "einsum": (Einsum, (6, 8), "fc."),
+        "shared": (Shared, (12,), "out."),
+        "normed": (Normed, (3, 16, 16), "fc."),
+        "gru": (partial(Recurrent, nn.GRU), (6, 8), "fc."),
+        "lstm": (partial(Recurrent, nn.LSTM), (6, 8), "fc."),
+        "weight-norm": (partial(Reparametrized, weight_norm), (3, 16, 16), "fc."),
+        "spectral-norm": (partial(Reparametrized, spectral_norm), (3, 16, 16), "fc."),
+    }

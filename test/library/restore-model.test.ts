@@ -1,0 +1,315 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ModelFile } from "../../src/formats/model-file.js";
+import { readOnnx } from "../../src/formats/onnx-read.js";
+import { serializeGraph } from "../../src/formats/onnx-write.js";
+import type { PytorchOrigin } from "../../src/formats/pytorch-origin.js";
+import { type Attributes, attribute, type Graph, type Node } from "../../src/graph/graph.js";
+import { floatTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
+import { readModelFile } from "../../src/library/read-model-file.js";
+import { restorationLine, restoreModel } from "../../src/library/restore-model.js";
+import { openSession } from "../../src/runtime/node.js";
+import { normalTensor } from "../support/run-graph.js";
+
+const folder = mkdtempSync(join(tmpdir(), "headstart-restore-"));
+let files = 0;
+
+function node(op: string, name: string, inputs: string[], output: string, attributes: Attributes = {}): Node {
+  return { op, domain: "", name, inputs, outputs: [output], attributes };
+}
+
+/** As PyTorch would have written it. */
+async function modelOf(
+  nodes: readonly Node[],
+  initializers: Readonly<Record<string, Tensor>>,
+  shape: readonly (number | string)[],
+  origins: ReadonlyMap<string, PytorchOrigin> = new Map(),
+): Promise<ModelFile> {
+  const graph: Graph = {
+    name: "test",
+    inputs: [{ name: "x", type: "float32", shape }],
+    outputs: [{ name: "y", type: "float32", shape: null }],
+    initializers: new Map(Object.entries(initializers)),
+    nodes,
+  };
+  const path = join(folder, `${files++}.onnx`);
+  writeFileSync(path, serializeGraph(graph, 17));
+  return { ...(await readModelFile(path)).model, producer: "pytorch 2.15", origins };
+}
+
+async function outputOf(graph: Graph, x: Tensor): Promise<number[]> {
+  const session = await openSession(graph, { threads: 1 });
+  try {
+    return numbersOf((await session.run({ x })).y);
+  } finally {
+    await session.release();
+  }
+}
+
+/** Puts other weights into the restored graph, and into the file through it: both must compute the same. */
+async function expectSameWhenWritten(model: ModelFile, x: Tensor): Promise<void> {
+  const replacements = new Map(
+    [...model.graph.initializers]
+      .filter(([, { type, shape }]) => type === "float32" && shape.length > 0)
+      .map(([name, { shape }]) => [
+        name,
+        /var/.test(name)
+          ? floatTensor(
+              numbersOf(normalTensor(name, shape)).map((v) => v * v + 0.5),
+              shape,
+            )
+          : normalTensor(name, shape),
+      ]),
+  );
+  const [[, bytes]] = await model.write(replacements);
+  const written = readOnnx(bytes, { where: "written.onnx" }).graph;
+  const expected = await outputOf(
+    { ...model.graph, initializers: new Map([...model.graph.initializers, ...replacements]) },
+    x,
+  );
+  const found = await outputOf(written, x);
+  found.forEach((value, place) => {
+    expect(value).toBeCloseTo(expected[place], 4);
+  });
+  expect(new Set(found.map((value) => value.toFixed(3))).size).toBeGreaterThan(2);
+}
+
+const x = normalTensor("x", [2, 3, 4, 4]);
+const picture = ["batch", 3, 4, 4];
+
+describe("TorchScript exports", () => {
+  const nodes = [
+    node("MatMul", "/body/body.0/MatMul", ["x", "onnx::MatMul_9"], "a"),
+    node("Add", "/body/body.0/Add", ["body.0.bias", "a"], "b"),
+    node("MatMul", "/body/body.1/MatMul", ["b", "onnx::MatMul_10"], "y"),
+  ];
+  const tensors = {
+    "onnx::MatMul_9": normalTensor("first", [4, 5]),
+    "body.0.bias": normalTensor("bias", [5]),
+    "onnx::MatMul_10": normalTensor("second", [5, 2]),
+  };
+
+  it("names turned matrices by the bias beside them, or by a scope that is a layer's", async () => {
+    const { model, restoration } = restoreModel(await modelOf(nodes, tensors, ["batch", 4]));
+    expect(restoration.renamed).toEqual({ "body.0.weight": "onnx::MatMul_9", "body.1.weight": "onnx::MatMul_10" });
+    expect(restorationLine(restoration)).toMatch(/2 renamed \(onnx::MatMul_9 is body\.0\.weight\)/);
+    const stored = model.asStored("body.0.weight", tensors["onnx::MatMul_9"]);
+    expect(stored.shape).toEqual([5, 4]);
+    expect((stored.data as Float32Array)[1]).toBe((tensors["onnx::MatMul_9"].data as Float32Array)[5]);
+    await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
+  });
+
+  it("leaves a matrix without bias where scopes are not paths, or where the scope does more", async () => {
+    const elsewhere = nodes.map((old) => ({ ...old, name: old.name.replace("/body/body.", "/part/") }));
+    const { restoration } = restoreModel(await modelOf(elsewhere, tensors, ["batch", 4]));
+    expect(Object.keys(restoration.renamed)).toEqual(["body.0.weight"]);
+    const more = [
+      ...nodes.slice(0, 2),
+      node("MatMul", "/body/body.1/MatMul", ["b", "onnx::MatMul_10"], "c"),
+      node("Relu", "/body/body.1/Relu", ["c"], "y"),
+    ];
+    expect(Object.keys(restoreModel(await modelOf(more, tensors, ["batch", 4])).restoration.renamed)).toEqual([
+      "body.0.weight",
+    ]);
+  });
+
+  it("parts what was merged, where all elements are one number", async () => {
+    const ones = floatTensor(new Float32Array(4).fill(1));
+    const zeros = floatTensor(new Float32Array(4));
+    const norms = [
+      node("Identity", "Identity_0", ["norm1.weight"], "norm2.weight"),
+      node("Identity", "Identity_1", ["norm1.bias"], "norm2.bias"),
+      node("Identity", "Identity_2", ["tied"], "tied2"),
+      node("LayerNormalization", "/norm1/LayerNormalization", ["x", "norm1.weight", "norm1.bias"], "a"),
+      node("Mul", "/Mul", ["a", "tied"], "b"),
+      node("Mul", "/Mul_1", ["b", "tied2"], "c"),
+      node("LayerNormalization", "/norm2/LayerNormalization", ["c", "norm2.weight", "norm2.bias"], "y"),
+    ];
+    const { model, restoration } = restoreModel(
+      await modelOf(norms, { "norm1.weight": ones, "norm1.bias": zeros, tied: normalTensor("tied", [4]) }, [
+        "batch",
+        4,
+      ]),
+    );
+    expect(restoration.separated).toEqual(["norm2.weight", "norm2.bias"]);
+    await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
+  });
+
+  it("leaves files of other programs as they are", async () => {
+    const model = { ...(await modelOf(nodes, tensors, ["batch", 4])), producer: "tf2onnx 1.17" };
+    expect(restoreModel(model).model).toBe(model);
+  });
+});
+
+const normOrigin: PytorchOrigin = {
+  modules: ["", "block", "block.bn1"],
+  moduleClass: "torch.nn.modules.batchnorm.BatchNorm2d",
+  operation: "aten._native_batch_norm_legit_no_training.default",
+  arguments: [
+    "%conv2d",
+    "%p_block_bn1_weight",
+    "%p_block_bn1_bias",
+    "%b_block_bn1_running_mean",
+    "%b_block_bn1_running_var",
+    "0.1",
+    "0.001",
+  ],
+  isFolded: true,
+};
+
+describe("dynamo exports", () => {
+  it("takes a batch normalisation out again by the origin", async () => {
+    const folded = normalTensor("w", [5, 3, 3, 3]);
+    for (const inputs of [
+      ["x", "block.conv.weight"],
+      ["x", "block.conv.weight", "block.conv.weight_bias"],
+      ["x", "block.conv.weight", "block.conv.bias"],
+    ]) {
+      const tensors = Object.fromEntries(
+        inputs.slice(1).map((name) => [name, /bias/.test(name) ? normalTensor("b", [5]) : folded]),
+      );
+      const given = await modelOf(
+        [node("Conv", "node_Conv_1", inputs, "y")],
+        tensors,
+        picture,
+        new Map([["y", normOrigin]]),
+      );
+      const { model, restoration } = restoreModel(given);
+      const parts = ["block.bn1.weight", "block.bn1.bias", "block.bn1.running_mean", "block.bn1.running_var"];
+      expect(restoration.unfolded).toEqual({ "block.conv.weight": parts });
+      const before = await outputOf(given.graph, x);
+      (await outputOf(model.graph, x)).forEach((value, place) => {
+        expect(value).toBeCloseTo(before[place], 4);
+      });
+      expect([...model.graph.initializers.keys()].sort()).toEqual(
+        ["block.conv.weight", ...(inputs[2] === "block.conv.bias" ? ["block.conv.bias"] : []), ...parts].sort(),
+      );
+      await expectSameWhenWritten(model, x);
+    }
+  });
+
+  it("names turned matrices, and parts merged scales, by arguments", async () => {
+    const ones = floatTensor(new Float32Array(4).fill(1));
+    const origin = (modules: string[], operation: string, ...parts: string[]): PytorchOrigin => {
+      return {
+        modules,
+        moduleClass: "Module",
+        operation: `aten.${operation}.default`,
+        arguments: parts,
+        isFolded: false,
+      };
+    };
+    const nodes = [
+      node("LayerNormalization", "", ["x", "norm.weight"], "a"),
+      node("MatMul", "", ["a", "val_1"], "b"),
+      node("LayerNormalization", "", ["b", "norm.weight"], "c"),
+      node("Mul", "", ["c", "norm.weight"], "y"),
+    ];
+    const origins = new Map([
+      ["a", origin(["", "norm"], "layer_norm", "%x", "[4]", "%p_norm_weight", "None")],
+      ["b", origin(["", "in_proj"], "linear", "%layer_norm", "%p_in_proj_weight")],
+      ["c", origin(["", "norm_2"], "layer_norm", "%x", "[4]", "%p_norm_2_weight", "None")],
+      ["y", origin([""], "mul", "%layer_norm_1", "%p_layer_scale")],
+    ]);
+    const { model, restoration } = restoreModel(
+      await modelOf(nodes, { "norm.weight": ones, val_1: normalTensor("m", [4, 4]) }, ["batch", 4], origins),
+    );
+    expect(restoration.renamed).toEqual({ "in_proj.weight": "val_1" });
+    expect(restoration.separated).toEqual(["norm_2.weight", "layer_scale"]);
+    await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
+  });
+});
+
+describe("with the framework's own tensors", () => {
+  const channels = 5;
+  const state = new Map<string, Tensor>([
+    ["conv1.weight", normalTensor("w1", [channels, 3, 3, 3])],
+    ["conv2.weight", normalTensor("w2", [channels, channels, 1, 1])],
+    ["conv2.bias", normalTensor("b2", [channels])],
+  ]);
+  const normalise = (state: Map<string, Tensor>, module: string, fresh: boolean): void => {
+    const tensor = (part: string, by: (value: number) => number, value: number): void => {
+      const numbers = fresh
+        ? new Array<number>(channels).fill(value)
+        : numbersOf(normalTensor(part + module, [channels])).map(by);
+      state.set(`${module}.${part}`, floatTensor(numbers));
+    };
+    tensor("weight", (value) => value + 3, 1);
+    tensor("bias", (value) => value, 0);
+    tensor("running_mean", (value) => value, 0);
+    tensor("running_var", (value) => value * value + 0.5, 1);
+  };
+
+  /** Both convolutions with their normalisations folded in, as the TorchScript exporter does. */
+  async function folded(
+    own: ReadonlyMap<string, Tensor>,
+    norms: readonly [string, string],
+    epsilon: number,
+  ): Promise<ModelFile> {
+    const tensors: Record<string, Tensor> = {};
+    ["conv1", "conv2"].forEach((layer, index) => {
+      const [scale, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map((part) =>
+        numbersOf(own.get(`${norms[index]}.${part}`)!),
+      );
+      const weight = own.get(`${layer}.weight`)!;
+      const bias = own.get(`${layer}.bias`);
+      const factors = scale.map((value, unit) => value / Math.sqrt(variance[unit] + epsilon));
+      const size = weight.data.length / channels;
+      tensors[`onnx::Conv_${index}1`] = floatTensor(
+        numbersOf(weight).map((value, place) => value * factors[Math.floor(place / size)]),
+        weight.shape,
+      );
+      tensors[`onnx::Conv_${index}2`] = floatTensor(
+        factors.map((factor, unit) => shift[unit] + ((bias ? numbersOf(bias)[unit] : 0) - mean[unit]) * factor),
+      );
+    });
+    const nodes = [
+      node("Conv", "/conv1/Conv", ["x", "onnx::Conv_01", "onnx::Conv_02"], "a"),
+      node("Relu", "/Relu", ["a"], "b"),
+      node("Conv", "/conv2/Conv", ["b", "onnx::Conv_11", "onnx::Conv_12"], "y"),
+    ];
+    return modelOf(nodes, tensors, picture);
+  }
+
+  it("finds layer and normalisation by value, whatever their names and epsilon", async () => {
+    const own = new Map(state);
+    normalise(own, "second", false);
+    normalise(own, "first", false);
+    const given = await folded(own, ["first", "second"], 1e-3);
+    expect(Object.keys(restoreModel(given).restoration.unfolded)).toEqual([]);
+    const { model, restoration } = restoreModel(given, { where: "s", hash: "", tensors: own });
+    expect(Object.entries(restoration.unfolded).map(([weight, [scale]]) => [weight, scale])).toEqual([
+      ["conv1.weight", "first.weight"],
+      ["conv2.weight", "second.weight"],
+    ]);
+    expect(new Set(model.graph.initializers.keys())).toEqual(new Set(own.keys()));
+    expect(model.graph.nodes[1].attributes.epsilon).toEqual(attribute.float(1e-3));
+    await expectSameWhenWritten(model, x);
+  });
+
+  it("in a fresh network by the names beside the layer, or not at all", async () => {
+    for (const [norms, certain] of [
+      [["bn1", "bn2"], true],
+      [["first", "second"], false],
+    ] as const) {
+      const own = new Map(state);
+      for (const name of norms) normalise(own, name, true);
+      const { restoration } = restoreModel(await folded(own, [...norms], 1e-5), { where: "s", hash: "", tensors: own });
+      expect(Object.keys(restoration.unfolded)).toEqual(certain ? ["conv1.weight", "conv2.weight"] : []);
+    }
+  });
+
+  it("refuses the tensors of another network", async () => {
+    const nodes = [node("Gemm", "/fc/Gemm", ["x", "fc.weight"], "y", { transB: attribute.int(1) })];
+    const model = await modelOf(nodes, { "fc.weight": normalTensor("w", [2, 4]) }, ["batch", 4]);
+    const other = (tensor: Tensor) => () =>
+      restoreModel(model, { where: "s", hash: "", tensors: new Map([["fc.weight", tensor]]) });
+    expect(other(normalTensor("other", [2, 4]))).toThrow(
+      /s: fc\.weight: required the elements that the model has there/,
+    );
+    expect(other(normalTensor("w", [4, 2]))).toThrow(/required the model's shape \[2, 4\], got \[4, 2\]/);
+    expect(other(normalTensor("w", [2, 4]))).not.toThrow();
+  });
+});
