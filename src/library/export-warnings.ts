@@ -9,10 +9,14 @@ import { isOwnName } from "./restore-pytorch.js";
 
 /** Exports that keep every tensor as it is. */
 const pytorchRemedy =
-  "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False.";
+  "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False; after torch.nn.utils.parametrize.remove_parametrizations, where a layer has weight_norm or spectral_norm.";
+
+const layers = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
+/** Operators behind which a stored weight is itself. */
+const keeping = new Set(["Constant", "Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand"]);
 
 /** One line for each kind of change; none where the weights fit the framework's own names. */
-export function exportWarnings({ model, state }: OpenedModel, features: FeatureExtractor): string[] {
+export function exportWarnings({ model, restoration, state }: OpenedModel, features: FeatureExtractor): string[] {
   const warnings: string[] = [];
   const names = features.parameters.map(({ name }) => name);
   const renamed = state
@@ -27,12 +31,31 @@ export function exportWarnings({ model, state }: OpenedModel, features: FeatureE
     warnings.push(
       `The export has folded batch normalisation into ${folded.length} of F's layers (${listed(folded)}): training misses it, and the weights do not fit a network that has it.`,
     );
-  const merged = mergedTensors(features);
+  const merged =
+    restoration && isFromPytorch(model)
+      ? restoration.merged.filter((name) => names.includes(name))
+      : mergedTensors(features);
   if (merged.length > 0)
     warnings.push(
       `The export has merged tensors that were equal (${listed(merged)} ${merged.length === 1 ? "stands" : "each stand"} for several): they are trained as one, and written under one name.`,
     );
   return warnings.map((warning) => `${warning} ${remedyFor(model)}`);
+}
+
+/** Says where a layer's weight is computed from other tensors, which leaves the layer as it is; else undefined. */
+export function computedWeightsWarning({ network, feature }: FeatureExtractor): string | undefined {
+  const fromSample = new Set([network.input.name]);
+  const computed: string[] = [];
+  for (const { op, inputs, outputs } of ancestors(network, [feature])) {
+    if (inputs.some((name) => fromSample.has(name))) for (const output of outputs) fromSample.add(output);
+    const weight = inputs[1];
+    const maker = network.producers.get(weight ?? "");
+    if (!layers.has(op) || !maker || fromSample.has(weight) || keeping.has(maker.op)) continue;
+    computed.push(outputs[0]);
+  }
+  return computed.length === 0
+    ? undefined
+    : `The weights of ${computed.length} of F's layers (${listed(computed)}) are computed from other tensors and stay as they are. In PyTorch, call torch.nn.utils.parametrize.remove_parametrizations before the export.`;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { convertTensor } from "../formats/convert-tensor.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { attribute, type Node } from "../graph/graph.js";
-import { floatTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+import { floatTensor, intTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 
 /** How the framework's tensor is the file's: as it is, a matrix the other way round, or the same elements in one axis. */
 export type View = "same" | "transposed" | "flat";
@@ -13,6 +13,10 @@ export interface Restoration {
   readonly renamed: Readonly<Record<string, string>>;
   /** Tensors that the export had merged with others of equal elements. */
   readonly separated: readonly string[];
+  /** Tensors that stand for several still, since it is not certain for which. */
+  readonly merged: readonly string[];
+  /** Biases that the export had left out, being zero. */
+  readonly zeros: readonly string[];
   /** Weights into which the export had folded a batch normalisation, and the normalisation's tensors. */
   readonly unfolded: Readonly<Record<string, readonly string[]>>;
 }
@@ -53,6 +57,9 @@ export class GraphRestorer {
   readonly #fileNames = new Map<string, string>();
   readonly #views = new Map<string, View>();
   readonly #separated = new Set<string>();
+  readonly #zeros: string[] = [];
+  readonly #merged: string[] = [];
+  #isFilled = false;
   readonly #folds: Fold[] = [];
   readonly #added = new Map<string, Tensor>();
   readonly #dropped = new Set<string>();
@@ -64,10 +71,10 @@ export class GraphRestorer {
     this.nodes = model.graph.nodes;
   }
 
-  /** A floating-point initializer of more than one element. */
-  parameter(name: string | undefined): Tensor | undefined {
+  /** A floating-point initializer of this many elements or more. */
+  parameter(name: string | undefined, least = 2): Tensor | undefined {
     const tensor = this.initializers.get(name ?? "");
-    return tensor && isFloating(tensor.type) && sizeOf(tensor.shape) > 1 ? tensor : undefined;
+    return tensor && isFloating(tensor.type) && sizeOf(tensor.shape) >= least ? tensor : undefined;
   }
 
   /** A tensor as the framework lays it out. */
@@ -112,6 +119,33 @@ export class GraphRestorer {
     this.#setInput(node, slot, name);
   }
 
+  /** Notes a tensor that stands for several, of which not all are known. */
+  leaveMerged(name: string): void {
+    this.#merged.push(name);
+  }
+
+  /** Makes a constant that is this number many times over a single number that is expanded, which is no parameter. */
+  fill(name: string, value: number): void {
+    const constant = this.nodes.find(({ op, outputs }) => op === "Constant" && outputs[0] === name);
+    const { value: given } = constant?.attributes ?? {};
+    const tensor = this.initializers.get(name) ?? (given?.kind === "tensor" ? given.value : undefined);
+    if (!tensor || !isFloating(tensor.type) || !numbersOf(tensor).every((element) => element === value)) return;
+    const [number, shape] = [`${name}/number`, `${name}/shape`];
+    this.initializers.delete(name);
+    this.initializers.set(number, convertTensor(floatTensor([value]), tensor.type));
+    this.initializers.set(shape, intTensor([...tensor.shape]));
+    const expand: Node = {
+      op: "Expand",
+      domain: "",
+      name: "",
+      inputs: [number, shape],
+      outputs: [name],
+      attributes: {},
+    };
+    this.nodes = [expand, ...this.nodes.filter((node) => node !== constant)];
+    this.#isFilled = true;
+  }
+
   /** Makes an initializer of what a node hands on from another. */
   separateCopy({ inputs: [from], outputs: [to] }: Node): void {
     const tensor = this.initializers.get(from);
@@ -121,6 +155,18 @@ export class GraphRestorer {
     this.#dropped.add(to);
     this.#separated.add(to);
     this.nodes = this.nodes.filter(({ outputs }) => outputs[0] !== to);
+  }
+
+  /** Gives a layer its bias of zeros again. */
+  addBias(output: string, name: string): void {
+    const node = this.nodes.find(({ outputs }) => outputs[0] === output);
+    const weight = this.parameter(node?.inputs[1]);
+    if (!node || !weight || node.inputs[2] || !hasOutputsFirst(node) || !this.isFree(name)) return;
+    const zeros = convertTensor(floatTensor(new Float32Array(weight.shape[0])), weight.type);
+    this.initializers.set(name, zeros);
+    this.#added.set(name, zeros);
+    this.#zeros.push(name);
+    this.#setInput(node, 2, name);
   }
 
   /** Puts a batch normalisation behind the layer that it was folded into. @returns false where that cannot be */
@@ -191,20 +237,29 @@ export class GraphRestorer {
     return this.nodes.reduce((count, { inputs }) => count + inputs.filter((input) => input === name).length, 0);
   }
 
+  /** Changes or adds an input; the file is written so, too. */
   #setInput(node: Node, slot: number, name: string): void {
-    const changed = { ...node, inputs: node.inputs.map((old, index) => (index === slot ? name : old)) };
-    this.nodes = this.nodes.map((other) => (other === node ? changed : other));
+    const withInput = (inputs: readonly string[]): string[] => [
+      ...inputs.slice(0, slot),
+      name,
+      ...inputs.slice(slot + 1),
+    ];
+    this.nodes = this.nodes.map((other) => (other === node ? { ...node, inputs: withInput(node.inputs) } : other));
     const file = this.#inputs.get(node.outputs[0]) ?? node.inputs.map((old) => this.#fileNames.get(old) ?? old);
-    this.#inputs.set(
-      node.outputs[0],
-      file.map((old, index) => (index === slot ? name : old)),
-    );
+    this.#inputs.set(node.outputs[0], withInput(file));
+  }
+
+  /** True where the graph is the file's. */
+  get isUnchanged(): boolean {
+    return !this.#isFilled && isNothing(this.restoration());
   }
 
   restoration(): Restoration {
     return {
+      merged: this.#merged,
       renamed: Object.fromEntries(this.#fileNames),
       separated: [...this.#separated].filter((name) => this.initializers.has(name)),
+      zeros: this.#zeros,
       unfolded: Object.fromEntries(this.#folds.map(({ weight, names }) => [weight, Object.values(names)])),
     };
   }
@@ -284,8 +339,7 @@ export function viewed(tensor: Tensor, view: View): Tensor {
   return { type: tensor.type, shape: [columns, rows], data };
 }
 
-/** All elements the same, as a framework fills scales and shifts of a fresh network. */
-export function isFilled(tensor: Tensor): boolean {
-  const [first, ...others] = numbersOf(tensor);
-  return others.every((element) => element === first);
+/** True where every tensor is as the file has it. */
+export function isNothing({ renamed, separated, zeros, unfolded }: Restoration): boolean {
+  return Object.keys(renamed).length + separated.length + zeros.length + Object.keys(unfolded).length === 0;
 }

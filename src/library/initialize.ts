@@ -17,7 +17,7 @@ import { activationStatistics, featureRank, nearestNeighbourProbe } from "../tra
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { exportWarnings, requireOwnNames } from "./export-warnings.js";
+import { computedWeightsWarning, exportWarnings, requireOwnNames } from "./export-warnings.js";
 import type {
   FeatureReport,
   InitializeEvent,
@@ -83,11 +83,8 @@ async function initializeWatched(
         )
       : undefined;
   const restored = restorationLine(opened.restoration);
-  for (const message of [
-    ...(restored ? [restored] : []),
-    ...exportWarnings(opened, features),
-    ...(chosen?.notes ?? []),
-  ])
+  const remarks = [restored, ...exportWarnings(opened, features), computedWeightsWarning(features)];
+  for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
     emit({ type: "note", message });
   const graphless = {
     features,

@@ -11,7 +11,7 @@ import { operatorOf } from "../ops/table.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { exportWarnings } from "./export-warnings.js";
+import { computedWeightsWarning, exportWarnings } from "./export-warnings.js";
 import type { Restoration } from "./graph-restorer.js";
 import { openModel } from "./open-model.js";
 
@@ -61,7 +61,7 @@ export interface InspectResult {
   /** Nodes that stand in the way, and why. */
   readonly unsupported: readonly { readonly node: string; readonly op: string; readonly reason: string }[];
   /** What of an export's changes was undone. */
-  readonly restoration: Restoration;
+  readonly restoration?: Restoration;
   readonly warnings: readonly string[];
 }
 
@@ -75,7 +75,8 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const { model, network, restoration } = opened;
   const features = featureExtractor(network, options.features);
   const unsupported = obstacles(network, features);
-  const warnings = exportWarnings(opened, features);
+  const computed = computedWeightsWarning(features);
+  const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];
   const base = {
     model: options.model,
     opset: model.opset,
@@ -83,7 +84,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     input: { name: network.input.name, shape: network.sampleShape },
     head: features.head,
     unsupported,
-    restoration,
+    ...(restoration ? { restoration } : {}),
   };
   const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const whole = count([...network.parameters.values()]);

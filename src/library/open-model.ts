@@ -6,15 +6,15 @@ import type { Restoration } from "./graph-restorer.js";
 import { readModelFile } from "./read-model-file.js";
 import { readStateDict } from "./read-state-dict.js";
 import type { StateDict } from "./restore-by-values.js";
-import { type RestoredModel, restoreModel } from "./restore-model.js";
+import { restoreModel } from "./restore-model.js";
 
 /** A model file and what headstart sees in it. */
 export interface OpenedModel {
   readonly path: string;
   readonly model: ModelFile;
   readonly network: Network;
-  /** What of an export's changes was undone. */
-  readonly restoration: Restoration;
+  /** What of an export's changes was undone; missing where the tensors are taken as the file has them. */
+  readonly restoration?: Restoration;
   /** The framework's own tensors, where the user gave them. */
   readonly state?: StateDict;
   /** SHA-256 of the file, in hexadecimal. */
@@ -44,9 +44,9 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     ...(options.inputShape === undefined ? {} : { sampleShape: options.inputShape }),
     ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
   });
-  return { path, model, network, restoration, hash, ...(state ? { state } : {}) };
+  return { path, model, network, hash, ...(restoration ? { restoration } : {}), ...(state ? { state } : {}) };
 }
 
-function asItIs(model: ModelFile): RestoredModel {
-  return { model, restoration: { renamed: {}, separated: [], unfolded: {} } };
+function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined } {
+  return { model };
 }

@@ -35,7 +35,7 @@ interface FoldedLayer {
  */
 export function restoreByValues(restorer: GraphRestorer, state: StateDict): void {
   requireSameNetwork(restorer, state);
-  const isFree = (key: string): boolean => !restorer.initializers.has(key);
+  const isFree = (key: string): boolean => !restorer.initializers.has(key) && !isReparametrized(key);
   unfoldLayers(restorer, state, isFree);
   const read = new Set(restorer.nodes.flatMap(({ inputs }) => inputs));
   for (const name of [...restorer.initializers.keys()]) {
@@ -48,6 +48,11 @@ export function restoreByValues(restorer: GraphRestorer, state: StateDict): void
     }
     if (found.length === 1) restorer.rename(name, found[0].key, found[0].view);
   }
+}
+
+/** Weights are computed from these (weight_norm, spectral_norm): they can equal a weight, and yet are none. */
+function isReparametrized(key: string): boolean {
+  return /(^|\.)parametrizations\.|_(g|v|orig)$/.test(key);
 }
 
 /** How a tensor of the file is this one of the state, where their elements are equal. */

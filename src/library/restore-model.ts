@@ -1,8 +1,8 @@
 /** A model with the tensors that its framework has, where an export has renamed, merged or folded them. */
 import type { ModelFile } from "../formats/model-file.js";
-import { GraphRestorer, type Restoration } from "./graph-restorer.js";
+import { GraphRestorer, isNothing, type Restoration } from "./graph-restorer.js";
 import { restoreByValues, type StateDict } from "./restore-by-values.js";
-import { restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
+import { fillPlainNormalizations, restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
 
 /** A model and what was restored in it. */
 export interface RestoredModel {
@@ -23,9 +23,9 @@ export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel
     restoreByOrigins(restorer, model, state);
     restoreByScopes(restorer);
     if (state) restoreByValues(restorer, state);
+    fillPlainNormalizations(restorer);
   }
-  const restoration = restorer.restoration();
-  return { model: isNothing(restoration) ? model : restorer.finish(), restoration };
+  return { model: restorer.isUnchanged ? model : restorer.finish(), restoration: restorer.restoration() };
 }
 
 /** Did PyTorch write this file? */
@@ -33,19 +33,15 @@ export function isFromPytorch({ format, producer }: ModelFile): boolean {
   return format === "onnx" && /^pytorch/i.test(producer);
 }
 
-/** True where every tensor is as the file has it. */
-function isNothing({ renamed, separated, unfolded }: Restoration): boolean {
-  return Object.keys(renamed).length + separated.length + Object.keys(unfolded).length === 0;
-}
-
 /** One line for people; undefined where nothing was restored. */
-export function restorationLine(restoration: Restoration): string | undefined {
-  if (isNothing(restoration)) return undefined;
-  const { renamed, separated, unfolded } = restoration;
+export function restorationLine(restoration: Restoration | undefined): string | undefined {
+  if (!restoration || isNothing(restoration)) return undefined;
+  const { renamed, separated, zeros, unfolded } = restoration;
   const [example] = Object.entries(renamed);
   const parts = [
     ...(example ? [`${Object.keys(renamed).length} renamed (${example[1]} is ${example[0]})`] : []),
     ...(separated.length > 0 ? [`${separated.length} merged with others (${listed(separated)})`] : []),
+    ...(zeros.length > 0 ? [`${zeros.length} left out, being zero (${listed(zeros)})`] : []),
     ...(Object.keys(unfolded).length > 0
       ? [`${Object.keys(unfolded).length} with a batch normalisation folded in (${listed(Object.keys(unfolded))})`]
       : []),

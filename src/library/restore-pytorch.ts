@@ -5,7 +5,7 @@
 import type { ModelFile } from "../formats/model-file.js";
 import type { PytorchOrigin } from "../formats/pytorch-origin.js";
 import type { Node } from "../graph/graph.js";
-import { type GraphRestorer, isFilled, type View } from "./graph-restorer.js";
+import type { GraphRestorer, View } from "./graph-restorer.js";
 import type { StateDict } from "./restore-by-values.js";
 
 /** Where operations have weight and bias among their arguments. */
@@ -40,7 +40,8 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
   for (const node of restorer.nodes) {
     const origin = origins.get(node.outputs[0]);
     node.inputs.forEach((input, slot) => {
-      if (!restorer.parameter(input)) return;
+      // A slope may be one number for all channels; other single numbers are settings.
+      if (!restorer.parameter(input, node.op === "PRelu" ? 1 : 2)) return;
       const found = origin && !origin.isFolded ? argumentAt(node, slot, origin) : undefined;
       const name = origin && found && nameOf(found.text, origin);
       // The weight of a folded layer keeps its name.
@@ -52,13 +53,21 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
   for (const [tensor, found] of uses) {
     const names = new Set(found.map(({ name }) => name));
     const [first] = found;
-    if (names.has(undefined)) continue;
-    if (names.size === 1) {
+    if (names.has(undefined)) {
+      if (names.size > 1) restorer.leaveMerged(tensor);
+    } else if (names.size === 1) {
       if (first.name !== tensor && first.name !== undefined) restorer.rename(tensor, first.name, first.view);
-    } else if (isFilled(restorer.parameter(tensor)!)) {
+    } else {
+      // Parameters that share their elements on purpose have one name; these were equal by chance, or by copying.
       for (const { output, slot, name, view } of found)
         if (name !== undefined && name !== tensor) restorer.separate(output, slot, name, view);
     }
+  }
+  for (const node of restorer.nodes) {
+    const origin = origins.get(node.outputs[0]);
+    const bias = origin && !origin.isFolded && !node.inputs[2] ? leftOutBias(node, origin) : undefined;
+    const name = origin && nameOf(bias, origin);
+    if (name !== undefined) restorer.addBias(node.outputs[0], name);
   }
   for (const node of restorer.nodes) {
     const origin = origins.get(node.outputs[0]);
@@ -67,13 +76,20 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
     const epsilon = Number(origin.arguments.filter((text) => /^[\d.]+(e[-+]?\d+)?$/.test(text))[1]);
     if (!scale || !shift || !mean || !variance || !(epsilon > 0) || !isPath(node.inputs[1])) continue;
     const bias = node.inputs[1].replace(/weight$/, "bias");
+    const hasBias = bias !== node.inputs[1] && (node.inputs[2] === bias || state?.tensors.has(bias));
     restorer.unfold(node.outputs[0], {
       names: { scale, shift, mean, variance },
       epsilon,
-      ...(node.inputs[2] === bias ? { bias } : {}),
+      ...(hasBias ? { bias } : {}),
       ...(state ? { known: state.tensors } : {}),
     });
   }
+}
+
+/** The argument that is the bias of a layer without one: the exporter leaves out zeros. */
+function leftOutBias({ op }: Node, origin: PytorchOrigin): string | undefined {
+  const places = parameterArguments[origin.operation.split(".")[1] ?? ""];
+  return op === "Conv" || op === "Gemm" ? origin.arguments[places?.bias ?? -1] : undefined;
 }
 
 /** Which argument of its call a node's input is, and how the two are laid out. */
@@ -175,8 +191,8 @@ export function isOwnName(name: string, { origins }: ModelFile): boolean {
 /** Restores what the names tell that the TorchScript exporter gives. */
 export function restoreByScopes(restorer: GraphRestorer): void {
   for (const node of restorer.nodes) {
-    const tensor = restorer.initializers.get(node.inputs[0]);
-    if (node.op === "Identity" && tensor && isFilled(tensor)) restorer.separateCopy(node);
+    // Parameters that share their elements on purpose have one name; these were equal by chance, or by copying.
+    if (node.op === "Identity" && restorer.initializers.has(node.inputs[0])) restorer.separateCopy(node);
   }
   const scopesAreModules = scopesAgree(restorer);
   for (const node of restorer.nodes) {
@@ -192,13 +208,13 @@ export function restoreByScopes(restorer: GraphRestorer): void {
     if (node.op === "MatMul" && weight !== undefined) {
       const readers = restorer.nodes.filter(({ inputs }) => inputs.includes(node.outputs[0]));
       const bias =
-        readers.length === 1 && readers[0].op === "Add"
+        readers.length === 1 && readers[0].op === "Add" && scopeOf(readers[0]) === scope
           ? readers[0].inputs.find((name) => restorer.parameter(name))
           : undefined;
       const width = restorer.parameter(weight)?.shape;
       if (width?.length !== 2 || node.inputs[1] !== weight) continue;
       // A linear layer's bias keeps its name, and stands beside the weight.
-      if (bias !== undefined && isPath(bias) && /bias$/.test(bias) && scopeOf(readers[0]) === scope)
+      if (bias !== undefined && isPath(bias) && /bias$/.test(bias))
         restorer.rename(weight, bias.replace(/bias$/, "weight"), "transposed");
       else if (bias === undefined && scopesAreModules && inScope.length === 1 && !hasScopesWithin(restorer, scope))
         restorer.rename(weight, `${path}.weight`, "transposed");
@@ -246,4 +262,12 @@ function scopesAgree(restorer: GraphRestorer): boolean {
     }
   }
   return agreeing > 0;
+}
+
+/** Normalisation without scale and shift has ones and zeros for them, which the framework does not have. */
+export function fillPlainNormalizations(restorer: GraphRestorer): void {
+  for (const { op, inputs } of restorer.nodes)
+    if (op === "InstanceNormalization")
+      for (const [slot, value] of [1, 0].entries())
+        if (!isPath(inputs[slot + 1])) restorer.fill(inputs[slot + 1], value);
 }

@@ -6,10 +6,10 @@ import { bytesOf } from "../formats/element-types.js";
 import type { ModelFormat } from "../formats/model-file.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
+import { upgradeGraph } from "../ops/upgrade.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { type OpenedModel, type OpenModelOptions, openModel } from "./open-model.js";
 import { readModelFile } from "./read-model-file.js";
-import { readStateDict } from "./read-state-dict.js";
 import { restorationLine, restoreModel } from "./restore-model.js";
 
 export interface VerifyOptions {
@@ -107,7 +107,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       got: "none",
       advice: "Pass it, or give it in place of the model.",
     });
-  const opened = await openModel(options.model, { ...recordedOptions(given.metadata), ...options });
+  const { stateDict, ...others } = options;
+  // Other weights than the framework's own cannot be found by its elements, so a model is compared without them.
+  const naming = stateDict !== undefined && given.format === "safetensors" ? { stateDict } : {};
+  const opened = await openModel(options.model, { ...recordedOptions(given.metadata), ...others, ...naming });
   const { network, model } = opened;
   const notes: string[] = [];
   const features = extractorOf(opened, options.features ?? given.metadata.features, options.features, notes);
@@ -207,11 +210,7 @@ function extractorOf(
   }
 }
 
-async function readWeights({
-  weights: path,
-  stateDict,
-  keepNames,
-}: Omit<VerifyOptions, "model">): Promise<GivenWeights> {
+async function readWeights({ weights: path, keepNames }: Omit<VerifyOptions, "model">): Promise<GivenWeights> {
   if (await isSafetensors(path)) {
     let bytes: Uint8Array;
     try {
@@ -223,10 +222,10 @@ async function readWeights({
     return { format: "safetensors", hash: sha256(bytes), tensors, metadata };
   }
   const { model: asItIs, hash } = await readModelFile(path);
-  const state = stateDict === undefined ? undefined : await readStateDict(stateDict);
-  const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs, state);
-  const tensors = new Map(model.graph.initializers);
-  for (const node of model.graph.nodes) {
+  const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs);
+  const graph = upgradeGraph(model.graph, model.opset);
+  const tensors = new Map(graph.initializers);
+  for (const node of graph.nodes) {
     const value = node.op === "Constant" ? node.attributes.value : undefined;
     if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
   }

@@ -50,7 +50,18 @@ export interface NetworkOptions {
 }
 
 /** Operators that pass a parameter on in another form. */
-const views = new Set(["Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Flatten"]);
+const views = new Set([
+  "Identity",
+  "Cast",
+  "Transpose",
+  "Reshape",
+  "Squeeze",
+  "Unsqueeze",
+  "Expand",
+  "Flatten",
+  // Entries of a learned table, such as Swin's relative positions.
+  "Gather",
+]);
 const normalizations = new Set([
   "BatchNormalization",
   "InstanceNormalization",

@@ -3,6 +3,7 @@ import { userError } from "../errors.js";
 import { nearest } from "../nearest.js";
 import { ancestors, type Layer, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
+import { operatorOf } from "../ops/table.js";
 
 /** F: the part of a network from its sample input to the feature tensor. */
 export interface FeatureExtractor {
@@ -44,12 +45,21 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
   const used = new Set(nodes.flatMap((node) => [...node.inputs, ...node.outputs]));
   const layers = network.layers.filter((layer) => used.has(layer.node.outputs[0]));
   const parameters = [...network.parameters.values()].filter((parameter) => used.has(parameter.name));
+  const unknown = nodes.find(({ op, domain }) => domain !== "" || operatorOf(op) === undefined);
+  if (layers.length === 0 && unknown)
+    throw userError({
+      where: `${network.where}: feature tensor "${name}"`,
+      required: "a feature extractor of operators that headstart can train",
+      got: `${unknown.op} at ${unknown.name || unknown.outputs[0]}, and no Gemm, MatMul or Conv before it`,
+      advice: "Choose another tensor with --features, or a network without this operator.",
+    });
   if (layers.length === 0)
     throw userError({
       where: `${network.where}: feature tensor "${name}"`,
       required: "a feature extractor with at least one Gemm, MatMul or Conv whose weight is stored in the model",
       got: "none before it",
-      advice: "Choose a later tensor with --features; a network of one layer has no features to learn.",
+      advice:
+        "Choose a later tensor with --features; a network of one layer has no features to learn. Weights that are computed from other tensors (weight_norm, spectral_norm) must be stored: remove the parametrization before the export.",
     });
   const head = network.graph.nodes
     .filter((node) => node.inputs.includes(name))

@@ -7,6 +7,7 @@ logits.json with the outputs that ONNX Runtime gave for the reference's samples.
 keys that were missing and unexpected, those whose shape did not fit, and how far outputs are apart.
 """
 
+import contextlib
 import json
 import sys
 import warnings
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from export_models import prepare
@@ -25,16 +27,30 @@ def difference(a, b) -> float:
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
+def documented() -> str:
+    """The lines for PyTorch of docs/python.md."""
+    text = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+    return text.split("## PyTorch")[1].split("```python\n")[1].split("```")[0]
+
+
 def check(record: dict, folder: Path, run: Path) -> dict:
     variant = record["variant"]
     model = prepare(zoo()[record["model"]], variant["fresh"]).eval()
+    with safe_open(run / "weights.safetensors", "pt") as file:
+        metadata = file.metadata()
+    if metadata["format"] != "pt" or not metadata["model_sha256"]:
+        return {"error": f"metadata: {metadata}"}
     weights = load_file(run / "weights.safetensors")
     state = model.state_dict()
     shapes = [key for key, value in weights.items() if key in state and value.shape != state[key].shape]
     if shapes:
         return {"missing": [], "unexpected": [], "shapes": shapes, "difference": None}
     before = load_file(folder / record["reference"])
-    missing, unexpected = model.load_state_dict(weights, strict=False)
+    # The very lines that users are told to write, in the run's folder.
+    scope = {"model": model}
+    with contextlib.chdir(run):
+        exec(documented(), scope)
+    missing, unexpected = scope["missing"], scope["unexpected"]
     with torch.no_grad():
         ours = model(before["samples"]).numpy()
     found = {

@@ -7,7 +7,7 @@ import type { Tensor } from "../../src/graph/tensor.js";
 
 /** Reasons by suite and export. */
 const knownFailures = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
-  "gradients" | "init" | "weights",
+  "gradients" | "init" | "weights" | "refused",
   Readonly<Record<string, string>>
 >;
 
@@ -52,6 +52,11 @@ export function exportedNetworks(): ExportedNetwork[] {
 /** The framework's own numbers for a network: see `reference` in export_models.py. */
 export function readReference(network: ExportedNetwork): Map<string, Tensor> {
   return readSafetensors(readFileSync(network.reference), network.reference).tensors;
+}
+
+/** Part of the message with which init refuses this export; undefined where it must not. */
+export function refusalOf(network: ExportedNetwork): string | undefined {
+  return knownFailures.refused[network.name];
 }
 
 /** Does known-failures.json list this export under this suite? */

@@ -132,7 +132,7 @@ class Upscaler(nn.Module):
         self.up = nn.Sequential(nn.Conv2d(8, 16, 3, padding=1), nn.PixelShuffle(2), nn.ReLU())
         self.side = nn.Conv2d(8, 4, 1)
         self.last = nn.Conv2d(8, 4, 3, 2, 1)
-        self.pool = nn.AdaptiveAvgPool2d((2, 4))
+        self.pool = nn.AvgPool2d((4, 2))
         self.fc = nn.Linear(32, CLASSES)
 
     def forward(self, x):
@@ -189,7 +189,7 @@ class Normed(nn.Module):
         self.norm2 = nn.InstanceNorm2d(12)
         self.conv3 = nn.Conv2d(12, 12, 3, padding="same", padding_mode="reflect")
         self.norm3 = nn.GroupNorm(12, 12)
-        self.drop = nn.Dropout2d(0.1)
+        self.drop = nn.Dropout(0.1)
         self.fc = nn.Linear(12, CLASSES)
 
     def forward(self, x):

@@ -42,8 +42,7 @@ function warningsOf(names: readonly string[], folded: readonly string[] = []): s
     write: async () => new Map(),
   };
   const network = analyzeNetwork(graph, { where: "m.onnx" });
-  const restoration = { renamed: {}, separated: [], unfolded: {} };
-  return exportWarnings({ path: "m.onnx", model, network, restoration, hash: "" }, featureExtractor(network));
+  return exportWarnings({ path: "m.onnx", model, network, hash: "" }, featureExtractor(network));
 }
 
 const own = ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"];
