@@ -161,6 +161,40 @@ const layerNormalization = unary((context, value) => {
   return { shape: value.shape, last: output };
 });
 
+/** Normalised in groups of channels as instances are, then scaled and shifted channel by channel. */
+const groupNormalization = unary((context, value) => {
+  requireLastAxis(context, value);
+  context.requireChannelsLast();
+  const channels = value.shape[value.shape.length - 1];
+  const given = context.number("groups", 32);
+  const groups = given === -1 ? channels : given;
+  if (!(groups >= 1) || channels % groups !== 0 || value.shape.length < 2)
+    throw context.refuse(`groups that ${channels} channels of a picture or series divide into`, describe(given));
+  const size = sizeOf(value.shape) / groups;
+  const [ones, zeros] = [context.filled(1, groups, "ones"), context.filled(0, groups, "zeros")];
+  const grouped = context.node("Reshape", [
+    context.first(value),
+    context.constant(intTensor([0, groups, size]), "grouped"),
+  ]);
+  const normalised = context.node("InstanceNormalization", [grouped, ones, zeros], {
+    epsilon: attribute.float(context.number("epsilon", 1e-3)),
+  });
+  const spatial = value.shape.slice(0, -1);
+  let output = context.node("Reshape", [
+    normalised,
+    context.constant(intTensor([0, channels, ...spatial]), "ungrouped"),
+  ]);
+  const perChannel = context.constant(intTensor([channels, ...spatial.map(() => 1)]), "per-channel");
+  const apply = (op: "Mul" | "Add", name: string, index: number): void => {
+    const weight = context.node("Reshape", [context.variable(name, index, [channels]), perChannel]);
+    output = context.node(op, [output, weight]);
+  };
+  const hasScale = context.flag("scale", true);
+  if (hasScale) apply("Mul", "gamma", 0);
+  if (context.flag("center", true)) apply("Add", "beta", hasScale ? 1 : 0);
+  return { shape: value.shape, first: output };
+});
+
 const reshape = unary((context, value) => {
   const target = context.layer.settings.target_shape;
   if (!Array.isArray(target) || !target.every((size) => Number.isSafeInteger(size) && (size > 0 || size === -1)))
@@ -299,22 +333,29 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   Conv2DTranspose: unary((context, value) => transposedConvolution(context, value, 2)),
   MaxPooling1D: unary((context, value) => pooling(context, value, 1, "MaxPool")),
   MaxPooling2D: unary((context, value) => pooling(context, value, 2, "MaxPool")),
+  MaxPooling3D: unary((context, value) => pooling(context, value, 3, "MaxPool")),
   AveragePooling1D: unary((context, value) => pooling(context, value, 1, "AveragePool")),
   AveragePooling2D: unary((context, value) => pooling(context, value, 2, "AveragePool")),
+  AveragePooling3D: unary((context, value) => pooling(context, value, 3, "AveragePool")),
   GlobalMaxPooling1D: unary((context, value) => globalPooling(context, value, 1, "GlobalMaxPool")),
   GlobalMaxPooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalMaxPool")),
+  GlobalMaxPooling3D: unary((context, value) => globalPooling(context, value, 3, "GlobalMaxPool")),
+  GlobalAveragePooling3D: unary((context, value) => globalPooling(context, value, 3, "GlobalAveragePool")),
   GlobalAveragePooling1D: unary((context, value) => globalPooling(context, value, 1, "GlobalAveragePool")),
   GlobalAveragePooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalAveragePool")),
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
+  GroupNormalization: groupNormalization,
   LayerScale: layerScale,
   Flatten: flatten,
   Reshape: reshape,
   Permute: permute,
   ZeroPadding1D: zeroPadding(1),
   ZeroPadding2D: zeroPadding(2),
+  ZeroPadding3D: zeroPadding(3),
   Cropping1D: cropping(1),
   Cropping2D: cropping(2),
+  Cropping3D: cropping(3),
   UpSampling1D: upSampling(1),
   UpSampling2D: upSampling(2),
   Add: elementwise("Add"),
@@ -331,6 +372,7 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   Dropout: passing,
   SpatialDropout1D: passing,
   SpatialDropout2D: passing,
+  SpatialDropout3D: passing,
   AlphaDropout: passing,
   GaussianNoise: passing,
   GaussianDropout: passing,

@@ -53,7 +53,7 @@ export async function chooseDiscriminator(
       got: `"${option}"`,
       advice: `Did you mean ${nearest(option, discriminatorKinds)}?`,
     });
-  const { network, hash } = await openModel(option);
+  const { network, hash } = await openModel(option, { keepNames: true });
   const discriminator = discriminatorFromNetwork(network, sampleShape);
   const weights: Weights = new Map(
     [...initialWeights(network, "file", 0)].map(([name, elements]) => [`discriminator/${name}`, elements]),

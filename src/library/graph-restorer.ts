@@ -111,9 +111,12 @@ export class GraphRestorer {
     if (!node || !tensor) return;
     if (!this.#separated.has(name)) {
       if (!this.isFree(name)) return;
+      // In the file, the framework's name is for what is laid out as the framework has it.
+      const file = view === "same" ? name : `${name}/${view}`;
       this.initializers.set(name, tensor);
-      this.#added.set(name, tensor);
+      this.#added.set(file, tensor);
       this.#separated.add(name);
+      if (file !== name) this.#fileNames.set(name, file);
       if (view !== "same") this.#views.set(name, view);
     }
     this.#setInput(node, slot, name);
@@ -239,14 +242,16 @@ export class GraphRestorer {
 
   /** Changes or adds an input; the file is written so, too. */
   #setInput(node: Node, slot: number, name: string): void {
-    const withInput = (inputs: readonly string[]): string[] => [
+    const withInput = (inputs: readonly string[], own: string): string[] => [
       ...inputs.slice(0, slot),
-      name,
+      own,
       ...inputs.slice(slot + 1),
     ];
-    this.nodes = this.nodes.map((other) => (other === node ? { ...node, inputs: withInput(node.inputs) } : other));
+    this.nodes = this.nodes.map((other) =>
+      other === node ? { ...node, inputs: withInput(node.inputs, name) } : other,
+    );
     const file = this.#inputs.get(node.outputs[0]) ?? node.inputs.map((old) => this.#fileNames.get(old) ?? old);
-    this.#inputs.set(node.outputs[0], withInput(file));
+    this.#inputs.set(node.outputs[0], withInput(file, this.#fileNames.get(name) ?? name));
   }
 
   /** True where the graph is the file's. */
@@ -257,7 +262,7 @@ export class GraphRestorer {
   restoration(): Restoration {
     return {
       merged: this.#merged,
-      renamed: Object.fromEntries(this.#fileNames),
+      renamed: Object.fromEntries([...this.#fileNames].filter(([name]) => !this.#separated.has(name))),
       separated: [...this.#separated].filter((name) => this.initializers.has(name)),
       zeros: this.#zeros,
       unfolded: Object.fromEntries(this.#folds.map(({ weight, names }) => [weight, Object.values(names)])),
@@ -268,9 +273,12 @@ export class GraphRestorer {
   finish(): ModelFile {
     const { writeEdited } = this.#model;
     if (!writeEdited) throw new Error("only models whose structure can be edited are restored");
+    const { graph } = this.#model;
+    // Old files list weights among the inputs, under the file's names.
+    const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
     return {
       ...this.#model,
-      graph: { ...this.#model.graph, initializers: this.initializers, nodes: this.nodes },
+      graph: { ...graph, inputs, initializers: this.initializers, nodes: this.nodes },
       asStored: (name, tensor) => this.asStored(name, tensor),
       write: (replacements) => {
         const { file, edits } = this.#fold(replacements);
@@ -314,8 +322,7 @@ export class GraphRestorer {
     }
     for (const [name, tensor] of replacements) {
       if (inFolds.has(name)) continue;
-      if (added.has(name)) added.set(name, tensor);
-      else file.set(this.#fileNames.get(name) ?? name, tensor);
+      file.set(this.#fileNames.get(name) ?? name, tensor);
     }
     return { file, edits: { added, dropped: this.#dropped, inputs } };
   }

@@ -25,7 +25,7 @@ import type {
   InitializeResult,
   RunRecord,
 } from "./initialize-types.js";
-import { loadingLines } from "./loading-lines.js";
+import { loadingLines, type WrittenModel } from "./loading-lines.js";
 import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { type Training, trainWithRecords } from "./recorded-training.js";
@@ -181,7 +181,12 @@ async function initializeWatched(
   const modelFiles = [...(await opened.model.write(tensors))];
   for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);
-  const written = { model: modelFiles[0][0], format: opened.model.format, producer: opened.model.producer };
+  const written: WrittenModel = {
+    model: modelFiles[0][0],
+    format: opened.model.format,
+    producer: opened.model.producer,
+    ...(options.keepNames && exportWarnings(opened, features).length > 0 ? { names: "kept" } : {}),
+  };
   const result = {
     finalMetrics: trained.finalMetrics,
     before,

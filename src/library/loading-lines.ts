@@ -15,6 +15,8 @@ export interface WrittenModel {
   readonly format: ModelFormat;
   /** What wrote the model that the user gave. */
   readonly producer: string;
+  /** The weights have the file's names, which are not the framework's. */
+  readonly names?: "kept";
 }
 
 /**
@@ -23,7 +25,7 @@ export interface WrittenModel {
  *
  * @param folder the run's
  */
-export function loadingLines(folder: string, { model, format, producer }: WrittenModel): LoadingLines[] {
+export function loadingLines(folder: string, { model, format, producer, names }: WrittenModel): LoadingLines[] {
   const path = JSON.stringify(join(folder, model));
   switch (format) {
     case "keras":
@@ -41,7 +43,7 @@ export function loadingLines(folder: string, { model, format, producer }: Writte
       ];
     case "onnx":
       return [
-        ...ownFramework(join(folder, runFiles.weights), producer),
+        ...ownFramework(join(folder, runFiles.weights), producer, names === "kept"),
         {
           framework: "ONNX Runtime",
           lines: ["import onnxruntime", `session = onnxruntime.InferenceSession(${path})`],
@@ -50,7 +52,7 @@ export function loadingLines(folder: string, { model, format, producer }: Writte
   }
 }
 
-function ownFramework(weights: string, producer: string): LoadingLines[] {
+function ownFramework(weights: string, producer: string, hasFileNames: boolean): LoadingLines[] {
   if (/^tf2onnx|^keras/i.test(producer))
     return [
       {
@@ -62,6 +64,16 @@ function ownFramework(weights: string, producer: string): LoadingLines[] {
       },
     ];
   if (/^skl2onnx/i.test(producer)) return [];
+  if (hasFileNames)
+    return [
+      {
+        framework: "PyTorch",
+        lines: [
+          "# The weights have the names of the ONNX file, as --keep-names asked; load_state_dict does not take them.",
+          "# headstart init without --keep-names says how to export.",
+        ],
+      },
+    ];
   return [
     {
       framework: "PyTorch",

@@ -202,7 +202,7 @@ export function restoreByScopes(restorer: GraphRestorer): void {
       const name = node.inputs[slot];
       return /^onnx::/.test(name ?? "") && restorer.parameter(name) ? name : undefined;
     };
-    const inScope = restorer.nodes.filter((other) => scopeOf(other) === scope && other.op !== "Constant");
+    const inScope = (): Node[] => restorer.nodes.filter((other) => scopeOf(other) === scope && other.op !== "Constant");
     const path = pathOf(scope);
     const weight = numbered(1) ?? numbered(0);
     if (node.op === "MatMul" && weight !== undefined) {
@@ -216,16 +216,15 @@ export function restoreByScopes(restorer: GraphRestorer): void {
       // A linear layer's bias keeps its name, and stands beside the weight.
       if (bias !== undefined && isPath(bias) && /bias$/.test(bias))
         restorer.rename(weight, bias.replace(/bias$/, "weight"), "transposed");
-      else if (bias === undefined && scopesAreModules && inScope.length === 1 && !hasScopesWithin(restorer, scope))
+      else if (bias === undefined && scopesAreModules && inScope().length === 1 && !hasScopesWithin(restorer, scope))
         restorer.rename(weight, `${path}.weight`, "transposed");
     }
     if (!scopesAreModules) continue;
-    if (node.op === "PRelu" && numbered(1) !== undefined && inScope.length === 1)
+    if (node.op === "PRelu" && numbered(1) !== undefined && inScope().length === 1)
       restorer.rename(node.inputs[1], `${path}.weight`, "flat");
     // Group normalisation: normalised, then multiplied and added to by one number a channel.
-    const isGroupNorm = inScope.some(({ op }) => op === "InstanceNormalization");
-    const affine = numbered(1) ?? numbered(0);
-    if (isGroupNorm && affine !== undefined && (node.op === "Mul" || node.op === "Add"))
+    const affine = node.op === "Mul" || node.op === "Add" ? (numbered(1) ?? numbered(0)) : undefined;
+    if (affine !== undefined && inScope().some(({ op }) => op === "InstanceNormalization"))
       restorer.rename(affine, `${path}.${node.op === "Mul" ? "weight" : "bias"}`, "flat");
   }
 }

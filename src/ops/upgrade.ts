@@ -2,6 +2,7 @@
 import { type Attribute, type Attributes, attribute, type Graph, type Node } from "../graph/graph.js";
 import { type DataType, dataTypes, floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import { compositions } from "./compositions.js";
+import { einsumAsProduct } from "./einsum.js";
 import { Ranks } from "./ranks.js";
 
 /** What a rewrite sees besides its node. */
@@ -372,6 +373,7 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   SequenceAt: sequenceAt,
   SpaceToDepth: spaceToDepth,
   Range: withoutAttributes("stash_type"),
+  Einsum: einsumAsProduct,
   Scatter: (node) => [{ ...node, op: "ScatterElements" }],
   Constant: constantTensor,
   Cast: withoutAttributes("round_mode"),

@@ -13,7 +13,19 @@ import { openSession } from "../../src/runtime/node.js";
 import { npyFile } from "../data/array-files.js";
 
 /** As keras_models.py has them. */
-const names = ["mlp", "lenet", "resnet", "mobile", "decoder", "series", "normalised", "arithmetic"];
+const names = [
+  "mlp",
+  "lenet",
+  "resnet",
+  "mobile",
+  "decoder",
+  "series",
+  "normalised",
+  "arithmetic",
+  "grouped",
+  "volume",
+  "late",
+];
 /** Keras cannot load an HDF5 file of its own with numbers among the arguments of calls. */
 const files = names.flatMap((name) =>
   (name === "arithmetic" ? ["keras"] : ["keras", "h5"]).map((extension) => ({ name, extension })),
@@ -110,6 +122,14 @@ describe("read", () => {
       if (stored.shape.join() === shapeOf(values).join()) expect(numbersOf(stored)).toEqual(values.flat(9));
     }
   });
+});
+
+test.each([
+  ["recurrent", "LSTM", "memory"],
+  ["attending", "MultiHeadAttention", "look"],
+])("refuses %s and names the layer", async (name, kind, layer) => {
+  const path = join(folder, `${name}.keras`);
+  await expect(readModelFile(path)).rejects.toThrow(new RegExp(`(?=.*${kind})(?=.*${layer})`));
 });
 
 test("Keras loads what was written, whatever the layout of a weight", async () => {

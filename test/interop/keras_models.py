@@ -99,7 +99,51 @@ def arithmetic():
     return keras.Model(i, L.Dense(3)(L.Flatten()(2.0 - x * 0.5 + x / 4)))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic)}
+def grouped():
+    """Group normalisation in all its forms, and a normalisation adapted to the data in front."""
+    front = L.Normalization()
+    front.adapt(np.random.default_rng(0).normal(3, 2, (20, 8, 8, 3)))
+    i = L.Input((8, 8, 3))
+    x = L.Conv2D(8, 3, padding="same", use_bias=False)(front(i))
+    x = L.GroupNormalization(2)(x)
+    x = L.Activation("silu")(x)
+    x = L.SeparableConv2D(6, 3, strides=2, padding="same", depth_multiplier=2)(x)
+    x = L.GroupNormalization(-1, scale=False)(x)
+    x = L.Add()([L.PReLU(shared_axes=[1, 2])(x), L.DepthwiseConv2D(3, padding="same", use_bias=False)(x)])
+    x = L.GroupNormalization(1, center=False, epsilon=1e-5)(x)
+    return keras.Model(i, L.Dense(3)(L.GlobalMaxPooling2D()(x)))
+
+
+def volume():
+    x = i = L.Input((6, 7, 8, 2))
+    x = L.Conv3D(4, 3, activation="relu")(L.ZeroPadding3D(1)(x))
+    x = L.MaxPooling3D(2)(x)
+    x = L.SpatialDropout3D(0.2)(L.BatchNormalization()(x))
+    x = L.AveragePooling3D(2, strides=1, padding="same")(L.Cropping3D(((0, 1), (1, 0), (0, 0)))(x))
+    return keras.Model(i, L.Dense(3)(L.Concatenate()([L.GlobalAveragePooling3D()(x), L.GlobalMaxPooling3D()(x)])))
+
+
+def late():
+    """A Sequential model that learned its input's shape from the first batch."""
+    model = keras.Sequential([L.Conv1D(5, 3, activation="relu"), L.LayerNormalization(), L.GlobalAveragePooling1D(), L.Dense(6), L.LeakyReLU(), L.Dense(2)])
+    model(np.zeros((1, 9, 4), "float32"))
+    return model
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, late)}
+
+
+def recurrent():
+    return keras.Sequential([L.Input((5, 3)), L.LSTM(4, name="memory"), L.Dense(2)])
+
+
+def attending():
+    i = L.Input((5, 8))
+    return keras.Model(i, L.Dense(2)(L.MultiHeadAttention(2, 4, name="look")(i, i)))
+
+
+# Saved as .keras only, for what is said of them.
+refused = {f.__name__: f for f in (recurrent, attending)}
 
 
 def randomise(model, seed=0):
@@ -132,6 +176,11 @@ def write(folder):
             json.dump(record, file)
 
 
+def write_refused(folder):
+    for name, make in refused.items():
+        make().save(os.path.join(folder, f"{name}.keras"))
+
+
 def run(requests):
     for request in requests:
         keras.utils.clear_session()
@@ -149,3 +198,4 @@ if __name__ == "__main__":
         run(json.load(open(sys.argv[2])))
     else:
         write(sys.argv[1])
+        write_refused(sys.argv[1])

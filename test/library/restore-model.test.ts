@@ -115,25 +115,25 @@ describe("TorchScript exports", () => {
     ]);
   });
 
-  it("parts what was merged, where all elements are one number", async () => {
+  it("parts what was merged, of one number or of many", async () => {
     const ones = floatTensor(new Float32Array(4).fill(1));
     const zeros = floatTensor(new Float32Array(4));
     const norms = [
       node("Identity", "Identity_0", ["norm1.weight"], "norm2.weight"),
       node("Identity", "Identity_1", ["norm1.bias"], "norm2.bias"),
-      node("Identity", "Identity_2", ["tied"], "tied2"),
+      node("Identity", "Identity_2", ["factor"], "copied"),
       node("LayerNormalization", "/norm1/LayerNormalization", ["x", "norm1.weight", "norm1.bias"], "a"),
-      node("Mul", "/Mul", ["a", "tied"], "b"),
-      node("Mul", "/Mul_1", ["b", "tied2"], "c"),
+      node("Mul", "/Mul", ["a", "factor"], "b"),
+      node("Mul", "/Mul_1", ["b", "copied"], "c"),
       node("LayerNormalization", "/norm2/LayerNormalization", ["c", "norm2.weight", "norm2.bias"], "y"),
     ];
     const { model, restoration } = restoreModel(
-      await modelOf(norms, { "norm1.weight": ones, "norm1.bias": zeros, tied: normalTensor("tied", [4]) }, [
+      await modelOf(norms, { "norm1.weight": ones, "norm1.bias": zeros, factor: normalTensor("factor", [4]) }, [
         "batch",
         4,
       ]),
     );
-    expect(restoration.separated).toEqual(["norm2.weight", "norm2.bias"]);
+    expect(restoration.separated).toEqual(["norm2.weight", "norm2.bias", "copied"]);
     await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
   });
 

@@ -1,0 +1,73 @@
+/** Einsum of two operands as a matrix product, which has gradient and mirror already. */
+import { attribute, type Node } from "../graph/graph.js";
+import { intTensor, type Tensor } from "../graph/tensor.js";
+
+/** Names for new values, and new initializers, as an upgrade gives them. */
+interface Names {
+  readonly fresh: (node: Node, part: string) => string;
+  readonly constant: (node: Node, part: string, tensor: Tensor) => string;
+}
+
+/**
+ * The nodes that compute an Einsum: transpositions around a MatMul, or one transposition for a single operand.
+ *
+ * Of two operands one label is summed over; labels of both that stay are batch axes, and further labels of one operand
+ * are, too, over which the other broadcasts.
+ *
+ * @returns the node alone where its equation is of another kind (an ellipsis, a diagonal, three operands, sums over more
+ *   labels or over labels of one operand, several labels of their own on both sides)
+ */
+export function einsumAsProduct(node: Node, names: Names): readonly Node[] {
+  const { equation } = node.attributes;
+  const text = equation?.kind === "string" ? equation.value.replace(/\s/g, "") : "";
+  const [, left, output = ""] = /^([A-Za-z,]+)->([A-Za-z]*)$/.exec(text) ?? [];
+  const operands = left?.split(",") ?? [];
+  const repeats = [...operands, output].some((labels) => new Set(labels).size < labels.length);
+  if (operands.length === 0 || operands.length !== node.inputs.length || repeats) return [node];
+  const nodes: Node[] = [];
+  const add = (op: string, inputs: string[], attributes: Node["attributes"] = {}): string => {
+    const name = names.fresh(node, `${op}${nodes.length}`);
+    nodes.push({ op, domain: "", name, inputs, outputs: [name], attributes });
+    return name;
+  };
+  const arranged = (name: string, from: string, to: string): string =>
+    from === to
+      ? name
+      : add("Transpose", [name], { perm: attribute.ints([...to].map((label) => from.indexOf(label))) });
+  const axis = (place: number): string => names.constant(node, `axis${nodes.length}`, intTensor([place]));
+  const finished = (name: string, from: string): readonly Node[] => {
+    const last = arranged(name, from, output);
+    return [
+      ...nodes,
+      { op: "Identity", domain: "", name: node.name, inputs: [last], outputs: node.outputs, attributes: {} },
+    ];
+  };
+
+  const [a, b] = operands;
+  if (operands.length === 1) return sameLabels(a, output) ? finished(node.inputs[0], a) : [node];
+  if (operands.length !== 2) return [node];
+  const kept = (labels: string, test: (label: string) => boolean): string => [...labels].filter(test).join("");
+  const batch = kept(output, (label) => a.includes(label) && b.includes(label));
+  const summed = kept(a, (label) => b.includes(label) && !output.includes(label));
+  const own = (labels: string, other: string): string => kept(labels, (label) => !other.includes(label));
+  const ownOfOutput = kept(output, (label) => !batch.includes(label));
+  if (summed.length !== 1 || !sameLabels(own(a, b) + own(b, a), ownOfOutput)) return [node];
+  const swap = own(b, a).length > 1;
+  const [many, few] = swap ? [b, a] : [a, b];
+  const [manyName, fewName] = swap ? [node.inputs[1], node.inputs[0]] : node.inputs;
+  const [rows, columns] = [own(many, few), own(few, many)];
+  if (columns.length > 1) return [node];
+  const [wide, row] = [rows.slice(0, -1), rows.slice(-1)];
+  let first = arranged(manyName, many, wide + batch + row + summed);
+  if (row === "") first = add("Unsqueeze", [first, axis(-2)]);
+  let second = arranged(fewName, few, batch + summed + columns);
+  if (columns === "") second = add("Unsqueeze", [second, axis(-1)]);
+  let product = add("MatMul", [first, second]);
+  if (columns === "") product = add("Squeeze", [product, axis(-1)]);
+  if (row === "") product = add("Squeeze", [product, axis(columns === "" ? -1 : -2)]);
+  return finished(product, wide + batch + row + columns);
+}
+
+function sameLabels(a: string, b: string): boolean {
+  return [...a].sort().join() === [...b].sort().join();
+}
