@@ -2,7 +2,7 @@
 import { convertTensor } from "../formats/convert-tensor.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { attribute, type Node } from "../graph/graph.js";
-import { floatTensor, intTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+import { floatTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 
 /** How the framework's tensor is the file's: as it is, a matrix the other way round, or the same elements in one axis. */
 export type View = "same" | "transposed" | "flat";
@@ -54,12 +54,13 @@ export class GraphRestorer {
   readonly #model: ModelFile;
   readonly initializers: Map<string, Tensor>;
   nodes: readonly Node[];
+  /** Tensors that are no parameters in the framework. */
+  readonly constants = new Set<string>();
   readonly #fileNames = new Map<string, string>();
   readonly #views = new Map<string, View>();
   readonly #separated = new Set<string>();
   readonly #zeros: string[] = [];
   readonly #merged: string[] = [];
-  #isFilled = false;
   readonly #folds: Fold[] = [];
   readonly #added = new Map<string, Tensor>();
   readonly #dropped = new Set<string>();
@@ -125,28 +126,6 @@ export class GraphRestorer {
   /** Notes a tensor that stands for several, of which not all are known. */
   leaveMerged(name: string): void {
     this.#merged.push(name);
-  }
-
-  /** Makes a constant that is this number many times over a single number that is expanded, which is no parameter. */
-  fill(name: string, value: number): void {
-    const constant = this.nodes.find(({ op, outputs }) => op === "Constant" && outputs[0] === name);
-    const { value: given } = constant?.attributes ?? {};
-    const tensor = this.initializers.get(name) ?? (given?.kind === "tensor" ? given.value : undefined);
-    if (!tensor || !isFloating(tensor.type) || !numbersOf(tensor).every((element) => element === value)) return;
-    const [number, shape] = [`${name}/number`, `${name}/shape`];
-    this.initializers.delete(name);
-    this.initializers.set(number, convertTensor(floatTensor([value]), tensor.type));
-    this.initializers.set(shape, intTensor([...tensor.shape]));
-    const expand: Node = {
-      op: "Expand",
-      domain: "",
-      name: "",
-      inputs: [number, shape],
-      outputs: [name],
-      attributes: {},
-    };
-    this.nodes = [expand, ...this.nodes.filter((node) => node !== constant)];
-    this.#isFilled = true;
   }
 
   /** Makes an initializer of what a node hands on from another. */
@@ -252,11 +231,6 @@ export class GraphRestorer {
     );
     const file = this.#inputs.get(node.outputs[0]) ?? node.inputs.map((old) => this.#fileNames.get(old) ?? old);
     this.#inputs.set(node.outputs[0], withInput(file, this.#fileNames.get(name) ?? name));
-  }
-
-  /** True where the graph is the file's. */
-  get isUnchanged(): boolean {
-    return !this.#isFilled && isNothing(this.restoration());
   }
 
   restoration(): Restoration {

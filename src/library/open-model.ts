@@ -37,9 +37,10 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   const read = await readModelFile(path, options.inputShape ? { sampleShape: options.inputShape } : {});
   const state = options.stateDict === undefined ? undefined : await readStateDict(options.stateDict);
   const { hash } = read;
-  const { model, restoration } = options.keepNames ? asItIs(read.model) : restoreModel(read.model, state);
+  const { model, restoration, constants } = options.keepNames ? asItIs(read.model) : restoreModel(read.model, state);
   const network = analyzeNetwork(upgradeGraph(model.graph, model.opset), {
     where: path,
+    ...(constants ? { constants } : {}),
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.inputShape === undefined ? {} : { sampleShape: options.inputShape }),
     ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
@@ -47,6 +48,6 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   return { path, model, network, hash, ...(restoration ? { restoration } : {}), ...(state ? { state } : {}) };
 }
 
-function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined } {
+function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined; constants?: undefined } {
   return { model };
 }

@@ -2,12 +2,14 @@
 import type { ModelFile } from "../formats/model-file.js";
 import { GraphRestorer, isNothing, type Restoration } from "./graph-restorer.js";
 import { restoreByValues, type StateDict } from "./restore-by-values.js";
-import { fillPlainNormalizations, restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
+import { findConstants, restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
 
 /** A model and what was restored in it. */
 export interface RestoredModel {
   readonly model: ModelFile;
   readonly restoration: Restoration;
+  /** Tensors that are no parameters in the framework. */
+  readonly constants: ReadonlySet<string>;
 }
 
 /**
@@ -23,9 +25,11 @@ export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel
     restoreByOrigins(restorer, model, state);
     restoreByScopes(restorer);
     if (state) restoreByValues(restorer, state);
-    fillPlainNormalizations(restorer);
+    if (isFromPytorch(model)) findConstants(restorer);
   }
-  return { model: restorer.isUnchanged ? model : restorer.finish(), restoration: restorer.restoration() };
+  const { constants } = restorer;
+  const restoration = restorer.restoration();
+  return { model: isNothing(restoration) ? model : restorer.finish(), restoration, constants };
 }
 
 /** Did PyTorch write this file? */

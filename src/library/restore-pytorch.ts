@@ -30,6 +30,8 @@ interface Use {
   readonly slot: number;
   readonly name: string | undefined;
   readonly view: View;
+  /** The network computes with this number and has no parameter for it. */
+  readonly isConstant: boolean;
 }
 
 /** Restores what the notes of the dynamo exporter tell. Without a normalisation's own numbers it starts as the identity. */
@@ -46,7 +48,11 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
       const name = origin && found && nameOf(found.text, origin);
       // The weight of a folded layer keeps its name.
       const kept = origin?.isFolded && slot === 1 && isPath(input) ? input : undefined;
-      const use = { output: node.outputs[0], slot, name: name ?? kept, view: found?.view ?? "same" };
+      // Normalisation without scale and shift has ones and zeros for them; tensors made in forward are "lifted".
+      const isConstant =
+        /^(c_)?lifted_/.test(input) ||
+        (node.op === "InstanceNormalization" && name === undefined && !isPath(input) && origin !== undefined);
+      const use = { output: node.outputs[0], slot, name: name ?? kept, view: found?.view ?? "same", isConstant };
       uses.set(input, [...(uses.get(input) ?? []), use]);
     });
   }
@@ -55,6 +61,7 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
     const [first] = found;
     if (names.has(undefined)) {
       if (names.size > 1) restorer.leaveMerged(tensor);
+      else if (found.every(({ isConstant }) => isConstant)) restorer.constants.add(tensor);
     } else if (names.size === 1) {
       if (first.name !== tensor && first.name !== undefined) restorer.rename(tensor, first.name, first.view);
     } else {
@@ -263,10 +270,7 @@ function scopesAgree(restorer: GraphRestorer): boolean {
   return agreeing > 0;
 }
 
-/** Normalisation without scale and shift has ones and zeros for them, which the framework does not have. */
-export function fillPlainNormalizations(restorer: GraphRestorer): void {
-  for (const { op, inputs } of restorer.nodes)
-    if (op === "InstanceNormalization")
-      for (const [slot, value] of [1, 0].entries())
-        if (!isPath(inputs[slot + 1])) restorer.fill(inputs[slot + 1], value);
+/** PyTorch's exporters write parameters as initializers: what a Constant node makes is none. */
+export function findConstants({ nodes, constants }: GraphRestorer): void {
+  for (const { op, outputs } of nodes) if (op === "Constant") constants.add(outputs[0]);
 }

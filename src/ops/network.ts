@@ -47,6 +47,8 @@ export interface NetworkOptions {
   readonly frozen?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
+  /** Names of tensors that are known to be no parameters. */
+  readonly constants?: ReadonlySet<string>;
 }
 
 /** Operators that pass a parameter on in another form. */
@@ -96,7 +98,7 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
       else if (name) consumers.set(name, [node]);
     }
   }
-  const parameters = findParameters(graph, input.name, tensors, options.where);
+  const parameters = findParameters(graph, input.name, tensors, options);
   if (options.frozen !== undefined)
     for (const name of frozenNames(graph, options.frozen, options.where)) parameters.delete(name);
   return {
@@ -216,12 +218,12 @@ function findParameters(
   graph: Graph,
   inputName: string,
   tensors: ReadonlyMap<string, Tensor>,
-  where: string,
+  { where, constants }: NetworkOptions,
 ): Map<string, ParameterSpec> {
   const found = new Map<string, ParameterSpec>();
   const origins = new Map<string, Origin>();
   for (const [name, tensor] of tensors)
-    if (isFloating(tensor.type)) origins.set(name, { name, flipped: false, plain: true });
+    if (isFloating(tensor.type) && !constants?.has(name)) origins.set(name, { name, flipped: false, plain: true });
   /** Values that depend on the sample, and those of them that lie behind a weight. */
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();
