@@ -264,6 +264,9 @@ export const koOptions: Readonly<Record<string, string>> = {
   checkpointEvery: "체크포인트 사이의 스텝 수",
   tensorboard: "실행 폴더에 TensorBoard 이벤트 파일도 쓰기",
   mlflow: "이 MLflow 서버에도 기록하기, 예: http://127.0.0.1:5000",
+  stateDict:
+    "내보내면서 바뀐 가중치 이름을 되찾는 데 쓸 PyTorch 자체의 텐서 파일 (safetensors.torch.save_model로 저장)",
+  keepNames: "프레임워크의 이름과 다르더라도 모델의 텐서 이름을 그대로 쓰기",
   "compare.data": "학습에 쓸 레이블된 샘플: 클래스별 폴더, IDX, NPY, NPZ, CSV, TSV",
   "compare.test": "측정에 쓸 레이블된 샘플",
   "compare.unlabelled": "사전 학습에 쓸 샘플 (기본값: 학습 샘플에서 레이블을 뺀 것)",
