@@ -30,7 +30,7 @@ export interface NormalizationNames {
 }
 
 /** What to take out of a convolution's or matrix product's weight. */
-export interface Unfolding {
+interface Unfolding {
   readonly names: NormalizationNames;
   readonly epsilon: number;
   /** Name of the layer's own bias, where the framework has one. */

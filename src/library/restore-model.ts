@@ -5,7 +5,7 @@ import { restoreByValues, type StateDict } from "./restore-by-values.js";
 import { findConstants, restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
 
 /** A model and what was restored in it. */
-export interface RestoredModel {
+interface RestoredModel {
   readonly model: ModelFile;
   readonly restoration: Restoration;
   /** Tensors that are no parameters in the framework. */

@@ -177,7 +177,7 @@ function flattened(path: string): string {
 }
 
 /** Is this a tensor's path in PyTorch, as opposed to a name that an exporter made up? */
-export function isPath(name: string): boolean {
+function isPath(name: string): boolean {
   return !/^(onnx::|val_|_v_|\/|\d+$)/.test(name);
 }
 
@@ -242,7 +242,7 @@ function scopeOf({ name }: Node): string | undefined {
 }
 
 /** The children of a Sequential repeat its name: `/layer1/layer1.0/conv1` is layer1.0.conv1. */
-export function pathOf(scope: string): string {
+function pathOf(scope: string): string {
   const parts: string[] = [];
   for (const part of scope.split("/").slice(1)) {
     if (part.startsWith(`${parts.at(-1)}.`)) parts.pop();
