@@ -32,9 +32,11 @@ export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel
   return { model: isNothing(restoration) ? model : restorer.finish(), restoration, constants };
 }
 
-/** Did PyTorch write this file? */
-export function isFromPytorch({ format, producer }: ModelFile): boolean {
-  return format === "onnx" && /^pytorch/i.test(producer);
+/** Did PyTorch write this file, or a program that has left PyTorch's names in it? */
+export function isFromPytorch({ format, producer, graph, origins }: ModelFile): boolean {
+  if (format !== "onnx") return false;
+  const hasItsNames = [...graph.initializers.keys()].some((name) => name.startsWith("onnx::"));
+  return /^pytorch/i.test(producer) || (origins?.size ?? 0) > 0 || hasItsNames;
 }
 
 /** One line for people; undefined where nothing was restored. */

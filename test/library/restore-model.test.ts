@@ -138,7 +138,12 @@ describe("TorchScript exports", () => {
   });
 
   it("leaves files of other programs as they are", async () => {
-    const model = { ...(await modelOf(nodes, tensors, ["batch", 4])), producer: "tf2onnx 1.17" };
+    const plain = [
+      node("MatMul", "/body/body.0/MatMul", ["x", "kernel"], "a"),
+      node("Add", "/body/body.0/Add", ["body.0.bias", "a"], "y"),
+    ];
+    const given = { kernel: tensors["onnx::MatMul_9"], "body.0.bias": tensors["body.0.bias"] };
+    const model = { ...(await modelOf(plain, given, ["batch", 4])), producer: "tf2onnx 1.17" };
     expect(restoreModel(model).model).toBe(model);
   });
 });
