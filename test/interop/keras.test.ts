@@ -24,7 +24,6 @@ const names = [
   "arithmetic",
   "grouped",
   "volume",
-  "late",
 ];
 /** Keras cannot load an HDF5 file of its own with numbers among the arguments of calls. */
 const files = names.flatMap((name) =>

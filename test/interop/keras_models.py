@@ -123,14 +123,7 @@ def volume():
     return keras.Model(i, L.Dense(3)(L.Concatenate()([L.GlobalAveragePooling3D()(x), L.GlobalMaxPooling3D()(x)])))
 
 
-def late():
-    """A Sequential model that learned its input's shape from the first batch."""
-    model = keras.Sequential([L.Conv1D(5, 3, activation="relu"), L.LayerNormalization(), L.GlobalAveragePooling1D(), L.Dense(6), L.LeakyReLU(), L.Dense(2)])
-    model(np.zeros((1, 9, 4), "float32"))
-    return model
-
-
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, late)}
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume)}
 
 
 def recurrent():
