@@ -7,6 +7,7 @@ import { type Comparison, percent, type StudySummary, stepsDifference } from "..
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
+import { deviceOption } from "./device-option.js";
 import { modelOptions } from "./model-options.js";
 import { choice, flag, given, list, number, required, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
@@ -61,6 +62,7 @@ export const command = defineCommand({
       "what to do about training samples that the test data has too (default: fail)",
     ),
     workers: whole("COUNT", "trials side by side, one thread each (default: one a core)", { min: 1 }),
+    device: deviceOption,
     ...modelOptions,
     ...reading,
     labelColumn: text(

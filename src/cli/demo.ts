@@ -3,6 +3,7 @@ import { type DemoResult, demo } from "../library/demo.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { chart } from "./curves.js";
+import { deviceOption } from "./device-option.js";
 import { progressOf } from "./init.js";
 import { byDefault, given, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
@@ -15,6 +16,7 @@ export const command = defineCommand({
     output: byDefault(text("FOLDER", "where to write; an earlier demo there is replaced"), "headstart-demo"),
     seeds: byDefault(whole("COUNT", "how often the comparison is repeated", { min: 2, max: 100 }), 5),
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
+    device: deviceOption,
   },
   async run({ options, console, signal }) {
     console.line("1. Pretraining a small classifier's feature extractor on 10,000 pictures, without labels");

@@ -3,6 +3,7 @@ import { type InitializeOptions, type InitializeResult, initialize } from "../li
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
+import { deviceOption } from "./device-option.js";
 import { modelOptions, namingOptions } from "./model-options.js";
 import { byDefault, flag, given, number, paths, required, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
@@ -39,6 +40,7 @@ export const command = defineCommand({
     ),
     seed: byDefault(whole("NUMBER", "seed of everything random", { min: 0 }), 0),
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
+    device: deviceOption,
     ...dataOptions,
     labels: text("NAME", "labels for the report's probe only: a label file, or a table's column (name, number, or -1)"),
     checkpointEvery: whole("COUNT", "steps between checkpoints", { min: 1 }),

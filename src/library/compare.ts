@@ -4,6 +4,8 @@ import { basename, extname, join } from "node:path";
 import type { ColumnChoice } from "../data/column-profile.js";
 import type { NormalisationChoice } from "../data/dataset.js";
 import { userError } from "../errors.js";
+import type { devices } from "../runtime/device.js";
+import { requireDevice } from "../runtime/require-device.js";
 import { labelledSamples } from "../study/labels.js";
 import { type StudyPlan, settingsOf, shortHash } from "../study/plan.js";
 import { writeReport } from "../study/report.js";
@@ -76,6 +78,8 @@ export interface CompareOptions {
   readonly duplicates?: "fail" | "drop";
   /** Trials side by side; default: one a core, fewer where memory is short. Results do not depend on it. */
   readonly workers?: number;
+  /** One of {@link devices}; default: cpu. Any other computes one trial at a time. */
+  readonly device?: string;
   readonly features?: string;
   readonly input?: string;
   readonly inputShape?: readonly number[];
@@ -137,6 +141,14 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   const emit = options.onEvent ?? (() => {});
   const signal = options.signal ?? new AbortController().signal;
   const deadline = options.pilot === undefined ? undefined : performance.now() + options.pilot * 60_000;
+  const device = await requireDevice(options.device);
+  if (device !== "cpu" && (options.workers ?? 1) > 1)
+    throw userError({
+      where: "workers",
+      required: `1 with the device ${device}, which computes one trial at a time`,
+      got: String(options.workers),
+      advice: "Leave --workers out",
+    });
   const arms = await parseArms(options);
   emit({ type: "reading" });
   const path = options.output ?? `${basename(options.model, extname(options.model))}-study`;
@@ -147,7 +159,7 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything, signal);
   for (const message of duplicateNotes(settings)) emit({ type: "note", message });
 
-  const drafted = draftPlan(options, networks, arms, data);
+  const drafted = draftPlan(options, networks, arms, data, device);
   for (const labels of drafted.labels) labelledSamples(data.train.labels ?? new Int32Array(), labels, 0);
   const unlock = await (await StudyFolder.open(path, false)).lock();
   try {
@@ -179,6 +191,11 @@ async function runIn(
   await prepare();
   let plan = drafted;
   const parallel = options.workers ?? (await defaultWorkers(drafted, data, emit));
+  const told = new Set<string>();
+  const note = (message: string): void => {
+    if (!told.has(message)) emit({ type: "note", message });
+    told.add(message);
+  };
   if (options.pilot !== undefined) {
     const fit = await pilotFit(options, folder, settings, data, drafted, options.pilot, parallel, signal);
     plan = fit.plan;
@@ -191,7 +208,7 @@ async function runIn(
   emit({ type: "planned", plan, folder: path, workers, trials });
 
   const executor: Executor =
-    workers === 1 ? await localExecutor(settings, data, signal) : threadExecutor(settings, workers, signal);
+    workers === 1 ? await localExecutor(settings, data, signal, note) : threadExecutor(settings, workers, signal);
   try {
     await executor.usePlan(plan);
     const results = await runStudy({
@@ -214,7 +231,7 @@ async function runIn(
 /** One a core, fewer where memory is short. */
 async function defaultWorkers(plan: StudyPlan, data: StudyData, emit: (event: CompareEvent) => void): Promise<number> {
   // Worker threads need the built files.
-  if (import.meta.url.endsWith(".ts")) return 1;
+  if (import.meta.url.endsWith(".ts") || plan.device !== undefined) return 1;
   const cores = availableParallelism();
   const files = plan.networks.map(({ file }) => file);
   const fitting = workersThatFit(cores, await workerBytes(data, files, plan.batchSize));

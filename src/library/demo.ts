@@ -7,6 +7,9 @@ import { labelledSubset, subset } from "../data/subset.js";
 import { fileError } from "../errors.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import type { devices } from "../runtime/device.js";
+import { requireDevice } from "../runtime/require-device.js";
+import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { Supervisor } from "../training/supervise.js";
 import { type InitializeEvent, type InitializeResult, initialize } from "./initialize.js";
@@ -24,6 +27,8 @@ export interface DemoOptions {
   /** Steps of each training with labels; default 200. */
   readonly trainingSteps?: number;
   readonly threads?: number;
+  /** One of {@link devices}; default: cpu. */
+  readonly device?: string;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: DemoEvent) => void;
 }
@@ -79,7 +84,7 @@ const optimizer = {
 export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
   const folder = options.output ?? "headstart-demo";
   const seeds = options.seeds ?? 5;
-  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const session = sessionOptions({ ...options, device: await requireDevice(options.device) });
   const trainingSteps = options.trainingSteps ?? measuredSteps[measuredSteps.length - 1];
   const measured = [...measuredSteps.filter((step) => step < trainingSteps), trainingSteps];
   try {
@@ -97,7 +102,7 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
     output: join(folder, "run"),
     overwrite: true,
     ...(options.steps === undefined ? {} : { steps: options.steps }),
-    ...threads,
+    ...session,
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.onEvent ? { onEvent: options.onEvent } : {}),
   });
@@ -117,7 +122,7 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
       weights: async (seed) => {
         const drawn = initialWeights(network, "he", seed);
         const settings = { spectrumExponent: null, scale: "unit", samples: 512 } as const;
-        return (await conditionFeatures(features, drawn, train, settings, seed, threads)).weights;
+        return (await conditionFeatures(features, drawn, train, settings, seed, session)).weights;
       },
     },
     {
@@ -125,7 +130,7 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
       weights: async (seed) => new Map([...initialWeights(network, "he", seed), ...pretrained.weights]),
     },
   ];
-  const supervisor = await Supervisor.open({ features, optimizer, batchSize: 64, ...threads });
+  const supervisor = await Supervisor.open({ features, optimizer, batchSize: 64, ...session });
   const accuracies = starts.map((): number[][] => []);
   try {
     let done = 0;

@@ -4,6 +4,7 @@ import type { Dataset, NormalisationChoice } from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
 import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe, RecipeInput } from "../recipe/recipe.js";
+import type { Device, devices } from "../runtime/device.js";
 import type { ConditioningRecord } from "../training/condition.js";
 import type { ActivationStatistics } from "../training/probe.js";
 import type { Warning } from "../training/warnings.js";
@@ -52,6 +53,8 @@ export interface InitializeOptions {
   readonly discriminatorLearningRate?: number;
   readonly seed?: number;
   readonly threads?: number;
+  /** One of {@link devices}; default: cpu. */
+  readonly device?: string;
   /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
   readonly start?: string;
   readonly layout?: "NCHW" | "NHWC";
@@ -134,6 +137,8 @@ export interface RunRecord {
   readonly steps: number;
   readonly batchSize: number;
   readonly threads: number | null;
+  /** Where the steps were computed; missing in records of before there was a choice, which is cpu. */
+  readonly device?: Device;
   /** Steps at which a resumption gave the run more steps: schedules were then stretched to the new end. */
   readonly extendedAt?: readonly number[];
 }

@@ -10,6 +10,8 @@ import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
+import { requireDevice } from "../runtime/require-device.js";
+import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
@@ -69,6 +71,7 @@ async function initializeWatched(
   requireSettings(options);
   const path = options.output ?? `${basename(options.model, extname(options.model))}-headstart`;
   if (!options.resume) await RunFolder.requireFree(path, options.overwrite ?? false);
+  const device = await requireDevice(options.device);
   const opened = await openModel(options.model, options);
   const features = featureExtractor(opened.network, options.features);
   if (!options.keepNames) requireOwnNames(opened, features);
@@ -92,7 +95,7 @@ async function initializeWatched(
     recipe,
     seed,
     ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...sessionOptions({ ...options, device }),
     ...(options.signal ? { signal: options.signal } : {}),
   };
   // Built before the folder is made: what F cannot do shows here.
@@ -122,6 +125,7 @@ async function initializeWatched(
     steps,
     batchSize: recipe.batchSize,
     threads: options.threads ?? null,
+    device,
   };
   if (options.mlflow !== undefined) await requireMlflow(options.mlflow);
   const { folder, checkpoint } = options.resume
@@ -130,7 +134,7 @@ async function initializeWatched(
   emit({ type: "started", run, steps, folder: folder.path });
 
   const evaluation = {
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...sessionOptions({ ...options, device }),
     ...(options.signal ? { signal: options.signal } : {}),
   };
   const began = performance.now();

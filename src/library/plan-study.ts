@@ -7,6 +7,7 @@ import { fileError, type UserError, userError } from "../errors.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/new-network.js";
 import { logitsName, outputSize } from "../recipe/supervised-graph.js";
+import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms } from "../study/arm.js";
 import { duplicatesOf } from "../study/duplicates.js";
 import { parseGrid } from "../study/grid.js";
@@ -248,6 +249,7 @@ export function draftPlan(
   networks: readonly PlannedNetwork[],
   arms: readonly Arm[],
   data: StudyData,
+  device: Device = "cpu",
 ): StudyPlan {
   const names = arms.map(({ name }) => name);
   const { baseline } = options;
@@ -282,5 +284,6 @@ export function draftPlan(
     longestExtension: options.longestExtension ?? (pilot ? 1 : 4),
     ...(options.target === undefined ? {} : { target: options.target }),
     minimumEffect: options.minimumEffect ?? 0.01,
+    ...(device === "cpu" ? {} : { device }),
   };
 }

@@ -5,7 +5,9 @@ import { InterruptedError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
+import { sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
+import { deviceNotes } from "../training/device-check.js";
 import { layerSnapshots } from "../training/layer-snapshots.js";
 import { scheduleFactor } from "../training/optimizer-feeds.js";
 import { MetricMeans, type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
@@ -38,13 +40,16 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   );
   const means = new MetricMeans();
   const began = performance.now();
-  let last: { step: number; state: () => Map<string, Float32Array> } | undefined;
+  let last: { step: number; state: () => Promise<Map<string, Float32Array>> } | undefined;
   if (!checkpoint) await recordLayers(recorded, 0, initialWeights(features.network, recipe.start, seed));
   try {
     return await pretrain({
       ...training,
       steps,
       ...(checkpoint ? { resume: checkpoint } : {}),
+      onDeviceCheck: (check) => {
+        for (const message of deviceNotes(check)) emit({ type: "note", message });
+      },
       onStep: async (report) => {
         const { step, epoch, metrics } = report;
         last = report;
@@ -76,16 +81,16 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
             await watcher.picture("samples", step, png);
           }
         }
-        if (pictureSteps.has(step)) await recordLayers(recorded, step, report.state());
+        if (pictureSteps.has(step)) await recordLayers(recorded, step, await report.state());
         if (step % checkpointEvery === 0 && step < steps) {
-          await folder.writeCheckpoint({ step, state: report.state() });
+          await folder.writeCheckpoint({ step, state: await report.state() });
           emit({ type: "checkpoint", step });
         }
       },
     });
   } catch (error) {
     if (error instanceof InterruptedError) {
-      if (last) await folder.writeCheckpoint({ step: last.step, state: last.state() });
+      if (last) await folder.writeCheckpoint({ step: last.step, state: await last.state() });
       throw new InterruptedError(`${error.message}; ${folder.path} has what is done so far, continue with --resume`);
     }
     if (error instanceof DivergedError)
@@ -111,15 +116,9 @@ function learningRates(recipe: Recipe, step: number, steps: number): Record<stri
 
 /** Keeps what F's layers look like, and a picture of the first layer's filters. */
 async function recordLayers(recorded: RecordedTraining, step: number, weights: Weights): Promise<void> {
-  const { options, folder, watcher } = recorded;
+  const { folder, watcher } = recorded;
   const { features, dataset, seed } = recorded.training;
-  const layers = await layerSnapshots(
-    features,
-    weights,
-    dataset,
-    seed,
-    options.threads === undefined ? {} : { threads: options.threads },
-  );
+  const layers = await layerSnapshots(features, weights, dataset, seed, sessionOptions(recorded.training));
   await folder.append(runFiles.layers, { step, layers });
   await watcher.layers(step, layers);
   const picture = await filtersPicture(features, weights);

@@ -25,7 +25,7 @@ export async function resumeFolder(
     });
   const now = JSON.parse(JSON.stringify(run)) as unknown;
   const grown = extension(earlier, run);
-  const { steps: _, extendedAt: __, ...settings } = earlier as RunRecord;
+  const { steps: _, extendedAt: __, ...settings } = { device: "cpu", ...earlier } as RunRecord;
   const different = differingKey(
     grown ? { ...settings, steps: run.steps } : { ...settings, steps: (earlier as RunRecord).steps },
     now,

@@ -13,15 +13,17 @@ import { singlePrecision } from "../ops/instantiate.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
+import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
 import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan } from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
 import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
+import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
-import { Supervisor } from "../training/supervise.js";
+import { checkSupervised, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
@@ -88,20 +90,30 @@ export function pretrainingSteps(epochs: number, count: number, batchSize: numbe
 export class StudyBench {
   readonly #settings: BenchSettings;
   readonly #folder: StudyFolder;
+  readonly #onNote: ((message: string) => void) | undefined;
+  readonly #checked = new Set<string>();
   #data: Promise<StudyData> | undefined;
   #plan: StudyPlan | undefined;
   readonly #networks = new Map<string, Promise<FeatureExtractor>>();
   /** The sessions used last: of one network and optimiser at a time, so that a grid does not fill the memory. */
   #sessions: { readonly name: string; readonly supervisor: Supervisor; readonly gradientProbe: Supervisor } | undefined;
 
-  private constructor(settings: BenchSettings, folder: StudyFolder) {
+  private constructor(settings: BenchSettings, folder: StudyFolder, onNote: ((message: string) => void) | undefined) {
     this.#settings = settings;
     this.#folder = folder;
+    this.#onNote = onNote;
   }
 
-  /** @param data where the caller has opened it already */
-  static async open(settings: BenchSettings, data?: StudyData): Promise<StudyBench> {
-    const bench = new StudyBench(settings, await StudyFolder.open(settings.folder, false));
+  /**
+   * @param data where the caller has opened it already
+   * @param onNote told what of a step the plan's device does not run
+   */
+  static async open(
+    settings: BenchSettings,
+    data?: StudyData,
+    onNote?: (message: string) => void,
+  ): Promise<StudyBench> {
+    const bench = new StudyBench(settings, await StudyFolder.open(settings.folder, false), onNote);
     if (data) bench.#data = Promise.resolve(data);
     return bench;
   }
@@ -128,6 +140,10 @@ export class StudyBench {
     await this.#sessions?.supervisor.release();
     await this.#sessions?.gradientProbe.release();
     this.#sessions = undefined;
+  }
+
+  #note(check: DeviceCheck): void {
+    for (const message of deviceNotes(check)) this.#onNote?.(message);
   }
 
   #dataOf(): Promise<StudyData> {
@@ -158,7 +174,8 @@ export class StudyBench {
     if (this.#sessions?.name === name) return this.#sessions;
     await this.close();
     const { batchSize } = plan;
-    const supervisor = await Supervisor.open({ features, optimizer, batchSize, threads: trialThreads });
+    const supervisor = await Supervisor.open({ features, optimizer, batchSize, ...computing(plan) });
+    if (this.#onNote && plan.device !== undefined) this.#note(await checkSupervised(features, optimizer, plan.device));
     this.#sessions = { name, supervisor, gradientProbe: await openGradientProbe(features, batchSize) };
     return this.#sessions;
   }
@@ -299,13 +316,18 @@ export class StudyBench {
     const layout = pictureGeometry(features.network.sampleShape)?.layout;
     const chosen =
       recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features, layout) : undefined;
+    // What one seed has shown need not be shown by every other.
+    const checked = `${features.network.where} ${recipe.name}`;
+    const onDeviceCheck = this.#onNote && !this.#checked.has(checked) && ((check: DeviceCheck) => this.#note(check));
+    this.#checked.add(checked);
     return pretrain({
       features,
       dataset: unlabelled,
       recipe,
       seed,
       steps,
-      threads: trialThreads,
+      ...computing(plan),
+      ...(onDeviceCheck ? { onDeviceCheck } : {}),
       ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
       signal,
       onStep,
@@ -368,6 +390,11 @@ export class StudyBench {
     if (record.divergedAt !== undefined) return "diverged";
     return readWeights(this.#folder.file(studyFiles.pretraining, `${key}.safetensors`));
   }
+}
+
+/** How a study's sessions run. */
+function computing({ device }: StudyPlan): SessionOptions {
+  return sessionOptions({ threads: trialThreads, ...(device === undefined ? {} : { device }) });
 }
 
 /** Tensors of a safetensors file in float32. @throws UserError where there is none or it is broken */

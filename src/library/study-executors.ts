@@ -7,8 +7,13 @@ import type { StudyData } from "../study/run-trial.js";
 import { type BenchSettings, StudyBench } from "./study-bench.js";
 
 /** Does jobs in this thread. */
-export async function localExecutor(settings: BenchSettings, data: StudyData, signal: AbortSignal): Promise<Executor> {
-  const bench = await StudyBench.open(settings, data);
+export async function localExecutor(
+  settings: BenchSettings,
+  data: StudyData,
+  signal: AbortSignal,
+  onNote?: (message: string) => void,
+): Promise<Executor> {
+  const bench = await StudyBench.open(settings, data, onNote);
   return {
     workers: 1,
     usePlan: async (plan) => bench.usePlan(plan),

@@ -5,58 +5,157 @@ import { serializeGraph } from "../formats/onnx-write.js";
 import type { Graph } from "../graph/graph.js";
 import { pinnedOpset } from "../graph/opset.js";
 import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
-import type { Session, SessionOptions, Tensors } from "./session.js";
+import type { Device } from "./device.js";
+import { deviceError } from "./device-error.js";
+import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "./session.js";
 
-/** Loads a graph of the pinned opset into ONNX Runtime. */
+/** Loads a graph of the pinned opset into ONNX Runtime. @throws UserError where the device has no room for it */
 export async function openSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   return openSerialized(serializeGraph(graph, pinnedOpset), options);
 }
 
 /** Loads a serialized model. Only ever called with bytes that headstart wrote itself. */
 export async function openSerialized(bytes: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-  const session = await InferenceSession.create(bytes, {
-    executionProviders: ["cpu"],
-    intraOpNumThreads: options.threads ?? availableParallelism(),
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    graphOptimizationLevel: "all",
-    logSeverityLevel: 3,
-  });
+  const device = options.device ?? "cpu";
+  const session = await createSession(bytes, options);
+  const kept = new Set(options.keep);
   const wrappers = new WeakMap<object, RuntimeTensor>();
-  const wrap = (tensor: Tensor): RuntimeTensor => {
-    const known = wrappers.get(tensor.data);
+  const wrap = (tensor: Tensor | DeviceTensor): RuntimeTensor => {
+    if (tensor instanceof RuntimeDeviceTensor) return tensor.value;
+    const { data } = tensor as Tensor;
+    const known = wrappers.get(data);
     if (
       known &&
       known.dims.length === tensor.shape.length &&
       known.dims.every((size, axis) => size === tensor.shape[axis])
     )
       return known;
-    const made = new RuntimeTensor(tensor.type as "float32", tensor.data as Float32Array, tensor.shape);
-    wrappers.set(tensor.data, made);
+    const made = runtimeTensor(tensor as Tensor);
+    wrappers.set(data, made);
     return made;
   };
+  const runKeeping: Session["runKeeping"] = async (feeds, targets = {}) => {
+    const runtimeFeeds: Record<string, RuntimeTensor> = {};
+    for (const name of session.inputNames) {
+      const tensor = feeds[name];
+      if (!tensor) throw new Error(`session: the input ${name} was not fed`);
+      runtimeFeeds[name] = wrap(tensor);
+    }
+    const fetches: Record<string, RuntimeTensor | null> = {};
+    for (const name of session.outputNames) fetches[name] = targets[name] ? wrap(targets[name]) : null;
+    const results = await session.run(runtimeFeeds, fetches).catch((error: unknown) => {
+      throw deviceError(error, device);
+    });
+    const outputs: Record<string, Tensor> = {};
+    const left: Record<string, DeviceTensor> = {};
+    for (const name of session.outputNames) {
+      const result = results[name];
+      if (kept.has(name)) {
+        left[name] = new RuntimeDeviceTensor(device, result);
+        continue;
+      }
+      const target = targets[name];
+      // Where outputs are kept, the binding passes targets over and gives tensors of its own.
+      if (target && kept.size > 0) (target.data as Float32Array).set(result.data as Float32Array);
+      outputs[name] = target ?? {
+        type: result.type as DataType,
+        shape: result.dims,
+        data: result.data as TensorData,
+      };
+    }
+    return { outputs, kept: left };
+  };
   return {
-    async run(feeds: Tensors, targets: Tensors = {}) {
-      const runtimeFeeds: Record<string, RuntimeTensor> = {};
-      for (const name of session.inputNames) {
-        const tensor = feeds[name];
-        if (!tensor) throw new Error(`session: the input ${name} was not fed`);
-        runtimeFeeds[name] = wrap(tensor);
-      }
-      const fetches: Record<string, RuntimeTensor | null> = {};
-      for (const name of session.outputNames) fetches[name] = targets[name] ? wrap(targets[name]) : null;
-      const results = await session.run(runtimeFeeds, fetches);
-      const outputs: Record<string, Tensor> = {};
-      for (const name of session.outputNames) {
-        const result = results[name];
-        outputs[name] = targets[name] ?? {
-          type: result.type as DataType,
-          shape: result.dims,
-          data: result.data as TensorData,
-        };
-      }
-      return outputs;
-    },
+    run: async (feeds, targets) => (await runKeeping(feeds, targets)).outputs,
+    runKeeping,
     release: () => session.release(),
   };
+}
+
+/**
+ * In the layout that the provider would choose, channels last, its convolution of groups is wrong where the filters of a
+ * group are no multiple of the four that it computes at once: they read the input of the group before (1.30, docs/log.md).
+ */
+const webgpu = { name: "webgpu", preferredLayout: "NCHW" } as const;
+
+/** ONNX Runtime's own session with headstart's settings. */
+export async function createSession(
+  bytes: Uint8Array,
+  { threads, device = "cpu", keep = [] }: SessionOptions,
+  more: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(bytes, {
+      // Operators that another provider has no kernel for go to the CPU's.
+      executionProviders: [device === "webgpu" ? webgpu : device],
+      intraOpNumThreads: threads ?? availableParallelism(),
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+      ...(keep.length > 0
+        ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, "gpu-buffer" as const])) }
+        : {}),
+      ...more,
+    });
+  } catch (error) {
+    throw deviceError(error, device);
+  }
+}
+
+/** A tensor as ONNX Runtime takes it; the elements are not copied. */
+export function runtimeTensor({ type, data, shape }: Tensor): RuntimeTensor {
+  return new RuntimeTensor(type as "float32", data as Float32Array, shape);
+}
+
+/** Copies tensors from a device's memory to the main memory. */
+export async function readDeviceTensors(tensors: Readonly<Record<string, DeviceTensor>>): Promise<Tensors> {
+  const names = Object.keys(tensors);
+  if (names.length === 0) return {};
+  const device = tensors[names[0]].location;
+  // The binding cannot read a device's memory, but what a session gives it does.
+  const graph: Graph = {
+    name: "read",
+    inputs: names.map((name) => ({ name, type: tensors[name].type, shape: tensors[name].shape })),
+    outputs: names.map((name) => ({ name: `${name}/read`, type: tensors[name].type, shape: tensors[name].shape })),
+    initializers: new Map(),
+    nodes: names.map((name) => ({
+      op: "Identity",
+      domain: "",
+      name: "",
+      inputs: [name],
+      outputs: [`${name}/read`],
+      attributes: {},
+    })),
+  };
+  const session = await openSession(graph, { device });
+  try {
+    const read = await session.run(tensors satisfies Feeds);
+    return Object.fromEntries(names.map((name) => [name, read[`${name}/read`]]));
+  } finally {
+    await session.release();
+  }
+}
+
+/** A tensor as ONNX Runtime left it on the device. */
+class RuntimeDeviceTensor implements DeviceTensor {
+  readonly location: Device;
+  readonly value: RuntimeTensor;
+
+  constructor(location: Device, value: RuntimeTensor) {
+    this.location = location;
+    this.value = value;
+  }
+
+  get type(): DataType {
+    return this.value.type as DataType;
+  }
+
+  get shape(): readonly number[] {
+    return this.value.dims;
+  }
+
+  dispose(): void {
+    this.value.dispose();
+  }
 }

@@ -1,8 +1,21 @@
 /** What every device offers: run a graph on tensors. */
-import type { Tensor } from "../graph/tensor.js";
+import type { DataType, Tensor } from "../graph/tensor.js";
+import type { Device } from "./device.js";
 
 /** Tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** A tensor in a device's memory: only sessions of that device can read it. */
+export interface DeviceTensor {
+  readonly location: Device;
+  readonly type: DataType;
+  readonly shape: readonly number[];
+  /** Frees the memory. The tensor cannot be fed any more. */
+  dispose(): void;
+}
+
+/** What a graph's inputs can be fed with, by name. */
+export type Feeds = Readonly<Record<string, Tensor | DeviceTensor>>;
 
 /** A graph made ready to run on a device. */
 export interface Session {
@@ -11,9 +24,14 @@ export interface Session {
    *
    * @param feeds every graph input by name
    * @param targets preallocated tensors that receive these outputs in place; they must not be fed in the same run
-   * @returns every graph output by name; those of `targets` are the very tensors given
+   * @returns every graph output by name that is not kept; those of `targets` are the very tensors given
    */
-  run(feeds: Tensors, targets?: Tensors): Promise<Tensors>;
+  run(feeds: Feeds, targets?: Tensors): Promise<Tensors>;
+  /** The same, and gives the outputs that {@link SessionOptions.keep} names. The caller disposes of them. */
+  runKeeping(
+    feeds: Feeds,
+    targets?: Tensors,
+  ): Promise<{ outputs: Tensors; kept: Readonly<Record<string, DeviceTensor>> }>;
   /** Frees the native memory. */
   release(): Promise<void>;
 }
@@ -22,4 +40,13 @@ export interface Session {
 export interface SessionOptions {
   /** Threads for one operator; default: as many as the machine offers. */
   readonly threads?: number;
+  /** Default: cpu. */
+  readonly device?: Device;
+  /** Outputs that stay in the device's memory, see {@link keepsTensors}. */
+  readonly keep?: readonly string[];
+}
+
+/** The options of a session among others, those left out that are not given. */
+export function sessionOptions({ threads, device }: SessionOptions): SessionOptions {
+  return { ...(threads === undefined ? {} : { threads }), ...(device === undefined ? {} : { device }) };
 }

@@ -1,6 +1,7 @@
 /** A study's plan: what is compared with what, in which settings, and the trials that follow from it. */
 import { createHash } from "node:crypto";
 import type { OptimizerSettings } from "../recipe/recipe.js";
+import type { Device } from "../runtime/device.js";
 import { type Arm, pretrainingPart } from "./arm.js";
 import type { LabelAmount } from "./labels.js";
 
@@ -45,6 +46,8 @@ export interface StudyPlan {
   readonly target?: number;
   /** Smallest difference of accuracy that matters. */
   readonly minimumEffect: number;
+  /** Where trials and pretrainings are computed, where that is not the CPU: another device rounds otherwise. */
+  readonly device?: Device;
 }
 
 /** What is held equal while arms are compared. */
@@ -135,6 +138,7 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     head: plan.head,
     seed: trial.seed,
     purpose: trial.purpose,
+    ...deviceOf(plan),
   });
 }
 
@@ -161,7 +165,13 @@ export function pretrainingKey(plan: StudyPlan, network: string, arm: Arm, seed:
     recipe: pretrainingPart(arm.source.recipe),
     discriminator: plan.discriminator,
     seed,
+    ...deviceOf(plan),
   });
+}
+
+/** The device as a part of a key; none for the CPU, so that its keys are those of before there was a choice. */
+function deviceOf({ device }: StudyPlan): { readonly device?: Device } {
+  return device === undefined ? {} : { device };
 }
 
 /** @throws Error where the plan has no such network */

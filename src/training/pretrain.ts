@@ -8,6 +8,9 @@ import { drawParameters, initialWeights, type Weights } from "../recipe/initial-
 import { pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
+import type { Device } from "../runtime/device.js";
+import { sessionOptions } from "../runtime/session.js";
+import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { pretrainingFeeds } from "./pretraining-feeds.js";
 import { type StepResult, Trainer } from "./trainer.js";
@@ -27,9 +30,13 @@ export interface PretrainOptions {
   /** All steps of the run, those before a resumption included. */
   readonly steps: number;
   readonly threads?: number;
+  /** Default: cpu. */
+  readonly device?: Device;
   /** State by name after `step` steps, from an earlier run of the same settings. */
   readonly resume?: { readonly step: number; readonly state: ReadonlyMap<string, Float32Array> };
   readonly signal?: AbortSignal;
+  /** Called before the first step on another device than the CPU. Costs a step of few samples on both. */
+  readonly onDeviceCheck?: (check: DeviceCheck) => void;
   /** Called after every step. */
   readonly onStep?: (report: StepReport) => void | Promise<void>;
 }
@@ -44,8 +51,8 @@ export interface StepReport {
   readonly views: StepResult["views"];
   /** The real samples of this step, valid until the next. */
   readonly samples: FloatTensor | undefined;
-  /** Copies of the whole state, for a checkpoint. */
-  readonly state: () => Map<string, Float32Array>;
+  /** Copies of the whole state, for a checkpoint; can be asked after the end, too, where the run is interrupted. */
+  readonly state: () => Promise<Map<string, Float32Array>>;
 }
 
 export interface PretrainResult {
@@ -115,14 +122,11 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const training = options.training ?? trainingGraphOf(options);
   const start = startWeights(options, training);
   const initial = options.resume?.state ?? start;
-  const trainer = await Trainer.open(
-    training,
-    initial,
-    options.threads === undefined ? {} : { threads: options.threads },
-  );
+  const trainer = await Trainer.open(training, initial, sessionOptions(options));
   try {
     const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps);
     const first = options.resume?.step ?? 0;
+    await check(options, start);
     const tail = new MetricMeans();
     for (let step = first; step < steps; step++) {
       if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} steps`);
@@ -139,7 +143,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         state: () => trainer.state(),
       });
     }
-    const parameters = trainer.parameters(recipe.movingAverage > 0);
+    const parameters = await trainer.parameters(recipe.movingAverage > 0);
     const finalMetrics = tail.means();
     const inF = (weights: Weights): Weights =>
       new Map(
@@ -156,9 +160,22 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       finalMetrics,
       warnings: judge(finalMetrics),
     };
+  } catch (error) {
+    if (error instanceof InterruptedError) await trainer.retreat();
+    throw error;
   } finally {
     await trainer.release();
   }
+}
+
+/** Tells {@link PretrainOptions.onDeviceCheck} of a step with few samples. */
+async function check(options: PretrainOptions, start: Weights): Promise<void> {
+  const { dataset, features, seed, device = "cpu", onDeviceCheck } = options;
+  if (device === "cpu" || !onDeviceCheck) return;
+  const recipe = { ...options.recipe, batchSize: Math.min(checkedBatch, options.recipe.batchSize) };
+  const training = trainingGraphOf({ ...options, recipe });
+  const feeds = pretrainingFeeds(training, recipe, dataset, features.network.sampleShape, seed, 1);
+  onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
 }
 
 function startWeights(options: PretrainOptions, training: TrainingGraph): Weights {

@@ -3,11 +3,15 @@ import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError } from "../errors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
-import type { Weights } from "../recipe/initial-values.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import { logitsName, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
+import type { Device } from "../runtime/device.js";
+import { sessionOptions } from "../runtime/session.js";
+import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { accuracyOf, crossEntropyOf, type Evaluator, openEvaluator } from "./evaluate.js";
 import { optimizerFeeds } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
@@ -17,6 +21,8 @@ export interface SupervisorOptions {
   readonly optimizer: OptimizerSettings;
   readonly batchSize: number;
   readonly threads?: number;
+  /** Default: cpu. */
+  readonly device?: Device;
 }
 
 /** One training run. */
@@ -72,15 +78,15 @@ export class Supervisor {
   static async open(options: SupervisorOptions): Promise<Supervisor> {
     const { features, optimizer, batchSize } = options;
     const training = supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize });
-    const sessionOptions = options.threads === undefined ? {} : { threads: options.threads };
+    const session = sessionOptions(options);
     const zeros = new Map(
       training.state.flatMap(({ name, shape, parameter }) =>
         parameter ? [[name, new Float32Array(sizeOf(shape))] as const] : [],
       ),
     );
-    const trainer = await Trainer.open(training, zeros, sessionOptions);
+    const trainer = await Trainer.open(training, zeros, session);
     const evaluator = await openEvaluator(features.network, logitsName(features.network), {
-      ...sessionOptions,
+      ...session,
       batchSize: 250,
     });
     return new Supervisor(options, training, trainer, evaluator);
@@ -107,7 +113,7 @@ export class Supervisor {
     const evaluations: (Measurement & { step: number })[] = [];
     const measure = async (step: number): Promise<void> => {
       if (run.evaluateAt.includes(step))
-        evaluations.push({ step, ...(await this.measure(this.#trainer.parameters(), test)) });
+        evaluations.push({ step, ...(await this.measure(await this.#trainer.parameters(), test)) });
     };
     await measure(0);
     for (let step = 0; step < steps; step++) {
@@ -129,11 +135,11 @@ export class Supervisor {
         run.onStep?.(step + 1, metrics);
       } catch (error) {
         if (!(error instanceof DivergedError)) throw error;
-        return { losses, evaluations, divergedAt: step, weights: this.#trainer.parameters() };
+        return { losses, evaluations, divergedAt: step, weights: await this.#trainer.parameters() };
       }
       await measure(step + 1);
     }
-    return { losses, evaluations, weights: this.#trainer.parameters() };
+    return { losses, evaluations, weights: await this.#trainer.parameters() };
   }
 
   /** Accuracy and loss of the network with these weights on all samples of a data set. */
@@ -148,4 +154,27 @@ export class Supervisor {
     await this.#trainer.release();
     await this.#evaluator.release();
   }
+}
+
+/** Checks a device with a supervised step from random weights on noise, see {@link checkDevice}. */
+export async function checkSupervised(
+  features: FeatureExtractor,
+  optimizer: OptimizerSettings,
+  device: Device,
+): Promise<DeviceCheck> {
+  const training = supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize: checkedBatch });
+  const stream = new RandomStream(0, "device-check");
+  const feeds = training.feeds.map(({ name, shape }) => {
+    const tensor = floatTensor(new Float32Array(sizeOf(shape)), shape);
+    for (let index = 0; index < tensor.data.length; index++) {
+      const [row, column] = [Math.floor(index / shape[1]), index % shape[1]];
+      if (name === supervisedFeedNames.samples) tensor.data[index] = stream.normal();
+      else tensor.data[index] = row % shape[1] === column ? 1 : 0;
+    }
+    return [name, tensor] as const;
+  });
+  return checkDevice(training, device, initialWeights(features.network, "he", 0), {
+    ...Object.fromEntries(feeds),
+    ...optimizerFeeds("supervised", optimizer, 0, 1),
+  });
 }

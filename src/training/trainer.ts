@@ -1,9 +1,11 @@
-/** Makes training steps: keeps the state in two sets of buffers and lets each step read one and write the other. */
+/** Makes training steps: holds a training graph's session and its state. */
 import { UserError } from "../errors.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { nextName, type TrainingGraph } from "../recipe/training-graph.js";
+import { keepsTensors } from "../runtime/device.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, SessionOptions } from "../runtime/session.js";
+import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
 /** What a step gave: the graph's metrics by name, and its views (valid until the next step). */
 export interface StepResult {
@@ -15,20 +17,15 @@ export interface StepResult {
 export class Trainer {
   readonly #training: TrainingGraph;
   readonly #session: Session;
-  #current: Record<string, FloatTensor>;
-  #other: Record<string, FloatTensor>;
+  readonly #options: SessionOptions;
+  #state: TrainingState;
   readonly #results: Record<string, FloatTensor> = {};
 
-  private constructor(training: TrainingGraph, session: Session, state: Record<string, FloatTensor>) {
+  private constructor(training: TrainingGraph, session: Session, options: SessionOptions, state: TrainingState) {
     this.#training = training;
     this.#session = session;
-    this.#current = state;
-    this.#other = Object.fromEntries(
-      Object.entries(state).map(([name, tensor]) => [
-        name,
-        floatTensor(new Float32Array(tensor.data.length), tensor.shape),
-      ]),
-    );
+    this.#options = options;
+    this.#state = state;
     for (const output of training.graph.outputs) {
       if (!training.metrics.includes(output.name) && !training.views.includes(output.name)) continue;
       const shape = (output.shape ?? []).map(Number);
@@ -44,24 +41,17 @@ export class Trainer {
     initial: ReadonlyMap<string, Float32Array>,
     options: SessionOptions = {},
   ): Promise<Trainer> {
-    const state = Object.fromEntries(
-      training.state.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
-    );
-    const trainer = new Trainer(training, await openSession(training.graph, options), state);
-    trainer.load(initial);
-    return trainer;
+    // Complains of start values before anything is loaded.
+    const state = stateOn(training, initial, options);
+    const keep = keepsTensors(options.device ?? "cpu") ? training.state.map(({ name }) => nextName(name)) : [];
+    return new Trainer(training, await openSession(training.graph, { ...options, keep }), options, state);
   }
 
   /** Starts anew from these values, see {@link Trainer.open}. */
   load(initial: ReadonlyMap<string, Float32Array>): void {
-    for (const { name, shape, averageOf, parameter } of this.#training.state) {
-      const given = initial.get(name) ?? (averageOf === undefined ? undefined : initial.get(averageOf));
-      if (given && given.length !== sizeOf(shape))
-        throw new Error(`state ${name}: ${given.length} elements for shape ${shape.join("x")}`);
-      if (!given && parameter) throw new Error(`state ${name}: a parameter needs start values`);
-      if (given) this.#current[name].data.set(given);
-      else this.#current[name].data.fill(0);
-    }
+    const state = stateOn(this.#training, initial, this.#options);
+    this.#state.dispose();
+    this.#state = state;
   }
 
   /**
@@ -69,43 +59,68 @@ export class Trainer {
    * metrics are given in a {@link DivergedError}.
    */
   async step(feeds: Readonly<Record<string, FloatTensor>>): Promise<StepResult> {
-    const targets: Record<string, FloatTensor> = { ...this.#results };
-    for (const name of Object.keys(this.#current)) targets[nextName(name)] = this.#other[name];
-    await this.#session.run({ ...this.#current, ...feeds }, targets);
+    const { outputs, kept } = await this.#session.runKeeping(
+      { ...this.#state.feeds, ...feeds },
+      { ...this.#results, ...this.#state.targets },
+    );
     const metrics: Record<string, number> = {};
-    for (const name of this.#training.metrics) metrics[name] = this.#results[name].data[0];
+    for (const name of this.#training.metrics) metrics[name] = (outputs[name].data as Float32Array)[0];
     const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
-    if (broken.length > 0)
+    if (broken.length > 0) {
+      this.#state.reject(kept);
       throw new DivergedError(
         metrics,
         broken.map(([name]) => name),
       );
-    [this.#current, this.#other] = [this.#other, this.#current];
+    }
+    this.#state.accept(kept);
     const views: Record<string, FloatTensor> = {};
     for (const name of this.#training.views) views[name] = this.#results[name];
     return { metrics, views };
   }
 
   /** Copies of the state's elements by name. */
-  state(): Map<string, Float32Array> {
-    return new Map(Object.entries(this.#current).map(([name, tensor]) => [name, tensor.data.slice()]));
+  async state(): Promise<Map<string, Float32Array>> {
+    return new Map([...(await this.#state.read())].map(([name, elements]) => [name, elements.slice()]));
   }
 
   /** Copies of the parameters' elements by name, optionally their moving averages where there are some. */
-  parameters(averaged = false): Map<string, Float32Array> {
+  async parameters(averaged = false): Promise<Map<string, Float32Array>> {
+    const state = await this.state();
     const result = new Map<string, Float32Array>();
-    for (const { name, parameter } of this.#training.state)
-      if (parameter) result.set(name, this.#current[name].data.slice());
+    for (const { name, parameter } of this.#training.state) if (parameter) result.set(name, elementsOf(state, name));
     if (averaged)
       for (const { name, averageOf } of this.#training.state)
-        if (averageOf !== undefined) result.set(averageOf, this.#current[name].data.slice());
+        if (averageOf !== undefined) result.set(averageOf, elementsOf(state, name));
     return result;
+  }
+
+  /** Lets {@link Trainer.state} and {@link Trainer.parameters} be asked after {@link Trainer.release}. */
+  retreat(): Promise<void> {
+    return this.#state.retreat();
   }
 
   /** Frees the native memory. */
   release(): Promise<void> {
+    this.#state.dispose();
     return this.#session.release();
   }
+}
+
+/** A state with its start values, on the device where that can be. */
+function stateOn(
+  training: TrainingGraph,
+  initial: ReadonlyMap<string, Float32Array>,
+  options: SessionOptions,
+): TrainingState {
+  const values = initialState(training.state, initial);
+  return keepsTensors(options.device ?? "cpu") ? new DeviceState(values) : new HostState(values);
+}
+
+function elementsOf(state: ReadonlyMap<string, Float32Array>, name: string): Float32Array {
+  const elements = state.get(name);
+  if (!elements) throw new Error(`the state has no ${name}`);
+  return elements;
 }
 
 /** A loss or norm became infinite or no number. Carries the step's metrics. */

@@ -221,8 +221,8 @@ describe("a run", () => {
   it("goes on from a state as if it had never stopped", async () => {
     let kept: { step: number; state: Map<string, Float32Array> } | undefined;
     const whole = await train(network, recipe, {
-      onStep: (report) => {
-        if (report.step === 2) kept = { step: 2, state: report.state() };
+      onStep: async (report) => {
+        if (report.step === 2) kept = { step: 2, state: await report.state() };
       },
     });
     const { result, steps } = await train(network, recipe, { resume: kept! });

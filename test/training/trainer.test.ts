@@ -40,7 +40,7 @@ const start = new Map([["w", Float32Array.of(1, 2)]]);
 describe("Trainer", () => {
   it("starts averages as their parameter and all else as nothing", async () => {
     const trainer = await Trainer.open(squares(), start, { threads: 1 });
-    expect(Object.fromEntries(trainer.state())).toEqual({
+    expect(Object.fromEntries(await trainer.state())).toEqual({
       w: Float32Array.of(1, 2),
       "generator/first-moment/w": new Float32Array(2),
       "generator/second-moment/w": new Float32Array(2),
@@ -59,8 +59,8 @@ describe("Trainer", () => {
     }
     expect(losses[0]).toBe(5);
     expect(losses.at(-1)).toBeLessThan(1);
-    const kept = trainer.parameters();
-    const averaged = trainer.parameters(true);
+    const kept = await trainer.parameters();
+    const averaged = await trainer.parameters(true);
     expect(averaged.get("w")![0]).toBeGreaterThan(kept.get("w")![0]);
     const before = kept.get("w")!.slice();
     await trainer.step(feeds([0, 0]));
@@ -71,13 +71,13 @@ describe("Trainer", () => {
   it("goes on from a state to the same bits", async () => {
     const whole = await Trainer.open(squares(), start, { threads: 1 });
     for (let step = 0; step < 3; step++) await whole.step(feeds([0, 0]));
-    const middle = whole.state();
+    const middle = await whole.state();
     for (let step = 0; step < 3; step++) await whole.step(feeds([0, 0]));
     const rest = await Trainer.open(squares(), middle, { threads: 1 });
     for (let step = 0; step < 3; step++) await rest.step(feeds([0, 0]));
-    expect(rest.state()).toEqual(whole.state());
+    expect(await rest.state()).toEqual(await whole.state());
     rest.load(start);
-    expect(rest.state().get("generator/first-moment/w")).toEqual(new Float32Array(2));
+    expect((await rest.state()).get("generator/first-moment/w")).toEqual(new Float32Array(2));
     await whole.release();
     await rest.release();
   });
@@ -85,14 +85,14 @@ describe("Trainer", () => {
   it("keeps the last good state where a loss is not finite", async () => {
     const trainer = await Trainer.open(squares(), start, { threads: 1 });
     await trainer.step(feeds([0, 0]));
-    const good = trainer.state();
+    const good = await trainer.state();
     const broken = trainer.step(feeds([1e30, 0]));
     await expect(broken).rejects.toThrow(DivergedError);
     await expect(broken).rejects.toThrow(
       /^training: required finite losses, got loss = Infinity, norm = Infinity\. Lower/,
     );
     await expect(broken).rejects.toMatchObject({ metrics: { loss: Number.POSITIVE_INFINITY } });
-    expect(trainer.state()).toEqual(good);
+    expect(await trainer.state()).toEqual(good);
     await trainer.release();
   });
 

@@ -246,6 +246,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   start: "시작 가중치: file(모델의 것) 또는 he 같은 초기화 방법 (기본값: 레시피대로)",
   seed: "모든 무작위의 시드",
   threads: "스레드 수 (기본값: 모든 코어)",
+  device: "학습을 계산할 장치 (기본값: cpu, 나머지 장치의 준비는 docs/devices.md 참고)",
   resize: "그림을 모델 입력 크기로 맞추기",
   convert: "그림을 모델 입력에 맞게 흑백과 컬러 사이에서 변환",
   normalise:

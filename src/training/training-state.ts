@@ -1,0 +1,128 @@
+/** Where a training graph's state lies between two steps: in the main memory, or in the device's own. */
+import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+import { nextName, type StateTensor } from "../recipe/training-graph.js";
+import { readDeviceTensors } from "../runtime/node.js";
+import type { DeviceTensor, Feeds, Tensors } from "../runtime/session.js";
+
+/** The tensors that a step reads and replaces. A step's results count once they are accepted. */
+export interface TrainingState {
+  /** What the next step is fed, by state name. */
+  readonly feeds: Feeds;
+  /** Where the next step's results go, by output name. */
+  readonly targets: Tensors;
+  /** Makes the last step's results the state. */
+  accept(kept: Readonly<Record<string, DeviceTensor>>): void;
+  /** Drops the last step's results. */
+  reject(kept: Readonly<Record<string, DeviceTensor>>): void;
+  /** Elements by state name; later steps may write into them. */
+  read(): Promise<ReadonlyMap<string, Float32Array>>;
+  /** Moves the state to the main memory, where it can be read without the device. */
+  retreat(): Promise<void>;
+  /** Frees the memory of the device. */
+  dispose(): void;
+}
+
+/** Two sets of buffers in the main memory: a step reads one and writes the other. */
+export class HostState implements TrainingState {
+  #current: Record<string, FloatTensor>;
+  #other: Record<string, FloatTensor>;
+
+  constructor(initial: Readonly<Record<string, FloatTensor>>) {
+    this.#current = { ...initial };
+    this.#other = Object.fromEntries(
+      Object.entries(initial).map(([name, { data, shape }]) => [
+        name,
+        floatTensor(new Float32Array(data.length), shape),
+      ]),
+    );
+  }
+
+  get feeds(): Feeds {
+    return this.#current;
+  }
+
+  get targets(): Tensors {
+    return Object.fromEntries(Object.entries(this.#other).map(([name, tensor]) => [nextName(name), tensor]));
+  }
+
+  accept(): void {
+    [this.#current, this.#other] = [this.#other, this.#current];
+  }
+
+  reject(): void {}
+
+  async read(): Promise<ReadonlyMap<string, Float32Array>> {
+    return new Map(Object.entries(this.#current).map(([name, { data }]) => [name, data]));
+  }
+
+  async retreat(): Promise<void> {}
+
+  dispose(): void {}
+}
+
+/** The first step is fed from the main memory; from then on its results stay on the device and are fed again. */
+export class DeviceState implements TrainingState {
+  #current: Record<string, FloatTensor | DeviceTensor>;
+  readonly targets: Tensors = {};
+
+  constructor(initial: Readonly<Record<string, FloatTensor>>) {
+    this.#current = { ...initial };
+  }
+
+  get feeds(): Feeds {
+    return this.#current;
+  }
+
+  accept(kept: Readonly<Record<string, DeviceTensor>>): void {
+    this.dispose();
+    this.#current = Object.fromEntries(Object.keys(this.#current).map((name) => [name, kept[nextName(name)]]));
+  }
+
+  reject(kept: Readonly<Record<string, DeviceTensor>>): void {
+    for (const tensor of Object.values(kept)) tensor.dispose();
+  }
+
+  async read(): Promise<ReadonlyMap<string, Float32Array>> {
+    const onDevice = Object.entries(this.#current).filter(
+      (entry): entry is [string, DeviceTensor] => "location" in entry[1],
+    );
+    const read = await readDeviceTensors(Object.fromEntries(onDevice));
+    return new Map(
+      Object.entries(this.#current).map(([name, tensor]) => [
+        name,
+        ("location" in tensor ? read[name].data : tensor.data) as Float32Array,
+      ]),
+    );
+  }
+
+  async retreat(): Promise<void> {
+    const elements = await this.read();
+    this.dispose();
+    this.#current = Object.fromEntries(
+      Object.entries(this.#current).map(([name, { shape }]) => [
+        name,
+        floatTensor(elements.get(name) ?? new Float32Array(sizeOf(shape)), shape),
+      ]),
+    );
+  }
+
+  dispose(): void {
+    for (const tensor of Object.values(this.#current)) if ("location" in tensor) tensor.dispose();
+  }
+}
+
+/** Start values of a state by name: as given, moving averages as their parameter, all else as zeros. */
+export function initialState(
+  state: readonly StateTensor[],
+  initial: ReadonlyMap<string, Float32Array>,
+): Record<string, FloatTensor> {
+  return Object.fromEntries(
+    state.map(({ name, shape, averageOf, parameter }) => {
+      const given = initial.get(name) ?? (averageOf === undefined ? undefined : initial.get(averageOf));
+      if (given && given.length !== sizeOf(shape))
+        throw new Error(`state ${name}: ${given.length} elements for shape ${shape.join("x")}`);
+      if (!given && parameter) throw new Error(`state ${name}: a parameter needs start values`);
+      return [name, floatTensor(given ? given.slice() : new Float32Array(sizeOf(shape)), shape)];
+    }),
+  );
+}
