@@ -4,7 +4,7 @@ import type { Device } from "./device.js";
 
 /** Texts of Dawn, Vulkan, CUDA and DirectML that stand for memory that is not there. */
 const noMemory =
-  /out of memory|OUT_OF_DEVICE_MEMORY|E_OUTOFMEMORY|max buffer size|allocation size|invalid due to a previous error|failed to allocate|cudaMalloc/i;
+  /out of memory|OUT_OF_DEVICE_MEMORY|E_OUTOFMEMORY|max buffer size|too many storage buffers|allocation size|invalid due to a previous error|failed to allocate|cudaMalloc/i;
 const lost =
   /device (was |is )?lost|DEVICE_LOST|DXGI_ERROR_DEVICE|device removed|cudaErrorUnknown|unspecified launch failure/i;
 

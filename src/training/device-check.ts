@@ -38,16 +38,24 @@ export async function checkDevice(
   const session = await openSession(training.graph);
   try {
     const expected = await session.run(feeds);
-    const differing = training.metrics.flatMap((metric) => {
-      const onDevice = (outputs[metric].data as Float32Array)[0];
-      const onCpu = (expected[metric].data as Float32Array)[0];
-      // Shares of samples jump where a score is near a tie.
-      return metric.includes("accuracy") || near(onDevice, onCpu) ? [] : [{ metric, onDevice, onCpu }];
-    });
-    return { placement, differing };
+    return { placement, differing: differingMetrics(training.metrics, outputs, expected) };
   } finally {
     await session.release();
   }
+}
+
+/** The metrics that rounding does not explain. */
+export function differingMetrics(
+  names: readonly string[],
+  outputs: Tensors,
+  expected: Tensors,
+): { metric: string; onDevice: number; onCpu: number }[] {
+  return names.flatMap((metric) => {
+    const onDevice = (outputs[metric].data as Float32Array)[0];
+    const onCpu = (expected[metric].data as Float32Array)[0];
+    // Shares of samples jump where a score is near a tie.
+    return metric.includes("accuracy") || near(onDevice, onCpu) ? [] : [{ metric, onDevice, onCpu }];
+  });
 }
 
 function near(a: number, b: number): boolean {

@@ -36,6 +36,15 @@ describe("headstart init", () => {
     expect(existsSync(path("run/weights.safetensors"))).toBe(true);
   });
 
+  test("names the devices, and refuses others", async () => {
+    const { words } = material();
+    expect(await init([...words, "--device", "gpu"])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("--device: required one of cpu, webgpu, cuda, dml, coreml"),
+    });
+    expect((await init(["--help"])).stdout).toContain("--device <DEVICE>");
+  });
+
   test("--json gives one record a line on stdout", async () => {
     const { words } = material();
     const { status, stdout, stderr } = await init([...words, "--json"]);

@@ -223,3 +223,11 @@ test("refuses what cannot be compared", async () => {
     /study of the same data/,
   );
 });
+
+test("a device that is not there is refused before anything is written", async () => {
+  const { folder: _, made: __, ...options } = await ready();
+  await expect(compare({ ...options, arms: ["he"], device: "gpu" })).rejects.toThrow(
+    /^device: required one.*got "gpu"/,
+  );
+  expect(existsSync(options.output)).toBe(false);
+});

@@ -135,6 +135,12 @@ describe("initialize", () => {
       /run\.json: required .* another seed: 3 instead of 0/,
     );
     expect(await messageOf(initialize({ ...resume, learningRate: 0.5 }))).toContain("generatorOptimizer.learningRate");
+    const record = readFileSync(path("run/run.json"), "utf8");
+    writeFileSync(path("run/run.json"), record.replace('"device": "cpu"', '"device": "webgpu"'));
+    expect(await messageOf(initialize(resume))).toContain('another device: "cpu" instead of "webgpu"');
+    // Records of before there was a choice.
+    writeFileSync(path("run/run.json"), record.replace(/,\s*"device": "cpu"/, ""));
+    expect(await messageOf(initialize(resume))).toContain("required a run that is not finished");
     expect(await messageOf(initialize({ ...resume, steps: 5 }))).toContain("another steps: 5 instead of 6");
     expect(await messageOf(initialize({ ...resume, recipe: "autoencoder" }))).toContain("another recipe.");
     writeFileSync(path("train-idx3-ubyte"), barFile(95));
@@ -190,6 +196,7 @@ describe("initialize", () => {
       { data: path("model.onnx") },
       { start: "xaviar" },
       { steps: 0 },
+      { device: "gpu" },
       { batchSize: 1 },
       { learningRate: -1 },
       { epochs: 0 },

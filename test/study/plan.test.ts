@@ -31,6 +31,7 @@ test("a trial's key holds what decides its result, and nothing else", async () =
     ...[
       { steps: 99 },
       { batchSize: 9 },
+      { device: "webgpu" as const },
       { data: { ...plan.data, test: "x" } },
       { networks: [{ ...plan.networks[0], hash: "x" }] },
     ].map((change) => trialKey({ ...plan, ...change }, he)),
@@ -45,6 +46,7 @@ test("pretraining belongs to seed, recipe and data, not to labels or rates", asy
   expect(paper).not.toBe(own);
   expect(pretrainingKey({ ...plan, labels: ["10"], learningRates: [1], steps: 7 }, "net", plan.arms[0], 0)).toBe(own);
   expect(pretrainingKey(plan, "net", plan.arms[0], 1)).not.toBe(own);
+  expect(pretrainingKey({ ...plan, device: "webgpu" }, "net", plan.arms[0], 0)).not.toBe(own);
 });
 
 test("settings are all combinations, or one for each amount of labels where rates are tuned", async () => {

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { InterruptedError } from "../../src/errors.js";
+import { buildDiscriminator } from "../../src/recipe/discriminator.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { initialWeights } from "../../src/recipe/initial-values.js";
+import { builtInRecipe } from "../../src/recipe/recipe.js";
+import { type DeviceCheck, deviceNotes } from "../../src/training/device-check.js";
+import { evaluate } from "../../src/training/evaluate.js";
+import { type PretrainOptions, pretrain, type StepReport } from "../../src/training/pretrain.js";
+import { DivergedError, Trainer } from "../../src/training/trainer.js";
+import { squaresFeeds, squaresGraph, squaresStart } from "../support/squares-graph.js";
+import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
+import { needWebgpu } from "./webgpu-device.js";
+
+needWebgpu();
+
+/** How far WebGPU may be from the CPU after a few steps, relative to the size of the tensor. */
+const tolerance = 1e-4;
+
+function expectNear(got: ReadonlyMap<string, Float32Array>, expected: ReadonlyMap<string, Float32Array>): void {
+  expect([...got.keys()]).toEqual([...expected.keys()]);
+  for (const [name, elements] of expected) {
+    const length = Math.hypot(...elements);
+    const distance = Math.hypot(...elements.map((value, index) => value - got.get(name)![index]));
+    expect(distance, name).toBeLessThanOrEqual(tolerance * length + 1e-6);
+  }
+}
+
+describe("Trainer on WebGPU", () => {
+  it("steps as on the CPU, with its state on the device", async () => {
+    const trainers = await Promise.all(
+      (["cpu", "webgpu"] as const).map((device) => Trainer.open(squaresGraph(), squaresStart, { device, threads: 1 })),
+    );
+    for (let step = 0; step < 10; step++) {
+      const [expected, got] = [
+        await trainers[0].step(squaresFeeds([0.5, 0])),
+        await trainers[1].step(squaresFeeds([0.5, 0])),
+      ];
+      expect(got.metrics.loss).toBeCloseTo(expected.metrics.loss, 4);
+      expect(got.views.difference.data[0]).toBeCloseTo(expected.views.difference.data[0], 4);
+    }
+    expectNear(await trainers[1].state(), await trainers[0].state());
+    expectNear(await trainers[1].parameters(true), await trainers[0].parameters(true));
+    for (const trainer of trainers) trainer.load(squaresStart);
+    expect(await trainers[1].state()).toEqual(await trainers[0].state());
+    await trainers[1].step(squaresFeeds([0, 0]));
+    await trainers[0].step(squaresFeeds([0, 0]));
+    await trainers[1].retreat();
+    for (const trainer of trainers) await trainer.release();
+    expectNear(await trainers[1].state(), await trainers[0].state());
+  });
+
+  it("keeps the last good state where a loss is not finite", async () => {
+    const trainer = await Trainer.open(squaresGraph(), squaresStart, { device: "webgpu" });
+    await trainer.step(squaresFeeds([0, 0]));
+    const good = await trainer.state();
+    await expect(trainer.step(squaresFeeds([1e30, 0]))).rejects.toThrow(DivergedError);
+    expect(await trainer.state()).toEqual(good);
+    await trainer.step(squaresFeeds([0, 0]));
+    await trainer.release();
+  });
+});
+
+describe("pretraining on WebGPU", () => {
+  const features = featureExtractor(toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] }));
+  const recipe = { ...builtInRecipe("default"), batchSize: 8 };
+  const options: PretrainOptions = {
+    features,
+    dataset: barDataset(32),
+    recipe,
+    discriminator: buildDiscriminator({ kind: "auto", sampleShape: [1, 8, 8], targetCost: 500 }),
+    seed: 0,
+    steps: 3,
+    threads: 1,
+  };
+
+  it("agrees with the CPU over the first steps, and says what the CPU does for it", async () => {
+    const metrics: Record<string, StepReport["metrics"][]> = { cpu: [], webgpu: [] };
+    const checks: DeviceCheck[] = [];
+    const run = (device: "cpu" | "webgpu") =>
+      pretrain({
+        ...options,
+        device,
+        onDeviceCheck: (check) => checks.push(check),
+        onStep: (report) => {
+          metrics[device].push(report.metrics);
+        },
+      });
+    const expected = await run("cpu");
+    expect(checks).toEqual([]);
+    const got = await run("webgpu");
+    expectNear(got.parameters, expected.parameters);
+    expect(metrics.webgpu.length).toBe(3);
+    metrics.cpu.forEach((step, index) => {
+      for (const [name, value] of Object.entries(step))
+        if (!name.includes("accuracy"))
+          expect(Math.abs(metrics.webgpu[index][name] - value), name).toBeLessThanOrEqual(tolerance * Math.abs(value));
+    });
+    expect(checks.length).toBe(1);
+    expect(checks[0].differing).toEqual([]);
+    expect(deviceNotes(checks[0])[0]).toMatch(
+      /^webgpu has no kernel for \d of the \d+ operators of a step, the CPU runs them: .*LogSoftmax/,
+    );
+  });
+
+  it("hands out the state after an interruption, and goes on from it", async () => {
+    const recipe = { ...builtInRecipe("autoencoder"), batchSize: 8 };
+    const shorter = { ...options, recipe, device: "webgpu" } as const;
+    const whole = await pretrain(shorter);
+    const interruption = new AbortController();
+    let last: StepReport | undefined;
+    const stopped = pretrain({
+      ...shorter,
+      signal: interruption.signal,
+      onStep: (report) => {
+        last = report;
+        if (report.step === 2) interruption.abort();
+      },
+    });
+    await expect(stopped).rejects.toThrow(InterruptedError);
+    const rest = await pretrain({ ...shorter, resume: { step: 2, state: await last!.state() } });
+    expect(rest.parameters).toEqual(whole.parameters);
+  });
+});
+
+it("evaluates as on the CPU", async () => {
+  const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4], normalization: "batch" });
+  const weights = initialWeights(network, "he", 0);
+  const output = network.graph.outputs[0].name;
+  const run = (device: "cpu" | "webgpu") =>
+    evaluate(network, output, weights, toyDataset([1, 8, 8]), [3, 1, 2, 0, 9], { batchSize: 4, device });
+  const [expected, got] = [await run("cpu"), await run("webgpu")];
+  expect(got.shape).toEqual(expected.shape);
+  expected.data.forEach((value, index) => {
+    expect(got.data[index]).toBeCloseTo(value, 4);
+  });
+});
