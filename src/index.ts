@@ -33,3 +33,4 @@ export {
   verify,
 } from "./library/verify.js";
 export { builtInRecipe, builtInRecipes, parseRecipe, type Recipe, type RecipeInput } from "./recipe/recipe.js";
+export { type Device, devices } from "./runtime/device.js";

@@ -8,10 +8,11 @@ import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
 import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "./session.js";
+import { webgpuExceptions } from "./webgpu-exceptions.js";
 
 /** Loads a graph of the pinned opset into ONNX Runtime. @throws UserError where the device has no room for it */
 export async function openSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
-  return openSerialized(serializeGraph(graph, pinnedOpset), options);
+  return openSerialized(serializeGraph(graph, pinnedOpset), { ...options, onCpu: webgpuExceptions(graph) });
 }
 
 /** Loads a serialized model. Only ever called with bytes that headstart wrote itself. */
@@ -81,13 +82,13 @@ const webgpu = { name: "webgpu", preferredLayout: "NCHW" } as const;
 /** ONNX Runtime's own session with headstart's settings. */
 export async function createSession(
   bytes: Uint8Array,
-  { threads, device = "cpu", keep = [] }: SessionOptions,
+  { threads, device = "cpu", keep = [], onCpu = [] }: SessionOptions,
   more: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(bytes, {
       // Operators that another provider has no kernel for go to the CPU's.
-      executionProviders: [device === "webgpu" ? webgpu : device],
+      executionProviders: [device === "webgpu" ? { ...webgpu, forceCpuNodeNames: onCpu } : device],
       intraOpNumThreads: threads ?? availableParallelism(),
       interOpNumThreads: 1,
       executionMode: "sequential",

@@ -44,6 +44,8 @@ export interface SessionOptions {
   readonly device?: Device;
   /** Outputs that stay in the device's memory, see {@link keepsTensors}. */
   readonly keep?: readonly string[];
+  /** Names of nodes that the CPU computes, where the device is webgpu. */
+  readonly onCpu?: readonly string[];
 }
 
 /** The options of a session among others, those left out that are not given. */

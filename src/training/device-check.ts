@@ -72,9 +72,7 @@ export function deviceNotes({ placement, differing }: DeviceCheck): string[] {
   return [
     ...(total === 0
       ? []
-      : [
-          `${device} has no kernel for ${total} of the ${total + onDevice} operators of a step, the CPU runs them: ${left}`,
-        ]),
+      : [`${device} cannot run ${total} of the ${total + onDevice} operators of a step, the CPU does: ${left}`]),
     ...(differing.length === 0
       ? []
       : [

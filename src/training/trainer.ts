@@ -81,18 +81,18 @@ export class Trainer {
 
   /** Copies of the state's elements by name. */
   async state(): Promise<Map<string, Float32Array>> {
-    return new Map([...(await this.#state.read())].map(([name, elements]) => [name, elements.slice()]));
+    const state = await this.#state.read(this.#training.state.map(({ name }) => name));
+    return new Map([...state].map(([name, elements]) => [name, elements.slice()]));
   }
 
   /** Copies of the parameters' elements by name, optionally their moving averages where there are some. */
   async parameters(averaged = false): Promise<Map<string, Float32Array>> {
-    const state = await this.state();
-    const result = new Map<string, Float32Array>();
-    for (const { name, parameter } of this.#training.state) if (parameter) result.set(name, elementsOf(state, name));
+    const wanted = new Map<string, string>();
+    for (const { name, parameter } of this.#training.state) if (parameter) wanted.set(name, name);
     if (averaged)
-      for (const { name, averageOf } of this.#training.state)
-        if (averageOf !== undefined) result.set(averageOf, elementsOf(state, name));
-    return result;
+      for (const { name, averageOf } of this.#training.state) if (averageOf !== undefined) wanted.set(averageOf, name);
+    const state = await this.#state.read([...wanted.values()]);
+    return new Map([...wanted].map(([name, source]) => [name, elementsOf(state, source).slice()]));
   }
 
   /** Lets {@link Trainer.state} and {@link Trainer.parameters} be asked after {@link Trainer.release}. */

@@ -14,8 +14,8 @@ export interface TrainingState {
   accept(kept: Readonly<Record<string, DeviceTensor>>): void;
   /** Drops the last step's results. */
   reject(kept: Readonly<Record<string, DeviceTensor>>): void;
-  /** Elements by state name; later steps may write into them. */
-  read(): Promise<ReadonlyMap<string, Float32Array>>;
+  /** Elements of some of the state by name; later steps may write into them. */
+  read(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array>>;
   /** Moves the state to the main memory, where it can be read without the device. */
   retreat(): Promise<void>;
   /** Frees the memory of the device. */
@@ -51,8 +51,8 @@ export class HostState implements TrainingState {
 
   reject(): void {}
 
-  async read(): Promise<ReadonlyMap<string, Float32Array>> {
-    return new Map(Object.entries(this.#current).map(([name, { data }]) => [name, data]));
+  async read(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array>> {
+    return new Map(names.map((name) => [name, this.#current[name].data]));
   }
 
   async retreat(): Promise<void> {}
@@ -82,21 +82,17 @@ export class DeviceState implements TrainingState {
     for (const tensor of Object.values(kept)) tensor.dispose();
   }
 
-  async read(): Promise<ReadonlyMap<string, Float32Array>> {
-    const onDevice = Object.entries(this.#current).filter(
-      (entry): entry is [string, DeviceTensor] => "location" in entry[1],
-    );
+  async read(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array>> {
+    const entries = names.map((name) => [name, this.#current[name]] as const);
+    const onDevice = entries.filter((entry): entry is readonly [string, DeviceTensor] => "location" in entry[1]);
     const read = await readDeviceTensors(Object.fromEntries(onDevice));
     return new Map(
-      Object.entries(this.#current).map(([name, tensor]) => [
-        name,
-        ("location" in tensor ? read[name].data : tensor.data) as Float32Array,
-      ]),
+      entries.map(([name, tensor]) => [name, ("location" in tensor ? read[name].data : tensor.data) as Float32Array]),
     );
   }
 
   async retreat(): Promise<void> {
-    const elements = await this.read();
+    const elements = await this.read(Object.keys(this.#current));
     this.dispose();
     this.#current = Object.fromEntries(
       Object.entries(this.#current).map(([name, { shape }]) => [

@@ -85,6 +85,59 @@ describe("convolutions on WebGPU", () => {
   });
 });
 
+describe("operators that the provider computes wrongly", () => {
+  it.each([
+    ["BatchNormalization", [[8, 4], [4], [4], [4], [4]], {}],
+    [
+      "ConvTranspose",
+      [
+        [2, 2, 3, 3, 3],
+        [2, 2, 2, 2, 2],
+      ],
+      { strides: attribute.ints([2, 2, 2]) },
+    ],
+  ])("%s of %j is the CPU's", async (op, shapes, attributes) => {
+    const emit = new Emitter();
+    const inputs = shapes.map((shape, index) => emit.input(`x${index}`, "float32", shape));
+    emit.output("y", emit.one(op, inputs, attributes));
+    const graph = emit.build("operator");
+    // Variances come last, and are positive.
+    const feeds = Object.fromEntries(
+      shapes.map((shape, index) => [
+        `x${index}`,
+        normalTensor(`x${index}`, shape, index === 4 ? 0 : 1, index === 4 ? 2 : 0),
+      ]),
+    );
+    const [expected, got] = [
+      await openSession(graph, { threads: 1 }),
+      await openSession(graph, { device: "webgpu", threads: 1 }),
+    ];
+    const [here, there] = [(await got.run(feeds)).y, (await expected.run(feeds)).y];
+    (there.data as Float32Array).forEach((value, index) => {
+      expect((here.data as Float32Array)[index]).toBeCloseTo(value, 4);
+    });
+    await expected.release();
+    await got.release();
+  });
+
+  it("MaxPool's Indices are the CPU's", async () => {
+    const emit = new Emitter();
+    const x = emit.input("x", "float32", [1, 2, 4, 4]);
+    const pooled = emit.node("MaxPool", [x], { kernel_shape: attribute.ints([2, 2]) }, 2);
+    emit.output("y", pooled[0]);
+    emit.output("indices", pooled[1]);
+    const session = await openSession(emit.build("pool"), { device: "webgpu" });
+    const { y, indices } = await session.run({
+      x: floatTensor(
+        Float32Array.from({ length: 32 }, (_, i) => i),
+        [1, 2, 4, 4],
+      ),
+    });
+    expect([...(indices.data as BigInt64Array)].map(Number)).toEqual([...(y.data as Float32Array)]);
+    await session.release();
+  });
+});
+
 describe("profiledRun", () => {
   it("names what the CPU runs in place of the device", async () => {
     const emit = new Emitter();

@@ -50,7 +50,7 @@ describe("deviceNotes", () => {
   it("names operators, the most frequent first, and metrics", () => {
     const placement = { device: "webgpu", onDevice: 90, onCpu: { Equal: 1, LogSoftmax: 2, Abs: 1 } } as const;
     expect(deviceNotes({ placement, differing: [{ metric: "loss", onDevice: 0.64201, onCpu: 0.63509 }] })).toEqual([
-      "webgpu has no kernel for 4 of the 94 operators of a step, the CPU runs them: LogSoftmax (2), Abs, Equal",
+      "webgpu cannot run 4 of the 94 operators of a step, the CPU does: LogSoftmax (2), Abs, Equal",
       "webgpu does not compute what the CPU computes, its weights may be wrong: in the first step loss is 0.6420 instead of 0.6351. Train with --device cpu, or update the device's driver",
     ]);
   });

@@ -43,9 +43,9 @@ describe("HostState", () => {
     const state = new HostState({ w: floatTensor([1, 2]) });
     (state.targets["next/w"].data as Float32Array).set([3, 4]);
     state.reject();
-    expect(await state.read()).toEqual(new Map([["w", Float32Array.of(1, 2)]]));
+    expect(await state.read(["w"])).toEqual(new Map([["w", Float32Array.of(1, 2)]]));
     state.accept();
-    expect(await state.read()).toEqual(new Map([["w", Float32Array.of(3, 4)]]));
+    expect(await state.read(["w"])).toEqual(new Map([["w", Float32Array.of(3, 4)]]));
     expect([...(state.targets["next/w"].data as Float32Array)]).toEqual([1, 2]);
   });
 });
@@ -53,7 +53,7 @@ describe("HostState", () => {
 describe("DeviceState", () => {
   it("feeds what the step left on the device, and frees what it replaces", async () => {
     const state = new DeviceState({ w: floatTensor([1, 2]) });
-    expect(await state.read()).toEqual(new Map([["w", Float32Array.of(1, 2)]]));
+    expect(await state.read(["w"])).toEqual(new Map([["w", Float32Array.of(1, 2)]]));
     const [first, second, third] = [fakeTensor(), fakeTensor(), fakeTensor()];
     state.accept({ "next/w": first });
     expect(state.feeds).toEqual({ w: first });

@@ -1,0 +1,47 @@
+/** Nodes that ONNX Runtime's WebGPU provider takes and then cannot compute, or computes wrongly (1.30, docs/log.md). */
+import type { Attributes, Graph, Node } from "../graph/graph.js";
+import { numbersOf } from "../graph/tensor.js";
+
+/** Names of the nodes that are to stay on the CPU. */
+export function webgpuExceptions(graph: Graph): string[] {
+  return graph.nodes.flatMap((node) => (isException(node, graph) ? [node.name] : []));
+}
+
+function isException(node: Node, graph: Graph): boolean {
+  const { op, inputs, outputs, attributes } = node;
+  switch (op) {
+    // Without Indices it is right.
+    case "MaxPool":
+      return outputs.length > 1 && outputs[1] !== "";
+    // Wrong for [samples, even number of features]; a node does not say what rank its input has.
+    case "BatchNormalization":
+      return true;
+    case "ConvTranspose":
+      return spatialAxes(node) > 2;
+    case "Conv":
+      return spatialAxes(node) > 2 && intOf(attributes, "group", 1) > 1;
+    // Wrong where the end lies before the first element; steps are constants in the graphs that headstart writes.
+    case "Slice": {
+      const steps = graph.initializers.get(inputs[4] ?? "");
+      return (inputs[4] ?? "") !== "" && (!steps || numbersOf(steps).some((step) => step < 0));
+    }
+    // Empty axes stand for none here, and the provider takes them for all.
+    default:
+      return op.startsWith("Reduce") && intOf(attributes, "noop_with_empty_axes", 0) === 1;
+  }
+}
+
+/** Number of axes that a convolution's attributes speak of; 0 where it has none that do. */
+function spatialAxes({ attributes }: Node): number {
+  for (const name of ["kernel_shape", "strides", "dilations"]) {
+    const value = attributes[name];
+    if (value?.kind === "ints") return value.value.length;
+  }
+  const { pads } = attributes;
+  return pads?.kind === "ints" ? pads.value.length / 2 : 0;
+}
+
+function intOf(attributes: Attributes, name: string, otherwise: number): number {
+  const value = attributes[name];
+  return value?.kind === "int" ? value.value : otherwise;
+}
