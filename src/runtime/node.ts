@@ -88,7 +88,9 @@ export async function createSession(
   try {
     return await InferenceSession.create(bytes, {
       // Operators that another provider has no kernel for go to the CPU's.
-      executionProviders: [device === "webgpu" ? { ...webgpu, forceCpuNodeNames: onCpu } : device],
+      executionProviders: [
+        device === "webgpu" ? { ...webgpu, ...(onCpu.length > 0 ? { forceCpuNodeNames: onCpu } : {}) } : device,
+      ],
       intraOpNumThreads: threads ?? availableParallelism(),
       interOpNumThreads: 1,
       executionMode: "sequential",
