@@ -1,7 +1,7 @@
 /** A study's plan: what is compared with what, in which settings, and the trials that follow from it. */
 import { createHash } from "node:crypto";
 import type { OptimizerSettings } from "../recipe/recipe.js";
-import type { Device } from "../runtime/device.js";
+import type { SupervisorOptions } from "../training/supervise.js";
 import { type Arm, pretrainingPart } from "./arm.js";
 import type { LabelAmount } from "./labels.js";
 
@@ -47,7 +47,7 @@ export interface StudyPlan {
   /** Smallest difference of accuracy that matters. */
   readonly minimumEffect: number;
   /** Where trials and pretrainings are computed, where that is not the CPU: another device rounds otherwise. */
-  readonly device?: Device;
+  readonly device?: NonNullable<SupervisorOptions["device"]>;
 }
 
 /** What is held equal while arms are compared. */
@@ -170,7 +170,7 @@ export function pretrainingKey(plan: StudyPlan, network: string, arm: Arm, seed:
 }
 
 /** The device as a part of a key; none for the CPU, so that its keys are those of before there was a choice. */
-function deviceOf({ device }: StudyPlan): { readonly device?: Device } {
+function deviceOf({ device }: StudyPlan): Pick<StudyPlan, "device"> {
   return device === undefined ? {} : { device };
 }
 
