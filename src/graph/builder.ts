@@ -20,6 +20,8 @@ export interface Value extends ValueType {
 /** A node with its values, as the builder records it. undefined stands for an omitted optional input. */
 export interface BuiltNode {
   readonly op: string;
+  /** "" is the standard domain. */
+  readonly domain: string;
   readonly name: string;
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly Value[];
@@ -81,14 +83,19 @@ export class GraphBuilder {
     return value;
   }
 
-  /** Adds a node whose output types are known, or gives the outputs of an equal node that is there already. */
+  /**
+   * Adds a node whose output types are known, or gives the outputs of an equal node that is there already.
+   *
+   * @param domain of the operator; default: ONNX's own
+   */
   append(
     op: string,
     inputs: readonly (Value | undefined)[],
     attributes: Attributes,
     types: readonly ValueType[],
+    domain = "",
   ): readonly Value[] {
-    const key = `${op}(${JSON.stringify(inputs.map((input) => input?.name ?? ""))})${keyOfAttributes(attributes)}:${types.length}`;
+    const key = `${domain}.${op}(${JSON.stringify(inputs.map((input) => input?.name ?? ""))})${keyOfAttributes(attributes)}:${types.length}`;
     const known = this.#nodeKeys.get(key);
     if (known) return known.outputs;
     const name = this.#fresh(op);
@@ -97,7 +104,7 @@ export class GraphBuilder {
       this.#names.add(outputName);
       return { name: outputName, type, shape };
     });
-    const node: BuiltNode = { op, name, inputs, outputs, attributes };
+    const node: BuiltNode = { op, domain, name, inputs, outputs, attributes };
     this.#nodes.push(node);
     this.#nodeKeys.set(key, node);
     return outputs;
@@ -126,12 +133,18 @@ export class GraphBuilder {
       for (const input of node.inputs) if (input) needed.add(input.name);
     }
     kept.reverse();
+    // A value that a node makes takes the output's name, where it goes out once: a copy by Identity costs a pass over it.
+    const made = new Set(kept.flatMap((node) => node.outputs.map((output) => output.name)));
+    const renamed = new Map<string, string>();
+    for (const { name: outputName, value } of this.#outputs)
+      if (made.has(value.name) && !renamed.has(value.name)) renamed.set(value.name, outputName);
+    const nameOf = (value: Value): string => renamed.get(value.name) ?? value.name;
     const nodes: Node[] = kept.map((node) => ({
       op: node.op,
-      domain: "",
+      domain: node.domain,
       name: node.name,
-      inputs: withoutTrailingBlanks(node.inputs.map((input) => input?.name ?? "")),
-      outputs: node.outputs.map((output) => output.name),
+      inputs: withoutTrailingBlanks(node.inputs.map((input) => (input ? nameOf(input) : ""))),
+      outputs: node.outputs.map(nameOf),
       attributes: node.attributes,
     }));
     const outputs: ValueInfo[] = [];
@@ -139,12 +152,12 @@ export class GraphBuilder {
       if (this.#names.has(outputName))
         throw new Error(`graph builder: the output ${outputName} is called as another value`);
       outputs.push({ name: outputName, type: value.type, shape: value.shape });
-      // A value may be named once only: outputs are handed out by Identity, which runtimes elide or copy.
+      if (nameOf(value) === outputName) continue;
       nodes.push({
         op: "Identity",
         domain: "",
         name: `output/${outputName}`,
-        inputs: [value.name],
+        inputs: [nameOf(value)],
         outputs: [outputName],
         attributes: {},
       });

@@ -24,7 +24,10 @@ describe("GraphBuilder", () => {
     expect(checkGraph(graph)).toEqual([]);
     expect(graph.name).toBe("test");
     expect(graph.inputs.map(({ name }) => name)).toEqual(["x", "y"]);
-    expect(graph.nodes.map(({ op }) => op)).toEqual(["Add", "Relu", "Identity"]);
+    expect(graph.nodes.map(({ op, outputs }) => [op, ...outputs])).toEqual([
+      ["Add", sum.name],
+      ["Relu", "result"],
+    ]);
     expect([...graph.initializers]).toEqual([[used.name, used.constant]]);
     expect(graph.outputs).toEqual([{ name: "result", ...vector }]);
     expect(builder.outputNames).toEqual(["result"]);
@@ -41,6 +44,22 @@ describe("GraphBuilder", () => {
       ["Identity", "a"],
       ["Identity", "b"],
       ["Identity", "c"],
+    ]);
+  });
+
+  it("gives a made value the name under which it goes out first, wherever it is read", () => {
+    const { builder, x } = setUp();
+    const [relu] = builder.append("Relu", [x], {}, [vector]);
+    builder.append("Exp", [relu], {}, [vector]);
+    builder.output("first", relu);
+    builder.output("second", relu);
+    builder.output("third", builder.append("Exp", [relu], {}, [vector])[0]);
+    const graph = builder.build("test");
+    expect(checkGraph(graph)).toEqual([]);
+    expect(graph.nodes.map(({ op, inputs, outputs }) => [op, ...inputs, ...outputs])).toEqual([
+      ["Relu", "x", "first"],
+      ["Exp", "first", "third"],
+      ["Identity", "first", "second"],
     ]);
   });
 
