@@ -7,8 +7,11 @@ import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import { padsOf, type WindowAxis } from "./window.js";
 
-/** What the unfolded input or the products of all samples may hold before the batch is cut into parts. */
-const largestUnfolded = 2 ** 26;
+/**
+ * What the unfolded input or the products of some samples may hold before the batch is cut into parts: 4 MiB, which stay
+ * in a processor's cache.
+ */
+const largestUnfolded = 2 ** 20;
 
 /**
  * Emits gw[k, c, t] = Σ over n, o of y[n, k, o] · x[n, c, o · stride + t · dilation − begin], x being zero outside.
