@@ -37,6 +37,7 @@ export class GraphBuilder {
   readonly #constantKeys = new Map<string, Value>();
   readonly #nodes: BuiltNode[] = [];
   readonly #nodeKeys = new Map<string, BuiltNode>();
+  readonly #producers = new Map<string, BuiltNode>();
   readonly #outputs: { name: string; value: Value }[] = [];
   readonly #names = new Set<string>();
   readonly #counters = new Map<string, number>();
@@ -46,6 +47,11 @@ export class GraphBuilder {
   /** All nodes so far, in the order in which they were added, which is topological. */
   get nodes(): readonly BuiltNode[] {
     return this.#nodes;
+  }
+
+  /** The node that makes a value; undefined for inputs and constants. */
+  producerOf(value: Value): BuiltNode | undefined {
+    return this.#producers.get(value.name);
   }
 
   /** Names made inside `body` begin with `name/`. Scopes nest. */
@@ -106,6 +112,7 @@ export class GraphBuilder {
     });
     const node: BuiltNode = { op, domain, name, inputs, outputs, attributes };
     this.#nodes.push(node);
+    for (const output of outputs) this.#producers.set(output.name, node);
     this.#nodeKeys.set(key, node);
     return outputs;
   }

@@ -15,7 +15,7 @@ import {
 import { extentOf, padsOf, perAxis, slidingWindows, spanOf, type WindowAxis, windowSettings } from "./window.js";
 
 /** Channels, groups and windows of a node, checked. */
-interface Geometry {
+export interface Geometry {
   readonly batch: number;
   readonly group: number;
   /** Channels of the output. */
@@ -24,7 +24,7 @@ interface Geometry {
 }
 
 /** Weight [K, C/group, kernel...] over x [N, C, input...] gives [N, K, output...]. */
-function convolutionGeometry(node: NodeContext): Geometry {
+export function convolutionGeometry(node: NodeContext): Geometry {
   const { x, weight, group } = operands(node);
   const channels = weight.shape[0];
   if (x.shape[1] !== weight.shape[1] * group)
@@ -43,7 +43,7 @@ function convolutionGeometry(node: NodeContext): Geometry {
  *
  * The windows are those of the convolution that this one transposes: their `input` is this node's output.
  */
-function transposedGeometry(node: NodeContext): Geometry {
+export function transposedGeometry(node: NodeContext): Geometry {
   const { x, weight, group } = operands(node);
   const channels = weight.shape[1] * group;
   if (x.shape[1] !== weight.shape[0])

@@ -1,0 +1,255 @@
+/**
+ * Convolutions in ONNX Runtime's blocked layout. Conv becomes the layout's own; ConvTranspose, which ONNX Runtime
+ * computes on one thread as a product and a scattered sum, becomes a Conv too:
+ *
+ * - With stride 1 it is the convolution with the kernel turned round.
+ * - With stride s the outputs fall into s phases an axis, u = s i + r; phase r sees every s-th tap only:
+ *   full[s i + r] = Σ over q of y[i − q] · w[r + s q]. All phases together are one convolution with s times the channels
+ *   an axis; its results are interleaved, and the pads cropped.
+ */
+import type { Value } from "../graph/builder.js";
+import { attribute } from "../graph/graph.js";
+import { sizeOf } from "../graph/tensor.js";
+import { convolutionGeometry, type Geometry, transposedGeometry } from "../ops/convolutions.js";
+import { nodeCost } from "../ops/cost.js";
+import type { Emitter } from "../ops/emitter.js";
+import type { NodeContext } from "../ops/operator.js";
+import type { WindowAxis } from "../ops/window.js";
+import { type BlockedConvolution, BlockedLayout } from "./blocked-layout.js";
+import type { NodeRule } from "./rewrite-graph.js";
+
+/** A window of one element: what an axis that is not there comes to. */
+const noWindow: WindowAxis = { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, begin: 0, end: 0 };
+
+/**
+ * The pass.
+ *
+ * @param block channels in a block on this machine
+ * @param leastCost multiply-adds from which on reordering pays
+ */
+export function blockedConvolutions(block: number, leastCost = 2 ** 18): NodeRule {
+  return (emit, node, inputs) => {
+    if (node.op !== "Conv" && node.op !== "ConvTranspose") return undefined;
+    const [x, weight, bias] = inputs;
+    // ONNX Runtime blocks constant weights by itself, and better.
+    if (!x || !weight || weight.constant || x.shape.length > 4) return undefined;
+    const context: NodeContext = { op: node.op, inputs, attributes: node.attributes, outputCount: 1 };
+    const transposed = node.op === "ConvTranspose";
+    const geometry = transposed ? transposedGeometry(context) : convolutionGeometry(context);
+    const shape = [geometry.batch, geometry.channels, ...sizesOf(geometry.windows, transposed)];
+    if (nodeCost({ op: node.op, inputs, outputs: [{ shape }] }) < leastCost) return undefined;
+    const operands = { emit, layout: new BlockedLayout(emit, block), x: flat(emit, x), weight, bias };
+    const found = (transposed ? transposedConvolution : convolution)(operands, geometry);
+    return found && [emit.reshape(found, shape)];
+  };
+}
+
+interface Operands {
+  readonly emit: Emitter;
+  readonly layout: BlockedLayout;
+  /** [N, C, H, W] */
+  readonly x: Value;
+  /** As the operator has it. */
+  readonly weight: Value;
+  readonly bias: Value | undefined;
+}
+
+function sizesOf(windows: readonly WindowAxis[], transposed: boolean): number[] {
+  return windows.map(({ input, output }) => (transposed ? input : output));
+}
+
+/** One spatial axis becomes the second of two. */
+function flat(emit: Emitter, x: Value): Value {
+  return x.shape.length === 3 ? emit.reshape(x, [x.shape[0], x.shape[1], 1, x.shape[2]]) : x;
+}
+
+function twoAxes(windows: readonly WindowAxis[]): readonly [WindowAxis, WindowAxis] {
+  return windows.length === 1 ? [noWindow, windows[0]] : [windows[0], windows[1]];
+}
+
+type Pair = readonly [number, number];
+
+function pairOf(axes: readonly [WindowAxis, WindowAxis], number: (axis: WindowAxis) => number): Pair {
+  return [number(axes[0]), number(axes[1])];
+}
+
+/** True where every channel is convolved with a kernel of its own. */
+function isDepthwise({ x, weight }: Operands, { group, channels }: Geometry): boolean {
+  return group > 1 && group === x.shape[1] && group === channels && weight.shape[1] === 1;
+}
+
+/** x in the layout that a convolution reads; undefined where it cannot be brought there. */
+function readable({ layout, x }: Operands, depthwise: boolean): Value | undefined {
+  const channels = x.shape[1];
+  if (channels < layout.block && !depthwise) return x;
+  return layout.takes(channels) ? layout.fromPlain(x) : undefined;
+}
+
+function convolution(operands: Operands, geometry: Geometry): Value | undefined {
+  const { emit, layout, weight, bias } = operands;
+  const depthwise = isDepthwise(operands, geometry);
+  if (geometry.group !== 1 && !depthwise) return undefined;
+  const x = readable(operands, depthwise);
+  if (!x) return undefined;
+  const axes = twoAxes(geometry.windows);
+  const kernel = pairOf(axes, (axis) => axis.kernel);
+  const settings: BlockedConvolution = {
+    kernel,
+    strides: pairOf(axes, (axis) => axis.stride),
+    dilations: pairOf(axes, (axis) => axis.dilation),
+    pads: [...axes.map(({ begin }) => begin), ...axes.map(({ end }) => end)],
+    outputs: pairOf(axes, (axis) => axis.output),
+  };
+  const blocked = depthwise
+    ? layout.depthwiseWeight(weight, kernel)
+    : layout.weight(inputsFirst(emit, weight, sizeOf(kernel)), kernel);
+  const y = layout.convolution(x, blocked, bias, settings, depthwise ? blocked.shape[0] : 1);
+  return layout.toPlain(y, geometry.channels);
+}
+
+/** [outputs, inputs, kernel...] as [inputs, outputs, taps]; a weight that was exchanged before is taken as it was. */
+function inputsFirst(emit: Emitter, weight: Value, taps: number): Value {
+  const exchange = [1, 0, ...weight.shape.slice(2).map((_, axis) => axis + 2)];
+  const producer = emit.producerOf(weight);
+  const perm = producer?.op === "Transpose" ? producer.attributes.perm : undefined;
+  const isExchanged = perm?.kind === "ints" && perm.value.join() === exchange.join();
+  const turned = isExchanged ? (producer?.inputs[0] as Value) : emit.transpose(weight, exchange);
+  return emit.reshape(turned, [turned.shape[0], turned.shape[1], taps]);
+}
+
+/** How one axis of a transposed convolution is computed. */
+interface PhasedAxis {
+  /** Outputs fall into this many phases; 1: none. */
+  readonly phases: number;
+  /** Taps of a phase. */
+  readonly kernel: number;
+  readonly dilation: number;
+  readonly begin: number;
+  readonly end: number;
+  readonly output: number;
+  /** Where the wanted elements begin among the interleaved ones, and how many there are. */
+  readonly cropped: number;
+  readonly wanted: number;
+  /** The tap that each phase has at each place of its kernel, −1 for none. */
+  readonly taps: readonly (readonly number[])[];
+}
+
+function phasedAxis({ input, output, kernel, stride, dilation, begin }: WindowAxis): PhasedAxis | undefined {
+  const turned = (count: number, tap: (q: number) => number): number[] =>
+    Array.from({ length: count }, (_, place) => tap(count - 1 - place));
+  if (stride === 1) {
+    const before = (kernel - 1) * dilation - begin;
+    const behind = input - output + begin;
+    if (before < 0 || behind < 0) return undefined;
+    const taps = [turned(kernel, (q) => q)];
+    return { phases: 1, kernel, dilation, begin: before, end: behind, output: input, cropped: 0, wanted: input, taps };
+  }
+  if (dilation !== 1) return undefined;
+  const perPhase = Math.ceil(kernel / stride);
+  const places = output + perPhase - 1;
+  if (begin + input > stride * places) return undefined;
+  return {
+    phases: stride,
+    kernel: perPhase,
+    dilation: 1,
+    begin: perPhase - 1,
+    end: perPhase - 1,
+    output: places,
+    cropped: begin,
+    wanted: input,
+    taps: Array.from({ length: stride }, (_, phase) =>
+      turned(perPhase, (q) => (phase + stride * q < kernel ? phase + stride * q : -1)),
+    ),
+  };
+}
+
+function transposedConvolution(operands: Operands, geometry: Geometry): Value | undefined {
+  const { emit, layout, weight, bias } = operands;
+  const depthwise = isDepthwise(operands, geometry);
+  if (geometry.group !== 1 && !depthwise) return undefined;
+  const windows = twoAxes(geometry.windows);
+  const [rows, columns] = windows.map(phasedAxis);
+  const x = rows && columns && readable(operands, depthwise);
+  if (!x) return undefined;
+  const { channels } = geometry;
+  const kernel = [rows.kernel, columns.kernel] as const;
+  const settings: BlockedConvolution = {
+    kernel,
+    strides: [1, 1],
+    dilations: [rows.dilation, columns.dilation],
+    pads: [rows.begin, columns.begin, rows.end, columns.end],
+    outputs: [rows.output, columns.output],
+  };
+  // The tap of each phase (of rows, then of columns) at each place.
+  const nowhere = sizeOf(windows.map((axis) => axis.kernel));
+  const order = rows.taps.map((above) =>
+    columns.taps.map((beside) =>
+      above.flatMap((row) =>
+        beside.map((column) => (row < 0 || column < 0 ? nowhere : row * windows[1].kernel + column)),
+      ),
+    ),
+  );
+  const phases = order.flat();
+  const plain = emit.reshape(weight, [weight.shape[0], weight.shape[1], nowhere]);
+  if (depthwise) {
+    const parts = phases.map((wanted) => {
+      const blocked = layout.depthwiseWeight(chosenTaps(emit, plain, wanted), kernel);
+      return layout.convolution(x, blocked, bias, settings, blocked.shape[0]);
+    });
+    return interleaved(operands, emit.concat(parts, 1), rows, columns, channels);
+  }
+  // [inputs, phases · outputs, taps of a phase]
+  const split = emit.transpose(
+    emit.reshape(chosenTaps(emit, plain, phases.flat()), [plain.shape[0], channels, phases.length, sizeOf(kernel)]),
+    [0, 2, 1, 3],
+  );
+  const blocked = layout.weight(
+    emit.reshape(split, [plain.shape[0], phases.length * channels, sizeOf(kernel)]),
+    kernel,
+  );
+  const repeated =
+    bias &&
+    emit.reshape(emit.expand(emit.reshape(bias, [1, channels]), [phases.length, channels]), [phases.length * channels]);
+  return interleaved(operands, layout.convolution(x, blocked, repeated, settings), rows, columns, channels);
+}
+
+/** Picks taps by their places in the last axis; a place behind the last one is a zero. */
+function chosenTaps(emit: Emitter, value: Value, wanted: readonly number[]): Value {
+  const count = value.shape[2];
+  if (wanted.length === count && wanted.every((tap, place) => tap === place)) return value;
+  const filled = wanted.some((tap) => tap >= count) ? emit.pad(value, [0, 0, 0, 0, 0, 1]) : value;
+  return emit.one("Gather", [filled, emit.ints(wanted)], { axis: attribute.int(2) });
+}
+
+/** Puts phases side by side: blocks of [phases · C] channels at each place become C channels at phases times the places. */
+function interleaved(
+  { emit, layout }: Operands,
+  z: Value,
+  rows: PhasedAxis,
+  columns: PhasedAxis,
+  channels: number,
+): Value {
+  const phases = rows.phases * columns.phases;
+  if (phases === 1) return layout.toPlain(z, channels);
+  const { block } = layout;
+  const batch = z.shape[0];
+  // Each phase fills whole blocks.
+  const isBlocked = z.shape[1] === phases * layout.padded(channels);
+  const parts = isBlocked ? layout.padded(channels) / block : channels;
+  const last = isBlocked ? [block] : [];
+  const source = isBlocked ? z : layout.toPlain(z, phases * channels);
+  const split = emit.reshape(source, [batch, rows.phases, columns.phases, parts, rows.output, columns.output, ...last]);
+  const woven = emit.reshape(emit.transpose(split, [0, 3, 4, 1, 5, 2, ...(isBlocked ? [6] : [])]), [
+    batch,
+    parts,
+    rows.output * rows.phases,
+    columns.output * columns.phases,
+    ...last,
+  ]);
+  const cropped = emit.slice(
+    woven,
+    [rows, columns].map(({ cropped: start, wanted }, index) => ({ axis: index + 2, start, end: start + wanted })),
+  );
+  if (!isBlocked) return cropped;
+  return layout.toPlain(emit.reshape(cropped, [batch, parts * block, rows.wanted, columns.wanted]), channels);
+}

@@ -1,0 +1,116 @@
+/**
+ * ONNX Runtime's own blocked layout of channels (NCHWc) on a CPU, and its convolution in that layout, which computes
+ * directly on vectors of channels: [N, C/b, H, W, b], b channels side by side.
+ *
+ * ONNX Runtime uses it by itself only where a convolution's weight is a constant, which in training none is. Its
+ * operators may stand in a graph all the same; weights are then brought into their layout at every step, which costs
+ * little beside the convolution.
+ */
+import type { Value } from "../graph/builder.js";
+import { type Attributes, attribute } from "../graph/graph.js";
+import { sizeOf } from "../graph/tensor.js";
+import type { Emitter } from "../ops/emitter.js";
+
+const domain = "com.microsoft.nchwc";
+/** Reordering takes channels by fours. */
+const reorderedTogether = 4;
+
+/** A convolution of two spatial axes. Pads: all begins, then all ends. */
+export interface BlockedConvolution {
+  readonly kernel: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly pads: readonly number[];
+  readonly outputs: readonly [number, number];
+}
+
+/** Emits the blocked layout's operators for one block size. */
+export class BlockedLayout {
+  readonly #emit: Emitter;
+  readonly block: number;
+
+  constructor(emit: Emitter, block: number) {
+    this.#emit = emit;
+    this.block = block;
+  }
+
+  /** The next multiple of the block. */
+  padded(channels: number): number {
+    return Math.ceil(channels / this.block) * this.block;
+  }
+
+  /** Can values of that many channels be reordered? */
+  takes(channels: number): boolean {
+    return channels % reorderedTogether === 0;
+  }
+
+  /** [N, C, H, W] into blocks; the last block is filled up with zeros. */
+  fromPlain(x: Value): Value {
+    const [batch, channels, ...sizes] = x.shape;
+    return this.#append("ReorderInput", [x], {}, [batch, this.padded(channels), ...sizes]);
+  }
+
+  /** Back to [N, channels, H, W]. */
+  toPlain(x: Value, channels: number): Value {
+    const [batch, , ...sizes] = x.shape;
+    return this.#append("ReorderOutput", [x], { channels: attribute.int(channels) }, [batch, channels, ...sizes]);
+  }
+
+  /**
+   * A convolution. Fewer input channels than a block are read from the plain layout.
+   *
+   * @param x in blocks, or plain with less than a block of channels
+   * @param weight what {@link weight} or {@link depthwiseWeight} gave
+   * @param bias [output channels], or of as many as there are
+   * @param group 1, or the padded number of channels for a depthwise convolution
+   * @returns in blocks
+   */
+  convolution(x: Value, weight: Value, bias: Value | undefined, settings: BlockedConvolution, group = 1): Value {
+    const channels = weight.shape[0];
+    const attributes: Attributes = {
+      kernel_shape: attribute.ints(settings.kernel),
+      strides: attribute.ints(settings.strides),
+      dilations: attribute.ints(settings.dilations),
+      pads: attribute.ints(settings.pads),
+      group: attribute.int(group),
+    };
+    const filled = bias && this.#emit.pad(bias, [0, channels - bias.shape[0]]);
+    return this.#append("Conv", filled ? [x, weight, filled] : [x, weight], attributes, [
+      x.shape[0],
+      channels,
+      ...settings.outputs,
+    ]);
+  }
+
+  /**
+   * A weight in blocks of output channels, and of input channels where there is at least one block of those.
+   *
+   * @param taps [inputs, outputs, taps], input channels first
+   * @param kernel the sizes whose product the taps are
+   */
+  weight(taps: Value, kernel: readonly [number, number]): Value {
+    const emit = this.#emit;
+    const { block } = this;
+    const [inputs, outputs, count] = taps.shape;
+    const isPlain = inputs < block;
+    const rows = isPlain ? inputs : this.padded(inputs);
+    const columns = this.padded(outputs);
+    const filled = emit.pad(taps, [0, 0, 0, rows - inputs, this.takes(outputs) ? 0 : columns - outputs, 0]);
+    const blocked = this.fromPlain(emit.reshape(filled, [...filled.shape, 1]));
+    const ordered = isPlain
+      ? emit.transpose(emit.reshape(blocked, [rows, columns / block, count, block]), [1, 0, 2, 3])
+      : emit.transpose(emit.reshape(blocked, [rows / block, block, columns / block, count, block]), [2, 0, 3, 1, 4]);
+    return emit.reshape(ordered, [columns, rows, ...kernel]);
+  }
+
+  /** The weight of a depthwise convolution, from [channels, 1, kernel...]. */
+  depthwiseWeight(weight: Value, kernel: readonly [number, number]): Value {
+    const channels = weight.shape[0];
+    const blocked = this.fromPlain(this.#emit.reshape(weight, [1, channels, sizeOf(kernel), 1]));
+    return this.#emit.reshape(blocked, [this.padded(channels), 1, ...kernel]);
+  }
+
+  #append(op: string, inputs: readonly Value[], attributes: Attributes, shape: readonly number[]): Value {
+    return this.#emit.append(op, inputs, attributes, [{ type: "float32", shape }], domain)[0];
+  }
+}
