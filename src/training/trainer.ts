@@ -2,6 +2,8 @@
 import { UserError } from "../errors.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { nextName, type TrainingGraph } from "../recipe/training-graph.js";
+import { rewriteForCpu } from "../rewrite/rewrite-for-cpu.js";
+import { channelBlock } from "../runtime/channel-block.js";
 import { keepsTensors } from "../runtime/device.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, SessionOptions } from "../runtime/session.js";
@@ -43,8 +45,10 @@ export class Trainer {
   ): Promise<Trainer> {
     // Complains of start values before anything is loaded.
     const state = stateOn(training, initial, options);
-    const keep = keepsTensors(options.device ?? "cpu") ? training.state.map(({ name }) => nextName(name)) : [];
-    return new Trainer(training, await openSession(training.graph, { ...options, keep }), options, state);
+    const device = options.device ?? "cpu";
+    const keep = keepsTensors(device) ? training.state.map(({ name }) => nextName(name)) : [];
+    const graph = device === "cpu" ? rewriteForCpu(training.graph, await channelBlock()) : training.graph;
+    return new Trainer(training, await openSession(graph, { ...options, keep }), options, state);
   }
 
   /** Starts anew from these values, see {@link Trainer.open}. */
