@@ -14,7 +14,7 @@ import { convolutionGeometry, type Geometry, transposedGeometry } from "../ops/c
 import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { NodeContext } from "../ops/operator.js";
-import type { WindowAxis } from "../ops/window.js";
+import { padsOf, type WindowAxis } from "../ops/window.js";
 import { type BlockedConvolution, BlockedLayout } from "./blocked-layout.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
@@ -78,11 +78,9 @@ function isDepthwise({ x, weight }: Operands, { group, channels }: Geometry): bo
   return group > 1 && group === x.shape[1] && group === channels && weight.shape[1] === 1;
 }
 
-/** x in the layout that a convolution reads; undefined where it cannot be brought there. */
-function readable({ layout, x }: Operands, depthwise: boolean): Value | undefined {
-  const channels = x.shape[1];
-  if (channels < layout.block && !depthwise) return x;
-  return layout.takes(channels) ? layout.fromPlain(x) : undefined;
+/** x in the layout that a convolution reads. */
+function readable({ layout, x }: Operands, depthwise: boolean): Value {
+  return x.shape[1] < layout.block && !depthwise ? x : layout.fromPlain(x);
 }
 
 function convolution(operands: Operands, geometry: Geometry): Value | undefined {
@@ -90,21 +88,34 @@ function convolution(operands: Operands, geometry: Geometry): Value | undefined 
   const depthwise = isDepthwise(operands, geometry);
   if (geometry.group !== 1 && !depthwise) return undefined;
   const x = readable(operands, depthwise);
-  if (!x) return undefined;
   const axes = twoAxes(geometry.windows);
   const kernel = pairOf(axes, (axis) => axis.kernel);
   const settings: BlockedConvolution = {
     kernel,
     strides: pairOf(axes, (axis) => axis.stride),
     dilations: pairOf(axes, (axis) => axis.dilation),
-    pads: [...axes.map(({ begin }) => begin), ...axes.map(({ end }) => end)],
+    pads: padsOf(axes),
     outputs: pairOf(axes, (axis) => axis.output),
   };
   const blocked = depthwise
     ? layout.depthwiseWeight(weight, kernel)
     : layout.weight(inputsFirst(emit, weight, sizeOf(kernel)), kernel);
-  const y = layout.convolution(x, blocked, bias, settings, depthwise ? blocked.shape[0] : 1);
+  const group = depthwise ? blocked.shape[0] : 1;
+  const y =
+    mostlyInPads(axes[1]) && x.shape[1] >= layout.block
+      ? layout.convolution(layout.pad(x, settings.pads), blocked, bias, { ...settings, pads: [0, 0, 0, 0] }, group)
+      : layout.convolution(x, blocked, bias, settings, group);
   return layout.toPlain(y, geometry.channels);
+}
+
+/**
+ * True for the large kernels of a filter's gradient where most windows reach into the padding: ONNX Runtime computes
+ * those one at a time, and the others several at once.
+ */
+function mostlyInPads({ input, output, kernel, stride, dilation, begin }: WindowAxis): boolean {
+  if (kernel < 8) return false;
+  const whole = Math.floor((input + begin - (kernel - 1) * dilation - 1) / stride) - Math.ceil(begin / stride) + 1;
+  return output - Math.max(0, whole) > output / 2;
 }
 
 /** [outputs, inputs, kernel...] as [inputs, outputs, taps]; a weight that was exchanged before is taken as it was. */
@@ -169,8 +180,8 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
   if (geometry.group !== 1 && !depthwise) return undefined;
   const windows = twoAxes(geometry.windows);
   const [rows, columns] = windows.map(phasedAxis);
-  const x = rows && columns && readable(operands, depthwise);
-  if (!x) return undefined;
+  if (!rows || !columns) return undefined;
+  const x = readable(operands, depthwise);
   const { channels } = geometry;
   const kernel = [rows.kernel, columns.kernel] as const;
   const settings: BlockedConvolution = {
@@ -198,18 +209,19 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
     });
     return interleaved(operands, emit.concat(parts, 1), rows, columns, channels);
   }
-  // [inputs, phases · outputs, taps of a phase]
-  const split = emit.transpose(
-    emit.reshape(chosenTaps(emit, plain, phases.flat()), [plain.shape[0], channels, phases.length, sizeOf(kernel)]),
-    [0, 2, 1, 3],
-  );
-  const blocked = layout.weight(
-    emit.reshape(split, [plain.shape[0], phases.length * channels, sizeOf(kernel)]),
-    kernel,
-  );
-  const repeated =
-    bias &&
-    emit.reshape(emit.expand(emit.reshape(bias, [1, channels]), [phases.length, channels]), [phases.length * channels]);
+  // Each phase begins with a block of its own where that wastes little: blocks are interleaved quicker than elements.
+  const single = phases.length === 1 || channels < layout.block / 2;
+  const filled = single ? channels : layout.padded(channels);
+  const taps = emit.reshape(chosenTaps(emit, plain, phases.flat()), [
+    plain.shape[0],
+    channels,
+    phases.length,
+    sizeOf(kernel),
+  ]);
+  const split = emit.pad(emit.transpose(taps, [0, 2, 1, 3]), [0, 0, 0, 0, 0, 0, filled - channels, 0]);
+  const blocked = layout.weight(emit.reshape(split, [plain.shape[0], phases.length * filled, sizeOf(kernel)]), kernel);
+  const row = bias && emit.reshape(emit.pad(bias, [0, filled - channels]), [1, filled]);
+  const repeated = row && emit.reshape(emit.expand(row, [phases.length, filled]), [phases.length * filled]);
   return interleaved(operands, layout.convolution(x, blocked, repeated, settings), rows, columns, channels);
 }
 
@@ -235,21 +247,21 @@ function interleaved(
   const batch = z.shape[0];
   // Each phase fills whole blocks.
   const isBlocked = z.shape[1] === phases * layout.padded(channels);
-  const parts = isBlocked ? layout.padded(channels) / block : channels;
-  const last = isBlocked ? [block] : [];
-  const source = isBlocked ? z : layout.toPlain(z, phases * channels);
-  const split = emit.reshape(source, [batch, rows.phases, columns.phases, parts, rows.output, columns.output, ...last]);
-  const woven = emit.reshape(emit.transpose(split, [0, 3, 4, 1, 5, 2, ...(isBlocked ? [6] : [])]), [
-    batch,
-    parts,
-    rows.output * rows.phases,
-    columns.output * columns.phases,
-    ...last,
-  ]);
-  const cropped = emit.slice(
-    woven,
-    [rows, columns].map(({ cropped: start, wanted }, index) => ({ axis: index + 2, start, end: start + wanted })),
-  );
-  if (!isBlocked) return cropped;
-  return layout.toPlain(emit.reshape(cropped, [batch, parts * block, rows.wanted, columns.wanted]), channels);
+  const cropped = (woven: Value): Value =>
+    emit.slice(
+      woven,
+      [rows, columns].map(({ cropped: start, wanted }, index) => ({ axis: index + 2, start, end: start + wanted })),
+    );
+  const places = [rows.output * rows.phases, columns.output * columns.phases];
+  if (!isBlocked) {
+    const plain = layout.toPlain(z, phases * channels);
+    if (rows.phases === columns.phases)
+      return cropped(emit.one("DepthToSpace", [plain], { blocksize: attribute.int(rows.phases) }));
+    const split = emit.reshape(plain, [batch, rows.phases, columns.phases, channels, rows.output, columns.output]);
+    return cropped(emit.reshape(emit.transpose(split, [0, 3, 4, 1, 5, 2]), [batch, channels, ...places]));
+  }
+  const parts = layout.padded(channels) / block;
+  const split = emit.reshape(z, [batch, rows.phases, columns.phases, parts, rows.output, columns.output, block]);
+  const woven = emit.reshape(emit.transpose(split, [0, 3, 4, 1, 5, 2, 6]), [batch, parts, ...places, block]);
+  return layout.toPlain(emit.reshape(cropped(woven), [batch, parts * block, rows.wanted, columns.wanted]), channels);
 }

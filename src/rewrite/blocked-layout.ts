@@ -39,15 +39,20 @@ export class BlockedLayout {
     return Math.ceil(channels / this.block) * this.block;
   }
 
-  /** Can values of that many channels be reordered? */
-  takes(channels: number): boolean {
-    return channels % reorderedTogether === 0;
-  }
-
   /** [N, C, H, W] into blocks; the last block is filled up with zeros. */
   fromPlain(x: Value): Value {
     const [batch, channels, ...sizes] = x.shape;
-    return this.#append("ReorderInput", [x], {}, [batch, this.padded(channels), ...sizes]);
+    const missing = channels % reorderedTogether === 0 ? 0 : this.padded(channels) - channels;
+    const filled = this.#emit.pad(x, [0, 0, 0, 0, 0, missing, 0, 0]);
+    return this.#append("ReorderInput", [filled], {}, [batch, this.padded(channels), ...sizes]);
+  }
+
+  /** Zeros around values in blocks. Pads: all begins, then all ends. */
+  pad(x: Value, pads: readonly number[]): Value {
+    const [batch, channels, ...sizes] = x.shape;
+    const blocks = this.#emit.reshape(x, [batch, channels / this.block, ...sizes, this.block]);
+    const padded = this.#emit.pad(blocks, [0, 0, pads[0], pads[1], 0, 0, 0, pads[2], pads[3], 0]);
+    return this.#emit.reshape(padded, [batch, channels, padded.shape[2], padded.shape[3]]);
   }
 
   /** Back to [N, channels, H, W]. */
@@ -95,7 +100,7 @@ export class BlockedLayout {
     const isPlain = inputs < block;
     const rows = isPlain ? inputs : this.padded(inputs);
     const columns = this.padded(outputs);
-    const filled = emit.pad(taps, [0, 0, 0, rows - inputs, this.takes(outputs) ? 0 : columns - outputs, 0]);
+    const filled = emit.pad(taps, [0, 0, 0, rows - inputs, 0, 0]);
     const blocked = this.fromPlain(emit.reshape(filled, [...filled.shape, 1]));
     const ordered = isPlain
       ? emit.transpose(emit.reshape(blocked, [rows, columns / block, count, block]), [1, 0, 2, 3])
