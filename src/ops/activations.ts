@@ -58,9 +58,10 @@ export const activations: Record<ActivationName, Operator> = {
       },
     ],
   },
-  LeakyRelu: activation(({ emit, x, node }) => {
-    const slope = constantLike(emit, floatAttribute(node, "alpha", 0.01), x);
-    return emit.where(isPositive(emit, x), constantLike(emit, 1, x), slope);
+  // With a slope above 0, y has x's sign and is kept anyway.
+  LeakyRelu: activation(({ emit, x, y, node }) => {
+    const alpha = floatAttribute(node, "alpha", 0.01);
+    return emit.where(isPositive(emit, alpha > 0 ? y : x), constantLike(emit, 1, x), constantLike(emit, alpha, x));
   }),
   PRelu: {
     shape: (node) => {

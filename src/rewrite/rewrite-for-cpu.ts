@@ -1,7 +1,8 @@
 /** The passes that make a training graph quick on a CPU, in their order. */
 import type { Graph } from "../graph/graph.js";
 import { blockedConvolutions } from "./blocked-convolutions.js";
-import { rewriteGraph } from "./rewrite-graph.js";
+import { cheapMasks } from "./cheap-masks.js";
+import { type NodeRule, rewriteGraph } from "./rewrite-graph.js";
 
 /**
  * A graph with the same inputs and outputs for ONNX Runtime's CPU provider. It has operators of ONNX Runtime's own
@@ -10,5 +11,13 @@ import { rewriteGraph } from "./rewrite-graph.js";
  * @param block channels in a block of that layout; undefined where there is none
  */
 export function rewriteForCpu(graph: Graph, block: number | undefined): Graph {
-  return block === undefined ? graph : rewriteGraph(graph, blockedConvolutions(block));
+  const passes: NodeRule[] = [cheapMasks()];
+  if (block !== undefined) passes.push(blockedConvolutions(block));
+  return rewriteGraph(graph, (emit, node, inputs) => {
+    for (const pass of passes) {
+      const outputs = pass(emit, node, inputs);
+      if (outputs) return outputs;
+    }
+    return undefined;
+  });
 }
