@@ -31,7 +31,8 @@ export function optimizerScalars(
  * One step of an optimiser for one parameter.
  *
  * - sgd: v ← μ v + g; θ ← θ − η v (Sutskever et al., 2013, in PyTorch's form)
- * - adam: m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; θ ← θ − η m̂ / (√v̂ + ε) (Kingma and Ba, 2015)
+ * - adam: m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; θ ← θ − η m̂ / (√v̂ + ε) (Kingma and Ba, 2015), computed as
+ *   θ − (η √c₂ / c₁) m / (√v + ε √c₂) with the corrections c₁ and c₂, in numbers instead of tensors (there, section 2)
  * - adamw: the same with θ ← θ − η λ θ beside it (Loshchilov and Hutter, 2019)
  *
  * @param slots the state's current values, in the order of {@link optimizerSlots}
@@ -61,8 +62,9 @@ export function optimizerStep(
     emit.scale(slots[1], settings.secondMoment),
     emit.scale(emit.square(slope), 1 - settings.secondMoment),
   );
-  const deviation = emit.shift(emit.squareRoot(emit.divide(second, scalars.secondCorrection)), settings.epsilon);
-  const rate = emit.divide(scalars.learningRate, scalars.firstCorrection);
+  const correction = emit.squareRoot(scalars.secondCorrection);
+  const deviation = emit.add(emit.squareRoot(second), emit.scale(correction, settings.epsilon));
+  const rate = emit.divide(emit.multiply(scalars.learningRate, correction), scalars.firstCorrection);
   const step = emit.multiply(rate, emit.divide(first, deviation));
   const kept =
     decays && settings.kind === "adamw"
@@ -81,9 +83,14 @@ export function clipGradients(
   gradients: readonly Value[],
   limit: number,
 ): { gradients: readonly Value[]; norm: Value } {
-  const squares = gradients.map((gradient) => emit.reduceSum(emit.square(gradient)));
-  const norm = emit.squareRoot(squares.length === 0 ? emit.scalar(0) : squares.reduce((a, b) => emit.add(a, b)));
+  const norm = normOf(emit, gradients);
   if (limit <= 0) return { gradients, norm };
   const factor = emit.minimum(emit.scalar(1), emit.divide(emit.scalar(limit), emit.shift(norm, 1e-12)));
   return { gradients: gradients.map((gradient) => emit.multiply(gradient, factor)), norm };
+}
+
+/** The norm of all elements of all values together. */
+export function normOf(emit: Emitter, values: readonly Value[]): Value {
+  const squares = values.map((value) => emit.reduceSum(emit.square(value)));
+  return emit.squareRoot(squares.length === 0 ? emit.scalar(0) : squares.reduce((a, b) => emit.add(a, b)));
 }

@@ -12,6 +12,8 @@ import { discriminatorLoss, generatorLoss, oneCenteredPenalty, zeroCenteredPenal
 import { crossEntropy } from "./cross-entropy.js";
 import type { Discriminator } from "./discriminator.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
+import { joined, smallTogether } from "./joined-parameters.js";
+import { normOf } from "./optimizers.js";
 import type { Recipe } from "./recipe.js";
 import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
@@ -180,8 +182,8 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     targets.map(({ value }) => value),
     played?.updated,
   );
-  const featureSlopes = slopes.filter(
-    (slope, index): slope is Value => slope !== undefined && targets[index].owner === "features",
+  const featureSlopes = slopes.flatMap((value, index) =>
+    value !== undefined && targets[index].owner === "features" ? [{ value, owner: "features" }] : [],
   );
   if (featureSlopes.length === 0)
     throw userError({
@@ -190,8 +192,14 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
       got: "none of its weights on the way to the loss",
       advice: "Choose another tensor with --features.",
     });
-  const squares = featureSlopes.map((slope) => emit.reduceSum(emit.square(slope)));
-  build.metric("features/gradient-norm", emit.squareRoot(squares.reduce((a, b) => emit.add(a, b))));
+  // Joined as the optimiser joins them, so that it is the same nodes.
+  const featureGroups = smallTogether(featureSlopes).map((group) =>
+    joined(
+      emit,
+      group.map(({ value }) => value),
+    ),
+  );
+  build.metric("features/gradient-norm", normOf(emit, featureGroups));
   const { next, norm } = build.optimize("generator", recipe.generatorOptimizer, targets, slopes, recipe.gradientClip);
   build.metric("generator/gradient-norm", norm);
   for (const [name, value] of statistics?.runningStatistics ?? []) build.replace(name, value);

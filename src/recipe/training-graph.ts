@@ -4,6 +4,7 @@ import type { Value } from "../graph/builder.js";
 import type { Graph } from "../graph/graph.js";
 import { Emitter } from "../ops/emitter.js";
 import type { ParameterSpec } from "../ops/parameter.js";
+import { joined, parted, smallTogether } from "./joined-parameters.js";
 import { clipGradients, type OptimizerScalars, optimizerSlots, optimizerStep } from "./optimizers.js";
 import type { OptimizerSettings } from "./recipe.js";
 
@@ -125,30 +126,47 @@ export class TrainingGraphBuilder {
       const gradient = gradients[index];
       return gradient ? [{ ...target, gradient }] : [];
     });
+    const groups = smallTogether(active);
     const clipped = clipGradients(
       emit,
-      active.map(({ gradient }) => gradient),
+      groups.map((members) =>
+        joined(
+          emit,
+          members.map(({ gradient }) => gradient),
+        ),
+      ),
       clip,
     );
     const next = new Map<string, Value>();
-    active.forEach(({ value, spec, owner }, index) => {
+    groups.forEach((members, index) => {
+      const shapes = members.map(({ spec }) => spec.shape);
       const slots = optimizerSlots(settings).map((slot) => {
-        const name = `${prefix}/${slot}/${spec.name}`;
-        this.#state.push({ name, shape: spec.shape, owner });
-        return { name, value: emit.input(name, "float32", spec.shape) };
+        const names = members.map(({ spec }) => `${prefix}/${slot}/${spec.name}`);
+        const values = members.map(({ spec, owner }, member) => {
+          this.#state.push({ name: names[member], shape: spec.shape, owner });
+          return emit.input(names[member], "float32", spec.shape);
+        });
+        return { names, value: joined(emit, values) };
       });
       const stepped = optimizerStep(
         emit,
         settings,
         scalars,
-        value,
+        joined(
+          emit,
+          members.map(({ value }) => value),
+        ),
         clipped.gradients[index],
         slots.map((slot) => slot.value),
       );
-      next.set(spec.name, stepped.parameter);
-      this.replace(spec.name, stepped.parameter);
+      parted(emit, stepped.parameter, shapes).forEach((value, member) => {
+        next.set(members[member].spec.name, value);
+        this.replace(members[member].spec.name, value);
+      });
       stepped.slots.forEach((slot, position) => {
-        this.replace(slots[position].name, slot);
+        parted(emit, slot, shapes).forEach((value, member) => {
+          this.replace(slots[position].names[member], value);
+        });
       });
     });
     return { next, norm: clipped.norm };
