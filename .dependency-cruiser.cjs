@@ -13,10 +13,12 @@ const mayImport = {
   mirror: ["graph", "ops", "errors.ts"],
   initializers: ["graph", "random", "errors.ts", "nearest.ts"],
   recipe: ["graph", "ops", "autodiff", "mirror", "initializers", "random", "errors.ts", "nearest.ts"],
+  rewrite: ["graph", "ops"],
   runtime: ["graph", "formats", "errors.ts"],
   data: ["random", "errors.ts", "nearest.ts"],
   training: [
     "recipe",
+    "rewrite",
     "runtime",
     "data",
     "formats",
@@ -33,7 +35,18 @@ const mayImport = {
 };
 
 /** Folders that compute only: no Node, no browser. tsconfig.pure.json holds the same list. */
-const pure = ["graph", "errors\\.ts", "nearest\\.ts", "random", "ops", "autodiff", "mirror", "initializers", "recipe"];
+const pure = [
+  "graph",
+  "errors\\.ts",
+  "nearest\\.ts",
+  "random",
+  "ops",
+  "autodiff",
+  "mirror",
+  "initializers",
+  "recipe",
+  "rewrite",
+];
 
 /** A pattern for the modules of src in these folders or files. */
 const inside = (names) => `^src/(${names.map((name) => name.replace(".", "\\.")).join("|")})(/|$)`;
