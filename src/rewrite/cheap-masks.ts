@@ -23,7 +23,7 @@ export function cheapMasks(leastElements = 4096): NodeRule {
     const [condition, whenTrue, whenFalse] = inputs;
     if (op !== "Cast" && op !== "Where") return undefined;
     const x = condition && comparedWithZero(emit, condition);
-    if (!x || x.type !== "float32" || sizeOf(x.shape) < leastElements) return undefined;
+    if (x?.type !== "float32" || sizeOf(x.shape) < leastElements) return undefined;
     if (op === "Cast")
       return [emit.one("HardSigmoid", [x], { alpha: attribute.float(steep), beta: attribute.float(0) })];
     const low = numberOf(whenFalse);
