@@ -7,11 +7,12 @@ import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import { padsOf, type WindowAxis } from "./window.js";
 
-/**
- * What the unfolded input or the products of some samples may hold before the batch is cut into parts: 4 MiB, which stay
- * in a processor's cache.
- */
-const largestUnfolded = 2 ** 20;
+/** What the unfolded input or the products of some samples may hold: memory for 64 Mi numbers. */
+const largestUnfolded = 2 ** 26;
+
+/** 4 MiB of them stay in a processor's cache, for which the batch is cut into parts, but not into more than these. */
+const cachedUnfolded = 2 ** 20;
+const mostParts = 8;
 
 /**
  * Emits gw[k, c, t] = Σ over n, o of y[n, k, o] · x[n, c, o · stride + t · dilation − begin], x being zero outside.
@@ -68,7 +69,8 @@ function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly W
   const rows = channels * sizeOf(kernel);
   const positions = sizeOf(windows.map(({ output }) => output));
   const perSample = group * rows * Math.max(positions, filters);
-  const part = Math.max(1, Math.min(batch, Math.floor(largestUnfolded / perSample)));
+  const cached = Math.max(Math.floor(cachedUnfolded / perSample), Math.ceil(batch / mostParts));
+  const part = Math.max(1, Math.min(batch, cached, Math.floor(largestUnfolded / perSample)));
   let sum: Value | undefined;
   for (let start = 0; start < batch; start += part) {
     const samples = Math.min(part, batch - start);
