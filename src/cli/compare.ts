@@ -1,9 +1,10 @@
 /** `headstart compare`: the honest study. */
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
 import { earlyWord } from "../study/early-training.js";
+import { type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
 import type { VerdictWord } from "../study/statistics/verdict.js";
-import { type Comparison, percent, type StudySummary, stepsDifference } from "../study/summary.js";
+import { type Comparison, type StudySummary, stepsDifference } from "../study/summary.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
@@ -34,7 +35,7 @@ export const command = defineCommand({
         "+layer-calibrated, +conditioned or +raw (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,autoencoder,paper,default)",
     ),
     baseline: text("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
-    labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all)"),
+    labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all; for numbers 10%,all)"),
     labelsPerClass: list("LIST", "amounts of labels a class"),
     optimizer: list("LIST", "adam, adamw, sgd (default: adam)"),
     learningRates: list("LIST", "learning rates (default: the optimiser's own)"),
@@ -46,8 +47,16 @@ export const command = defineCommand({
     pretrainingEpochs: number("COUNT", "passes over the unlabelled data (default: the recipe's)", { min: 1e-6 }),
     grid: text("CELLS", 'with a template: its depths and activations, such as "depth=2,4 activation=sigmoid,relu"'),
     pilot: number("MINUTES", "a small study that fits into this time", { min: 0.05 }),
-    target: number("ACCURACY", "count the steps to this accuracy, from 0 to 1", { min: 0, max: 1 }),
-    minimumEffect: number("SHARE", "smallest difference of accuracy that matters (default: 0.01)", {
+    task: choice(
+      "WHAT",
+      ["classification", "regression"],
+      "whether the labels are classes or numbers to predict (default: as the network's outputs and the labels say)",
+    ),
+    target: number("SCORE", "count the steps to this accuracy, or R² of numbers, from 0 to 1", { min: 0, max: 1 }),
+    targetRmse: number("ERROR", "count the steps to this root mean squared error of the number that is predicted", {
+      min: 0,
+    }),
+    minimumEffect: number("SHARE", "smallest difference of accuracy or R² that matters (default: 0.01)", {
       min: 1e-6,
       max: 1,
     }),
@@ -67,7 +76,12 @@ export const command = defineCommand({
     ...reading,
     labelColumn: text(
       "NAME",
-      "where the labels are: a table's column (name, number, or -1), or an array of an NPZ file",
+      "where the labels are: a table's column (name, number, or -1; several with commas in between), an array of an NPZ " +
+        "or safetensors file, or an NPY or IDX file (default: found, such as y_train.npy beside X_train.npy)",
+    ),
+    testLabelColumn: text(
+      "NAME",
+      "the same for the test data (default: as for the training data, unless that is a file)",
     ),
     limit: whole("COUNT", "use at most this many labelled samples", { min: 2 }),
     testLimit: whole("COUNT", "use at most this many test samples", { min: 2 }),
@@ -77,11 +91,22 @@ export const command = defineCommand({
     "headstart compare model.onnx --data train-images-idx3-ubyte.gz --test t10k-images-idx3-ubyte.gz --labels 300,all",
     "headstart compare model.onnx --data train.csv --test test.csv --label-column income --pilot 10",
     'headstart compare mlp --grid "depth=2,4,8 activation=sigmoid,tanh,relu" --optimizer sgd --data train --test test',
+    "headstart compare regression.onnx --data train.csv --test test.csv --label-column price --target-rmse 5000",
     "headstart compare model.onnx --data train --test test --arms he+calibrated,default,weights:mine.safetensors",
   ],
   async run({ arguments: [model = ""], options, console, signal }) {
     const { header, normalise, columns, ...plain } = given(options);
-    const { labelColumn, labels, labelsPerClass, optimizer, learningRates, resize, convert, ...others } = plain;
+    const {
+      labelColumn,
+      testLabelColumn,
+      labels,
+      labelsPerClass,
+      optimizer,
+      learningRates,
+      resize,
+      convert,
+      ...others
+    } = plain;
     const amounts = [...(labels ?? []), ...(labelsPerClass ?? []).map((count) => `${count}/class`)];
     const result = await compare({
       ...others,
@@ -97,6 +122,7 @@ export const command = defineCommand({
       ...(optimizer === undefined ? {} : { optimizers: optimizer }),
       ...(learningRates === undefined ? {} : { learningRates: learningRates.map(rate) }),
       ...(labelColumn === undefined ? {} : { labelColumn: readLabels(labelColumn) }),
+      ...(testLabelColumn === undefined ? {} : { testLabelColumn: readLabels(testLabelColumn) }),
       command: ["headstart", ...process.argv.slice(2)].map(quoted).join(" "),
       signal,
       onEvent: progressOf(console),
@@ -159,16 +185,17 @@ function progressOf(console: Console): (event: CompareEvent) => void {
 /** Verdicts first, then the table of accuracies, then what limits them. */
 function report(console: Console, { summary, folder, report: page, plan }: CompareResult, pilot: boolean): void {
   console.line();
+  const measure = measureOf(plan);
   const [first] = summary.comparisons;
   const equalTime = summary.comparisons.find(({ baseline, at }) => baseline === first?.baseline && at === "equal time");
   if (first) {
     console.line(
-      `Against ${first.baseline}: accuracy after ${plan.steps} steps${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
+      `Against ${first.baseline}: ${measure.name} after ${plan.steps} steps${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
     );
     console.line();
     verdicts(console, first.arms, pilot ? pilotWord : plainWord);
     console.line();
-    console.line(`On the way there: mean accuracy over the ${plan.steps} steps`);
+    console.line(`On the way there: mean ${measure.name} over the ${plan.steps} steps`);
     console.line();
     early(console, first);
     if (
@@ -195,8 +222,10 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
     }
   }
   console.line();
-  accuracies(console, summary);
-  console.line(`Test accuracy in %, mean over seeds ± half the 95 % interval; d: diverged, s: stalled at chance.`);
+  scores(console, summary, measure);
+  console.line(
+    `Test ${measure.name}${measure.unit && ` in ${measure.unit}`}, mean over seeds ± half the 95 % interval; d: diverged, s: stalled at chance.`,
+  );
   for (const warning of summary.warnings) console.warn(warning);
   for (const note of summary.notes) console.line(`note: ${note}`);
   console.line();
@@ -233,20 +262,17 @@ function early(console: Console, { early: arms }: Comparison): void {
   }
 }
 
-function accuracies(console: Console, summary: StudySummary): void {
+function scores(console: Console, summary: StudySummary, measure: Measure): void {
   const names = [...new Set(summary.settings.flatMap(({ arms }) => arms.map(({ arm }) => arm)))];
   const cell = (name: string, index: number): string => {
     const found = summary.settings[index].arms.find(({ arm }) => arm === name);
     if (!found) return "";
-    const { mean, high } = found.accuracy;
     const marks = [
       found.diverged.count > 0 ? `${found.diverged.count}d` : "",
       found.stalled.count > 0 ? `${found.stalled.count}s` : "",
     ].filter(Boolean);
-    return [
-      `${(100 * mean).toFixed(1)}${high === null ? "" : ` ± ${(100 * (high - mean)).toFixed(1)}`}`,
-      ...marks,
-    ].join(" ");
+    const errors = (found.rmse ?? []).map(({ mean }) => showError(mean)).join(", ");
+    return [showMean(measure, found.score), ...(errors ? [`(error ${errors})`] : []), ...marks].join(" ");
   };
   // Grids have many settings: then a setting is a row.
   if (summary.settings.length > 4) {
@@ -268,6 +294,9 @@ function accuracies(console: Console, summary: StudySummary): void {
       ];
     }),
   );
-  const chances = [...new Set(summary.settings.map(({ chance }) => percent(chance)))];
-  console.line(`Always naming the most frequent class: ${chances.join(", ")}.`);
+  const chances = [...new Set(summary.settings.map(({ chance }) => showScore(measure, chance)))];
+  console.line(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${chances.join(", ")}.`);
+  const { targets } = summary;
+  if (targets)
+    console.line(`Error: root mean squared error of ${targets.join(", ")} on the test data, in the data's own units.`);
 }

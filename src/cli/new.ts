@@ -7,13 +7,15 @@ import { byDefault, choice, flag, given, required, text, whole, wholes } from ".
 export const command = defineCommand({
   name: "new",
   description:
-    "Writes a fresh ONNX classifier, for whoever has no model file yet. The same options give the same file.",
+    "Writes a fresh ONNX network, a classifier or one that predicts numbers, for whoever has no model file yet. The same " +
+    "options give the same file.",
   arguments: [{ name: "template", description: `the kind of network: ${classifierTemplates.join(", ")}` }],
   options: {
     inputShape: required(
       wholes("SHAPE", "shape of one sample, such as 1,28,28 (channels, height, width) or 13", { min: 1 }),
     ),
-    classes: byDefault(whole("COUNT", "number of classes", { min: 2 }), 10),
+    classes: whole("COUNT", "number of classes (default: 10)", { min: 2 }),
+    outputs: whole("COUNT", "predict so many numbers, in place of classes", { min: 1 }),
     widths: wholes("LIST", "units or channels of each layer (of each stage of a resnet), such as 32,64", { min: 1 }),
     depth: whole("COUNT", "number of hidden layers of equal width (of blocks in each stage of a resnet)", { min: 1 }),
     activation: byDefault(choice("NAME", classifierActivations, "the nonlinearity"), "relu"),
@@ -30,6 +32,7 @@ export const command = defineCommand({
   examples: [
     "headstart new cnn --input-shape 1,28,28 --output fashion-cnn.onnx",
     "headstart new mlp --input-shape 13 --widths 64,64 --activation tanh --classes 3",
+    "headstart new mlp --input-shape 10 --outputs 1",
   ],
   async run({ arguments: [template = ""], options, console }) {
     const { output = `${template}.onnx`, ...settings } = options;

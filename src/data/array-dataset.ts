@@ -1,12 +1,11 @@
 import { InterruptedError, userError } from "../errors.js";
 import type { ChannelOrder } from "./channel-statistics.js";
-import { classesOfArray } from "./classes.js";
 import { convertPicture } from "./convert-picture.js";
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
 import { FileSamples, type FileSegment } from "./file-samples.js";
-import { readFitted } from "./fitted-record.js";
 import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPicture } from "./picture-shape.js";
 import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
+import { labelsOfArray } from "./sample-labels.js";
 import { filedDataset, storedDataset } from "./stored-dataset.js";
 
 /** An array in files, axis 0 counting the samples. */
@@ -53,7 +52,7 @@ export function arrayDataset(
   const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
   const sampleShape = samples.dims.length === 1 ? [1] : samples.dims.slice(1);
   const reading = understand(sampleShape, samples.data instanceof Uint8Array, where, options);
-  const classes = labels && classesOfArray(labels.array, count, readFitted(options.fitted)?.classNames, labels.where);
+  const labelled = labels && labelsOfArray(labels, samples.dims[0], count, options);
   const raw = samples.data.subarray(0, count * sizeOf(sampleShape));
   return storedDataset(
     {
@@ -63,7 +62,7 @@ export function arrayDataset(
       count,
       shape: reading.shape,
       order: reading.order,
-      ...classes,
+      ...labelled,
       picture: reading.target,
       pictureRange:
         reading.target === undefined
@@ -93,7 +92,7 @@ export async function filedArrayDataset(
   const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
   const size = sizeOf(sampleShape);
   const reading = understand(sampleShape, samples.like instanceof Uint8Array, where, options);
-  const classes = labels && classesOfArray(labels.array, count, readFitted(options.fitted)?.classNames, labels.where);
+  const labelled = labels && labelsOfArray(labels, samples.dims[0], count, options);
   const file = new FileSamples(firstOf(samples.segments, count), size, options.memory ?? defaultMemory());
   let range: readonly [number, number] | undefined;
   if (reading.target !== undefined) {
@@ -113,7 +112,7 @@ export async function filedArrayDataset(
       count,
       shape: reading.shape,
       order: reading.order,
-      ...classes,
+      ...labelled,
       picture: target,
       pictureRange: range,
       record: {

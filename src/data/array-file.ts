@@ -38,7 +38,7 @@ interface Layout {
   readonly fortran: boolean;
 }
 
-type Reading = Pick<OpenOptions, "signal" | "onProgress" | "cache" | "cacheLimit">;
+type Reading = Pick<OpenOptions, "signal" | "onProgress" | "cache" | "cacheLimit" | "task">;
 
 /**
  * Looks at a file of arrays: NPY, IDX (both plain or gzipped), NPZ or safetensors.
@@ -128,7 +128,8 @@ async function describeZip(path: string, options: Reading & { labels?: string | 
     const layout = npyLayout(head, where);
     if (layout !== undefined) layouts.set(name, layout);
   }
-  const chosen = chooseArrays(new Map([...layouts].map(([name, { dims }]) => [name, dims])), path, options.labels);
+  const shapes = new Map([...layouts].map(([name, { dims }]) => [name, dims]));
+  const chosen = chooseArrays(shapes, path, options.labels, options.task === "none");
   const describe = (name: string): ArrayFile => {
     const entry = entries.get(name)!;
     const layout = layouts.get(name)!;
@@ -174,7 +175,8 @@ async function describeSafetensors(
 ): Promise<ArrayFile> {
   const file = new OpenFile(path);
   const tensors = await safetensorsDirectory(file);
-  const chosen = chooseArrays(new Map([...tensors].map(([name, { dims }]) => [name, dims])), path, options.labels);
+  const shapes = new Map([...tensors].map(([name, { dims }]) => [name, dims]));
+  const chosen = chooseArrays(shapes, path, options.labels, options.task === "none");
   const describe = (name: string): ArrayFile => {
     const layout = { ...tensors.get(name)!, fortran: false };
     const bytes = product(layout.dims) * layout.valueBytes;

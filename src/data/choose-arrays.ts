@@ -9,14 +9,16 @@ const labelNames = ["y", "labels", "label", "targets", "Y", "y_train", "Y_train"
  * y_train) or of the name asked for.
  *
  * @param arrays shapes by name
+ * @param spare whether the labels asked for may be missing
  * @throws UserError if it is not clear which array is meant
  */
 export function chooseArrays(
   arrays: ReadonlyMap<string, readonly number[]>,
   where: string,
   labels?: string,
+  spare = false,
 ): { samples: string; labels?: string } {
-  if (labels !== undefined && !arrays.has(labels)) {
+  if (labels !== undefined && !spare && !arrays.has(labels)) {
     throw userError({
       where,
       required: `an array named ${labels} for the labels`,
@@ -24,7 +26,8 @@ export function chooseArrays(
       advice: "Name one of these",
     });
   }
-  const labelName = labels ?? labelNames.find((name) => arrays.has(name));
+  const asked = labels !== undefined && arrays.has(labels) ? labels : undefined;
+  const labelName = asked ?? labelNames.find((name) => arrays.has(name));
   const deep = [...arrays.keys()].filter((name) => name !== labelName && (arrays.get(name)?.length ?? 0) >= 2);
   const chosen = deep.length === 1 ? deep[0] : sampleNames.find((name) => deep.includes(name));
   if (chosen === undefined) {

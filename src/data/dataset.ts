@@ -5,6 +5,7 @@
 
 import type { ShuffleBlocks } from "./batches.js";
 import type { ColumnChoice } from "./column-profile.js";
+import type { Targets } from "./sample-labels.js";
 
 /** What the samples are, which decides the default discriminator and which corruptions make sense. */
 export type DatasetKind = "images" | "signals" | "table" | "vectors" | "arrays";
@@ -25,6 +26,8 @@ export interface Dataset {
   readonly labels?: Int32Array;
   /** What the class numbers stand for. */
   readonly classNames?: readonly string[];
+  /** The numbers to predict, where the labels are numbers; beside {@link labels} where they may be either. */
+  readonly targets?: Targets;
   /** JSON: what was understood of the data and fitted on it. It goes into run.json and into {@link OpenOptions.fitted}. */
   readonly record: Record<string, unknown>;
   /** SHA-256, in hexadecimal, of the samples before normalisation, and of the labels. */
@@ -78,8 +81,16 @@ export interface OpenOptions {
   normalise?: NormalisationChoice | undefined;
   /** The record of another data set whose normalisation, column codes and class names are to be used here. */
   fitted?: Record<string, unknown> | undefined;
-  /** Where the labels are: an IDX or NPY file, an array's name in an NPZ file, or a table's column (name, or number from 1; -1 is the last). */
-  labels?: string | number | undefined;
+  /**
+   * Where the labels are: an IDX or NPY file, an array's name in an NPZ file, or a table's column (name, or number from 1;
+   * -1 is the last); several columns as a list, or with commas in between.
+   */
+  labels?: string | number | readonly (string | number)[] | undefined;
+  /**
+   * What labels are: classes, numbers to predict, or nothing that is wanted (their columns are left out all the same).
+   * Default: texts are classes, fractions are numbers, and whole numbers are given as both.
+   */
+  task?: "classification" | "regression" | "none" | undefined;
   /** Whether a table's first line is its header. Default: found out. */
   header?: boolean | "auto" | undefined;
   /** What to do about a picture that cannot be read, a sample that is not finite, a row that fits no table. Default: fail. */

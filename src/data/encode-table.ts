@@ -1,12 +1,13 @@
 import { userError } from "../errors.js";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
-import { numberClasses } from "./classes.js";
+import { type Classes, numberClasses } from "./classes.js";
 import type { ColumnProfile } from "./column-profile.js";
 import type { OpenOptions } from "./dataset.js";
 import type { OpenFile } from "./file-samples.js";
 import { type FittedColumn, readFitted } from "./fitted-record.js";
 import { defaultMemory } from "./sample-array.js";
-import { type ColumnCells, type ColumnNeed, cellAt } from "./table-block.js";
+import type { SampleLabels } from "./sample-labels.js";
+import { type ColumnCells, type ColumnNeed, cellAt, numberAt, type TableBlock } from "./table-block.js";
 import { isMissing } from "./table-cell.js";
 import { CellEncoder } from "./table-columns.js";
 import type { TableSource } from "./table-source.js";
@@ -16,8 +17,7 @@ export interface EncodedRows {
   readonly count: number;
   /** In memory, or in a file if they do not fit there. */
   readonly cells: Float32Array | OpenFile;
-  readonly labels?: Int32Array;
-  readonly classNames?: readonly string[];
+  readonly labelled: SampleLabels;
   /** Cells of categories that the columns do not know. */
   readonly unseen: number;
   /** Rows that were left out, the first few, and how many. */
@@ -66,6 +66,84 @@ class CellSink {
   }
 }
 
+/** Collects the labels of rows: as classes, as numbers, or as both where they can be either and nothing was asked for. */
+class LabelSink {
+  readonly #columns: readonly ColumnProfile[];
+  readonly #classes: Classes | undefined;
+  readonly #labels: Int32Array | undefined;
+  readonly #values: Float64Array | undefined;
+  readonly #classNames: readonly string[] | undefined;
+  readonly #classesOfTexts: number[] = [];
+  readonly #classesOfNumbers = new Map<number, number>();
+
+  constructor(source: TableSource, columns: readonly ColumnProfile[], count: number, options: OpenOptions) {
+    this.#columns = columns;
+    if (columns.length === 0 || options.task === "none") return;
+    const kinds = columns.map(labelKinds);
+    const numbers = options.task !== "classification" && kinds.every((kind) => kind.numbers);
+    if (numbers) this.#values = new Float64Array(count * columns.length);
+    if (options.task === "regression" || columns.length > 1 || !kinds[0].classes) return;
+    const [label] = columns;
+    const fitted = readFitted(options.fitted)?.classNames;
+    this.#classes = numberClasses(label.distinct, fitted, source.where);
+    this.#classNames = fitted ?? source.classNames?.get(label.name) ?? this.#classes.classNames;
+    this.#labels = new Int32Array(count);
+  }
+
+  /** Enters what it needs of a table's columns. */
+  need(needs: ColumnNeed[]): void {
+    const asNumbers = this.#labels === undefined;
+    if (asNumbers && this.#values === undefined) return;
+    for (const { index, distinct } of this.#columns)
+      needs[index] = asNumbers ? { what: "numbers", distinct: 0 } : { what: "texts", distinct: distinct.size };
+  }
+
+  /** Takes the labels of a block's row as those of the sample at a place. */
+  add({ columns }: TableBlock, row: number, place: number): void {
+    if (this.#labels !== undefined) this.#labels[place] = this.#classAt(columns[this.#columns[0].index], row);
+    if (this.#values === undefined) return;
+    const width = this.#columns.length;
+    for (let column = 0; column < width; column++)
+      this.#values[place * width + column] = numberAt(columns[this.#columns[column].index], row);
+  }
+
+  /** The class number of a label; worked out once for each text or number. */
+  #classAt(given: ColumnCells, row: number): number {
+    const find = () => this.#classes!.numberOf.get(String(cellAt(given, row)))!;
+    if (given.kind === "cells") return find();
+    if (given.kind === "codes") {
+      this.#classesOfTexts[given.codes[row]] ??= find();
+      return this.#classesOfTexts[given.codes[row]];
+    }
+    let number = this.#classesOfNumbers.get(given.values[row]);
+    if (number === undefined) {
+      number = find();
+      this.#classesOfNumbers.set(given.values[row], number);
+    }
+    return number;
+  }
+
+  finish(count: number): SampleLabels {
+    const names = this.#columns.map(({ name }) => name);
+    return {
+      ...(this.#labels === undefined ? {} : { labels: this.#labels.subarray(0, count), classNames: this.#classNames! }),
+      ...(this.#values === undefined
+        ? {}
+        : { targets: { names, values: this.#values.subarray(0, count * names.length) } }),
+    };
+  }
+}
+
+/** What the cells of a label column can be taken for. */
+export function labelKinds(profile: ColumnProfile): { classes: boolean; numbers: boolean } {
+  const text = profile.choice === "category" || profile.texts > 0;
+  const whole = text || [...profile.distinct].every((cell) => Number.isInteger(Number(cell)));
+  return {
+    classes: !profile.hasTooManyValues && whole && profile.choice !== "number",
+    numbers: !text && profile.infinite === 0 && profile.numbers > 0,
+  };
+}
+
 function bytesOf(cells: Float32Array): Uint8Array {
   return new Uint8Array(cells.buffer, cells.byteOffset, cells.byteLength);
 }
@@ -77,14 +155,11 @@ function bytesOf(cells: Float32Array): Uint8Array {
 export async function encodeRows(
   source: TableSource,
   columns: readonly FittedColumn[],
-  label: ColumnProfile | undefined,
+  label: readonly ColumnProfile[],
   count: number,
   options: OpenOptions,
 ): Promise<EncodedRows> {
-  const fitted = readFitted(options.fitted)?.classNames;
-  const names = label && source.classNames?.get(label.name);
-  const classes = label && numberClasses(label.distinct, fitted, source.where);
-  const labels = classes && new Int32Array(count);
+  const labels = new LabelSink(source, label, count, options);
   const encoders = columns.map((column) => new CellEncoder(column));
   const needs: ColumnNeed[] = Array.from({ length: source.columnCount }, () => ({ what: "nothing", distinct: 0 }));
   for (const column of columns) {
@@ -93,26 +168,9 @@ export async function encodeRows(
         ? { what: "numbers", distinct: 0 }
         : { what: "texts", distinct: column.categories.length };
   }
-  if (label !== undefined) needs[label.index] = { what: "texts", distinct: label.distinct.size };
+  labels.need(needs);
   const sink = new CellSink(count * columns.length, options);
   const width = columns.length;
-  const numbersOfTexts: number[] = [];
-  const numbersOfNumbers = new Map<number, number>();
-  /** The class number of a label; worked out once for each text or number. */
-  const classNumber = (given: ColumnCells, row: number): number => {
-    const find = () => classes!.numberOf.get(String(cellAt(given, row)))!;
-    if (given.kind === "cells") return find();
-    if (given.kind === "codes") {
-      numbersOfTexts[given.codes[row]] ??= find();
-      return numbersOfTexts[given.codes[row]];
-    }
-    let number = numbersOfNumbers.get(given.values[row]);
-    if (number === undefined) {
-      number = find();
-      numbersOfNumbers.set(given.values[row], number);
-    }
-    return number;
-  };
   let cells = new Float32Array(0);
   const bad: string[] = [];
   let [badCount, read, kept, unseen] = [0, 0, 0, 0];
@@ -158,7 +216,7 @@ export async function encodeRows(
         if (badColumns.size > 0 && badColumns.has(row)) continue;
         // Rows that are left out are closed up.
         if (put < row) cells.copyWithin(put * width, row * width, (row + 1) * width);
-        if (labels !== undefined) labels[kept + put] = classNumber(block.columns[label!.index], row);
+        labels.add(block, row, kept + put);
         put++;
       }
       kept += put;
@@ -173,9 +231,7 @@ export async function encodeRows(
   return {
     count: kept,
     cells: sink.finish(),
-    ...(labels === undefined
-      ? {}
-      : { labels: labels.subarray(0, kept), classNames: fitted ?? names ?? classes!.classNames }),
+    labelled: labels.finish(kept),
     unseen,
     bad: { count: badCount, rows: bad },
     range: { min, max },

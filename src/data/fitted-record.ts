@@ -45,6 +45,8 @@ const column = z.discriminatedUnion("type", [
   }),
 ]);
 
+const labelColumn = z.object({ name: z.string(), index: z.number().int() });
+
 const picture = z.object({
   channels: z.number().int().positive(),
   height: z.number().int().positive(),
@@ -62,7 +64,9 @@ export const fittedRecord = z.object({
       columns: z.array(column),
       columnCount: z.number().int(),
       named: z.boolean(),
-      labelColumn: z.object({ name: z.string(), index: z.number().int() }).optional(),
+      labelColumn: labelColumn.optional(),
+      /** Where there are several. */
+      labelColumns: z.array(labelColumn).optional(),
     })
     .optional(),
 });

@@ -64,7 +64,8 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
   const normalisation = normalisationFor(order, statistics, description.pictureRange, description.where, options);
   // Labels count for the hash as they do for pictures in memory.
   const hash = createHash("sha256").update(index.hash);
-  if (description.labels !== undefined) hashArray(hash, description.labels);
+  const labels = description.labels ?? description.targets?.values;
+  if (labels !== undefined) hashArray(hash, labels);
   const measured = { statistics, hash: hash.digest("hex") };
 
   const memory = options.memory ?? defaultMemory();

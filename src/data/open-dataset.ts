@@ -115,8 +115,8 @@ async function examine(path: string, options: OpenOptions): Promise<readonly Par
   if (looksLikeParquet(head)) return [await columnarPart([await openParquet(path)], options)];
   if (looksLikeArrow(head, path)) return [await columnarPart([await openArrow(path, head)], options)];
   if (looksLikeIdx(head) || looksLikeNpy(head) || looksLikeZip(head) || looksLikeSafetensors(head, path)) {
-    const labels = labelsInside(options);
-    const array = await describeArrayFile(path, { ...options, labels });
+    const inside = options.labels === undefined || isLabelFile(options.labels) ? undefined : String(options.labels);
+    const array = await describeArrayFile(path, { ...options, labels: inside });
     if (array !== undefined) return [{ kind: "array", array }];
   }
   if (tableName.test(path)) return [{ kind: "table", table: await textTable(path, options) }];
@@ -174,9 +174,8 @@ async function labelsOf(
   options: OpenOptions,
 ): Promise<{ array: RawArray; where: string } | undefined> {
   const [first] = files;
-  if (labelsInside(options) === undefined && typeof options.labels === "string") {
-    return readLabels(options.labels, options);
-  }
+  if (options.task === "none") return undefined;
+  if (isLabelFile(options.labels)) return readLabels(options.labels, options);
   if (files.every(({ labels }) => labels !== undefined)) {
     const gathered = await gatherArrays(
       files.map(({ labels }) => labels!),
@@ -188,10 +187,9 @@ async function labelsOf(
   return beside === undefined ? undefined : readLabels(beside, options);
 }
 
-/** The option's labels where they name an array or column of the data itself, not a file. */
-function labelsInside({ labels }: OpenOptions): string | undefined {
-  if (labels === undefined) return undefined;
-  return typeof labels === "string" && /\.(npy|idx\d?|gz)$|idx1-|[/\\]/.test(labels) ? undefined : String(labels);
+/** Whether labels are said to be in a file of their own, not in an array or column of the data itself. */
+export function isLabelFile(labels: OpenOptions["labels"]): labels is string {
+  return typeof labels === "string" && /\.(npy|idx\d?|gz)$|idx1-|[/\\]/.test(labels);
 }
 
 /** A file of labels on its own: IDX or NPY. */
@@ -205,7 +203,7 @@ async function readLabels(path: string, { signal }: OpenOptions): Promise<{ arra
     where: path,
     required: "labels as an IDX or NPY file",
     got: "a file of another kind",
-    advice: "Save the class numbers with numpy.save",
+    advice: "Save the labels with numpy.save",
   });
 }
 

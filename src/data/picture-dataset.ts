@@ -1,8 +1,6 @@
 import { userError } from "../errors.js";
 import { pictureOrder } from "./array-dataset.js";
-import { numberClasses } from "./classes.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
-import { readFitted } from "./fitted-record.js";
 import { openLargePictures } from "./large-pictures.js";
 import { folderItems, type PictureItem, type PictureItems } from "./picture-items.js";
 import { PicturePool } from "./picture-pool.js";
@@ -15,6 +13,7 @@ import {
 } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
 import { defaultMemory } from "./sample-array.js";
+import { labelsOfTexts } from "./sample-labels.js";
 import { type SampleDescription, storedDataset } from "./stored-dataset.js";
 
 /**
@@ -163,8 +162,7 @@ function describePictures(
   const labelled = kept.length > 0 && kept.every((index) => items[index].class !== undefined);
   // Classes of unreadable pictures count too: numbers must not depend on what is damaged.
   const found = new Set(source.items.flatMap((item) => (item.class === undefined ? [] : [item.class])));
-  const names = readFitted(options.fitted)?.classNames;
-  const classes = labelled ? numberClasses(found, names, source.where) : undefined;
+  const texts = labelled ? kept.map((index) => items[index].class!) : [];
   const unreadable = [...decoder.unreadable].sort((a, b) => (a.file < b.file ? -1 : 1));
   const { skipped, ...record } = source.record;
   return {
@@ -173,8 +171,7 @@ function describePictures(
     count: kept.length,
     shape: target.shape,
     order: pictureOrder(target),
-    labels: classes && Int32Array.from(kept, (index) => classes.numberOf.get(items[index].class!)!),
-    classNames: classes && (names ?? source.classNames ?? classes.classNames),
+    ...(labelled ? labelsOfTexts(texts, found, source.classNames, source.where, options) : {}),
     picture: target,
     pictureRange: [0, 255],
     record: {

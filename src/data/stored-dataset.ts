@@ -7,6 +7,7 @@ import { chooseNormalisation, deliveredRange, deliverSample, type Normalisation 
 import type { PictureTarget } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
 import { hashArray, type SampleArray, samplesPerPiece, startHash } from "./sample-array.js";
+import { pickLabels, type Targets } from "./sample-labels.js";
 
 /** What is known of samples before they are measured. */
 export interface SampleDescription {
@@ -17,6 +18,7 @@ export interface SampleDescription {
   readonly order: ChannelOrder;
   readonly labels?: Int32Array | undefined;
   readonly classNames?: readonly string[] | undefined;
+  readonly targets?: Targets | undefined;
   /** What the samples are as pictures, if they are. */
   readonly picture?: PictureTarget | undefined;
   /** The raw values' nominal range, for pictures. */
@@ -143,12 +145,13 @@ class Survey {
   }
 
   finish(): Measured & { description: SampleDescription; normalisation: Normalisation; kept?: Uint32Array } {
-    const { where, labels, order, pictureRange } = this.#description;
+    const { where, labels, classNames, targets, order, pictureRange } = this.#description;
     const bad = new Set(this.#bad);
     const count = this.#description.count - bad.size;
     if (count === 0) throw nothing(where);
     const statistics = this.#meter.statistics();
-    if (labels !== undefined) hashArray(this.#hash, labels);
+    const hashed = labels ?? targets?.values;
+    if (hashed !== undefined) hashArray(this.#hash, hashed);
     const normalisation = normalisationFor(order, statistics, pictureRange, where, this.#options);
     const measured = { statistics, hash: this.#hash.digest("hex"), normalisation };
     if (bad.size === 0) return { ...measured, description: this.#description };
@@ -159,7 +162,7 @@ class Survey {
       ...this.#description,
       count,
       record,
-      ...(labels === undefined ? {} : { labels: Int32Array.from(kept, (index) => labels[index]) }),
+      ...pickLabels({ labels, classNames, targets }, kept),
     };
     return { ...measured, description, kept };
   }
@@ -192,7 +195,7 @@ export function assembleDataset(
   { statistics, hash }: Measured,
   read: Dataset["read"],
 ): Dataset {
-  const { where, kind, count, shape, labels, classNames, picture, pictureRange } = description;
+  const { where, kind, count, shape, labels, classNames, targets, picture, pictureRange } = description;
   return {
     where,
     kind,
@@ -200,6 +203,7 @@ export function assembleDataset(
     shape,
     ...(labels === undefined ? {} : { labels }),
     ...(classNames === undefined ? {} : { classNames }),
+    ...(targets === undefined ? {} : { targets }),
     record: {
       ...description.record,
       kind,

@@ -2,6 +2,7 @@ import { userError } from "../errors.js";
 import { RandomStream } from "../random/stream.js";
 import type { Dataset } from "./dataset.js";
 import { startHash } from "./sample-array.js";
+import { pickLabels } from "./sample-labels.js";
 
 /**
  * Draws samples so that every class is there equally often, as nearly as the total allows: the setting in which few
@@ -54,12 +55,12 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     if (index >= dataset.count) throw new RangeError(`sample ${index} of ${dataset.count}`);
   }
   // Neighbours in a subset need not be neighbours in the whole: blocks do not hold for it.
-  const { labels, blocks: _, prepare, ...whole } = dataset;
+  const { blocks: _, prepare, ...whole } = dataset;
   const original = (wanted: ArrayLike<number>) => Uint32Array.from(wanted, (index) => kept[index]);
   return {
     ...whole,
     count: kept.length,
-    ...(labels === undefined ? {} : { labels: Int32Array.from(kept, (index) => labels[index]) }),
+    ...pickLabels(dataset, kept),
     record: { ...dataset.record, count: kept.length, subsetOf: dataset.hash },
     hash: startHash("subset", dataset.hash, [...kept]).digest("hex"),
     read: (wanted, target) => dataset.read(original(wanted), target),

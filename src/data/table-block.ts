@@ -67,6 +67,12 @@ export function cellAt(cells: ColumnCells, row: number): Cell {
   return cells.kind === "codes" ? cells.texts.texts[cells.codes[row]] : cells.cells[row];
 }
 
+/** The number in the cell of a row; NaN where there is none. */
+export function numberAt(cells: ColumnCells, row: number): number {
+  if (cells.kind === "numbers") return cells.values[row];
+  return cells.kind === "codes" ? cells.texts.numbers[cells.codes[row]] : (numberIn(cells.cells[row]) ?? Number.NaN);
+}
+
 /** Rows of cells as blocks of columns. */
 export async function* blocksOfRows(
   rows: AsyncIterable<readonly Cell[]>,

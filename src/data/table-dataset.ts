@@ -3,7 +3,7 @@ import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { shorten } from "./classes.js";
 import { type ColumnChoice, ColumnProfile } from "./column-profile.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
-import { type EncodedRows, encodeRows } from "./encode-table.js";
+import { type EncodedRows, encodeRows, labelKinds } from "./encode-table.js";
 import { FileSamples, type FileSegment, type OpenFile } from "./file-samples.js";
 import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-record.js";
 import { keepingBlocks } from "./kept-blocks.js";
@@ -48,59 +48,80 @@ export async function openTableSource(source: TableSource, options: OpenOptions)
   const format = keepingBlocks(source, (options.memory ?? defaultMemory()) / 4);
   const path = format.where;
   const fitted = readFitted(options.fitted);
-  const label = findLabel(path, format, options, fitted);
-  const survey = await surveyRows(path, format, label, options);
+  const labels = findLabels(path, format, options, fitted);
+  const survey = await surveyRows(path, format, labels, options);
   if (survey.count === 0) {
     throw userError({ where: path, required: "at least one row", got: "none", advice: "Check the path" });
   }
-  const features = survey.profiles.filter((profile) => profile.index !== label?.index);
+  const features = survey.profiles.filter((profile) => labels.every(({ index }) => index !== profile.index));
   const wanted = options.shape;
-  if (wanted !== undefined && wanted.length > 1) return rowsAsArrays(path, format, label, survey, features, options);
+  if (wanted !== undefined && wanted.length > 1) return rowsAsArrays(path, format, labels, survey, features, options);
 
   const fit = fitted?.table
     ? { columns: findFitted(path, format, fitted.table), dropped: [] }
-    : fitToModel(format, features, label, options);
+    : fitToModel(format, features, labels, options);
   const { columns } = fit;
   const width = columns.reduce((sum, column) => sum + widthOf(column), 0);
-  checkWidth(path, width, columns, fit.dropped, label, options);
-  const profile = label && survey.profiles[label.index];
-  const encoded = await encodeRows(format, columns, profile, survey.count, options);
+  checkWidth(path, width, columns, fit.dropped, labels, options);
+  const profiles = labels.map(({ index }) => survey.profiles[index]);
+  const encoded = await encodeRows(format, columns, profiles, survey.count, options);
   if (encoded.count === 0) {
     throw userError({ where: path, required: "at least one usable row", got: "none", advice: "Check the columns" });
   }
-  return tableDataset(path, format, fit, width, label, encoded, survey, options);
+  return tableDataset(path, format, fit, width, labels, encoded, survey, options);
 }
 
 function columnName(format: TableSource, index: number): string {
   return format.header === undefined ? `column ${index + 1}` : format.header[index];
 }
 
-function findLabel(
+/** The columns that hold labels: those asked for, or those of the data that this one is read as. */
+function findLabels(
   path: string,
   format: TableSource,
   options: OpenOptions,
   fitted: FittedRecord | undefined,
-): LabelColumn | undefined {
+): LabelColumn[] {
   const asked = options.labels;
   const at = (index: number) => ({ name: columnName(format, index), index });
-  if (asked === undefined) {
+  // Data without the label columns is fine where it is only used without labels.
+  const spare = options.task === "none" && fitted?.table !== undefined;
+  if (asked === undefined || spare) {
     const usual = format.usualLabel === undefined ? -1 : (format.header?.indexOf(format.usualLabel) ?? -1);
-    const known = fitted?.table?.labelColumn;
-    if (known === undefined) return usual >= 0 && fitted?.table === undefined ? at(usual) : undefined;
-    const byName = format.header?.indexOf(known.name) ?? -1;
-    if (byName >= 0) return at(byName);
-    // Data without the label column is fine: it is only used without labels then.
-    return format.columnCount === fitted?.table?.columnCount && format.header === undefined
-      ? at(known.index)
-      : undefined;
+    const one = fitted?.table?.labelColumn;
+    const known = fitted?.table?.labelColumns ?? (one ? [one] : []);
+    if (known.length === 0) return usual >= 0 && fitted?.table === undefined ? [at(usual)] : [];
+    const found = known.flatMap(({ name, index }) => {
+      const byName = format.header?.indexOf(name) ?? -1;
+      if (byName >= 0) return [at(byName)];
+      return format.columnCount === fitted?.table?.columnCount && format.header === undefined ? [at(index)] : [];
+    });
+    return spare || found.length === known.length ? found : [];
   }
+  const names = typeof asked === "object" ? asked : [asked];
+  const places = names.flatMap((name) => {
+    const whole = columnIndex(format, name);
+    if (whole !== undefined || typeof name === "number") return [{ name, index: whole }];
+    return name.split(",").map((part) => ({ name: part, index: columnIndex(format, part.trim()) }));
+  });
+  const found = places.map(({ name, index }) => {
+    if (index === undefined) throw noLabelColumn(path, format, name);
+    return at(index);
+  });
+  return found.filter(({ index }, place) => found.findIndex((other) => other.index === index) === place);
+}
+
+/** Where a column is by its name, or its number from 1 (from the end where negative). */
+function columnIndex(format: TableSource, asked: string | number): number | undefined {
   const byName = format.header?.indexOf(String(asked)) ?? -1;
-  if (byName >= 0) return at(byName);
+  if (byName >= 0) return byName;
   const number = Number(asked);
-  if (Number.isInteger(number) && number !== 0 && Math.abs(number) <= format.columnCount) {
-    return at(number > 0 ? number - 1 : format.columnCount + number);
-  }
-  throw userError({
+  if (!Number.isInteger(number) || number === 0 || Math.abs(number) > format.columnCount) return undefined;
+  return number > 0 ? number - 1 : format.columnCount + number;
+}
+
+function noLabelColumn(path: string, format: TableSource, asked: string | number): Error {
+  return userError({
     where: path,
     required: `a label column: a name, or a number from 1 to ${format.columnCount} (-1 is the last)`,
     got: String(asked),
@@ -111,17 +132,18 @@ function findLabel(
 async function surveyRows(
   path: string,
   format: TableSource,
-  label: LabelColumn | undefined,
+  labels: readonly LabelColumn[],
   options: OpenOptions,
 ): Promise<Survey> {
   const mostTexts = options.categories === "embedding" ? mostEmbedded : mostCategories;
   const choices = columnChoices(path, format, options);
   const profiles = Array.from({ length: format.columnCount }, (_, index) => {
-    const limit = index === label?.index ? mostClasses : mostTexts;
+    const limit = labels.some((label) => label.index === index) ? mostClasses : mostTexts;
     const choice = choices.get(index);
     return new ColumnProfile(columnName(format, index), index, limit, choice, options.normalise === "quantile");
   });
-  const hash = startHash("table", label?.index, options.limit);
+  const [label] = labels;
+  const hash = startHash("table", labels.length > 1 ? labels.map(({ index }) => index) : label?.index, options.limit);
   let count = 0;
   const bad: string[] = [];
   let badCount = 0;
@@ -151,7 +173,10 @@ async function surveyRows(
     count += rows;
     if (count === options.limit) break;
   }
-  if (label !== undefined) checkLabelColumn(path, profiles[label.index]);
+  if (options.task !== "none") {
+    const found = labels.map(({ index }) => profiles[index]);
+    for (const profile of found) checkLabelColumn(path, profile, options.task, labels.length);
+  }
   return { count, profiles, hash: hash.digest("hex"), bad: { count: badCount, rows: bad } };
 }
 
@@ -175,18 +200,28 @@ function columnChoices(path: string, format: TableSource, options: OpenOptions):
   return choices;
 }
 
-function checkLabelColumn(path: string, profile: ColumnProfile): void {
+/** @throws UserError where a label column cannot be what the task needs, or neither classes nor numbers */
+function checkLabelColumn(path: string, profile: ColumnProfile, task: OpenOptions["task"], columns: number): void {
+  const { classes, numbers } = labelKinds(profile);
+  const asNumbers = task === "regression" || (task === undefined && columns > 1);
+  const fits = asNumbers ? numbers : task === "classification" ? columns === 1 && classes : classes || numbers;
+  if (profile.missing === 0 && fits) return;
   const fraction = profile.numeric && [...profile.distinct].find((cell) => !Number.isInteger(Number(cell)));
-  if (profile.missing === 0 && !profile.hasTooManyValues && typeof fraction !== "string") return;
   throw userError({
     where: path,
-    required: `a class in every row of the label column (${profile.name})`,
+    required: `a ${asNumbers ? "number" : "class"} in every row of the label column (${profile.name})`,
     got:
       profile.missing > 0
         ? `${profile.missing} rows without one`
-        : typeof fraction === "string"
-          ? `fractions such as ${fraction}`
-          : `more than ${mostClasses} different values`,
+        : asNumbers
+          ? profile.firstText === undefined
+            ? "infinite numbers"
+            : `"${profile.firstText.cell}" in row ${profile.firstText.row}`
+          : columns > 1
+            ? `${columns} label columns`
+            : typeof fraction === "string"
+              ? `fractions such as ${fraction}`
+              : `more than ${mostClasses} different values`,
     advice: "Name another column, or leave the labels out",
   });
 }
@@ -195,7 +230,7 @@ function checkLabelColumn(path: string, profile: ColumnProfile): void {
 function fitToModel(
   source: TableSource,
   features: readonly ColumnProfile[],
-  label: LabelColumn | undefined,
+  labels: readonly LabelColumn[],
   options: OpenOptions,
 ): { columns: FittedColumn[]; dropped: DroppedColumn[] } {
   const path = source.where;
@@ -212,7 +247,7 @@ function fitToModel(
       where: path,
       required: "columns with something to learn",
       got: shorten(lean.dropped.map(({ name, reason }) => `${name}: ${reason}`)) || "none",
-      advice: `Give a table with varying columns${label === undefined ? "" : " beside the labels"}`,
+      advice: `Give a table with varying columns${labels.length === 0 ? "" : " beside the labels"}`,
     });
   }
   return lean;
@@ -221,7 +256,10 @@ function fitToModel(
 /** Where the columns that were fitted on another table are in this one: by name if both have a header, else by place. */
 function findFitted(path: string, format: TableSource, table: NonNullable<FittedRecord["table"]>): FittedColumn[] {
   const { header } = format;
-  const withoutLabel = table.labelColumn?.index === table.columnCount - 1 ? table.columnCount - 1 : table.columnCount;
+  const labels = (table.labelColumns ?? (table.labelColumn ? [table.labelColumn] : [])).map(({ index }) => index);
+  // Where the labels are the last columns, the others keep their places without them.
+  const last = Math.min(...labels) === table.columnCount - labels.length;
+  const withoutLabel = labels.length > 0 && last ? table.columnCount - labels.length : table.columnCount;
   if (!(table.named && header !== undefined)) {
     if (format.columnCount === table.columnCount || format.columnCount === withoutLabel) return table.columns;
     throw userError({
@@ -250,7 +288,7 @@ function checkWidth(
   width: number,
   columns: readonly FittedColumn[],
   dropped: readonly DroppedColumn[],
-  label: LabelColumn | undefined,
+  labels: readonly LabelColumn[],
   options: OpenOptions,
 ): void {
   const length = options.shape?.[0] ?? undefined;
@@ -266,7 +304,7 @@ function checkWidth(
     required: `${length} features, as the model takes`,
     got: `${width}: ${shorten(parts, 20)}${left}`,
     advice:
-      label === undefined
+      labels.length === 0
         ? "If one column holds the labels, name it; else choose a model with as many inputs"
         : "Choose a model with as many inputs",
   });
@@ -277,12 +315,13 @@ function tableDataset(
   format: TableSource,
   { columns, dropped }: { columns: FittedColumn[]; dropped: DroppedColumn[] },
   width: number,
-  label: LabelColumn | undefined,
+  labelColumns: readonly LabelColumn[],
   encoded: EncodedRows,
   survey: Survey,
   options: OpenOptions,
 ): Dataset {
-  const { cells, labels, classNames, unseen, count } = encoded;
+  const { cells, labelled, unseen, count } = encoded;
+  const { classNames } = labelled;
   const badRows = { count: survey.bad.count + encoded.bad.count, rows: [...survey.bad.rows, ...encoded.bad.rows] };
   const missing = survey.profiles.reduce((sum, profile) => sum + profile.missing, 0);
   // Without codes, indicators and gaps the cells are the features themselves.
@@ -300,13 +339,12 @@ function tableDataset(
     ...(badRows.count > 0 ? [`${badRows.count} rows left out because they are damaged`] : []),
     ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
   ];
-  const classInfo = labels === undefined ? {} : { labels, classNames: classNames! };
   const dataset: Omit<Dataset, "read"> = {
     where: path,
     kind: "table",
     count,
     shape: [width],
-    ...classInfo,
+    ...labelled,
     oneHotGroups,
     record: {
       source: format.format,
@@ -317,7 +355,8 @@ function tableDataset(
         columns,
         columnCount: format.columnCount,
         named: format.header !== undefined,
-        ...(label === undefined ? {} : { labelColumn: label }),
+        ...(labelColumns.length === 1 ? { labelColumn: labelColumns[0] } : {}),
+        ...(labelColumns.length > 1 ? { labelColumns } : {}),
       },
       missing,
       ...(badRows.count === 0 ? {} : { badRows: { count: badRows.count, rows: badRows.rows.slice(0, 100) } }),
@@ -379,7 +418,7 @@ function tableRange(encoded: EncodedRows, columns: readonly FittedColumn[], opti
 async function rowsAsArrays(
   path: string,
   format: TableSource,
-  label: LabelColumn | undefined,
+  labelColumns: readonly LabelColumn[],
   survey: Survey,
   features: readonly ColumnProfile[],
   options: OpenOptions,
@@ -400,7 +439,7 @@ async function rowsAsArrays(
           ? `${features.length} columns`
           : `${odd.name} with ${odd.texts > 0 ? `"${odd.firstText?.cell}" in row ${odd.firstText?.row}` : "missing or infinite values"}`,
       advice:
-        label === undefined && known === features.length - 1
+        labelColumns.length === 0 && known === features.length - 1
           ? "If one column holds the labels, name it"
           : "Give one column per value, or choose a model for tables",
     });
@@ -414,8 +453,8 @@ async function rowsAsArrays(
       ...{ scale: 1, offset: 0, indicator: false },
     }),
   );
-  const profile = label && survey.profiles[label.index];
-  const { cells, count, labels, classNames } = await encodeRows(format, columns, profile, survey.count, options);
+  const profiles = labelColumns.map(({ index }) => survey.profiles[index]);
+  const { cells, count, labelled } = await encodeRows(format, columns, profiles, survey.count, options);
   const dims = [count, features.length];
   const dataset =
     cells instanceof Float32Array
@@ -427,12 +466,16 @@ async function rowsAsArrays(
           format.format,
           options,
         );
-  if (labels === undefined) return dataset;
+  if (labelColumns.length === 0) return dataset;
+  const { classNames } = labelled;
   return {
     ...dataset,
-    labels,
-    classNames: classNames!,
-    record: { ...dataset.record, classNames, labelsFrom: label!.name },
+    ...labelled,
+    record: {
+      ...dataset.record,
+      ...(classNames === undefined ? {} : { classNames }),
+      labelsFrom: labelColumns.map(({ name }) => name).join(", "),
+    },
     hash: survey.hash,
   };
 }

@@ -2,11 +2,12 @@
 import { availableParallelism } from "node:os";
 import { basename, extname, join } from "node:path";
 import type { ColumnChoice } from "../data/column-profile.js";
-import type { NormalisationChoice } from "../data/dataset.js";
+import type { NormalisationChoice, OpenOptions } from "../data/dataset.js";
 import { userError } from "../errors.js";
 import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { labelledSamples } from "../study/labels.js";
+import type { StudyTask } from "../study/measure.js";
 import { type StudyPlan, settingsOf, shortHash } from "../study/plan.js";
 import { writeReport } from "../study/report.js";
 import { type Executor, runStudy, type StudyEvent } from "../study/run-study.js";
@@ -18,6 +19,8 @@ import {
   benchSettings,
   draftPlan,
   duplicateNotes,
+  locateLabels,
+  openTraining,
   parseArms,
   planNetworks,
   requireLabels,
@@ -68,9 +71,11 @@ export interface CompareOptions {
   readonly grid?: string;
   /** A study that fits into about this many minutes. */
   readonly pilot?: number;
-  /** Accuracy whose steps are counted. */
+  /** Accuracy or R² whose steps are counted. */
   readonly target?: number;
-  /** Smallest difference of accuracy that matters; default 0.01. */
+  /** The same for a network that predicts one number, as a root mean squared error in the data's units. */
+  readonly targetRmse?: number;
+  /** Smallest difference of accuracy or R² that matters; default 0.01. */
   readonly minimumEffect?: number;
   /** Limit of the steps added for the comparison at equal total time, in multiples of the steps; default 4. */
   readonly longestExtension?: number;
@@ -88,8 +93,15 @@ export interface CompareOptions {
   readonly resize?: boolean;
   readonly convert?: boolean;
   readonly normalise?: NormalisationChoice;
-  /** Where the labels are, in all files of the study. */
-  readonly labelColumn?: string | number;
+  /** What the network predicts; default: what its outputs and the labels say, see {@link decideTask}. */
+  readonly task?: StudyTask;
+  /**
+   * Where the labels are: a table's column, several for several numbers, an archive's array, or a file. Default: as the
+   * data has them, or the file beside it (y_train.npy beside X_train.npy).
+   */
+  readonly labelColumn?: OpenOptions["labels"];
+  /** The same for the test data; default: as `labelColumn` unless that is a file. */
+  readonly testLabelColumn?: OpenOptions["labels"];
   readonly header?: boolean | "auto";
   readonly onBad?: "fail" | "skip";
   readonly columns?: Readonly<Record<string, ColumnChoice>>;
@@ -152,15 +164,18 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   const arms = await parseArms(options);
   emit({ type: "reading" });
   const path = options.output ?? `${basename(options.model, extname(options.model))}-study`;
-  const { networks, prepare } = await planNetworks(options, path);
-  const unfiltered = benchSettings(options, path, networks[0]);
-  const everything = await openStudyData(unfiltered, signal);
-  requireLabels(options, everything, networks[0].classes);
+  const labels = await locateLabels(options);
+  const { networks, prepare, task: known } = await planNetworks(options, labels, path);
+  const asked = benchSettings(options, labels, path, networks[0]);
+  const { train, task } = await openTraining(asked, known, networks[0].outputs, signal);
+  const unfiltered = { ...asked, reading: { ...asked.reading, task } };
+  const everything = await openStudyData(unfiltered, signal, train);
+  requireLabels(options, everything, networks[0].outputs, task);
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything, signal);
   for (const message of duplicateNotes(settings)) emit({ type: "note", message });
 
-  const drafted = draftPlan(options, networks, arms, data, device);
-  for (const labels of drafted.labels) labelledSamples(data.train.labels ?? new Int32Array(), labels, 0);
+  const drafted = draftPlan(options, task, networks, arms, data, device);
+  for (const amount of drafted.labels) labelledSamples(data.train, amount, 0);
   const unlock = await (await StudyFolder.open(path, false)).lock();
   try {
     return await runIn(options, path, { drafted, settings, data, prepare, deadline, signal, emit });
@@ -305,7 +320,7 @@ async function writeSubsets(folder: StudyFolder, plan: StudyPlan, data: StudyDat
   for (const labels of plan.labels) {
     if (labels === "all") continue;
     for (let seed = 0; seed < plan.seeds; seed++) {
-      const indices = labelledSamples(data.train.labels ?? new Int32Array(), labels, seed);
+      const indices = labelledSamples(data.train, labels, seed);
       const name = `labels-${labels.replace("/", "-per-").replace("%", "-percent")}-seed-${seed}.json`;
       await folder.write(
         join(studyFiles.subsets, name),

@@ -146,7 +146,7 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
           evaluateAt: measured,
           ...(options.signal ? { signal: options.signal } : {}),
         });
-        accuracies[index].push(evaluations.map(({ accuracy }) => accuracy));
+        accuracies[index].push(evaluations.map(({ score }) => score));
         done++;
         options.onEvent?.({ type: "trial", done, total: seeds * starts.length, arm: name, seed });
       }

@@ -2,20 +2,25 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { openDataset } from "../data/open-dataset.js";
+import { shorten } from "../data/classes.js";
+import type { Dataset, OpenOptions } from "../data/dataset.js";
+import { findNpyLabels } from "../data/npy-labels.js";
+import { isLabelFile, openDataset } from "../data/open-dataset.js";
 import { fileError, type UserError, userError } from "../errors.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/new-network.js";
-import { logitsName, outputSize } from "../recipe/supervised-graph.js";
+import { logitsName, outputSize, unboundedOutput } from "../recipe/supervised-graph.js";
 import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms } from "../study/arm.js";
 import { duplicatesOf } from "../study/duplicates.js";
 import { parseGrid } from "../study/grid.js";
 import { parseLabelAmount } from "../study/labels.js";
+import type { StudyTask } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyNetwork, StudyPlan } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
+import { variancesOf } from "../training/objective.js";
 import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
@@ -60,15 +65,75 @@ export async function parseArms(options: CompareOptions): Promise<Arm[]> {
 
 /** A network with what its data must fit. */
 export interface PlannedNetwork extends StudyNetwork {
-  readonly classes: number;
+  /** How many numbers it gives for a sample. */
+  readonly outputs: number;
+  /** Whether these can be any numbers, see {@link unboundedOutput}. */
+  readonly unbounded: boolean;
   readonly sampleShape: readonly number[];
+}
+
+/** Where the labels of the training and the test data are; undefined: where their formats have them. */
+export interface LabelPlaces {
+  readonly train: OpenOptions["labels"];
+  readonly test: OpenOptions["labels"];
+}
+
+/** Finds files of labels beside NPY files, and does not take those of the training data for those of the test data. */
+export async function locateLabels(options: CompareOptions): Promise<LabelPlaces> {
+  const { data, test, labelColumn, testLabelColumn } = options;
+  const train = labelColumn ?? (await findNpyLabels(data));
+  const forBoth = isLabelFile(train) ? undefined : train;
+  return { train, test: testLabelColumn ?? forBoth ?? (await findNpyLabels(test)) };
+}
+
+/**
+ * What the network is trained for, where the user does not say: numbers where several columns of them are given, or where
+ * the network has one output and the labels are numbers of more than two values; classes otherwise. Where a network is
+ * still to be made, numbers with fractions count as numbers, and so do whole numbers of so many different values (over
+ * 20 and over a tenth of the samples) that they are hardly classes.
+ *
+ * @param outputs undefined where the network is still to be made
+ * @throws UserError where outputs and labels do not go together
+ */
+export function decideTask(train: Dataset, outputs: number | undefined): StudyTask {
+  const { labels, targets, where } = train;
+  if (targets && (!labels || targets.names.length > 1)) return "regression";
+  if (!labels) throw noLabels(where);
+  const values = new Set(labels).size - (labels.includes(-1) ? 1 : 0);
+  if (outputs === undefined)
+    return targets && values > Math.max(20, train.count / 10) ? "regression" : "classification";
+  if (outputs > 1 || values <= 2) return "classification";
+  if (targets) return "regression";
+  throw userError({
+    where,
+    required: "two classes, or numbers to predict, for a network with one output",
+    got: `${values} classes`,
+    advice: "Take a network with a score for each class.",
+  });
+}
+
+/** Opens the training data for the study's task, which it decides where it is not known. */
+export async function openTraining(
+  { train: path, reading }: BenchSettings,
+  known: StudyTask | undefined,
+  outputs: number,
+  signal: AbortSignal,
+): Promise<{ train: Dataset; task: StudyTask }> {
+  const found = await openDataset(path, { ...reading, ...(known ? { task: known } : {}), signal });
+  if (known) return { train: found, task: known };
+  const task = decideTask(found, outputs);
+  const { labels, targets: _, ...whole } = found;
+  if (task === "classification") return { train: { ...whole, ...(labels ? { labels } : {}) }, task };
+  // Whole numbers were taken for classes as well, which their data's hash and record say.
+  return { train: labels ? await openDataset(path, { ...reading, task, signal }) : found, task };
 }
 
 /** The networks: the user's file, or the grid's cells, whose files `prepare` writes once the folder is there. */
 export async function planNetworks(
   options: CompareOptions,
+  labels: LabelPlaces,
   path: string,
-): Promise<{ networks: PlannedNetwork[]; prepare: () => Promise<void> }> {
+): Promise<{ networks: PlannedNetwork[]; prepare: () => Promise<void>; task: StudyTask | undefined }> {
   const isTemplate = (classifierTemplates as readonly string[]).includes(options.model);
   if (!isTemplate) {
     if (options.grid !== undefined)
@@ -86,21 +151,24 @@ export async function planNetworks(
     featureExtractor(network, options.features);
     logitsName(network);
     const name = basename(options.model, extname(options.model));
-    const classes = outputSize(network);
-    // Before the data is read: its numeric labels would be refused as classes, which says less.
-    requireClassifier(options.model, classes);
+    const outputs = outputSize(network);
+    const { sampleShape } = network;
     return {
-      networks: [{ name, file: options.model, hash, classes, sampleShape: network.sampleShape }],
+      networks: [{ name, file: options.model, hash, outputs, unbounded: unboundedOutput(network), sampleShape }],
       prepare: async () => {},
+      task: options.task,
     };
   }
   const found = await openDataset(options.data, {
-    ...readingOf(options),
+    ...readingOf(options, labels),
     ...(options.inputShape ? { shape: options.inputShape } : {}),
   });
-  const { labels } = found;
-  if (!labels) throw noLabels(options.data);
-  const classes = found.classNames?.length ?? Math.max(...labels) + 1;
+  const task = options.task ?? decideTask(found, undefined);
+  if (!found.labels && !found.targets) throw noLabels(options.data);
+  const outputs =
+    task === "regression"
+      ? (found.targets?.names.length ?? 1)
+      : (found.classNames?.length ?? Math.max(...(found.labels ?? [])) + 1);
   const grid = parseGrid(options.grid ?? "depth=2");
   const cells = grid.activations.flatMap((activation) => grid.depths.map((depth) => ({ depth, activation })));
   const made = cells.map(({ depth, activation }) => {
@@ -108,7 +176,7 @@ export async function planNetworks(
     const settings = {
       template: options.model,
       inputShape: options.inputShape ?? found.shape,
-      classes,
+      ...(task === "regression" ? { outputs } : { classes: outputs }),
       depth,
       activation,
       ...(grid.widths ? { widths: grid.widths } : {}),
@@ -118,7 +186,15 @@ export async function planNetworks(
     // The settings decide the file, so their hash stands for it.
     const hash = createHash("sha256").update(JSON.stringify(settings)).digest("hex");
     return {
-      planned: { name, file, hash, cell: { depth, activation }, classes, sampleShape: settings.inputShape },
+      planned: {
+        name,
+        file,
+        hash,
+        cell: { depth, activation },
+        outputs,
+        unbounded: true,
+        sampleShape: settings.inputShape,
+      },
       settings,
     };
   });
@@ -129,27 +205,34 @@ export async function planNetworks(
       await folder.write(join(studyFiles.networks, "README.txt"), "The networks of the study's grid.\n");
       for (const { planned, settings } of made) await newModel({ ...settings, output: planned.file, overwrite: true });
     },
+    task,
   };
 }
 
-function readingOf(options: CompareOptions): Omit<BenchSettings["reading"], "shape"> {
-  const { layout, resize, convert, normalise, header, onBad, limit, labelColumn } = options;
+function readingOf(options: CompareOptions, { train: labels }: LabelPlaces): Omit<BenchSettings["reading"], "shape"> {
+  const { layout, resize, convert, normalise, header, onBad, limit, task } = options;
   const { columns, categories, memory, cache, cacheLimit } = options;
   const storage = { memory, cache, cacheLimit };
-  const tables = { header, columns, categories, labels: labelColumn };
+  const tables = { header, columns, categories, labels, task };
   const given = { layout, resize, convert, normalise, onBad, limit, ...tables, ...storage };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 /** How the study's data is read, nothing left out. */
-export function benchSettings(options: CompareOptions, folder: string, network: PlannedNetwork): BenchSettings {
+export function benchSettings(
+  options: CompareOptions,
+  labels: LabelPlaces,
+  folder: string,
+  network: PlannedNetwork,
+): BenchSettings {
   const { data, test, unlabelled, testLimit, unlabelledLimit, input, inputShape } = options;
   return {
     folder,
     train: data,
     test,
     ...(unlabelled === undefined ? {} : { unlabelled }),
-    reading: { ...readingOf(options), shape: network.sampleShape },
+    reading: { ...readingOf(options, labels), shape: network.sampleShape },
+    ...(labels.test === undefined ? {} : { testLabels: labels.test }),
     ...(testLimit === undefined ? {} : { testLimit }),
     ...(unlabelledLimit === undefined ? {} : { unlabelledLimit }),
     dropped: { train: [], unlabelled: [] },
@@ -163,23 +246,43 @@ function noLabels(where: string): UserError {
     where,
     required: "labelled samples (folders of classes, an IDX pair, an NPY pair, or a table with --label-column)",
     got: "no labels",
-    advice: "Say where the labels are with --label-column.",
+    advice: "Say where they are with --label-column, or --test-label-column for the test data.",
   });
 }
 
-/** @throws UserError where the model has one output: it predicts a number, no class */
-function requireClassifier(model: string, outputs: number): void {
-  if (outputs > 1) return;
+/** @throws UserError unless every test sample has a label, there are training labels, and the model has outputs for them */
+export function requireLabels(options: CompareOptions, data: StudyData, outputs: number, task: StudyTask): void {
+  if (task === "regression") requireTargets(options, data, outputs);
+  else requireClasses(options, data, outputs);
+}
+
+function requireTargets(options: CompareOptions, { train, test }: StudyData, outputs: number): void {
+  if (!train.targets) throw noLabels(options.data);
+  if (!test.targets) throw noLabels(options.test);
+  for (const [where, { names }] of [
+    [options.data, train.targets],
+    [options.test, test.targets],
+  ] as const) {
+    if (names.length === outputs) continue;
+    throw userError({
+      where,
+      required: `${outputs} ${outputs === 1 ? "number" : "numbers"} to predict for each sample, as the model has outputs`,
+      got: `${names.length} (${shorten(names)})`,
+      advice: "Name as many label columns, separated by commas, or give another model.",
+    });
+  }
+  const constant = variancesOf(test.targets).findIndex((variance) => !(variance > 0));
+  if (constant < 0) return;
   throw userError({
-    where: model,
-    required: "a classifier with a score for each class",
-    got: "a network with one output",
-    advice: "Comparing regression networks is not supported yet.",
+    where: options.test,
+    required: "numbers to predict that differ between the test samples",
+    got: `the same ${test.targets.names[constant]} in all`,
+    advice: "Give other test data.",
   });
 }
 
-/** @throws UserError unless every test sample has a label, there are training labels, and the model has a score for each */
-export function requireLabels(options: CompareOptions, { train, test }: StudyData, outputs: number): void {
+function requireClasses(options: CompareOptions, { train, test }: StudyData, outputs: number): void {
+  const scores = Math.max(2, outputs);
   if (!train.labels) throw noLabels(options.data);
   if (!test.labels) throw noLabels(options.test);
   for (const [where, labels] of [
@@ -187,10 +290,10 @@ export function requireLabels(options: CompareOptions, { train, test }: StudyDat
     [options.test, test.labels],
   ] as const) {
     const largest = labels.reduce((most, label) => Math.max(most, label), -1);
-    if (largest >= outputs)
+    if (largest >= scores)
       throw userError({
         where,
-        required: `at most the ${outputs} classes that the model has scores for`,
+        required: `at most the ${scores} classes that the model has scores for`,
         got: `${largest + 1}`,
         advice: "Give a model for as many classes as the data has.",
       });
@@ -246,6 +349,7 @@ export function duplicateNotes({ dropped, train, unlabelled }: BenchSettings): s
 /** The plan as asked for, with defaults filled in. @throws UserError */
 export function draftPlan(
   options: CompareOptions,
+  task: StudyTask,
   networks: readonly PlannedNetwork[],
   arms: readonly Arm[],
   data: StudyData,
@@ -265,14 +369,20 @@ export function draftPlan(
   const seeds = options.seeds ?? 5;
   const pilot = options.pilot !== undefined;
   const pretrainingSeeds = options.pretrainingSeeds ?? (pilot ? 1 : undefined);
+  const regression = task === "regression";
+  const few = regression ? "10%" : "10/class";
+  const target = targetOf(options, data.test);
   return {
-    networks: networks.map(({ classes: _, sampleShape: __, ...network }) => network),
+    ...(regression
+      ? { task, targets: data.train.targets?.names ?? [], standardise: networks.every(({ unbounded }) => unbounded) }
+      : {}),
+    networks: networks.map(({ outputs: _, unbounded: __, sampleShape: ___, ...network }) => network),
     ...(options.features === undefined ? {} : { features: options.features }),
     discriminator: options.discriminator ?? "auto",
     data: { train: data.train.hash, test: data.test.hash, unlabelled: data.unlabelled.hash },
     arms,
     baselines: [first, ...(names.includes(framework) && first !== framework ? [framework] : [])],
-    labels: [...new Set((options.labels ?? (pilot ? ["10/class"] : ["10/class", "all"])).map(parseLabelAmount))],
+    labels: [...new Set((options.labels ?? (pilot ? [few] : [few, "all"])).map(parseLabelAmount))],
     optimizers: [...new Set(options.optimizers ?? ["adam"])].map(studyOptimizer),
     learningRates: [...new Set(options.learningRates ?? [])],
     tune: options.tune ?? false,
@@ -282,8 +392,21 @@ export function draftPlan(
     ...(pretrainingSeeds === undefined ? {} : { pretrainingSeeds }),
     head: "he",
     longestExtension: options.longestExtension ?? (pilot ? 1 : 4),
-    ...(options.target === undefined ? {} : { target: options.target }),
+    ...(target === undefined ? {} : { target }),
     minimumEffect: options.minimumEffect ?? 0.01,
     ...(device === "cpu" ? {} : { device }),
   };
+}
+
+/** The target as a score: an R² where it is given as an error. @throws UserError */
+function targetOf({ target, targetRmse }: CompareOptions, { targets }: Dataset): number | undefined {
+  if (targetRmse === undefined) return target;
+  const got = target !== undefined ? "both" : targets === undefined ? "classes" : `${targets.names.length} numbers`;
+  if (targets?.names.length === 1 && target === undefined) return 1 - targetRmse ** 2 / variancesOf(targets)[0];
+  throw userError({
+    where: "target RMSE",
+    required: "a network that predicts one number, and no other target",
+    got,
+    advice: "Give the target as --target, an accuracy or R².",
+  });
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BatchOrder } from "../data/batches.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
-import { openDataset } from "../data/open-dataset.js";
+import { isLabelFile, openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { subset } from "../data/subset.js";
 import { fileError } from "../errors.js";
@@ -36,6 +36,8 @@ export interface BenchSettings {
   readonly unlabelled?: string;
   /** How all data is read. */
   readonly reading: Omit<OpenOptions, "signal" | "onProgress" | "fitted">;
+  /** Where the test data's labels are; those of `reading` are the training data's. */
+  readonly testLabels?: OpenOptions["labels"];
   readonly testLimit?: number;
   readonly unlabelledLimit?: number;
   /** Samples of the training and unlabelled data that are left out because the test data has them too. */
@@ -44,18 +46,31 @@ export interface BenchSettings {
   readonly inputShape?: readonly number[];
 }
 
-/** Opens a study's data, all normalised by the training data. */
-export async function openStudyData(settings: BenchSettings, signal?: AbortSignal): Promise<StudyData> {
+/**
+ * Opens a study's data, all normalised by the training data.
+ *
+ * @param opened the training data where the caller has it already, whole
+ */
+export async function openStudyData(
+  settings: BenchSettings,
+  signal?: AbortSignal,
+  opened?: Dataset,
+): Promise<StudyData> {
   const reading: OpenOptions = { ...settings.reading, signal };
-  const train = await openDataset(settings.train, reading);
-  const { limit: _, ...others } = reading;
-  const testLimit = settings.testLimit === undefined ? {} : { limit: settings.testLimit };
-  const test = await openDataset(settings.test, { ...others, ...testLimit, fitted: train.record });
-  const unlabelledLimit = settings.unlabelledLimit === undefined ? {} : { limit: settings.unlabelledLimit };
+  const train = opened ?? (await openDataset(settings.train, reading));
+  const { limit: _, labels, ...others } = reading;
+  const testReading = { ...others, labels: settings.testLabels, limit: settings.testLimit, fitted: train.record };
+  const test = await openDataset(settings.test, testReading);
+  // Its labels, where it has some, are of no use; a column or array of them is no part of its samples.
+  const unlabelledReading: OpenOptions = {
+    ...others,
+    task: "none",
+    labels: isLabelFile(labels) ? undefined : labels,
+    limit: settings.unlabelledLimit,
+    fitted: train.record,
+  };
   const unlabelled =
-    settings.unlabelled === undefined
-      ? undefined
-      : await openDataset(settings.unlabelled, { ...others, ...unlabelledLimit, fitted: train.record });
+    settings.unlabelled === undefined ? undefined : await openDataset(settings.unlabelled, unlabelledReading);
   const kept = without(train, settings.dropped.train);
   return {
     train: kept,
@@ -174,9 +189,11 @@ export class StudyBench {
     if (this.#sessions?.name === name) return this.#sessions;
     await this.close();
     const { batchSize } = plan;
-    const supervisor = await Supervisor.open({ features, optimizer, batchSize, ...computing(plan) });
-    if (this.#onNote && plan.device !== undefined) this.#note(await checkSupervised(features, optimizer, plan.device));
-    this.#sessions = { name, supervisor, gradientProbe: await openGradientProbe(features, batchSize) };
+    const loss = plan.task === "regression" ? "squared-error" : "cross-entropy";
+    const supervisor = await Supervisor.open({ features, loss, optimizer, batchSize, ...computing(plan) });
+    if (this.#onNote && plan.device !== undefined)
+      this.#note(await checkSupervised(features, optimizer, plan.device, loss));
+    this.#sessions = { name, supervisor, gradientProbe: await openGradientProbe(features, batchSize, loss) };
     return this.#sessions;
   }
 
@@ -273,7 +290,7 @@ export class StudyBench {
       .slice(4)
       .sort((a, b) => a - b);
     const began = performance.now();
-    await supervisor.measure(weights, test);
+    await supervisor.measure(weights, { data: train, test });
     return {
       kind: "timing",
       secondsPerStep: durations[Math.floor(durations.length / 2)] / 1000,
@@ -355,6 +372,7 @@ export class StudyBench {
       given,
       headInitializer: plan.head,
       supervisor,
+      standardise: plan.standardise ?? true,
       gradientProbe,
       steps: plan.steps,
       extension: job.extension,

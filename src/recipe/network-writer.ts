@@ -51,15 +51,15 @@ export class NetworkWriter {
   }
 
   /** The graph that ends in this value. */
-  build(name: string, { name: last }: Feature, classes: number): Graph {
+  build(name: string, { name: last }: Feature, output: { readonly name: string; readonly size: number }): Graph {
     const nodes = this.#nodes.map((node) => ({
       ...node,
-      outputs: node.outputs.map((output) => (output === last ? "logits" : output)),
+      outputs: node.outputs.map((value) => (value === last ? output.name : value)),
     }));
     return {
       name,
       inputs: [{ name: "input", type: "float32", shape: ["batch", ...this.#options.inputShape] }],
-      outputs: [{ name: "logits", type: "float32", shape: ["batch", classes] }],
+      outputs: [{ name: output.name, type: "float32", shape: ["batch", output.size] }],
       initializers: this.#initializers,
       nodes,
     };

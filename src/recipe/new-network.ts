@@ -1,4 +1,4 @@
-/** Fresh classifiers for whoever has no model file yet, and for grids over architectures. */
+/** Fresh networks for whoever has no model file yet, and for grids over architectures. */
 import { userError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { sizeOf } from "../graph/tensor.js";
@@ -54,6 +54,8 @@ export interface ClassifierOptions {
   readonly normalization?: string;
   /** Default 10. */
   readonly classes?: number;
+  /** Numbers to predict, in place of classes. */
+  readonly outputs?: number;
   /** Size of the convolutions' kernel, odd; default 3, for cnn1d 5. */
   readonly kernel?: number;
   /** Default 0. */
@@ -85,13 +87,21 @@ interface Plan {
   readonly blocks: number;
   readonly activation: string;
   readonly normalization: ClassifierNormalization;
-  readonly classes: number;
+  /** Class scores, or numbers to predict. */
+  readonly outputs: number;
+  readonly regression: boolean;
   readonly kernel: number;
 }
 
+/** The name of the last layer. */
+function headName({ regression }: Plan): string {
+  return regression ? "regressor" : "classifier";
+}
+
 /**
- * Makes a classifier with freshly drawn weights, as an ONNX graph of opset {@link newNetworkOpset}: input `input` of
- * shape [batch, ...inputShape], output `logits` of shape [batch, classes]. Parameters are named as PyTorch names those
+ * Makes a classifier, or a network that predicts numbers, with freshly drawn weights, as an ONNX graph of opset
+ * {@link newNetworkOpset}: input `input` of shape [batch, ...inputShape], output `logits` of shape [batch, classes], or
+ * `predictions` of shape [batch, outputs]. Parameters are named as PyTorch names those
  * of the same network (`features.0.weight`, ..., `classifier.weight`; torchvision's names for resnet) and laid out so.
  * The same options give the same elements.
  *
@@ -113,11 +123,13 @@ export function newClassifier(options: ClassifierOptions): Graph {
     resnet: () => resnet(writer, plan),
     cnn1d: () => cnn(writer, plan),
   };
-  return writer.build(`new-${plan.template}`, templates[plan.template](), plan.classes);
+  const output = { name: plan.regression ? "predictions" : "logits", size: plan.outputs };
+  return writer.build(`new-${plan.template}`, templates[plan.template](), output);
 }
 
 /** (Linear, normalisation, activation) × widths, Linear. */
-function mlp(writer: NetworkWriter, { widths, normalization, classes }: Plan): Feature {
+function mlp(writer: NetworkWriter, plan: Plan): Feature {
+  const { widths, normalization, outputs } = plan;
   let feature = writer.flatten(writer.input);
   let module = 0;
   for (const width of widths) {
@@ -125,11 +137,12 @@ function mlp(writer: NetworkWriter, { widths, normalization, classes }: Plan): F
     if (normalization !== "none") feature = writer.normalize(feature, `features.${module++}`);
     feature = writer.activate(feature, `features.${module++}`);
   }
-  return writer.linear(feature, "classifier", classes, { last: true });
+  return writer.linear(feature, headName(plan), outputs, { last: true });
 }
 
 /** (Conv of stride 2, normalisation, activation) × widths, Flatten, Linear. */
-function cnn(writer: NetworkWriter, { widths, normalization, classes, kernel }: Plan): Feature {
+function cnn(writer: NetworkWriter, plan: Plan): Feature {
+  const { widths, normalization, outputs, kernel } = plan;
   let feature = writer.input;
   let module = 0;
   for (const width of widths) {
@@ -138,11 +151,11 @@ function cnn(writer: NetworkWriter, { widths, normalization, classes, kernel }: 
     if (normalization !== "none") feature = writer.normalize(feature, `features.${module++}`);
     feature = writer.activate(feature, `features.${module++}`);
   }
-  return writer.linear(writer.flatten(feature), "classifier", classes, { last: true });
+  return writer.linear(writer.flatten(feature), headName(plan), outputs, { last: true });
 }
 
 /** Stem, one stage of basic blocks a width, each but the first halving the picture, global average pooling, Linear. */
-function resnet(writer: NetworkWriter, { widths, blocks, normalization, classes, kernel }: Plan): Feature {
+function resnet(writer: NetworkWriter, { widths, blocks, normalization, outputs, kernel }: Plan): Feature {
   const bias = normalization !== "batch";
   const normalized = (feature: Feature, name: string): Feature =>
     normalization === "none" ? feature : writer.normalize(feature, name);
@@ -164,7 +177,7 @@ function resnet(writer: NetworkWriter, { widths, blocks, normalization, classes,
       feature = writer.activate(writer.add(inner, shortcut, name), `${name}.relu_1`);
     }
   });
-  return writer.linear(writer.flatten(writer.globalAverage(feature, "avgpool")), "fc", classes, { last: true });
+  return writer.linear(writer.flatten(writer.globalAverage(feature, "avgpool")), "fc", outputs, { last: true });
 }
 
 function planOf(options: ClassifierOptions): Plan {
@@ -176,7 +189,15 @@ function planOf(options: ClassifierOptions): Plan {
     template === "mlp" ? (["none", "batch", "layer"] as const) : classifierNormalizations,
   );
   const activation = choice("activation", options.activation ?? "relu", classifierActivations);
-  const classes = whole("classes", options.classes ?? 10, 2);
+  const regression = options.outputs !== undefined;
+  if (regression && options.classes !== undefined)
+    throw userError({
+      where: "outputs",
+      required: "numbers to predict or classes",
+      got: "both",
+      advice: "Leave one of them out.",
+    });
+  const outputs = regression ? whole("outputs", options.outputs ?? 1, 1) : whole("classes", options.classes ?? 10, 2);
   if (options.kernel !== undefined && template === "mlp")
     throw userError({
       where: "kernel",
@@ -192,7 +213,16 @@ function planOf(options: ClassifierOptions): Plan {
       got: `${kernel}`,
       advice: `Take ${kernel - 1} or ${kernel + 1}.`,
     });
-  return { template, inputShape, ...sizesOf(options, template), activation, normalization, classes, kernel };
+  return {
+    template,
+    inputShape,
+    ...sizesOf(options, template),
+    activation,
+    normalization,
+    outputs,
+    regression,
+    kernel,
+  };
 }
 
 function sizesOf(options: ClassifierOptions, template: ClassifierTemplate): { widths: number[]; blocks: number } {

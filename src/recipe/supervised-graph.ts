@@ -13,21 +13,32 @@ import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 export const supervisedFeedNames = { samples: "samples", targets: "targets" } as const;
 
+/**
+ * cross-entropy: targets are one-hot rows, of two classes where the network has a single output (whose sigmoid is then
+ * the second class's probability, so that this is the binary cross-entropy); squared-error: numbers of the output's shape.
+ */
+export type SupervisedLoss = "cross-entropy" | "squared-error";
+
 export interface SupervisedPlan {
   readonly features: FeatureExtractor;
-  /** cross-entropy: targets are one-hot rows; squared-error: numbers of the output's shape. */
-  readonly loss: "cross-entropy" | "squared-error";
+  readonly loss: SupervisedLoss;
   readonly optimizer: OptimizerSettings;
   readonly batchSize: number;
   readonly gradientClip?: number;
 }
 
+/** Operators that hand their input on in another shape at most. */
+const passing = ["Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten"];
+/** Operators whose results cannot be just any number. */
+const bounding = ["Sigmoid", "HardSigmoid", "Tanh", "Softsign", "Relu", "Softplus", "Clip", "Exp", "Softmax"];
+
 /**
- * The tensor whose rows are class scores before Softmax. A final Softmax is left out, since the loss has one of its own.
+ * The tensor that the loss is computed from. For the cross-entropy its rows are class scores: a final Softmax, or the
+ * Sigmoid of a single output, is left out, since the loss has one of its own. For the squared error it is the output.
  *
  * @throws UserError where the network has several outputs
  */
-export function logitsName(network: Network): string {
+export function logitsName(network: Network, loss: SupervisedLoss = "cross-entropy"): string {
   if (network.graph.outputs.length !== 1)
     throw userError({
       where: network.where,
@@ -35,12 +46,23 @@ export function logitsName(network: Network): string {
       got: network.graph.outputs.map(({ name }) => name).join(", "),
       advice: "Export the model with its class scores as the only output.",
     });
-  let name = network.graph.outputs[0].name;
-  for (;;) {
-    const producer = network.producers.get(name);
-    if (producer?.op !== "Softmax" && producer?.op !== "LogSoftmax" && producer?.op !== "Identity") return name;
-    name = producer.inputs[0];
-  }
+  const output = network.graph.outputs[0].name;
+  if (loss === "squared-error") return output;
+  const before = behind(network, output, ["Softmax", "LogSoftmax", "Identity"]);
+  const inner = network.producers.get(behind(network, before, passing));
+  return inner?.op === "Sigmoid" && widthOf(network, before) === 1 ? inner.inputs[0] : before;
+}
+
+/** The tensor from which a value comes by nothing but these operators. */
+function behind(network: Network, name: string, operators: readonly string[]): string {
+  const producer = network.producers.get(name);
+  return producer && operators.includes(producer.op) ? behind(network, producer.inputs[0], operators) : name;
+}
+
+/** Whether the network's output can be any number, as it can behind a linear layer. */
+export function unboundedOutput(network: Network): boolean {
+  const last = network.producers.get(behind(network, network.graph.outputs[0].name, passing));
+  return last === undefined || !bounding.includes(last.op);
 }
 
 /** One supervised step of the whole network: loss, gradients, optimiser. Metrics: loss, accuracy, gradient-norm. */
@@ -55,7 +77,7 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
     emit,
     network,
     input: samples,
-    targets: [logitsName(network)],
+    targets: [logitsName(network, plan.loss)],
     parameter: (name) => {
       const spec = network.parameters.get(name);
       if (!spec) throw new Error(`${name} is not a parameter`);
@@ -63,7 +85,9 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
     },
     normalization: "batch",
   });
-  const logits = rows(emit, network, instance);
+  const outputs = rows(emit, network, instance);
+  const single = plan.loss === "cross-entropy" && outputs.shape[1] === 1;
+  const logits = single ? emit.concat([emit.filled(0, outputs.shape), outputs], 1) : outputs;
   const targets = build.feed(supervisedFeedNames.targets, logits.shape);
   let loss: Value;
   if (plan.loss === "cross-entropy") {
@@ -86,27 +110,28 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
   return build.build("supervised", batchSize);
 }
 
-/** The logits as [batch, classes]. */
+/** The network's outputs as [batch, width]. */
 function rows(emit: Emitter, network: Network, instance: Instance): Value {
   const logits = instance.targets[0];
   const batch = instance.input.shape[0];
-  const flat =
-    logits.shape.length >= 2 && logits.shape.slice(2).every((size) => size === 1) && logits.shape[0] === batch;
+  const flat = logits.shape[0] === batch && logits.shape.slice(2).every((size) => size === 1);
   if (!flat)
     throw userError({
       where: `${network.where}: output ${network.graph.outputs[0].name}`,
-      required: "one row of scores for each sample, [batch, classes]",
+      required: "one row of numbers for each sample, [batch, classes]",
       got: `[${logits.shape.join(", ")}]`,
-      advice: "Export the model with its class scores as the output.",
+      advice: "Export the model with its class scores, or the numbers it predicts, as the output.",
     });
-  return emit.reshape(logits, [batch, logits.shape[1]]);
+  return emit.reshape(logits, [batch, logits.shape[1] ?? 1]);
 }
 
 /** Number of class scores (or regression outputs) of a network. */
 export function outputSize(network: Network): number {
-  const emit = new Emitter();
-  const graph = lookingGraph(network, [logitsName(network)], 2, emit);
-  const output = graph.outputs[0];
+  return widthOf(network, logitsName(network));
+}
+
+function widthOf(network: Network, name: string): number {
+  const [output] = lookingGraph(network, [name], 2).outputs;
   return Number(output.shape?.[1] ?? 1);
 }
 

@@ -1,6 +1,7 @@
 /** The charts of a study, as SVG. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { type Measure, measureOf, showScore } from "./measure.js";
 import type { StudyPlan } from "./plan.js";
 import type { ArmInSetting, Comparison, SettingSummary, StudySummary } from "./summary.js";
 
@@ -46,7 +47,7 @@ interface Writer {
 /** All charts that the study has something to show in. */
 export function studyCharts(plan: StudyPlan, summary: StudySummary): Chart[] {
   const arms = plan.arms.map(({ name }) => name);
-  const draw = new Drawing(arms);
+  const draw = new Drawing(arms, measureOf(plan));
   const many = summary.settings.length > 1;
   const of = (setting: SettingSummary, index: number): { suffix: string; place: string } => ({
     suffix: many ? `-${index + 1}` : "",
@@ -59,6 +60,7 @@ export function studyCharts(plan: StudyPlan, summary: StudySummary): Chart[] {
       const { suffix, place } = of(setting, index);
       return [
         draw.curves(setting, suffix, place),
+        ...draw.errors(setting, plan.targets ?? [], suffix, place),
         ...draw.losses(setting, suffix, place, false),
         ...draw.losses(setting, suffix, place, true),
       ];
@@ -79,21 +81,49 @@ export function studyCharts(plan: StudyPlan, summary: StudySummary): Chart[] {
 
 class Drawing {
   readonly #arms: readonly string[];
+  readonly #measure: Measure;
 
-  constructor(arms: readonly string[]) {
+  constructor(arms: readonly string[], measure: Measure) {
     this.#arms = arms;
+    this.#measure = measure;
   }
 
-  /** Differences of accuracy with their intervals. */
+  /** The label of an axis of scores. */
+  #axis(): string {
+    const { name, unit } = this.#measure;
+    return `test ${name}${unit === "" ? "" : `, ${unit}`}`;
+  }
+
+  /** A score as charts show it: one far below what there is to see would leave nothing of the others. */
+  #shown(score: number): number {
+    const { factor, shown } = this.#measure;
+    return factor * Math.max(shown[0], Math.min(shown[1], score));
+  }
+
+  /** Differences of the score with their intervals. */
   differences({ arms, baseline, at }: Comparison, index: number): Chart[] {
+    const { factor, name: measure, differenceUnit } = this.#measure;
     const shown = arms.flatMap(({ name, test }) =>
-      test ? [{ arm: name, mean: 100 * test.mean, low: 100 * test.interval.low, high: 100 * test.interval.high }] : [],
+      test
+        ? [
+            {
+              arm: name,
+              mean: factor * test.mean,
+              low: factor * test.interval.low,
+              high: factor * test.interval.high,
+            },
+          ]
+        : [],
     );
     if (shown.length === 0) return [];
     const svg = this.#plot({
       height: 40 + 26 * shown.length,
       marginLeft: 150,
-      x: { label: `difference of accuracy against ${baseline}, points`, grid: true, inset: 10 },
+      x: {
+        label: `difference of ${measure} against ${baseline}${differenceUnit && `, ${differenceUnit}`}`,
+        grid: true,
+        inset: 10,
+      },
       y: { label: null, domain: shown.map(({ arm }) => arm) },
       marks: [
         Plot.ruleX([0], { stroke: "#555" }),
@@ -111,7 +141,7 @@ class Drawing {
       {
         name: `differences-${index + 1}`,
         title: `Against ${baseline}, at ${at === "equal steps" ? "equal supervised steps" : "equal total time"}`,
-        caption: "Mean difference of test accuracy, paired by seed, with its 95 % interval (Student's).",
+        caption: `Mean difference of test ${measure}, paired by seed, with its 95 % interval (Student's).`,
         svg,
       },
     ];
@@ -122,21 +152,21 @@ class Drawing {
       curve.map(({ step, mean, low, high }) => ({
         arm,
         step,
-        mean: 100 * mean,
-        low: 100 * (low ?? mean),
-        high: 100 * (high ?? mean),
+        mean: this.#shown(mean),
+        low: this.#shown(low ?? mean),
+        high: this.#shown(high ?? mean),
       })),
     );
     const svg = this.#plot(
       {
         height: 360,
         x: { label: "supervised steps" },
-        y: { label: "test accuracy, %", grid: true },
+        y: { label: this.#axis(), grid: true },
         marks: [
           Plot.areaY(rows, {
             x: "step",
-            y1: (row) => Math.max(0, row.low),
-            y2: (row) => Math.min(100, row.high),
+            y1: "low",
+            y2: "high",
             z: "arm",
             fill: (row) => this.#colour(row.arm),
             fillOpacity: 0.13,
@@ -148,18 +178,53 @@ class Drawing {
             stroke: (row) => this.#colour(row.arm),
             strokeWidth: 1.8,
           }),
-          Plot.ruleY([100 * setting.chance], { stroke: "#999", strokeDasharray: "2,3" }),
-          Plot.ruleY([100 * setting.target], { stroke: "#333", strokeDasharray: "5,4" }),
+          Plot.ruleY([this.#shown(setting.chance)], { stroke: "#999", strokeDasharray: "2,3" }),
+          Plot.ruleY([this.#shown(setting.target)], { stroke: "#333", strokeDasharray: "5,4" }),
         ],
       },
       setting.arms,
     );
     return {
-      name: `accuracy${suffix}`,
-      title: `Test accuracy${place}`,
-      caption: "Mean over seeds with its 95 % interval; dashed: the target whose steps are counted; dotted: chance.",
+      name: `${this.#measure.key}${suffix}`,
+      title: `Test ${this.#measure.name}${place}`,
+      caption: `Mean over seeds with its 95 % interval; dashed: the target whose steps are counted; dotted: ${this.#measure.chance}.`,
       svg,
     };
+  }
+
+  /** Errors in the data's own units, a chart for each number that is predicted. */
+  errors(setting: SettingSummary, targets: readonly string[], suffix: string, place: string): Chart[] {
+    return targets.flatMap((target, index) => {
+      const rows = setting.arms.flatMap(({ arm, curve }) =>
+        curve.flatMap(({ step, rmse }) => (rmse ? [{ arm, step, rmse: rmse[index].mean }] : [])),
+      );
+      if (rows.length === 0) return [];
+      const svg = this.#plot(
+        {
+          height: 300,
+          x: { label: "supervised steps" },
+          y: { label: `root mean squared error of ${target}`, type: "log", grid: true, ticks: 5, tickFormat: plain },
+          marks: [
+            Plot.lineY(rows, {
+              x: "step",
+              y: "rmse",
+              z: "arm",
+              stroke: (row) => this.#colour(row.arm),
+              strokeWidth: 1.8,
+            }),
+          ],
+        },
+        setting.arms,
+      );
+      return [
+        {
+          name: `rmse${targets.length > 1 ? `-output-${index + 1}` : ""}${suffix}`,
+          title: `Test error of ${target}${place}`,
+          caption: "Root mean squared error in the data's own units, mean over seeds.",
+          svg,
+        },
+      ];
+    });
   }
 
   losses(setting: SettingSummary, suffix: string, place: string, test: boolean): Chart[] {
@@ -192,7 +257,7 @@ class Drawing {
         name: `${test ? "test-loss" : "loss"}${suffix}`,
         title: `${test ? "Test" : "Training"} loss${place}`,
         caption: test
-          ? "Mean over seeds of the loss on the test data; where it rises while accuracy stays, the network grows too sure."
+          ? "Mean over seeds of the loss on the test data; where it rises while the score stays, the network grows too sure."
           : "Mean over seeds of the loss since the point before.",
         svg,
       },
@@ -212,7 +277,11 @@ class Drawing {
       height: 50 + 26 * rows.length,
       marginLeft: 150,
       marginRight: 50,
-      x: { label: `steps to ${(100 * setting.target).toFixed(1)} % test accuracy`, domain: [0, steps], grid: true },
+      x: {
+        label: `steps to ${showScore(this.#measure, setting.target)} test ${this.#measure.name}`,
+        domain: [0, steps],
+        grid: true,
+      },
       y: { label: null, domain: rows.map(({ arm }) => arm) },
       marks: [
         Plot.ruleY(rows, { x1: "low", x2: "high", y: "arm", stroke: (row) => this.#colour(row.arm), strokeWidth: 2 }),
@@ -237,18 +306,18 @@ class Drawing {
     ];
   }
 
-  /** Accuracy against the number of labels, where there are several. */
+  /** The score against the number of labels, where there are several. */
   labels(plan: StudyPlan, { settings }: StudySummary): Chart[] {
     if (plan.labels.length < 2 || plan.networks.length > 1 || plan.optimizers.length > 1) return [];
     const rates = new Set(settings.map(({ setting }) => setting.learningRate));
     if (rates.size > 1) return [];
     const rows = settings.flatMap(({ arms }) =>
-      arms.map(({ arm, accuracy: { mean, low, high }, labelsUsed }) => ({
+      arms.map(({ arm, score: { mean, low, high }, labelsUsed }) => ({
         arm,
         labels: labelsUsed,
-        mean: 100 * mean,
-        low: 100 * (low ?? mean),
-        high: 100 * (high ?? mean),
+        mean: this.#shown(mean),
+        low: this.#shown(low ?? mean),
+        high: this.#shown(high ?? mean),
       })),
     );
     const svg = this.#plot(
@@ -260,7 +329,7 @@ class Drawing {
           ticks: [...new Set(rows.map((row) => row.labels))],
           tickFormat: (value: number) => String(value),
         },
-        y: { label: "test accuracy, %", grid: true },
+        y: { label: this.#axis(), grid: true },
         marks: [
           Plot.ruleX(rows, {
             x: "labels",
@@ -284,7 +353,7 @@ class Drawing {
     return [
       {
         name: "labels",
-        title: "Accuracy against the number of labels",
+        title: `${this.#measure.title} against the number of labels`,
         caption: `After ${plan.steps} supervised steps; mean over seeds with its 95 % interval.`,
         svg,
       },
@@ -307,19 +376,19 @@ class Drawing {
           activation: String(cell.activation),
           values: [],
         };
-        row.values.push(100 * own.accuracy.mean);
+        row.values.push(this.#shown(own.score.mean));
         found.set(setting.network, row);
       }
       return [...found.values()].map(({ values, ...row }) => ({
         ...row,
-        accuracy: values.reduce((sum, value) => sum + value, 0) / values.length,
+        score: values.reduce((sum, value) => sum + value, 0) / values.length,
       }));
     });
     if (rows.length === 0) return [];
     const depths = [...new Set(rows.map(({ depth }) => depth))].sort((a, b) => Number(a) - Number(b));
     const activations = [...new Set(rows.map(({ activation }) => activation))];
-    const low = Math.min(...rows.map(({ accuracy }) => accuracy));
-    const high = Math.max(...rows.map(({ accuracy }) => accuracy));
+    const low = Math.min(...rows.map(({ score }) => score));
+    const high = Math.max(...rows.map(({ score }) => score));
     const svg = this.#plot({
       height: 50 + this.#arms.length * (activations.length * 22 + 14),
       marginLeft: 70,
@@ -328,15 +397,15 @@ class Drawing {
       x: { label: "hidden layers", domain: depths, axis: "top" },
       y: { label: null, domain: activations },
       fy: { label: null, domain: this.#arms },
-      color: { type: "linear", scheme: "viridis", domain: [low, Math.max(high, low + 1)] },
+      color: { type: "linear", scheme: "viridis", domain: [low, Math.max(high, low + this.#measure.factor / 100)] },
       marks: [
-        Plot.cell(rows, { x: "depth", y: "activation", fy: "arm", fill: "accuracy" }),
+        Plot.cell(rows, { x: "depth", y: "activation", fy: "arm", fill: "score" }),
         Plot.text(rows, {
           x: "depth",
           y: "activation",
           fy: "arm",
-          text: (row) => row.accuracy.toFixed(1),
-          fill: (row) => (row.accuracy > (low + high) / 2 ? "black" : "white"),
+          text: (row) => row.score.toFixed(this.#measure.digits),
+          fill: (row) => (row.score > (low + high) / 2 ? "black" : "white"),
         }),
       ],
     });
@@ -344,7 +413,7 @@ class Drawing {
       {
         name: "grid",
         title: "Convergence by depth and activation",
-        caption: `Mean test accuracy in % after ${plan.steps} supervised steps, for each arm.`,
+        caption: `Mean ${this.#axis()}, after ${plan.steps} supervised steps, for each arm.`,
         svg,
       },
     ];

@@ -1,9 +1,9 @@
-/** How fast a trial learned: the area under its accuracy curve, and the steps to a target. */
+/** How fast a trial learned: the area under its curve of scores, and the steps to a target. */
 import type { TrialPoint } from "./records.js";
 import type { VerdictWord } from "./statistics/verdict.js";
 
 /**
- * Weights of the points within some steps whose weighted sum of accuracies is the area under the curve, divided by the
+ * Weights of the points within some steps whose weighted sum of scores is the area under the curve, divided by the
  * steps: the trapezoidal rule over points that need not be evenly spaced. The weights add up to 1.
  */
 function areaWeights(points: readonly TrialPoint[]): number[] {
@@ -21,15 +21,15 @@ function within(points: readonly TrialPoint[], steps: number): readonly TrialPoi
   return points.filter(({ step }) => step <= steps);
 }
 
-/** Mean accuracy over the first steps of a trial, as many of them as are asked for. */
-export function meanAccuracy(points: readonly TrialPoint[], steps: number): number {
+/** Mean score over the first steps of a trial, as many of them as are asked for. */
+export function meanScore(points: readonly TrialPoint[], steps: number): number {
   const counted = within(points, steps);
   const weights = areaWeights(counted);
-  return counted.reduce((sum, { accuracy }, index) => sum + weights[index] * accuracy, 0);
+  return counted.reduce((sum, { score }, index) => sum + weights[index] * score, 0);
 }
 
 /**
- * The finest step that {@link meanAccuracy} can be said to move by where single accuracies move by `resolution`: the
+ * The finest step that {@link meanScore} can be said to move by where single scores move by `resolution`: the
  * rounding of the points is independent, so their variances add up.
  */
 export function meanResolution(points: readonly TrialPoint[], steps: number, resolution: number): number {
@@ -39,7 +39,7 @@ export function meanResolution(points: readonly TrialPoint[], steps: number, res
 
 /** The first measured step at or above the target; undefined where there is none within the steps. */
 export function stepsToTarget(points: readonly TrialPoint[], steps: number, target: number): number | undefined {
-  return within(points, steps).find(({ accuracy }) => accuracy >= target)?.step;
+  return within(points, steps).find(({ score }) => score >= target)?.step;
 }
 
 const words: Readonly<Record<VerdictWord, string>> = {
@@ -49,7 +49,7 @@ const words: Readonly<Record<VerdictWord, string>> = {
   unclear: "unclear",
 };
 
-/** What a verdict on the mean accuracy over the steps is called. */
+/** What a verdict on the mean score over the steps is called. */
 export function earlyWord(word: VerdictWord): string {
   return words[word];
 }

@@ -1,10 +1,14 @@
 /** How many labels a setting trains with, and which samples they are. */
+import type { Dataset } from "../data/dataset.js";
 import { labelledSubset } from "../data/subset.js";
 import { userError } from "../errors.js";
 import { RandomStream } from "../random/stream.js";
 
 /** An amount of labels, written as the user does: "300", "10/class", "5%" or "all". */
 export type LabelAmount = string;
+
+/** What labels are drawn from: class numbers, or numbers to predict where there are none. */
+export type Labelled = Pick<Dataset, "count" | "labels">;
 
 /** @throws UserError where it is none of the forms */
 export function parseLabelAmount(text: string): LabelAmount {
@@ -25,11 +29,13 @@ export function parseLabelAmount(text: string): LabelAmount {
 
 /**
  * The samples of a labelled subset, drawn by seed. A total is spread over the classes as all the labels are, since that is
- * what a user who has no more labels would have; numbers per class are equal for all; a share is drawn from all alike.
+ * what a user who has no more labels would have; numbers per class are equal for all; a share is drawn from all alike,
+ * and so is a total where the labels are numbers.
  *
- * @throws UserError if a class has too few samples
+ * @throws UserError if a class has too few samples, or there are no classes to draw from
  */
-export function labelledSamples(labels: Int32Array, amount: LabelAmount, seed: number): Uint32Array {
+export function labelledSamples(data: Labelled, amount: LabelAmount, seed: number): Uint32Array {
+  const labels = data.labels ?? new Int32Array(data.count);
   const known = Uint32Array.from(labels.keys()).filter((index) => labels[index] >= 0);
   if (amount === "all") return known;
   if (amount.endsWith("%")) {
@@ -38,6 +44,13 @@ export function labelledSamples(labels: Int32Array, amount: LabelAmount, seed: n
     return Uint32Array.from({ length: count }, (_, place) => known[order[place]]);
   }
   const number = Number.parseInt(amount, 10);
+  if (amount.endsWith("/class") && data.labels === undefined)
+    throw userError({
+      where: "labels",
+      required: "a total such as 300, a share such as 10%, or all, since the labels are numbers",
+      got: `"${amount}"`,
+      advice: "Numbers have no classes to draw from.",
+    });
   if (amount.endsWith("/class")) return labelledSubset(labels, { perClass: number }, seed);
   if (number > known.length)
     throw userError({
@@ -46,6 +59,7 @@ export function labelledSamples(labels: Int32Array, amount: LabelAmount, seed: n
       got: `${number}`,
       advice: "Ask for fewer labels, or for all.",
     });
+  if (data.labels === undefined) return new RandomStream(seed, "labels/share").permutation(data.count).slice(0, number);
   return stratified(labels, known, number, seed);
 }
 

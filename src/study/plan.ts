@@ -4,6 +4,7 @@ import type { OptimizerSettings } from "../recipe/recipe.js";
 import type { SupervisorOptions } from "../training/supervise.js";
 import { type Arm, pretrainingPart } from "./arm.js";
 import type { LabelAmount } from "./labels.js";
+import type { StudyTask } from "./measure.js";
 
 /** A network of the study. */
 export interface StudyNetwork {
@@ -18,6 +19,12 @@ export interface StudyNetwork {
 
 /** study.json's heart: everything that decides the trials. */
 export interface StudyPlan {
+  /** What the networks predict; undefined: classes. */
+  readonly task?: StudyTask;
+  /** Names of the numbers that they predict. */
+  readonly targets?: readonly string[];
+  /** Whether these are scaled for training to mean 0 and deviation 1 over a trial's training samples. */
+  readonly standardise?: boolean;
   readonly networks: readonly StudyNetwork[];
   /** Name of F's last tensor, where the user chose it. */
   readonly features?: string;
@@ -42,9 +49,9 @@ export interface StudyPlan {
   readonly head: string;
   /** Supervised steps beyond `steps`, at most this many times as many, for the comparison at equal total time. */
   readonly longestExtension: number;
-  /** Accuracy whose steps are counted; undefined: nine tenths of the way from chance to the baseline's end. */
+  /** Score whose steps are counted; undefined: nine tenths of the way from chance to the baseline's end. */
   readonly target?: number;
-  /** Smallest difference of accuracy that matters. */
+  /** Smallest difference of scores that matters. */
   readonly minimumEffect: number;
   /** Where trials and pretrainings are computed, where that is not the CPU: another device rounds otherwise. */
   readonly device?: NonNullable<SupervisorOptions["device"]>;
@@ -139,6 +146,8 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     seed: trial.seed,
     purpose: trial.purpose,
     ...deviceOf(plan),
+    // Absent for classes, as it was before there was another task.
+    ...(plan.task === "regression" ? { task: plan.task, standardise: plan.standardise ?? true } : {}),
   });
 }
 
@@ -188,7 +197,7 @@ export function armOf(plan: StudyPlan, name: string): Arm {
   return found;
 }
 
-/** Steps after which accuracy is measured: close together at first, where curves differ, up to the end. */
+/** Steps after which networks are measured: close together at first, where curves differ, up to the end. */
 export function evaluationSteps(steps: number, extension: number): number[] {
   const points = 15;
   const within = Array.from({ length: points + 1 }, (_, index) => Math.round(steps * (index / points) ** 2));

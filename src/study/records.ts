@@ -18,10 +18,13 @@ export interface PretrainingRecord {
   readonly warnings: readonly string[];
 }
 
-/** Accuracy and training loss along a trial. */
+/** Score and losses along a trial. */
 export interface TrialPoint {
   readonly step: number;
-  readonly accuracy: number;
+  /** Accuracy, or R² where numbers are predicted: the higher the better, see measureOf. */
+  readonly score: number;
+  /** Root mean squared error of each number that is predicted, in the data's own units. */
+  readonly rmse?: readonly number[];
   /** Mean training loss since the point before; null at step 0 and where it was not finite. */
   readonly loss: number | null;
   /** Loss on the test data after this step; null where it was not finite, absent in records of earlier versions. */
@@ -47,19 +50,34 @@ export interface TrialRecord extends Trial {
   readonly stepsMade: number;
   readonly labelsUsed: number;
   readonly points: readonly TrialPoint[];
-  /** Accuracy after `steps`. */
-  readonly accuracy: number;
-  /** Largest accuracy up to `steps`. */
-  readonly bestAccuracy: number;
-  /** Accuracy of always naming the test data's most frequent class. */
+  /** After `steps`. */
+  readonly score: number;
+  /** The largest up to `steps`. */
+  readonly bestScore: number;
+  /** Score of always naming the test data's most frequent class, or of always predicting its mean: 0. */
   readonly chance: number;
   /** "non-finite", or "loss above its start" over the last tenth of the steps, or "pretraining"; null where it did not. */
   readonly diverged: "non-finite" | "loss above its start" | "pretraining" | null;
-  /** Accuracy within chance plus two points after `steps`. */
+  /** Score within 0.02 of chance after `steps`; an accuracy below that too. */
   readonly stalled: boolean;
   readonly start: readonly LayerStart[];
   /** Hash of the head's start weights: equal in all arms of a seed. */
   readonly headHash: string;
   /** Depends on the machine; everything else does not. */
   readonly timing: { readonly startSeconds: number; readonly secondsPerStep: number; readonly threads: 1 };
+}
+
+/** Trials of the first version called their score accuracy. */
+interface EarlyRecord extends Omit<TrialRecord, "points" | "score" | "bestScore"> {
+  readonly accuracy: number;
+  readonly bestAccuracy: number;
+  readonly points: readonly (Omit<TrialPoint, "score"> & { readonly accuracy: number })[];
+}
+
+/** A trial's record as it is written today. */
+export function currentRecord(record: TrialRecord | EarlyRecord): TrialRecord {
+  if (!("bestAccuracy" in record)) return record;
+  const { accuracy, bestAccuracy, points, ...rest } = record;
+  const scored = points.map(({ accuracy: score, ...point }) => ({ ...point, score }));
+  return { ...rest, points: scored, score: accuracy, bestScore: bestAccuracy };
 }

@@ -3,10 +3,18 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Chart, studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
+import { type Measure, measureOf, showDifference, showError, showMean, showScore } from "./measure.js";
 import { armOf, pretrainingKey, type StudyPlan } from "./plan.js";
 import type { StudyResults } from "./run-study.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
-import { type Comparison, percent, type SettingSummary, type StudySummary, stepsDifference } from "./summary.js";
+import {
+  type Comparison,
+  type MeanOverSeeds,
+  percent,
+  type SettingSummary,
+  type StudySummary,
+  stepsDifference,
+} from "./summary.js";
 
 /** What the report says of how the study was made. */
 export interface ReportOrigin {
@@ -73,6 +81,7 @@ function page(
   charts: readonly Chart[],
   pictures: readonly Picture[],
 ): string {
+  const measure = measureOf(plan);
   const title = `Study: ${plan.networks.length > 1 ? `${plan.networks.length} networks` : plan.networks[0].name}`;
   const chartsOf = (...prefixes: string[]): string =>
     charts
@@ -81,11 +90,11 @@ function page(
       .join("\n");
   const sections: [string, string][] = [
     ["Verdicts", verdictSection(plan, summary) + chartsOf("differences")],
-    ["Accuracy by setting", summary.settings.map((setting) => settingTable(setting, plan.steps)).join("\n")],
+    [`${measure.title} by setting`, summary.settings.map((setting) => settingTable(setting, plan)).join("\n")],
     ["Convergence by depth and activation", chartsOf("grid")],
-    ["Curves", chartsOf("accuracy", "loss", "test-loss")],
+    ["Curves", chartsOf("accuracy", "r2", "rmse", "loss", "test-loss")],
     ["Steps to the target", chartsOf("steps-to-target")],
-    ["Accuracy against the number of labels", chartsOf("labels")],
+    [`${measure.title} against the number of labels`, chartsOf("labels")],
     ["Cost", chartsOf("cost")],
     ["Activations and gradients before supervised training", chartsOf("activations", "gradients")],
     ["Samples beside what the generator makes of them", pictureSection(pictures, "reconstructions")],
@@ -113,19 +122,29 @@ ${sections
 `;
 }
 
+/** What is judged where it is not accuracy. */
+function scoreNote({ task, targets = [], standardise }: StudyPlan): string {
+  if (task !== "regression") return "";
+  return `R²: the share of the test targets' variance that is predicted${targets.length > 1 ? `, mean over ${targets.join(", ")}` : ""}; a lower squared error is a higher R². ${standardise === false ? "Targets are trained on as they are, since the network's output is bounded." : "For training, targets are scaled to mean 0 and deviation 1 over each trial's own training samples; errors are in the data's units."} `;
+}
+
 function verdictSection(plan: StudyPlan, summary: StudySummary): string {
+  const measure = measureOf(plan);
   const tables = summary.comparisons
     .filter(({ arms }) => arms.length > 0)
     .flatMap((comparison) => [
-      verdictTable(comparison, plan.steps),
-      ...(comparison.early.length > 0 ? [earlyTable(comparison, plan.steps)] : []),
+      verdictTable(comparison, plan),
+      ...(comparison.early.length > 0 ? [earlyTable(comparison, plan)] : []),
     ]);
   return `${tables.join("\n")}
 ${summary.notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-<p class="note">A difference smaller than ${percent(plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms, at equal steps over both quantities, accuracy at the end and mean accuracy. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
+<p class="note">${escaped(scoreNote(plan))}A difference smaller than ${showScore(measure, plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms, at equal steps over both quantities, ${measure.name} at the end and mean ${measure.name}. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
 }
 
-function verdictTable({ baseline, at, arms }: Comparison, steps: number): string {
+function verdictTable({ baseline, at, arms }: Comparison, plan: StudyPlan): string {
+  const { steps } = plan;
+  const measure = measureOf(plan);
+  const points = (value: number | undefined): string => showDifference(measure, value);
   const heading =
     at === "equal steps"
       ? `Against ${baseline}, after ${steps} supervised steps`
@@ -135,29 +154,35 @@ function verdictTable({ baseline, at, arms }: Comparison, steps: number): string
     return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
   });
   return `<h3>${escaped(heading)}</h3>
-<table><thead><tr><th>arm</th><th>verdict</th><th>difference, points</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th><th>grounds</th></tr></thead>
+<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th><th>grounds</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>`;
 }
 
-/** A difference in points of accuracy. */
-function points(value: number | undefined): string {
-  return value === undefined ? "" : `${value > 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
+function differenceHead({ name, differenceUnit }: Measure): string {
+  return differenceUnit === "" ? `difference of ${name}` : `difference, ${differenceUnit}`;
 }
 
-function earlyTable({ baseline, early }: Comparison, steps: number): string {
+function earlyTable({ baseline, early }: Comparison, plan: StudyPlan): string {
+  const { steps } = plan;
+  const measure = measureOf(plan);
+  const points = (value: number | undefined): string => showDifference(measure, value);
   const rows = early.map(({ name, verdict, test, adjustedP, stepsToTarget: { difference, missed, trials } }) => {
     const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
     return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(earlyWord(verdict.verdict))}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${difference ? escaped(stepsDifference(difference)) : ""}</td><td>${missed} of ${trials}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
   });
-  return `<h3>${escaped(`Against ${baseline}, on the way: mean accuracy over ${steps} steps`)}</h3>
-<table><thead><tr><th>arm</th><th>verdict</th><th>difference, points</th><th>95 % interval</th><th>p</th><th>steps to target, difference</th><th>never reached it</th><th>grounds</th></tr></thead>
+  return `<h3>${escaped(`Against ${baseline}, on the way: mean ${measure.name} over ${steps} steps`)}</h3>
+<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>steps to target, difference</th><th>never reached it</th><th>grounds</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>
 <p class="note">Steps to target: mean difference paired by seed; a trial that never reaches the target counts with all ${steps} steps.</p>`;
 }
 
-function settingTable({ name, arms, chance, target }: SettingSummary, steps: number): string {
-  const mean = ({ mean: value, high }: { mean: number; high: number | null }): string =>
-    `${(100 * value).toFixed(1)}${high === null ? "" : ` ± ${(100 * (high - value)).toFixed(1)}`}`;
+function settingTable({ name, arms, chance, target }: SettingSummary, plan: StudyPlan): string {
+  const { steps, targets = [] } = plan;
+  const measure = measureOf(plan);
+  const unit = measure.unit === "" ? "" : `, ${measure.unit}`;
+  const mean = (score: MeanOverSeeds): string => showMean(measure, score);
+  const error = ({ mean: value, high }: MeanOverSeeds): string =>
+    high === null ? showError(value) : `${showError(value)} ± ${showError(high - value)}`;
   const share = ({
     count,
     trials,
@@ -170,11 +195,11 @@ function settingTable({ name, arms, chance, target }: SettingSummary, steps: num
     count === 0 ? `0 of ${trials}` : `${count} of ${trials} (${percent(interval.low)} to ${percent(interval.high)})`;
   const rows = arms.map(
     (arm) =>
-      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.accuracy)}</td><td>${mean(arm.meanAccuracy)}</td><td>${(100 * arm.interquartileMean).toFixed(1)}</td><td>${mean(arm.bestAccuracy)}</td><td>${mean(arm.accuracyAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td><td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td><td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td><td>${arm.learningRate}</td></tr>`,
+      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.score)}</td>${(arm.rmse ?? []).map((one) => `<td>${error(one)}</td>`).join("")}<td>${mean(arm.meanScore)}</td><td>${(measure.factor * arm.interquartileMean).toFixed(measure.digits)}</td><td>${mean(arm.bestScore)}</td><td>${mean(arm.scoreAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td><td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td><td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td><td>${arm.learningRate}</td></tr>`,
   );
   return `<h3>${escaped(name)}</h3>
-<p>Chance ${percent(chance)}; target ${percent(target)}.</p>
-<table><thead><tr><th>arm</th><th>accuracy after ${steps} steps, %</th><th>mean over the steps</th><th>interquartile mean</th><th>best, %</th><th>at equal total time, %</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
+<p>${escaped(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${showScore(measure, chance)}; target: ${showScore(measure, target)}.`)}</p>
+<table><thead><tr><th>arm</th><th>${measure.name} after ${steps} steps${unit}</th>${targets.map((target) => `<th>RMSE of ${escaped(target)}</th>`).join("")}<th>mean over the steps</th><th>interquartile mean</th><th>best${unit}</th><th>at equal total time${unit}</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>`;
 }
 
@@ -215,6 +240,7 @@ function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySumm
       "pretrainings",
       plan.pretrainingSeeds === undefined ? "one for each seed" : `${plan.pretrainingSeeds}, shared by the seeds`,
     ],
+    ...(plan.task === "regression" ? [["predicted", (plan.targets ?? []).join(", ")] satisfies [string, string]] : []),
     ["trials", `${summary.trials} of ${summary.planned}`],
   ];
   return `<table class="origin"><tbody>${rows.map(([name, value]) => `<tr><th>${escaped(name)}</th><td>${escaped(String(value))}</td></tr>`).join("\n")}</tbody></table>`;

@@ -299,7 +299,7 @@ async function tune(
     candidates.map(({ name, rates }) => {
       const scored = rates.map(({ learningRate, keys }) => ({
         learningRate,
-        score: keys.reduce((sum, { key }) => sum + (trials.get(key)?.accuracy ?? 0), 0),
+        score: keys.reduce((sum, { key }) => sum + (trials.get(key)?.score ?? 0), 0),
       }));
       // Of equals the smallest rate.
       const best = [...scored].sort((a, b) => b.score - a.score || a.learningRate - b.learningRate)[0];

@@ -7,7 +7,9 @@ import { sizeOf } from "../graph/tensor.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
+import type { SupervisedLoss } from "../recipe/supervised-graph.js";
 import { conditionFeatures } from "../training/condition.js";
+import { variancesOf } from "../training/objective.js";
 import { activationStatistics } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { type SupervisedResult, Supervisor } from "../training/supervise.js";
@@ -16,7 +18,7 @@ import { labelledSamples, tuningSplit } from "./labels.js";
 import { evaluationSteps, type Trial } from "./plan.js";
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
 
-/** Accuracy within this of chance counts as stalled. */
+/** A score within this of chance counts as stalled: two points of accuracy, 0.02 of R². */
 export const stalledMargin = 0.02;
 
 /** One thread a trial, always: results may depend on the number of threads of a session, never on trials beside it. */
@@ -39,6 +41,8 @@ export interface TrialOptions {
   readonly given: Weights | "diverged" | undefined;
   readonly headInitializer: string;
   readonly supervisor: Supervisor;
+  /** See {@link StudyPlan.standardise}. */
+  readonly standardise: boolean;
   /** Makes one plain gradient step, see {@link openGradientProbe}. */
   readonly gradientProbe: Supervisor;
   readonly steps: number;
@@ -51,7 +55,11 @@ export interface TrialOptions {
 const probeRate = 1e6;
 
 /** A supervisor whose single step of plain gradient descent shows the gradient: (before − after) / rate. */
-export function openGradientProbe(features: FeatureExtractor, batchSize: number): Promise<Supervisor> {
+export function openGradientProbe(
+  features: FeatureExtractor,
+  batchSize: number,
+  loss: SupervisedLoss,
+): Promise<Supervisor> {
   const optimizer: OptimizerSettings = {
     kind: "sgd",
     learningRate: probeRate,
@@ -60,7 +68,7 @@ export function openGradientProbe(features: FeatureExtractor, batchSize: number)
     epsilon: 1e-8,
     weightDecay: 0,
   };
-  return Supervisor.open({ features, optimizer, batchSize, threads: trialThreads });
+  return Supervisor.open({ features, loss, optimizer, batchSize, threads: trialThreads });
 }
 
 /** The weights that a trial starts from: the arm's for F, drawn by seed for the head. */
@@ -95,7 +103,7 @@ export async function startWeights(
 export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
   const { trial, features, data, given, supervisor, steps } = options;
   const { train, test } = labelledData(data, trial);
-  const chance = shareOfLargestClass(test.labels ?? new Int32Array());
+  const chance = chanceOf(test);
   const began = performance.now();
   const startsAt = given === "diverged" ? undefined : await startWeights({ ...options, given, seed: trial.seed });
   const common = {
@@ -103,18 +111,18 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
     key: options.key,
     steps,
     labelsUsed: train.count,
-    chance,
+    chance: chance.score,
     headHash: headHash(features, startsAt ?? initialWeights(features.network, options.headInitializer, trial.seed)),
   };
   if (startsAt === undefined) {
-    const points = evaluationSteps(steps, 0).map((step) => ({ step, accuracy: chance, loss: null, testLoss: null }));
+    const points = evaluationSteps(steps, 0).map((step) => ({ step, ...chance, loss: null, testLoss: null }));
     const timing = { startSeconds: 0, secondsPerStep: 0, threads: trialThreads } as const;
     return {
       ...common,
       stepsMade: 0,
       points,
-      accuracy: chance,
-      bestAccuracy: chance,
+      score: chance.score,
+      bestScore: chance.score,
       diverged: "pretraining",
       stalled: true,
       start: [],
@@ -133,6 +141,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
     test,
     steps: planned,
     seed: trial.seed,
+    standardise: options.standardise,
     learningRate: trial.optimizer.learningRate,
     evaluateAt,
     ...(options.signal ? { signal: options.signal } : {}),
@@ -143,15 +152,16 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
   });
   const points = pointsOf(result, evaluateAt, chance);
   const within = points.filter(({ step }) => step <= steps);
-  const accuracy = within[within.length - 1].accuracy;
+  const { score } = within[within.length - 1];
   return {
     ...common,
     stepsMade: result.divergedAt ?? planned,
     points,
-    accuracy,
-    bestAccuracy: Math.max(...within.map((point) => point.accuracy)),
+    score,
+    bestScore: Math.max(...within.map((point) => point.score)),
     diverged: divergence(result, steps),
-    stalled: accuracy <= chance + stalledMargin,
+    // Numbers may be predicted worse than by their mean: that is no stalling.
+    stalled: Math.abs(score - chance.score) <= stalledMargin || (test.targets === undefined && score < chance.score),
     start,
     timing: { startSeconds, secondsPerStep: clock.secondsPerStep(), threads: trialThreads },
   };
@@ -159,14 +169,19 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
 
 /** The labelled subset of a trial, and what judges it. */
 function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Dataset } {
-  const indices = labelledSamples(data.train.labels ?? new Int32Array(), trial.labels, trial.seed);
+  const indices = labelledSamples(data.train, trial.labels, trial.seed);
   if (trial.purpose === "test") return { train: subset(data.train, indices), test: data.test };
   const split = tuningSplit(indices, trial.seed);
   return { train: subset(data.train, split.train), test: subset(data.train, split.validation) };
 }
 
-/** Share of the most frequent class. */
-export function shareOfLargestClass(labels: Int32Array): number {
+/** What a network is worth that says the same of all samples: the most frequent class, or the mean of the numbers. */
+export function chanceOf({ labels, targets }: Dataset): Pick<TrialPoint, "score" | "rmse"> {
+  if (targets) return { score: 0, rmse: variancesOf(targets).map(Math.sqrt) };
+  return { score: shareOfLargestClass(labels ?? new Int32Array()) };
+}
+
+function shareOfLargestClass(labels: Int32Array): number {
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   return Math.max(...counts.values()) / labels.length;
@@ -199,6 +214,7 @@ async function layerStarts(
     test,
     steps: 1,
     seed: trial.seed,
+    standardise: options.standardise,
     evaluateAt: [],
   });
   return activations.map((layer) => {
@@ -217,14 +233,22 @@ async function layerStarts(
 function pointsOf(
   { losses, evaluations }: SupervisedResult,
   evaluateAt: readonly number[],
-  chance: number,
+  chance: Pick<TrialPoint, "score" | "rmse">,
 ): TrialPoint[] {
   const measured = new Map(evaluations.map((evaluation) => [evaluation.step, evaluation]));
   return evaluateAt.map((step, index) => {
     const window = step === 0 ? [] : losses.slice(index === 0 ? 0 : evaluateAt[index - 1], step);
     const mean = window.reduce((sum, loss) => sum + loss, 0) / window.length;
-    const { accuracy = chance, loss = Number.NaN } = measured.get(step) ?? {};
-    return { step, accuracy, loss: finite(mean), testLoss: finite(loss) };
+    const found = measured.get(step);
+    // Weights that are not finite give no score: that is worth as much as chance.
+    const { score, rmse } = found && Number.isFinite(found.score) ? found : chance;
+    return {
+      step,
+      score,
+      ...(rmse === undefined ? {} : { rmse }),
+      loss: finite(mean),
+      testLoss: finite(found?.loss ?? Number.NaN),
+    };
   });
 }
 

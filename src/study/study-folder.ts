@@ -3,7 +3,7 @@ import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:f
 import { dirname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { fileError, userError } from "../errors.js";
-import type { PretrainingRecord, TrialRecord } from "./records.js";
+import { currentRecord, type PretrainingRecord, type TrialRecord } from "./records.js";
 import { lockStudy } from "./study-lock.js";
 
 export const studyFiles = {
@@ -125,7 +125,7 @@ export class StudyFolder {
       const last = index === lines.length - 1;
       let record: TrialRecord | undefined;
       try {
-        if (line.endsWith("\n")) record = JSON.parse(line) as TrialRecord;
+        if (line.endsWith("\n")) record = currentRecord(JSON.parse(line) as TrialRecord);
       } catch {
         record = undefined;
       }

@@ -1,5 +1,6 @@
 /** What a study's trials say: curves, intervals, comparisons, verdicts, and warnings about the study itself. */
-import { meanAccuracy, meanResolution, stepsToTarget } from "./early-training.js";
+import { meanResolution, meanScore, stepsToTarget } from "./early-training.js";
+import { type Measure, measureOf, showScore } from "./measure.js";
 import {
   armOf,
   pretrainingKey,
@@ -48,18 +49,22 @@ export interface ArmInSetting {
   readonly seeds: readonly number[];
   readonly learningRate: number;
   readonly labelsUsed: number;
-  readonly accuracy: MeanOverSeeds;
+  /** Accuracy, or R² where numbers are predicted, after the plan's steps. */
+  readonly score: MeanOverSeeds;
+  /** Root mean squared error then, of each number that is predicted, in the data's own units. */
+  readonly rmse?: readonly MeanOverSeeds[];
   /** Over the steps: the area under the curve. */
-  readonly meanAccuracy: MeanOverSeeds;
+  readonly meanScore: MeanOverSeeds;
   readonly interquartileMean: number;
-  readonly bestAccuracy: MeanOverSeeds;
+  readonly bestScore: MeanOverSeeds;
   /** At equal total time: after {@link timeSteps}. */
-  readonly accuracyAtEqualTime: MeanOverSeeds;
+  readonly scoreAtEqualTime: MeanOverSeeds;
   /** Supervised steps at equal total time, and whether the trials were too short for them. */
   readonly timeSteps: number;
   readonly timeStepsMade: number;
   readonly curve: readonly (MeanOverSeeds & {
     readonly step: number;
+    readonly rmse?: readonly MeanOverSeeds[];
     readonly loss: number | null;
     readonly testLoss: number | null;
   })[];
@@ -103,10 +108,10 @@ export interface EarlyComparison extends ArmComparison {
 export interface Comparison {
   readonly baseline: string;
   readonly at: "equal steps" | "equal time";
-  /** By accuracy at the end, over all settings; this carries the verdicts. */
+  /** By the score at the end, over all settings; this carries the verdicts. */
   readonly arms: readonly ArmComparison[];
   /**
-   * By mean accuracy over the steps, the area under the curve: who learns faster. Holm's correction runs over these and
+   * By mean score over the steps, the area under the curve: who learns faster. Holm's correction runs over these and
    * {@link arms} together. At equal steps only.
    */
   readonly early: readonly EarlyComparison[];
@@ -115,6 +120,10 @@ export interface Comparison {
 
 /** summary.json */
 export interface StudySummary {
+  /** What scores are: accuracy, or R². */
+  readonly measure: Measure["key"];
+  /** Names of the numbers that are predicted. */
+  readonly targets?: readonly string[];
   readonly trials: number;
   readonly planned: number;
   readonly seeds: number;
@@ -127,7 +136,7 @@ export interface StudySummary {
 
 const resamples = 2000;
 
-/** @param testCount how many samples accuracies were measured on: the finest step that they move by */
+/** @param testCount how many samples scores were measured on: accuracies move by steps of one of them */
 export function summarize(plan: StudyPlan, results: StudyResults, testCount: number): StudySummary {
   const settings = settingsOf(plan);
   const grouped = settings.map((setting) => ({
@@ -140,6 +149,8 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
     comparisonsAgainst(plan, baseline, complete, summaries, results, testCount),
   );
   return {
+    measure: measureOf(plan).key,
+    ...(plan.targets === undefined ? {} : { targets: plan.targets }),
     trials: results.trials.length,
     planned: results.planned,
     seeds: plan.seeds,
@@ -173,7 +184,8 @@ function comparisonsAgainst(
         new Map(trials.filter((trial) => trial.arm === arm).map((trial) => [trial.seed, score(trial, index)])),
     ),
   });
-  const finest = 1 / testCount;
+  // R² moves without steps.
+  const finest = plan.task === "regression" ? 0 : 1 / testCount;
   const quantity = (score: (trial: TrialRecord, index: number) => number, resolution = finest): ScoredQuantity => ({
     baseline: scoresOf(baseline, score),
     arms: others.map((arm) => scoresOf(arm, score)),
@@ -192,14 +204,14 @@ function comparisonsAgainst(
     }));
   };
 
-  const ends = quantity(({ accuracy }) => accuracy);
+  const ends = quantity(({ score }) => score);
   const points = complete[0]?.trials[0].points ?? [];
   const early = quantity(
-    (trial) => meanAccuracy(trial.points, plan.steps),
+    (trial) => meanScore(trial.points, plan.steps),
     points.length > 0 ? meanResolution(points, plan.steps, finest) : finest,
   );
   const timed = quantity((trial, index) =>
-    accuracyAt(trial.points, timeStepsOf(plan, complete[index].setting, trial.arm, results)),
+    scoreAt(trial.points, timeStepsOf(plan, complete[index].setting, trial.arm, results)),
   );
   const [endArms, earlyArms] = compareQuantities([ends, early]);
   const steps = (arm: string): ArmScores =>
@@ -253,14 +265,14 @@ function timeStepsOf(plan: StudyPlan, setting: Setting, arm: string, { pretraini
   );
 }
 
-/** Accuracy after some steps: on the straight line between measured points, the last one beyond them. */
-function accuracyAt(points: readonly TrialPoint[], step: number): number {
+/** The score after some steps: on the straight line between measured points, the last one beyond them. */
+function scoreAt(points: readonly TrialPoint[], step: number): number {
   const after = points.findIndex((point) => point.step >= step);
-  if (after < 0) return points[points.length - 1].accuracy;
-  if (after === 0 || points[after].step === step) return points[after].accuracy;
+  if (after < 0) return points[points.length - 1].score;
+  if (after === 0 || points[after].step === step) return points[after].score;
   const [before, next] = [points[after - 1], points[after]];
   const share = (step - before.step) / (next.step - before.step);
-  return before.accuracy + share * (next.accuracy - before.accuracy);
+  return before.score + share * (next.score - before.score);
 }
 
 function summarizeSetting(
@@ -270,14 +282,26 @@ function summarizeSetting(
   results: StudyResults,
 ): SettingSummary {
   const { chance } = trials[0];
-  const baselineEnds = trials.filter(({ arm }) => arm === plan.baselines[0]).map(({ accuracy }) => accuracy);
-  const reference = baselineEnds.length > 0 ? baselineEnds : trials.map(({ accuracy }) => accuracy);
-  const target = plan.target ?? chance + 0.9 * (mean(reference) - chance);
+  const target = plan.target ?? usualTarget(plan, trials);
   const arms = plan.arms.flatMap(({ name }) => {
     const own = trials.filter(({ arm }) => arm === name);
     return own.length > 0 ? [summarizeArm(plan, setting, name, own, target, results)] : [];
   });
   return { name: settingName(plan, setting), setting, chance, target, arms };
+}
+
+/**
+ * Nine tenths of the way from chance to the baseline's mean end; to the best arm's where the baseline stalled, since every
+ * trial is at chance before it starts.
+ */
+function usualTarget(plan: StudyPlan, trials: readonly TrialRecord[]): number {
+  const { chance } = trials[0];
+  const ends = (name: string): number => mean(trials.flatMap(({ arm, score }) => (arm === name ? [score] : [])));
+  const present = plan.arms.map(({ name }) => name).filter((name) => trials.some(({ arm }) => arm === name));
+  const [first] = plan.baselines;
+  const baseline = present.includes(first) ? ends(first) : Number.NEGATIVE_INFINITY;
+  const reference = baseline > chance + stalledMargin ? baseline : Math.max(...present.map(ends));
+  return chance + Math.max(stalledMargin, 0.9 * (reference - chance));
 }
 
 function summarizeArm(
@@ -295,17 +319,18 @@ function summarizeArm(
   );
   const reached = targetSteps.filter((first) => first !== undefined).length;
   const steps = trials[0].points.map(({ step }) => step).filter((step) => step <= plan.steps);
-  const ends = trials.map(({ accuracy }) => accuracy);
+  const ends = trials.map(({ score }) => score);
   return {
     arm,
     seeds: trials.map(({ seed }) => seed),
     learningRate: trials[0].optimizer.learningRate,
     labelsUsed: trials[0].labelsUsed,
-    accuracy: overSeeds(ends),
-    meanAccuracy: overSeeds(trials.map(({ points }) => meanAccuracy(points, plan.steps))),
+    score: overSeeds(ends),
+    ...rmseOf(trials.flatMap(({ points }) => points.filter(({ step }) => step === plan.steps))),
+    meanScore: overSeeds(trials.map(({ points }) => meanScore(points, plan.steps))),
     interquartileMean: interquartileMean(ends),
-    bestAccuracy: overSeeds(trials.map(({ bestAccuracy }) => bestAccuracy)),
-    accuracyAtEqualTime: overSeeds(trials.map(({ points }) => accuracyAt(points, timeSteps))),
+    bestScore: overSeeds(trials.map(({ bestScore }) => bestScore)),
+    scoreAtEqualTime: overSeeds(trials.map(({ points }) => scoreAt(points, timeSteps))),
     timeSteps,
     timeStepsMade: Math.min(...trials.map(({ points }) => points[points.length - 1].step)),
     curve: steps.map((step) => {
@@ -314,7 +339,8 @@ function summarizeArm(
       const testLosses = here.flatMap(({ testLoss }) => testLoss ?? []);
       return {
         step,
-        ...overSeeds(trials.map(({ points }) => accuracyAt(points, step))),
+        ...overSeeds(trials.map(({ points }) => scoreAt(points, step))),
+        ...rmseOf(here),
         loss: losses.length > 0 ? mean(losses) : null,
         testLoss: testLosses.length > 0 ? mean(testLosses) : null,
       };
@@ -349,6 +375,13 @@ function overSeeds(values: readonly number[]): MeanOverSeeds {
   return { mean: centre, low: centre - half, high: centre + half };
 }
 
+/** Errors over seeds, one for each number that is predicted. */
+function rmseOf(points: readonly TrialPoint[]): { rmse?: MeanOverSeeds[] } {
+  const errors = points.flatMap(({ rmse }) => (rmse === undefined ? [] : [rmse]));
+  if (errors.length === 0) return {};
+  return { rmse: errors[0].map((_, place) => overSeeds(errors.map((own) => own[place]))) };
+}
+
 function rate(count: number, trials: number): Rate {
   return { count, trials, interval: wilsonInterval(count, trials) };
 }
@@ -372,14 +405,15 @@ function meanStarts(trials: readonly TrialRecord[]): LayerStart[] {
 /** What is wrong with the study itself, not with an arm. */
 function warningsOf(plan: StudyPlan, results: StudyResults, settings: readonly SettingSummary[]): string[] {
   const warnings: string[] = [];
+  const measure = measureOf(plan);
   if (results.trials.length < results.planned)
     warnings.push(
       `${results.trials.length} of ${results.planned} trials are finished; the same command continues the study.`,
     );
   for (const { name, arms, chance } of settings)
-    if (arms.every(({ accuracy }) => accuracy.mean <= chance + stalledMargin))
+    if (arms.every(({ score }) => score.mean <= chance + stalledMargin))
       warnings.push(
-        `${name}: no arm learned anything (all within ${100 * stalledMargin} points of ${percent(chance)}, which always naming the most frequent class gives). Do the labels belong to the samples? Are there enough steps?`,
+        `${name}: no arm learned anything (none ends more than ${measure.factor * stalledMargin}${measure.differenceUnit && ` ${measure.differenceUnit}`} above ${showScore(measure, chance)}, which ${measure.chance} gives). Do the labels belong to the samples? Are there enough steps?`,
       );
   const short = results.trials.filter(
     ({ steps, stepsMade, diverged }) => diverged === null && (steps !== plan.steps || stepsMade < plan.steps),

@@ -7,17 +7,20 @@ import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
-import { logitsName, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
+import { logitsName, type SupervisedLoss, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import type { Device } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
-import { accuracyOf, crossEntropyOf, type Evaluator, openEvaluator } from "./evaluate.js";
+import { type Evaluator, openEvaluator } from "./evaluate.js";
+import { classification, type Measurement, type Objective, regression, scalingOf } from "./objective.js";
 import { optimizerFeeds } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
 
 export interface SupervisorOptions {
   readonly features: FeatureExtractor;
+  /** Default: cross-entropy. */
+  readonly loss?: SupervisedLoss;
   readonly optimizer: OptimizerSettings;
   readonly batchSize: number;
   readonly threads?: number;
@@ -31,24 +34,19 @@ export interface SupervisedRun {
   readonly weights: Weights;
   /** Labelled samples to train on. */
   readonly data: Dataset;
-  /** Labelled samples to measure accuracy on. */
+  /** Labelled samples to measure on. */
   readonly test: Dataset;
+  /** Whether numbers to predict are scaled to mean 0 and deviation 1 over the training samples; default true. */
+  readonly standardise?: boolean;
   readonly steps: number;
   /** Decides the order of the samples. */
   readonly seed: number;
   /** Default: the optimiser's own. */
   readonly learningRate?: number;
-  /** Numbers of steps after which accuracy is measured; 0 is before training. */
+  /** Numbers of steps after which the network is measured; 0 is before training. */
   readonly evaluateAt: readonly number[];
   readonly signal?: AbortSignal;
   readonly onStep?: (step: number, metrics: Readonly<Record<string, number>>) => void;
-}
-
-/** What a network makes of test data. */
-export interface Measurement {
-  readonly accuracy: number;
-  /** Mean cross-entropy in nats; not finite where a score is not. */
-  readonly loss: number;
 }
 
 export interface SupervisedResult {
@@ -76,8 +74,8 @@ export class Supervisor {
 
   /** Builds the graphs and loads them. */
   static async open(options: SupervisorOptions): Promise<Supervisor> {
-    const { features, optimizer, batchSize } = options;
-    const training = supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize });
+    const { features, optimizer, batchSize, loss = "cross-entropy" } = options;
+    const training = supervisedGraph({ features, loss, optimizer, batchSize });
     const session = sessionOptions(options);
     const zeros = new Map(
       training.state.flatMap(({ name, shape, parameter }) =>
@@ -85,7 +83,7 @@ export class Supervisor {
       ),
     );
     const trainer = await Trainer.open(training, zeros, session);
-    const evaluator = await openEvaluator(features.network, logitsName(features.network), {
+    const evaluator = await openEvaluator(features.network, logitsName(features.network, loss), {
       ...session,
       batchSize: 250,
     });
@@ -95,8 +93,6 @@ export class Supervisor {
   /** Trains once. A loss that is not finite ends the run and is reported, not thrown. */
   async run(run: SupervisedRun): Promise<SupervisedResult> {
     const { data, test, steps, seed } = run;
-    const { labels } = data;
-    if (!labels || !test.labels) throw new Error("supervised training needs labels");
     const { optimizer, batchSize } = this.#options;
     const settings = run.learningRate === undefined ? optimizer : { ...optimizer, learningRate: run.learningRate };
     const shapes = new Map(this.#training.feeds.map(({ name, shape }) => [name, shape]));
@@ -106,14 +102,14 @@ export class Supervisor {
     };
     const samples = make(supervisedFeedNames.samples);
     const targets = make(supervisedFeedNames.targets);
-    const classes = targets.shape[1];
+    const objective = this.#objective(run);
     const order = new BatchOrder(data.count, batchSize, seed, data.blocks);
     this.#trainer.load(run.weights);
     const losses: number[] = [];
     const evaluations: (Measurement & { step: number })[] = [];
     const measure = async (step: number): Promise<void> => {
       if (run.evaluateAt.includes(step))
-        evaluations.push({ step, ...(await this.measure(await this.#trainer.parameters(), test)) });
+        evaluations.push({ step, ...(await this.#measure(await this.#trainer.parameters(), test, objective)) });
     };
     await measure(0);
     for (let step = 0; step < steps; step++) {
@@ -121,10 +117,7 @@ export class Supervisor {
       const indices = order.indices(step);
       await data.read(indices, samples.data);
       prepareAhead(data, order, step, steps);
-      targets.data.fill(0);
-      indices.forEach((index, row) => {
-        targets.data[row * classes + labels[index]] = 1;
-      });
+      objective.fill(targets.data, indices);
       try {
         const { metrics } = await this.#trainer.step({
           [supervisedFeedNames.samples]: samples,
@@ -142,12 +135,21 @@ export class Supervisor {
     return { losses, evaluations, weights: await this.#trainer.parameters() };
   }
 
-  /** Accuracy and loss of the network with these weights on all samples of a data set. */
-  async measure(weights: Weights, test: Dataset): Promise<Measurement> {
+  /** Measures the network with these weights on all samples of a run's test data. */
+  measure(weights: Weights, run: Pick<SupervisedRun, "data" | "test" | "standardise">): Promise<Measurement> {
+    return this.#measure(weights, run.test, this.#objective(run));
+  }
+
+  async #measure(weights: Weights, test: Dataset, objective: Objective): Promise<Measurement> {
     const indices = Uint32Array.from({ length: test.count }, (_, index) => index);
-    const scores = await this.#evaluator.evaluate(weights, test, indices);
-    const labels = test.labels ?? [];
-    return { accuracy: accuracyOf(scores, labels), loss: crossEntropyOf(scores, labels) };
+    return objective.measure(await this.#evaluator.evaluate(weights, test, indices));
+  }
+
+  #objective({ data, test, standardise = true }: Pick<SupervisedRun, "data" | "test" | "standardise">): Objective {
+    const width = this.#training.feeds.find(({ name }) => name === supervisedFeedNames.targets)?.shape[1] ?? 1;
+    if (this.#options.loss !== "squared-error") return classification(data, test, width);
+    if (!data.targets) throw new Error("supervised training needs numbers to predict");
+    return regression(data, test, scalingOf(data.targets, standardise));
   }
 
   async release(): Promise<void> {
@@ -161,8 +163,9 @@ export async function checkSupervised(
   features: FeatureExtractor,
   optimizer: OptimizerSettings,
   device: Device,
+  loss: SupervisedLoss = "cross-entropy",
 ): Promise<DeviceCheck> {
-  const training = supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize: checkedBatch });
+  const training = supervisedGraph({ features, loss, optimizer, batchSize: checkedBatch });
   const stream = new RandomStream(0, "device-check");
   const feeds = training.feeds.map(({ name, shape }) => {
     const tensor = floatTensor(new Float32Array(sizeOf(shape)), shape);

@@ -140,9 +140,10 @@ export interface StudyTrial {
   readonly optimizer: string;
   readonly learningRate: number;
   readonly seed: number;
-  readonly accuracy: number;
+  /** Accuracy, or R² where the plan's task is regression. */
+  readonly score: number;
   readonly diverged: string | null;
-  readonly points: readonly { readonly step: number; readonly accuracy: number; readonly loss: number | null }[];
+  readonly points: readonly { readonly step: number; readonly score: number; readonly loss: number | null }[];
 }
 
 /** An option of a command, for the form. */

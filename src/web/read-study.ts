@@ -1,6 +1,7 @@
 /** Reads a study's folder for the page, while it runs too. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { currentRecord, type TrialRecord } from "../study/records.js";
 import { studyFiles } from "../study/study-folder.js";
 import { readJsonLines } from "./json-lines.js";
 import type { Entry, Problem, StudyDetail, StudyTrial } from "./protocol.js";
@@ -96,33 +97,34 @@ interface TrialLine extends Record<string, unknown> {
   readonly labels: unknown;
   readonly optimizer: { readonly kind?: unknown; readonly learningRate?: unknown };
   readonly seed: number;
-  readonly accuracy: number;
-  readonly points: StudyTrial["points"];
+  readonly points: readonly unknown[];
 }
 
 function isTrial(value: unknown): value is TrialLine {
-  const { network, arm, optimizer, seed, accuracy, points } = (value ?? {}) as Partial<TrialLine>;
+  const { network, arm, optimizer, seed, points } = (value ?? {}) as Partial<TrialLine>;
   return (
     typeof network === "string" &&
     typeof arm === "string" &&
     typeof optimizer === "object" &&
     optimizer !== null &&
     typeof seed === "number" &&
-    typeof accuracy === "number" &&
     Array.isArray(points)
   );
 }
 
-function shown({ network, arm, labels, optimizer, seed, accuracy, points, diverged }: TrialLine): StudyTrial {
+function shown(line: TrialLine): StudyTrial {
+  const { network, arm, labels, optimizer, seed, score, points, diverged } = currentRecord(
+    line as unknown as TrialRecord,
+  );
   return {
     network,
     arm,
     labels: String(labels),
-    optimizer: String(optimizer.kind ?? ""),
-    learningRate: Number(optimizer.learningRate ?? Number.NaN),
+    optimizer: optimizer.kind,
+    learningRate: optimizer.learningRate,
     seed,
-    accuracy,
-    diverged: typeof diverged === "string" ? diverged : null,
+    score,
+    diverged,
     points,
   };
 }

@@ -138,9 +138,18 @@ describe("what is written in the file", () => {
   test.each([
     ["a column that is not there", "a,b\n1,2\n3,4\n", "c", /required a label column/],
     ["rows without a label", "a,b\n1,x\n3,\n", "b", /1 rows without one/],
-    ["fractions", "a,b\n1,0.5\n3,1\n", "b", /fractions such as 0.5/],
   ])("refuses as labels %s", async (_, text, labels, message) => {
     await expect(openTable(table(text), { labels })).rejects.toThrow(message);
+  });
+
+  test.each([
+    ["fractions", "classification", "b", /table\.csv: required a class in every row.*fractions such as 0\.5/],
+    ["several columns", "classification", "a,b", /required a class .*got 2 label columns/],
+    ["texts", "regression", "c", /required a number in every row of the label column \(c\), got "x" in row 1/],
+    ["infinite numbers", "regression", "d", /required a number .*got infinite numbers/],
+  ] as const)("refuses %s as labels for %s", async (_, task, labels, message) => {
+    const text = "a,b,c,d,e\n1,0.5,x,inf,1\n3,1,y,2,2\n";
+    await expect(openTable(table(text), { labels, task })).rejects.toThrow(message);
   });
 
   test("a limit takes the first rows", async () => {

@@ -172,9 +172,9 @@ describe.each(studies)("a study of a $network network with $optimizer", (setting
     const { result, trials } = await studied();
     expect(trials).toHaveLength(6);
     expect(result.summary).toMatchObject({ trials: 6, planned: 6, warnings: [] });
-    for (const { accuracy } of result.summary.settings[0].arms) {
-      expect(accuracy.mean).toBeGreaterThan(0.35);
-      expect(accuracy.mean).toBeLessThan(0.99);
+    for (const { score } of result.summary.settings[0].arms) {
+      expect(score.mean).toBeGreaterThan(0.35);
+      expect(score.mean).toBeLessThan(0.99);
     }
   });
 
@@ -191,11 +191,11 @@ describe.each(studies)("a study of a $network network with $optimizer", (setting
     const { trials, byHand } = await studied();
     for (const [index, { run, result }] of trials.entries()) {
       expect(byHand[index].accuracies).toHaveLength(result.evaluations.length);
-      for (const [point, { accuracy, loss, step }] of result.evaluations.entries()) {
+      for (const [point, { score, loss, step }] of result.evaluations.entries()) {
         const theirs = byHand[index].testLosses[point];
         if (step <= comparedSteps)
           expect(Math.abs(loss - theirs) / theirs, `trial ${index}, step ${step}`).toBeLessThan(1e-3);
-        const apart = Math.abs(accuracy - byHand[index].accuracies[point]) * run.test.count;
+        const apart = Math.abs(score - byHand[index].accuracies[point]) * run.test.count;
         expect(apart, `trial ${index}, step ${step}`).toBeLessThanOrEqual(tippedSamples + 1e-6);
       }
     }
@@ -206,10 +206,10 @@ describe.each(studies)("a study of a $network network with $optimizer", (setting
     // Trials run seed by seed, within a seed arm by arm.
     const endsOf = (arm: number): number[] =>
       byHand.filter((_, index) => index % arms.length === arm).map(({ accuracies }) => accuracies.at(-1) ?? Number.NaN);
-    for (const [index, { arm, accuracy }] of result.summary.settings[0].arms.entries()) {
+    for (const [index, { arm, score }] of result.summary.settings[0].arms.entries()) {
       expect(arm).toBe(arms[index]);
-      expect(mean(endsOf(index))).toBeGreaterThanOrEqual(accuracy.low ?? Number.NaN);
-      expect(mean(endsOf(index))).toBeLessThanOrEqual(accuracy.high ?? Number.NaN);
+      expect(mean(endsOf(index))).toBeGreaterThanOrEqual(score.low ?? Number.NaN);
+      expect(mean(endsOf(index))).toBeLessThanOrEqual(score.high ?? Number.NaN);
     }
     const [{ test: tested }] = result.summary.comparisons[0].arms;
     const difference = mean(endsOf(1)) - mean(endsOf(0));

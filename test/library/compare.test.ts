@@ -70,7 +70,7 @@ test("only the start differs between arms, and only what is new runs again", asy
   for (const seed of [0, 1]) {
     const own = trials.filter((trial) => trial.seed === seed);
     expect(new Set(own.map(({ headHash }) => headHash)).size).toBe(1);
-    expect(new Set(own.map(({ points }) => points[0].accuracy)).size).toBeGreaterThan(0);
+    expect(new Set(own.map(({ points }) => points[0].score)).size).toBeGreaterThan(0);
   }
   expect(new Set(trials.map(({ headHash }) => headHash)).size).toBe(2);
   // Calibrated means: unit deviation before every activation, measured anew on other samples.
@@ -126,7 +126,7 @@ test("weights from a file take the place of F's", async () => {
       .find((name) => name.endsWith(".safetensors")) ?? "",
   );
   const second = await compare({ ...options, arms: ["he", `weights:${file}`], output: join(folder, "other") });
-  const accuracies = (result: typeof first) => result.summary.settings[0].arms[1].accuracy.mean;
+  const accuracies = (result: typeof first) => result.summary.settings[0].arms[1].score.mean;
   expect(accuracies(second)).toBe(accuracies(first));
 });
 

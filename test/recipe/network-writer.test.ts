@@ -21,7 +21,7 @@ async function evaluate(
   part: (writer: NetworkWriter) => Feature,
 ): Promise<Float32Array> {
   const writer = new NetworkWriter({ ...defaults, ...options });
-  const graph = writer.build("part", writer.flatten(part(writer)), 72);
+  const graph = writer.build("part", writer.flatten(part(writer)), { name: "logits", size: 72 });
   const session = await openSerialized(serializeGraph(graph, 17), { threads: 1 });
   try {
     return (await session.run({ input })).logits.data as Float32Array;
@@ -99,7 +99,7 @@ it("writes silu as x times its sigmoid", async () => {
 
 it("reads PyTorch's layout of a linear layer", () => {
   const writer = new NetworkWriter({ ...defaults, inputShape: [3] });
-  const graph = writer.build("part", writer.linear(writer.input, "layer", 5), 5);
+  const graph = writer.build("part", writer.linear(writer.input, "layer", 5), { name: "logits", size: 5 });
   expect(graph.initializers.get("layer.weight")?.shape).toEqual([5, 3]);
   expect(graph.nodes[0]).toMatchObject({ op: "Gemm", outputs: ["logits"], attributes: { transB: { value: 1 } } });
 });

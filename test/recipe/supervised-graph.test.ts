@@ -122,7 +122,7 @@ describe("supervisedGraph", () => {
         optimizer: sgd,
         batchSize: 2,
       }),
-    ).toThrow(/output conv2: required one row of scores for each sample, \[batch, classes\], got \[2, 2, 4, 4\]/);
+    ).toThrow(/output conv2: required one row of numbers for each sample, \[batch, classes\], got \[2, 2, 4, 4\]/);
   });
 
   it("takes scores of 1x1 maps", () => {

@@ -1,23 +1,23 @@
 import { expect, test } from "vitest";
-import { earlyWord, meanAccuracy, meanResolution, stepsToTarget } from "../../src/study/early-training.js";
+import { earlyWord, meanResolution, meanScore, stepsToTarget } from "../../src/study/early-training.js";
 
 const points = [
-  { step: 0, accuracy: 0.1, loss: null },
-  { step: 10, accuracy: 0.5, loss: 1 },
-  { step: 40, accuracy: 0.9, loss: 0.5 },
-  { step: 80, accuracy: 0.2, loss: 0.5 },
+  { step: 0, score: 0.1, loss: null },
+  { step: 10, score: 0.5, loss: 1 },
+  { step: 40, score: 0.9, loss: 0.5 },
+  { step: 80, score: 0.2, loss: 0.5 },
 ];
 
-test("the mean accuracy is the area under the curve of unevenly spaced points, within the steps", () => {
-  expect(meanAccuracy(points, 40)).toBeCloseTo((10 * 0.3 + 30 * 0.7) / 40, 12);
-  expect(meanAccuracy(points, 80)).toBeCloseTo((10 * 0.3 + 30 * 0.7 + 40 * 0.55) / 80, 12);
+test("the mean score is the area under the curve of unevenly spaced points, within the steps", () => {
+  expect(meanScore(points, 40)).toBeCloseTo((10 * 0.3 + 30 * 0.7) / 40, 12);
+  expect(meanScore(points, 80)).toBeCloseTo((10 * 0.3 + 30 * 0.7 + 40 * 0.55) / 80, 12);
   expect(
-    meanAccuracy(
-      points.map((point) => ({ ...point, accuracy: 0.3 })),
+    meanScore(
+      points.map((point) => ({ ...point, score: 0.3 })),
       40,
     ),
   ).toBeCloseTo(0.3, 12);
-  expect(meanAccuracy(points, 0)).toBe(0.1);
+  expect(meanScore(points, 0)).toBe(0.1);
 });
 
 test("a mean over points moves by finer steps than one of them", () => {

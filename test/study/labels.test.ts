@@ -10,20 +10,20 @@ test("reads amounts", () => {
 });
 
 test("draws as many as asked for, labelled ones only, anew for each seed", () => {
-  expect(labelledSamples(labels, "all", 0)).toHaveLength(270);
-  expect(labelledSamples(labels, "10%", 0)).toHaveLength(27);
-  const perClass = labelledSamples(labels, "7/class", 0);
+  expect(labelledSamples({ labels: labels, count: labels.length }, "all", 0)).toHaveLength(270);
+  expect(labelledSamples({ labels: labels, count: labels.length }, "10%", 0)).toHaveLength(27);
+  const perClass = labelledSamples({ labels: labels, count: labels.length }, "7/class", 0);
   for (const kind of [0, 1, 2]) expect(perClass.filter((index) => labels[index] === kind)).toHaveLength(7);
-  const drawn = labelledSamples(labels, "30", 1);
+  const drawn = labelledSamples({ labels: labels, count: labels.length }, "30", 1);
   expect(new Set(drawn).size).toBe(30);
   expect(drawn.every((index) => labels[index] >= 0)).toBe(true);
-  expect(labelledSamples(labels, "30", 1)).toEqual(drawn);
-  expect(labelledSamples(labels, "30", 2)).not.toEqual(drawn);
-  expect(() => labelledSamples(labels, "271", 0)).toThrow(/270 labels/);
+  expect(labelledSamples({ labels: labels, count: labels.length }, "30", 1)).toEqual(drawn);
+  expect(labelledSamples({ labels: labels, count: labels.length }, "30", 2)).not.toEqual(drawn);
+  expect(() => labelledSamples({ labels: labels, count: labels.length }, "271", 0)).toThrow(/270 labels/);
 });
 
 test("tuning holds a fifth back", () => {
-  const indices = labelledSamples(labels, "50", 0);
+  const indices = labelledSamples({ labels: labels, count: labels.length }, "50", 0);
   const { train, validation } = tuningSplit(indices, 0);
   expect([train.length, validation.length]).toEqual([40, 10]);
   expect(new Set([...train, ...validation])).toEqual(new Set(indices));
@@ -32,7 +32,7 @@ test("tuning holds a fifth back", () => {
 test("a total keeps the classes' shares, with one of each at least", () => {
   const skewed = Int32Array.from({ length: 1000 }, (_, index) => (index < 900 ? 0 : index < 995 ? 1 : 2));
   const counts = (total: string) => {
-    const chosen = labelledSamples(skewed, total, 3);
+    const chosen = labelledSamples({ labels: skewed, count: skewed.length }, total, 3);
     expect(new Set(chosen).size).toBe(chosen.length);
     return [0, 1, 2].map((label) => chosen.filter((index) => skewed[index] === label).length);
   };

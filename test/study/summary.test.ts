@@ -43,7 +43,7 @@ test("tells arms that help, hurt and do nothing", async () => {
     ["xavier", "hurts"],
     ["orthogonal", "no difference shown"],
   ]);
-  expect(settings[0].arms[0].accuracy.mean).toBeCloseTo(0.7 + 0.002 + 0.0002, 5);
+  expect(settings[0].arms[0].score.mean).toBeCloseTo(0.7 + 0.002 + 0.0002, 5);
   expect(settings[0].target).toBeCloseTo(0.1 + 0.9 * (0.7022 - 0.1), 3);
   expect(warnings).toEqual([]);
 });
@@ -101,7 +101,7 @@ test("an arm that ends where the baseline does, but gets there sooner, learns fa
       if (name !== "lecun") return record;
       const last = record.points.length - 1;
       const points = record.points.map((point, index) =>
-        index === 0 || index === last ? point : { ...point, accuracy: record.accuracy - 0.02 },
+        index === 0 || index === last ? point : { ...point, score: record.score - 0.02 },
       );
       return { ...record, points };
     }),
@@ -155,8 +155,8 @@ test("at equal total time an arm without pretraining counts where its longer tra
     const short = recordOf(plan, trialOf(plan, "he", seed), 0.6 + noise);
     const points = [
       ...short.points,
-      { step: 150, accuracy: 0.7 + noise, loss: 0.1 },
-      { step: 250, accuracy: 0.8 + noise, loss: 0.1 },
+      { step: 150, score: 0.7 + noise, loss: 0.1 },
+      { step: 250, score: 0.8 + noise, loss: 0.1 },
     ];
     return [
       { ...short, points, stepsMade: 250 },
@@ -167,5 +167,5 @@ test("at equal total time an arm without pretraining counts where its longer tra
   expect(comparisons.map(({ arms }) => arms[0].verdict.verdict)).toEqual(["helps", "hurts"]);
   // 1 s of pretraining is 100 steps: at step 200, half-way from 0.7 to 0.8.
   expect(settings[0].arms[0]).toMatchObject({ timeSteps: 200, timeStepsMade: 250 });
-  expect(settings[0].arms[0].accuracyAtEqualTime.mean).toBeCloseTo(0.752, 5);
+  expect(settings[0].arms[0].scoreAtEqualTime.mean).toBeCloseTo(0.752, 5);
 });

@@ -31,16 +31,16 @@ export function planOf(arms: readonly Arm[], changes: Partial<StudyPlan> = {}): 
   };
 }
 
-/** A trial that ended at this accuracy. */
+/** A trial that ended at this score. */
 export function recordOf(
   plan: StudyPlan,
   trial: Trial,
-  accuracy: number,
+  score: number,
   changes: Partial<TrialRecord> = {},
 ): TrialRecord {
   const points = evaluationSteps(plan.steps, 0).map((step) => ({
     step,
-    accuracy: 0.1 + (accuracy - 0.1) * (step / plan.steps),
+    score: 0.1 + (score - 0.1) * (step / plan.steps),
     loss: step === 0 ? null : 1 / step,
     testLoss: 2 / (step + 1),
   }));
@@ -51,11 +51,11 @@ export function recordOf(
     stepsMade: plan.steps,
     labelsUsed: 300,
     points,
-    accuracy,
-    bestAccuracy: accuracy,
+    score,
+    bestScore: score,
     chance: 0.1,
     diverged: null,
-    stalled: accuracy <= 0.12,
+    stalled: score <= 0.12,
     start: [{ layer: "w", mean: 0, standardDeviation: 1, constantUnits: 0, gradient: 0.01 }],
     headHash: `head ${trial.seed}`,
     timing: { startSeconds: 0.1, secondsPerStep: 0.01, threads: 1 },

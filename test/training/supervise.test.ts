@@ -37,7 +37,7 @@ describe("Supervisor", () => {
     expect(result.losses.length).toBe(60);
     expect(result.losses.at(-1)).toBeLessThan(result.losses[0] / 2);
     expect(result.evaluations.map(({ step }) => step)).toEqual([0, 30, 60]);
-    expect(result.evaluations[2].accuracy).toBeGreaterThan(0.9);
+    expect(result.evaluations[2].score).toBeGreaterThan(0.9);
     const [before, , after] = result.evaluations.map(({ loss }) => loss);
     expect(before).toBeGreaterThan(Math.LN2 / 2);
     expect(after).toBeLessThan(before / 2);
@@ -55,7 +55,7 @@ describe("Supervisor", () => {
     expect(b).toEqual(a);
     expect(other.losses).not.toEqual(a.losses);
     const { step: _, ...measured } = a.evaluations[0];
-    expect(await supervisor.measure(a.weights, base.test)).toEqual(measured);
+    expect(await supervisor.measure(a.weights, base)).toEqual(measured);
     await supervisor.release();
   });
 

@@ -69,9 +69,9 @@ export async function writeStudy(folder: string, done: number): Promise<void> {
       optimizer: { kind: "adam", learningRate: 0.001 },
       seed,
       purpose: "test",
-      accuracy: 0.5 + 0.1 * seed,
+      score: 0.5 + 0.1 * seed,
       diverged: null,
-      points: [{ step: 0, accuracy: 0.1, loss: null }],
+      points: [{ step: 0, score: 0.1, loss: null }],
     })),
   );
   await writeFile(join(folder, "study.json"), JSON.stringify(plan));

@@ -52,7 +52,7 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
           {path}: {reason}
         </p>
       ))}
-      <Verdicts summary={detail.summary} />
+      <Verdicts summary={detail.summary} measure={measureOf(detail)} />
       <Results detail={detail} />
       <Files id={id} files={detail.files} />
       {detail.command && (
@@ -65,6 +65,19 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
   );
 }
 
+/** What the study's scores are: its plan says what is predicted. */
+type Measure = "accuracy" | "r2";
+
+function measureOf({ plan }: StudyDetail): Measure {
+  const inner = (plan.plan ?? plan) as { task?: unknown };
+  return inner.task === "regression" ? "r2" : "accuracy";
+}
+
+/** A score, or a difference of scores. */
+function scored(measure: Measure, value: number): string {
+  return measure === "r2" ? value.toFixed(3) : percent(value);
+}
+
 const filters = [
   { key: "network", label: "study.network" },
   { key: "labels", label: "study.labels" },
@@ -73,6 +86,7 @@ const filters = [
 
 function Results({ detail }: { detail: StudyDetail }) {
   const { trials } = detail;
+  const measure = measureOf(detail);
   const arms = useMemo(() => [...new Set(trials.map(({ arm }) => arm))], [trials]);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [chosen, setChosen] = useState<Readonly<Record<string, string>>>({});
@@ -127,19 +141,31 @@ function Results({ detail }: { detail: StudyDetail }) {
           ))}
         </fieldset>
       </section>
-      <Chart title={say("study.curves")} lines={lines} yLabel={say("study.accuracyAxis")} percent height={340} />
+      <Chart
+        title={say(`study.curves.${measure}`)}
+        lines={lines}
+        yLabel={say(`study.axis.${measure}`)}
+        percent={measure === "accuracy"}
+        height={340}
+      />
       <Table
         title={say("study.results")}
         name="study-results"
-        head={[say("study.arm"), say("study.seeds"), say("study.accuracy"), say("study.spread"), say("study.diverged")]}
+        head={[
+          say("study.arm"),
+          say("study.seeds"),
+          say(`study.mean.${measure}`),
+          say("study.spread"),
+          say("study.diverged"),
+        ]}
         rows={groups.map(({ arm, trials: own }) => {
-          const accuracies = own.map(({ accuracy }) => accuracy);
-          const known = accuracies.length > 0;
+          const scores = own.map(({ score }) => score);
+          const known = scores.length > 0;
           return [
             arm,
             own.length,
-            known ? percent(mean(accuracies)) : "–",
-            known ? `${percent(Math.min(...accuracies))} – ${percent(Math.max(...accuracies))}` : "–",
+            known ? scored(measure, mean(scores)) : "–",
+            known ? `${scored(measure, Math.min(...scores))} – ${scored(measure, Math.max(...scores))}` : "–",
             own.filter(({ diverged }) => diverged !== null).length,
           ];
         })}
@@ -153,8 +179,7 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 /** The mean over trials at the steps that all have, with the range. */
 function curve(name: string, trials: readonly StudyTrial[], color: string): Line {
   const at = new Map<number, number[]>();
-  for (const { points } of trials)
-    for (const { step, accuracy } of points) at.set(step, [...(at.get(step) ?? []), accuracy]);
+  for (const { points } of trials) for (const { step, score } of points) at.set(step, [...(at.get(step) ?? []), score]);
   const steps = [...at.keys()]
     .filter((step) => at.get(step)?.length === trials.length)
     .sort((first, second) => first - second);
@@ -178,7 +203,7 @@ interface ComparedArm {
 }
 
 /** What the summary says of each arm, in its own words. */
-function Verdicts({ summary }: { summary: Readonly<Record<string, unknown>> | null }) {
+function Verdicts({ summary, measure }: { summary: Readonly<Record<string, unknown>> | null; measure: Measure }) {
   const inner = (summary?.summary ?? summary) as {
     comparisons?: readonly { baseline: string; at: string; arms: readonly ComparedArm[] }[];
     warnings?: readonly string[];
@@ -207,8 +232,8 @@ function Verdicts({ summary }: { summary: Readonly<Record<string, unknown>> | nu
           rows={arms.map(({ name, test, adjustedP, verdict }) => [
             name,
             [verdict?.verdict ?? "–", verdict?.reasons?.[0] ?? ""].filter(Boolean).join(": "),
-            test ? percent(test.mean) : "–",
-            test?.interval ? `${percent(test.interval.low)} – ${percent(test.interval.high)}` : "–",
+            test ? scored(measure, test.mean) : "–",
+            test?.interval ? `${scored(measure, test.interval.low)} – ${scored(measure, test.interval.high)}` : "–",
             adjustedP ?? "–",
           ])}
         />

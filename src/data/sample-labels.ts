@@ -1,0 +1,130 @@
+/** What samples are labelled with: classes, or numbers to predict. */
+import { userError } from "../errors.js";
+import { classesOfArray, numberClasses } from "./classes.js";
+import type { OpenOptions } from "./dataset.js";
+import { readFitted } from "./fitted-record.js";
+import type { RawArray } from "./sample-array.js";
+
+/** Numbers to predict, one or several a sample, in the data's own units. */
+export interface Targets {
+  /** What the numbers are: the names of their columns. */
+  readonly names: readonly string[];
+  /** [samples, names], row-major. */
+  readonly values: Float64Array;
+}
+
+/** Labels as a data set has them; both where whole numbers may be meant either way, see {@link OpenOptions.task}. */
+export interface SampleLabels {
+  readonly labels?: Int32Array;
+  readonly classNames?: readonly string[];
+  readonly targets?: Targets;
+}
+
+/**
+ * The labels in an array: [N] or [N, 1] as classes or as numbers, [N, k] as k numbers a sample.
+ *
+ * @param of samples that the data has
+ * @param count how many of them are used
+ * @throws UserError if the array has another length, or holds what the task cannot use
+ */
+export function labelsOfArray(
+  { array, where }: { readonly array: RawArray; readonly where: string },
+  of: number,
+  count: number,
+  { task, fitted }: Pick<OpenOptions, "task" | "fitted">,
+): SampleLabels {
+  if (task === "none") return {};
+  const { dims, data } = array;
+  if (dims.length === 0 || dims[0] !== of) {
+    throw userError({
+      where,
+      required: `one label for each of ${of} samples`,
+      got: `an array of the shape [${dims.join(", ")}]`,
+      advice: "Give labels in the order of the samples, or name the file that belongs to them",
+    });
+  }
+  const width = dims.slice(1).reduce((product, length) => product * length, 1);
+  const values = data.subarray(0, count * width);
+  const numbers = (): SampleLabels => {
+    const names = width === 1 ? ["label"] : Array.from({ length: width }, (_, index) => `label ${index + 1}`);
+    return { targets: { names, values: finite(Float64Array.from(values), width, where) } };
+  };
+  if (task === "regression") return numbers();
+  const whole = values.every((value) => Number.isInteger(value));
+  const asClasses = task === "classification" || (width === 1 && whole);
+  if (!asClasses) return numbers();
+  const classes = classesOfArray(array, count, readFitted(fitted)?.classNames, where);
+  return task === "classification" ? classes : { ...classes, ...numbers() };
+}
+
+/** @throws UserError naming the first sample whose number is NaN or infinite */
+function finite(values: Float64Array, width: number, where: string): Float64Array {
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return values;
+  throw userError({
+    where,
+    required: "finite numbers as labels",
+    got: `${values[bad]} for sample ${Math.floor(bad / width)}`,
+    advice: "Correct it, or leave the sample out",
+  });
+}
+
+/**
+ * The labels in texts, such as the names of class folders: classes, and numbers where all of them are numbers.
+ *
+ * @param found all classes of the data, of samples that are left out too, so that numbers do not depend on these
+ * @param knownNames what the classes are called where the data says so
+ * @throws UserError where numbers are asked for and a text is none
+ */
+export function labelsOfTexts(
+  texts: readonly string[],
+  found: ReadonlySet<string>,
+  knownNames: readonly string[] | undefined,
+  where: string,
+  { task, fitted }: Pick<OpenOptions, "task" | "fitted">,
+): SampleLabels {
+  if (task === "none") return {};
+  const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text));
+  const odd = [...found].find((text) => !isNumber(text));
+  const asNumbers = task === "regression" || (task === undefined && odd === undefined && knownNames === undefined);
+  if (task === "regression" && odd !== undefined) {
+    throw userError({
+      where,
+      required: "numbers as labels, to predict them",
+      got: `"${odd}"`,
+      advice: "Name another column, or take a network for classes",
+    });
+  }
+  const targets = asNumbers
+    ? { targets: { names: ["label"], values: Float64Array.from(texts, (text) => Number(text)) } }
+    : {};
+  const fractions = [...found].some((text) => isNumber(text) && !Number.isInteger(Number(text)));
+  if (task === "regression" || (asNumbers && fractions)) return targets;
+  const names = readFitted(fitted)?.classNames;
+  const { numberOf, classNames } = numberClasses(found, names, where);
+  return {
+    labels: Int32Array.from(texts, (text) => numberOf.get(text) ?? -1),
+    classNames: names ?? knownNames ?? classNames,
+    ...targets,
+  };
+}
+
+/** Labels of some samples only. */
+export function pickLabels(
+  { labels, classNames, targets }: { readonly [Key in keyof SampleLabels]?: SampleLabels[Key] | undefined },
+  kept: ArrayLike<number>,
+): SampleLabels {
+  return {
+    ...(labels === undefined ? {} : { labels: Int32Array.from(kept, (index) => labels[index]) }),
+    ...(classNames === undefined ? {} : { classNames }),
+    ...(targets === undefined ? {} : { targets: { names: targets.names, values: pickRows(targets, kept) } }),
+  };
+}
+
+function pickRows({ names, values }: Targets, kept: ArrayLike<number>): Float64Array {
+  const width = names.length;
+  const picked = new Float64Array(kept.length * width);
+  for (let place = 0; place < kept.length; place++)
+    picked.set(values.subarray(kept[place] * width, (kept[place] + 1) * width), place * width);
+  return picked;
+}
