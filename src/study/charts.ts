@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { type Measure, measureOf, showScore } from "./measure.js";
 import type { StudyPlan } from "./plan.js";
-import type { ArmInSetting, Comparison, SettingSummary, StudySummary } from "./summary.js";
+import { type ArmInSetting, type Comparison, pretrains, type SettingSummary, type StudySummary } from "./summary.js";
 
 /** A chart. */
 export interface Chart {
@@ -54,7 +54,9 @@ export function studyCharts(plan: StudyPlan, summary: StudySummary): Chart[] {
     place: many ? `: ${setting.name}` : "",
   });
   return [
-    ...summary.comparisons.flatMap((comparison, index) => draw.differences(comparison, index)),
+    ...summary.comparisons
+      .filter(({ at }) => at === "equal steps" || pretrains(plan))
+      .flatMap((comparison, index) => draw.differences(comparison, index)),
     ...draw.grid(plan, summary),
     ...summary.settings.flatMap((setting, index) => {
       const { suffix, place } = of(setting, index);

@@ -11,6 +11,7 @@ import {
   type Comparison,
   type MeanOverSeeds,
   percent,
+  pretrains,
   type SettingSummary,
   type StudySummary,
   stepsDifference,
@@ -131,7 +132,7 @@ function scoreNote({ task, targets = [], standardise }: StudyPlan): string {
 function verdictSection(plan: StudyPlan, summary: StudySummary): string {
   const measure = measureOf(plan);
   const tables = summary.comparisons
-    .filter(({ arms }) => arms.length > 0)
+    .filter(({ arms, at }) => arms.length > 0 && (at === "equal steps" || pretrains(plan)))
     .flatMap((comparison) => [
       verdictTable(comparison, plan),
       ...(comparison.early.length > 0 ? [earlyTable(comparison, plan)] : []),

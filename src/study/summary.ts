@@ -214,6 +214,8 @@ function comparisonsAgainst(
     scoreAt(trial.points, timeStepsOf(plan, complete[index].setting, trial.arm, results)),
   );
   const [endArms, earlyArms] = compareQuantities([ends, early]);
+  // Without pretraining equal time is equal steps, and the same numbers must not get two verdicts.
+  const timedArms = pretrains(plan) ? compareArms(timed.baseline, timed.arms, timed.options) : endArms;
   const steps = (arm: string): ArmScores =>
     scoresOf(arm, (trial, index) => stepsToTarget(trial.points, plan.steps, summaries[index].target) ?? plan.steps);
   return [
@@ -241,11 +243,16 @@ function comparisonsAgainst(
     {
       baseline,
       at: "equal time",
-      arms: compareArms(timed.baseline, timed.arms, timed.options),
+      arms: timedArms,
       early: [],
       bySetting: bySetting(timed),
     },
   ];
+}
+
+/** Whether any arm is pretrained; if none is, equal total time is equal steps. */
+export function pretrains({ arms }: StudyPlan): boolean {
+  return arms.some(({ source }) => source.kind === "recipe");
 }
 
 function isOf(plan: StudyPlan, setting: Setting, trial: TrialRecord, tuned: StudyResults["tuned"]): boolean {
@@ -402,6 +409,11 @@ function meanStarts(trials: readonly TrialRecord[]): LayerStart[] {
   });
 }
 
+/** Steps that a trial says it made and was measured after. */
+function stepsSeen({ stepsMade, points }: TrialRecord): number {
+  return Math.min(stepsMade, points[points.length - 1]?.step ?? 0);
+}
+
 /** What is wrong with the study itself, not with an arm. */
 function warningsOf(plan: StudyPlan, results: StudyResults, settings: readonly SettingSummary[]): string[] {
   const warnings: string[] = [];
@@ -416,12 +428,12 @@ function warningsOf(plan: StudyPlan, results: StudyResults, settings: readonly S
         `${name}: no arm learned anything (none ends more than ${measure.factor * stalledMargin}${measure.differenceUnit && ` ${measure.differenceUnit}`} above ${showScore(measure, chance)}, which ${measure.chance} gives). Do the labels belong to the samples? Are there enough steps?`,
       );
   const short = results.trials.filter(
-    ({ steps, stepsMade, diverged }) => diverged === null && (steps !== plan.steps || stepsMade < plan.steps),
+    (trial) => trial.diverged === null && (trial.steps !== plan.steps || stepsSeen(trial) < plan.steps),
   );
   for (const arm of new Set(short.map((trial) => trial.arm))) {
     const own = short.filter((trial) => trial.arm === arm);
     warnings.push(
-      `${arm}: ${own.length} of its trials made ${Math.min(...own.map(({ stepsMade }) => stepsMade))} of ${plan.steps} steps: its comparisons are not at equal steps.`,
+      `${arm}: ${own.length} of its trials made ${Math.min(...own.map(stepsSeen))} of ${plan.steps} steps: its comparisons are not at equal steps.`,
     );
   }
   for (const seed of new Set(results.trials.map((trial) => trial.seed)))

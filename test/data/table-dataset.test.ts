@@ -152,6 +152,26 @@ describe("what is written in the file", () => {
     await expect(openTable(table(text), { labels, task })).rejects.toThrow(message);
   });
 
+  test("several label columns are numbers to predict, in the order asked for", async () => {
+    const path = table("a,b,c\n1,0.5,10\n3,1.5,20\n");
+    const dataset = await openTable(path, { labels: "c, b" });
+    expect(dataset.shape).toEqual([1]);
+    expect(dataset.targets).toEqual({ names: ["c", "b"], values: Float64Array.of(10, 0.5, 20, 1.5) });
+    expect(dataset.labels).toBeUndefined();
+    const again = await openTable(path, { fitted: dataset.record });
+    expect(again.targets).toEqual(dataset.targets);
+  });
+
+  test("labels that are of no use may be missing", async () => {
+    const fitted = (await openTable(table("a,b\n1,x\n3,y\n"), { labels: "b" })).record;
+    for (const text of ["a,b\n1,x\n5,\n", "a\n1\n5\n"]) {
+      const dataset = await openTable(table(text), { fitted, labels: "b", task: "none" });
+      expect(dataset.shape).toEqual([1]);
+      expect(dataset.labels).toBeUndefined();
+      expect([...(await readAll(dataset))]).toEqual([-1, 3]);
+    }
+  });
+
   test("a limit takes the first rows", async () => {
     const dataset = await openTable(table("1,2\n3,5\n9,9\n"), { limit: 2, normalise: "none" });
     expect([...(await readAll(dataset))]).toEqual([1, 2, 3, 5]);

@@ -13,7 +13,7 @@ import { newModel } from "../../src/library/new-model.js";
 import { openModel } from "../../src/library/open-model.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { type SupervisedResult, type SupervisedRun, Supervisor } from "../../src/training/supervise.js";
-import { idxFile } from "../data/array-files.js";
+import { idxFile, npyFile } from "../data/array-files.js";
 
 const side = 8;
 const classes = 4;
@@ -41,6 +41,9 @@ function patternFiles(name: string, count: number): string {
   const path = join(folder, name, "train-images-idx3-ubyte");
   writeFileSync(path, idxFile(8, [count, side, side], pixels));
   writeFileSync(join(folder, name, "train-labels-idx1-ubyte"), idxFile(8, [count], labels));
+  // A number to predict: what the patterns leave of it in the pixels, in units of its own.
+  const numbers = Float32Array.from(labels, (label) => 1000 + 250.5 * label);
+  writeFileSync(join(folder, name, "numbers.npy"), npyFile("<f4", [count], numbers));
   return path;
 }
 
@@ -88,7 +91,10 @@ async function exportTrial({ run }: Ran, model: string, file: string): Promise<v
   const { network } = await openModel(model);
   const order = new BatchOrder(run.data.count, batchSize, run.seed);
   const indices = Array.from({ length: run.steps }, (_, step) => [...order.indices(step)]).flat();
-  const labelsOf = ({ labels = new Int32Array() }: Dataset) => floatTensor(Float32Array.from(labels), [labels.length]);
+  const labelsOf = ({ labels, targets }: Dataset) => {
+    const values = Float32Array.from(targets?.values ?? labels ?? []);
+    return floatTensor(values, [values.length]);
+  };
   const tensors = new Map<string, Tensor>([
     ["samples", await samplesOf(run.data)],
     ["labels", labelsOf(run.data)],
@@ -126,6 +132,13 @@ const studies = [
     learningRate: 0.1,
     arms: ["xavier", "he+calibrated"],
   },
+  {
+    network: "regression",
+    settings: { template: "mlp", inputShape: [side * side], widths: [16, 12], activation: "tanh", outputs: 1 },
+    optimizer: "adam",
+    learningRate: 0.003,
+    arms: ["xavier", "he+calibrated"],
+  },
 ] as const;
 
 const [data, test] = [patternFiles("train", 400), patternFiles("test", 500)];
@@ -153,6 +166,9 @@ describe.each(studies)("a study of a $network network with $optimizer", (setting
       seeds: 3,
       batchSize,
       longestExtension: 0,
+      ...(network === "regression"
+        ? { labelColumn: join(folder, "train", "numbers.npy"), testLabelColumn: join(folder, "test", "numbers.npy") }
+        : {}),
       workers: 1,
     });
     for (const [index, trial] of ran.trials.entries())
@@ -173,7 +189,7 @@ describe.each(studies)("a study of a $network network with $optimizer", (setting
     expect(trials).toHaveLength(6);
     expect(result.summary).toMatchObject({ trials: 6, planned: 6, warnings: [] });
     for (const { score } of result.summary.settings[0].arms) {
-      expect(score.mean).toBeGreaterThan(0.35);
+      expect(score.mean).toBeGreaterThan(network === "regression" ? 0.1 : 0.35);
       expect(score.mean).toBeLessThan(0.99);
     }
   });
@@ -195,7 +211,10 @@ describe.each(studies)("a study of a $network network with $optimizer", (setting
         const theirs = byHand[index].testLosses[point];
         if (step <= comparedSteps)
           expect(Math.abs(loss - theirs) / theirs, `trial ${index}, step ${step}`).toBeLessThan(1e-3);
-        const apart = Math.abs(score - byHand[index].accuracies[point]) * run.test.count;
+        if (network === "regression" && step > comparedSteps) continue;
+        // R² in thousandths.
+        const unit = network === "regression" ? 1000 : run.test.count;
+        const apart = Math.abs(score - byHand[index].accuracies[point]) * unit;
         expect(apart, `trial ${index}, step ${step}`).toBeLessThanOrEqual(tippedSamples + 1e-6);
       }
     }

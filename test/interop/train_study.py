@@ -38,7 +38,18 @@ def sigmoid() -> nn.Module:
     )
 
 
-networks = {"convolutional": convolutional, "sigmoid": sigmoid}
+def regression() -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(64, 16),
+        nn.Tanh(),
+        nn.Linear(16, 12),
+        nn.Tanh(),
+        nn.Linear(12, 1),
+    )
+
+
+networks = {"convolutional": convolutional, "sigmoid": sigmoid, "regression": regression}
 
 
 def train(trial: dict, folder: Path) -> dict:
@@ -46,7 +57,7 @@ def train(trial: dict, folder: Path) -> dict:
     network = networks[trial["network"]]()
     named = {name: tensor for name, tensor in tensors.items() if name.endswith((".weight", ".bias"))}
     # The same order in both: layers from the input to the output, each its weight and then its bias.
-    order = sorted(named, key=lambda name: (name.startswith("classifier"), name.split(".")[:-1], name.endswith(".bias")))
+    order = sorted(named, key=lambda name: (name.startswith(("classifier", "regressor")), name.split(".")[:-1], name.endswith(".bias")))
     with torch.no_grad():
         for parameter, name in zip(network.parameters(), order, strict=True):
             assert parameter.shape == named[name].shape, name
@@ -56,11 +67,23 @@ def train(trial: dict, folder: Path) -> dict:
         optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     else:
         optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
-    labels, test_labels = tensors["labels"].long(), tensors["test-labels"].long()
+    numbers = trial["network"] == "regression"
+    labels, test_labels = tensors["labels"], tensors["test-labels"]
+    mean, deviation = labels.mean(), labels.std(correction=0)
+    if not numbers:
+        labels, test_labels = labels.long(), test_labels.long()
+
+    def loss_of(outputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        if numbers:
+            return functional.mse_loss(outputs[:, 0], (wanted - mean) / deviation)
+        return functional.cross_entropy(outputs, wanted)
 
     def test() -> tuple[float, float]:
         with torch.no_grad():
             scores = network(tensors["test-samples"])
+            if numbers:
+                errors = (scores[:, 0] * deviation + mean - test_labels).double().square().mean()
+                return (1 - errors / test_labels.double().var(correction=0)).item(), loss_of(scores, test_labels).item()
             right = (scores.argmax(1) == test_labels).double().mean().item()
             return right, functional.cross_entropy(scores, test_labels).item()
 
@@ -69,7 +92,7 @@ def train(trial: dict, folder: Path) -> dict:
         if step in trial["evaluateAt"]:
             measured.append(test())
         optimizer.zero_grad()
-        loss = functional.cross_entropy(network(tensors["samples"][indices]), labels[indices])
+        loss = loss_of(network(tensors["samples"][indices]), labels[indices])
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

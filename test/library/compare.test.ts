@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type CompareOptions, compare } from "../../src/library/compare.js";
 import { newModel } from "../../src/library/new-model.js";
+import { RandomStream } from "../../src/random/stream.js";
 import type { TrialRecord } from "../../src/study/records.js";
 import { idxFile, npyFile } from "../data/array-files.js";
 import { temporaryFolder } from "../data/temporary-folder.js";
@@ -187,31 +188,136 @@ test("two studies cannot write into one folder at once; what a dead one left is 
   expect(trialsOf(options.output)).toHaveLength(1);
 });
 
-test("refuses what cannot be compared", async () => {
+/** A network of one output, or more, behind a hidden layer. */
+function predictor(folder: string, outputs: number, end?: string): string {
+  const net = new TestNetwork();
+  const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("a", [side * side, 8])])]);
+  const last = net.node("Gemm", [hidden, net.weight("b", [8, outputs]), net.weight("c", [outputs])]);
+  const model = join(folder, `predictor-${outputs}${end ?? ""}.onnx`);
+  writeFileSync(model, modelFile(net.graph([side * side], [end === undefined ? last : net.node(end, [last])])));
+  return model;
+}
+
+/** Numbers to predict for pictures: `scale` times the mean grey of one half, a column for each half. */
+function greyFile(folder: string, name: string, pixels: Uint8Array, columns: number, scale = 10): string {
+  const count = pixels.length / side ** 2;
+  const half = side ** 2 / 2;
+  const values = Float32Array.from({ length: count * columns }, (_, index) => {
+    const start = (Math.floor(index / columns) * 2 + (index % columns)) * half;
+    return (scale * pixels.subarray(start, start + half).reduce((sum, value) => sum + value, 0)) / half / 255;
+  });
+  const path = join(folder, name);
+  writeFileSync(path, npyFile("<f4", columns === 1 ? [count] : [count, columns], values));
+  return path;
+}
+
+test("predicts numbers: R² and errors in their own units, the lower error the better", async () => {
+  const { made, folder, ...options } = await ready();
+  const labels = {
+    labelColumn: greyFile(folder, "train.npy", made.train.pixels, 1, 1000),
+    testLabelColumn: greyFile(folder, "test.npy", made.test.pixels, 1, 1000),
+  };
+  const settings = { ...options, ...labels, model: predictor(folder, 1), steps: 40, labels: ["all"], seeds: 3 };
+  const { summary, plan, report } = await compare({
+    ...settings,
+    arms: ["he+calibrated", "he"],
+    learningRates: [0.01],
+  });
+  expect(plan).toMatchObject({ task: "regression", targets: ["label"], standardise: true });
+  expect(summary).toMatchObject({ measure: "r2", targets: ["label"] });
+  const [arm] = summary.settings[0].arms;
+  expect(arm.score.mean).toBeGreaterThan(0.3);
+  // R² and error say the same: the error in units of a thousand, R² as a share of the variance.
+  const [first] = trialsOf(options.output);
+  const [start, end] = [first.points[0], first.points[first.points.length - 1]];
+  const variance = (point: typeof end): number => (point.rmse?.[0] ?? 0) ** 2 / (1 - point.score);
+  expect(variance(end) / variance(start)).toBeCloseTo(1, 9);
+  expect(end.rmse?.[0]).toBeGreaterThan(1);
+  expect(end.rmse?.[0]).toBeLessThan(start.rmse?.[0] ?? 0);
+  for (const text of [readFileSync(report, "utf8"), readFileSync(join(options.output, "summary.json"), "utf8")])
+    expect(text).not.toMatch(/accuracy/i);
+  expect(existsSync(join(options.output, "charts/rmse.svg"))).toBe(true);
+});
+
+test("predicts several numbers, and bounded ones as they are", async () => {
+  const { made, folder, ...options } = await ready();
+  const labels = (columns: number) => ({
+    labelColumn: greyFile(folder, `train-${columns}.npy`, made.train.pixels, columns, 1),
+    testLabelColumn: greyFile(folder, `test-${columns}.npy`, made.test.pixels, columns, 1),
+  });
+  const arms = ["he", "he+raw"];
+  const { summary } = await compare({ ...options, ...labels(2), arms, model: predictor(folder, 2) });
+  expect(summary.targets).toEqual(["label 1", "label 2"]);
+  expect(summary.settings[0].arms[0].rmse).toHaveLength(2);
+  expect(summary.comparisons[0].arms[0].differences.differences).toEqual([0, 0]);
+  const bounded = await compare({
+    ...options,
+    ...labels(1),
+    arms: ["he"],
+    model: predictor(folder, 1, "Sigmoid"),
+    output: join(folder, "bounded"),
+  });
+  expect(bounded.plan.standardise).toBe(false);
+});
+
+test("a single output tells two classes apart, with its sigmoid or without", async () => {
   const { made: _, folder, ...options } = await ready();
-  const single = new TestNetwork();
-  const hidden = single.node("Relu", [single.node("Gemm", ["x", single.weight("a", [side * side, 4])])]);
-  const model = join(folder, "single.onnx");
+  const settings = { ...options, arms: ["he"], steps: 40, learningRates: [0.01] };
+  const run = (end?: string) =>
+    compare({ ...settings, model: predictor(folder, 1, end), output: join(folder, `two${end ?? ""}`) });
+  const [plain, sigmoid] = [await run(), await run("Sigmoid")];
+  expect(plain.summary.measure).toBe("accuracy");
+  expect(plain.summary.settings[0].arms[0].score.mean).toBeGreaterThan(0.8);
+  expect(sigmoid.summary.settings[0].arms[0].score).toEqual(plain.summary.settings[0].arms[0].score);
+});
+
+test("shuffled labels teach nothing, and it says so", async () => {
+  const { made, folder, ...options } = await ready();
+  const shuffled = join(folder, "shuffled.npy");
+  const order = new RandomStream(3, "shuffle").permutation(120);
   writeFileSync(
-    model,
-    modelFile(single.graph([side * side], [single.node("Gemm", [hidden, single.weight("b", [4, 1])])])),
-  );
-  // Its targets need not be classes: that it predicts a number is what counts.
-  const targets = join(folder, "targets.npy");
-  writeFileSync(
-    targets,
+    shuffled,
     npyFile(
-      "<f4",
+      "|u1",
       [120],
-      Float32Array.from({ length: 120 }, (_, index) => index / 7),
+      Uint8Array.from(order, (place) => made.train.labels[place]),
     ),
   );
-  await expect(compare({ ...options, model, arms: ["he"], labelColumn: targets })).rejects.toThrow(
-    /single\.onnx: required a classifier with a score for each class, got a network with one output/,
+  const arms = ["he", "he+calibrated"];
+  const { summary } = await compare({ ...options, arms, labels: ["all"], labelColumn: shuffled, seeds: 3, steps: 30 });
+  const found = summary.settings[0].arms.map(({ score, stalled }) => score.mean < 0.65 || stalled.count > 0);
+  expect(found).toEqual([true, true]);
+  for (const { verdict } of summary.comparisons[0].arms) expect(verdict.verdict).not.toMatch(/helps|hurts/);
+});
+
+test("a trial with fewer steps than the others is named", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const settings = { ...options, arms: ["he", "lecun"], longestExtension: 0 };
+  await compare(settings);
+  const path = join(options.output, "trials.jsonl");
+  const cut = trialsOf(options.output).map((trial) =>
+    trial.arm === "lecun" ? { ...trial, points: trial.points.slice(0, -2) } : trial,
   );
-  await expect(compare({ ...options, arms: ["he"], labelColumn: targets })).rejects.toThrow(
+  writeFileSync(path, cut.map((trial) => `${JSON.stringify(trial)}\n`).join(""));
+  const { summary } = await compare(settings);
+  expect(summary.warnings).toContainEqual(expect.stringMatching(/^lecun: 2 of its trials made \d of 10 steps/));
+});
+
+test("refuses what cannot be compared", async () => {
+  const { made, folder, ...options } = await ready();
+  const model = predictor(folder, 1);
+  const targets = greyFile(folder, "targets.npy", made.train.pixels, 1);
+  await expect(compare({ ...options, arms: ["he"], labelColumn: targets, task: "classification" })).rejects.toThrow(
     /targets\.npy: required whole numbers as labels/,
   );
+  await expect(compare({ ...options, arms: ["he"], labelColumn: targets, testLabelColumn: targets })).rejects.toThrow(
+    /required one label for each of 60 samples/,
+  );
+  const testTargets = greyFile(folder, "test-targets.npy", made.test.pixels, 1);
+  const numbers = { ...options, arms: ["he"], labelColumn: targets, testLabelColumn: testTargets };
+  await expect(compare(numbers)).rejects.toThrow(/required 2 numbers to predict for each sample.*got 1 \(label\)/);
+  await expect(compare({ ...numbers, model, labels: ["3/class"] })).rejects.toThrow(/Numbers have no classes/);
+  await expect(compare({ ...options, arms: ["he"], targetRmse: 3 })).rejects.toThrow(/target RMSE: .*got classes/);
   await expect(compare({ ...options, arms: ["he"], baseline: "lecun" })).rejects.toThrow(
     /baseline: required one of the arms he/,
   );

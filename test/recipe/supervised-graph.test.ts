@@ -6,8 +6,15 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { pretrainingGraph } from "../../src/recipe/pretraining-graph.js";
 import { parseRecipe } from "../../src/recipe/recipe.js";
-import { logitsName, lookingGraph, outputSize, supervisedGraph } from "../../src/recipe/supervised-graph.js";
+import {
+  logitsName,
+  lookingGraph,
+  outputSize,
+  supervisedGraph,
+  unboundedOutput,
+} from "../../src/recipe/supervised-graph.js";
 import { openSession } from "../../src/runtime/node.js";
+import { Trainer } from "../../src/training/trainer.js";
 import { normalTensor } from "../support/run-graph.js";
 import { toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -179,5 +186,66 @@ describe("lookingGraph", () => {
         lastActivation: "none",
       }),
     ).toThrow(/first axis counts the samples/);
+  });
+});
+
+describe("a network with one output", () => {
+  const single = (end: (net: TestNetwork, logit: string) => string) => {
+    const net = new TestNetwork();
+    const hidden = net.node("Tanh", [net.node("Gemm", ["x", net.weight("w1", [3, 4])])]);
+    const logit = net.node("Gemm", [hidden, net.weight("w2", [4, 1]), net.weight("b2", [1])]);
+    return { network: net.build([3], end(net, logit)), logit };
+  };
+
+  it("is one of two classes by its logit, before its sigmoid and whatever reshapes it", () => {
+    const ends: ((net: TestNetwork, logit: string) => string)[] = [
+      (_, logit) => logit,
+      (net, logit) => net.node("Sigmoid", [logit]),
+      (net, logit) => net.node("Identity", [net.node("Flatten", [net.node("Sigmoid", [logit])])]),
+    ];
+    for (const end of ends) {
+      const { network, logit } = single(end);
+      expect(logitsName(network)).toBe(logit);
+      expect(outputSize(network)).toBe(1);
+    }
+    const { network } = single((net, logit) => net.node("Sigmoid", [logit]));
+    expect(logitsName(network, "squared-error")).toBe(network.graph.outputs[0].name);
+    expect(unboundedOutput(network)).toBe(false);
+    expect(unboundedOutput(single((_, logit) => logit).network)).toBe(true);
+  });
+
+  it("has the binary cross-entropy, or the mean squared error, of its outputs", async () => {
+    const { network, logit } = single((_, last) => last);
+    const features = featureExtractor(network);
+    const weights = initialWeights(network, "he", 0);
+    const samples = normalTensor("samples", [4, 3]);
+    const inputs: Record<string, Tensor> = { samples, ...scalars };
+    const given = Object.fromEntries(
+      [...weights].map(([name, data]) => [name, floatTensor(data, network.parameters.get(name)?.shape ?? [])]),
+    );
+    const looking = await openSession(lookingGraph(network, [logit], 4), { threads: 1 });
+    const z = floatTensor(new Float32Array(4), [4, 1]);
+    await looking.run({ samples, ...given }, { [`value/${logit}`]: z });
+    await looking.release();
+    const logits = [...numbersOf(z)];
+    const lossOf = async (loss: "cross-entropy" | "squared-error", targets: Tensor): Promise<number> => {
+      const training = supervisedGraph({ features, loss, optimizer: sgd, batchSize: 4 });
+      const trainer = await Trainer.open(training, weights, { threads: 1 });
+      const { metrics } = await trainer.step({ ...inputs, targets } as never);
+      await trainer.release();
+      return metrics.loss;
+    };
+    const labels = [0, 1, 1, 0];
+    const oneHot = floatTensor(
+      labels.flatMap((label) => (label === 0 ? [1, 0] : [0, 1])),
+      [4, 2],
+    );
+    const binary = logits.map((value, row) => Math.log1p(Math.exp(value)) - labels[row] * value);
+    expect(await lossOf("cross-entropy", oneHot)).toBeCloseTo(binary.reduce((sum, value) => sum + value, 0) / 4, 5);
+    const squares = logits.map((value, row) => (value - labels[row]) ** 2);
+    expect(await lossOf("squared-error", floatTensor(labels, [4, 1]))).toBeCloseTo(
+      squares.reduce((sum, value) => sum + value, 0) / 4,
+      5,
+    );
   });
 });

@@ -41,3 +41,15 @@ test("a total keeps the classes' shares, with one of each at least", () => {
   expect(counts("1000")).toEqual([900, 95, 5]);
   expect(counts("1").reduce((sum, count) => sum + count, 0)).toBe(1);
 });
+
+test("numbers are drawn from all samples alike", () => {
+  const numbers = { count: 50 };
+  const drawn = labelledSamples(numbers, "20", 1);
+  expect(new Set(drawn).size).toBe(20);
+  expect(labelledSamples(numbers, "20", 1)).toEqual(drawn);
+  expect(labelledSamples(numbers, "20", 2)).not.toEqual(drawn);
+  expect(labelledSamples(numbers, "10%", 0)).toHaveLength(5);
+  expect(labelledSamples(numbers, "all", 0)).toHaveLength(50);
+  expect(() => labelledSamples(numbers, "51", 0)).toThrow(/50 labels/);
+  expect(() => labelledSamples(numbers, "5/class", 0)).toThrow(/no classes to draw from/);
+});

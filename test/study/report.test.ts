@@ -57,7 +57,6 @@ test("draws what there is to show", async () => {
   const charts = studyCharts(plan, summary);
   expect(charts.map(({ name }) => name)).toEqual([
     "differences-1",
-    "differences-2",
     "accuracy-1",
     "loss-1",
     "test-loss-1",

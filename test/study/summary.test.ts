@@ -169,3 +169,31 @@ test("at equal total time an arm without pretraining counts where its longer tra
   expect(settings[0].arms[0]).toMatchObject({ timeSteps: 200, timeStepsMade: 250 });
   expect(settings[0].arms[0].scoreAtEqualTime.mean).toBeCloseTo(0.752, 5);
 });
+
+test("counts steps to the best arm's level where the baseline stalls", async () => {
+  const { plan, trials } = await study({ he: 0.1, lecun: 0.8 });
+  const [{ target, arms }] = summarize(plan, results(plan, trials), 10_000).settings;
+  expect(target).toBeCloseTo(0.1 + 0.9 * (0.8022 - 0.1), 3);
+  expect(arms.map(({ stepsToTarget }) => stepsToTarget.reached)).toEqual([0, 5]);
+});
+
+test("numbers that are predicted: the higher R² helps, and its target and errors are the study's own", async () => {
+  const { plan, trials } = await study({ he: 0.5, lecun: 0.7 }, { task: "regression", targets: ["price"] });
+  const measured = trials.map((trial) => ({
+    ...trial,
+    chance: 0,
+    points: trial.points.map((point) => ({ ...point, rmse: [100 * (1 - point.score)] })),
+  }));
+  const summary = summarize(plan, results(plan, measured), 10_000);
+  expect(summary).toMatchObject({ measure: "r2", targets: ["price"] });
+  expect(summary.comparisons[0].arms[0].verdict.verdict).toBe("helps");
+  const [he, lecun] = summary.settings[0].arms;
+  expect(he.rmse?.[0].mean).toBeCloseTo(100 * (1 - he.score.mean), 9);
+  expect(lecun.rmse?.[0].mean).toBeLessThan(he.rmse?.[0].mean ?? 0);
+});
+
+test("without pretraining equal time has the verdicts of equal steps", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.71, xavier: 0.705 });
+  const [steps, time] = summarize(plan, results(plan, trials), 10_000).comparisons;
+  expect(time.arms).toEqual(steps.arms);
+});

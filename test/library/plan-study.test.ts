@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Dataset } from "../../src/data/dataset.js";
+import { decideTask, locateLabels } from "../../src/library/plan-study.js";
+import { temporaryFolder } from "../data/temporary-folder.js";
+
+function labelled(labels: readonly number[] | undefined, targets?: readonly number[], width = 1): Dataset {
+  return {
+    where: "data",
+    count: labels?.length ?? (targets?.length ?? 0) / width,
+    ...(labels ? { labels: Int32Array.from(labels) } : {}),
+    ...(targets
+      ? { targets: { names: Array.from({ length: width }, String), values: Float64Array.from(targets) } }
+      : {}),
+  } as Partial<Dataset> as Dataset;
+}
+
+const count = (length: number): number[] => Array.from({ length }, (_, index) => index);
+
+describe("decideTask", () => {
+  test.each<[string, Dataset, number | undefined, string]>([
+    ["classes", labelled([0, 1, 2]), 3, "classification"],
+    ["whole numbers and several outputs", labelled([0, 1, 2], [0, 1, 2]), 3, "classification"],
+    ["whole numbers and one output", labelled([0, 1, 2], [0, 1, 2]), 1, "regression"],
+    ["two whole numbers and one output", labelled([0, 1, 1], [0, 1, 1]), 1, "classification"],
+    ["two texts and one output", labelled([0, 1, 1]), 1, "classification"],
+    ["fractions", labelled(undefined, [0.5, 1]), 1, "regression"],
+    ["several numbers", labelled(undefined, [1, 2, 3, 4], 2), 2, "regression"],
+    ["whole numbers that repeat, for a template", labelled([0, 1, 0], [0, 1, 0]), undefined, "classification"],
+    ["many whole numbers, for a template", labelled(count(50), count(50)), undefined, "regression"],
+    ["many texts, for a template", labelled(count(50)), undefined, "classification"],
+  ])("%s", (_, data, outputs, task) => {
+    expect(decideTask(data, outputs)).toBe(task);
+  });
+
+  test("refuses what does not go together", () => {
+    expect(() => decideTask(labelled([0, 1, 2]), 1)).toThrow(/two classes, or numbers to predict.*got 3 classes/);
+    expect(() => decideTask(labelled(undefined), 1)).toThrow(/required labelled samples/);
+  });
+});
+
+test("a file of training labels is not taken for the test data's", async () => {
+  const folder = temporaryFolder({
+    "X_train.npy": "",
+    "y_train.npy": "",
+    "X_test.npy": "",
+    "y_test.npy": "",
+    "a.npy": "",
+  });
+  const at = (name: string) => join(folder, name);
+  const files = { model: "mlp", data: at("X_train.npy"), test: at("X_test.npy") };
+  expect(await locateLabels(files)).toEqual({ train: at("y_train.npy"), test: at("y_test.npy") });
+  expect(await locateLabels({ ...files, labelColumn: at("y_train.npy"), test: at("a.npy") })).toEqual({
+    train: at("y_train.npy"),
+    test: undefined,
+  });
+  expect(await locateLabels({ ...files, labelColumn: "income" })).toEqual({ train: "income", test: "income" });
+  expect(await locateLabels({ ...files, labelColumn: "y", testLabelColumn: "z" })).toEqual({ train: "y", test: "z" });
+});
