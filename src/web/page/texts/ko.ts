@@ -279,7 +279,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.arms":
     "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +raw를 붙일 수 있습니다",
   "compare.baseline": "판정의 기준 (기본값: he+calibrated 또는 첫 번째)",
-  "compare.labels": "레이블의 양: 전체 수, 10/class, 5%, all (기본값: 10/class,all)",
+  "compare.labels": "레이블의 양: 전체 수, 10/class, 5%, all (기본값: 10/class,all, 수를 예측하면 10%,all)",
   "compare.labelsPerClass": "클래스마다 레이블 수",
   "compare.optimizer": "adam, adamw, sgd (기본값: adam)",
   "compare.learningRates": "학습률 (기본값: 최적화기의 것)",
@@ -291,13 +291,18 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.pretrainingEpochs": "레이블 없는 데이터를 도는 횟수 (기본값: 레시피대로)",
   "compare.grid": "틀로 만든 모델의 깊이와 활성화 함수, 예: depth=2,4 activation=sigmoid,relu",
   "compare.pilot": "이 시간(분)에 맞춘 작은 비교 실험",
-  "compare.target": "이 정확도(0에서 1)에 이르기까지의 스텝을 세기",
-  "compare.minimumEffect": "의미가 있는 가장 작은 정확도 차이 (기본값: 0.01)",
+  "compare.task":
+    "레이블이 클래스인지 예측할 수인지: classification, regression (기본값: 신경망의 출력과 레이블에 따라)",
+  "compare.target": "이 정확도(수를 예측하면 R², 0에서 1)에 이르기까지의 스텝을 세기",
+  "compare.targetRmse": "예측하는 수의 이 평균 제곱근 오차에 이르기까지의 스텝을 세기",
+  "compare.minimumEffect": "의미가 있는 가장 작은 정확도 또는 R² 차이 (기본값: 0.01)",
   "compare.longestExtension": "같은 시간으로 비교할 때 더 학습하는 스텝의 한도, 스텝 수의 배수 (기본값: 4)",
   "compare.duplicates":
     "시험 데이터에도 있는 학습 샘플을 어떻게 할지 (기본값: fail): fail은 멈추고 drop은 학습에서 뺍니다",
   "compare.workers": "나란히 도는 시행 수 (기본값: 코어마다 하나)",
-  "compare.labelColumn": "레이블이 있는 곳: 표의 열(이름, 번호, -1) 또는 NPZ 파일의 배열",
+  "compare.labelColumn":
+    "레이블이 있는 곳: 표의 열(이름, 번호, -1, 여럿이면 쉼표로 이어서), NPZ나 safetensors 파일의 배열, NPY나 IDX 파일 (기본값: X_train.npy 옆의 y_train.npy처럼 찾은 것)",
+  "compare.testLabelColumn": "시험 데이터의 레이블이 있는 곳 (기본값: 파일이 아니면 학습 데이터와 같은 곳)",
   "compare.limit": "레이블된 샘플의 최대 수",
   "compare.testLimit": "시험 샘플의 최대 수",
   "compare.unlabelledLimit": "레이블 없는 샘플의 최대 수",
