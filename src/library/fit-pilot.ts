@@ -59,13 +59,12 @@ export async function fitPilot(
     }
     const { recipe } = arm.source;
     const perStep = await bench.timePretraining(setting.network, arm.name, signal);
-    const full = pretrainingSteps(recipe.epochs, count, recipe.batchSize);
+    const full = pretrainingSteps(recipe, count);
     const share = Math.min(1, Math.max(1, each / perStep) / full);
     longest = Math.max(longest, share * full * perStep);
-    arms.push({
-      ...arm,
-      source: { kind: "recipe", recipe: { ...recipe, epochs: Number((recipe.epochs * share).toPrecision(3)) } },
-    });
+    const cut = { ...recipe, minimumSteps: 0 };
+    const epochs = Number(((recipe.epochs * share * full) / pretrainingSteps(cut, count)).toPrecision(3));
+    arms.push(share === 1 ? arm : { ...arm, source: { kind: "recipe", recipe: { ...cut, epochs } } });
   }
 
   const trialsASeed = settingsOf(plan).length * plan.arms.length;

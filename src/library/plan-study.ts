@@ -39,7 +39,7 @@ export async function parseArms(options: CompareOptions): Promise<Arm[]> {
           const resolved = await resolveRecipe(recipe);
           return options.pretrainingEpochs === undefined
             ? resolved
-            : { ...resolved, epochs: options.pretrainingEpochs };
+            : { ...resolved, epochs: options.pretrainingEpochs, minimumSteps: 0 };
         },
         weightsHash: async (file) => {
           try {

@@ -96,9 +96,12 @@ function firstOf(dataset: Dataset, limit: number | undefined): Dataset {
   );
 }
 
-/** Steps that a recipe's epochs make on this data. */
-export function pretrainingSteps(epochs: number, count: number, batchSize: number): number {
-  return Math.max(1, Math.round(epochs * new BatchOrder(count, batchSize, 0).batchesPerEpoch));
+/** Steps that a recipe's epochs make on this data, and no fewer than the recipe's least number of steps. */
+export function pretrainingSteps(
+  { epochs, minimumSteps, batchSize }: Pick<Recipe, "epochs" | "minimumSteps" | "batchSize">,
+  count: number,
+): number {
+  return Math.max(1, minimumSteps, Math.round(epochs * new BatchOrder(count, batchSize, 0).batchesPerEpoch));
 }
 
 /** Does jobs, keeping networks, data and sessions between them. */
@@ -209,7 +212,7 @@ export class StudyBench {
     const features = await this.#features(plan, job.network);
     const { unlabelled } = await this.#dataOf();
     const { sampleShape } = features.network;
-    const steps = pretrainingSteps(recipe.epochs, unlabelled.count, recipe.batchSize);
+    const steps = pretrainingSteps(recipe, unlabelled.count);
     const common = { key: job.key, network: job.network, recipe: recipe.name, seed: job.seed, steps };
     const name = join(studyFiles.pretraining, job.key);
     const began = performance.now();

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -129,6 +129,22 @@ test("weights from a file take the place of F's", async () => {
   const second = await compare({ ...options, arms: ["he", `weights:${file}`], output: join(folder, "other") });
   const accuracies = (result: typeof first) => result.summary.settings[0].arms[1].score.mean;
   expect(accuracies(second)).toBe(accuracies(first));
+});
+
+test("small data are gone through as often as the recipe's least number of steps takes, as init does", async () => {
+  const { made, ...options } = await ready();
+  const recipe = join(made.folder, "short.json");
+  writeFileSync(recipe, JSON.stringify({ reconstruction: { weight: 1 }, batchSize: 20, epochs: 1, minimumSteps: 17 }));
+  const steps = async (settings: Partial<CompareOptions>): Promise<number[]> => {
+    const output = join(made.folder, `study-${settings.pretrainingEpochs ?? "own"}`);
+    await compare({ ...options, ...settings, output, seeds: 1, arms: ["he", recipe], longestExtension: 0 });
+    return readdirSync(join(output, "pretraining"))
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => JSON.parse(readFileSync(join(output, "pretraining", name), "utf8")).steps);
+  };
+  expect(await steps({})).toEqual([17]);
+  // Epochs that were asked for are kept to: 120 samples are 6 batches.
+  expect(await steps({ pretrainingEpochs: 2 })).toEqual([12]);
 });
 
 test("a grid makes its networks", async () => {
