@@ -67,7 +67,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
         }
         if (pictureSteps.has(step) && report.views.generated && report.samples) {
           const size = sizeOf(features.network.sampleShape);
-          const shown = Math.min(32, recipe.batchSize);
+          const shown = Math.min(32, report.samples.shape[0]);
           const png = await pictureGrid(
             report.samples.data.subarray(0, shown * size),
             report.views.generated.data.subarray(0, shown * size),

@@ -41,7 +41,7 @@ export const feedNames = {
   corrupted: "corrupted",
   /** 1 where a value was swapped, else 0; the samples' shape. */
   swapped: "swapped",
-  /** Turned samples for the rotation task, and their turns as one-hot rows. */
+  /** Turned samples for the rotation task where there are no views, and the turns of samples or views as one-hot rows. */
   rotated: "rotated",
   turns: "turns",
   /** Two views of the samples. */
@@ -76,7 +76,8 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     if (!spec) throw new Error(`${name} is not a parameter of F`);
     return build.parameter("features", spec);
   };
-  const sampleShape = [batchSize, ...features.network.sampleShape];
+  const shapeOf = (samples: number): number[] => [samples, ...features.network.sampleShape];
+  const sampleShape = shapeOf(batchSize);
   const extract = (input: Value, scope: string): Instance => {
     const instance = emit.scope(scope, () =>
       instantiate({
@@ -102,12 +103,15 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   const lossTerms: Value[] = [];
   let statistics: Instance | undefined;
   let game: Game | undefined;
+  let turned: Value | undefined;
   if (usesGenerator(recipe) || task === "swapped-values") {
-    const samples = build.feed(feedNames.samples, sampleShape);
+    // The task needs the whole batch; G and D may make do with fewer samples.
+    const count = task === "swapped-values" ? batchSize : Math.min(recipe.generatorBatchSize ?? batchSize, batchSize);
+    const samples = build.feed(feedNames.samples, shapeOf(count));
     const seen =
       recipe.corruption.kind === "none" && task !== "swapped-values"
         ? samples
-        : build.feed(feedNames.corrupted, sampleShape);
+        : build.feed(feedNames.corrupted, shapeOf(count));
     const instance = extract(seen, "features");
     statistics = instance;
     const code = instance.targets[0];
@@ -137,7 +141,7 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     }
     if (task === "swapped-values") {
       const swapped = build.feed(feedNames.swapped, sampleShape);
-      const logits = taskHead(build, code, sizeOf(sampleShape) / batchSize);
+      const logits = taskHead(build, code, sizeOf(sampleShape) / batchSize, "task", recipe.selfSupervision.hidden);
       const targets = emit.reshape(swapped, [batchSize, sizeOf(sampleShape) / batchSize]);
       // Binary cross-entropy from logits: softplus(z) − t z.
       const loss = emit.reduceMean(emit.subtract(emit.softplus(logits), emit.multiply(targets, logits)));
@@ -153,18 +157,23 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     const views = [feedNames.firstView, feedNames.secondView].map((name) => build.feed(name, sampleShape));
     const instance = extract(emit.concat(views, 0), "features-views");
     statistics ??= instance;
-    const { loss, accuracy } = contrastLoss(build, instance.targets[0], recipe.contrast.temperature);
+    const { loss, accuracy } = contrastLoss(build, instance.targets[0], recipe.contrast);
     build.metric("contrast/loss", loss);
     build.metric("contrast/accuracy", accuracy);
     lossTerms.push(emit.scale(loss, recipe.contrast.weight));
+    turned = instance.targets[0];
   }
   if (task === "rotation") {
-    const rotated = build.feed(feedNames.rotated, sampleShape);
     const turns = build.feed(feedNames.turns, [batchSize, rotationClasses]);
-    const instance = extract(rotated, "features-rotated");
-    statistics ??= instance;
-    const logits = taskHead(build, instance.targets[0], rotationClasses);
-    const { loss, accuracy } = crossEntropy(emit, logits, turns);
+    // Views are turned themselves, both alike, so that one pass through F serves both tasks.
+    if (!turned) {
+      const instance = extract(build.feed(feedNames.rotated, sampleShape), "features-rotated");
+      statistics ??= instance;
+      turned = instance.targets[0];
+    }
+    const logits = taskHead(build, turned, rotationClasses, "task", recipe.selfSupervision.hidden);
+    const targets = recipe.contrast.weight > 0 ? emit.concat([turns, turns], 0) : turns;
+    const { loss, accuracy } = crossEntropy(emit, logits, targets);
     build.metric("task/loss", loss);
     build.metric("task/accuracy", accuracy);
     lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
@@ -308,18 +317,18 @@ const projectionSize = 64;
 
 /**
  * Normalised temperature-scaled cross-entropy (Chen et al., 2020, equation 1): each view's partner among all other
- * views, by cosine similarity of a linear projection.
+ * views, by cosine similarity of a projection: linear, or a layer of hidden ReLU units and a linear one.
  *
  * @param features [2 × batch, ...]: first views, then second views in the same order
  */
 function contrastLoss(
   build: TrainingGraphBuilder,
   features: Value,
-  temperature: number,
+  { temperature, hidden }: Recipe["contrast"],
 ): { loss: Value; accuracy: Value } {
   const { emit } = build;
   const views = features.shape[0];
-  const projected = taskHead(build, features, projectionSize, "contrast");
+  const projected = taskHead(build, features, projectionSize, "contrast", hidden);
   const norm = emit.squareRoot(emit.shift(emit.reduceSum(emit.square(projected), [1], true), 1e-12));
   const unit = emit.divide(projected, norm);
   const similarity = emit.scale(emit.one("Gemm", [unit, unit], { transB: attribute.int(1) }), 1 / temperature);
@@ -333,9 +342,11 @@ function contrastLoss(
   return crossEntropy(emit, others, emit.constant(floatTensor(targets, [views, views])));
 }
 
-/** A linear layer on F's features: [batch, outputs] logits. */
-function taskHead(build: TrainingGraphBuilder, features: Value, outputs: number, name = "task"): Value {
+/** A linear layer on F's features, or one of hidden ReLU units and a linear one behind it: [batch, outputs] logits. */
+function taskHead(build: TrainingGraphBuilder, features: Value, outputs: number, name: string, hidden: number): Value {
   const { emit } = build;
+  if (hidden > 0)
+    return taskHead(build, emit.relu(taskHead(build, features, hidden, `${name}/hidden`, 0)), outputs, name, 0);
   const batch = features.shape[0];
   const size = sizeOf(features.shape) / batch;
   const weight = build.parameter("task", {

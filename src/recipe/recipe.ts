@@ -7,6 +7,7 @@ import { recipeComplaint } from "./recipe-complaint.js";
 
 const fraction = z.number().min(0).max(1);
 const weight = z.number().min(0);
+const hiddenUnits = z.number().int().min(0).max(65536).default(0);
 
 const optimizerSchema = z.strictObject({
   kind: z.enum(["sgd", "adam", "adamw"]).default("adam"),
@@ -57,6 +58,8 @@ const recipeSchema = z.strictObject({
       /** auto: rotation for pictures, swapped-values for tables and vectors, none otherwise. */
       task: z.enum(["auto", "none", "rotation", "swapped-values"]).default("none"),
       weight: weight.default(0),
+      /** Hidden ReLU units between F's features and the task's answers; 0: a linear layer. */
+      hidden: hiddenUnits,
     })
     .prefault({}),
   /**
@@ -68,12 +71,18 @@ const recipeSchema = z.strictObject({
     .strictObject({
       weight: weight.default(0),
       temperature: z.number().positive().default(0.5),
+      /** Hidden ReLU units between F's features and the space in which views are compared; 0: a linear projection. */
+      hidden: hiddenUnits,
       /** Pictures: largest shift as a share of the side. */
       shift: fraction.default(0.125),
+      /** Pictures: views are magnified, so that they show a part whose sides are down to 1 − this of the whole. */
+      zoom: z.number().min(0).max(0.9).default(0),
       /** Pictures: left and right are exchanged in half of the views. */
       flip: z.boolean().default(true),
       /** Pictures: contrast is multiplied by up to 1 ± this, brightness moved by up to ± this (in standard deviations). */
       jitter: fraction.default(0.4),
+      /** Pictures: the same for each channel by itself, which changes colours. */
+      colour: fraction.default(0),
       /** Other data: share of the values that come from another sample. */
       swap: fraction.default(0.3),
     })
@@ -122,6 +131,11 @@ const recipeSchema = z.strictObject({
     })
     .prefault({}),
   batchSize: z.number().int().min(2).max(65536).default(128),
+  /**
+   * Samples of each batch that go through G and D; null: all. Fewer make a step cheaper where other tasks teach F.
+   * The task swapped-values, which reads what G reads, always has all.
+   */
+  generatorBatchSize: z.number().int().min(2).nullable().default(null),
   epochs: z.number().positive().default(3),
   /** Small data are gone through as often as these steps take. */
   minimumSteps: z.number().int().min(0).default(0),

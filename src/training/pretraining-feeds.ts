@@ -36,9 +36,12 @@ export function pretrainingFeeds(
   const tensors = new Map(
     training.feeds.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
   );
+  // G may see fewer samples than the batch has.
+  const generatorSamples = tensors.get(feedNames.samples);
   const samples =
-    tensors.get(feedNames.samples) ??
-    floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...sampleShape]);
+    generatorSamples?.shape[0] === batchSize
+      ? generatorSamples
+      : floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...sampleShape]);
   const corrupted = tensors.get(feedNames.corrupted);
   const swapped = tensors.get(feedNames.swapped);
   const rotated = tensors.get(feedNames.rotated);
@@ -56,28 +59,18 @@ export function pretrainingFeeds(
       await dataset.read(order.indices(step), samples.data);
       // Read and decoded while the step is computed.
       prepareAhead(dataset, order, step, steps);
+      if (generatorSamples && generatorSamples !== samples)
+        generatorSamples.data.set(samples.data.subarray(0, generatorSamples.data.length));
       if (corrupted)
         corrupt(
           corruption.kind,
           corruption.amount,
-          samples.data,
+          samples.data.subarray(0, corrupted.data.length),
           corrupted.data,
-          { seed, step, batchSize, sampleSize, picture, groups, pool },
+          { seed, step, batchSize: corrupted.shape[0], sampleSize, picture, groups, pool },
           swapped?.data,
         );
-      if (rotated && turns && picture) {
-        const stream = new RandomStream(seed, "rotation", step);
-        // Pictures that are not square can be turned upside down only.
-        const quarterTurns = Uint8Array.from({ length: batchSize }, () =>
-          square ? stream.below(4) : 2 * stream.below(2),
-        );
-        rotated.data.set(samples.data);
-        rotateQuarter(rotated.data, batchSize, pictureShape(picture), quarterTurns, picture.layout);
-        turns.data.fill(0);
-        quarterTurns.forEach((turn, row) => {
-          turns.data[row * rotationClasses + turn] = 1;
-        });
-      }
+      if (rotated) rotated.data.set(samples.data);
       views.forEach((view, index) => {
         if (!view) return;
         if (picture)
@@ -100,6 +93,19 @@ export function pretrainingFeeds(
             pool,
           });
       });
+      if (turns && picture) {
+        const stream = new RandomStream(seed, "rotation", step);
+        // Pictures that are not square can be turned upside down only.
+        const quarterTurns = Uint8Array.from({ length: batchSize }, () =>
+          square ? stream.below(4) : 2 * stream.below(2),
+        );
+        for (const turned of [rotated, ...views])
+          if (turned) rotateQuarter(turned.data, batchSize, pictureShape(picture), quarterTurns, picture.layout);
+        turns.data.fill(0);
+        quarterTurns.forEach((turn, row) => {
+          turns.data[row * rotationClasses + turn] = 1;
+        });
+      }
       const progress = step / steps;
       const deviation = recipe.adversarial.instanceNoise * Math.max(0, 1 - progress);
       for (const name of [feedNames.realNoise, feedNames.fakeNoise]) {

@@ -223,6 +223,72 @@ describe("pretrainingGraph", () => {
     expect(results["generator/loss"][0]).toBeCloseTo(2 * mean(losses), 5);
   });
 
+  it("compares views behind a layer of hidden units", async () => {
+    const training = graphOf({ contrast: { weight: 1, temperature: 0.5, hidden: 5 } });
+    const feeds = feedsOf(training);
+    const given = (name: string): number[] => numbersOf(feeds[name]);
+    const layer = (inputs: number[], name: string): number[] =>
+      given(`${name}/bias`).map((bias, unit, all) =>
+        inputs.reduce((sum, value, i) => sum + value * given(`${name}/weight`)[i * all.length + unit], bias),
+      );
+    const views = [...rows(given("view/first")), ...rows(given("view/second"))].map((x) => {
+      const code = given("b1").map((bias, unit) =>
+        Math.tanh(x.reduce((sum, value, i) => sum + value * given("w1")[i * 2 + unit], bias)),
+      );
+      const hidden = layer(code, "contrast/hidden").map((value) => Math.max(0, value));
+      const projected = layer(hidden, "contrast");
+      return projected.map((value) => value / Math.hypot(...projected));
+    });
+    const losses = views.map((view, index) => {
+      const others = views.map((other, place) => (place === index ? Number.NEGATIVE_INFINITY : dot(view, other) / 0.5));
+      return Math.log(others.reduce((sum, z) => sum + Math.exp(z), 0)) - others[(index + batch) % (2 * batch)];
+    });
+    expect((await runOnce(training, feeds))["contrast/loss"][0]).toBeCloseTo(mean(losses), 4);
+  });
+
+  it("asks for the turns of the views where there are some", async () => {
+    const training = graphOf({ contrast: { weight: 1 }, selfSupervision: { weight: 2 } }, "rotation");
+    expect(training.feeds.map(({ name }) => name)).not.toContain("rotated");
+    const turns = floatTensor(
+      Float32Array.from({ length: batch * 4 }, (_, index) => (index % 4 === Math.floor(index / 4) % 3 ? 1 : 0)),
+      [batch, 4],
+    );
+    const feeds = feedsOf(training, { turns });
+    const results = await runOnce(training, feeds);
+    const given = (name: string): number[] => numbersOf(feeds[name]);
+    const losses = ["view/first", "view/second"].flatMap((view) =>
+      rows(given(view)).map((x, row) => {
+        const code = given("b1").map((bias, unit) =>
+          Math.tanh(x.reduce((sum, value, i) => sum + value * given("w1")[i * 2 + unit], bias)),
+        );
+        const logits = given("task/bias").map((bias, turn) =>
+          code.reduce((sum, value, i) => sum + value * given("task/weight")[i * 4 + turn], bias),
+        );
+        return Math.log(logits.reduce((sum, z) => sum + Math.exp(z), 0)) - logits[row % 3];
+      }),
+    );
+    expect(results["task/loss"][0]).toBeCloseTo(mean(losses), 5);
+    expect(results["generator/loss"][0]).toBeCloseTo(results["contrast/loss"][0] + 2 * mean(losses), 5);
+  });
+
+  it("gives G and D fewer samples than the other tasks where the recipe says so", () => {
+    const shapes = (recipe: RecipeInput, task: Task = "none"): Record<string, readonly number[]> =>
+      Object.fromEntries(graphOf(recipe, task).feeds.map(({ name, shape }) => [name, shape]));
+    const both: RecipeInput = {
+      adversarial: { weight: 1, instanceNoise: 1 },
+      corruption: { kind: "gaussian", amount: 1 },
+      contrast: { weight: 1 },
+      generatorBatchSize: 2,
+    };
+    const found = shapes(both);
+    for (const name of ["samples", "corrupted", "noise/real", "noise/fake"])
+      expect(found[name], name).toEqual([2, size]);
+    expect(found["view/first"]).toEqual([batch, size]);
+    expect(shapes({ ...both, generatorBatchSize: 1000 }).samples).toEqual([batch, size]);
+    const task = shapes({ ...both, selfSupervision: { weight: 1, task: "swapped-values" } }, "swapped-values");
+    expect(task.samples).toEqual([batch, size]);
+  });
+
   it("pulls views of one sample together by the contrast loss", async () => {
     const training = graphOf({ contrast: { weight: 1, temperature: 0.5 } });
     const feeds = feedsOf(training);

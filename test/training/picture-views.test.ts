@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random/stream.js";
 import { parseRecipe, type RecipeInput } from "../../src/recipe/recipe.js";
+import type { PictureGeometry } from "../../src/training/picture-geometry.js";
 import { drawView } from "../../src/training/picture-views.js";
 import { normalTensor } from "../support/run-graph.js";
 
-const picture = { channels: 1, height: 8, width: 8, layout: "NCHW" } as const;
+const picture: PictureGeometry = { channels: 1, height: 8, width: 8, layout: "NCHW" };
 const batch = normalTensor("batch", [20, 64]).data;
 
 function viewed(contrast: RecipeInput["contrast"], seed = 0): Float32Array {
@@ -56,6 +57,59 @@ describe("drawView", () => {
       expect(target[c]).toBeCloseTo(contrast * batch[c] + (target[a] - contrast * batch[a]), 4);
       expect(Math.abs(target[a] - contrast * batch[a])).toBeLessThan(0.41);
     }
+  });
+
+  it("magnifies a part of the picture", () => {
+    // Values that grow evenly to the right and down: a part at the whole's size grows by its share of the slope.
+    const side = 8;
+    const slopes = { x: 1, y: 10 };
+    const plane = Float32Array.from(
+      { length: side * side },
+      (_, i) => slopes.x * (i % side) + slopes.y * Math.floor(i / side),
+    );
+    const settings = parseRecipe(
+      { contrast: { weight: 1, flip: false, shift: 0, jitter: 0, zoom: 0.5 } },
+      "test",
+    ).contrast;
+    const shares: number[] = [];
+    for (let seed = 0; seed < 40; seed++) {
+      const target = new Float32Array(plane.length);
+      drawView(plane, target, 1, picture, settings, new RandomStream(seed, "view"));
+      const at = (y: number, x: number): number => target[y * side + x];
+      const share = (at(4, 4) - at(4, 3)) / slopes.x;
+      expect(at(4, 4) - at(3, 4)).toBeCloseTo(share * slopes.y, 3);
+      for (const value of target) {
+        expect(value).toBeGreaterThanOrEqual(plane[0]);
+        expect(value).toBeLessThanOrEqual(plane[side * side - 1]);
+      }
+      shares.push(share);
+    }
+    expect(Math.min(...shares)).toBeGreaterThan(0.499);
+    expect(Math.min(...shares)).toBeLessThan(0.6);
+    expect(Math.max(...shares)).toBeGreaterThan(0.9);
+    expect(Math.max(...shares)).toBeLessThanOrEqual(1.0001);
+  });
+
+  it.each(["NCHW", "NHWC"] as const)("changes each channel by itself (%s)", (layout) => {
+    const pixels = 12;
+    const colours = normalTensor("colours", [pixels * 3]).data;
+    const target = new Float32Array(colours.length);
+    const settings = parseRecipe(
+      { contrast: { weight: 1, flip: false, shift: 0, jitter: 0, colour: 0.4 } },
+      "test",
+    ).contrast;
+    const geometry: PictureGeometry = { channels: 3, height: 3, width: 4, layout };
+    drawView(colours, target, 1, geometry, settings, new RandomStream(0, "view"));
+    const contrasts = [0, 1, 2].map((channel) => {
+      const index = (pixel: number): number => (layout === "NCHW" ? channel * pixels + pixel : pixel * 3 + channel);
+      const [a, b] = [index(0), index(1)];
+      const contrast = (target[a] - target[b]) / (colours[a] - colours[b]);
+      for (let pixel = 0; pixel < pixels; pixel++)
+        expect(target[index(pixel)]).toBeCloseTo(target[a] + contrast * (colours[index(pixel)] - colours[a]), 3);
+      return contrast;
+    });
+    for (const contrast of contrasts) expect(Math.abs(contrast - 1)).toBeLessThan(0.401);
+    expect(Math.abs(contrasts[0] - contrasts[1])).toBeGreaterThan(0.01);
   });
 
   it("draws by the stream alone", () => {

@@ -261,11 +261,15 @@ describe("choices that follow from the data", () => {
     expect(taskFor(base, pictures, [1, 8, 8])).toBe("rotation");
     expect(taskFor(base, vectors, [12])).toBe("swapped-values");
     expect(taskFor(base, toyDataset([2, 16]), [2, 16])).toBe("none");
-    expect(taskFor({ ...base, selfSupervision: { task: "auto", weight: 0 } }, pictures, [1, 8, 8])).toBe("none");
-    expect(taskFor({ ...base, selfSupervision: { task: "none", weight: 1 } }, pictures, [1, 8, 8])).toBe("none");
-    expect(taskFor({ ...base, selfSupervision: { task: "swapped-values", weight: 1 } }, pictures, [1, 8, 8])).toBe(
-      "swapped-values",
+    expect(taskFor({ ...base, selfSupervision: { task: "auto", weight: 0, hidden: 0 } }, pictures, [1, 8, 8])).toBe(
+      "none",
     );
+    expect(taskFor({ ...base, selfSupervision: { task: "none", weight: 1, hidden: 0 } }, pictures, [1, 8, 8])).toBe(
+      "none",
+    );
+    expect(
+      taskFor({ ...base, selfSupervision: { task: "swapped-values", weight: 1, hidden: 0 } }, pictures, [1, 8, 8]),
+    ).toBe("swapped-values");
   });
 
   it("the mirror's last activation", () => {

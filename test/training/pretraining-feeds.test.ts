@@ -52,13 +52,21 @@ describe("pretrainingFeeds", () => {
     expect(await fed(source, 5)).toEqual(fifth);
     expect(await fed(feedsOf(everything), 5)).toEqual(fifth);
     const other = await fed(feedsOf(everything, undefined, 1), 5);
-    for (const name of ["samples", "corrupted", "rotated", "turns", "view/first", "noise/real", "mixture"]) {
+    for (const name of ["samples", "corrupted", "turns", "view/first", "noise/real", "mixture"]) {
       expect(other[name], name).not.toEqual(fifth[name]);
       expect((await fed(source, 6))[name], name).not.toEqual(fifth[name]);
     }
     expect(fifth["view/first"]).not.toEqual(fifth["view/second"]);
     expect(fifth["noise/real"]).not.toEqual(fifth["noise/fake"]);
     expect(fifth.mixture.every((share) => share >= 0 && share < 1)).toBe(true);
+  });
+
+  it("gives G the first samples of the batch where it has fewer", async () => {
+    const whole = await fed(feedsOf(everything), 3);
+    const fewer = await fed(feedsOf({ ...everything, generatorBatchSize: 2 }), 3);
+    expect(fewer.samples).toEqual(whole.samples.slice(0, 2 * 64));
+    expect(fewer.corrupted.length).toBe(2 * 64);
+    for (const name of ["turns", "view/first", "view/second"]) expect(fewer[name], name).toEqual(whole[name]);
   });
 
   it("goes once through the data in an epoch", async () => {
@@ -77,23 +85,30 @@ describe("pretrainingFeeds", () => {
     expect(seen.sort()).toEqual(known.sort());
   });
 
-  it("turns pictures as the one-hot rows say", async () => {
-    const { samples, rotated, turns } = await fed(feedsOf(everything), 0);
+  it.each([
+    ["rotated", { contrast: { weight: 0 } }],
+    ["view/first", { contrast: { weight: 1, shift: 0, flip: false, jitter: 0 } }],
+    ["view/second", { contrast: { weight: 1, shift: 0, flip: false, jitter: 0 } }],
+  ] satisfies [string, RecipeInput][])("turns pictures as the one-hot rows say: %s", async (name, recipe) => {
+    const { samples, turns, [name]: turned } = await fed(feedsOf({ ...everything, ...recipe }), 0);
     const at = (values: number[], row: number, y: number, x: number): number => values[row * 64 + y * 8 + x];
+    const found = new Set<number>();
     for (let row = 0; row < batchSize; row++) {
       const turn = turns.slice(4 * row, 4 * row + 4);
       expect([...turn].sort()).toEqual([0, 0, 0, 1]);
       const quarter = turn.indexOf(1);
-      const clockwise = (y: number, x: number): number => at(samples, row, 7 - x, y);
-      const counter = (y: number, x: number): number => at(samples, row, x, 7 - y);
-      for (let y = 0; y < 8; y++)
-        for (let x = 0; x < 8; x++) {
-          const value = at(rotated, row, y, x);
-          if (quarter === 0) expect(value).toBe(at(samples, row, y, x));
-          else if (quarter === 2) expect(value).toBe(at(samples, row, 7 - y, 7 - x));
-          else expect([clockwise(y, x), counter(y, x)]).toContain(value);
-        }
+      found.add(quarter);
+      // Counter-clockwise: what was on the right is on top.
+      const source = (y: number, x: number): number =>
+        [
+          at(samples, row, y, x),
+          at(samples, row, x, 7 - y),
+          at(samples, row, 7 - y, 7 - x),
+          at(samples, row, 7 - x, y),
+        ][quarter];
+      for (let y = 0; y < 8; y++) for (let x = 0; x < 8; x++) expect(at(turned, row, y, x)).toBe(source(y, x));
     }
+    expect(found.size).toBeGreaterThan(2);
   });
 
   it("lets instance noise fall to nothing", async () => {
