@@ -112,6 +112,11 @@ const recipeSchema = z.strictObject({
   movingAverage: z.number().min(0).max(0.99999).default(0),
   /** "file": as the model has them; else an initializer's name. */
   start: z.string().default("he"),
+  /**
+   * F is conditioned before training too, with the same settings: where a start lets no signal through, as in deep
+   * saturating networks, no loss teaches it anything.
+   */
+  conditionStart: z.boolean().default(false),
   conditioning: z
     .strictObject({
       /**

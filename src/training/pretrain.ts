@@ -10,6 +10,7 @@ import type { Recipe } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import type { Device } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
+import { conditionFeatures } from "./condition.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { pretrainingFeeds } from "./pretraining-feeds.js";
@@ -120,7 +121,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const { features, dataset, recipe, seed, steps } = options;
   const { sampleShape } = features.network;
   const training = options.training ?? trainingGraphOf(options);
-  const start = startWeights(options, training);
+  const start = await startWeights(options, training);
   const initial = options.resume?.state ?? start;
   const trainer = await Trainer.open(training, initial, sessionOptions(options));
   try {
@@ -178,9 +179,20 @@ async function check(options: PretrainOptions, start: Weights): Promise<void> {
   onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
 }
 
-function startWeights(options: PretrainOptions, training: TrainingGraph): Weights {
-  const { features, recipe, seed } = options;
-  const own = initialWeights(features.network, recipe.start, seed);
+async function startWeights(options: PretrainOptions, training: TrainingGraph): Promise<Weights> {
+  const { features, recipe, dataset, seed } = options;
+  let own = initialWeights(features.network, recipe.start, seed);
+  if (recipe.conditionStart) {
+    const conditioned = await conditionFeatures(
+      features,
+      own,
+      dataset,
+      recipe.conditioning,
+      seed,
+      sessionOptions(options),
+    );
+    own = conditioned.weights;
+  }
   const others = training.state.flatMap(({ owner, parameter }) =>
     owner !== "features" && parameter ? [parameter] : [],
   );

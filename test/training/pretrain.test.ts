@@ -12,6 +12,7 @@ import {
   type StepReport,
   taskFor,
 } from "../../src/training/pretrain.js";
+import { activationStatistics } from "../../src/training/probe.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 
 const networks: Record<string, () => Network> = {
@@ -202,6 +203,23 @@ const everything = parseRecipe(
   },
   "test",
 );
+
+it("conditions F before training where the recipe says so", async () => {
+  const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [10, 6], activation: "sigmoid" });
+  const features = featureExtractor(network);
+  const dataset = toyDataset([12]);
+  const deviations = async (conditionStart: boolean): Promise<number[]> => {
+    const recipe = parseRecipe(
+      { ...small, reconstruction: { weight: 1 }, conditioning: { scale: "unit" }, conditionStart },
+      "test",
+    );
+    const { result } = await train(network, recipe, { dataset });
+    const layers = await activationStatistics(features, result.start, dataset, 0, { threads: 1 });
+    return layers.map(({ standardDeviation }) => standardDeviation);
+  };
+  for (const deviation of await deviations(true)) expect(Math.abs(deviation - 1)).toBeLessThan(0.1);
+  expect(Math.abs((await deviations(false))[1] - 1)).toBeGreaterThan(0.1);
+});
 
 describe("a run", () => {
   const network = networks.cnn();
