@@ -176,7 +176,10 @@ export const builtInRecipes = {
     reconstruction: { loss: "l2", weight: 1 },
     conditioning: conditioned,
   },
-  /** The game together with reconstruction and the contrast task: the best that was measured, see docs/log.md. */
+  /**
+   * The game together with reconstruction and the contrast task, see docs/log.md. G and D see a quarter of each batch,
+   * which takes a third to a half off the time and nothing off the accuracy that was measured.
+   */
   default: {
     adversarial: { loss: "relativistic", weight: 0.1, instanceNoise: 0.1 },
     reconstruction: { loss: "l2", weight: 1 },
@@ -187,6 +190,7 @@ export const builtInRecipes = {
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,
     conditioning: conditioned,
+    generatorBatchSize: 32,
     minimumSteps: 800,
   },
 } as const satisfies Record<string, RecipeInput>;
