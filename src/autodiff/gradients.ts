@@ -60,6 +60,7 @@ export function gradients(
           `${node.op} (${node.name}): required a gradient of input ${position + 1}, got none. ${rule.unsupported}`,
         );
       const raw = applyRule(rule, context, position, node);
+      if (!raw) return;
       collect(collected, input, sameShape(raw.shape, input.shape) ? raw : emit.sumToShape(raw, input.shape));
     });
   }
@@ -89,7 +90,12 @@ function ruleOf(node: BuiltNode, position: number): InputRule {
   return "length" in rule ? (rule[position] ?? "none") : rule.every;
 }
 
-function applyRule(rule: InputGradient, context: GradientContext, position: number, node: BuiltNode): Value {
+function applyRule(
+  rule: InputGradient,
+  context: GradientContext,
+  position: number,
+  node: BuiltNode,
+): Value | undefined {
   try {
     return rule(context, position);
   } catch (error) {

@@ -41,7 +41,9 @@ export function adjoint(context: MirrorContext, index: number, options: AdjointO
       return replaced ?? context.value;
     },
   };
-  return rule(gradientContext, index);
+  const made = rule(gradientContext, index);
+  if (!made) throw new Error(`${op} has no gradient of its own by which to mirror its input ${index + 1}`);
+  return made;
 }
 
 /** Every input that varies gets its adjoint. */

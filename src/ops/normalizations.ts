@@ -2,11 +2,12 @@
  * Operators that subtract a mean and divide by a standard deviation.
  *
  * Layer, instance and group normalization share one gradient: with x̂ = (x − μ)r, r = 1/√(σ² + ε), h the gradient
- * that arrives at x̂ and means over the normalized group,  dx = r (h − mean h − x̂ mean(h x̂)).
+ * that arrives at x̂ and means over the normalized group,  dx = r (h − mean h − x̂ mean(h x̂)). Batch normalization by the
+ * batch's own statistics has it too, with a channel as the group.
  */
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute } from "../graph/graph.js";
-import { sizeOf } from "../graph/tensor.js";
+import { numbersOf, sizeOf } from "../graph/tensor.js";
 import { likeFirstInput } from "./elementwise.js";
 import type { Emitter } from "./emitter.js";
 import type { NormalizationName } from "./names.js";
@@ -127,22 +128,53 @@ function requireVector(node: NodeContext, index: number, size: number): void {
     throw new RuleError(`${node.op}: its input ${index + 1} has shape [${shape.join(", ")}], not [${size}]`);
 }
 
-/** The values that the gradients of inference-mode batch normalization share. */
+/** True where mean and variance are the batch's own, as {@link batchNormalizationTraining} writes them. */
+function isByBatch(emit: Emitter, [x, , , mean, variance]: readonly Value[]): boolean {
+  const axes = axesButChannel(x).join();
+  const averaged = (value: Value): Value | undefined => {
+    const producer = emit.producerOf(value);
+    const taken = producer?.op === "ReduceMean" ? producer.inputs[1]?.constant : undefined;
+    return taken && numbersOf(taken).join() === axes ? producer?.inputs[0] : undefined;
+  };
+  const square = averaged(variance);
+  if (averaged(mean) !== x || !square) return false;
+  return square === emit.square(emit.subtract(x, perChannel(emit, mean, x)));
+}
+
+/** The values that the gradients of batch normalization share. */
 function batchParts(context: GradientContext) {
   const { emit, gradient, inputs } = context;
   const [x, scale, , mean, variance] = inputs as readonly Value[];
   const inverse = emit.one("Reciprocal", [emit.squareRoot(emit.shift(variance, epsilonOf(context)))]);
   const factor = emit.multiply(scale, inverse);
   const axes = axesButChannel(x);
+  const centered = (): Value => emit.subtract(x, perChannel(emit, mean, x));
+  const sum = (): Value => emit.reduceSum(gradient, axes);
+  const centeredSum = (): Value => emit.reduceSum(emit.multiply(gradient, centered()), axes);
+  const byBatch = isByBatch(emit, inputs as readonly Value[]);
+  /** g, or what is left of it after its ways through the batch's mean and variance. */
+  const direct = (): Value => {
+    if (!byBatch) return gradient;
+    const share = shareOfOne(x);
+    const along = emit.scale(emit.multiply(centeredSum(), emit.square(inverse)), share);
+    const spread = emit.subtract(gradient, emit.multiply(centered(), perChannel(emit, along, x)));
+    return emit.subtract(spread, perChannel(emit, emit.scale(sum(), share), x));
+  };
   return {
     inverse,
     factor,
-    inputGradient: () => emit.multiply(gradient, perChannel(emit, factor, x)),
+    byBatch,
+    inputGradient: () => emit.multiply(direct(), perChannel(emit, factor, x)),
     /** Σ g */
-    sum: () => emit.reduceSum(gradient, axes),
+    sum,
     /** Σ g (x − mean) */
-    centeredSum: () => emit.reduceSum(emit.multiply(gradient, emit.subtract(x, perChannel(emit, mean, x))), axes),
+    centeredSum,
   };
+}
+
+/** One over the number of elements of a channel. */
+function shareOfOne(x: Value): number {
+  return x.shape[1] / sizeOf(x.shape);
 }
 
 const batchNormalization: Operator = {
@@ -154,7 +186,7 @@ const batchNormalization: Operator = {
     for (let index = 1; index < 5; index++) requireVector(node, index, shape[1]);
     return [{ type, shape }];
   },
-  // y = s r (x − μ) + b with r = 1/√(v + ε)
+  // y = s r (x − μ) + b with r = 1/√(v + ε). Where μ and v are the batch's, x's gradient holds what flows through them.
   gradient: [
     (context) => batchParts(context).inputGradient(),
     (context) => {
@@ -163,13 +195,15 @@ const batchNormalization: Operator = {
     },
     (context) => batchParts(context).sum(),
     (context) => {
-      const { factor, sum } = batchParts(context);
+      const { factor, sum, byBatch } = batchParts(context);
+      if (byBatch) return undefined;
       return context.emit.negate(context.emit.multiply(sum(), factor));
     },
     // −½ s r³ Σ g (x − μ)
     (context) => {
       const { emit } = context;
-      const { inverse, factor, centeredSum } = batchParts(context);
+      const { inverse, factor, centeredSum, byBatch } = batchParts(context);
+      if (byBatch) return undefined;
       return emit.scale(emit.multiply(centeredSum(), emit.multiply(factor, emit.square(inverse))), -0.5);
     },
   ],

@@ -28,9 +28,9 @@ export interface GradientContext extends NodeContext {
 
 /**
  * Emits the gradient of one input. The result may still have the shape of the broadcast output: the backward sweep
- * sums it down to the input's shape.
+ * sums it down to the input's shape. Undefined: nothing flows this way, as another input's gradient accounts for it.
  */
-export type InputGradient = (context: GradientContext, inputIndex: number) => Value;
+export type InputGradient = (context: GradientContext, inputIndex: number) => Value | undefined;
 
 /** Asking for this gradient is an error that says why. */
 export interface Unsupported {

@@ -1,6 +1,8 @@
 import { describe, expect, it, test } from "vitest";
+import { gradients } from "../../src/autodiff/gradients.js";
+import type { Value } from "../../src/graph/builder.js";
 import { attribute } from "../../src/graph/graph.js";
-import { floatTensor, numbersOf } from "../../src/graph/tensor.js";
+import { floatTensor, numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { normalizationNames } from "../../src/ops/names.js";
 import { batchNormalizationTraining, groupNormalizationPerChannel } from "../../src/ops/normalizations.js";
@@ -116,6 +118,42 @@ describe("batch normalization that trains", () => {
         batchNormalizationTraining(emit, fed.x, fed.scale, fed.bias, fed.runningMean, fed.runningVariance).output,
       { step: 5e-3, tolerance: 4e-3 },
     );
+  });
+
+  it("has gradients that have gradients", async () => {
+    const weight = normalTensor("weight", image.shape);
+    await checkGradients(
+      { ...inputs, weight },
+      (emit, { weight, ...fed }) => {
+        const { output } = batchNormalizationTraining(
+          emit,
+          fed.x,
+          fed.scale,
+          fed.bias,
+          fed.runningMean,
+          fed.runningVariance,
+        );
+        const [slope] = gradients(emit, [{ value: emit.multiply(output, weight) }], [fed.x]);
+        return slope as Value;
+      },
+      { step: 5e-3, tolerance: 4e-3 },
+    );
+  });
+
+  it("sends gradients through the batch's statistics in few passes over x", () => {
+    const emit = new Emitter();
+    const x = emit.input("x", "float32", image.shape);
+    const [s, b, m, v] = ["s", "b", "m", "v"].map((name) => emit.input(name, "float32", [4]));
+    const { output } = batchNormalizationTraining(emit, x, s, b, m, v);
+    const g = emit.input("g", "float32", x.shape);
+    const slopes = gradients(emit, [{ value: output, gradient: g }], [x, s, b]);
+    slopes.forEach((slope, index) => {
+      emit.output(`slope${index}`, emit.reshape(slope as Value, [sizeOf((slope as Value).shape), 1]));
+    });
+    const shapes = new Map(emit.nodes.map(({ name, outputs: [made] }) => [name, made.shape.join()]));
+    const large = emit.build("model").nodes.filter(({ name }) => shapes.get(name) === x.shape.join());
+    // x − mean, its square for the variance, its product with g; then the gradient itself.
+    expect(large.map(({ op }) => op)).toEqual(["Sub", "Mul", "Mul", "Mul", "Sub", "Sub", "Mul"]);
   });
 });
 
