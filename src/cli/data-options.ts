@@ -23,7 +23,7 @@ export const dataOptions = {
     "what to do about pictures, rows or samples that cannot be used (default: fail)",
   ),
   limit: whole("COUNT", "use at most this many samples", { min: 2 }),
-  memory: size("SIZE", "keep at most this much data in memory, such as 500MB (default: 4GB, at most half of all)"),
+  memory: size("SIZE", "keep at most this much data in memory, such as 500MB (default: 256MB); the rest stays on disk"),
   cache: text("FOLDER", "where decoded and fetched data is kept (default: headstart in the user's cache folder)"),
   cacheLimit: size("SIZE", "most that is kept there of one data set (default: 20GB)"),
   dataWorkers: whole("COUNT", "threads that decode pictures ahead (default: one per core, at most 8)", { min: 0 }),

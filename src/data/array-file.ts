@@ -6,6 +6,7 @@ import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
 import { chooseArrays } from "./choose-arrays.js";
 import type { OpenOptions } from "./dataset.js";
 import { type FileSegment, joinArrays, OpenFile } from "./file-samples.js";
+import { writeInCOrder } from "./fortran-order.js";
 import { decodeIdx, idxHeader, looksLikeIdx, parseIdx } from "./idx.js";
 import { decodeNpy, looksLikeNpy, npyHeader, npyValueBytes, parseNpy } from "./npy.js";
 import { isGzip, readBytes, readChunks, readHead } from "./read-bytes.js";
@@ -38,7 +39,7 @@ interface Layout {
   readonly fortran: boolean;
 }
 
-type Reading = Pick<OpenOptions, "signal" | "onProgress" | "cache" | "cacheLimit" | "task">;
+type Reading = Pick<OpenOptions, "signal" | "onProgress" | "cache" | "cacheLimit" | "memory" | "task">;
 
 /**
  * Looks at a file of arrays: NPY, IDX (both plain or gzipped), NPZ or safetensors.
@@ -89,7 +90,7 @@ async function describePlain(path: string, head: Uint8Array, options: Reading): 
           advice: "The file is truncated or damaged: fetch it again",
         });
       }
-      return segmentOf(file, layout, layout.start, path);
+      return segmentOf(file, layout, layout.start, options);
     },
   };
 }
@@ -162,7 +163,7 @@ async function describeZip(path: string, options: Reading & { labels?: string | 
       file: async () => {
         check();
         const source = await unpacked();
-        return segmentOf(source, layout, (entry.deflated ? 0 : entry.start) + layout.start, where);
+        return segmentOf(source, layout, (entry.deflated ? 0 : entry.start) + layout.start, options);
       },
     };
   };
@@ -191,7 +192,7 @@ async function describeSafetensors(
         dims: layout.dims,
         ...(layout.boolean ? { boolean: true } : {}),
       }),
-      file: async () => segmentOf(file, layout, layout.start, path),
+      file: async () => segmentOf(file, layout, layout.start, options),
     };
   };
   return { ...describe(chosen.samples), ...(chosen.labels === undefined ? {} : { labels: describe(chosen.labels) }) };
@@ -247,17 +248,15 @@ export async function gatherArrays(
   return { filed: { dims, segments, like: like!, ...boolean } };
 }
 
-function segmentOf(file: OpenFile, layout: Layout, start: number, where: string) {
-  if (layout.fortran) {
-    throw userError({
-      where,
-      required: "samples that lie together (C order) in a file larger than memory",
-      got: "Fortran order",
-      advice: "Save it with numpy.ascontiguousarray, or allow more memory",
-    });
-  }
-  const segment = { file, start, count: layout.dims[0], valueBytes: layout.valueBytes, decode: layout.decode };
-  return { segment, like: layout.decode(new Uint8Array(0)) };
+async function segmentOf(file: OpenFile, layout: Layout, start: number, options: Reading) {
+  const { dims, valueBytes, decode } = layout;
+  const segment = { file, start, count: dims[0], valueBytes, decode };
+  const like = decode(new Uint8Array(0));
+  if (!layout.fortran) return { segment, like };
+  const folder = options.cache ?? defaultCacheFolder();
+  const memory = (options.memory ?? defaultMemory()) / 2;
+  const ordered = await writeInCOrder({ file, start, dims, valueBytes }, folder, memory, options.signal);
+  return { segment: { ...segment, file: ordered, start: 0 }, like };
 }
 
 /** Writes packed data, unpacked, to a file; no more than it is said to be. */

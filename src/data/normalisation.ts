@@ -151,7 +151,21 @@ export function deliverSample(
   for (let start = 0, channel = 0; start < size; start += inner) {
     const factor = scale[channel];
     const shift = offset[channel];
-    for (let at = start; at < start + inner; at++) target[to + at] = data[from + at] * factor + shift;
+    if (inner >= leastLongRun) {
+      scaleRun(
+        data.subarray(from + start, from + start + inner),
+        factor,
+        shift,
+        target.subarray(to + start, to + start + inner),
+      );
+    } else for (let at = start; at < start + inner; at++) target[to + at] = data[from + at] * factor + shift;
     if (++channel === channels) channel = 0;
   }
+}
+
+/** Values in a row from which views of them pay: with indices from 0 the loop takes a quarter less. */
+const leastLongRun = 1024;
+
+function scaleRun(data: SampleArray, factor: number, shift: number, target: Float32Array): void {
+  for (let at = 0; at < target.length; at++) target[at] = data[at] * factor + shift;
 }

@@ -36,8 +36,7 @@ export async function openPictures(source: PictureItems, options: OpenOptions): 
   const all = source.items;
   const chosen = evenlySpaced(all.length, options.limit ?? all.length);
   const items = Array.from(chosen, (index) => all[index]);
-  // Threads cost more than they give for a few pictures.
-  const pool = new PicturePool(items.length < 512 ? 0 : options.workers);
+  const pool = new PicturePool();
   const decoder = new CheckedDecoder(items, pool, options);
   try {
     await decoder.chooseTarget(source.where);
@@ -47,7 +46,10 @@ export async function openPictures(source: PictureItems, options: OpenOptions): 
   }
   const size = decoder.target.channels * decoder.target.height * decoder.target.width;
   const describe = (kept: readonly number[]) => describePictures(source, items, kept, decoder, options);
-  if (items.length * size > (options.memory ?? defaultMemory())) {
+  const large = items.length * size > (options.memory ?? defaultMemory());
+  // What is decoded anew in every epoch must never be decoded between two steps.
+  if (large || decoder.work >= leastThreadedWork) pool.start(options.workers);
+  if (large) {
     return openLargePictures({ source, items, decoder, pool, describe, options });
   }
   try {
@@ -63,6 +65,11 @@ export async function openPictures(source: PictureItems, options: OpenOptions): 
     await pool.close();
   }
 }
+
+/** Pixels of work from which threads give more than their start costs, which is some 0.2 s of a processor's time. */
+const leastThreadedWork = 2e7;
+/** The work that a picture takes whatever its size, in pixels. */
+const workOfPicture = 8000;
 
 /** Decodes pictures to one size, with errors that name them. */
 export class CheckedDecoder {
@@ -83,6 +90,12 @@ export class CheckedDecoder {
   get target(): PictureTarget {
     if (this.#target === undefined) throw new Error("the target is not chosen yet");
     return this.#target;
+  }
+
+  /** About how much work it is to decode all pictures, in pixels, if they are as large as the first. */
+  get work(): number {
+    const { height, width } = this.#first!;
+    return this.#items.length * (workOfPicture + height * width);
   }
 
   /** Decides by the first readable picture what all become. */

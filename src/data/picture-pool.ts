@@ -38,24 +38,30 @@ interface Waiting {
  * comes out does not depend on how many there are.
  */
 export class PicturePool {
-  /** How many pictures to ask for at once. */
-  readonly width: number;
   readonly #workers: { worker: Worker; waiting: Map<number, Waiting> }[] = [];
   /** Asked for since the last messages went out. */
   readonly #asked: (PictureJob & Waiting)[] = [];
   #next = 0;
   #closed = false;
 
-  /** @param workers how many threads; 0 decodes in this one. Default: one per core, at most 8 */
-  constructor(workers = Math.min(8, availableParallelism())) {
+  /** Decodes in this thread until {@link start} is called. */
+  constructor() {
     if (openPools.count++ === 0) {
       openPools.threadsBefore = sharp.concurrency();
       sharp.concurrency(1);
     }
+  }
+
+  /** How many pictures to ask for at once. */
+  get width(): number {
+    return perThread * Math.max(1, this.#workers.length);
+  }
+
+  /** @param workers how many threads; 0 goes on in this one. Default: one per core, at most 8 */
+  start(workers = Math.min(8, availableParallelism())): void {
     // Run from its TypeScript source (in tests) there is no compiled file that a thread could start from.
     const threads = import.meta.url.endsWith(".ts") ? 0 : workers;
     for (let index = 0; index < threads; index++) this.#start();
-    this.width = perThread * Math.max(1, workers);
   }
 
   /** Decodes one picture. Rejects with an Error that says why it cannot be. */

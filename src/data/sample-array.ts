@@ -26,9 +26,12 @@ export interface RawArray {
  */
 export const memoryLimit = 8e9;
 
-/** Samples of more bytes than this stay on disk unless the user allows more: 4 GB, or half of a smaller machine. */
+/**
+ * Samples of more bytes than this stay on disk unless the user allows more: 256 MB, or a quarter of a small machine. A
+ * step hardly waits longer for them there (docs/log.md), because the system keeps what it has read in memory that is free.
+ */
 export function defaultMemory(): number {
-  return Math.min(4e9, totalmem() / 2);
+  return Math.min(256e6, totalmem() / 4);
 }
 
 /** Starts the hash of a data set with what gives its bytes their meaning. */

@@ -5,7 +5,7 @@ import { solidPicture } from "./solid-picture.js";
 
 test("decodes, rejects with a reason, and leaves the decoder's threads as they were", async () => {
   const before = sharp.concurrency();
-  const pools = [new PicturePool(1), new PicturePool(0)];
+  const pools = [new PicturePool(), new PicturePool()];
   const bytes = await solidPicture([1, 2, 3]);
   const request = { resize: false, convert: false };
   for (const pool of pools) {
@@ -24,7 +24,7 @@ test("a picture bomb is refused before it is decoded", async () => {
   bomb.writeUInt32BE(60_000, 16);
   bomb.writeUInt32BE(60_000, 20);
   bomb.writeInt32BE(crc(bomb.subarray(12, 29)), 29);
-  const pool = new PicturePool(0);
+  const pool = new PicturePool();
   await expect(pool.decode({ bytes: bomb }, { resize: false, convert: false })).rejects.toThrow(/pixel limit/);
   await pool.close();
 });

@@ -260,7 +260,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   transform: "이전 실행의 transform.json에 적힌 대로 데이터를 다루기",
   onBad: "쓸 수 없는 그림, 행, 샘플을 어떻게 할지 (기본값: fail): fail은 멈추고 skip은 건너뜁니다",
   limit: "최대 샘플 수",
-  memory: "메모리에 둘 데이터의 최대 크기, 예: 500MB (기본값: 4GB, 전체 메모리의 절반까지)",
+  memory: "메모리에 둘 데이터의 최대 크기, 예: 500MB (기본값: 256MB), 나머지는 디스크에 둡니다",
   cache: "풀어 두거나 내려받은 데이터를 두는 폴더 (기본값: 사용자 캐시 폴더의 headstart)",
   cacheLimit: "데이터 한 벌이 그 폴더에서 차지할 최대 크기 (기본값: 20GB)",
   dataWorkers: "그림을 미리 푸는 스레드 수 (기본값: 코어마다 하나, 최대 8)",
