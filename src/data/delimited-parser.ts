@@ -13,32 +13,37 @@ const powers = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
 /** What becomes of a column's cells now. */
 type Mode = "codes" | "numbers" | "cells" | "nothing";
 
+/** What a column has none of: a table may have a hundred thousand columns. */
+const noCodes = new Int32Array(0);
+const noValues = new Float64Array(0);
+
 /** The column of a block that is being filled. */
 class Column {
   mode: Mode;
   readonly #need: ColumnNeed;
-  readonly dictionary = new ByteDictionary();
-  codes: Int32Array;
-  values: Float64Array;
+  readonly dictionary: ByteDictionary;
+  codes = noCodes;
+  values = noValues;
   cells: Cell[] = [];
 
   constructor(need: ColumnNeed, rows: number) {
     this.#need = need;
     this.mode = need.what === "nothing" ? "nothing" : need.what === "numbers" ? "numbers" : "codes";
-    this.codes = new Int32Array(this.mode === "codes" ? rows : 0);
-    this.values = new Float64Array(this.mode === "numbers" ? rows : 0);
+    this.dictionary = this.mode === "codes" ? new ByteDictionary() : noDictionary;
+    if (this.mode === "codes") this.codes = new Int32Array(rows);
+    if (this.mode === "numbers") this.values = new Float64Array(rows);
   }
 
   /** Begins a block: a column of too many texts is read in another way from now on. */
   begin(rows: number): void {
-    this.cells = [];
+    if (this.cells.length > 0) this.cells = [];
     // One text among numbers is no reason to keep all cells that follow one by one.
     if (this.mode === "cells" && this.values.length > 0) this.mode = "numbers";
     const { what, distinct } = this.#need;
     // Some of the known texts stand for missing values.
     if (this.mode !== "codes" || this.dictionary.known.texts.length <= distinct + 16) return;
     this.mode = what === "profile" && this.dictionary.known.others === 0 ? "numbers" : "cells";
-    this.codes = new Int32Array(0);
+    this.codes = noCodes;
     if (this.mode === "numbers") this.values = new Float64Array(rows);
   }
 
@@ -131,6 +136,8 @@ class ByteDictionary {
     }
   }
 }
+
+const noDictionary = new ByteDictionary();
 
 /** Text without the white space around it, of any alphabet. */
 function textOf(bytes: Uint8Array, from: number, to: number): string {

@@ -8,7 +8,13 @@ import { choosePart } from "./shards.js";
 
 const readable = /\.(csv|tsv|csv\.gz|tsv\.gz|npy|npz|safetensors)$/i;
 
-type FetchTo = (address: string, name: string, options: OpenOptions, request: Request) => Promise<string>;
+type FetchTo = (
+  address: string,
+  name: string,
+  options: OpenOptions,
+  request: Request,
+  content: string,
+) => Promise<string>;
 
 /**
  * Fetches files of a Hugging Face dataset through the hub's client: the one that the address names, those that its
@@ -57,9 +63,10 @@ export async function fetchHuggingFace(address: string, options: OpenOptions, fe
       if (blob === null) return new Response(null, { status: 404, statusText: "Not Found" });
       return new Response(blob.stream(), { headers: { "content-length": String(blob.size), etag: `"${oid}"` } });
     };
-    // The content's own name is part of the address: what is in the cache under it never changes.
-    const place = `hf://${hubUrl ?? ""}datasets/${name}@${oid || repository.revision}/${file}`;
-    paths.push(await fetchTo(place, file.split("/").at(-1)!, options, oid === "" ? request : once(request)));
+    const place = `hf://datasets/${name}/${file}`;
+    // The content's own name tells it apart: what is in the cache under it never changes.
+    const content = `hf://${hubUrl ?? ""}datasets/${name}@${oid || repository.revision}/${file}`;
+    paths.push(await fetchTo(place, file.split("/").at(-1)!, options, oid === "" ? request : once(request), content));
   }
   return paths;
 }

@@ -8,6 +8,9 @@ import { checkInterrupted } from "./read-bytes.js";
 /** A part of a file that says it unpacks to more than this is refused. */
 const largestGroup = 8e9;
 
+/** Values that a scan may hold before another takes its place. */
+const mostHeld = 2 ** 18;
+
 /** Whether a file's first bytes are those of a Parquet file. */
 export function looksLikeParquet(head: Uint8Array): boolean {
   return head.length >= 4 && String.fromCharCode(...head.subarray(0, 4)) === "PAR1";
@@ -49,11 +52,18 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
     async *batches(signal) {
       try {
         // Bytes stay bytes where the file does not say that they are text.
-        const scan = await parquetScan({ file: buffer, metadata, compressors, utf8: false, geoparquet: false });
+        const begin = () => parquetScan({ file: buffer, metadata, compressors, utf8: false, geoparquet: false });
+        let scan = await begin();
+        let held = 0;
         for (const range of scan.ranges) {
-          checkInterrupted(signal);
           const batch = new Map<string, ArrayLike<unknown>>();
-          for (const column of columns) batch.set(column, await scan.readColumn({ column, ...range }));
+          for (const column of columns) {
+            checkInterrupted(signal);
+            // A scan holds on to what it read last of each column.
+            if (held > mostHeld) [scan, held] = [await begin(), 0];
+            batch.set(column, numbersOf(await scan.readColumn({ column, ...range })));
+            held += range.rowEnd - range.rowStart;
+          }
           yield batch as ColumnBatch;
         }
       } catch (error) {
@@ -62,6 +72,23 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
       }
     },
   };
+}
+
+/**
+ * A column of numbers (NaN for null) in a typed array: as values of their own, which 64-bit integers are, the numbers of
+ * one group take several times as much memory as all that is kept of a table.
+ */
+function numbersOf(values: ArrayLike<unknown>): ArrayLike<unknown> {
+  if (ArrayBuffer.isView(values)) return values;
+  const numbers = new Float64Array(values.length);
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at];
+    if (typeof value === "number") numbers[at] = value;
+    else if (typeof value === "bigint" || typeof value === "boolean") numbers[at] = Number(value);
+    else if (value === null || value === undefined) numbers[at] = Number.NaN;
+    else return values;
+  }
+  return numbers;
 }
 
 /** Names of the columns at the schema's top: its elements are listed depth first. */

@@ -60,11 +60,18 @@ const known = (folder: string): { etag?: string; length: number } | undefined =>
  *
  * @param address names it in messages, and its place
  * @param name its path below that place
+ * @param content tells it apart in the cache, where the address alone does not
  */
-export async function fetchTo(address: string, name: string, options: OpenOptions, request: Request): Promise<string> {
+export async function fetchTo(
+  address: string,
+  name: string,
+  options: OpenOptions,
+  request: Request,
+  content = address,
+): Promise<string> {
   const cache = options.cache ?? defaultCacheFolder();
   const limit = options.cacheLimit ?? defaultCacheLimit;
-  const folder = join(cache, `fetched-${createHash("sha256").update(address).digest("hex").slice(0, 32)}`);
+  const folder = join(cache, `fetched-${createHash("sha256").update(content).digest("hex").slice(0, 32)}`);
   const path = join(folder, name);
   const earlier = existsSync(path) ? known(folder) : undefined;
   const headers: Record<string, string> = earlier?.etag === undefined ? {} : { "if-none-match": earlier.etag };
@@ -187,12 +194,9 @@ async function fetchS3(address: string, options: OpenOptions): Promise<string[]>
   const keys = isPrefix ? await listS3(address, key, (query) => ask(`${base}/?${query}`, {}, options.signal)) : [key];
   const files: string[] = [];
   for (const name of keys) {
-    const own = `s3://${endpoint ?? ""}${bucket}/${name}`;
-    files.push(
-      await fetchTo(own, safeName(basename(name)), options, (headers, signal) =>
-        ask(`${base}/${path(name)}`, headers, signal),
-      ),
-    );
+    const request: Request = (headers, signal) => ask(`${base}/${path(name)}`, headers, signal);
+    const content = `s3://${endpoint ?? ""}${bucket}/${name}`;
+    files.push(await fetchTo(`s3://${bucket}/${name}`, safeName(basename(name)), options, request, content));
   }
   return files;
 }

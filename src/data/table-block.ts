@@ -27,12 +27,14 @@ export interface ColumnNeed {
   readonly distinct: number;
 }
 
-/** About so many cells make a block. */
+/** About so many cells make a block; in wide tables more, or the work for each column would come with each row. */
 const cellsPerBlock = 1 << 17;
+const cellsPerWideBlock = 1 << 21;
 
 /** How many rows a block has: few where there are many columns, so that blocks always need about the same memory. */
 export function rowsPerBlock(columnCount: number): number {
-  return Math.max(1, Math.min(4096, Math.floor(cellsPerBlock / columnCount)));
+  const usual = Math.floor(cellsPerBlock / columnCount);
+  return Math.max(1, Math.min(4096, usual), Math.min(64, Math.floor(cellsPerWideBlock / columnCount)));
 }
 
 /** Distinct texts of a column, and what each of them says. */

@@ -1,34 +1,16 @@
 import { userError } from "../errors.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { shorten } from "./classes.js";
-import { type ColumnChoice, ColumnProfile } from "./column-profile.js";
+import type { ColumnProfile } from "./column-profile.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
-import { type EncodedRows, encodeRows, labelKinds } from "./encode-table.js";
+import { type EncodedRows, encodeRows } from "./encode-table.js";
 import { FileSamples, type FileSegment, type OpenFile } from "./file-samples.js";
 import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-record.js";
 import { keepingBlocks } from "./kept-blocks.js";
-import { defaultMemory, startHash } from "./sample-array.js";
-import type { ColumnNeed } from "./table-block.js";
-import { type DroppedColumn, expandRow, fitColumns, mostCategories, mostEmbedded, widthOf } from "./table-columns.js";
+import { defaultMemory } from "./sample-array.js";
+import { columnName, type LabelColumn, type Survey, surveyRows } from "./survey-table.js";
+import { type DroppedColumn, expandRow, fitColumns, widthOf } from "./table-columns.js";
 import { type TableSource, textTable } from "./table-source.js";
-
-/** More classes than this are taken for a column that holds no classes. */
-const mostClasses = 10_000;
-
-/** Where the label column is. */
-interface LabelColumn {
-  readonly name: string;
-  readonly index: number;
-}
-
-/** What the first pass over the rows found. */
-interface Survey {
-  readonly count: number;
-  readonly profiles: readonly ColumnProfile[];
-  readonly hash: string;
-  /** Rows that fit no table and were left out. */
-  readonly bad: { readonly count: number; readonly rows: readonly string[] };
-}
 
 /**
  * Opens a CSV or TSV file, plain or gzipped. Numeric columns are normalised (missing values become the mean, with an
@@ -49,7 +31,7 @@ export async function openTableSource(source: TableSource, options: OpenOptions)
   const path = format.where;
   const fitted = readFitted(options.fitted);
   const labels = findLabels(path, format, options, fitted);
-  const survey = await surveyRows(path, format, labels, options);
+  const survey = await surveyRows(path, format, source, labels, options);
   if (survey.count === 0) {
     throw userError({ where: path, required: "at least one row", got: "none", advice: "Check the path" });
   }
@@ -69,10 +51,6 @@ export async function openTableSource(source: TableSource, options: OpenOptions)
     throw userError({ where: path, required: "at least one usable row", got: "none", advice: "Check the columns" });
   }
   return tableDataset(path, format, fit, width, labels, encoded, survey, options);
-}
-
-function columnName(format: TableSource, index: number): string {
-  return format.header === undefined ? `column ${index + 1}` : format.header[index];
 }
 
 /** The columns that hold labels: those asked for, or those of the data that this one is read as. */
@@ -126,103 +104,6 @@ function noLabelColumn(path: string, format: TableSource, asked: string | number
     required: `a label column: a name, or a number from 1 to ${format.columnCount} (-1 is the last)`,
     got: String(asked),
     advice: format.header === undefined ? "The table has no header" : `Its columns are ${shorten(format.header)}`,
-  });
-}
-
-async function surveyRows(
-  path: string,
-  format: TableSource,
-  labels: readonly LabelColumn[],
-  options: OpenOptions,
-): Promise<Survey> {
-  const mostTexts = options.categories === "embedding" ? mostEmbedded : mostCategories;
-  const choices = columnChoices(path, format, options);
-  const profiles = Array.from({ length: format.columnCount }, (_, index) => {
-    const limit = labels.some((label) => label.index === index) ? mostClasses : mostTexts;
-    const choice = choices.get(index);
-    return new ColumnProfile(columnName(format, index), index, limit, choice, options.normalise === "quantile");
-  });
-  const [label] = labels;
-  const hash = startHash("table", labels.length > 1 ? labels.map(({ index }) => index) : label?.index, options.limit);
-  let count = 0;
-  const bad: string[] = [];
-  let badCount = 0;
-  const skip = options.onBad === "skip";
-  const needs = Array.from(profiles.keys(), (index): ColumnNeed => {
-    const choice = choices.get(index);
-    // Classes and categories are told apart as texts: 1 and 1.0 may be two.
-    if (index === label?.index) return { what: "texts", distinct: mostClasses };
-    if (choice === "drop") return { what: "profile", distinct: 0 };
-    return { what: choice === "category" ? "texts" : "profile", distinct: mostTexts };
-  });
-  for await (const block of format.blocks(needs, {
-    signal: options.signal,
-    onContent: (content) => hash.update(content),
-    onBadRow: skip
-      ? (reason) => {
-          badCount++;
-          if (bad.length < 100) bad.push(reason);
-        }
-      : undefined,
-    // The first of two passes is the first half.
-    onProgress: (done, total) => options.onProgress?.(done, 2 * total),
-  })) {
-    const rows = Math.min(block.count, (options.limit ?? Number.POSITIVE_INFINITY) - count);
-    for (let index = 0; index < profiles.length; index++)
-      profiles[index].addBlock(block.columns[index], rows, count + 1);
-    count += rows;
-    if (count === options.limit) break;
-  }
-  if (options.task !== "none") {
-    const found = labels.map(({ index }) => profiles[index]);
-    for (const profile of found) checkLabelColumn(path, profile, options.task, labels.length);
-  }
-  return { count, profiles, hash: hash.digest("hex"), bad: { count: badCount, rows: bad } };
-}
-
-/** What the user says of the columns, by their place. */
-function columnChoices(path: string, format: TableSource, options: OpenOptions): Map<number, ColumnChoice> {
-  const choices = new Map<number, ColumnChoice>();
-  for (const [name, choice] of Object.entries(options.columns ?? {})) {
-    const byName = format.header?.indexOf(name) ?? -1;
-    const number = Number(name);
-    const index = byName < 0 && Number.isInteger(number) && number > 0 ? number - 1 : byName;
-    if (index < 0 || index >= format.columnCount) {
-      throw userError({
-        where: path,
-        required: `a column ${name}, as the option says`,
-        got: format.header === undefined ? `${format.columnCount} columns without names` : shorten(format.header, 20),
-        advice: "Name a column of the table, or its number from 1",
-      });
-    }
-    choices.set(index, choice);
-  }
-  return choices;
-}
-
-/** @throws UserError where a label column cannot be what the task needs, or neither classes nor numbers */
-function checkLabelColumn(path: string, profile: ColumnProfile, task: OpenOptions["task"], columns: number): void {
-  const { classes, numbers } = labelKinds(profile);
-  const asNumbers = task === "regression" || (task === undefined && columns > 1);
-  const fits = asNumbers ? numbers : task === "classification" ? columns === 1 && classes : classes || numbers;
-  if (profile.missing === 0 && fits) return;
-  const fraction = profile.numeric && [...profile.distinct].find((cell) => !Number.isInteger(Number(cell)));
-  throw userError({
-    where: path,
-    required: `a ${asNumbers ? "number" : "class"} in every row of the label column (${profile.name})`,
-    got:
-      profile.missing > 0
-        ? `${profile.missing} rows without one`
-        : asNumbers
-          ? profile.firstText === undefined
-            ? "infinite numbers"
-            : `"${profile.firstText.cell}" in row ${profile.firstText.row}`
-          : columns > 1
-            ? `${columns} label columns`
-            : typeof fraction === "string"
-              ? `fractions such as ${fraction}`
-              : `more than ${mostClasses} different values`,
-    advice: "Name another column, or leave the labels out",
   });
 }
 

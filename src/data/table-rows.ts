@@ -18,6 +18,8 @@ export interface TableFormat {
 
 /** A row longer than this (in characters) means that the file is no table. */
 const longestRow = 1e7;
+/** So many rows, and about so many cells, are looked at to tell whether the first row is a header. */
+const [sampleRows, sampleCells] = [1000, 1e6];
 const newline = 10;
 
 /**
@@ -31,7 +33,7 @@ export async function readFormat(path: string, header: boolean | "auto", relaxed
   const sample: string[][] = [];
   for await (const row of parseRows(path, { gzip, delimiter, relaxed })) {
     if (sample.length === 0 || row.length === sample[0].length) sample.push(row);
-    if (sample.length === 1000) break;
+    if (sample.length === sampleRows || (sample.length > 2 && sample.length * sample[0].length >= sampleCells)) break;
   }
   const [first] = sample;
   if (first === undefined) {
@@ -107,7 +109,8 @@ export async function* readBlocks(
           leaveOut(stop.cells);
           continue;
         }
-        if (stop.why === "irregular" || bytes.length - parser.position > longestRow) {
+        if (stop.why === "bytes" && bytes.length - parser.position > longestRow) throw longRow(path, parser.lines + 1);
+        if (stop.why === "irregular") {
           if (parser.count > 0) {
             before += parser.count;
             yield parser.take();
@@ -211,19 +214,29 @@ interface ParseOptions {
  */
 async function* parseRows(path: string, options: ParseOptions): AsyncGenerator<string[]> {
   const texts = readText(path, options);
-  let rest = "";
+  // The line that has no end yet, in pieces: joining them with each that comes would take the square of its length.
+  let rest: string[] = [];
+  let restLength = 0;
   let lines = 0;
   let width: number | undefined;
   try {
     for (;;) {
-      const { value, done } = await texts.next();
-      const text = done ? rest : rest + value;
-      if (/"|\r(?=[^\n])/.test(text) || text.length > longestRow + (value?.length ?? 0)) {
-        yield* parseQuoted(path, options, text, texts, lines, width);
+      const { value = "", done } = await texts.next();
+      if (/"|\r(?=[^\n])/.test(value) || (value !== "" && value[0] !== "\n" && rest.at(-1)?.endsWith("\r"))) {
+        yield* parseQuoted(path, options, rest.join("") + value, texts, lines, width);
         return;
       }
-      const end = done ? text.length : text.lastIndexOf("\n") + 1;
-      rest = text.slice(end);
+      const lineEnd = value.lastIndexOf("\n") + 1;
+      if (!done && lineEnd === 0) {
+        rest.push(value);
+        restLength += value.length;
+        if (restLength > longestRow) throw longRow(path, lines + 1);
+        continue;
+      }
+      const text = rest.join("") + value;
+      const end = done ? text.length : text.length - value.length + lineEnd;
+      rest = [text.slice(end)];
+      restLength = text.length - end;
       if (end > 0) {
         const whole = text.slice(0, text[end - 1] === "\n" ? end - 1 : end);
         for (const line of whole.split("\n")) {
@@ -292,6 +305,15 @@ async function* parseQuoted(
     text.destroy();
     parser.destroy();
   }
+}
+
+function longRow(path: string, line: number): Error {
+  return userError({
+    where: path,
+    required: `rows of at most ${longestRow.toLocaleString("en")} characters`,
+    got: `a longer one that begins in line ${line}`,
+    advice: "Check that it is a table, and that its quotes match",
+  });
 }
 
 function badRow(path: string, got: string): Error {

@@ -90,3 +90,13 @@ test.each(["t-snappy.parquet", "t-lz4.feather", "t-stream.arrow"])("%s: a damage
     if (!name.endsWith("stream.arrow")) expect(outcome).toBe("UserError");
   }
 });
+
+test("an Arrow file that is cut off is said to be so, wherever it ends", async () => {
+  const whole = readFileSync(fixture("t-uncompressed.feather"));
+  for (const length of [40, Math.floor(whole.length / 2), whole.length - 12]) {
+    const path = join(temporaryFolder({ "t.feather": whole.subarray(0, length) }), "t.feather");
+    const opening = openDataset(path, {});
+    await expect(opening).rejects.toThrow(/required a whole Arrow or Feather file/);
+    await expect(opening).rejects.not.toThrow(/undefined|reading '|not a function/);
+  }
+});

@@ -71,3 +71,19 @@ test("a file that is cut off while it is used is told", async () => {
   writeFileSync(path, new Uint8Array(10));
   await expect(samples.read([50], () => {})).rejects.toThrow(/was changed/);
 });
+
+test("an array in Fortran order beyond memory delivers what it delivers in memory", async () => {
+  for (const dims of [
+    [50, 2, 3, 4],
+    [50, 6],
+  ]) {
+    const values = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, (_, index) => Math.sin(index));
+    const path = join(temporaryFolder({ "x.npy": npyFile("<f4", dims, values, { fortran: true }) }), "x.npy");
+    const memory = await openDataset(path);
+    // Samples are gathered a few at a time, and the last time fewer.
+    const disk = await openDataset(path, { memory: 1000, cache: temporaryFolder() });
+    expect(await readAll(disk)).toEqual(await readAll(memory));
+    expect(disk.hash).toBe(memory.hash);
+    expect(disk.blocks).toBeDefined();
+  }
+});

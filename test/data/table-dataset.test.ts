@@ -195,6 +195,39 @@ describe("rows as pictures and signals", () => {
   });
 });
 
+test("a table of very many columns is read as a narrow one is, with texts, gaps and constants among the numbers", async () => {
+  const width = 1500;
+  const cell = (row: number, column: number) =>
+    column === 3
+      ? "xyz"[row % 3]
+      : column === 4
+        ? "7"
+        : column === 5 && row === 2
+          ? ""
+          : column === 6
+            ? `${row}.0`
+            : `${row * column}`;
+  const lines = Array.from({ length: 12 }, (_, row) => Array.from({ length: width }, (_, column) => cell(row, column)));
+  const text = (columns: number) =>
+    [Array.from({ length: columns }, (_, column) => `c${column}`), ...lines.map((line) => line.slice(0, columns))]
+      .map((line) => line.join(","))
+      .join("\n");
+  const [wide, narrow] = [await openTable(table(text(width)), {}), await openTable(table(text(12)), {})];
+  const columnsOf = ({ record }: typeof wide) => (record.table as { columns: { index: number }[] }).columns;
+  expect(columnsOf(wide).filter(({ index }) => index < 12)).toEqual(columnsOf(narrow));
+  // Column 0 and 4 are constant, 3 has three categories, 5 an indicator.
+  expect([narrow.shape, wide.shape]).toEqual([[12 - 2 + 2 + 1], [width - 2 + 2 + 1]]);
+  const [first] = rows(await readAll(narrow), 13);
+  expect(rows(await readAll(wide), width + 1)[0].slice(0, 13)).toEqual(first);
+});
+
+test("a line that never ends is refused, at the beginning and later", async () => {
+  const long = "1,".repeat(6e6);
+  await expect(openTable(table(long), {})).rejects.toThrow(/at most 10,000,000 characters, got .* line 1\./);
+  const rowsBefore = "1,2\n3,4\n".repeat(600);
+  await expect(openTable(table(`a,b\n${rowsBefore}${long}`), {})).rejects.toThrow(/begins in line 1202\./);
+});
+
 const digits = sharedData("optdigits.csv.gz");
 test.skipIf(digits.missing)(`handwritten digits${digits.missing ? `: ${digits.missing}` : ""}`, async () => {
   const pictures = await openTable(digits.path, { shape: [1, 8, 8], labels: 65, normalise: "unit" });
