@@ -110,6 +110,8 @@ describe("s3", () => {
     expect((await openDataset("s3://bucket/d/", { cache })).count).toBe(6);
     expect(asked.at(-1)?.headers.authorization).toMatch(/^AWS4-HMAC-SHA256 Credential=key\//);
     await expect(openDataset("s3://bucket", { cache })).rejects.toThrow(/s3:\/\/bucket\/key/);
+    answer = (_, response) => response.writeHead(404).end();
+    await expect(openDataset("s3://bucket/none.csv", { cache })).rejects.toThrow(/^s3:\/\/bucket\/none\.csv: /);
   });
 });
 
