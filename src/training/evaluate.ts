@@ -5,6 +5,8 @@ import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { lookingGraph, supervisedFeedNames } from "../recipe/supervised-graph.js";
+import { rewriteForCpu } from "../rewrite/rewrite-for-cpu.js";
+import { channelBlock } from "../runtime/channel-block.js";
 import { openSession } from "../runtime/node.js";
 import type { SessionOptions } from "../runtime/session.js";
 
@@ -37,7 +39,9 @@ export async function openEvaluator(
 ): Promise<Evaluator> {
   const batchSize = options.batchSize ?? 128;
   const graph = lookingGraph(network, [target], batchSize, undefined, options.normalization);
-  const session = await openSession(graph, options);
+  // Weights are fed, as in training, so that ONNX Runtime leaves convolutions in the plain layout of its own accord.
+  const quick = (options.device ?? "cpu") === "cpu" ? rewriteForCpu(graph, await channelBlock()) : graph;
+  const session = await openSession(quick, options);
   const sampleSize = sizeOf(network.sampleShape);
   const samples = floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...network.sampleShape]);
   const outputName = graph.outputs[0].name;
