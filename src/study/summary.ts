@@ -186,10 +186,12 @@ function comparisonsAgainst(
   });
   // R² moves without steps.
   const finest = plan.task === "regression" ? 0 : 1 / testCount;
+  const { factor, differenceUnit } = measureOf(plan);
+  const shownAs = { factor, unit: differenceUnit };
   const quantity = (score: (trial: TrialRecord, index: number) => number, resolution = finest): ScoredQuantity => ({
     baseline: scoresOf(baseline, score),
     arms: others.map((arm) => scoresOf(arm, score)),
-    options: { resamples, resolution, minimumEffect: plan.minimumEffect },
+    options: { resamples, resolution, minimumEffect: plan.minimumEffect, shownAs },
   });
   const bySetting = (whole: ScoredQuantity): Comparison["bySetting"] => {
     if (complete.length < 2 || baseline !== plan.baselines[0] || others.length === 0) return [];

@@ -10,7 +10,7 @@ import {
 import { type PairedT, pairedT } from "./paired-t.js";
 import { probabilityOfImprovement } from "./probability-of-improvement.js";
 import { signFlipP } from "./sign-flip-test.js";
-import { fewestPairs, type Verdict, verdict } from "./verdict.js";
+import { type DifferenceUnit, fewestPairs, type Verdict, verdict } from "./verdict.js";
 
 /** One arm's scores: a map by seed for each setting, the settings in the same order for all arms. */
 export interface ArmScores {
@@ -24,6 +24,8 @@ export interface ComparisonOptions {
   higherIsBetter?: boolean;
   /** The smallest difference that matters, in the unit of the scores; see {@link verdict}. */
   minimumEffect?: number;
+  /** How the verdicts' grounds write differences. */
+  shownAs?: DifferenceUnit;
   /** The smallest step that a score can move by, see {@link pairedT}. */
   resolution?: number;
   level?: number;
@@ -89,7 +91,7 @@ export function compareQuantities(quantities: readonly ScoredQuantity[]): ArmCom
   const tested = untested.flat().filter((arm) => arm.test !== undefined);
   const adjusted = holm(tested.map((arm) => arm.test!.p));
   return untested.map((arms, index) => {
-    const { minimumEffect = 0.01, level = 0.95 } = quantities[index].options ?? {};
+    const { minimumEffect = 0.01, level = 0.95, shownAs } = quantities[index].options ?? {};
     return arms.map((arm) => {
       const adjustedP = arm.test && adjusted[tested.indexOf(arm)];
       return {
@@ -100,6 +102,7 @@ export function compareQuantities(quantities: readonly ScoredQuantity[]): ArmCom
           adjustedP: adjustedP ?? 1,
           interval: arm.test?.interval ?? { low: -Infinity, high: Infinity, level },
           minimumEffect,
+          ...(shownAs === undefined ? {} : { shownAs }),
         }),
       };
     });

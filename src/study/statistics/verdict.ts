@@ -8,13 +8,19 @@ export type VerdictWord = "helps" | "hurts" | "no difference shown" | "unclear";
 /** A verdict with what it rests on. */
 export interface Verdict {
   verdict: VerdictWord;
-  /** The grounds, one short sentence each, the deciding one first. Numbers are in the unit of the differences. */
+  /** The grounds, one short sentence each, the deciding one first. Numbers are in the unit of the differences, or as {@link Evidence.shownAs} says. */
   reasons: string[];
   /**
    * About how many seeds would shrink the interval to ± minimumEffect at the spread seen here; undefined unless the
    * verdict is "unclear" for its interval's width. A guess: the spread of few differences is itself uncertain.
    */
   seedsNeeded: number | undefined;
+}
+
+/** How differences are written: multiplied by a factor, before a unit such as "points". */
+export interface DifferenceUnit {
+  factor: number;
+  unit: string;
 }
 
 /** What {@link verdict} decides on. */
@@ -30,6 +36,8 @@ export interface Evidence {
    * accuracy.
    */
   minimumEffect?: number;
+  /** How the grounds write differences; as they are by default. */
+  shownAs?: DifferenceUnit;
 }
 
 /** Fewer pairs than this decide nothing: with two, the interval is 12.7 standard errors wide. */
@@ -49,7 +57,13 @@ export const fewestPairs = 3;
  * 6. "no difference shown" otherwise: the interval holds zero and is narrow enough that a difference of
  *    2·`minimumEffect` or more would have shown.
  */
-export function verdict({ differences, adjustedP, interval, minimumEffect = 0.01 }: Evidence): Verdict {
+export function verdict({
+  differences,
+  adjustedP,
+  interval,
+  minimumEffect = 0.01,
+  shownAs: { factor, unit } = { factor: 1, unit: "" },
+}: Evidence): Verdict {
   if (!(minimumEffect > 0)) throw new RangeError(`a positive smallest effect is required, got ${minimumEffect}`);
   if (!(adjustedP >= 0 && adjustedP <= 1)) throw new RangeError(`a p-value is required, got ${adjustedP}`);
   const pairs = differences.length;
@@ -68,19 +82,28 @@ export function verdict({ differences, adjustedP, interval, minimumEffect = 0.01
     return decided("no difference shown", `all ${pairs} differences are exactly zero`);
   }
   const centre = mean(differences);
+  const number = (difference: number): string => show(factor * difference);
+  const write = (difference: number): string => {
+    const figure = number(difference);
+    return unit === "" ? figure : `${figure} ${figure === "1" ? unit.replace(/s$/, "") : unit}`;
+  };
   const alpha = 1 - interval.level;
-  const range = `the ${percent(interval.level)} interval is ${show(interval.low)} to ${show(interval.high)}`;
+  const range = `the ${percent(interval.level)} interval is ${number(interval.low)} to ${write(interval.high)}`;
   const p = `p = ${show(adjustedP)} after Holm's correction`;
   const excludesZero = interval.low > 0 || interval.high < 0;
   // 1 − 0.95 is a little above 0.05.
   if (adjustedP <= alpha + 1e-12 && excludesZero) {
-    const size = `mean difference ${show(centre)} over ${pairs} pairs: ${range}, ${p}`;
-    const small = Math.abs(centre) < minimumEffect ? [`the difference is smaller than ${show(minimumEffect)}`] : [];
+    const size = `mean difference ${write(centre)} over ${pairs} pairs: ${range}, ${p}`;
+    const small = Math.abs(centre) < minimumEffect ? [`the difference is smaller than ${write(minimumEffect)}`] : [];
     return decided(centre > 0 ? "helps" : "hurts", size, ...small);
   }
   const nothing = `no difference at the ${percent(alpha)} level: ${range}, ${p}`;
   if (excludesZero) {
-    return decided("unclear", "the interval excludes zero, but not after the correction for several arms", nothing);
+    return decided(
+      "unclear",
+      "the interval excludes zero, but not after the correction for several arms",
+      `${range}, ${p}`,
+    );
   }
   const halfWidth = (interval.high - interval.low) / 2;
   if (halfWidth > minimumEffect) {
@@ -88,14 +111,14 @@ export function verdict({ differences, adjustedP, interval, minimumEffect = 0.01
     return {
       verdict: "unclear",
       reasons: [
-        `too few trials: ${range}, wider than ± ${show(minimumEffect)}`,
-        nothing,
-        `about ${seedsNeeded} seeds would narrow it to ± ${show(minimumEffect)}`,
+        `too few trials: ${range}, wider than ± ${write(minimumEffect)}`,
+        p,
+        `about ${seedsNeeded} seeds would narrow it to ± ${write(minimumEffect)}`,
       ],
       seedsNeeded,
     };
   }
-  return decided("no difference shown", nothing, `the interval is no wider than ± ${show(minimumEffect)}`);
+  return decided("no difference shown", nothing, `the interval is no wider than ± ${write(minimumEffect)}`);
 }
 
 /** The least number of seeds whose interval t(1 − α/2, n − 1)·s/√n is at most `half` for the standard deviation s. */

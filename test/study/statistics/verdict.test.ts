@@ -57,6 +57,8 @@ describe("verdict", () => {
     const found = judge([0.031, 0.028, 0.035, 0.03, 0.027], 0.2);
     expect(found.verdict).toBe("unclear");
     expect(found.reasons[0]).toMatch(/correction for several arms/);
+    // Its interval excludes zero: nothing else may call that no difference.
+    expect(found.reasons.join()).not.toMatch(/no difference/);
   });
 
   test.each([0, 1, 2])("is unclear with %i pairs, whatever they say", (pairs) => {
@@ -67,6 +69,14 @@ describe("verdict", () => {
     });
     expect(found.verdict).toBe("unclear");
     expect(found.reasons[0]).toMatch(/3 or more are required/);
+  });
+
+  test("writes differences in the unit that they are shown in", () => {
+    const shownAs = { factor: 100, unit: "points" };
+    const interval = { low: -0.0166, high: 0.0133, level: 0.95 };
+    const { reasons } = verdict({ differences: [-0.0166, 0.0133, 0], adjustedP: 0.5, interval, shownAs });
+    expect(reasons[0]).toBe("too few trials: the 95 % interval is -1.66 to 1.33 points, wider than ± 1 point");
+    expect(reasons[2]).toMatch(/would narrow it to ± 1 point$/);
   });
 
   test("refuses no smallest effect and no p-value", () => {
