@@ -163,7 +163,7 @@ class Drawing {
       {
         height: 360,
         x: { label: "supervised steps" },
-        y: { label: this.#axis(), grid: true },
+        y: { label: this.#axis(), grid: true, inset: 4 },
         marks: [
           Plot.areaY(rows, {
             x: "step",
@@ -205,7 +205,7 @@ class Drawing {
         {
           height: 300,
           x: { label: "supervised steps" },
-          y: { label: `root mean squared error of ${target}`, type: "log", grid: true, ticks: 5, tickFormat: plain },
+          y: { label: `root mean squared error of ${target}`, ...logAxis(rows.map(({ rmse }) => rmse)) },
           marks: [
             Plot.lineY(rows, {
               x: "step",
@@ -241,7 +241,7 @@ class Drawing {
       {
         height: 300,
         x: { label: "supervised steps" },
-        y: { label: test ? "test loss" : "training loss", type: "log", grid: true, ticks: 5, tickFormat: plain },
+        y: { label: test ? "test loss" : "training loss", ...logAxis(rows.map(({ loss }) => loss)) },
         marks: [
           Plot.lineY(rows, {
             x: "step",
@@ -313,10 +313,13 @@ class Drawing {
     if (plan.labels.length < 2 || plan.networks.length > 1 || plan.optimizers.length > 1) return [];
     const rates = new Set(settings.map(({ setting }) => setting.learningRate));
     if (rates.size > 1) return [];
+    // Side by side, or the intervals of all arms would be one line.
+    const aside = (arm: string): number => 1.015 ** (this.#arms.indexOf(arm) - (this.#arms.length - 1) / 2);
     const rows = settings.flatMap(({ arms }) =>
       arms.map(({ arm, score: { mean, low, high }, labelsUsed }) => ({
         arm,
-        labels: labelsUsed,
+        amount: labelsUsed,
+        labels: labelsUsed * aside(arm),
         mean: this.#shown(mean),
         low: this.#shown(low ?? mean),
         high: this.#shown(high ?? mean),
@@ -328,17 +331,19 @@ class Drawing {
         x: {
           label: "labels",
           type: "log",
-          ticks: [...new Set(rows.map((row) => row.labels))],
-          tickFormat: (value: number) => String(value),
+          ticks: [...new Set(rows.map(({ amount }) => amount))],
+          tickFormat: (value: number) => value.toLocaleString("en"),
+          inset: 24,
         },
-        y: { label: this.#axis(), grid: true },
+        y: { label: this.#axis(), grid: true, inset: 6 },
         marks: [
           Plot.ruleX(rows, {
             x: "labels",
             y1: "low",
             y2: "high",
             stroke: (row) => this.#colour(row.arm),
-            strokeOpacity: 0.5,
+            strokeOpacity: 0.6,
+            strokeWidth: 1.5,
           }),
           Plot.lineY(rows, {
             x: "labels",
@@ -480,7 +485,7 @@ class Drawing {
             tickFormat: (tick: number) => String(tick),
             inset: 12,
           },
-          y: { label, type: "log", grid: true, ticks: 5, tickFormat: plain },
+          y: { label, ...logAxis(rows.map(({ value: shown }) => shown)) },
           marks: [
             Plot.lineY(rows, {
               x: "layer",
@@ -556,9 +561,42 @@ class Drawing {
   }
 }
 
+function logAxis(values: readonly number[]): Plot.ScaleOptions {
+  return { type: "log", grid: true, ticks: logTicks(values), tickFormat: plain };
+}
+
 /** A tick without the prefixes of the International System, which mean little on a loss. */
 function plain(value: number): string {
-  return value >= 1e-3 && value < 1e4 ? String(Number(value.toPrecision(2))) : value.toExponential(0);
+  return value >= 1e-3 && value < 1e4
+    ? String(Number(value.toPrecision(3)))
+    : String(value.toExponential(1)).replace(".0e", "e");
+}
+
+/**
+ * Ticks of a logarithmic axis that all have room for their labels: 1, 2 and 5 of each power of ten, powers alone over
+ * several of them, and even steps where the values lie too close together for either.
+ */
+export function logTicks(values: readonly number[]): number[] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const within = (tick: number): boolean => tick >= low * 0.999 && tick <= high * 1.001;
+  const powers = Array.from(
+    { length: Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 },
+    (_, index) => Math.floor(Math.log10(low)) + index,
+  );
+  const of = (...digits: number[]): number[] =>
+    powers.flatMap((power) => digits.map((digit) => Number(`${digit}e${power}`))).filter(within);
+  const fine = of(1, 2, 5);
+  if (fine.length > 7) return of(1);
+  if (fine.length >= 3) return fine;
+  const rough = (high - low) / 4;
+  if (!(rough > high * 1e-3)) return [Number(high.toPrecision(3))];
+  const step = [1, 2, 2.5, 5, 10]
+    .map((factor) => factor * 10 ** Math.floor(Math.log10(rough)))
+    .find((candidate) => candidate >= rough * 0.999) as number;
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) =>
+    Number(((first + index) * step).toPrecision(6)),
+  );
 }
 
 /** Places of a legend's entries, by an estimate of how wide their names are. */

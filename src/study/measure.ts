@@ -74,6 +74,13 @@ export function showDifference({ factor, digits }: Measure, difference: number |
   return `${difference > 0 ? "+" : ""}${(factor * difference).toFixed(digits + 1)}`;
 }
 
+/** How large a difference is, with its unit, such as "1 point" or "0.01". */
+export function showEffect({ factor, differenceUnit }: Measure, difference: number): string {
+  const size = Number((factor * difference).toPrecision(3));
+  if (differenceUnit === "") return String(size);
+  return `${size} ${size === 1 ? differenceUnit.replace(/s$/, "") : differenceUnit}`;
+}
+
 /** An error in the data's own units, to four digits or as many as it has before the point. */
 export function showError(error: number): string {
   const figure = Number(error.toPrecision(4));

@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Chart, studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
-import { type Measure, measureOf, showDifference, showError, showMean, showScore } from "./measure.js";
+import { type Measure, measureOf, showDifference, showEffect, showError, showMean, showScore } from "./measure.js";
 import { armOf, pretrainingKey, type StudyPlan } from "./plan.js";
 import type { StudyResults } from "./run-study.js";
+import type { ArmComparison } from "./statistics/compare-arms.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
 import {
   type Comparison,
@@ -106,6 +107,7 @@ function page(
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="color-scheme" content="light">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)}</title>
 <style>${style}</style>
@@ -139,7 +141,7 @@ function verdictSection(plan: StudyPlan, summary: StudySummary): string {
     ]);
   return `${tables.join("\n")}
 ${summary.notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-<p class="note">${escaped(scoreNote(plan))}A difference smaller than ${showScore(measure, plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms, at equal steps over both quantities, ${measure.name} at the end and mean ${measure.name}. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
+<p class="note">${escaped(scoreNote(plan))}A difference smaller than ${showEffect(measure, plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms, at equal steps over both quantities, ${measure.name} at the end and mean ${measure.name}. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
 }
 
 function verdictTable({ baseline, at, arms }: Comparison, plan: StudyPlan): string {
@@ -152,11 +154,16 @@ function verdictTable({ baseline, at, arms }: Comparison, plan: StudyPlan): stri
       : `Against ${baseline}, at equal total time: arms with less pretraining trained on meanwhile`;
   const rows = arms.map(({ name, verdict, test, adjustedP, probabilityOfImprovement: improvement, differences }) => {
     const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
-    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
+    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td></tr>${groundsRow(verdict, 7)}`;
   });
   return `<h3>${escaped(heading)}</h3>
-<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th><th>grounds</th></tr></thead>
+<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>`;
+}
+
+/** Below an arm's numbers, over the whole width: beside them, the grounds would be a column of single words. */
+function groundsRow({ reasons }: ArmComparison["verdict"], columns: number): string {
+  return `<tr class="grounds"><td></td><td colspan="${columns - 1}">${escaped(reasons.join("; "))}</td></tr>`;
 }
 
 function differenceHead({ name, differenceUnit }: Measure): string {
@@ -169,10 +176,10 @@ function earlyTable({ baseline, early }: Comparison, plan: StudyPlan): string {
   const points = (value: number | undefined): string => showDifference(measure, value);
   const rows = early.map(({ name, verdict, test, adjustedP, stepsToTarget: { difference, missed, trials } }) => {
     const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
-    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(earlyWord(verdict.verdict))}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${difference ? escaped(stepsDifference(difference)) : ""}</td><td>${missed} of ${trials}</td><td class="reason">${escaped(verdict.reasons.join("; "))}</td></tr>`;
+    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(earlyWord(verdict.verdict))}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${difference ? escaped(stepsDifference(difference)) : ""}</td><td>${missed} of ${trials}</td></tr>${groundsRow(verdict, 7)}`;
   });
   return `<h3>${escaped(`Against ${baseline}, on the way: mean ${measure.name} over ${steps} steps`)}</h3>
-<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>steps to target, difference</th><th>never reached it</th><th>grounds</th></tr></thead>
+<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>steps to target, difference</th><th>never reached it</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>
 <p class="note">Steps to target: mean difference paired by seed; a trial that never reaches the target counts with all ${steps} steps.</p>`;
 }
@@ -200,7 +207,7 @@ function settingTable({ name, arms, chance, target }: SettingSummary, plan: Stud
   );
   return `<h3>${escaped(name)}</h3>
 <p>${escaped(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${showScore(measure, chance)}; target: ${showScore(measure, target)}.`)}</p>
-<table><thead><tr><th>arm</th><th>${measure.name} after ${steps} steps${unit}</th>${targets.map((target) => `<th>RMSE of ${escaped(target)}</th>`).join("")}<th>mean over the steps</th><th>interquartile mean</th><th>best${unit}</th><th>at equal total time${unit}</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
+<table><thead><tr><th>arm</th><th>${measure.name} after ${steps} steps${unit}</th>${targets.map((target) => `<th>RMSE of ${escaped(target)}</th>`).join("")}<th>mean over the steps${unit}</th><th>interquartile mean${unit}</th><th>best${unit}</th><th>at equal total time${unit}</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>`;
 }
 
@@ -263,11 +270,13 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bo
 table { border-collapse: collapse; font-size: 13px; margin: .4rem 0 1rem; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums; }
 thead th { border-bottom: 1px solid #999; font-weight: 600; }
-.origin th { width: 12rem; font-weight: 600; } .origin td { overflow-wrap: anywhere; } .reason { color: #555; font-size: 12px; }
+.origin th { width: 12rem; font-weight: 600; } .origin td { overflow-wrap: anywhere; } tr:has(+ .grounds) > td { border-bottom: none; } .grounds td { color: #555; font-size: 12px; padding-top: 0; }
 .verdict { white-space: nowrap; } .helps { color: #1a7f37; font-weight: 700; } .hurts { color: #b42318; font-weight: 700; } .no, .unclear { font-weight: 600; }
 .warning { border-left: 4px solid #d97706; background: #fff7e6; padding: .5rem .8rem; } .note { color: #555; font-size: 13px; margin: .2rem 0; }
 figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-size: 13px; margin-bottom: .3rem; }
 figure svg { max-width: 100%; height: auto; } figure img { max-width: 100%; image-rendering: pixelated; }
 .picture { display: inline-block; margin-right: 1.5rem; vertical-align: top; }
-@media print { body { max-width: none; margin: 0; font-size: 11pt; } table, .warning { break-inside: avoid; } h2, h3 { break-after: avoid; } }
+@page { margin: 14mm; }
+@media print { body { max-width: none; margin: 0; padding: 0; font-size: 10pt; } table { font-size: 8pt; } th, td { padding-right: .35rem; } .picture { margin-right: .3rem; } .grounds td, .note, figcaption { font-size: 8pt; }
+  tr, .warning, section > h2 + figure { break-inside: avoid; } tr:has(+ .grounds), h2, h3, h3 + p { break-after: avoid; } figure svg { max-height: 88mm; } }
 `;

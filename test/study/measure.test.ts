@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { measureOf, showDifference, showError, showMean, showScore } from "../../src/study/measure.js";
+import { measureOf, showDifference, showEffect, showError, showMean, showScore } from "../../src/study/measure.js";
 
 test("accuracies are shown as percentages, R² as it is", () => {
   const [accuracy, r2] = [measureOf({}), measureOf({ task: "regression" })];
@@ -11,6 +11,8 @@ test("accuracies are shown as percentages, R² as it is", () => {
   expect(showDifference(accuracy, 0.0123)).toBe("+1.23");
   expect(showDifference(r2, -0.0123)).toBe("-0.0123");
   expect(showDifference(r2, undefined)).toBe("");
+  expect([0.01, 0.005].map((effect) => showEffect(accuracy, effect))).toEqual(["1 point", "0.5 points"]);
+  expect(showEffect(r2, 0.01)).toBe("0.01");
 });
 
 test("errors keep four digits", () => {

@@ -36,6 +36,21 @@ test("refuses a broken line in the middle, naming it", async () => {
   await expect(folder.readTrials()).rejects.toThrow(/trials\.jsonl, line 2: required a trial's record/);
 });
 
+test("reads trials of the first version, which called their score accuracy", async () => {
+  const { folder, records, file } = await filled();
+  const early = records.map(({ score: accuracy, bestScore: bestAccuracy, points, ...record }) => ({
+    ...record,
+    accuracy,
+    bestAccuracy,
+    points: points.map(({ score, ...point }) => ({ ...point, accuracy: score })),
+  }));
+  writeFileSync(file, `${early.map((record) => JSON.stringify(record)).join("\n")}\n`);
+  expect([...(await folder.readTrials()).values()]).toEqual(records);
+  // And lines of today may follow.
+  await folder.appendTrial({ ...records[0], key: "new" });
+  expect((await folder.readTrials()).get("new")?.score).toBe(records[0].score);
+});
+
 test("leaves a folder with other files alone, also with overwrite", async () => {
   const path = temporaryFolder({ "thesis.txt": "irreplaceable" });
   for (const overwrite of [false, true]) await expect(StudyFolder.open(path, overwrite)).rejects.toThrow(/other files/);
