@@ -472,7 +472,13 @@ function notesOf(
     notes.push(
       `${plan.seeds} seeds share ${plan.pretrainingSeeds} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
     );
+  const measure = measureOf(plan);
   for (const { name, setting, arms } of settings) {
+    for (const { arm, score, scoreAtEqualTime, timeSteps } of arms)
+      if (timeSteps > plan.steps && scoreAtEqualTime.mean < score.mean - plan.minimumEffect)
+        notes.push(
+          `${name}: training on for equal total time took ${arm} from ${showScore(measure, score.mean)} to ${showScore(measure, scoreAtEqualTime.mean)}; one would have stopped it before, so what others lead by there is no gain of theirs.`,
+        );
     const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > timeStepsMade);
     if (cut.length === 0 || timing.secondsPerStep[timingName(setting.network, setting.optimizer)] === undefined)
       continue;

@@ -197,3 +197,25 @@ test("without pretraining equal time has the verdicts of equal steps", async () 
   const [steps, time] = summarize(plan, results(plan, trials), 10_000).comparisons;
   expect(time.arms).toEqual(steps.arms);
 });
+
+test("says where training on for equal total time did harm", async () => {
+  const plan = planOf(await armsOf("he", "default"), { seeds: 3 });
+  const trials = plan.arms.flatMap(({ name }) =>
+    [0, 1, 2].map((seed) => {
+      const record = recordOf(plan, trialOf(plan, name, seed), 0.84 + seed / 1000);
+      const later = { step: 500, score: 0.8, loss: 0.1, testLoss: 1 };
+      return name === "he" ? { ...record, points: [...record.points, later] } : record;
+    }),
+  );
+  const pretrainings = new Map(
+    [0, 1, 2].map((seed) => {
+      const key = pretrainingKey(plan, "net", plan.arms[1], seed);
+      const record = { key, network: "net", recipe: "default", seed, steps: 1, samples: 8, seconds: 4 };
+      return [key, { ...record, metrics: {}, warnings: [] }];
+    }),
+  );
+  const timing = { secondsPerStep: { [timingName("net", plan.optimizers[0])]: 0.01 } };
+  const { notes } = summarize(plan, { trials, planned: 6, pretrainings, timing, tuned: {} }, 1000);
+  const harmed = notes.filter((note) => note.includes("no gain of theirs"));
+  expect(harmed).toEqual([expect.stringMatching(/took he from 84\.1 % to 80\.0 %/)]);
+});
