@@ -24,6 +24,7 @@ import {
   parseArms,
   planNetworks,
   requireLabels,
+  targetNotes,
   withoutDuplicates,
 } from "./plan-study.js";
 import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
@@ -172,7 +173,7 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   const everything = await openStudyData(unfiltered, signal, train);
   requireLabels(options, everything, networks[0].outputs, task);
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything, signal);
-  for (const message of duplicateNotes(settings)) emit({ type: "note", message });
+  for (const message of [...duplicateNotes(settings), ...targetNotes(options, data)]) emit({ type: "note", message });
 
   const drafted = draftPlan(options, task, networks, arms, data, device);
   for (const amount of drafted.labels) labelledSamples(data.train, amount, 0);

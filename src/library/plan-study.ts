@@ -20,7 +20,7 @@ import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyNetwork, StudyPlan } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
-import { variancesOf } from "../training/objective.js";
+import { meansOf, variancesOf } from "../training/objective.js";
 import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
@@ -278,6 +278,31 @@ function requireTargets(options: CompareOptions, { train, test }: StudyData, out
     required: "numbers to predict that differ between the test samples",
     got: `the same ${test.targets.names[constant]} in all`,
     advice: "Give other test data.",
+  });
+}
+
+/** Deviations of the training data by which the means of the two may differ, and times that their spreads may. */
+const [farMeans, farSpreads] = [3, 10];
+
+/**
+ * What is odd about the test data's numbers beside those of training, in words: another quantity, or other units, would be
+ * compared in earnest, and only every R² would be poor.
+ */
+export function targetNotes(options: CompareOptions, { train, test }: StudyData): string[] {
+  if (!train.targets || !test.targets) return [];
+  const [own, other] = [train.targets, test.targets];
+  const [ownMeans, otherMeans] = [meansOf(own), meansOf(other)];
+  const [ownSpreads, otherSpreads] = [variancesOf(own).map(Math.sqrt), variancesOf(other).map(Math.sqrt)];
+  const figure = (value: number): string => String(Number(value.toPrecision(3)));
+  return own.names.flatMap((name, at) => {
+    const times = ownSpreads[at] / otherSpreads[at];
+    const alike = Math.abs(ownMeans[at] - otherMeans[at]) <= farMeans * Math.max(ownSpreads[at], otherSpreads[at]);
+    if (alike && times < farSpreads && times > 1 / farSpreads) return [];
+    const shown = (means: readonly number[], spreads: readonly number[]): string =>
+      `${figure(means[at])} ± ${figure(spreads[at])}`;
+    return [
+      `${other.names[at]} of ${options.test} is ${shown(otherMeans, otherSpreads)}, where ${name} of ${options.data} is ${shown(ownMeans, ownSpreads)}: if these are two quantities, or one in two units, say with --test-label-column where the right one is`,
+    ];
   });
 }
 

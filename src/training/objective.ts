@@ -97,7 +97,8 @@ export function scalingOf(targets: Targets, standardise: boolean): TargetScaling
   return { mean: meansOf(targets), deviation };
 }
 
-function meansOf({ names, values }: Targets): number[] {
+/** Of each number, over the samples. */
+export function meansOf({ names, values }: Targets): number[] {
   const count = values.length / names.length;
   const sums = new Float64Array(names.length);
   values.forEach((value, index) => {

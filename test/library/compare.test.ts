@@ -276,6 +276,26 @@ test("predicts several numbers, and bounded ones as they are", async () => {
   expect(bounded.plan.standardise).toBe(false);
 });
 
+test("says where the test data's numbers look like another quantity", async () => {
+  const { made, folder, ...options } = await ready();
+  const notes = async (scale: number): Promise<string[]> => {
+    const found: string[] = [];
+    await compare({
+      ...options,
+      model: predictor(folder, 1),
+      arms: ["he"],
+      seeds: 1,
+      labelColumn: greyFile(folder, "train-numbers.npy", made.train.pixels, 1, 1),
+      testLabelColumn: greyFile(folder, `test-numbers-${scale}.npy`, made.test.pixels, 1, scale),
+      output: join(folder, `scale-${scale}`),
+      onEvent: (event) => event.type === "note" && found.push(event.message),
+    });
+    return found;
+  };
+  expect(await notes(1)).toEqual([]);
+  expect(await notes(1000)).toEqual([expect.stringMatching(/two quantities.*--test-label-column/)]);
+});
+
 test("a single output tells two classes apart, with its sigmoid or without", async () => {
   const { made: _, folder, ...options } = await ready();
   const settings = { ...options, arms: ["he"], steps: 40, learningRates: [0.01] };
