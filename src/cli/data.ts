@@ -95,6 +95,10 @@ export const command = defineCommand({
       const more = found.classes.length > 20 ? `, and ${found.classes.length - 20} more` : "";
       console.line(`${found.classes.length} classes: ${shown.join(", ")}${more}`);
     }
+    for (const { name, mean, std } of found.targets ?? [])
+      console.line(
+        `${found.classes === undefined ? "number to predict" : "or a number to predict"}: ${name}, mean ${number(mean)}, deviation ${number(std)}`,
+      );
     const { duplicates } = found;
     console.line(
       duplicates.count === 0

@@ -4,8 +4,10 @@ import type { ColumnChoice } from "../data/column-profile.js";
 import type { Dataset, DatasetKind, NormalisationChoice, OpenOptions } from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
+import type { Targets } from "../data/sample-labels.js";
 import { type PictureSurvey, surveyPictures } from "../data/survey-pictures.js";
 import { InterruptedError } from "../errors.js";
+import { meansOf, variancesOf } from "../training/objective.js";
 
 export interface DescribeDataOptions {
   /** Path, pattern or address of the data, or several. */
@@ -50,6 +52,8 @@ export interface DataDescription {
   readonly pictures?: PictureSurvey;
   readonly channels: readonly ChannelDescription[];
   readonly classes?: readonly { readonly name: string; readonly count: number }[];
+  /** Numbers that the labels may be taken for, in the data's own units. */
+  readonly targets?: readonly { readonly name: string; readonly mean: number; readonly std: number }[];
   /** Samples that are equal to an earlier one once delivered, and the first pairs. */
   readonly duplicates: { readonly count: number; readonly pairs: readonly (readonly [number, number])[] };
   /** What could not be read or used, by name. */
@@ -109,6 +113,7 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
       ...(pictures === undefined ? {} : { pictures }),
       channels: channelsOf(dataset),
       ...(dataset.labels === undefined ? {} : { classes: classesOf(dataset) }),
+      ...(dataset.targets === undefined ? {} : { targets: targetsOf(dataset.targets) }),
       duplicates,
       unusable: unusable.names,
       unusableCount: unusable.count,
@@ -189,6 +194,11 @@ function channelsOf({ record, kind }: Dataset): ChannelDescription[] {
     min: min[channel],
     max: max[channel],
   }));
+}
+
+function targetsOf(targets: Targets): NonNullable<DataDescription["targets"]> {
+  const [means, variances] = [meansOf(targets), variancesOf(targets)];
+  return targets.names.map((name, at) => ({ name, mean: means[at], std: Math.sqrt(variances[at]) }));
 }
 
 function classesOf({ labels, classNames }: Dataset): { name: string; count: number }[] {
