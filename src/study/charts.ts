@@ -397,11 +397,13 @@ class Drawing {
     const low = Math.min(...rows.map(({ score }) => score));
     const high = Math.max(...rows.map(({ score }) => score));
     const svg = this.#plot({
-      height: 50 + this.#arms.length * (activations.length * 22 + 14),
+      height: 74 + this.#arms.length * (activations.length * 22 + 14),
+      // Room for the label above the ticks: it would lie over the middle one.
+      marginTop: 46,
       marginLeft: 70,
       marginRight: 130,
       padding: 0.04,
-      x: { label: "hidden layers", domain: depths, axis: "top" },
+      x: { label: "hidden layers", domain: depths, axis: "top", labelOffset: 40 },
       y: { label: null, domain: activations },
       fy: { label: null, domain: this.#arms },
       color: { type: "linear", scheme: "viridis", domain: [low, Math.max(high, low + this.#measure.factor / 100)] },
@@ -533,7 +535,7 @@ class Drawing {
       width,
       ...options,
       height: (options.height ?? 300) + rows.length * 16,
-      marginTop: legend.length > 0 ? marginTop : 24,
+      marginTop: legend.length > 0 ? marginTop : (options.marginTop ?? 24),
       marginBottom: 40,
       style: { fontSize: "12px", fontFamily: "system-ui, sans-serif", background: "white" },
       document: document as never,

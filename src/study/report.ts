@@ -92,8 +92,8 @@ function page(
       .join("\n");
   const sections: [string, string][] = [
     ["Verdicts", verdictSection(plan, summary) + chartsOf("differences")],
-    [`${measure.title} by setting`, summary.settings.map((setting) => settingTable(setting, plan)).join("\n")],
     ["Convergence by depth and activation", chartsOf("grid")],
+    [`${measure.title} by setting`, summary.settings.map((setting) => settingTable(setting, plan)).join("\n")],
     ["Curves", chartsOf("accuracy", "r2", "rmse", "loss", "test-loss")],
     ["Steps to the target", chartsOf("steps-to-target")],
     [`${measure.title} against the number of labels`, chartsOf("labels")],
@@ -152,9 +152,10 @@ function verdictTable({ baseline, at, arms }: Comparison, plan: StudyPlan): stri
     at === "equal steps"
       ? `Against ${baseline}, after ${steps} supervised steps`
       : `Against ${baseline}, at equal total time: arms with less pretraining trained on meanwhile`;
-  const rows = arms.map(({ name, verdict, test, adjustedP, probabilityOfImprovement: improvement, differences }) => {
+  const rows = arms.map(({ name, verdict, test, mean: arm, baselineMean, adjustedP, ...rest }) => {
+    const { probabilityOfImprovement: improvement, differences } = rest;
     const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
-    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td></tr>${groundsRow(verdict, 7)}`;
+    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean ?? (arm !== undefined && baselineMean !== undefined ? arm - baselineMean : undefined))}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td></tr>${groundsRow(verdict, 7)}`;
   });
   return `<h3>${escaped(heading)}</h3>
 <table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th></tr></thead>
@@ -188,6 +189,8 @@ function settingTable({ name, arms, chance, target }: SettingSummary, plan: Stud
   const { steps, targets = [] } = plan;
   const measure = measureOf(plan);
   const unit = measure.unit === "" ? "" : `, ${measure.unit}`;
+  // Without pretraining equal total time is equal steps.
+  const timed = pretrains(plan);
   const mean = (score: MeanOverSeeds): string => showMean(measure, score);
   const error = ({ mean: value, high }: MeanOverSeeds): string =>
     high === null ? showError(value) : `${showError(value)} ± ${showError(high - value)}`;
@@ -203,11 +206,11 @@ function settingTable({ name, arms, chance, target }: SettingSummary, plan: Stud
     count === 0 ? `0 of ${trials}` : `${count} of ${trials} (${percent(interval.low)} to ${percent(interval.high)})`;
   const rows = arms.map(
     (arm) =>
-      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.score)}</td>${(arm.rmse ?? []).map((one) => `<td>${error(one)}</td>`).join("")}<td>${mean(arm.meanScore)}</td><td>${(measure.factor * arm.interquartileMean).toFixed(measure.digits)}</td><td>${mean(arm.bestScore)}</td><td>${mean(arm.scoreAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td><td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td><td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td><td>${arm.learningRate}</td></tr>`,
+      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.score)}</td>${(arm.rmse ?? []).map((one) => `<td>${error(one)}</td>`).join("")}<td>${mean(arm.meanScore)}</td><td>${(measure.factor * arm.interquartileMean).toFixed(measure.digits)}</td><td>${mean(arm.bestScore)}</td>${timed ? `<td>${mean(arm.scoreAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td>` : ""}<td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td>${timed ? `<td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td>` : ""}<td>${arm.learningRate}</td></tr>`,
   );
   return `<h3>${escaped(name)}</h3>
 <p>${escaped(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${showScore(measure, chance)}; target: ${showScore(measure, target)}.`)}</p>
-<table><thead><tr><th>arm</th><th>${measure.name} after ${steps} steps${unit}</th>${targets.map((target) => `<th>RMSE of ${escaped(target)}</th>`).join("")}<th>mean over the steps${unit}</th><th>interquartile mean${unit}</th><th>best${unit}</th><th>at equal total time${unit}</th><th>steps then</th><th>median steps to target</th><th>diverged</th><th>stalled</th><th>pretraining</th><th>rate</th></tr></thead>
+<table><thead><tr><th>arm</th><th>${measure.name} after ${steps} steps${unit}</th>${targets.map((target) => `<th>RMSE of ${escaped(target)}</th>`).join("")}<th>mean over the steps${unit}</th><th>interquartile mean${unit}</th><th>best${unit}</th>${timed ? `<th>at equal total time${unit}</th><th>steps then</th>` : ""}<th>median steps to target</th><th>diverged</th><th>stalled</th>${timed ? "<th>pretraining</th>" : ""}<th>rate</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody></table>`;
 }
 
