@@ -203,7 +203,7 @@ async function runIn(
   { drafted, settings, data, prepare, deadline, signal, emit }: Prepared,
 ): Promise<CompareResult> {
   const folder = await openFolder(path, options.overwrite ?? false, drafted);
-  await folder.writeJson(studyFiles.plan, record(options, drafted, 0));
+  await folder.writeJson(studyFiles.plan, record(options, drafted, 0, data.test.count));
   await prepare();
   let plan = drafted;
   const parallel = options.workers ?? (await defaultWorkers(drafted, data, emit));
@@ -219,7 +219,7 @@ async function runIn(
   }
   const trials = settingsOf(plan).length * plan.arms.length * plan.seeds;
   const workers = Math.max(1, Math.min(parallel, trials));
-  await folder.writeJson(studyFiles.plan, record(options, plan, workers));
+  await folder.writeJson(studyFiles.plan, record(options, plan, workers, data.test.count));
   await writeSubsets(folder, plan, data);
   emit({ type: "planned", plan, folder: path, workers, trials });
 
@@ -237,7 +237,7 @@ async function runIn(
     });
     const summary = summarize(plan, results, data.test.count);
     await folder.writeJson(studyFiles.summary, summary);
-    await writeReport(folder, plan, summary, results, record(options, plan, workers));
+    await writeReport(folder, plan, summary, results, record(options, plan, workers, data.test.count));
     return { folder: path, report: folder.file(studyFiles.report), plan, summary };
   } finally {
     await executor.close();
@@ -285,9 +285,11 @@ export interface StudyRecord {
   readonly workers: number;
   readonly files: Readonly<Record<string, string | null>>;
   readonly plan: StudyPlan;
+  /** How many samples scores are measured on. */
+  readonly testSamples: number;
 }
 
-function record(options: CompareOptions, plan: StudyPlan, workers: number): StudyRecord {
+function record(options: CompareOptions, plan: StudyPlan, workers: number, testSamples: number): StudyRecord {
   const { model, data, test, unlabelled } = options;
   return {
     headstart: version,
@@ -296,6 +298,7 @@ function record(options: CompareOptions, plan: StudyPlan, workers: number): Stud
     workers,
     files: { model, data, test, unlabelled: unlabelled ?? null },
     plan,
+    testSamples,
   };
 }
 

@@ -135,12 +135,45 @@ export async function runStudy(options: RunStudyOptions): Promise<StudyResults> 
       options.onEvent?.({ type: "trial", record: result.record });
     },
   );
-  const finished = wanted.flatMap(({ trial, key }) => {
+  return { trials: finishedOf(wanted, trials), planned: wanted.length, pretrainings, timing, tuned };
+}
+
+/**
+ * What a study has by now, from its files alone.
+ *
+ * @param trials finished trials of any plan, by key
+ */
+export function resultsSoFar(
+  plan: StudyPlan,
+  trials: ReadonlyMap<string, TrialRecord>,
+  pretrainings: StudyResults["pretrainings"],
+  timing: StudyTiming,
+): StudyResults {
+  const settings = settingsOf(plan);
+  const candidates = plan.tune ? tuningOf(plan, settings) : [];
+  const tuning = candidates.flatMap(({ rates }) => rates.flatMap(({ keys }) => keys));
+  // Before its rates are chosen, a study has no trials that count.
+  if (tuning.some(({ key }) => !trials.has(key)))
+    return { trials: [], planned: settings.length * plan.arms.length * plan.seeds, pretrainings, timing, tuned: {} };
+  const tuned = bestRates(candidates, trials);
+  const wanted = trialsOf(plan, settings, tuned).map((trial) => ({ trial, key: trialKey(plan, trial) }));
+  return { trials: finishedOf(wanted, trials), planned: wanted.length, pretrainings, timing, tuned };
+}
+
+/** Keys of a plan's pretrainings. */
+export function pretrainingKeysOf(plan: StudyPlan): Set<string> {
+  return new Set(pretrainingsOf(plan).map(({ key }) => key));
+}
+
+function finishedOf(
+  wanted: readonly { readonly trial: Trial; readonly key: string }[],
+  trials: ReadonlyMap<string, TrialRecord>,
+): TrialRecord[] {
+  return wanted.flatMap(({ trial, key }) => {
     const record = trials.get(key);
     // The names of this plan, should the record be from another one.
     return record ? [{ ...record, ...trial }] : [];
   });
-  return { trials: finished, planned: wanted.length, pretrainings, timing, tuned };
 }
 
 /** Seed by seed, so that a study that ends early has whole seeds. */
@@ -173,15 +206,11 @@ async function runPretrainings(options: RunStudyOptions): Promise<Map<string, Pr
   const { plan, folder } = options;
   const records = new Map<string, PretrainingRecord>();
   const missing = new Map<string, Job>();
-  for (const seed of new Set(seedsOf(plan).map((trialSeed) => pretrainingSeed(plan, trialSeed))))
-    for (const { name: network } of plan.networks)
-      for (const arm of plan.arms) {
-        if (arm.source.kind !== "recipe") continue;
-        const key = pretrainingKey(plan, network, arm, seed);
-        const known = await folder.readPretraining(key);
-        if (known) records.set(key, known);
-        else missing.set(key, { kind: "pretraining", key, network, arm: arm.name, seed });
-      }
+  for (const job of pretrainingsOf(plan)) {
+    const known = await folder.readPretraining(job.key);
+    if (known) records.set(job.key, known);
+    else missing.set(job.key, job);
+  }
   if (missing.size === 0) return records;
   options.onEvent?.({ type: "stage", stage: "pretraining", jobs: missing.size, finished: records.size });
   // A deadline does not apply: without its pretraining an arm has no trial at all.
@@ -192,6 +221,28 @@ async function runPretrainings(options: RunStudyOptions): Promise<Map<string, Pr
     options.onEvent?.({ type: "pretrained", record: result.record });
   });
   return records;
+}
+
+/** The plan's pretrainings; where arms share one, it stands for each of them. */
+function pretrainingsOf(plan: StudyPlan): Extract<Job, { kind: "pretraining" }>[] {
+  const seeds = [...new Set(seedsOf(plan).map((trialSeed) => pretrainingSeed(plan, trialSeed)))];
+  return seeds.flatMap((seed) =>
+    plan.networks.flatMap(({ name: network }) =>
+      plan.arms.flatMap((arm) =>
+        arm.source.kind === "recipe"
+          ? [
+              {
+                kind: "pretraining" as const,
+                key: pretrainingKey(plan, network, arm, seed),
+                network,
+                arm: arm.name,
+                seed,
+              },
+            ]
+          : [],
+      ),
+    ),
+  );
 }
 
 async function measureTimings(options: RunStudyOptions, settings: readonly Setting[]): Promise<StudyTiming> {
@@ -260,8 +311,36 @@ async function tune(
   trials: Map<string, TrialRecord>,
 ): Promise<Record<string, number>> {
   const { plan, folder } = options;
+  const candidates = tuningOf(plan, settings);
+  const all = candidates.flatMap(({ rates }) => rates.flatMap(({ keys }) => keys));
+  const missing = all.filter(({ key }) => !trials.has(key));
+  options.onEvent?.({ type: "stage", stage: "tuning", jobs: missing.length, finished: all.length - missing.length });
+  const { deadline: _, ...unhurried } = options;
+  await runAll(
+    unhurried,
+    "tuning",
+    missing.map(({ trial, key }): Job => ({ kind: "trial", key, trial, extension: 0 })),
+    async (result) => {
+      if (result.kind !== "trial") return;
+      await folder.appendTrial(result.record);
+      trials.set(result.record.key, result.record);
+    },
+  );
+  return bestRates(candidates, trials);
+}
+
+/** An arm's tuning in a setting: the trials at each rate. */
+interface Tuning {
+  readonly name: string;
+  readonly rates: readonly {
+    readonly learningRate: number;
+    readonly keys: readonly { readonly trial: Trial; readonly key: string }[];
+  }[];
+}
+
+function tuningOf(plan: StudyPlan, settings: readonly Setting[]): Tuning[] {
   const seeds = seedsOf(plan).slice(0, tuningSeeds);
-  const candidates = settings.flatMap((setting) =>
+  return settings.flatMap((setting) =>
     plan.arms.map((arm) => ({
       name: tuningName(setting, arm.name),
       rates: ratesOf(plan, setting.optimizer).map((learningRate) => ({
@@ -281,20 +360,9 @@ async function tune(
       })),
     })),
   );
-  const all = candidates.flatMap(({ rates }) => rates.flatMap(({ keys }) => keys));
-  const missing = all.filter(({ key }) => !trials.has(key));
-  options.onEvent?.({ type: "stage", stage: "tuning", jobs: missing.length, finished: all.length - missing.length });
-  const { deadline: _, ...unhurried } = options;
-  await runAll(
-    unhurried,
-    "tuning",
-    missing.map(({ trial, key }): Job => ({ kind: "trial", key, trial, extension: 0 })),
-    async (result) => {
-      if (result.kind !== "trial") return;
-      await folder.appendTrial(result.record);
-      trials.set(result.record.key, result.record);
-    },
-  );
+}
+
+function bestRates(candidates: readonly Tuning[], trials: ReadonlyMap<string, TrialRecord>): Record<string, number> {
   return Object.fromEntries(
     candidates.map(({ name, rates }) => {
       const scored = rates.map(({ learningRate, keys }) => ({

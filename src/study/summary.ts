@@ -1,6 +1,6 @@
 /** What a study's trials say: curves, intervals, comparisons, verdicts, and warnings about the study itself. */
 import { meanResolution, meanScore, stepsToTarget } from "./early-training.js";
-import { type Measure, measureOf, showScore } from "./measure.js";
+import { type Measure, measureOf } from "./measure.js";
 import {
   armOf,
   pretrainingKey,
@@ -12,7 +12,7 @@ import {
   settingsOf,
 } from "./plan.js";
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
-import { fullExtension, pretrainingSeconds, type StudyResults, timingName } from "./run-study.js";
+import { fullExtension, pretrainingSeconds, type StudyResults } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import {
   type ArmComparison,
@@ -26,8 +26,8 @@ import type { Interval } from "./statistics/interval.js";
 import { kaplanMeier } from "./statistics/kaplan-meier.js";
 import { pairedDifferencesOverSettings } from "./statistics/paired-differences.js";
 import { interquartileMean, mean, standardDeviation } from "./statistics/sample-statistics.js";
-import { trustworthy } from "./statistics/trustworthy.js";
 import { wilsonInterval } from "./statistics/wilson.js";
+import { notesOf, type Remark, warningsOf } from "./summary-remarks.js";
 
 /** A mean over seeds; the interval (Student's) needs two. */
 export interface MeanOverSeeds {
@@ -118,6 +118,8 @@ export interface Comparison {
   readonly bySetting: readonly { readonly setting: string; readonly arms: readonly ArmComparison[] }[];
 }
 
+type RemarkData = Omit<Remark, "text">;
+
 /** summary.json */
 export interface StudySummary {
   /** What scores are: accuracy, or R². */
@@ -132,12 +134,15 @@ export interface StudySummary {
   readonly warnings: readonly string[];
   /** What the numbers can bear. */
   readonly notes: readonly string[];
+  /** The same warnings and notes, in the same order, as data. */
+  readonly remarks: { readonly warnings: readonly RemarkData[]; readonly notes: readonly RemarkData[] };
 }
 
-const resamples = 2000;
-
-/** @param testCount how many samples scores were measured on: accuracies move by steps of one of them */
-export function summarize(plan: StudyPlan, results: StudyResults, testCount: number): StudySummary {
+/**
+ * @param testCount how many samples scores were measured on: accuracies move by steps of one of them
+ * @param resamples of the bootstrap, which no verdict rests on: few where a summary is only looked at in passing
+ */
+export function summarize(plan: StudyPlan, results: StudyResults, testCount: number, resamples = 2000): StudySummary {
   const settings = settingsOf(plan);
   const grouped = settings.map((setting) => ({
     setting,
@@ -146,8 +151,10 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
   const complete = grouped.filter(({ trials }) => trials.length > 0);
   const summaries = complete.map(({ setting, trials }) => summarizeSetting(plan, setting, trials, results));
   const comparisons = plan.baselines.flatMap((baseline) =>
-    comparisonsAgainst(plan, baseline, complete, summaries, results, testCount),
+    comparisonsAgainst(plan, baseline, complete, summaries, results, testCount, resamples),
   );
+  const warnings = warningsOf(plan, results, summaries);
+  const notes = notesOf(plan, summaries, results);
   return {
     measure: measureOf(plan).key,
     ...(plan.targets === undefined ? {} : { targets: plan.targets }),
@@ -156,9 +163,14 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
     seeds: plan.seeds,
     settings: summaries,
     comparisons,
-    warnings: warningsOf(plan, results, summaries),
-    notes: notesOf(plan, summaries, results),
+    warnings: warnings.map(({ text }) => text),
+    notes: notes.map(({ text }) => text),
+    remarks: { warnings: warnings.map(asData), notes: notes.map(asData) },
   };
+}
+
+function asData({ kind, values }: Remark): RemarkData {
+  return { kind, values };
 }
 
 /** A setting's trials. */
@@ -175,6 +187,7 @@ function comparisonsAgainst(
   summaries: readonly SettingSummary[],
   results: StudyResults,
   testCount: number,
+  resamples: number,
 ): Comparison[] {
   const others = plan.arms.map(({ name }) => name).filter((name) => name !== baseline && complete.length > 0);
   const scoresOf = (arm: string, score: (trial: TrialRecord, index: number) => number): ArmScores => ({
@@ -409,85 +422,6 @@ function meanStarts(trials: readonly TrialRecord[]): LayerStart[] {
       gradient: gradients.length > 0 ? mean(gradients) : null,
     };
   });
-}
-
-/** Steps that a trial says it made and was measured after. */
-function stepsSeen({ stepsMade, points }: TrialRecord): number {
-  return Math.min(stepsMade, points[points.length - 1]?.step ?? 0);
-}
-
-/** What is wrong with the study itself, not with an arm. */
-function warningsOf(plan: StudyPlan, results: StudyResults, settings: readonly SettingSummary[]): string[] {
-  const warnings: string[] = [];
-  const measure = measureOf(plan);
-  if (results.trials.length < results.planned)
-    warnings.push(
-      `${results.trials.length} of ${results.planned} trials are finished; the same command continues the study.`,
-    );
-  for (const { name, arms, chance } of settings)
-    if (arms.every(({ score }) => score.mean <= chance + stalledMargin))
-      warnings.push(
-        `${name}: no arm learned anything (none ends more than ${measure.factor * stalledMargin}${measure.differenceUnit && ` ${measure.differenceUnit}`} above ${showScore(measure, chance)}, which ${measure.chance} gives). Do the labels belong to the samples? Are there enough steps?`,
-      );
-  const short = results.trials.filter(
-    (trial) => trial.diverged === null && (trial.steps !== plan.steps || stepsSeen(trial) < plan.steps),
-  );
-  for (const arm of new Set(short.map((trial) => trial.arm))) {
-    const own = short.filter((trial) => trial.arm === arm);
-    warnings.push(
-      `${arm}: ${own.length} of its trials made ${Math.min(...own.map(stepsSeen))} of ${plan.steps} steps: its comparisons are not at equal steps.`,
-    );
-  }
-  for (const seed of new Set(results.trials.map((trial) => trial.seed)))
-    for (const network of plan.networks) {
-      const heads = new Set(
-        results.trials
-          .filter((trial) => trial.seed === seed && trial.network === network.name)
-          .map(({ headHash }) => headHash),
-      );
-      if (heads.size > 1) warnings.push(`${network.name}, seed ${seed}: the arms did not start from equal heads.`);
-    }
-  const diverged = [...results.pretrainings.values()].filter(({ divergedAt }) => divergedAt !== undefined);
-  for (const recipe of new Set(diverged.map((record) => record.recipe)))
-    warnings.push(
-      `${recipe}: ${diverged.filter((record) => record.recipe === recipe).length} of its pretrainings became non-finite; their trials count at chance.`,
-    );
-  return warnings;
-}
-
-function notesOf(
-  plan: StudyPlan,
-  settings: readonly SettingSummary[],
-  { pretrainings, timing }: StudyResults,
-): string[] {
-  // What the comparisons rest on: the seeds that are finished in all settings of an arm.
-  const seeds = Math.min(plan.seeds, ...settings.flatMap(({ arms }) => arms.map((arm) => arm.seeds.length)));
-  const notes = [
-    trustworthy("mean difference, paired t", seeds).note,
-    trustworthy("probability of improvement", seeds).note,
-    trustworthy(settings.length > 1 ? "interquartile mean, several settings" : "interquartile mean, one setting", seeds)
-      .note,
-  ];
-  if (plan.pretrainingSeeds !== undefined && plan.pretrainingSeeds < plan.seeds && pretrainings.size > 0)
-    notes.push(
-      `${plan.seeds} seeds share ${plan.pretrainingSeeds} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
-    );
-  const measure = measureOf(plan);
-  for (const { name, setting, arms } of settings) {
-    for (const { arm, score, scoreAtEqualTime, timeSteps } of arms)
-      if (timeSteps > plan.steps && scoreAtEqualTime.mean < score.mean - plan.minimumEffect)
-        notes.push(
-          `${name}: training on for equal total time took ${arm} from ${showScore(measure, score.mean)} to ${showScore(measure, scoreAtEqualTime.mean)}; one would have stopped it before, so what others lead by there is no gain of theirs.`,
-        );
-    const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > timeStepsMade);
-    if (cut.length === 0 || timing.secondsPerStep[timingName(setting.network, setting.optimizer)] === undefined)
-      continue;
-    const [first] = [...cut].sort((a, b) => b.timeSteps - a.timeSteps);
-    notes.push(
-      `${name}: at equal total time ${first.arm} would have had ${first.timeSteps} steps; it made ${first.timeStepsMade} (--longest-extension).`,
-    );
-  }
-  return notes;
 }
 
 /** A share as a percentage with one digit behind the point. */

@@ -4,6 +4,8 @@
 export interface Warning {
   readonly kind: "collapse" | "identity" | "discriminator-won" | "discriminator-lost";
   readonly message: string;
+  /** The numbers in the message; absent in records of earlier versions. */
+  readonly values?: Readonly<Record<string, number>>;
 }
 
 type Metrics = Readonly<Record<string, number>>;
@@ -26,11 +28,13 @@ export function judge(metrics: Metrics): Warning[] {
     if (ratio > 0.95)
       warnings.push({
         kind: "collapse",
+        values: { own, other },
         message: `G(x) is as far from its own x as from another sample (mean squared error ${own.toPrecision(3)} against ${other.toPrecision(3)}): G gives much the same whatever it sees. Add reconstruction, or lower the learning rate.`,
       });
     if (ratio < 0.01)
       warnings.push({
         kind: "identity",
+        values: { own, other },
         message: `G(x) copies x (mean squared error ${own.toPrecision(3)} against ${other.toPrecision(3)} to another sample): F may pass x through without learning features. Choose a narrower feature tensor, or corrupt G's input.`,
       });
   }
@@ -39,6 +43,7 @@ export function judge(metrics: Metrics): Warning[] {
   if (loss !== undefined && pairs !== undefined && loss < 0.05 && pairs > 0.99)
     warnings.push({
       kind: "discriminator-won",
+      values: { pairs, loss },
       message: `D tells real from generated in ${(100 * pairs).toFixed(1)} % of the pairs with a loss of ${loss.toPrecision(2)}: it has won and teaches G nothing more. Raise instance noise or R1/R2, or lower D's learning rate.`,
     });
   return warnings;

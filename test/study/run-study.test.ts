@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.js";
 import type { StudyPlan } from "../../src/study/plan.js";
-import { type Executor, type Job, type JobResult, runStudy } from "../../src/study/run-study.js";
+import { type Executor, type Job, type JobResult, resultsSoFar, runStudy } from "../../src/study/run-study.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
 import { temporaryFolder } from "../data/temporary-folder.js";
 import { armsOf, planOf, recordOf } from "../support/study-plan.js";
@@ -117,4 +117,19 @@ test("tunes each arm's rate with the same trials, never on test data", async () 
   expect(results.trials).toHaveLength(6);
   for (const { arm, purpose, optimizer } of results.trials)
     expect([purpose, optimizer.learningRate]).toEqual(["test", best[arm]]);
+});
+
+test.each([false, true])("a study's files alone give what its run gives, tuned: %s", async (tune) => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "default"), { seeds: 2, learningRates: [0.001, 0.1], tune });
+  const { executor } = inventor(plan, folder, ({ trial }) => 0.5 + trial.optimizer.learningRate);
+  const results = await runStudy({ plan, folder, executor });
+  const trials = await folder.readTrials();
+  const { pretrainings, timing } = results;
+  expect(resultsSoFar(plan, trials, pretrainings, timing)).toEqual(results);
+  const last = results.trials.at(-1)?.key ?? "";
+  trials.delete(last);
+  const fewer = resultsSoFar(plan, trials, pretrainings, timing);
+  expect(fewer.planned).toBe(results.planned);
+  expect(fewer.trials).toEqual(results.trials.slice(0, -1));
 });

@@ -70,7 +70,11 @@ test("says that nothing was learned where labels do not belong to samples", asyn
 test("says which arm had fewer steps, and which trials are missing", async () => {
   const { plan, trials } = await study({ he: 0.7, lecun: 0.7 });
   const cheated = trials.map((trial) => (trial.arm === "lecun" ? { ...trial, stepsMade: 50 } : trial)).slice(0, 9);
-  const { warnings } = summarize(plan, results(plan, cheated), 10_000);
+  const { warnings, remarks } = summarize(plan, results(plan, cheated), 10_000);
+  expect(remarks.warnings).toEqual([
+    { kind: "unfinished", values: { finished: 9, planned: 10 } },
+    { kind: "short", values: { arm: "lecun", trials: 4, made: 50, steps: 100 } },
+  ]);
   expect(warnings).toContainEqual(expect.stringMatching(/^lecun: 4 of its trials made 50 of 100 steps/));
   expect(warnings).toContainEqual(expect.stringMatching(/^9 of 10 trials are finished/));
 });

@@ -43,5 +43,9 @@ describe("judge", () => {
     expect(warnings.map(({ kind }) => kind)).toEqual(["collapse", "discriminator-won"]);
     expect(warnings[0].message).toContain("0.990 against 1.00");
     expect(warnings[1].message).toContain("100.0 %");
+    expect(warnings.map(({ values }) => values)).toEqual([
+      { own: 0.99, other: 1 },
+      { pairs: 1, loss: 0.001 },
+    ]);
   });
 });

@@ -5,10 +5,37 @@ import { mean, standardDeviation } from "./sample-statistics.js";
 /** What a study says of an arm against the baseline. */
 export type VerdictWord = "helps" | "hurts" | "no difference shown" | "unclear";
 
+/**
+ * What a verdict rests on: its kind and its numbers, in the unit of the differences. An interval's ends stand with its
+ * level, p-values are those after the correction.
+ */
+export type Ground =
+  | { readonly kind: "few-pairs"; readonly pairs: number; readonly required: number }
+  | { readonly kind: "all-zero"; readonly pairs: number }
+  | ({ readonly kind: "difference"; readonly mean: number; readonly pairs: number } & Tested)
+  | { readonly kind: "small"; readonly minimumEffect: number }
+  | ({ readonly kind: "none-at-level" } & Tested)
+  | { readonly kind: "not-after-correction" }
+  | ({ readonly kind: "interval" } & Tested)
+  | { readonly kind: "corrected"; readonly p: number }
+  | {
+      readonly kind: "wide";
+      readonly low: number;
+      readonly high: number;
+      readonly level: number;
+      readonly minimumEffect: number;
+    }
+  | { readonly kind: "seeds-needed"; readonly seeds: number; readonly minimumEffect: number }
+  | { readonly kind: "narrow"; readonly minimumEffect: number };
+
+type Tested = { readonly low: number; readonly high: number; readonly level: number; readonly p: number };
+
 /** A verdict with what it rests on. */
 export interface Verdict {
   verdict: VerdictWord;
-  /** The grounds, one short sentence each, the deciding one first. Numbers are in the unit of the differences, or as {@link Evidence.shownAs} says. */
+  /** What it rests on, the deciding ground first. */
+  grounds: Ground[];
+  /** The same in words, one short sentence each; numbers are as {@link Evidence.shownAs} says. */
   reasons: string[];
   /**
    * About how many seeds would shrink the interval to ± minimumEffect at the spread seen here; undefined unless the
@@ -62,63 +89,75 @@ export function verdict({
   adjustedP,
   interval,
   minimumEffect = 0.01,
-  shownAs: { factor, unit } = { factor: 1, unit: "" },
+  shownAs = { factor: 1, unit: "" },
 }: Evidence): Verdict {
   if (!(minimumEffect > 0)) throw new RangeError(`a positive smallest effect is required, got ${minimumEffect}`);
   if (!(adjustedP >= 0 && adjustedP <= 1)) throw new RangeError(`a p-value is required, got ${adjustedP}`);
   const pairs = differences.length;
-  const decided = (word: VerdictWord, ...reasons: string[]): Verdict => ({
+  const decided = (word: VerdictWord, grounds: Ground[], seedsNeeded?: number): Verdict => ({
     verdict: word,
-    reasons,
-    seedsNeeded: undefined,
+    grounds,
+    reasons: grounds.map((ground) => inWords(ground, shownAs)),
+    seedsNeeded,
   });
-  if (pairs < fewestPairs) {
-    return decided(
-      "unclear",
-      `${pairs === 1 ? "1 pair" : `${pairs} pairs`} of trials, ${fewestPairs} or more are required`,
-    );
-  }
-  if (differences.every((difference) => difference === 0)) {
-    return decided("no difference shown", `all ${pairs} differences are exactly zero`);
-  }
+  if (pairs < fewestPairs) return decided("unclear", [{ kind: "few-pairs", pairs, required: fewestPairs }]);
+  if (differences.every((difference) => difference === 0))
+    return decided("no difference shown", [{ kind: "all-zero", pairs }]);
   const centre = mean(differences);
+  const { low, high, level } = interval;
+  const tested = { low, high, level, p: adjustedP };
+  const excludesZero = low > 0 || high < 0;
+  // 1 − 0.95 is a little above 0.05.
+  if (adjustedP <= 1 - level + 1e-12 && excludesZero) {
+    const small: Ground[] = Math.abs(centre) < minimumEffect ? [{ kind: "small", minimumEffect }] : [];
+    return decided(centre > 0 ? "helps" : "hurts", [{ kind: "difference", mean: centre, pairs, ...tested }, ...small]);
+  }
+  if (excludesZero) return decided("unclear", [{ kind: "not-after-correction" }, { kind: "interval", ...tested }]);
+  if ((high - low) / 2 > minimumEffect) {
+    const seeds = seedsFor(minimumEffect, standardDeviation(differences), level);
+    const wide: Ground = { kind: "wide", low, high, level, minimumEffect };
+    const needed: Ground = { kind: "seeds-needed", seeds, minimumEffect };
+    return decided("unclear", [wide, { kind: "corrected", p: adjustedP }, needed], seeds);
+  }
+  return decided("no difference shown", [
+    { kind: "none-at-level", ...tested },
+    { kind: "narrow", minimumEffect },
+  ]);
+}
+
+function inWords(ground: Ground, { factor, unit }: DifferenceUnit): string {
   const number = (difference: number): string => show(factor * difference);
   const write = (difference: number): string => {
     const figure = number(difference);
     return unit === "" ? figure : `${figure} ${figure === "1" ? unit.replace(/s$/, "") : unit}`;
   };
-  const alpha = 1 - interval.level;
-  const range = `the ${percent(interval.level)} interval is ${number(interval.low)} to ${write(interval.high)}`;
-  const p = `p = ${show(adjustedP)} after Holm's correction`;
-  const excludesZero = interval.low > 0 || interval.high < 0;
-  // 1 − 0.95 is a little above 0.05.
-  if (adjustedP <= alpha + 1e-12 && excludesZero) {
-    const size = `mean difference ${write(centre)} over ${pairs} pairs: ${range}, ${p}`;
-    const small = Math.abs(centre) < minimumEffect ? [`the difference is smaller than ${write(minimumEffect)}`] : [];
-    return decided(centre > 0 ? "helps" : "hurts", size, ...small);
+  const range = ({ low, high, level }: Omit<Tested, "p">): string =>
+    `the ${percent(level)} interval is ${number(low)} to ${write(high)}`;
+  const corrected = ({ p }: Pick<Tested, "p">): string => `p = ${show(p)} after Holm's correction`;
+  switch (ground.kind) {
+    case "few-pairs":
+      return `${ground.pairs === 1 ? "1 pair" : `${ground.pairs} pairs`} of trials, ${ground.required} or more are required`;
+    case "all-zero":
+      return `all ${ground.pairs} differences are exactly zero`;
+    case "difference":
+      return `mean difference ${write(ground.mean)} over ${ground.pairs} pairs: ${range(ground)}, ${corrected(ground)}`;
+    case "small":
+      return `the difference is smaller than ${write(ground.minimumEffect)}`;
+    case "none-at-level":
+      return `no difference at the ${percent(1 - ground.level)} level: ${range(ground)}, ${corrected(ground)}`;
+    case "not-after-correction":
+      return "the interval excludes zero, but not after the correction for several arms";
+    case "interval":
+      return `${range(ground)}, ${corrected(ground)}`;
+    case "corrected":
+      return corrected(ground);
+    case "wide":
+      return `too few trials: ${range(ground)}, wider than ± ${write(ground.minimumEffect)}`;
+    case "seeds-needed":
+      return `about ${ground.seeds} seeds would narrow it to ± ${write(ground.minimumEffect)}`;
+    case "narrow":
+      return `the interval is no wider than ± ${write(ground.minimumEffect)}`;
   }
-  const nothing = `no difference at the ${percent(alpha)} level: ${range}, ${p}`;
-  if (excludesZero) {
-    return decided(
-      "unclear",
-      "the interval excludes zero, but not after the correction for several arms",
-      `${range}, ${p}`,
-    );
-  }
-  const halfWidth = (interval.high - interval.low) / 2;
-  if (halfWidth > minimumEffect) {
-    const seedsNeeded = seedsFor(minimumEffect, standardDeviation(differences), interval.level);
-    return {
-      verdict: "unclear",
-      reasons: [
-        `too few trials: ${range}, wider than ± ${write(minimumEffect)}`,
-        p,
-        `about ${seedsNeeded} seeds would narrow it to ± ${write(minimumEffect)}`,
-      ],
-      seedsNeeded,
-    };
-  }
-  return decided("no difference shown", nothing, `the interval is no wider than ± ${write(minimumEffect)}`);
 }
 
 /** The least number of seeds whose interval t(1 − α/2, n − 1)·s/√n is at most `half` for the standard deviation s. */

@@ -26,11 +26,24 @@ describe("verdict", () => {
     const found = judge([0.0031, 0.0028, 0.0035, 0.003, 0.0027]);
     expect(found.verdict).toBe("helps");
     expect(found.reasons).toContain("the difference is smaller than 0.01");
+    expect(found.grounds).toEqual([
+      {
+        kind: "difference",
+        mean: expect.closeTo(0.00302),
+        pairs: 5,
+        low: expect.any(Number),
+        high: expect.any(Number),
+        level: 0.95,
+        p: expect.any(Number),
+      },
+      { kind: "small", minimumEffect: 0.01 },
+    ]);
   });
 
   test("finds no difference between an arm and itself", () => {
     expect(judge([0, 0, 0, 0, 0])).toEqual({
       verdict: "no difference shown",
+      grounds: [{ kind: "all-zero", pairs: 5 }],
       reasons: ["all 5 differences are exactly zero"],
       seedsNeeded: undefined,
     });
@@ -49,6 +62,8 @@ describe("verdict", () => {
     expect(found.reasons[0]).toMatch(/^too few trials/);
     expect(found.seedsNeeded).toBeGreaterThan(50);
     expect(found.seedsNeeded).toBeLessThan(150);
+    expect(found.grounds.map(({ kind }) => kind)).toEqual(["wide", "corrected", "seeds-needed"]);
+    expect(found.reasons.length).toBe(3);
     // What is wide depends on what matters.
     expect(judge(noisy, undefined, 0.1).verdict).toBe("no difference shown");
   });

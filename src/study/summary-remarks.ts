@@ -1,0 +1,151 @@
+/** What a summary remarks on: warnings about a study, and notes on what its numbers can bear. */
+import { measureOf, showScore } from "./measure.js";
+import type { StudyPlan } from "./plan.js";
+import type { TrialRecord } from "./records.js";
+import { type StudyResults, timingName } from "./run-study.js";
+import { stalledMargin } from "./run-trial.js";
+import type { IntervalMethod } from "./statistics/coverage-methods.js";
+import { trustworthy } from "./statistics/trustworthy.js";
+import type { SettingSummary } from "./summary.js";
+
+/** A warning or note: its text, and beside it its kind and values, for whoever says it in another language. */
+export interface Remark {
+  readonly kind: string;
+  readonly values: Readonly<Record<string, string | number>>;
+  readonly text: string;
+}
+
+function remark(kind: string, values: Remark["values"], text: string): Remark {
+  return { kind, values, text };
+}
+
+/** Steps that a trial says it made and was measured after. */
+function stepsSeen({ stepsMade, points }: TrialRecord): number {
+  return Math.min(stepsMade, points[points.length - 1]?.step ?? 0);
+}
+
+/** What is wrong with the study itself, not with an arm. */
+export function warningsOf(plan: StudyPlan, results: StudyResults, settings: readonly SettingSummary[]): Remark[] {
+  const warnings: Remark[] = [];
+  const measure = measureOf(plan);
+  const { planned } = results;
+  const finished = results.trials.length;
+  if (finished < planned)
+    warnings.push(
+      remark(
+        "unfinished",
+        { finished, planned },
+        `${finished} of ${planned} trials are finished; the same command continues the study.`,
+      ),
+    );
+  for (const { name, arms, chance } of settings)
+    if (arms.every(({ score }) => score.mean <= chance + stalledMargin))
+      warnings.push(
+        remark(
+          `nothing-learned.${measure.key}`,
+          { setting: name, margin: measure.factor * stalledMargin, chance: showScore(measure, chance) },
+          `${name}: no arm learned anything (none ends more than ${measure.factor * stalledMargin}${measure.differenceUnit && ` ${measure.differenceUnit}`} above ${showScore(measure, chance)}, which ${measure.chance} gives). Do the labels belong to the samples? Are there enough steps?`,
+        ),
+      );
+  const short = results.trials.filter(
+    (trial) => trial.diverged === null && (trial.steps !== plan.steps || stepsSeen(trial) < plan.steps),
+  );
+  for (const arm of new Set(short.map((trial) => trial.arm))) {
+    const own = short.filter((trial) => trial.arm === arm);
+    const made = Math.min(...own.map(stepsSeen));
+    warnings.push(
+      remark(
+        "short",
+        { arm, trials: own.length, made, steps: plan.steps },
+        `${arm}: ${own.length} of its trials made ${made} of ${plan.steps} steps: its comparisons are not at equal steps.`,
+      ),
+    );
+  }
+  for (const seed of new Set(results.trials.map((trial) => trial.seed)))
+    for (const { name: network } of plan.networks) {
+      const heads = new Set(
+        results.trials
+          .filter((trial) => trial.seed === seed && trial.network === network)
+          .map(({ headHash }) => headHash),
+      );
+      if (heads.size > 1)
+        warnings.push(
+          remark(
+            "unequal-heads",
+            { network, seed },
+            `${network}, seed ${seed}: the arms did not start from equal heads.`,
+          ),
+        );
+    }
+  const diverged = [...results.pretrainings.values()].filter(({ divergedAt }) => divergedAt !== undefined);
+  for (const recipe of new Set(diverged.map((record) => record.recipe))) {
+    const count = diverged.filter((record) => record.recipe === recipe).length;
+    warnings.push(
+      remark(
+        "pretraining-diverged",
+        { recipe, count },
+        `${recipe}: ${count} of its pretrainings became non-finite; their trials count at chance.`,
+      ),
+    );
+  }
+  return warnings;
+}
+
+/** What the numbers can bear. */
+export function notesOf(
+  plan: StudyPlan,
+  settings: readonly SettingSummary[],
+  { pretrainings, timing }: StudyResults,
+): Remark[] {
+  // What the comparisons rest on: the seeds that are finished in all settings of an arm.
+  const seeds = Math.min(plan.seeds, ...settings.flatMap(({ arms }) => arms.map((arm) => arm.seeds.length)));
+  const several = settings.length > 1;
+  const notes = [
+    trustNote("mean difference, paired t", seeds),
+    trustNote("probability of improvement", seeds),
+    trustNote(several ? "interquartile mean, several settings" : "interquartile mean, one setting", seeds),
+  ];
+  const { pretrainingSeeds: shared = plan.seeds } = plan;
+  if (shared < plan.seeds && pretrainings.size > 0)
+    notes.push(
+      remark(
+        "shared-pretrainings",
+        { seeds: plan.seeds, pretrainings: shared },
+        `${plan.seeds} seeds share ${shared} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
+      ),
+    );
+  const measure = measureOf(plan);
+  for (const { name, setting, arms } of settings) {
+    for (const { arm, score, scoreAtEqualTime, timeSteps } of arms) {
+      if (timeSteps <= plan.steps || scoreAtEqualTime.mean >= score.mean - plan.minimumEffect) continue;
+      const [before, after] = [showScore(measure, score.mean), showScore(measure, scoreAtEqualTime.mean)];
+      notes.push(
+        remark(
+          "trained-too-long",
+          { setting: name, arm, before, after },
+          `${name}: training on for equal total time took ${arm} from ${before} to ${after}; one would have stopped it before, so what others lead by there is no gain of theirs.`,
+        ),
+      );
+    }
+    const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > timeStepsMade);
+    if (cut.length === 0 || timing.secondsPerStep[timingName(setting.network, setting.optimizer)] === undefined)
+      continue;
+    const [{ arm, timeSteps: steps, timeStepsMade: made }] = [...cut].sort((a, b) => b.timeSteps - a.timeSteps);
+    notes.push(
+      remark(
+        "cut-short",
+        { setting: name, arm, steps, made },
+        `${name}: at equal total time ${arm} would have had ${steps} steps; it made ${made} (--longest-extension).`,
+      ),
+    );
+  }
+  return notes;
+}
+
+/** How far a method's intervals can be relied on. */
+function trustNote(method: IntervalMethod, seeds: number): Remark {
+  const { holds, from, measured, note } = trustworthy(method, seeds);
+  const kind = holds ? "interval-holds" : measured ? "interval-narrow" : "interval-unknown";
+  const covered = measured ? { usual: measured.usual, hard: measured.hard } : {};
+  return remark(kind, { method, seeds, from, ...covered }, note);
+}
