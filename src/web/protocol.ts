@@ -92,6 +92,8 @@ export interface LayersRecord {
 export interface RunWarning {
   readonly kind: string;
   readonly message: string;
+  /** Absent in records of earlier versions. */
+  readonly values?: Readonly<Record<string, number>>;
 }
 
 /** Everything about a run but its metrics. */
@@ -124,8 +126,6 @@ export interface StudyDetail {
   readonly plan: Readonly<Record<string, unknown>>;
   /** Finished trials. */
   readonly trials: readonly StudyTrial[];
-  /** summary.json as it is, once the study has finished. */
-  readonly summary: Readonly<Record<string, unknown>> | null;
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   readonly command: string | null;
   readonly log: string;
@@ -143,7 +143,106 @@ export interface StudyTrial {
   /** Accuracy, or R² where the plan's task is regression. */
   readonly score: number;
   readonly diverged: string | null;
-  readonly points: readonly { readonly step: number; readonly score: number; readonly loss: number | null }[];
+  readonly points: readonly {
+    readonly step: number;
+    readonly score: number;
+    readonly loss: number | null;
+    /** Of each number that is predicted, in the data's own units. */
+    readonly rmse?: readonly number[];
+  }[];
+}
+
+/** Which of a study's settings are looked at; what is absent is not chosen among. */
+export interface StudySelection {
+  readonly network?: string;
+  readonly labels?: string;
+  readonly learningRate?: string;
+}
+
+/** What a study says, or would say by now. */
+export interface StudyReport {
+  /** True unless the study's summary is of all trials that there are. */
+  readonly provisional: boolean;
+  /** Of the selection: trials finished, and those planned. */
+  readonly trials: number;
+  readonly planned: number;
+  /** Null where no trial has finished, or where the study's plan cannot be read. */
+  readonly summary: SummaryView | null;
+  readonly problems: readonly Problem[];
+}
+
+/** What the page shows of a study's summary; what earlier versions did not write may be absent. */
+export interface SummaryView {
+  readonly settings: readonly SettingView[];
+  readonly comparisons: readonly ComparisonView[];
+  readonly warnings: readonly string[];
+  readonly notes: readonly string[];
+  readonly remarks?: { readonly warnings: readonly RemarkView[]; readonly notes: readonly RemarkView[] };
+}
+
+/** A warning or note as data, beside its text. */
+export interface RemarkView {
+  readonly kind: string;
+  readonly values: Readonly<Record<string, string | number>>;
+}
+
+export interface SettingView {
+  readonly name: string;
+  readonly setting: { readonly network: string; readonly labels: string; readonly learningRate: number | "tuned" };
+  readonly target: number;
+  readonly arms: readonly ArmView[];
+}
+
+/** A mean with its 95 % interval, where there is one. */
+export interface MeanView {
+  readonly mean: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+export interface ArmView {
+  readonly arm: string;
+  readonly seeds: readonly number[];
+  readonly labelsUsed: number;
+  readonly score: MeanView;
+  /** Of each number that is predicted, in the data's own units. */
+  readonly rmse?: readonly MeanView[];
+  readonly stepsToTarget: {
+    readonly reached: number;
+    readonly median: number | null;
+    readonly low: number | null;
+    readonly high: number | null;
+  };
+  readonly pretraining: { readonly seconds: number };
+  readonly secondsPerStep: number;
+}
+
+/** All arms against one. */
+export interface ComparisonView {
+  readonly baseline: string;
+  readonly at: string;
+  readonly arms: readonly ComparedArm[];
+  /** By the mean score over the steps: who learns faster. */
+  readonly early?: readonly (ComparedArm & {
+    readonly stepsToTarget: {
+      readonly difference: MeanView | null;
+      readonly missed: number;
+      readonly trials: number;
+    };
+  })[];
+}
+
+export interface ComparedArm {
+  readonly name: string;
+  readonly adjustedP?: number | undefined;
+  readonly test?:
+    | { readonly mean: number; readonly interval: { readonly low: number; readonly high: number } }
+    | undefined;
+  readonly verdict: {
+    readonly verdict: string;
+    readonly reasons: readonly string[];
+    readonly grounds?: readonly ({ readonly kind: string } & Readonly<Record<string, string | number>>)[];
+  };
 }
 
 /** An option of a command, for the form. */

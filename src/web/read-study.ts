@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { currentRecord, type TrialRecord } from "../study/records.js";
 import { studyFiles } from "../study/study-folder.js";
 import { readJsonLines } from "./json-lines.js";
-import type { Entry, Problem, StudyDetail, StudyTrial } from "./protocol.js";
+import type { Entry, StudyDetail, StudyTrial } from "./protocol.js";
 import { type ProcessState, readRecord } from "./read-run.js";
 
 const quietMilliseconds = 10 * 60_000;
@@ -61,12 +61,7 @@ export async function readStudyDetail(
   id: string,
   process: ProcessState | undefined,
 ): Promise<StudyDetail> {
-  const problems: Problem[] = [];
   const trials = await readJsonLines(join(folder, studyFiles.trials), `${id}/${studyFiles.trials}`, 0, isTrial);
-  const summary = await readRecord(join(folder, studyFiles.summary)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") problems.push({ path: `${id}/${studyFiles.summary}`, reason: error.message });
-    return null;
-  });
   const files = [];
   for (const name of studyDownloads) {
     const found = await stat(join(folder, name)).catch(() => undefined);
@@ -76,11 +71,10 @@ export async function readStudyDetail(
     entry: await readStudyEntry(folder, id, process),
     plan: await readRecord(join(folder, studyFiles.plan)),
     trials: trials.lines.filter((trial) => trial.purpose !== "tuning").map(shown),
-    summary,
     files,
     command: process?.command ?? null,
     log: process?.log ?? "",
-    problems: [...problems, ...trials.problems],
+    problems: trials.problems,
   };
 }
 

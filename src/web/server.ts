@@ -28,6 +28,7 @@ import { isRunFile, readRunDetail, readRunSeries } from "./read-run.js";
 import { isStudyFile, readStudyDetail } from "./read-study.js";
 import { newPathBelow, pathBelow } from "./safe-path.js";
 import { startCommand } from "./start-command.js";
+import { StudyReports } from "./study-report.js";
 
 /** Where dropped files go, below the lab's folder. */
 const uploads = "lab-files";
@@ -58,6 +59,7 @@ export function labServer(options: LabServerOptions): Hono {
   const interval = options.interval ?? 700;
   const processes = new Processes(root, options.program);
   const found = new Entries(root, (id) => processes.stateOf(id));
+  const reports = new StudyReports();
   const app = new Hono();
 
   app.use(async (context, next) => {
@@ -160,6 +162,16 @@ export function labServer(options: LabServerOptions): Hono {
   app.get("/api/study", async (context) => {
     const id = context.req.query("id") ?? "";
     return context.json(await readStudyDetail(await folderOf(id, "study"), id, processes.stateOf(id)));
+  });
+  app.get("/api/study/report", async (context) => {
+    const id = context.req.query("id") ?? "";
+    const { network, labels, learningRate } = context.req.query();
+    const selection = {
+      ...(network === undefined ? {} : { network }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(learningRate === undefined ? {} : { learningRate }),
+    };
+    return context.json(await reports.read(await folderOf(id, "study"), id, selection));
   });
 
   app.get("/api/file", async (context) => {

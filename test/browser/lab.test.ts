@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
@@ -269,12 +269,14 @@ test("a study is started from the form and watched to its verdicts; its page is 
   await page.getByText(/headstart compare .*--arms=he,he\+calibrated/).waitFor();
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.getByRole("heading", { level: 1, name: "studies/page" }).waitFor();
-  await page.getByText("16 of 16 trials").waitFor({ timeout: 90_000 });
+  await page.getByText("16 of 16 trials", { exact: true }).waitFor({ timeout: 90_000 });
   await page.locator("main .tag.finished").waitFor({ timeout: 30_000 });
   await page
-    .getByRole("row", { name: /^he\+calibrated unclear: 2 pairs of trials, 3 or more are required/ })
+    .getByRole("row", { name: /^he\+calibrated \? unclear – – pairs of trials: 2; 3 or more are required/ })
     .first()
     .waitFor();
+  await page.getByRole("heading", { name: "Who learns faster: mean accuracy over the steps, against he" }).waitFor();
+  expect(await page.getByText(/so far/i).count()).toBe(0);
 
   const results = page.locator("section", { has: page.getByRole("heading", { name: "Results" }) });
   const row = (arm: string, seeds: number) => results.getByRole("row", { name: new RegExp(`^${arm} ${seeds} `) });
@@ -289,8 +291,58 @@ test("a study is started from the form and watched to its verdicts; its page is 
   await row("he\\+calibrated", 2).waitFor();
   await page.getByRole("combobox", { name: "Labels" }).selectOption("all");
   await row("he\\+calibrated", 4).waitFor();
+
+  for (const title of ["Accuracy against the number of labels", "Steps to the target", "Cost"]) {
+    await page.getByRole("combobox", { name: "Labels" }).selectOption("");
+    const save = async (format: string): Promise<Buffer> => {
+      const waiting = page.waitForEvent("download");
+      await page.getByRole("button", { name: `Save ${title} as ${format}` }).click();
+      return readFile(await (await waiting).path());
+    };
+    expect((await save("SVG")).toString()).toMatch(/^<svg xmlns.*<path|^<svg xmlns.*<rect/s);
+    expect((await save("PNG")).subarray(1, 4).toString()).toBe("PNG");
+    expect((await save("CSV")).toString().split("\r\n").length).toBeGreaterThan(2);
+  }
   expect(troubles).toEqual([]);
-}, 180_000);
+
+  await watchPartOfStudy(page, join(folder, "studies/page"), join(folder, "studies/part"));
+  expect(troubles).toEqual([]);
+}, 240_000);
+
+/** Shows a copy of a finished study as it was half-way, and lets it end: verdicts are provisional until then. */
+async function watchPartOfStudy(page: Page, whole: string, part: string): Promise<void> {
+  await mkdir(part);
+  for (const name of ["study.json", "timing.json"]) await cp(join(whole, name), join(part, name)).catch(() => {});
+  const trials = (await readFile(join(whole, "trials.jsonl"), "utf8")).split(/(?<=\n)/);
+  await writeFile(join(part, "trials.jsonl"), trials.slice(0, 9).join(""));
+  await page.goto(`${served.address}#/study/studies%2Fpart`);
+  await page.getByText("So far, 9 of 16 trials.").waitFor({ timeout: 20_000 });
+  await page.getByRole("heading", { name: "Against he, at equal steps (so far)" }).waitFor();
+  await page.getByText("so far: unclear").first().waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+
+  await page.getByRole("combobox", { name: "Labels" }).selectOption("20");
+  await page.getByText(/So far, \d of 8 trials\./).waitFor();
+  await page.getByText("Of the chosen settings only.").waitFor();
+  await page.getByRole("checkbox", { name: "he+calibrated", exact: true }).uncheck();
+  await page.getByText("so far: unclear").first().waitFor({ state: "detached" });
+  await page.getByRole("checkbox", { name: "he+calibrated", exact: true }).check();
+  await page.getByRole("combobox", { name: "Labels" }).selectOption("");
+
+  await writeFile(join(part, "trials.jsonl"), trials.join(""));
+  await page.getByText("So far, 16 of 16 trials.").waitFor({ timeout: 20_000 });
+  await cp(join(whole, "summary.json"), join(part, "summary.json"));
+  await page
+    .getByText(/so far/i)
+    .first()
+    .waitFor({ state: "detached", timeout: 20_000 });
+  await page.getByRole("heading", { name: "Against he, at equal steps", exact: true }).waitFor();
+
+  await page.getByRole("combobox", { name: "Language" }).selectOption("ko");
+  await page.getByText("시행이 2쌍뿐이며 3쌍 이상이 필요합니다").first().waitFor();
+  await page.getByText("불분명").first().waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+}
 
 /** Pictures of 28 × 28 with a bright row for each of ten classes, as IDX files; `shade` keeps two sets apart. */
 async function writeToyPictures(path: string, count: number, shade: number): Promise<void> {

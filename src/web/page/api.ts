@@ -9,6 +9,8 @@ import type {
   StartAnswer,
   StartRequest,
   StudyDetail,
+  StudyReport,
+  StudySelection,
 } from "../protocol.js";
 
 // The protocol is types and this one name: repeated here, it is checked by the compiler.
@@ -36,6 +38,8 @@ export const api = {
   entries: () => ask<EntryList>("/api/entries"),
   run: (id: string) => ask<RunDetail>(`/api/run?${query({ id })}`),
   study: (id: string) => ask<StudyDetail>(`/api/study?${query({ id })}`),
+  studyReport: (id: string, selection: StudySelection) =>
+    ask<StudyReport>(`/api/study/report?${query({ id, ...selection })}`),
   series: (ids: readonly string[], points: number) => {
     const parameters = new URLSearchParams({ points: String(points) });
     for (const id of ids) parameters.append("id", id);

@@ -1,8 +1,8 @@
 /** A chart of lines over steps, which can be panned, zoomed and saved. */
 import * as Plot from "@observablehq/plot";
-import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
+import { Legend, place, SaveButtons, useWidth } from "./chart-parts.js";
 import { number, say, useLanguage } from "./language.js";
-import { saveCsv, savePng, saveSvg } from "./save.js";
 
 /** A line with gaps where a value is null. */
 export interface Line {
@@ -29,6 +29,8 @@ export interface ChartProps {
   readonly height?: number;
   /** Steps up and down rather than lines, for histograms. */
   readonly stepped?: boolean;
+  /** A dot at each point, for lines of few. */
+  readonly dotted?: boolean;
 }
 
 export type View = readonly [number, number];
@@ -54,7 +56,7 @@ export function Chart(props: ChartProps) {
   const language = useLanguage();
   const holder = useRef<HTMLDivElement>(null);
   const plotted = useRef<{ svg: SVGSVGElement; invert: (pixel: number) => number } | null>(null);
-  const [width, setWidth] = useState(0);
+  const width = useWidth(holder);
   const [ownView, setOwnView] = useState<View | undefined>();
   const view = props.onView ? props.view : ownView;
   const setView = props.onView ?? setOwnView;
@@ -66,14 +68,6 @@ export function Chart(props: ChartProps) {
     [lines, theme],
   );
   const empty = extent === undefined;
-
-  useLayoutEffect(() => {
-    const element = holder.current;
-    if (!element) return;
-    const watcher = new ResizeObserver(([entry]) => setWidth(Math.floor(entry.contentRect.width)));
-    watcher.observe(element);
-    return () => watcher.disconnect();
-  }, []);
 
   useEffect(() => {
     const element = holder.current;
@@ -101,7 +95,7 @@ export function Chart(props: ChartProps) {
         }),
       );
       // A single point makes no line.
-      if (points.length === 1) marks.push(Plot.dot(points, { x: "x", y: "y", fill: line.color, r: 3 }));
+      if (points.length === 1 || props.dotted) marks.push(Plot.dot(points, { x: "x", y: "y", fill: line.color, r: 3 }));
       if (!many)
         for (const { x, y } of points)
           if (y !== null && x >= low && x <= high)
@@ -132,13 +126,9 @@ export function Chart(props: ChartProps) {
       },
       marks: [...marks],
     });
-    const svg = plot.querySelector("svg") ?? plot;
-    // The page's style sheet has these rules: its security policy allows no others.
-    for (const style of plot.querySelectorAll("style")) style.remove();
-    svg.setAttribute("aria-hidden", "true");
-    element.replaceChildren(plot);
+    const svg = place(plot, element);
     const scale = plot.scale("x");
-    plotted.current = { svg: svg as SVGSVGElement, invert: (pixel) => Number(scale?.invert?.(pixel) ?? 0) };
+    plotted.current = { svg, invert: (pixel) => Number(scale?.invert?.(pixel) ?? 0) };
   }, [styled, width, height, view, logarithmic, language, extent]);
 
   const zoom = (factor: number, around?: number): void => {
@@ -189,24 +179,12 @@ export function Chart(props: ChartProps) {
       <figcaption>
         <h3 id={heading}>{title}</h3>
         {!empty && (
-          <span class="chart-tools">
-            {(["SVG", "PNG", "CSV"] as const).map((format) => (
-              <button
-                type="button"
-                class="quiet"
-                aria-label={say("chart.save", { title, format })}
-                key={format}
-                onClick={() => {
-                  const svg = plotted.current?.svg;
-                  if (format === "CSV") saveCsv(title, tableOf(lines, xLabel));
-                  else if (svg && format === "SVG") saveSvg(svg, styled, title);
-                  else if (svg) void savePng(svg, styled, title);
-                }}
-              >
-                {format}
-              </button>
-            ))}
-          </span>
+          <SaveButtons
+            title={title}
+            svg={() => plotted.current?.svg}
+            legend={styled}
+            table={() => tableOf(lines, xLabel)}
+          />
         )}
       </figcaption>
       {empty && <p class="faint">{say("chart.empty")}</p>}
@@ -244,26 +222,7 @@ export function Chart(props: ChartProps) {
           drag.current = null;
         }}
       />
-      {styled.length > 1 && styled.length <= 12 && (
-        <ul class="legend">
-          {styled.map((line) => (
-            <li key={line.name}>
-              <svg width="18" height="8" aria-hidden="true">
-                <line
-                  x1="0"
-                  x2="18"
-                  y1="4"
-                  y2="4"
-                  stroke={line.color}
-                  stroke-width="3"
-                  stroke-dasharray={line.dashed ? "4 3" : undefined}
-                />
-              </svg>
-              {line.name}
-            </li>
-          ))}
-        </ul>
-      )}
+      {styled.length > 1 && styled.length <= 12 && <Legend items={styled} />}
     </figure>
   );
 }

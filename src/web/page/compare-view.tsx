@@ -5,7 +5,7 @@ import { api } from "./api.js";
 import { Chart, type Line } from "./chart.js";
 import { say } from "./language.js";
 import { metricName } from "./run-charts.js";
-import { Table } from "./run-view.js";
+import { Table } from "./table.js";
 
 /** Runs asked for at a time: the first ones are drawn while the rest is read. */
 const portion = 20;

@@ -41,8 +41,13 @@ export function say(key: keyof Texts, values: Readonly<Record<string, string | n
 }
 
 /** A text that may not exist, such as that of a metric that a later version records. */
-export function sayOr(key: string, otherwise: string): string {
-  return (texts[current] as Readonly<Record<string, string>>)[key] ?? otherwise;
+export function sayOr(key: string, otherwise: string, values: Readonly<Record<string, string | number>> = {}): string {
+  return has(key) ? say(key, values) : otherwise;
+}
+
+/** Whether there is such a text. */
+export function has(key: string): key is keyof Texts {
+  return Object.hasOwn(texts[current], key);
 }
 
 /** An option's description in the page's language, else as the command has it; the key is `command.option`. */

@@ -1,6 +1,6 @@
 /** One run: its state, curves, pictures, layers, and what to take away. */
 import { useState } from "preact/hooks";
-import type { ControlAction, Entry, RunDetail } from "../protocol.js";
+import type { ControlAction, Entry, RunDetail, RunWarning } from "../protocol.js";
 import { api, fileAddress } from "./api.js";
 import { Copyable } from "./copyable.js";
 import { StateTag } from "./entry-list.js";
@@ -8,8 +8,8 @@ import { bytes, duration, number, percent, say, sayOr } from "./language.js";
 import { LayersView } from "./layers-view.js";
 import { type SeriesByName, useRun } from "./live.js";
 import { RunCharts, stepsPerSecond } from "./run-charts.js";
-import { saveCsv } from "./save.js";
 import { StepPictures } from "./step-pictures.js";
+import { Table } from "./table.js";
 import { Tabs } from "./tabs.js";
 
 export function RunView({ id, entry: listed }: { id: string; entry: Entry | undefined }) {
@@ -221,7 +221,7 @@ export function Controls({ entry }: { entry: Entry }) {
 }
 
 function Warnings({ detail, entry }: { detail: RunDetail; entry: Entry }) {
-  const warnings = [
+  const warnings: RunWarning[] = [
     ...(entry.state === "diverged" ? [{ kind: "diverged", message: "" }] : []),
     ...detail.warnings,
     ...detail.problems.map(({ path, reason }) => ({ kind: "", message: `${path}: ${reason}` })),
@@ -229,12 +229,19 @@ function Warnings({ detail, entry }: { detail: RunDetail; entry: Entry }) {
   if (warnings.length === 0) return null;
   return (
     <section class="warnings" aria-label={say("warnings")}>
-      {warnings.map(({ kind, message }) => (
+      {warnings.map(({ kind, message, values }) => (
         <p class="warning" key={kind + message} title={message}>
           {sayOr(`warning.${kind}`, message)}
+          {values && ` ${sayOr(`warning.${kind}.values`, "", shownValues(values))}`}
         </p>
       ))}
     </section>
+  );
+}
+
+function shownValues(values: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, name === "pairs" ? percent(value) : number(value)]),
   );
 }
 
@@ -298,61 +305,6 @@ export function Files({ id, files }: { id: string; files: RunDetail["files"] }) 
           </li>
         ))}
       </ul>
-    </section>
-  );
-}
-
-export function Table(props: {
-  title: string;
-  head: readonly string[];
-  rows: readonly (readonly (string | number)[])[];
-  name: string;
-}) {
-  const { title, head, rows, name } = props;
-  return (
-    <section class="panel">
-      <div class="row">
-        <h3>{title}</h3>
-        <span class="space" />
-        <button
-          type="button"
-          class="quiet"
-          aria-label={say("chart.save", { title, format: "CSV" })}
-          onClick={() => saveCsv(name, [head, ...rows])}
-        >
-          CSV
-        </button>
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table is scrolled with the keyboard too */}
-      <section class="table" tabIndex={0} aria-label={title}>
-        <table>
-          <thead>
-            <tr>
-              {head.map((cell) => (
-                <th scope="col" key={cell}>
-                  {cell || <span class="hidden">–</span>}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.join("|")}>
-                {row.map((cell, column) => {
-                  const text = typeof cell === "number" ? number(cell) : cell;
-                  return column === 0 ? (
-                    <th scope="row" key={head[column]}>
-                      {text}
-                    </th>
-                  ) : (
-                    <td key={head[column]}>{text}</td>
-                  );
-                })}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
     </section>
   );
 }

@@ -1,12 +1,16 @@
-/** A study: its curves by arm, filtered, its results and verdicts. */
+/** A study: its verdicts, curves and results, by arm, labels and learning rate. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Entry, StudyDetail, StudyTrial } from "../protocol.js";
+import type { Entry, StudyDetail, StudyReport, StudySelection, StudyTrial } from "../protocol.js";
 import { api } from "./api.js";
 import { Chart, type Line, lineColor } from "./chart.js";
 import { Copyable } from "./copyable.js";
 import { StateTag } from "./entry-list.js";
-import { number, percent, say, sayOr } from "./language.js";
-import { Controls, Files, Table } from "./run-view.js";
+import { number, say } from "./language.js";
+import { Controls, Files } from "./run-view.js";
+import { type NetworkCell, StudyCharts } from "./study-charts.js";
+import { Verdicts } from "./study-verdicts.js";
+import { labelsName, type Measure, meanOf, scored } from "./study-words.js";
+import { Table } from "./table.js";
 
 export function StudyView({ id, entry: listed }: { id: string; entry: Entry | undefined }) {
   const [detail, setDetail] = useState<StudyDetail>();
@@ -52,7 +56,6 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
           {path}: {reason}
         </p>
       ))}
-      <Verdicts summary={detail.summary} measure={measureOf(detail)} />
       <Results detail={detail} />
       <Files id={id} files={detail.files} />
       {detail.command && (
@@ -65,17 +68,18 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
   );
 }
 
-/** What the study's scores are: its plan says what is predicted. */
-type Measure = "accuracy" | "r2";
-
-function measureOf({ plan }: StudyDetail): Measure {
-  const inner = (plan.plan ?? plan) as { task?: unknown };
-  return inner.task === "regression" ? "r2" : "accuracy";
+/** What the page needs of a plan, which stands in study.json itself or below `plan` there. */
+interface PlanView {
+  readonly task?: string;
+  readonly targets?: readonly string[];
+  readonly arms?: readonly { readonly name: string; readonly source?: { readonly kind?: string } }[];
+  readonly networks?: readonly NetworkCell[];
+  readonly steps?: number;
+  readonly tune?: boolean;
 }
 
-/** A score, or a difference of scores. */
-function scored(measure: Measure, value: number): string {
-  return measure === "r2" ? value.toFixed(3) : percent(value);
+function planOf({ plan }: StudyDetail): PlanView {
+  return (plan.plan ?? plan) as PlanView;
 }
 
 const filters = [
@@ -86,16 +90,18 @@ const filters = [
 
 function Results({ detail }: { detail: StudyDetail }) {
   const { trials } = detail;
-  const measure = measureOf(detail);
-  const arms = useMemo(() => [...new Set(trials.map(({ arm }) => arm))], [trials]);
+  const plan = planOf(detail);
+  const measure: Measure = plan.task === "regression" ? "r2" : "accuracy";
+  const arms = useMemo(() => (plan.arms ?? []).map(({ name }) => name), [detail.plan]);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [chosen, setChosen] = useState<Readonly<Record<string, string>>>({});
+  const report = useReport(detail, chosen);
+  const shown = arms.filter((arm) => !hidden.has(arm));
   const kept = trials.filter(
     (trial) => !hidden.has(trial.arm) && filters.every(({ key }) => !chosen[key] || String(trial[key]) === chosen[key]),
   );
-  const groups = arms
-    .filter((arm) => !hidden.has(arm))
-    .map((arm) => ({ arm, trials: kept.filter((trial) => trial.arm === arm) }));
+  const targets = measure === "r2" ? (plan.targets ?? []) : [];
+  const groups = shown.map((arm) => ({ arm, trials: kept.filter((trial) => trial.arm === arm) }));
   const lines = groups.flatMap(({ arm, trials: own }): Line[] =>
     own.length === 0 ? [] : [curve(arm, own, lineColor(arms.indexOf(arm)))],
   );
@@ -104,8 +110,10 @@ function Results({ detail }: { detail: StudyDetail }) {
       <section class="panel filters" aria-label={say("study.arms")}>
         {filters.map(({ key, label }) => {
           const values = [...new Set(trials.map((trial) => String(trial[key])))];
+          // A tuned rate is each arm's own: to choose by it would be to compare other settings.
           return (
-            values.length > 1 && (
+            values.length > 1 &&
+            !(key === "learningRate" && plan.tune) && (
               <label key={key}>
                 {say(label)}{" "}
                 <select
@@ -115,7 +123,7 @@ function Results({ detail }: { detail: StudyDetail }) {
                   <option value="">{say("study.all")}</option>
                   {values.map((value) => (
                     <option key={value} value={value}>
-                      {value}
+                      {key === "labels" ? labelsName(value) : value}
                     </option>
                   ))}
                 </select>
@@ -141,6 +149,20 @@ function Results({ detail }: { detail: StudyDetail }) {
           ))}
         </fieldset>
       </section>
+      {report?.problems.map(({ path, reason }) => (
+        <p class="warning" key={path}>
+          {path}: {reason}
+        </p>
+      ))}
+      {report && (
+        <Verdicts
+          report={report}
+          measure={measure}
+          shown={shown}
+          filtered={filters.some(({ key }) => chosen[key])}
+          pretrains={(plan.arms ?? []).some(({ source }) => source?.kind === "recipe")}
+        />
+      )}
       <Chart
         title={say(`study.curves.${measure}`)}
         lines={lines}
@@ -156,6 +178,7 @@ function Results({ detail }: { detail: StudyDetail }) {
           say("study.seeds"),
           say(`study.mean.${measure}`),
           say("study.spread"),
+          ...targets.map((target) => say("study.rmse", { target })),
           say("study.diverged"),
         ]}
         rows={groups.map(({ arm, trials: own }) => {
@@ -164,17 +187,51 @@ function Results({ detail }: { detail: StudyDetail }) {
           return [
             arm,
             own.length,
-            known ? scored(measure, mean(scores)) : "–",
+            known ? scored(measure, meanOf(scores)) : "–",
             known ? `${scored(measure, Math.min(...scores))} – ${scored(measure, Math.max(...scores))}` : "–",
+            ...targets.map((_, place) => number(meanOf(own.flatMap((trial) => errorOf(trial, place, plan.steps))))),
             own.filter(({ diverged }) => diverged !== null).length,
           ];
         })}
       />
+      {report?.summary && (
+        <StudyCharts
+          summary={report.summary}
+          measure={measure}
+          steps={plan.steps ?? 0}
+          shown={shown}
+          arms={arms}
+          networks={plan.networks ?? []}
+        />
+      )}
     </>
   );
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+/** The report of what is chosen, anew whenever the study has more to say. */
+function useReport(detail: StudyDetail, chosen: Readonly<Record<string, string>>): StudyReport | undefined {
+  const [report, setReport] = useState<StudyReport>();
+  const { id } = detail.entry;
+  useEffect(() => {
+    let gone = false;
+    const selection: StudySelection = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== ""));
+    void api.studyReport(id, selection).then(
+      (next) => gone || setReport(next),
+      // The server is away, which the page says elsewhere: what was known stays.
+      () => {},
+    );
+    return () => {
+      gone = true;
+    };
+  }, [id, detail, chosen]);
+  return report;
+}
+
+/** A trial's error of a number that is predicted, after the plan's steps. */
+function errorOf({ points }: StudyTrial, place: number, steps = Number.POSITIVE_INFINITY): number[] {
+  const error = points.findLast(({ step }) => step <= steps)?.rmse?.[place];
+  return error === undefined ? [] : [error];
+}
 
 /** The mean over trials at the steps that all have, with the range. */
 function curve(name: string, trials: readonly StudyTrial[], color: string): Line {
@@ -188,56 +245,8 @@ function curve(name: string, trials: readonly StudyTrial[], color: string): Line
     name,
     color,
     steps,
-    values: values.map(mean),
+    values: values.map(meanOf),
     low: values.map((all) => Math.min(...all)),
     high: values.map((all) => Math.max(...all)),
   };
-}
-
-interface ComparedArm {
-  readonly name: string;
-  readonly mean?: number;
-  readonly adjustedP?: number;
-  readonly test?: { readonly mean: number; readonly interval: { readonly low: number; readonly high: number } };
-  readonly verdict?: { readonly verdict: string; readonly reasons?: readonly string[] };
-}
-
-/** What the summary says of each arm, in its own words. */
-function Verdicts({ summary, measure }: { summary: Readonly<Record<string, unknown>> | null; measure: Measure }) {
-  const inner = (summary?.summary ?? summary) as {
-    comparisons?: readonly { baseline: string; at: string; arms: readonly ComparedArm[] }[];
-    warnings?: readonly string[];
-  } | null;
-  const comparisons = inner?.comparisons ?? [];
-  if (comparisons.length === 0) return <p class="faint">{say("study.verdicts.none")}</p>;
-  return (
-    <>
-      {(inner?.warnings ?? []).map((warning) => (
-        <p class="warning" key={warning}>
-          {warning}
-        </p>
-      ))}
-      {comparisons.map(({ baseline, at, arms }) => (
-        <Table
-          key={`${baseline} ${at}`}
-          title={say("study.against", { baseline, at: sayOr(`at.${at}`, at) })}
-          name={`verdicts-${baseline}-${at}`}
-          head={[
-            say("study.arm"),
-            say("study.verdict"),
-            say("study.difference"),
-            say("study.interval"),
-            say("study.p"),
-          ]}
-          rows={arms.map(({ name, test, adjustedP, verdict }) => [
-            name,
-            [verdict?.verdict ?? "–", verdict?.reasons?.[0] ?? ""].filter(Boolean).join(": "),
-            test ? scored(measure, test.mean) : "–",
-            test?.interval ? `${scored(measure, test.interval.low)} – ${scored(measure, test.interval.high)}` : "–",
-            adjustedP ?? "–",
-          ])}
-        />
-      ))}
-    </>
-  );
 }
