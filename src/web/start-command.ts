@@ -7,11 +7,11 @@ import type { CommandForm, StartRequest } from "./protocol.js";
 import { newPathBelow, pathBelow } from "./safe-path.js";
 
 /** Options that always name a file or folder to read. */
-const alwaysPaths: ReadonlySet<string> = new Set(["data", "test", "unlabelled"]);
+const alwaysPaths: ReadonlySet<string> = new Set(["data", "test", "unlabelled", "stateDict", "transform"]);
 /** Options that name one of a few words, or a file. */
 const maybePaths: Readonly<Record<CommandForm["name"], ReadonlySet<string>>> = {
   init: new Set(["recipe", "discriminator", "labels"]),
-  compare: new Set(["discriminator", "arms", "baseline"]),
+  compare: new Set(["discriminator", "arms", "baseline", "labelColumn", "testLabelColumn"]),
 };
 /** Options that the page decides about itself, or that would reach beyond this machine. */
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
@@ -82,6 +82,8 @@ async function checked(
   value: string,
   roots: readonly string[],
 ): Promise<string> {
+  // A folder to write to, made where it is needed.
+  if (key === "cache") return shortPath(roots[0], await newPathBelow(roots[0], value));
   if (alwaysPaths.has(key)) return shortPath(roots[0], await pathBelow(roots, value));
   if (!maybePaths[command].has(key)) return value;
   const parts = value.split(",").map((part) =>

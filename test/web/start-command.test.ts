@@ -23,11 +23,20 @@ const forms: CommandForm[] = [
       option("steps", "N"),
       option("resize"),
       option("resume"),
+      option("stateDict", "FILE"),
+      option("transform", "FILE"),
+      option("cache", "FOLDER"),
     ],
   },
   {
     name: "compare",
-    options: [option("data", "PATH"), option("output", "FOLDER"), option("labels", "LIST"), option("arms", "LIST")],
+    options: [
+      option("data", "PATH"),
+      option("output", "FOLDER"),
+      option("labels", "LIST"),
+      option("arms", "LIST"),
+      option("labelColumn", "NAME"),
+    ],
   },
 ];
 
@@ -82,9 +91,29 @@ test("refuses paths elsewhere, options that are not the form's, and other comman
   await expect(
     start({ arms: `he,weights:${join(folder, "outside", "data.npy")}` }, "net.onnx", "compare"),
   ).rejects.toThrow(/path below/);
+  await expect(start({ stateDict: join(folder, "outside", "data.npy") })).rejects.toThrow(/path below/);
+  await expect(start({ transform: "../outside/recipe.json" })).rejects.toThrow(/path below/);
+  await expect(start({ cache: "../outside/cache" })).rejects.toThrow(/path below/);
+  await expect(start({ labelColumn: "../outside/data.npy" }, "net.onnx", "compare")).rejects.toThrow(/path below/);
   await expect(start({ resume: "yes" })).rejects.toThrow(/required an option/);
   await expect(start({ debug: "yes" })).rejects.toThrow(/required an option/);
   await expect(start({}, "net.onnx", "demo")).rejects.toThrow(/one of the commands/);
+});
+
+test("takes files and folders of the lab for the options that name one, and columns for what they are", async () => {
+  const { folder, roots } = await folders();
+  const stateDict = join(folder, "more", "data.npy");
+  const init = { command: "init", model: "net.onnx", options: { stateDict, cache: "cache/new" } };
+  expect((await startCommand(init, forms, roots)).words).toEqual([
+    "init",
+    `--stateDict=${stateDict}`,
+    "--cache=cache/new",
+    "--output=net-headstart",
+    "--",
+    "net.onnx",
+  ]);
+  const compare = { command: "compare", model: "net.onnx", options: { labelColumn: "price,-1" } };
+  expect((await startCommand(compare, forms, roots)).words).toContain("--labelColumn=price,-1");
 });
 
 test("a value cannot become an option of its own", async () => {

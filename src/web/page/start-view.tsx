@@ -6,16 +6,25 @@ import { Copyable } from "./copyable.js";
 import type { DroppedFile } from "./dropped-files.js";
 import { optionText, say } from "./language.js";
 import { ModelDrawing } from "./model-drawing.js";
+import { groupOf, type OptionGroup, optionGroups } from "./option-groups.js";
 import { PathChooser } from "./path-chooser.js";
 import { go } from "./route.js";
 
-/** Shown first; the others stand behind "all options". */
-const main: ReadonlySet<string> = new Set(["recipe", "epochs", "steps", "minutes", "output", "seed", "arms", "seeds"]);
 /** What the page does itself. */
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
 /** The formats that models are read from; a TensorFlow.js model is its model.json. */
 const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
-const paths: ReadonlySet<string> = new Set(["data", "test", "unlabelled", "init labels"]);
+const paths: ReadonlySet<string> = new Set([
+  "data",
+  "test",
+  "unlabelled",
+  "stateDict",
+  "transform",
+  "cache",
+  "labelColumn",
+  "testLabelColumn",
+  "init labels",
+]);
 
 export function StartView({
   command,
@@ -93,6 +102,18 @@ export function StartView({
 
   if (!form) return null;
   const fields = form.options.filter(({ key, required }) => !withheld.has(key) && !required);
+  const group = (name: OptionGroup | "main"): OptionField[] =>
+    fields.filter(({ key }) => groupOf(command, key) === name);
+  const fieldOf = (field: OptionField) => (
+    <Field
+      key={field.key}
+      command={command}
+      field={field}
+      value={options[field.key] ?? ""}
+      set={set}
+      choose={setChoosing}
+    />
+  );
   const needed = form.options.filter(({ required }) => required);
   const start = async (): Promise<void> => {
     setWaiting(true);
@@ -139,36 +160,18 @@ export function StartView({
         </div>
         <fieldset class="panel options">
           <legend>{say("start.options")}</legend>
-          <div class="fields">
-            {fields
-              .filter(({ key }) => main.has(key))
-              .map((field) => (
-                <Field
-                  key={field.key}
-                  command={command}
-                  field={field}
-                  value={options[field.key] ?? ""}
-                  set={set}
-                  choose={setChoosing}
-                />
-              ))}
-          </div>
+          <div class="fields">{group("main").map(fieldOf)}</div>
           <details>
             <summary>{say("start.moreOptions")}</summary>
-            <div class="fields">
-              {fields
-                .filter(({ key }) => !main.has(key))
-                .map((field) => (
-                  <Field
-                    key={field.key}
-                    command={command}
-                    field={field}
-                    value={options[field.key] ?? ""}
-                    set={set}
-                    choose={setChoosing}
-                  />
-                ))}
-            </div>
+            {optionGroups.map(
+              (name) =>
+                group(name).length > 0 && (
+                  <section class="option-group" key={name}>
+                    <h3>{say(`start.group.${name}`)}</h3>
+                    <div class="fields">{group(name).map(fieldOf)}</div>
+                  </section>
+                ),
+            )}
           </details>
         </fieldset>
         {(preview.command || preview.error) && (
