@@ -272,7 +272,7 @@ test("a study is started from the form and watched to its verdicts; its page is 
   await page.getByText("16 of 16 trials", { exact: true }).waitFor({ timeout: 90_000 });
   await page.locator("main .tag.finished").waitFor({ timeout: 30_000 });
   await page
-    .getByRole("row", { name: /^he\+calibrated \? unclear – – pairs of trials: 2; 3 or more are required/ })
+    .getByRole("row", { name: /^he\+calibrated unclear – – pairs of trials: 2; 3 or more are required/ })
     .first()
     .waitFor();
   await page.getByRole("heading", { name: "Who learns faster: mean accuracy over the steps, against he" }).waitFor();
