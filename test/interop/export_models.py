@@ -11,10 +11,14 @@ and for each way to export it
 
 import json
 import logging
+import os
 import sys
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -177,37 +181,44 @@ def export(entry: Entry, variant: Variant, path: Path) -> None:
     )
 
 
-def main() -> None:
-    folder = Path(sys.argv[1])
-    chosen = sys.argv[2:]
-    folder.mkdir(parents=True, exist_ok=True)
+def export_all(name: str, folder: Path) -> str:
+    """Writes all exports of one network, and says in a line how long it took."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    for name, entry in zoo().items():
-        if chosen and name not in chosen:
-            continue
-        variants = EVERY if name in IN_EVERY_WAY else MERGED if name in MERGED_TOO else USUAL if name in further() else COMMON
-        if name in REFUSED:
-            variants = [variant for variant in variants if variant.name in REFUSED[name]]
-        started = time.perf_counter()
-        for fresh in {variant.fresh for variant in variants}:
-            save_file(reference(entry, fresh), folder / f"{name}{'-fresh' if fresh else ''}.safetensors")
-        state = prepare(entry, False).state_dict()
-        for variant in variants:
-            record = {
-                "model": name,
-                "reference": f"{name}{'-fresh' if variant.fresh else ''}.safetensors",
-                "variant": asdict(variant),
-                "head": [key for key in state if key.startswith(entry.head)],
-                "state": {key: list(value.shape) for key, value in state.items()},
-            }
-            path = folder / f"{name}.{variant.name}.onnx"
-            try:
-                export(entry, variant, path)
-            except Exception as error:  # What PyTorch cannot export is no failure of ours; the tests count these.
-                record["failed"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-            path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-        print(f"{name}: {len(variants)} exports, {time.perf_counter() - started:.1f} s", flush=True)
+    torch.set_num_threads(1)
+    entry = zoo()[name]
+    variants = EVERY if name in IN_EVERY_WAY else MERGED if name in MERGED_TOO else USUAL if name in further() else COMMON
+    if name in REFUSED:
+        variants = [variant for variant in variants if variant.name in REFUSED[name]]
+    started = time.perf_counter()
+    for fresh in {variant.fresh for variant in variants}:
+        save_file(reference(entry, fresh), folder / f"{name}{'-fresh' if fresh else ''}.safetensors")
+    state = prepare(entry, False).state_dict()
+    for variant in variants:
+        record = {
+            "model": name,
+            "reference": f"{name}{'-fresh' if variant.fresh else ''}.safetensors",
+            "variant": asdict(variant),
+            "head": [key for key in state if key.startswith(entry.head)],
+            "state": {key: list(value.shape) for key, value in state.items()},
+        }
+        path = folder / f"{name}.{variant.name}.onnx"
+        try:
+            export(entry, variant, path)
+        except Exception as error:  # What PyTorch cannot export is no failure of ours; the tests count these.
+            record["failed"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    return f"{name}: {len(variants)} exports, {time.perf_counter() - started:.1f} s"
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    names = [name for name in zoo() if len(sys.argv) == 2 or name in sys.argv[2:]]
+    folder.mkdir(parents=True, exist_ok=True)
+    # Tracing is single-threaded work. Fresh processes, as those that are forked after PyTorch's threads began may hang.
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4), get_context("spawn")) as workers:
+        for line in workers.map(export_all, names, repeat(folder)):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
