@@ -9,6 +9,7 @@ import type { StudyResults } from "./run-study.js";
 import type { ArmComparison } from "./statistics/compare-arms.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
 import {
+  type ArmInSetting,
   type Comparison,
   type MeanOverSeeds,
   percent,
@@ -206,7 +207,7 @@ function settingTable({ name, arms, chance, target }: SettingSummary, plan: Stud
     count === 0 ? `0 of ${trials}` : `${count} of ${trials} (${percent(interval.low)} to ${percent(interval.high)})`;
   const rows = arms.map(
     (arm) =>
-      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.score)}</td>${(arm.rmse ?? []).map((one) => `<td>${error(one)}</td>`).join("")}<td>${mean(arm.meanScore)}</td><td>${(measure.factor * arm.interquartileMean).toFixed(measure.digits)}</td><td>${mean(arm.bestScore)}</td>${timed ? `<td>${mean(arm.scoreAtEqualTime)}</td><td>${arm.timeStepsMade < arm.timeSteps ? `${arm.timeStepsMade} of ${arm.timeSteps}` : arm.timeSteps}</td>` : ""}<td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td>${timed ? `<td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td>` : ""}<td>${arm.learningRate}</td></tr>`,
+      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.score)}</td>${(arm.rmse ?? []).map((one) => `<td>${error(one)}</td>`).join("")}<td>${mean(arm.meanScore)}</td><td>${(measure.factor * arm.interquartileMean).toFixed(measure.digits)}</td><td>${mean(arm.bestScore)}</td>${timed ? `<td>${mean(arm.scoreAtEqualTime)}</td><td>${stepsAtEqualTime(arm)}</td>` : ""}<td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td>${timed ? `<td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td>` : ""}<td>${arm.learningRate}</td></tr>`,
   );
   return `<h3>${escaped(name)}</h3>
 <p>${escaped(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${showScore(measure, chance)}; target: ${showScore(measure, target)}.`)}</p>
@@ -283,3 +284,9 @@ figure svg { max-width: 100%; height: auto; } figure img { max-width: 100%; imag
 @media print { body { max-width: none; margin: 0; padding: 0; font-size: 10pt; } table { font-size: 8pt; } th, td { padding-right: .35rem; } .picture { margin-right: .3rem; } .grounds td, .note, figcaption { font-size: 8pt; }
   tr, .warning, section > h2 + figure { break-inside: avoid; } tr:has(+ .grounds), h2, h3, h3 + p { break-after: avoid; } figure svg { max-height: 88mm; } }
 `;
+
+/** Steps that an arm made at equal total time, and of how many, where it stopped before or its trials were too short. */
+function stepsAtEqualTime({ timeStop, timeStepsMade, timeSteps }: ArmInSetting): string {
+  const made = Math.min(timeStop, timeStepsMade);
+  return made < timeSteps ? `${made} of ${timeSteps}` : String(timeSteps);
+}

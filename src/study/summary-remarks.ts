@@ -114,19 +114,7 @@ export function notesOf(
         `${plan.seeds} seeds share ${shared} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
       ),
     );
-  const measure = measureOf(plan);
   for (const { name, setting, arms } of settings) {
-    for (const { arm, score, scoreAtEqualTime, timeSteps } of arms) {
-      if (timeSteps <= plan.steps || scoreAtEqualTime.mean >= score.mean - plan.minimumEffect) continue;
-      const [before, after] = [showScore(measure, score.mean), showScore(measure, scoreAtEqualTime.mean)];
-      notes.push(
-        remark(
-          "trained-too-long",
-          { setting: name, arm, before, after },
-          `${name}: training on for equal total time took ${arm} from ${before} to ${after}; one would have stopped it before, so what others lead by there is no gain of theirs.`,
-        ),
-      );
-    }
     const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > timeStepsMade);
     if (cut.length === 0 || timing.secondsPerStep[timingName(setting.network, setting.optimizer)] === undefined)
       continue;

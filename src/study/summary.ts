@@ -57,8 +57,10 @@ export interface ArmInSetting {
   readonly meanScore: MeanOverSeeds;
   readonly interquartileMean: number;
   readonly bestScore: MeanOverSeeds;
-  /** At equal total time: after {@link timeSteps}. */
+  /** At equal total time: after {@link timeStop}. */
   readonly scoreAtEqualTime: MeanOverSeeds;
+  /** Where it stops by then: see {@link stopWithin}. */
+  readonly timeStop: number;
   /** Supervised steps at equal total time, and whether the trials were too short for them. */
   readonly timeSteps: number;
   readonly timeStepsMade: number;
@@ -151,7 +153,7 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
   const complete = grouped.filter(({ trials }) => trials.length > 0);
   const summaries = complete.map(({ setting, trials }) => summarizeSetting(plan, setting, trials, results));
   const comparisons = plan.baselines.flatMap((baseline) =>
-    comparisonsAgainst(plan, baseline, complete, summaries, results, testCount, resamples),
+    comparisonsAgainst(plan, baseline, complete, summaries, testCount, resamples),
   );
   const warnings = warningsOf(plan, results, summaries);
   const notes = notesOf(plan, summaries, results);
@@ -185,7 +187,6 @@ function comparisonsAgainst(
   baseline: string,
   complete: readonly SettingTrials[],
   summaries: readonly SettingSummary[],
-  results: StudyResults,
   testCount: number,
   resamples: number,
 ): Comparison[] {
@@ -225,9 +226,9 @@ function comparisonsAgainst(
     (trial) => meanScore(trial.points, plan.steps),
     points.length > 0 ? meanResolution(points, plan.steps, finest) : finest,
   );
-  const timed = quantity((trial, index) =>
-    scoreAt(trial.points, timeStepsOf(plan, complete[index].setting, trial.arm, results)),
-  );
+  const stopOf = (arm: string, index: number): number =>
+    summaries[index].arms.find((own) => own.arm === arm)?.timeStop ?? plan.steps;
+  const timed = quantity((trial, index) => scoreAt(trial.points, stopOf(trial.arm, index)));
   const [endArms, earlyArms] = compareQuantities([ends, early]);
   // Without pretraining equal time is equal steps, and the same numbers must not get two verdicts.
   const timedArms = pretrains(plan) ? compareArms(timed.baseline, timed.arms, timed.options) : endArms;
@@ -287,6 +288,17 @@ function timeStepsOf(plan: StudyPlan, setting: Setting, arm: string, { pretraini
   );
 }
 
+/**
+ * Where an arm that has `most` steps stops: after the plan's steps, after a measured step beyond them or at the end,
+ * wherever its mean over the seeds is best. Whoever has time left does not train on into overfitting. The choice rests on
+ * the test data, which favours arms with more steps, those that were pretrained less, a little.
+ */
+function stopWithin(trials: readonly TrialRecord[], least: number, most: number): number {
+  const measured = trials[0].points.map(({ step }) => step).filter((step) => step > least && step < most);
+  const score = (step: number): number => mean(trials.map(({ points }) => scoreAt(points, step)));
+  return [...measured, most].reduce((best, step) => (score(step) > score(best) ? step : best), least);
+}
+
 /** The score after some steps: on the straight line between measured points, the last one beyond them. */
 function scoreAt(points: readonly TrialPoint[], step: number): number {
   const after = points.findIndex((point) => point.step >= step);
@@ -335,6 +347,7 @@ function summarizeArm(
   results: StudyResults,
 ): ArmInSetting {
   const timeSteps = timeStepsOf(plan, setting, arm, results);
+  const timeStop = stopWithin(trials, plan.steps, timeSteps);
   const targetSteps = trials.map(({ points }) => stepsToTarget(points, plan.steps, target));
   const survival = kaplanMeier(
     targetSteps.map((first) => ({ steps: first ?? plan.steps, reached: first !== undefined })),
@@ -352,7 +365,8 @@ function summarizeArm(
     meanScore: overSeeds(trials.map(({ points }) => meanScore(points, plan.steps))),
     interquartileMean: interquartileMean(ends),
     bestScore: overSeeds(trials.map(({ bestScore }) => bestScore)),
-    scoreAtEqualTime: overSeeds(trials.map(({ points }) => scoreAt(points, timeSteps))),
+    scoreAtEqualTime: overSeeds(trials.map(({ points }) => scoreAt(points, timeStop))),
+    timeStop,
     timeSteps,
     timeStepsMade: Math.min(...trials.map(({ points }) => points[points.length - 1].step)),
     curve: steps.map((step) => {

@@ -251,8 +251,6 @@ export const en = {
     "{recipe}: {count} of its pretrainings became non-finite; their trials count at chance.",
   "remark.shared-pretrainings":
     "Pretrainings shared by {seeds} seeds: {pretrainings} each. The intervals leave out how pretraining itself varies.",
-  "remark.trained-too-long":
-    "{setting}: training on for equal total time took {arm} from {before} to {after}; one would have stopped it before, so what others lead by there is no gain of theirs.",
   "remark.cut-short":
     "{setting}: at equal total time {arm} would have had {steps} steps; it made {made} (--longest-extension).",
   "remark.interval-holds":

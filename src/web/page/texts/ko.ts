@@ -252,8 +252,6 @@ export const ko: Texts = {
   "remark.pretraining-diverged": "{recipe}: 사전 학습 {count}개가 발산하여, 그 시행들은 우연 수준으로 셉니다.",
   "remark.shared-pretrainings":
     "시드 {seeds}개가 사전 학습을 {pretrainings}개씩 나누어 씁니다. 사전 학습 자체의 변동은 구간에 들어 있지 않습니다.",
-  "remark.trained-too-long":
-    "{setting}: 같은 시간이 되도록 더 학습하자 {arm}의 값이 {before}에서 {after}(으)로 나빠졌습니다. 실제로는 그 전에 멈추었을 것이므로, 여기서 다른 비교 대상이 앞선 만큼은 그 덕이 아닙니다.",
   "remark.cut-short":
     "{setting}: 같은 시간이라면 {arm}의 시행은 {steps}스텝을 학습했겠지만 {made}스텝까지만 학습했습니다(--longest-extension).",
   "remark.interval-holds":
