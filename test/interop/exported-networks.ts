@@ -7,7 +7,7 @@ import type { Tensor } from "../../src/graph/tensor.js";
 
 /** Reasons by suite and export. */
 const knownFailures = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
-  "gradients" | "init" | "weights" | "refused",
+  "gradients" | "init" | "weights" | "refused" | "uncompared",
   Readonly<Record<string, string>>
 >;
 
@@ -62,6 +62,13 @@ export function refusalOf(network: ExportedNetwork): string | undefined {
 /** Does known-failures.json list this export under this suite? */
 export function isKnownFailure(suite: keyof typeof knownFailures, network: ExportedNetwork): boolean {
   return network.name in knownFailures[suite];
+}
+
+/**
+ * Why the gradients of an export cannot be compared on every machine: rounding decides them. Undefined for the others.
+ */
+export function uncomparedBecause(network: ExportedNetwork): string | undefined {
+  return knownFailures.uncompared[network.name];
 }
 
 /**
