@@ -61,11 +61,12 @@ export function computedWeightsWarning({ network, feature }: FeatureExtractor): 
 /**
  * Refuses weights that would not go back into PyTorch, where nobody has said that the model's own names will do.
  *
+ * @param warnings what {@link exportWarnings} says
  * @throws UserError with what helps
  */
-export function requireOwnNames(opened: OpenedModel, features: FeatureExtractor): void {
+export function requireOwnNames(opened: OpenedModel, warnings: readonly string[]): void {
+  const [warning] = warnings;
   if (!isFromPytorch(opened.model) && !opened.state) return;
-  const [warning] = exportWarnings(opened, features);
   if (warning === undefined) return;
   throw userError({
     where: opened.path,

@@ -74,7 +74,8 @@ async function initializeWatched(
   const device = await requireDevice(options.device);
   const opened = await openModel(options.model, options);
   const features = featureExtractor(opened.network, options.features);
-  if (!options.keepNames) requireOwnNames(opened, features);
+  const exportChanges = exportWarnings(opened, features);
+  if (!options.keepNames) requireOwnNames(opened, exportChanges);
   const recipe = withSettings(await resolveRecipe(options.recipe ?? "default"), options);
   const dataset = await openData(options, opened, emit);
   const chosen =
@@ -86,7 +87,7 @@ async function initializeWatched(
         )
       : undefined;
   const restored = restorationLine(opened.restoration);
-  const remarks = [restored, ...exportWarnings(opened, features), computedWeightsWarning(features)];
+  const remarks = [restored, ...exportChanges, computedWeightsWarning(features)];
   for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
     emit({ type: "note", message });
   const graphless = {
@@ -189,7 +190,7 @@ async function initializeWatched(
     model: modelFiles[0][0],
     format: opened.model.format,
     producer: opened.model.producer,
-    ...(options.keepNames && exportWarnings(opened, features).length > 0 ? { names: "kept" } : {}),
+    ...(options.keepNames && exportChanges.length > 0 ? { names: "kept" } : {}),
   };
   const result = {
     finalMetrics: trained.finalMetrics,

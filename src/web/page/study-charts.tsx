@@ -158,18 +158,7 @@ function TargetChart({ summary, settings, arms }: Shown) {
               fill: "currentColor",
             },
           ),
-          ...(several
-            ? [
-                Plot.text([...new Set(rows.map(({ setting }) => setting))], {
-                  fy: (setting) => setting,
-                  text: (setting) => setting,
-                  frameAnchor: "top-left",
-                  dy: -12,
-                  fontWeight: "bold",
-                  fill: "currentColor",
-                }),
-              ]
-            : []),
+          ...(several ? [facetTitles([...new Set(rows.map(({ setting }) => setting))], -12)] : []),
         ],
       })}
       table={[
@@ -284,14 +273,7 @@ function GridChart({ settings, shown, networks, measure, steps }: Shown) {
             text: ({ score }) => (measure === "r2" ? score.toFixed(2) : (100 * score).toFixed(1)),
             fill: (row) => (seen(row) > (low + high) / 2 ? "black" : "white"),
           }),
-          Plot.text(names, {
-            fy: (name) => name,
-            text: (name) => name,
-            frameAnchor: "top-left",
-            dy: -10,
-            fontWeight: "bold",
-            fill: "currentColor",
-          }),
+          facetTitles(names, -10),
         ],
       })}
       table={[
@@ -305,4 +287,16 @@ function GridChart({ settings, shown, networks, measure, steps }: Shown) {
 /** Room for names before an axis, by an estimate of how wide they are. */
 function leftMargin(names: readonly string[], width: number): number {
   return Math.min(0.45 * width, 14 + 6.3 * Math.max(...names.map(({ length }) => length)));
+}
+
+/** The names of a chart's parts that lie below one another, each above its own. */
+function facetTitles(names: readonly string[], dy: number) {
+  return Plot.text(names, {
+    fy: (name) => name,
+    text: (name) => name,
+    frameAnchor: "top-left",
+    dy,
+    fontWeight: "bold",
+    fill: "currentColor",
+  });
 }
