@@ -20,7 +20,7 @@ export const command = defineCommand({
     depth: whole("COUNT", "number of hidden layers of equal width (of blocks in each stage of a resnet)", { min: 1 }),
     activation: byDefault(choice("NAME", classifierActivations, "the nonlinearity"), "relu"),
     normalization: choice("NAME", classifierNormalizations, "normalisation before it"),
-    kernel: whole("SIZE", "size of the convolutions, odd", { min: 1 }),
+    kernel: whole("SIZE", "size of the convolutions, odd in a resnet", { min: 1 }),
     initializer: byDefault(
       text("NAME", "how weights are drawn, such as he, xavier or pytorch-default"),
       "pytorch-default",

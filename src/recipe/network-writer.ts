@@ -72,7 +72,10 @@ export class NetworkWriter {
     return this.#node("Gemm", name, [x.name, ...parameters], [units], { transB: attribute.int(1) });
   }
 
-  /** [channels, ...positions] to [width, ...positions / stride, rounded up]. Weight: [width, channels, ...kernel]. */
+  /**
+   * [channels, ...positions] to [width, ...positions / stride], rounded up, or down with an even kernel (stride 2 only).
+   * Weight: [width, channels, ...kernel].
+   */
   convolution(
     x: Feature,
     name: string,
@@ -83,18 +86,21 @@ export class NetworkWriter {
     const kernels = positions.map(() => kernel);
     const layout = { kind: "convolution", groups: 1, transposed: false } as const;
     const parameters = this.#drawLayer(name, [width, channels, ...kernels], layout, settings);
-    const pad = (kernel - 1) / 2;
-    return this.#node(
-      "Conv",
-      name,
-      [x.name, ...parameters],
-      [width, ...positions.map((size) => Math.ceil(size / stride))],
-      {
-        kernel_shape: attribute.ints(kernels),
-        strides: attribute.ints(positions.map(() => stride)),
-        pads: attribute.ints([...positions, ...positions].map(() => pad)),
-      },
-    );
+    const even = kernel % 2 === 0;
+    const pad = Math.floor((kernel - 1) / 2);
+    const reduced = positions.map((size) => (even ? Math.floor(size / stride) : Math.ceil(size / stride)));
+    if (reduced.includes(0))
+      throw userError({
+        where: name,
+        required: `at least ${stride} positions for an even kernel`,
+        got: positions.join("x"),
+        advice: "Take fewer layers, a larger input or an odd kernel.",
+      });
+    return this.#node("Conv", name, [x.name, ...parameters], [width, ...reduced], {
+      kernel_shape: attribute.ints(kernels),
+      strides: attribute.ints(positions.map(() => stride)),
+      pads: attribute.ints([...positions, ...positions].map(() => pad)),
+    });
   }
 
   /** The normalisation of the whole network, with a scale of ones and a shift of zeros. */

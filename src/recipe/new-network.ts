@@ -56,7 +56,7 @@ export interface ClassifierOptions {
   readonly classes?: number;
   /** Numbers to predict, in place of classes. */
   readonly outputs?: number;
-  /** Size of the convolutions' kernel, odd; default 3, for cnn1d 5. */
+  /** Size of the convolutions' kernel, odd in a resnet; default 3, for cnn1d 5. */
   readonly kernel?: number;
   /** Default 0. */
   readonly seed?: number;
@@ -206,10 +206,10 @@ function planOf(options: ClassifierOptions): Plan {
       advice: "Leave the kernel out, or choose another template.",
     });
   const kernel = whole("kernel", options.kernel ?? (template === "cnn1d" ? 5 : 3), 1);
-  if (kernel % 2 === 0)
+  if (kernel % 2 === 0 && template === "resnet")
     throw userError({
       where: "kernel",
-      required: "an odd size, so that pads are the same on both sides",
+      required: "an odd size, since an even one cannot keep a picture's size with the same pads on both sides",
       got: `${kernel}`,
       advice: `Take ${kernel - 1} or ${kernel + 1}.`,
     });

@@ -65,6 +65,15 @@ const cases: readonly Case[] = [
     options: { template: "cnn", inputShape: [3, 7, 9], widths: [6], kernel: 5, normalization: "batch" },
     parameters: 6 * 75 + 12 + 10 * (6 * 20 + 1),
   },
+  // An even kernel halves the size, rounded down.
+  {
+    options: { template: "cnn", inputShape: [3, 32, 32], widths: [4, 8], kernel: 4 },
+    parameters: 4 * 49 + 8 * (4 * 16 + 1) + 10 * (8 * 64 + 1),
+  },
+  {
+    options: { template: "cnn", inputShape: [1, 7, 9], widths: [6], kernel: 2 },
+    parameters: 6 * 5 + 10 * (6 * 12 + 1),
+  },
   {
     options: { template: "cnn", inputShape: [3, 8, 8], widths: [12], normalization: "group" },
     parameters: 12 * 28 + 24 + 10 * (12 * 16 + 1),
@@ -182,7 +191,8 @@ describe("newClassifier", () => {
     [{ widths: [4, 8], depth: 3 }, "depth: required as many layers as widths (2)"],
     [{ depth: 0 }, "depth: required a whole number from 1 on"],
     [{ classes: 1 }, "classes: required a whole number from 2 on"],
-    [{ kernel: 4 }, "Take 3 or 5."],
+    [{ template: "resnet", kernel: 4 }, "Take 3 or 5."],
+    [{ inputShape: [1, 1, 28], kernel: 4 }, "features.0: required at least 2 positions for an even kernel, got 1x28"],
     [{ template: "mlp", kernel: 3 }, "kernel: required a template with convolutions"],
     [{ seed: Number.NaN }, "seed: required a whole number"],
     [{ initializer: "hee" }, "Did you mean he?"],
