@@ -8,5 +8,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 600_000,
     hookTimeout: 300_000,
+    // As long as the pages themselves are waited for.
+    expect: { poll: { timeout: 120_000 } },
   },
 });

@@ -75,11 +75,15 @@ describe("pretraining on WebGPU", () => {
   };
 
   it("agrees with the CPU over the first steps, and says what the CPU does for it", async () => {
+    // Adam's first steps blow up the rounding of gradients near zero, which differs from one processor to the next.
+    const descent = { ...recipe.generatorOptimizer, kind: "sgd", learningRate: 0.1 } as const;
+    const proportional = { ...recipe, generatorOptimizer: descent, discriminatorOptimizer: descent };
     const metrics: Record<string, StepReport["metrics"][]> = { cpu: [], webgpu: [] };
     const checks: DeviceCheck[] = [];
     const run = (device: "cpu" | "webgpu") =>
       pretrain({
         ...options,
+        recipe: proportional,
         device,
         onDeviceCheck: (check) => checks.push(check),
         onStep: (report) => {
