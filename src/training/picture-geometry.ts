@@ -8,9 +8,15 @@ export interface PictureGeometry {
   readonly layout: "NCHW" | "NHWC";
 }
 
-/** The shape of one sample as a picture's three axes. */
-export function pictureShape({ channels, height, width, layout }: PictureGeometry): readonly number[] {
-  return layout === "NCHW" ? [channels, height, width] : [height, width, channels];
+/** Distances between neighbours in a column, in a row and over the channels. */
+export function pictureStrides({ channels, height, width, layout }: PictureGeometry): {
+  readonly row: number;
+  readonly column: number;
+  readonly channel: number;
+} {
+  return layout === "NCHW"
+    ? { row: width, column: 1, channel: height * width }
+    : { row: width * channels, column: channels, channel: 1 };
 }
 
 /**

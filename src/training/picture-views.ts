@@ -1,12 +1,11 @@
 /** Views of pictures for the contrast task. */
-import { flipHorizontal, shiftPixels } from "../data/transform.js";
 import type { RandomStream } from "../random/stream.js";
 import type { Recipe } from "../recipe/recipe.js";
-import { type PictureGeometry, pictureShape } from "./picture-geometry.js";
+import { type PictureGeometry, pictureStrides } from "./picture-geometry.js";
 
 /**
- * Writes a randomly changed copy of each picture of a batch: flipped, shifted, magnified, with another contrast,
- * brightness and colour.
+ * Writes a randomly changed copy of each picture of a batch: flipped, shifted (its edge is drawn out), magnified, with
+ * another contrast, brightness and colour.
  */
 export function drawView(
   batch: Float32Array,
@@ -16,103 +15,120 @@ export function drawView(
   settings: Recipe["contrast"],
   stream: RandomStream,
 ): void {
-  const shape = pictureShape(picture);
-  target.set(batch);
-  if (settings.flip) {
-    const flags = Uint8Array.from({ length: batchSize }, () => stream.below(2));
-    flipHorizontal(target, batchSize, shape, flags, picture.layout);
-  }
-  const shifts = (side: number): Int32Array => {
-    const largest = Math.floor(side * settings.shift);
-    return Int32Array.from({ length: batchSize }, () => stream.below(2 * largest + 1) - largest);
-  };
-  shiftPixels(target, batchSize, shape, shifts(picture.height), shifts(picture.width), "edge", picture.layout);
-  const size = batch.length / batchSize;
-  if (settings.zoom > 0) {
-    const original = new Float32Array(size);
-    for (let sample = 0; sample < batchSize; sample++) {
-      const view = target.subarray(sample * size, (sample + 1) * size);
-      original.set(view);
-      const share = 1 - settings.zoom * stream.uniform();
-      magnify(original, view, picture, share, stream.uniform(), stream.uniform());
-    }
-  }
+  const { channels, height, width } = picture;
+  const strides = pictureStrides(picture);
   const between = (largest: number): number => largest * (2 * stream.uniform() - 1);
-  if (settings.jitter > 0) {
-    for (let sample = 0; sample < batchSize; sample++) {
-      const contrast = 1 + between(settings.jitter);
-      const brightness = between(settings.jitter);
-      for (let index = sample * size; index < (sample + 1) * size; index++)
-        target[index] = contrast * target[index] + brightness;
-    }
-  }
-  if (settings.colour > 0 && picture.channels > 1) {
-    const { channels, height, width } = picture;
-    const [step, apart] = picture.layout === "NHWC" ? [channels, 1] : [1, height * width];
-    for (let sample = 0; sample < batchSize; sample++) {
-      for (let channel = 0; channel < channels; channel++) {
-        const contrast = 1 + between(settings.colour);
-        const brightness = between(settings.colour);
-        for (let pixel = 0; pixel < height * width; pixel++) {
-          const index = sample * size + channel * apart + pixel * step;
-          target[index] = contrast * target[index] + brightness;
-        }
-      }
+  const draw = <T>(one: () => T): T[] => Array.from({ length: batchSize }, one);
+  const shift = (side: number): (() => number) => {
+    const largest = Math.floor(side * settings.shift);
+    return () => stream.below(2 * largest + 1) - largest;
+  };
+  const flips = draw(() => settings.flip && stream.below(2) === 1);
+  const down = draw(shift(height));
+  const right = draw(shift(width));
+  const parts = draw(() =>
+    settings.zoom > 0
+      ? { share: 1 - settings.zoom * stream.uniform(), top: stream.uniform(), left: stream.uniform() }
+      : { share: 1, top: 0, left: 0 },
+  );
+  const change = (largest: number): Change =>
+    largest > 0 ? { contrast: 1 + between(largest), brightness: between(largest) } : unchanged;
+  const changes = draw(() => change(settings.jitter));
+  const colours = draw(() => Array.from({ length: channels }, () => change(channels > 1 ? settings.colour : 0)));
+
+  const rows = new Line(height, strides.row);
+  const columns = new Line(width, strides.column);
+  for (let sample = 0; sample < batchSize; sample++) {
+    const { share, top, left } = parts[sample];
+    rows.place(share, top, down[sample], false);
+    columns.place(share, left, right[sample], flips[sample]);
+    for (let channel = 0; channel < channels; channel++) {
+      const colour = colours[sample][channel];
+      const contrast = colour.contrast * changes[sample].contrast;
+      const brightness = colour.contrast * changes[sample].brightness + colour.brightness;
+      const start = sample * channels * height * width + channel * strides.channel;
+      copyPlane(batch, target, start, rows, columns, { contrast, brightness });
     }
   }
 }
 
-/**
- * Writes a part of a picture at the whole's size, bilinearly.
- *
- * @param share the part's sides as a share of the whole's
- * @param down where between top (0) and bottom (1) the part lies
- * @param right the same between left and right
- */
-function magnify(
+/** A value x becomes contrast · x + brightness. */
+interface Change {
+  readonly contrast: number;
+  readonly brightness: number;
+}
+
+const unchanged: Change = { contrast: 1, brightness: 0 };
+
+/** Writes one channel of a picture, each value between four of the original's by the two lines' places. */
+function copyPlane(
   original: Float32Array,
   target: Float32Array,
-  { channels, height, width, layout }: PictureGeometry,
-  share: number,
-  down: number,
-  right: number,
+  start: number,
+  rows: Line,
+  columns: Line,
+  { contrast, brightness }: Change,
 ): void {
-  const pixel = layout === "NHWC" ? channels : 1;
-  const plane = layout === "NHWC" ? 1 : height * width;
-  const rows = places(height, share, down);
-  const columns = places(width, share, right);
-  for (let y = 0; y < height; y++) {
-    const top = rows.before[y] * width * pixel;
-    const bottom = rows.after[y] * width * pixel;
+  const between = rows.between || columns.between;
+  for (let y = 0; y < rows.side; y++) {
+    const above = start + rows.before[y];
+    const below = start + rows.after[y];
     const lower = rows.part[y];
-    for (let x = 0; x < width; x++) {
-      const left = columns.before[x] * pixel;
-      const righter = columns.after[x] * pixel;
-      const part = columns.part[x];
-      for (let channel = 0, at = 0; channel < channels; channel++, at += plane) {
-        const above = original[at + top + left] * (1 - part) + original[at + top + righter] * part;
-        const below = original[at + bottom + left] * (1 - part) + original[at + bottom + righter] * part;
-        target[at + (y * width + x) * pixel] = above * (1 - lower) + below * lower;
+    let to = start + y * rows.stride;
+    for (let x = 0; x < columns.side; x++, to += columns.stride) {
+      const left = columns.before[x];
+      let value = original[above + left];
+      if (between) {
+        const right = columns.after[x];
+        const part = columns.part[x];
+        value += (original[above + right] - value) * part;
+        const under = original[below + left];
+        value += (under + (original[below + right] - under) * part - value) * lower;
       }
+      target[to] = contrast * value + brightness;
     }
   }
 }
 
-/** Between which two places of the original each place of a magnified line lies, and how far from the first. */
-function places(
-  side: number,
-  share: number,
-  offset: number,
-): { before: Int32Array; after: Int32Array; part: Float32Array } {
-  const before = new Int32Array(side);
-  const after = new Int32Array(side);
-  const part = new Float32Array(side);
-  const start = offset * (1 - share) * side;
-  for (let place = 0; place < side; place++) {
-    const source = Math.min(Math.max(start + (place + 0.5) * share - 0.5, 0), side - 1);
-    before[place] = Math.floor(source);
-    after[place] = Math.min(before[place] + 1, side - 1);
-    part[place] = source - before[place];
+/** Where the places of one axis of a view come from in the original. */
+class Line {
+  /** Offsets of the two places of the original between which each place lies, and how far it is from the first. */
+  readonly before: Int32Array;
+  readonly after: Int32Array;
+  readonly part: Float32Array;
+  /** Whether any place lies between two. */
+  between = false;
+
+  constructor(
+    readonly side: number,
+    /** Distance between neighbours. */
+    readonly stride: number,
+  ) {
+    this.before = new Int32Array(side);
+    this.after = new Int32Array(side);
+    this.part = new Float32Array(side);
   }
-  return { before, after, part };
+
+  /**
+   * The axis is reversed where it is `flipped`, then moved by `shift` places, and a part of it magnified to the whole.
+   *
+   * @param share the part's length as a share of the whole's
+   * @param offset where between the beginning (0) and the end (1) the part lies
+   */
+  place(share: number, offset: number, shift: number, flipped: boolean): void {
+    const last = this.side - 1;
+    const start = offset * (1 - share) * this.side;
+    const source = (place: number): number => {
+      const unshifted = Math.min(Math.max(place - shift, 0), last);
+      return (flipped ? last - unshifted : unshifted) * this.stride;
+    };
+    this.between = share < 1;
+    for (let place = 0; place < this.side; place++) {
+      const exact = Math.min(Math.max(start + (place + 0.5) * share - 0.5, 0), last);
+      const before = Math.floor(exact);
+      this.before[place] = source(before);
+      this.after[place] = source(Math.min(before + 1, last));
+      this.part[place] = exact - before;
+    }
+  }
 }

@@ -1,7 +1,6 @@
 /** What pretraining feeds at a step: samples, corrupted and turned copies, noise, learning rates. */
 import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
-import { rotateQuarter } from "../data/transform.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { RandomStream } from "../random/stream.js";
 import { feedNames, rotationClasses } from "../recipe/pretraining-graph.js";
@@ -10,7 +9,8 @@ import type { TrainingGraph } from "../recipe/training-graph.js";
 import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
-import { datasetGeometry, pictureShape } from "./picture-geometry.js";
+import { datasetGeometry } from "./picture-geometry.js";
+import { rotateQuarter } from "./picture-rotation.js";
 import { drawView } from "./picture-views.js";
 
 /** The tensors of one step; valid until the next call. Everything depends on (seed, step) alone. */
@@ -100,7 +100,7 @@ export function pretrainingFeeds(
           square ? stream.below(4) : 2 * stream.below(2),
         );
         for (const turned of [rotated, ...views])
-          if (turned) rotateQuarter(turned.data, batchSize, pictureShape(picture), quarterTurns, picture.layout);
+          if (turned) rotateQuarter(turned.data, batchSize, picture, quarterTurns);
         turns.data.fill(0);
         quarterTurns.forEach((turn, row) => {
           turns.data[row * rotationClasses + turn] = 1;

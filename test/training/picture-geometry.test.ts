@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { datasetGeometry, pictureGeometry, pictureShape } from "../../src/training/picture-geometry.js";
+import { datasetGeometry, pictureGeometry } from "../../src/training/picture-geometry.js";
 import { barDataset, toyDataset } from "../support/toy-data.js";
 
 describe("pictureGeometry", () => {
@@ -12,7 +12,6 @@ describe("pictureGeometry", () => {
     [[3, 3, 3], { channels: 3, height: 3, width: 3, layout: "NCHW" }],
   ] as const)("%j", (shape, geometry) => {
     expect(pictureGeometry(shape)).toEqual(geometry);
-    expect(pictureShape(geometry)).toEqual(shape);
   });
 
   it.each([[[784]], [[2, 16]], [[1, 2, 3, 4]], [[]]])("%j is no picture", (shape) => {

@@ -112,6 +112,41 @@ describe("drawView", () => {
     expect(Math.abs(contrasts[0] - contrasts[1])).toBeGreaterThan(0.01);
   });
 
+  it("draws the edge out where it shifts, each picture by its own", () => {
+    const plane = Float32Array.from({ length: 64 }, (_, index) => index);
+    const settings = parseRecipe({ contrast: { weight: 1, flip: false, shift: 0.25, jitter: 0 } }, "test").contrast;
+    const seen = new Set<string>();
+    for (let seed = 0; seed < 40; seed++) {
+      const target = new Float32Array(64);
+      drawView(plane, target, 1, picture, settings, new RandomStream(seed, "view"));
+      const inside = (place: number): number => Math.min(Math.max(place, 0), 7);
+      const [down, right] = [4 - Math.floor(target[36] / 8), 4 - (target[36] % 8)];
+      seen.add(`${down},${right}`);
+      target.forEach((value, index) => {
+        expect(value).toBe(8 * inside(Math.floor(index / 8) - down) + inside((index % 8) - right));
+      });
+    }
+    expect(seen.size).toBeGreaterThan(10);
+  });
+
+  it("makes the same view with the channels first and last", () => {
+    const [height, width, channels] = [5, 6, 3];
+    const first = normalTensor("colours", [channels * height * width]).data;
+    const last = new Float32Array(first.length);
+    const pixels = height * width;
+    const settings = parseRecipe({ contrast: { weight: 1, zoom: 0.5, colour: 0.4, shift: 0.3 } }, "test").contrast;
+    for (let c = 0; c < channels; c++)
+      for (let pixel = 0; pixel < pixels; pixel++) last[pixel * channels + c] = first[c * pixels + pixel];
+    const [ofFirst, ofLast] = [new Float32Array(first.length), new Float32Array(first.length)];
+    const geometry = { channels, height, width };
+    drawView(first, ofFirst, 1, { ...geometry, layout: "NCHW" }, settings, new RandomStream(4, "view"));
+    drawView(last, ofLast, 1, { ...geometry, layout: "NHWC" }, settings, new RandomStream(4, "view"));
+    for (let c = 0; c < channels; c++)
+      for (let pixel = 0; pixel < pixels; pixel++)
+        expect(ofLast[pixel * channels + c]).toBe(ofFirst[c * pixels + pixel]);
+    expect(ofFirst).not.toEqual(first);
+  });
+
   it("draws by the stream alone", () => {
     expect(viewed({})).toEqual(viewed({}));
     expect(viewed({}, 1)).not.toEqual(viewed({}));
