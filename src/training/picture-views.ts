@@ -26,9 +26,10 @@ export function drawView(
   const flips = draw(() => settings.flip && stream.below(2) === 1);
   const down = draw(shift(height));
   const right = draw(shift(width));
+  const zoom = settings.zoom === "auto" ? (channels > 1 ? zoomInColour : 0) : settings.zoom;
   const parts = draw(() =>
-    settings.zoom > 0
-      ? { share: 1 - settings.zoom * stream.uniform(), top: stream.uniform(), left: stream.uniform() }
+    zoom > 0
+      ? { share: 1 - zoom * stream.uniform(), top: stream.uniform(), left: stream.uniform() }
       : { share: 1, top: 0, left: 0 },
   );
   const change = (largest: number): Change =>
@@ -51,6 +52,9 @@ export function drawView(
     }
   }
 }
+
+/** What the zoom "auto" is for pictures in colour. */
+const zoomInColour = 0.5;
 
 /** A value x becomes contrast · x + brightness. */
 interface Change {

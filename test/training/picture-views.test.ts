@@ -90,6 +90,19 @@ describe("drawView", () => {
     expect(Math.max(...shares)).toBeLessThanOrEqual(1.0001);
   });
 
+  it("magnifies pictures in colour by half at most, and grey ones not, where that is left to it", () => {
+    const drawn = (channels: number, zoom: "auto" | number): Float32Array => {
+      const settings = parseRecipe({ contrast: { weight: 1, zoom } }, "test").contrast;
+      const pixels = normalTensor("colours", [2 * channels * 64]).data;
+      const target = new Float32Array(pixels.length);
+      drawView(pixels, target, 2, { ...picture, channels }, settings, new RandomStream(0, "view"));
+      return target;
+    };
+    expect(drawn(3, "auto")).toEqual(drawn(3, 0.5));
+    expect(drawn(3, "auto")).not.toEqual(drawn(3, 0));
+    expect(drawn(1, "auto")).toEqual(drawn(1, 0));
+  });
+
   it.each(["NCHW", "NHWC"] as const)("changes each channel by itself (%s)", (layout) => {
     const pixels = 12;
     const colours = normalTensor("colours", [pixels * 3]).data;

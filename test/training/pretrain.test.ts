@@ -4,6 +4,7 @@ import type { Network } from "../../src/ops/network.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { builtInRecipe, builtInRecipes, parseRecipe, type Recipe, type RecipeInput } from "../../src/recipe/recipe.js";
+import { pictureGeometry } from "../../src/training/picture-geometry.js";
 import {
   lastActivationFor,
   MetricMeans,
@@ -66,8 +67,11 @@ const small = { batchSize: 16 } as const;
 describe.each(Object.keys(networks))("on the %s", (kind) => {
   const network = networks[kind]();
 
-  it.each(Object.keys(builtInRecipes))("the recipe %s trains", async (name) => {
-    expectSound(await train(network, { ...builtInRecipe(name), ...small }));
+  it.each(Object.keys(builtInRecipes))("the recipe %s trains, or says that it needs pictures", async (name) => {
+    const training = train(network, { ...builtInRecipe(name), ...small });
+    if (name === "rotation" && !pictureGeometry(network.sampleShape))
+      await expect(training).rejects.toThrow(/selfSupervision\.task: required pictures for the rotation task/);
+    else expectSound(await training);
   });
 
   it.each<[string, RecipeInput]>([
