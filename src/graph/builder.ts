@@ -129,6 +129,12 @@ export class GraphBuilder {
     this.#outputs.push({ name, value });
   }
 
+  /** The name that {@link build} will give a value: that of the first output it goes out as, where a node makes it. */
+  nameInGraph(value: Value): string {
+    if (!this.#producers.has(value.name)) return value.name;
+    return this.#outputs.find((output) => output.value.name === value.name)?.name ?? value.name;
+  }
+
   /** The graph of all inputs, the outputs, and only those nodes and constants which the outputs need. */
   build(name: string): Graph {
     const needed = new Set(this.#outputs.map(({ value }) => value.name));

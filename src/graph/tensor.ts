@@ -75,6 +75,23 @@ export function intTensor(values: readonly number[], shape: readonly number[] = 
   return { type: "int64", shape, data: BigInt64Array.from(values, (value) => BigInt(value)) };
 }
 
+/** A tensor of zeros, for the types that results of graphs have. */
+export function zeros(type: DataType, shape: readonly number[]): Tensor | undefined {
+  const size = sizeOf(shape);
+  switch (type) {
+    case "float32":
+      return { type, shape, data: new Float32Array(size) };
+    case "int64":
+      return { type, shape, data: new BigInt64Array(size) };
+    case "int32":
+      return { type, shape, data: new Int32Array(size) };
+    case "bool":
+      return { type, shape, data: new Uint8Array(size) };
+    default:
+      return undefined;
+  }
+}
+
 /** The elements as plain numbers (float16 and bfloat16 decoded); throws a TypeError for strings and packed types. */
 export function numbersOf(tensor: Tensor): number[] {
   if (tensor.type === "float16") return Array.from(tensor.data as Uint16Array, float16ToNumber);

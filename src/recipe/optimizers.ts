@@ -3,12 +3,22 @@ import type { Value } from "../graph/builder.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { OptimizerSettings } from "./recipe.js";
 
+/** What an optimiser's formula is written in: an {@link Emitter}, or whatever else computes with float32. */
+export interface Arithmetic<Number> {
+  scalar(value: number): Number;
+  add(a: Number, b: Number): Number;
+  subtract(a: Number, b: Number): Number;
+  multiply(a: Number, b: Number): Number;
+  divide(a: Number, b: Number): Number;
+  squareRoot(a: Number): Number;
+}
+
 /** Scalars that change from step to step and are fed: see {@link optimizerScalars}. */
-export interface OptimizerScalars {
-  readonly learningRate: Value;
+export interface OptimizerScalars<Number = Value> {
+  readonly learningRate: Number;
   /** 1 − β₁ᵗ and 1 − β₂ᵗ of Adam's bias correction. */
-  readonly firstCorrection: Value;
-  readonly secondCorrection: Value;
+  readonly firstCorrection: Number;
+  readonly secondCorrection: Number;
 }
 
 /** What an optimiser keeps for one parameter, by name; all start as zeros of the parameter's shape. */
@@ -38,55 +48,58 @@ export function optimizerScalars(
  * @param slots the state's current values, in the order of {@link optimizerSlots}
  * @returns the new parameter and the new state, in the same order
  */
-export function optimizerStep(
-  emit: Emitter,
+export function optimizerStep<Number>(
+  compute: Arithmetic<Number>,
   settings: OptimizerSettings,
-  scalars: OptimizerScalars,
-  parameter: Value,
-  gradient: Value,
-  slots: readonly Value[],
-): { parameter: Value; slots: readonly Value[] } {
+  scalars: OptimizerScalars<Number>,
+  parameter: Number,
+  gradient: Number,
+  slots: readonly Number[],
+): { parameter: Number; slots: readonly Number[] } {
+  const scale = (value: Number, factor: number): Number => compute.multiply(value, compute.scalar(factor));
   const decays = settings.weightDecay > 0;
   const slope =
-    decays && settings.kind !== "adamw" ? emit.add(gradient, emit.scale(parameter, settings.weightDecay)) : gradient;
+    decays && settings.kind !== "adamw" ? compute.add(gradient, scale(parameter, settings.weightDecay)) : gradient;
   if (settings.kind === "sgd") {
-    const [velocity] = slots;
-    const moved = velocity ? emit.add(emit.scale(velocity, settings.momentum), slope) : slope;
+    const velocity = slots.length > 0 ? compute.add(scale(slots[0], settings.momentum), slope) : undefined;
     return {
-      parameter: emit.subtract(parameter, emit.multiply(scalars.learningRate, moved)),
-      slots: velocity ? [moved] : [],
+      parameter: compute.subtract(parameter, compute.multiply(scalars.learningRate, velocity ?? slope)),
+      slots: velocity === undefined ? [] : [velocity],
     };
   }
-  const first = emit.add(emit.scale(slots[0], settings.momentum), emit.scale(slope, 1 - settings.momentum));
-  const second = emit.add(
-    emit.scale(slots[1], settings.secondMoment),
-    emit.scale(emit.square(slope), 1 - settings.secondMoment),
+  const first = compute.add(scale(slots[0], settings.momentum), scale(slope, 1 - settings.momentum));
+  const second = compute.add(
+    scale(slots[1], settings.secondMoment),
+    scale(compute.multiply(slope, slope), 1 - settings.secondMoment),
   );
-  const correction = emit.squareRoot(scalars.secondCorrection);
-  const deviation = emit.add(emit.squareRoot(second), emit.scale(correction, settings.epsilon));
-  const rate = emit.divide(emit.multiply(scalars.learningRate, correction), scalars.firstCorrection);
-  const step = emit.multiply(rate, emit.divide(first, deviation));
+  const correction = compute.squareRoot(scalars.secondCorrection);
+  const deviation = compute.add(compute.squareRoot(second), scale(correction, settings.epsilon));
+  const rate = compute.divide(compute.multiply(scalars.learningRate, correction), scalars.firstCorrection);
+  const step = compute.multiply(rate, compute.divide(first, deviation));
   const kept =
     decays && settings.kind === "adamw"
-      ? emit.multiply(parameter, emit.subtract(emit.scalar(1), emit.scale(scalars.learningRate, settings.weightDecay)))
+      ? compute.multiply(
+          parameter,
+          compute.subtract(compute.scalar(1), scale(scalars.learningRate, settings.weightDecay)),
+        )
       : parameter;
-  return { parameter: emit.subtract(kept, step), slots: [first, second] };
+  return { parameter: compute.subtract(kept, step), slots: [first, second] };
 }
 
 /**
  * Scales gradients so that the norm of all together is at most `limit` (Pascanu et al., 2013).
  *
- * @returns the gradients, and the norm that they had
+ * @returns the gradients, the norm that they had, and what they were multiplied with where there is a limit
  */
 export function clipGradients(
   emit: Emitter,
   gradients: readonly Value[],
   limit: number,
-): { gradients: readonly Value[]; norm: Value } {
+): { gradients: readonly Value[]; norm: Value; factor?: Value } {
   const norm = normOf(emit, gradients);
   if (limit <= 0) return { gradients, norm };
   const factor = emit.minimum(emit.scalar(1), emit.divide(emit.scalar(limit), emit.shift(norm, 1e-12)));
-  return { gradients: gradients.map((gradient) => emit.multiply(gradient, factor)), norm };
+  return { gradients: gradients.map((gradient) => emit.multiply(gradient, factor)), norm, factor };
 }
 
 /** The norm of all elements of all values together. */

@@ -29,9 +29,29 @@ export interface Feed {
   readonly shape: readonly number[];
 }
 
+/** An optimiser's part of a step, for those who make it outside of the graph. */
+export interface OptimizerUpdate {
+  /** Its scalars are fed under this prefix. */
+  readonly prefix: string;
+  readonly settings: OptimizerSettings;
+  /** The graph's value that all gradients are multiplied with before, where they are clipped. */
+  readonly factor?: string;
+  readonly members: readonly {
+    /** Name of the parameter; its new value is the output {@link nextName}. */
+    readonly parameter: string;
+    readonly shape: readonly number[];
+    /** Names of the optimiser's state, in the order of {@link optimizerSlots}. */
+    readonly slots: readonly string[];
+    /** The graph's value that is the parameter's gradient. */
+    readonly gradient: string;
+  }[];
+}
+
 /** A training step as data. */
 export interface TrainingGraph {
   readonly graph: Graph;
+  /** In the order in which they are made. */
+  readonly updates: readonly OptimizerUpdate[];
   readonly batchSize: number;
   readonly state: readonly StateTensor[];
   readonly feeds: readonly Feed[];
@@ -54,6 +74,7 @@ export class TrainingGraphBuilder {
   readonly #feeds: Feed[] = [];
   readonly #metrics: string[] = [];
   readonly #views: string[] = [];
+  readonly #updates: (() => OptimizerUpdate)[] = [];
 
   /** A tensor given at every step, float32. */
   feed(name: string, shape: readonly number[]): Value {
@@ -137,11 +158,25 @@ export class TrainingGraphBuilder {
       ),
       clip,
     );
+    const slotNames = (parameter: string): string[] =>
+      optimizerSlots(settings).map((slot) => `${prefix}/${slot}/${parameter}`);
+    // Values have their final names once all outputs are known.
+    this.#updates.push(() => ({
+      prefix,
+      settings,
+      ...(clipped.factor ? { factor: emit.nameInGraph(clipped.factor) } : {}),
+      members: active.map(({ spec, gradient }) => ({
+        parameter: spec.name,
+        shape: spec.shape,
+        slots: slotNames(spec.name),
+        gradient: emit.nameInGraph(gradient),
+      })),
+    }));
     const next = new Map<string, Value>();
     groups.forEach((members, index) => {
       const shapes = members.map(({ spec }) => spec.shape);
-      const slots = optimizerSlots(settings).map((slot) => {
-        const names = members.map(({ spec }) => `${prefix}/${slot}/${spec.name}`);
+      const slots = optimizerSlots(settings).map((_, position) => {
+        const names = members.map(({ spec }) => slotNames(spec.name)[position]);
         const values = members.map(({ spec, owner }, member) => {
           this.#state.push({ name: names[member], shape: spec.shape, owner });
           return emit.input(names[member], "float32", spec.shape);
@@ -190,6 +225,7 @@ export class TrainingGraphBuilder {
     }
     return {
       graph: this.emit.build(name),
+      updates: this.#updates.map((update) => update()),
       batchSize,
       state: this.#state,
       feeds: this.#feeds,

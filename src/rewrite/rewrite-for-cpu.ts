@@ -2,7 +2,8 @@
 import type { Graph } from "../graph/graph.js";
 import { blockedConvolutions } from "./blocked-convolutions.js";
 import { cheapMasks } from "./cheap-masks.js";
-import { type NodeRule, rewriteGraph } from "./rewrite-graph.js";
+import type { Cut } from "./cut-graph.js";
+import { type NodeRule, rewriteGraph, rewriteParts } from "./rewrite-graph.js";
 
 /**
  * A graph with the same inputs and outputs for ONNX Runtime's CPU provider. It has operators of ONNX Runtime's own
@@ -11,13 +12,22 @@ import { type NodeRule, rewriteGraph } from "./rewrite-graph.js";
  * @param block channels in a block of that layout; undefined where there is none
  */
 export function rewriteForCpu(graph: Graph, block: number | undefined): Graph {
+  return rewriteGraph(graph, passesOf(block));
+}
+
+/** The same in parts, see {@link rewriteParts}. */
+export function rewritePartsForCpu(graph: Graph, block: number | undefined, cuts: readonly Cut[]): Graph[] {
+  return rewriteParts(graph, cuts, passesOf(block));
+}
+
+function passesOf(block: number | undefined): NodeRule {
   const passes: NodeRule[] = [cheapMasks()];
   if (block !== undefined) passes.push(blockedConvolutions(block));
-  return rewriteGraph(graph, (emit, node, inputs) => {
+  return (emit, node, inputs) => {
     for (const pass of passes) {
       const outputs = pass(emit, node, inputs);
       if (outputs) return outputs;
     }
     return undefined;
-  });
+  };
 }

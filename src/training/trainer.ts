@@ -1,12 +1,13 @@
 /** Makes training steps: holds a training graph's session and its state. */
 import { UserError } from "../errors.js";
-import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+import { type FloatTensor, type Tensor, zeros } from "../graph/tensor.js";
 import { nextName, type TrainingGraph } from "../recipe/training-graph.js";
-import { rewriteForCpu } from "../rewrite/rewrite-for-cpu.js";
+import { rewritePartsForCpu } from "../rewrite/rewrite-for-cpu.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { keepsTensors } from "../runtime/device.js";
 import { openSession } from "../runtime/node.js";
-import type { Session, SessionOptions } from "../runtime/session.js";
+import type { Session, SessionOptions, Tensors } from "../runtime/session.js";
+import { HostOptimizer } from "./host-optimizer.js";
 import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
 /** What a step gave: the graph's metrics by name, and its views (valid until the next step). */
@@ -18,21 +19,15 @@ export interface StepResult {
 /** A training graph with its state, ready to step. */
 export class Trainer {
   readonly #training: TrainingGraph;
-  readonly #session: Session;
+  readonly #program: Program;
   readonly #options: SessionOptions;
   #state: TrainingState;
-  readonly #results: Record<string, FloatTensor> = {};
 
-  private constructor(training: TrainingGraph, session: Session, options: SessionOptions, state: TrainingState) {
+  private constructor(training: TrainingGraph, program: Program, options: SessionOptions, state: TrainingState) {
     this.#training = training;
-    this.#session = session;
+    this.#program = program;
     this.#options = options;
     this.#state = state;
-    for (const output of training.graph.outputs) {
-      if (!training.metrics.includes(output.name) && !training.views.includes(output.name)) continue;
-      const shape = (output.shape ?? []).map(Number);
-      this.#results[output.name] = floatTensor(new Float32Array(sizeOf(shape)), shape);
-    }
   }
 
   /**
@@ -44,16 +39,14 @@ export class Trainer {
     options: SessionOptions = {},
   ): Promise<Trainer> {
     // Complains of start values before anything is loaded.
-    const state = stateOn(training, initial, options);
-    const device = options.device ?? "cpu";
-    const keep = keepsTensors(device) ? training.state.map(({ name }) => nextName(name)) : [];
-    const graph = device === "cpu" ? rewriteForCpu(training.graph, await channelBlock()) : training.graph;
-    return new Trainer(training, await openSession(graph, { ...options, keep }), options, state);
+    const values = initialState(training.state, initial);
+    const program = await openProgram(training, options);
+    return new Trainer(training, program, options, stateOn(values, options, program));
   }
 
   /** Starts anew from these values, see {@link Trainer.open}. */
   load(initial: ReadonlyMap<string, Float32Array>): void {
-    const state = stateOn(this.#training, initial, this.#options);
+    const state = stateOn(initialState(this.#training.state, initial), this.#options, this.#program);
     this.#state.dispose();
     this.#state = state;
   }
@@ -63,23 +56,33 @@ export class Trainer {
    * metrics are given in a {@link DivergedError}.
    */
   async step(feeds: Readonly<Record<string, FloatTensor>>): Promise<StepResult> {
-    const { outputs, kept } = await this.#session.runKeeping(
-      { ...this.#state.feeds, ...feeds },
-      { ...this.#results, ...this.#state.targets },
-    );
+    const { parts, optimizer, results } = this.#program;
     const metrics: Record<string, number> = {};
-    for (const name of this.#training.metrics) metrics[name] = (outputs[name].data as Float32Array)[0];
-    const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
-    if (broken.length > 0) {
-      this.#state.reject(kept);
-      throw new DivergedError(
-        metrics,
-        broken.map(([name]) => name),
-      );
+    const targets = { ...results, ...this.#state.targets };
+    const made: Record<string, Tensor> = {};
+    for (const [index, { session, metrics: names }] of parts.entries()) {
+      const { outputs, kept } = await session.runKeeping({ ...this.#state.feeds, ...feeds, ...made }, targets);
+      Object.assign(made, outputs);
+      for (const name of names) metrics[name] = (outputs[name].data as Float32Array)[0];
+      const isLast = index === parts.length - 1;
+      if (isLast) {
+        const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
+        if (broken.length > 0) {
+          this.#state.reject(kept);
+          throw new DivergedError(
+            metrics,
+            broken.map(([name]) => name),
+          );
+        }
+      }
+      if (optimizer && index < optimizer.cuts.length) {
+        optimizer.update(index, this.#state.flipped, feeds, outputs);
+        for (const name of optimizer.cuts[index].back) made[name] = targets[name];
+      }
+      if (isLast) this.#state.accept(kept);
     }
-    this.#state.accept(kept);
     const views: Record<string, FloatTensor> = {};
-    for (const name of this.#training.views) views[name] = this.#results[name];
+    for (const name of this.#training.views) views[name] = results[name] as FloatTensor;
     return { metrics, views };
   }
 
@@ -105,20 +108,56 @@ export class Trainer {
   }
 
   /** Frees the native memory. */
-  release(): Promise<void> {
+  async release(): Promise<void> {
     this.#state.dispose();
-    return this.#session.release();
+    for (const { session } of this.#program.parts) await session.release();
   }
+}
+
+/** What a step consists of. */
+interface Program {
+  /** Run one after another. */
+  readonly parts: readonly {
+    readonly session: Session;
+    /** Names of the metrics that it gives. */
+    readonly metrics: readonly string[];
+  }[];
+  /** Its cuts are between the parts, and behind the last. */
+  readonly optimizer: HostOptimizer | undefined;
+  /** Where all outputs go that are no state. */
+  readonly results: Tensors;
+}
+
+async function openProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
+  const device = options.device ?? "cpu";
+  const keep = keepsTensors(device) ? training.state.map(({ name }) => nextName(name)) : [];
+  const optimizer = device === "cpu" ? HostOptimizer.open(training) : undefined;
+  const graphs =
+    device === "cpu"
+      ? rewritePartsForCpu(training.graph, await channelBlock(), optimizer?.cuts ?? [])
+      : [training.graph];
+  const results: Record<string, Tensor> = { ...optimizer?.gradients };
+  const states = new Set(training.state.map(({ name }) => nextName(name)));
+  const parts: { session: Session; metrics: string[] }[] = [];
+  // Behind the last cut there may be nothing left to do.
+  for (const graph of graphs.filter(({ outputs }) => outputs.length > 0)) {
+    for (const { name, type, shape } of graph.outputs) {
+      const place = states.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
+      if (place) results[name] = place;
+    }
+    const metrics = training.metrics.filter((name) => graph.outputs.some((output) => output.name === name));
+    parts.push({ session: await openSession(graph, { ...options, keep }), metrics });
+  }
+  return { parts, optimizer, results };
 }
 
 /** A state with its start values, on the device where that can be. */
 function stateOn(
-  training: TrainingGraph,
-  initial: ReadonlyMap<string, Float32Array>,
+  values: Readonly<Record<string, FloatTensor>>,
   options: SessionOptions,
+  { optimizer }: Program,
 ): TrainingState {
-  const values = initialState(training.state, initial);
-  return keepsTensors(options.device ?? "cpu") ? new DeviceState(values) : new HostState(values);
+  return keepsTensors(options.device ?? "cpu") ? new DeviceState(values) : new HostState(values, optimizer);
 }
 
 function elementsOf(state: ReadonlyMap<string, Float32Array>, name: string): Float32Array {

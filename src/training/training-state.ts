@@ -10,6 +10,8 @@ export interface TrainingState {
   readonly feeds: Feeds;
   /** Where the next step's results go, by output name. */
   readonly targets: Tensors;
+  /** Whether the state lies in the second of its two places, where it has two. */
+  readonly flipped: boolean;
   /** Makes the last step's results the state. */
   accept(kept: Readonly<Record<string, DeviceTensor>>): void;
   /** Drops the last step's results. */
@@ -22,19 +24,33 @@ export interface TrainingState {
   dispose(): void;
 }
 
+/** Where some of a state's tensors have to lie: now, and after the next step. */
+export interface StatePlaces {
+  readonly current: ReadonlyMap<string, Float32Array>;
+  /** The same array where a step updates it in place. */
+  readonly other: ReadonlyMap<string, Float32Array>;
+}
+
 /** Two sets of buffers in the main memory: a step reads one and writes the other. */
 export class HostState implements TrainingState {
   #current: Record<string, FloatTensor>;
   #other: Record<string, FloatTensor>;
+  #flipped = false;
 
-  constructor(initial: Readonly<Record<string, FloatTensor>>) {
+  /** @param places of tensors that must lie there; they get the start values */
+  constructor(initial: Readonly<Record<string, FloatTensor>>, places?: StatePlaces) {
     this.#current = { ...initial };
-    this.#other = Object.fromEntries(
-      Object.entries(initial).map(([name, { data, shape }]) => [
-        name,
-        floatTensor(new Float32Array(data.length), shape),
-      ]),
-    );
+    this.#other = {};
+    for (const [name, { data, shape }] of Object.entries(initial)) {
+      const place = places?.current.get(name);
+      place?.set(data);
+      if (place) this.#current[name] = floatTensor(place, shape);
+      this.#other[name] = floatTensor(places?.other.get(name) ?? new Float32Array(data.length), shape);
+    }
+  }
+
+  get flipped(): boolean {
+    return this.#flipped;
   }
 
   get feeds(): Feeds {
@@ -47,6 +63,7 @@ export class HostState implements TrainingState {
 
   accept(): void {
     [this.#current, this.#other] = [this.#other, this.#current];
+    this.#flipped = !this.#flipped;
   }
 
   reject(): void {}
@@ -64,6 +81,7 @@ export class HostState implements TrainingState {
 export class DeviceState implements TrainingState {
   #current: Record<string, FloatTensor | DeviceTensor>;
   readonly targets: Tensors = {};
+  readonly flipped = false;
 
   constructor(initial: Readonly<Record<string, FloatTensor>>) {
     this.#current = { ...initial };
