@@ -5,7 +5,8 @@
  * - With stride 1 it is the convolution with the kernel turned round.
  * - With stride s the outputs fall into s phases an axis, u = s i + r; phase r sees every s-th tap only:
  *   full[s i + r] = Σ over q of y[i − q] · w[r + s q]. All phases together are one convolution with s times the channels
- *   an axis; its results are interleaved, and the pads cropped.
+ *   an axis; its results are interleaved, and the pads cropped. Where the results fill blocks, each phase is a
+ *   convolution of its own instead, which computes nothing that is cropped.
  */
 import type { Value } from "../graph/builder.js";
 import { attribute } from "../graph/graph.js";
@@ -183,6 +184,9 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
   if (!rows || !columns) return undefined;
   const x = readable(operands, depthwise);
   const { channels } = geometry;
+  // Blocks that are half empty at least are interleaved as elements.
+  const apart = channels >= layout.block / 2 ? phasesApart(operands, windows, x, depthwise) : undefined;
+  if (apart) return layout.toPlain(apart, channels);
   const kernel = [rows.kernel, columns.kernel] as const;
   const settings: BlockedConvolution = {
     kernel,
@@ -223,6 +227,81 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
   const row = bias && emit.reshape(emit.pad(bias, [0, filled - channels]), [1, filled]);
   const repeated = row && emit.reshape(emit.expand(row, [phases.length, filled]), [phases.length * filled]);
   return interleaved(operands, layout.convolution(x, blocked, repeated, settings), rows, columns, channels);
+}
+
+/** One phase of an axis: the outputs u = s j + ρ, each a sum over every s-th tap. */
+interface Phase {
+  readonly taps: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+  readonly output: number;
+}
+
+/**
+ * The phases of an axis. With ρ + begin = s o + r, output s j + ρ is Σ over q of y[j + o − q] · w[r + s q].
+ *
+ * @returns undefined where they are not alike, or a window does not begin in the padding or before
+ */
+function phasesOf({ input, output, kernel, stride, dilation, begin }: WindowAxis): Phase[] | undefined {
+  if (dilation !== 1 || input % stride !== 0) return undefined;
+  const count = input / stride;
+  const phases = Array.from({ length: stride }, (_, place): Phase => {
+    const first = (place + begin) % stride;
+    const shift = Math.floor((place + begin) / stride);
+    const taps: number[] = [];
+    for (let tap = first; tap < kernel; tap += stride) taps.unshift(tap);
+    return { taps, begin: taps.length - 1 - shift, end: count + shift - output, output: count };
+  });
+  return phases.every((phase) => phase.taps.length > 0 && phase.begin >= 0 && phase.end >= 0) ? phases : undefined;
+}
+
+/** A transposed convolution phase by phase, in blocks. */
+function phasesApart(
+  { emit, layout, weight, bias }: Operands,
+  windows: readonly [WindowAxis, WindowAxis],
+  x: Value,
+  depthwise: boolean,
+): Value | undefined {
+  const [rows, columns] = windows.map(phasesOf);
+  if (!rows || !columns || rows.length * columns.length === 1) return undefined;
+  const taps = depthwise
+    ? layout.depthwiseTaps(weight)
+    : layout.taps(emit.reshape(weight, [weight.shape[0], weight.shape[1], sizeOf(weight.shape.slice(2))]));
+  const found = rows.map((above) =>
+    columns.map((beside) => {
+      const wanted = above.taps.flatMap((row) => beside.taps.map((column) => row * windows[1].kernel + column));
+      const chosen = emit.one("Gather", [taps, emit.ints(wanted)], { axis: attribute.int(2) });
+      const kernel = layout.kernelOf(chosen, [above.taps.length, beside.taps.length]);
+      return layout.convolution(
+        x,
+        kernel,
+        bias,
+        {
+          kernel: [above.taps.length, beside.taps.length],
+          strides: [1, 1],
+          dilations: [1, 1],
+          pads: [above.begin, beside.begin, above.end, beside.end],
+          outputs: [above.output, beside.output],
+        },
+        depthwise ? kernel.shape[0] : 1,
+      );
+    }),
+  );
+  // Columns side by side, then rows one below the other.
+  const [batch, filled, height, width] = found[0][0].shape;
+  const lines = (batch * filled * height) / layout.block;
+  const woven = found.map((parts) =>
+    emit.concat(
+      parts.map((part) => emit.reshape(part, [lines, width, layout.block])),
+      2,
+    ),
+  );
+  const wide = width * columns.length;
+  const together = emit.concat(
+    woven.map((part) => emit.reshape(part, [lines, wide * layout.block])),
+    1,
+  );
+  return emit.reshape(together, [batch, filled, height * rows.length, wide]);
 }
 
 /** Picks taps by their places in the last axis; a place behind the last one is a zero. */

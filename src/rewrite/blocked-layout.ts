@@ -8,10 +8,11 @@
  */
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute } from "../graph/graph.js";
-import { sizeOf } from "../graph/tensor.js";
-import type { Emitter } from "../ops/emitter.js";
+import { numbersOf, sizeOf } from "../graph/tensor.js";
+import { type Emitter, sameShape } from "../ops/emitter.js";
 
-const domain = "com.microsoft.nchwc";
+/** The domain of the layout's operators. */
+export const blockedDomain = "com.microsoft.nchwc";
 /** Reordering takes channels by fours. */
 const reorderedTogether = 4;
 
@@ -42,6 +43,8 @@ export class BlockedLayout {
   /** [N, C, H, W] into blocks; the last block is filled up with zeros. */
   fromPlain(x: Value): Value {
     const [batch, channels, ...sizes] = x.shape;
+    const blocked = inBlocks(this.#emit, x, this.block);
+    if (blocked) return this.#emit.reshape(blocked, x.shape);
     const missing = channels % reorderedTogether === 0 ? 0 : this.padded(channels) - channels;
     const filled = this.#emit.pad(x, [0, 0, 0, 0, 0, missing, 0, 0]);
     return this.#append("ReorderInput", [filled], {}, [batch, this.padded(channels), ...sizes]);
@@ -94,6 +97,11 @@ export class BlockedLayout {
    * @param kernel the sizes whose product the taps are
    */
   weight(taps: Value, kernel: readonly [number, number]): Value {
+    return this.kernelOf(this.taps(taps), kernel);
+  }
+
+  /** The same, before its taps become a kernel: they are axis 2, so that some may be chosen. */
+  taps(taps: Value): Value {
     const emit = this.#emit;
     const { block } = this;
     const [inputs, outputs, count] = taps.shape;
@@ -102,20 +110,110 @@ export class BlockedLayout {
     const columns = this.padded(outputs);
     const filled = emit.pad(taps, [0, 0, 0, rows - inputs, 0, 0]);
     const blocked = this.fromPlain(emit.reshape(filled, [...filled.shape, 1]));
-    const ordered = isPlain
+    return isPlain
       ? emit.transpose(emit.reshape(blocked, [rows, columns / block, count, block]), [1, 0, 2, 3])
       : emit.transpose(emit.reshape(blocked, [rows / block, block, columns / block, count, block]), [2, 0, 3, 1, 4]);
-    return emit.reshape(ordered, [columns, rows, ...kernel]);
+  }
+
+  /** Those of a depthwise convolution's weight, [channels, 1, kernel...]. */
+  depthwiseTaps(weight: Value): Value {
+    const channels = weight.shape[0];
+    const count = sizeOf(weight.shape.slice(2));
+    const blocked = this.fromPlain(this.#emit.reshape(weight, [1, channels, count, 1]));
+    return this.#emit.reshape(blocked, [this.padded(channels) / this.block, 1, count, this.block]);
+  }
+
+  /** What {@link taps} or {@link depthwiseTaps} gave, as a convolution takes it. */
+  kernelOf(taps: Value, kernel: readonly [number, number]): Value {
+    const [columns, rows, , ...blocks] = taps.shape;
+    const inputs = rows * (blocks.length > 1 ? this.block : 1);
+    return this.#emit.reshape(taps, [columns * this.block, inputs, ...kernel]);
   }
 
   /** The weight of a depthwise convolution, from [channels, 1, kernel...]. */
   depthwiseWeight(weight: Value, kernel: readonly [number, number]): Value {
-    const channels = weight.shape[0];
-    const blocked = this.fromPlain(this.#emit.reshape(weight, [1, channels, sizeOf(kernel), 1]));
-    return this.#emit.reshape(blocked, [this.padded(channels), 1, ...kernel]);
+    return this.kernelOf(this.depthwiseTaps(weight), kernel);
+  }
+
+  /** x times a number a channel, plus another: a depthwise convolution of one element. One of them may be missing. */
+  scaleChannels(x: Value, factor: Value | undefined, summand?: Value): Value {
+    const channels = x.shape[1];
+    const producer = this.#emit.producerOf(x);
+    const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] } as const;
+    const ones = this.#emit.filled(1, [channels, 1, 1, 1]);
+    // (x + v) · w is one pass too.
+    const [inner, weight, added] = producer?.inputs ?? [];
+    const follows =
+      factor &&
+      !summand &&
+      producer?.op === "Conv" &&
+      sameShape(weight?.shape ?? [], ones.shape) &&
+      weight?.constant !== undefined &&
+      numbersOf(weight.constant).every((number) => number === 1);
+    const bias = follows && added ? this.#emit.multiply(added, factor) : summand;
+    return this.convolution(
+      follows && inner ? inner : x,
+      factor ? this.#emit.reshape(factor, [channels, 1, 1, 1]) : ones,
+      bias,
+      { ...one, outputs: [x.shape[2], x.shape[3]] },
+      channels,
+    );
   }
 
   #append(op: string, inputs: readonly Value[], attributes: Attributes, shape: readonly number[]): Value {
-    return this.#emit.append(op, inputs, attributes, [{ type: "float32", shape }], domain)[0];
+    return this.#emit.append(op, inputs, attributes, [{ type: "float32", shape }], blockedDomain)[0];
   }
+}
+
+/** Operators that make masks: their results meet another value, which may not be in blocks, and wait for it. */
+const waiting = new Set(["Clip", "HardSigmoid"]);
+
+/** [N, C, positions...] with two axes of positions. */
+function fourAxes([batch, channels, ...positions]: readonly number[]): number[] {
+  return positions.length === 1 ? [batch, channels, 1, positions[0]] : [batch, channels, ...positions];
+}
+
+/**
+ * A value's blocks, [N, C, H, W] of whole blocks of channels, where they are there or can be computed from such that
+ * are; else undefined.
+ */
+export function inBlocks(emit: Emitter, value: Value, block: number): Value | undefined {
+  const { shape } = value;
+  if (shape.length < 3 || shape.length > 4 || shape[1] % block !== 0) return undefined;
+  const producer = emit.producerOf(value);
+  if (!producer) return undefined;
+  const [x] = producer.inputs;
+  if (producer.domain === blockedDomain) return producer.op === "ReorderOutput" ? x : undefined;
+  if (producer.op === "Reshape" && x && x.shape[0] === shape[0] && x.shape[1] === shape[1]) {
+    const blocked = inBlocks(emit, x, block);
+    return blocked && emit.reshape(blocked, fourAxes(shape));
+  }
+  const isScaled = producer.op === "Mul" && producer.inputs.some((input) => input && sizeOf(input.shape) === 1);
+  return waiting.has(producer.op) || isScaled
+    ? onBlocks(emit, producer.op, producer.inputs, producer.attributes, shape, block)
+    : undefined;
+}
+
+/** An elementwise operator on the blocks of its operands, where all have some. */
+export function onBlocks(
+  emit: Emitter,
+  op: string,
+  inputs: readonly (Value | undefined)[],
+  attributes: Attributes,
+  shape: readonly number[],
+  block: number,
+): Value | undefined {
+  const operands: (Value | undefined)[] = [];
+  for (const input of inputs) {
+    if (!input || sizeOf(input.shape) === 1) {
+      operands.push(input && input.shape.length > 1 ? emit.reshape(input, []) : input);
+      continue;
+    }
+    const blocked = sameShape(input.shape, shape) ? inBlocks(emit, input, block) : undefined;
+    if (!blocked) return undefined;
+    operands.push(blocked);
+  }
+  return operands.some((operand) => operand && sizeOf(operand.shape) > 1)
+    ? emit.one(op, operands, attributes)
+    : undefined;
 }

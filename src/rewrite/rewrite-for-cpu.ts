@@ -1,6 +1,7 @@
 /** The passes that make a training graph quick on a CPU, in their order. */
 import type { Graph } from "../graph/graph.js";
 import { blockedConvolutions } from "./blocked-convolutions.js";
+import { blockedValues } from "./blocked-values.js";
 import { cheapMasks } from "./cheap-masks.js";
 import type { Cut } from "./cut-graph.js";
 import { type NodeRule, rewriteGraph, rewriteParts } from "./rewrite-graph.js";
@@ -22,7 +23,7 @@ export function rewritePartsForCpu(graph: Graph, block: number | undefined, cuts
 
 function passesOf(block: number | undefined): NodeRule {
   const passes: NodeRule[] = [cheapMasks()];
-  if (block !== undefined) passes.push(blockedConvolutions(block));
+  if (block !== undefined) passes.push(blockedConvolutions(block), blockedValues(block));
   return (emit, node, inputs) => {
     for (const pass of passes) {
       const outputs = pass(emit, node, inputs);

@@ -96,6 +96,9 @@ export async function createSession(
       executionMode: "sequential",
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      // Threads that wait for the next operator by spinning stop at a run's end: a step may run several sessions in turn,
+      // each of which has threads of its own.
+      extra: { session: { force_spinning_stop: "1" } },
       ...(keep.length > 0
         ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, "gpu-buffer" as const])) }
         : {}),

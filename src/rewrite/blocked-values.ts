@@ -1,0 +1,115 @@
+/**
+ * Values that are in blocks stay there: operators between two convolutions that go element by element, or that scale
+ * channels or sum over them, compute on the blocks. The plain value is made beside and dropped where nobody reads it.
+ */
+import type { Value } from "../graph/builder.js";
+import { type Attributes, attribute, type Node } from "../graph/graph.js";
+import { numbersOf, sizeOf } from "../graph/tensor.js";
+import { type Emitter, sameShape } from "../ops/emitter.js";
+import { BlockedLayout, inBlocks, onBlocks } from "./blocked-layout.js";
+import type { NodeRule } from "./rewrite-graph.js";
+
+/** Operators that treat every element by itself, all operands having one shape or one element. */
+const elementwise = new Set(
+  "Abs Add Div Elu LeakyRelu Max Min Mul Neg Relu Sigmoid Softplus Sqrt Sub Tanh".split(" "),
+);
+
+/**
+ * The pass.
+ *
+ * @param block channels in a block on this machine
+ */
+export function blockedValues(block: number): NodeRule {
+  return (emit, node, inputs) => {
+    const layout = new BlockedLayout(emit, block);
+    const found =
+      reduced(layout, emit, node, inputs) ??
+      (node.op === "BatchNormalization"
+        ? normalized(layout, emit, node, inputs)
+        : elementwise.has(node.op)
+          ? computed(layout, emit, node.op, inputs, node.attributes)
+          : undefined);
+    return found && [found];
+  };
+}
+
+/** An elementwise operator, or one with a number a channel. */
+function computed(
+  layout: BlockedLayout,
+  emit: Emitter,
+  op: string,
+  inputs: readonly (Value | undefined)[],
+  attributes: Attributes,
+): Value | undefined {
+  const [a, b] = inputs;
+  if (!a) return undefined;
+  // One operand has the result's shape.
+  const { shape } = b && sizeOf(b.shape) > sizeOf(a.shape) ? b : a;
+  const blocked =
+    scaledChannels(layout, emit, op, a, b, shape) ?? onBlocks(emit, op, inputs, attributes, shape, layout.block);
+  return blocked && emit.reshape(layout.toPlain(blocked, shape[1]), shape);
+}
+
+/** x · v, x + v and x − v with a number v a channel, as a depthwise convolution of one element. */
+function scaledChannels(
+  layout: BlockedLayout,
+  emit: Emitter,
+  op: string,
+  a: Value,
+  b: Value | undefined,
+  shape: readonly number[],
+): Value | undefined {
+  if (!b || (op !== "Mul" && op !== "Add" && op !== "Sub")) return undefined;
+  const [x, vector] = op !== "Sub" && sizeOf(b.shape) > sizeOf(a.shape) ? [b, a] : [a, b];
+  const channels = shape[1];
+  // [C, 1, ...] or [1, C, 1, ...]
+  const isVector =
+    sameShape(x.shape, shape) &&
+    [shape.slice(1), shape].some(
+      (full) =>
+        full.length === vector.shape.length &&
+        vector.shape.every((size, axis) => size === (axis === full.length - shape.length + 1 ? channels : 1)),
+    );
+  const blocked = isVector ? inBlocks(emit, x, layout.block) : undefined;
+  if (!blocked) return undefined;
+  const numbers = emit.reshape(vector, [channels]);
+  if (op === "Mul") return layout.scaleChannels(blocked, numbers);
+  return layout.scaleChannels(blocked, undefined, op === "Sub" ? emit.negate(numbers) : numbers);
+}
+
+/** y = (x − mean) · scale / √(variance + ε) + bias */
+function normalized(
+  layout: BlockedLayout,
+  emit: Emitter,
+  node: Node,
+  [x, scale, bias, mean, variance]: readonly (Value | undefined)[],
+): Value | undefined {
+  if (!x || !scale || !bias || !mean || !variance) return undefined;
+  const blocked = inBlocks(emit, x, layout.block);
+  if (!blocked) return undefined;
+  const epsilon = node.attributes.epsilon?.kind === "float" ? node.attributes.epsilon.value : 1e-5;
+  const factor = emit.divide(scale, emit.squareRoot(emit.shift(variance, epsilon)));
+  const summand = emit.subtract(bias, emit.multiply(mean, factor));
+  return emit.reshape(layout.toPlain(layout.scaleChannels(blocked, factor, summand), x.shape[1]), x.shape);
+}
+
+/** Sums and means over all but the channels: over positions first, then over samples. */
+function reduced(
+  layout: BlockedLayout,
+  emit: Emitter,
+  { op, attributes }: Node,
+  [x, axes]: readonly (Value | undefined)[],
+): Value | undefined {
+  if ((op !== "ReduceSum" && op !== "ReduceMean") || !x || !axes?.constant) return undefined;
+  const wanted = x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+  if (!sameShape(numbersOf(axes.constant), wanted)) return undefined;
+  const blocked = inBlocks(emit, x, layout.block);
+  if (!blocked) return undefined;
+  const [batch, channels, ...positions] = x.shape;
+  const rows = emit.reshape(blocked, [(batch * channels) / layout.block, sizeOf(positions), layout.block]);
+  const reduce = (value: Value, axis: number): Value =>
+    emit.one(op, [value, emit.ints([axis])], { keepdims: attribute.int(0) });
+  const found = reduce(emit.reshape(reduce(rows, 1), [batch, channels]), 0);
+  const keeps = attributes.keepdims?.kind !== "int" || attributes.keepdims.value !== 0;
+  return keeps ? emit.reshape(found, [1, channels, ...positions.map(() => 1)]) : found;
+}
