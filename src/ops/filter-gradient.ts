@@ -1,5 +1,5 @@
 /**
- * The gradient of a convolution's weight, for which ONNX has no operator, in three forms that are each the quickest of
+ * The gradient of a convolution's weight, for which ONNX has no operator, in four forms that are each the quickest of
  * those tried for some shapes (ONNX Runtime on a CPU; docs/log.md has the measurements).
  */
 import type { Value } from "../graph/builder.js";
@@ -30,6 +30,7 @@ export function filterGradient(
 ): Value {
   const channels = x.shape[1] / group;
   const filters = y.shape[1] / group;
+  if (group > 1 && channels === 1 && filters === 1) return depthwiseConvolution(emit, x, y, windows);
   const taps = sizeOf(windows.map(({ kernel }) => kernel));
   const positions = sizeOf(windows.map(({ output }) => output));
   if (taps === 1 && group === 1 && isIdentity(windows) && positions * (channels + filters) < channels * filters)
@@ -102,6 +103,32 @@ function unfold(emit: Emitter, x: Value, windows: readonly WindowAxis[]): Value 
     pads: padsOf(windows),
     group: channels,
   });
+}
+
+/**
+ * Where each channel has a filter of its own, each channel of each sample is slid under its own y, and the results are
+ * summed over samples. In ONNX Runtime's blocked layout nothing has to be moved for it.
+ */
+function depthwiseConvolution(emit: Emitter, x: Value, y: Value, windows: readonly WindowAxis[]): Value {
+  const [batch, channels, ...sizes] = x.shape;
+  const found = emit.convolution(
+    emit.reshape(x, [1, batch * channels, ...sizes]),
+    emit.reshape(y, [batch * channels, 1, ...y.shape.slice(2)]),
+    undefined,
+    {
+      strides: windows.map(({ dilation }) => dilation),
+      dilations: windows.map(({ stride }) => stride),
+      pads: padsOf(windows),
+      group: batch * channels,
+    },
+  );
+  const reached = found.shape.slice(2);
+  const sum = emit.reduceSum(emit.reshape(found, [batch, channels, ...reached]), [0]);
+  const cropped = emit.slice(
+    sum,
+    windows.map(({ kernel }, axis) => ({ axis: axis + 1, start: 0, end: kernel })),
+  );
+  return emit.reshape(cropped, [channels, 1, ...windows.map(({ kernel }) => kernel)]);
 }
 
 /**

@@ -184,14 +184,23 @@ export function inBlocks(emit: Emitter, value: Value, block: number): Value | un
   if (!producer) return undefined;
   const [x] = producer.inputs;
   if (producer.domain === blockedDomain) return producer.op === "ReorderOutput" ? x : undefined;
-  if (producer.op === "Reshape" && x && x.shape[0] === shape[0] && x.shape[1] === shape[1]) {
-    const blocked = inBlocks(emit, x, block);
-    return blocked && emit.reshape(blocked, fourAxes(shape));
+  if (producer.op === "Reshape" && x) {
+    const source = beforeReshapes(emit, x);
+    // However samples and channels are counted, they lie in the same order, as do the positions.
+    const blocked = source.shape[0] * source.shape[1] === shape[0] * shape[1] && inBlocks(emit, source, block);
+    return blocked ? emit.reshape(blocked, fourAxes(shape)) : undefined;
   }
   const isScaled = producer.op === "Mul" && producer.inputs.some((input) => input && sizeOf(input.shape) === 1);
   return waiting.has(producer.op) || isScaled
     ? onBlocks(emit, producer.op, producer.inputs, producer.attributes, shape, block)
     : undefined;
+}
+
+/** What a value was before its last change of shape. */
+function beforeReshapes(emit: Emitter, value: Value): Value {
+  const producer = emit.producerOf(value);
+  const [x] = producer?.op === "Reshape" ? producer.inputs : [];
+  return x ? beforeReshapes(emit, x) : value;
 }
 
 /** An elementwise operator on the blocks of its operands, where all have some. */

@@ -135,7 +135,11 @@ function paddedSize(shape: readonly number[]): number {
   return aligned * Math.ceil(sizeOf(shape) / aligned);
 }
 
-/** Updates that do not wait for one another, in groups that do. */
+/**
+ * Updates that do not wait for one another, in groups that do. Where a step goes on with what an update gives, leaving
+ * the graph costs: all that both parts use goes out and in, and out of the layout that convolutions compute in. So where
+ * there are convolutions such updates stay in the graph.
+ */
 function updatesTogether({ graph, updates }: TrainingGraph): OptimizerUpdate[][] {
   const groups: OptimizerUpdate[][] = [];
   let made = new Set<string>();
@@ -148,7 +152,7 @@ function updatesTogether({ graph, updates }: TrainingGraph): OptimizerUpdate[][]
     group.push(update);
     made = dependents(graph, new Set(group.flatMap(outputsOf)));
   }
-  return groups;
+  return process.env.MIDCUT !== "1" && (process.env.MIDCUT === "0" || graph.nodes.some(({ op }) => op === "Conv" || op === "ConvTranspose")) ? groups.slice(-1) : groups;
 }
 
 function updateLoop(memory: VectorMemory, { settings, factor }: OptimizerUpdate): VectorLoop {
