@@ -229,7 +229,7 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
   return interleaved(operands, layout.convolution(x, blocked, repeated, settings), rows, columns, channels);
 }
 
-/** One phase of an axis: the outputs u = s j + ρ, each a sum over every s-th tap. */
+/** One phase of an axis: the outputs u = s j + ρ, each a sum over every s-th tap; of none where it has no tap. */
 interface Phase {
   readonly taps: readonly number[];
   readonly begin: number;
@@ -252,7 +252,9 @@ function phasesOf({ input, output, kernel, stride, dilation, begin }: WindowAxis
     for (let tap = first; tap < kernel; tap += stride) taps.unshift(tap);
     return { taps, begin: taps.length - 1 - shift, end: count + shift - output, output: count };
   });
-  return phases.every((phase) => phase.taps.length > 0 && phase.begin >= 0 && phase.end >= 0) ? phases : undefined;
+  return phases.every(({ taps, begin: before, end }) => taps.length === 0 || (before >= 0 && end >= 0))
+    ? phases
+    : undefined;
 }
 
 /** A transposed convolution phase by phase, in blocks. */
@@ -264,44 +266,64 @@ function phasesApart(
 ): Value | undefined {
   const [rows, columns] = windows.map(phasesOf);
   if (!rows || !columns || rows.length * columns.length === 1) return undefined;
+  if (bias && [...rows, ...columns].some((phase) => phase.taps.length === 0)) return undefined;
   const taps = depthwise
     ? layout.depthwiseTaps(weight)
     : layout.taps(emit.reshape(weight, [weight.shape[0], weight.shape[1], sizeOf(weight.shape.slice(2))]));
-  const found = rows.map((above) =>
-    columns.map((beside) => {
-      const wanted = above.taps.flatMap((row) => beside.taps.map((column) => row * windows[1].kernel + column));
-      const chosen = emit.one("Gather", [taps, emit.ints(wanted)], { axis: attribute.int(2) });
-      const kernel = layout.kernelOf(chosen, [above.taps.length, beside.taps.length]);
-      return layout.convolution(
-        x,
-        kernel,
-        bias,
-        {
-          kernel: [above.taps.length, beside.taps.length],
-          strides: [1, 1],
-          dilations: [1, 1],
-          pads: [above.begin, beside.begin, above.end, beside.end],
-          outputs: [above.output, beside.output],
-        },
-        depthwise ? kernel.shape[0] : 1,
-      );
-    }),
-  );
+  const computed = (above: Phase, beside: Phase): Value | undefined => {
+    const kernel = [above.taps.length, beside.taps.length] as const;
+    if (sizeOf(kernel) === 0) return undefined;
+    const wanted = above.taps.flatMap((row) => beside.taps.map((column) => row * windows[1].kernel + column));
+    const chosen = emit.one("Gather", [taps, emit.ints(wanted)], { axis: attribute.int(2) });
+    const blocked = layout.kernelOf(chosen, kernel);
+    const settings: BlockedConvolution = {
+      kernel,
+      strides: [1, 1],
+      dilations: [1, 1],
+      pads: [above.begin, beside.begin, above.end, beside.end],
+      outputs: [above.output, beside.output],
+    };
+    return layout.convolution(x, blocked, bias, settings, depthwise ? blocked.shape[0] : 1);
+  };
+  const { block } = layout;
+  const batch = x.shape[0];
+  const filled = depthwise ? x.shape[1] : layout.padded(weight.shape[1]);
+  const [height, width] = [rows[0].output, columns[0].output];
+  const lines = (batch * filled * height) / block;
   // Columns side by side, then rows one below the other.
-  const [batch, filled, height, width] = found[0][0].shape;
-  const lines = (batch * filled * height) / layout.block;
-  const woven = found.map((parts) =>
-    emit.concat(
-      parts.map((part) => emit.reshape(part, [lines, width, layout.block])),
-      2,
+  const wide = width * columns.length * block;
+  const woven = rows.map((above) =>
+    sideBySide(
+      emit,
+      columns.map((beside) => {
+        const part = computed(above, beside);
+        return part && emit.reshape(part, [lines, width, block]);
+      }),
     ),
   );
-  const wide = width * columns.length;
-  const together = emit.concat(
-    woven.map((part) => emit.reshape(part, [lines, wide * layout.block])),
-    1,
+  const together = sideBySide(
+    emit,
+    woven.map((part) => part && emit.reshape(part, [lines, wide])),
   );
-  return emit.reshape(together, [batch, filled, height * rows.length, wide]);
+  return together && emit.reshape(together, [batch, filled, height * rows.length, width * columns.length]);
+}
+
+/** Joins values of one shape along their last axis; zeros stand for those that are missing at the begin or the end. */
+function sideBySide(emit: Emitter, parts: readonly (Value | undefined)[]): Value | undefined {
+  const first = parts.findIndex((part) => part !== undefined);
+  const found = parts.filter((part) => part !== undefined);
+  if (first < 0) return undefined;
+  const axis = found[0].shape.length - 1;
+  const size = found[0].shape[axis];
+  if (parts.slice(first, first + found.length).some((part) => part === undefined))
+    return emit.concat(
+      parts.map((part) => part ?? emit.filled(0, found[0].shape)),
+      axis,
+    );
+  const pads = new Array(2 * axis + 2).fill(0);
+  pads[axis] = first * size;
+  pads[2 * axis + 1] = (parts.length - first - found.length) * size;
+  return emit.pad(emit.concat(found, axis), pads);
 }
 
 /** Picks taps by their places in the last axis; a place behind the last one is a zero. */

@@ -8,7 +8,7 @@
  */
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute } from "../graph/graph.js";
-import { numbersOf, sizeOf } from "../graph/tensor.js";
+import { numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
 
 /** The domain of the layout's operators. */
@@ -112,7 +112,7 @@ export class BlockedLayout {
     const blocked = this.fromPlain(emit.reshape(filled, [...filled.shape, 1]));
     return isPlain
       ? emit.transpose(emit.reshape(blocked, [rows, columns / block, count, block]), [1, 0, 2, 3])
-      : emit.transpose(emit.reshape(blocked, [rows / block, block, columns / block, count, block]), [2, 0, 3, 1, 4]);
+      : this.#moved(emit.reshape(blocked, [rows / block, block, columns / block, count, block]), [2, 0, 3, 1, 4]);
   }
 
   /** Those of a depthwise convolution's weight, [channels, 1, kernel...]. */
@@ -133,6 +133,14 @@ export class BlockedLayout {
   /** The weight of a depthwise convolution, from [channels, 1, kernel...]. */
   depthwiseWeight(weight: Value, kernel: readonly [number, number]): Value {
     return this.kernelOf(this.depthwiseTaps(weight), kernel);
+  }
+
+  /** The convolution that gave x with a Relu behind it, which costs it nothing; undefined where it was none. */
+  rectified(x: Value): Value | undefined {
+    const producer = this.#emit.producerOf(x);
+    if (producer?.domain !== blockedDomain || producer.op !== "Conv" || producer.attributes.activation) return undefined;
+    const inputs = producer.inputs.filter((input) => input !== undefined);
+    return this.#append("Conv", inputs, { ...producer.attributes, activation: attribute.string("Relu") }, x.shape);
   }
 
   /** x times a number a channel, plus another: a depthwise convolution of one element. One of them may be missing. */
@@ -157,6 +165,28 @@ export class BlockedLayout {
       bias,
       { ...one, outputs: [x.shape[2], x.shape[3]] },
       channels,
+    );
+  }
+
+  /**
+   * A transpose that keeps the last axis, of one block: as a Gather of rows, since Transpose runs on one thread here.
+   * The places of very many blocks would be a large constant.
+   */
+  #moved(value: Value, permutation: readonly number[]): Value {
+    const emit = this.#emit;
+    const { shape } = value;
+    const count = sizeOf(shape) / this.block;
+    if (count < 2 ** 10 || count > 2 ** 18) return emit.transpose(value, permutation);
+    let places = [0];
+    for (const axis of permutation.slice(0, -1)) {
+      const step = sizeOf(shape.slice(axis + 1)) / this.block;
+      places = places.flatMap((place) => Array.from({ length: shape[axis] }, (_, index) => place + index * step));
+    }
+    const indices: Tensor = { type: "int32", shape: [count], data: Int32Array.from(places) };
+    const rows = emit.reshape(value, [count, this.block]);
+    return emit.reshape(
+      emit.one("Gather", [rows, emit.constant(indices)], { axis: attribute.int(0) }),
+      permutation.map((axis) => shape[axis]),
     );
   }
 

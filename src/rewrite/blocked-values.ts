@@ -20,10 +20,11 @@ const elementwise = new Set(
  * @param block channels in a block on this machine
  */
 export function blockedValues(block: number): NodeRule {
-  return (emit, node, inputs) => {
+  return (emit, node, inputs, uses) => {
     const layout = new BlockedLayout(emit, block);
     const found =
       reduced(layout, emit, node, inputs) ??
+      (node.op === "Relu" && uses(node.inputs[0]) === 1 ? rectified(layout, emit, inputs[0]) : undefined) ??
       (node.op === "BatchNormalization"
         ? normalized(layout, emit, node, inputs)
         : elementwise.has(node.op)
@@ -48,6 +49,13 @@ function computed(
   const blocked =
     scaledChannels(layout, emit, op, a, b, shape) ?? onBlocks(emit, op, inputs, attributes, shape, layout.block);
   return blocked && emit.reshape(layout.toPlain(blocked, shape[1]), shape);
+}
+
+/** A Relu of a convolution that nobody else reads is a part of it. */
+function rectified(layout: BlockedLayout, emit: Emitter, x: Value | undefined): Value | undefined {
+  const blocked = x && inBlocks(emit, x, layout.block);
+  const found = blocked && layout.rectified(blocked);
+  return found && emit.reshape(layout.toPlain(found, x.shape[1]), x.shape);
 }
 
 /** x · v, x + v and x − v with a number v a channel, as a depthwise convolution of one element. */

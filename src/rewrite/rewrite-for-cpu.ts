@@ -24,9 +24,9 @@ export function rewritePartsForCpu(graph: Graph, block: number | undefined, cuts
 function passesOf(block: number | undefined): NodeRule {
   const passes: NodeRule[] = [cheapMasks()];
   if (block !== undefined) passes.push(blockedConvolutions(block), blockedValues(block));
-  return (emit, node, inputs) => {
+  return (...node) => {
     for (const pass of passes) {
-      const outputs = pass(emit, node, inputs);
+      const outputs = pass(...node);
       if (outputs) return outputs;
     }
     return undefined;

@@ -12,6 +12,8 @@ export type NodeRule = (
   emit: Emitter,
   node: Node,
   inputs: readonly (Value | undefined)[],
+  /** How many nodes and outputs read a value of the graph, by name. */
+  uses: (name: string) => number,
 ) => readonly Value[] | undefined;
 
 /**
@@ -62,10 +64,14 @@ function emitPart(
   const values = new Map<string, Value>();
   for (const [name, { type, shape, as }] of inputs) values.set(name, emit.input(as, type, shape));
   for (const [name, tensor] of graph.initializers) if (!values.has(name)) values.set(name, emit.constant(tensor));
+  const counts = new Map<string, number>();
+  for (const name of [...nodes.flatMap((node) => node.inputs), ...outputs.values()])
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  const uses = (name: string): number => counts.get(name) ?? 0;
   for (const node of nodes) {
     const operands = node.inputs.map((name) => values.get(name));
     const results =
-      rule(emit, node, operands) ?? emit.node(node.op, operands, node.attributes, Math.max(1, node.outputs.length));
+      rule(emit, node, operands, uses) ?? emit.node(node.op, operands, node.attributes, Math.max(1, node.outputs.length));
     node.outputs.forEach((name, index) => {
       if (name !== "") values.set(name, results[index]);
     });
