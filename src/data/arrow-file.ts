@@ -7,14 +7,6 @@ import { type ColumnarFile, type ColumnBatch, classNamesIn } from "./columnar-fi
 import { unpackLz4Frame } from "./lz4-frame.js";
 import { checkInterrupted } from "./read-bytes.js";
 
-/** Whether a file's first bytes are those of an Arrow file (Feather version 2 is the same) or stream. */
-export function looksLikeArrow(head: Uint8Array, path: string): boolean {
-  const text = String.fromCharCode(...head.subarray(0, 6));
-  // A stream begins with a continuation mark, as Hugging Face's cached files do.
-  const stream = head.length >= 8 && head.subarray(0, 4).every((byte) => byte === 0xff);
-  return text === "ARROW1" || (stream && /\.(arrow|arrows|feather|ipc)$/i.test(path));
-}
-
 /** Opens an Arrow or Feather file or stream; its record batches are read one at a time. @throws UserError if it is damaged */
 export async function openArrow(path: string, head: Uint8Array): Promise<ColumnarFile> {
   registerCodecs();

@@ -51,11 +51,26 @@ export class ChannelMeter {
   add(data: SampleArray): number | undefined {
     const { channels, inner } = this.#order;
     if (this.#counts !== undefined) {
+      // Four counts a value in turn: a count that the value before has just raised is not there yet.
+      const turns = this.#counts.map(() => new Uint32Array(4 * 256));
       for (let start = 0, channel = 0; start < data.length; start += inner) {
-        const count = this.#counts[channel];
-        for (let at = start; at < start + inner; at++) count[data[at]]++;
+        const count = turns[channel];
+        const end = start + inner;
+        let at = start;
+        for (; at + 4 <= end; at += 4) {
+          count[data[at]]++;
+          count[256 + data[at + 1]]++;
+          count[512 + data[at + 2]]++;
+          count[768 + data[at + 3]]++;
+        }
+        for (; at < end; at++) count[data[at]]++;
         if (++channel === channels) channel = 0;
       }
+      this.#counts.forEach((count, channel) => {
+        turns[channel].forEach((found, place) => {
+          count[place % 256] += found;
+        });
+      });
       return undefined;
     }
     const sums = new Float64Array(channels);

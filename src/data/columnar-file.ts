@@ -13,6 +13,19 @@ export interface ColumnarFile {
   batches(signal?: AbortSignal): AsyncGenerator<ColumnBatch>;
 }
 
+/** Whether a file's first bytes are those of a Parquet file. */
+export function looksLikeParquet(head: Uint8Array): boolean {
+  return head.length >= 4 && String.fromCharCode(...head.subarray(0, 4)) === "PAR1";
+}
+
+/** Whether a file's first bytes are those of an Arrow file (Feather version 2 is the same) or stream. */
+export function looksLikeArrow(head: Uint8Array, path: string): boolean {
+  const text = String.fromCharCode(...head.subarray(0, 6));
+  // A stream begins with a continuation mark, as Hugging Face's cached files do.
+  const stream = head.length >= 8 && head.subarray(0, 4).every((byte) => byte === 0xff);
+  return text === "ARROW1" || (stream && /\.(arrow|arrows|feather|ipc)$/i.test(path));
+}
+
 /** The names of class columns in the metadata that Hugging Face's datasets library writes. */
 export function classNamesIn(metadata: string | undefined): Map<string, readonly string[]> {
   const names = new Map<string, readonly string[]>();

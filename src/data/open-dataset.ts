@@ -3,15 +3,13 @@ import { join } from "node:path";
 import { userError } from "../errors.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js";
-import { looksLikeArrow, openArrow } from "./arrow-file.js";
 import { shorten } from "./classes.js";
-import type { ColumnarFile } from "./columnar-file.js";
+import { type ColumnarFile, looksLikeArrow, looksLikeParquet } from "./columnar-file.js";
 import { columnarItems, pictureColumn } from "./columnar-items.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
 import { expandPaths } from "./expand-paths.js";
 import { chooseIdxImages, findIdxLabels, looksLikeIdx } from "./idx.js";
 import { looksLikeNpy } from "./npy.js";
-import { looksLikeParquet, openParquet } from "./parquet-file.js";
 import { openPictures } from "./picture-dataset.js";
 import { listPictures, looksLikePicture } from "./picture-folder.js";
 import { fileItems, folderItems, joinItems, type PictureItems } from "./picture-items.js";
@@ -112,8 +110,15 @@ async function examine(path: string, options: OpenOptions): Promise<readonly Par
   if (tarName.test(path)) return "tar";
   const head = await readHead(path, 16);
   if (head.length === 0) throw unknownKind(path, "an empty file");
-  if (looksLikeParquet(head)) return [await columnarPart([await openParquet(path)], options)];
-  if (looksLikeArrow(head, path)) return [await columnarPart([await openArrow(path, head)], options)];
+  // Their readers are large, and loaded where there is something to read only.
+  if (looksLikeParquet(head)) {
+    const { openParquet } = await import("./parquet-file.js");
+    return [await columnarPart([await openParquet(path)], options)];
+  }
+  if (looksLikeArrow(head, path)) {
+    const { openArrow } = await import("./arrow-file.js");
+    return [await columnarPart([await openArrow(path, head)], options)];
+  }
   if (looksLikeIdx(head) || looksLikeNpy(head) || looksLikeZip(head) || looksLikeSafetensors(head, path)) {
     const inside = options.labels === undefined || isLabelFile(options.labels) ? undefined : String(options.labels);
     const array = await describeArrayFile(path, { ...options, labels: inside });

@@ -11,11 +11,6 @@ const largestGroup = 8e9;
 /** Values that a scan may hold before another takes its place. */
 const mostHeld = 2 ** 18;
 
-/** Whether a file's first bytes are those of a Parquet file. */
-export function looksLikeParquet(head: Uint8Array): boolean {
-  return head.length >= 4 && String.fromCharCode(...head.subarray(0, 4)) === "PAR1";
-}
-
 /** Opens a Parquet file; its row groups are read one at a time. @throws UserError if it is damaged */
 export async function openParquet(path: string): Promise<ColumnarFile> {
   const file = new OpenFile(path);

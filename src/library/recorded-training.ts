@@ -41,7 +41,13 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const means = new MetricMeans();
   const began = performance.now();
   let last: { step: number; state: () => Promise<Map<string, Float32Array>> } | undefined;
-  if (!checkpoint) await recordLayers(recorded, 0, initialWeights(features.network, recipe.start, seed));
+  // Looking at layers takes a while, and the first step need not wait for it.
+  let startIsRecorded = checkpoint !== undefined;
+  const recordStart = async (): Promise<void> => {
+    if (startIsRecorded) return;
+    startIsRecorded = true;
+    await recordLayers(recorded, 0, initialWeights(features.network, recipe.start, seed));
+  };
   try {
     return await pretrain({
       ...training,
@@ -81,6 +87,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
             await watcher.picture("samples", step, png);
           }
         }
+        await recordStart();
         if (pictureSteps.has(step)) await recordLayers(recorded, step, await report.state());
         if (step % checkpointEvery === 0 && step < steps) {
           await folder.writeCheckpoint({ step, state: await report.state() });
@@ -93,12 +100,14 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
       if (last) await folder.writeCheckpoint({ step: last.step, state: await last.state() });
       throw new InterruptedError(`${error.message}; ${folder.path} has what is done so far, continue with --resume`);
     }
-    if (error instanceof DivergedError)
+    if (error instanceof DivergedError) {
+      await recordStart();
       await folder.append(runFiles.metrics, {
         step: (last?.step ?? checkpoint?.step ?? 0) + 1,
         diverged: true,
         ...printable(error.metrics),
       });
+    }
     throw error;
   }
 }
