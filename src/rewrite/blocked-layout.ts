@@ -138,7 +138,8 @@ export class BlockedLayout {
   /** The convolution that gave x with a Relu behind it, which costs it nothing; undefined where it was none. */
   rectified(x: Value): Value | undefined {
     const producer = this.#emit.producerOf(x);
-    if (producer?.domain !== blockedDomain || producer.op !== "Conv" || producer.attributes.activation) return undefined;
+    if (producer?.domain !== blockedDomain || producer.op !== "Conv" || producer.attributes.activation)
+      return undefined;
     const inputs = producer.inputs.filter((input) => input !== undefined);
     return this.#append("Conv", inputs, { ...producer.attributes, activation: attribute.string("Relu") }, x.shape);
   }

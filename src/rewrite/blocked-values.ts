@@ -10,9 +10,7 @@ import { BlockedLayout, inBlocks, onBlocks } from "./blocked-layout.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** Operators that treat every element by itself, all operands having one shape or one element. */
-const elementwise = new Set(
-  "Abs Add Div Elu LeakyRelu Max Min Mul Neg Relu Sigmoid Softplus Sqrt Sub Tanh".split(" "),
-);
+const elementwise = new Set("Abs Add Div Elu LeakyRelu Max Min Mul Neg Relu Sigmoid Softplus Sqrt Sub Tanh".split(" "));
 
 /**
  * The pass.

@@ -71,7 +71,8 @@ function emitPart(
   for (const node of nodes) {
     const operands = node.inputs.map((name) => values.get(name));
     const results =
-      rule(emit, node, operands, uses) ?? emit.node(node.op, operands, node.attributes, Math.max(1, node.outputs.length));
+      rule(emit, node, operands, uses) ??
+      emit.node(node.op, operands, node.attributes, Math.max(1, node.outputs.length));
     node.outputs.forEach((name, index) => {
       if (name !== "") values.set(name, results[index]);
     });

@@ -49,6 +49,7 @@ const mostPages = 65536;
 /** What is used of the global that every engine has; without the DOM's types TypeScript does not know it. */
 interface Engine {
   Memory: new (size: { initial: number; maximum: number }) => VectorMemory;
+  validate(bytes: Uint8Array<ArrayBuffer>): boolean;
   Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
   Instance: new (
     module: object,
@@ -81,15 +82,16 @@ export function vectorMemory(bytes: number): VectorMemory | undefined {
  * @param memory where its arrays lie
  * @param arrays how many there are
  * @param numbers how many numbers it is given at each run
+ * @returns undefined where the processor or the engine has no vectors
  */
 export function vectorLoop(
   memory: VectorMemory,
   arrays: number,
   numbers: number,
   write: (formula: LoopFormula) => void,
-): VectorLoop {
-  if (!engine) throw new Error("vector loop: the engine has no WebAssembly");
+): VectorLoop | undefined {
   const bytes = moduleBytes(arrays, numbers, write);
+  if (!engine?.validate(bytes)) return undefined;
   const { exports } = new engine.Instance(new engine.Module(bytes), { host: { memory } });
   return (places, count, values) => {
     if (places.length !== arrays || values.length !== numbers || count % lanes !== 0)
@@ -153,11 +155,7 @@ const list = (items: readonly (readonly number[])[]): number[] => [...unsigned(i
 const named = (name: string): number[] => sized(Array.from(name, (letter) => letter.charCodeAt(0)));
 const section = (id: number, bytes: readonly number[]): number[] => [id, ...sized(bytes)];
 
-function moduleBytes(
-  arrays: number,
-  numbers: number,
-  write: (formula: LoopFormula) => void,
-): Uint8Array<ArrayBuffer> {
+function moduleBytes(arrays: number, numbers: number, write: (formula: LoopFormula) => void): Uint8Array<ArrayBuffer> {
   // Parameters: where the arrays begin, how many bytes each has, the numbers. Then the place in bytes, then vectors.
   const end = arrays;
   const firstNumber = arrays + 1;

@@ -12,7 +12,7 @@ import type { Tensors } from "../runtime/session.js";
 import { type VectorLoop, type VectorMemory, vectorLoop, vectorMemory } from "../runtime/vector-loop.js";
 import type { StatePlaces } from "./training-state.js";
 
-/** Elements that a cache's line holds: tensors begin at a new one, and so does what has no elements of its own. */
+/** Elements of a cache's line, at whose begin each tensor begins. What is left of a line stays zero. */
 const aligned = 16;
 const bytesOfNumber = 4;
 const smallestNormal = 2 ** -126;
@@ -63,8 +63,8 @@ export class HostOptimizer implements StatePlaces {
     );
     // Where nothing is computed behind the last cut, nothing can go wrong there any more.
     const outside = new Set(cuts.flatMap(({ back }) => back));
-    const needed = dependents(training.graph, outside);
-    const endsThere = training.graph.outputs.every(({ name }) => !needed.has(name) || outside.has(name));
+    const after = dependents(training.graph, new Set(cuts.at(-1)?.back));
+    const endsThere = training.graph.outputs.every(({ name }) => !after.has(name) || outside.has(name));
     let bytes = 0;
     const take = (count: number): number => {
       const place = bytes;
@@ -83,9 +83,16 @@ export class HostOptimizer implements StatePlaces {
     );
     const memory = bytes === 0 ? undefined : vectorMemory(bytes);
     if (!memory) return undefined;
-    const updates = placed.map((group) =>
-      group.map((update): PlacedUpdate => ({ ...update, loop: updateLoop(memory, update.update) })),
-    );
+    const updates: PlacedUpdate[][] = [];
+    for (const group of placed) {
+      const compiled: PlacedUpdate[] = [];
+      for (const update of group) {
+        const loop = updateLoop(memory, update.update);
+        if (!loop) return undefined;
+        compiled.push({ ...update, loop });
+      }
+      updates.push(compiled);
+    }
     return new HostOptimizer(cuts, updates, memory);
   }
 
@@ -152,10 +159,11 @@ function updatesTogether({ graph, updates }: TrainingGraph): OptimizerUpdate[][]
     group.push(update);
     made = dependents(graph, new Set(group.flatMap(outputsOf)));
   }
-  return process.env.MIDCUT !== "1" && (process.env.MIDCUT === "0" || graph.nodes.some(({ op }) => op === "Conv" || op === "ConvTranspose")) ? groups.slice(-1) : groups;
+  const convolves = graph.nodes.some(({ op }) => op === "Conv" || op === "ConvTranspose");
+  return convolves ? groups.slice(-1) : groups;
 }
 
-function updateLoop(memory: VectorMemory, { settings, factor }: OptimizerUpdate): VectorLoop {
+function updateLoop(memory: VectorMemory, { settings, factor }: OptimizerUpdate): VectorLoop | undefined {
   const slots = optimizerSlots(settings);
   const read = 2 + slots.length;
   return vectorLoop(memory, read + 1 + slots.length, factor === undefined ? 3 : 4, (formula) => {

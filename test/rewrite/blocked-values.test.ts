@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import type { Value } from "../../src/graph/builder.js";
+import { attribute, type Graph } from "../../src/graph/graph.js";
+import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
+import { Emitter } from "../../src/ops/emitter.js";
+import { batchNormalizationTraining } from "../../src/ops/normalizations.js";
+import { blockedConvolutions } from "../../src/rewrite/blocked-convolutions.js";
+import { blockedValues } from "../../src/rewrite/blocked-values.js";
+import { cheapMasks } from "../../src/rewrite/cheap-masks.js";
+import { type NodeRule, rewriteGraph } from "../../src/rewrite/rewrite-graph.js";
+import { channelBlock } from "../../src/runtime/channel-block.js";
+import { openSession } from "../../src/runtime/node.js";
+import { normalTensor } from "../support/run-graph.js";
+
+/** What ONNX Runtime's channels lie in here; a machine without the layout has nothing to test. */
+const block = await channelBlock();
+
+const channels = 32;
+const shapes = {
+  x: [2, channels, 6, 5],
+  w: [channels, channels, 3, 3],
+  v: [channels, channels, 1, 1],
+  plain: [2, channels, 6, 5],
+  scale: [channels],
+};
+type Operands = Record<keyof typeof shapes, Value> & { emit: Emitter };
+
+/** A graph of what stands between two convolutions, plain and rewritten. */
+function graphsOf(between: (y: Value, operands: Operands) => Value | Record<string, Value>): [Graph, Graph] {
+  const emit = new Emitter();
+  const values = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, emit.input(name, "float32", shape)]),
+  ) as Record<keyof typeof shapes, Value>;
+  const y = emit.convolution(values.x, values.w, undefined, { pads: [1, 1, 1, 1] });
+  const results = between(y, { ...values, emit });
+  if ("name" in results && typeof results.name === "string")
+    emit.output("y", emit.convolution(results as Value, values.v, undefined));
+  else for (const [name, value] of Object.entries(results)) emit.output(name, value as Value);
+  const graph = emit.build("plain");
+  const passes: NodeRule[] = [cheapMasks(0), blockedConvolutions(block ?? 16, 0), blockedValues(block ?? 16)];
+  const rewritten = rewriteGraph(graph, (...node) => {
+    for (const pass of passes) {
+      const found = pass(...node);
+      if (found) return found;
+    }
+    return undefined;
+  });
+  return [graph, rewritten];
+}
+
+const reorders = (graph: Graph) => graph.nodes.filter(({ op }) => /^Reorder/.test(op)).map(({ op }) => op);
+
+async function expectSame([graph, rewritten]: [Graph, Graph]): Promise<void> {
+  const feeds = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, normalTensor(name, shape, 0.3)]),
+  );
+  const [expected, actual] = await Promise.all([graph, rewritten].map((each) => run(each, feeds)));
+  for (const [name, { shape, data }] of Object.entries(expected)) {
+    expect(actual[name].shape).toEqual(shape);
+    const [before, after] = [data as Float32Array, actual[name].data as Float32Array];
+    const size = before.reduce((largest, number) => Math.max(largest, Math.abs(number)), 0);
+    before.forEach((number, index) => {
+      expect(Math.abs(after[index] - number)).toBeLessThanOrEqual(1e-5 * size);
+    });
+  }
+}
+
+async function run(graph: Graph, feeds: Record<string, Tensor>) {
+  const session = await openSession(graph, { threads: 1 });
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.release();
+  }
+}
+
+const perChannel = ({ emit, scale }: Operands) => emit.reshape(scale, [channels, 1, 1]);
+
+describe.skipIf(block === undefined)("values between convolutions", () => {
+  const cases: [string, (y: Value, operands: Operands) => Value, number][] = [
+    ["Relu", (y, { emit }) => emit.relu(y), 0],
+    ["Relu that others read too", (y, { emit }) => emit.add(emit.relu(y), y), 0],
+    ["LeakyRelu", (y, { emit }) => emit.one("LeakyRelu", [y], { alpha: attribute.float(0.2) }), 0],
+    ["a mask", (y, { emit }) => emit.multiply(y, emit.indicator(emit.greater(y, emit.scalar(0)))), 0],
+    [
+      "a mask of two slopes",
+      (y, { emit }) => emit.multiply(y, emit.where(emit.greater(y, emit.scalar(0)), emit.scalar(1), emit.scalar(0.2))),
+      0,
+    ],
+    ["two values", (y, { emit }) => emit.subtract(emit.square(y), emit.tanh(y)), 0],
+    ["a number", (y, { emit }) => emit.add(emit.scale(y, 3), emit.constant(floatTensor([2], [1, 1, 1, 1]))), 0],
+    ["a number a channel, times", (y, operands) => operands.emit.multiply(perChannel(operands), y), 0],
+    ["a number a channel, plus", (y, operands) => operands.emit.add(y, perChannel(operands)), 0],
+    [
+      "a number a channel, taken away, and times another",
+      (y, operands) => operands.emit.multiply(operands.emit.subtract(y, perChannel(operands)), perChannel(operands)),
+      0,
+    ],
+    ["a number a channel, from which it is taken", (y, o) => o.emit.subtract(perChannel(o), y), 2],
+    ["a value that is not in blocks", (y, { emit, plain }) => emit.add(y, plain), 2],
+    [
+      "another shape and back",
+      (y, { emit }) => emit.reshape(emit.relu(emit.reshape(y, [2, channels, 30])), y.shape),
+      0,
+    ],
+    [
+      "normalization by the batch",
+      (y, { emit, scale }) => batchNormalizationTraining(emit, y, scale, scale, scale, scale).output,
+      0,
+    ],
+  ];
+  it.each(cases)("%s", async (_, between, between2) => {
+    const graphs = graphsOf(between);
+    // One at the begin, one at the end, two for the weights, and those between.
+    expect(reorders(graphs[1]).length).toBe(4 + between2);
+    await expectSame(graphs);
+  });
+
+  it("Relu becomes a part of the convolution that only it reads", () => {
+    const [, alone] = graphsOf((y, { emit }) => emit.relu(y));
+    expect(alone.nodes.some(({ op }) => op === "Relu")).toBe(false);
+    const [, beside] = graphsOf((y, { emit }) => emit.add(emit.relu(y), y));
+    expect(beside.nodes.filter(({ op }) => op === "Relu" || op === "Conv")).toHaveLength(3);
+  });
+
+  it.each([
+    ["ReduceSum", 0],
+    ["ReduceSum", 1],
+    ["ReduceMean", 1],
+  ])("%s over all but channels, keepdims %i", async (op, keepdims) => {
+    const graphs = graphsOf((y, { emit }) => ({
+      sums: emit.one(op, [y, emit.ints([0, 2, 3])], { keepdims: attribute.int(keepdims) }),
+      rest: emit.one(op, [y, emit.ints([2, 3])], { keepdims: attribute.int(keepdims) }),
+    }));
+    await expectSame(graphs);
+    const [, rewritten] = graphsOf((y, { emit }) => ({ sums: emit.reduceSum(y, [0, 2, 3]) }));
+    expect(reorders(rewritten)).toEqual(["ReorderInput", "ReorderInput"]);
+  });
+});
