@@ -25,6 +25,7 @@ const axis = (input: number, kernel: number, settings: Partial<WindowAxis> = {})
 const padded = { begin: 1, end: 1 };
 const perSample = (ops: readonly string[]) => ops.includes("MatMul") && ops.includes("Conv");
 const exchanged = (ops: readonly string[]) => !ops.includes("MatMul") && ops.includes("Conv");
+const depthwise = (ops: readonly string[]) => ops.includes("ReduceSum") && !ops.includes("Transpose");
 const noUnfolding = (ops: readonly string[]) => ops.includes("MatMul") && !ops.includes("Conv");
 
 const cases: readonly Case[] = [
@@ -103,6 +104,33 @@ const cases: readonly Case[] = [
     filters: 2,
     windows: [axis(5, 1, { stride: 2 }), axis(4, 1, { stride: 3 })],
     form: perSample,
+  },
+  {
+    name: "depthwise",
+    batch: 3,
+    channels: 4,
+    filters: 4,
+    group: 4,
+    windows: [axis(7, 3, padded), axis(6, 3, padded)],
+    form: depthwise,
+  },
+  {
+    name: "depthwise, strided with a rest, dilated",
+    batch: 2,
+    channels: 3,
+    filters: 3,
+    group: 3,
+    windows: [axis(8, 3, { stride: 2 }), axis(9, 2, { dilation: 3, begin: 1 })],
+    form: depthwise,
+  },
+  {
+    name: "depthwise, 1-D",
+    batch: 2,
+    channels: 5,
+    filters: 5,
+    group: 5,
+    windows: [axis(9, 4, padded)],
+    form: depthwise,
   },
 ];
 

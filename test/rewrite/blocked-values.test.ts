@@ -3,6 +3,7 @@ import type { Value } from "../../src/graph/builder.js";
 import { attribute, type Graph } from "../../src/graph/graph.js";
 import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
+import { filterGradient } from "../../src/ops/filter-gradient.js";
 import { batchNormalizationTraining } from "../../src/ops/normalizations.js";
 import { blockedConvolutions } from "../../src/rewrite/blocked-convolutions.js";
 import { blockedValues } from "../../src/rewrite/blocked-values.js";
@@ -135,5 +136,22 @@ describe.skipIf(block === undefined)("values between convolutions", () => {
     await expectSame(graphs);
     const [, rewritten] = graphsOf((y, { emit }) => ({ sums: emit.reduceSum(y, [0, 2, 3]) }));
     expect(reorders(rewritten)).toEqual(["ReorderInput", "ReorderInput"]);
+  });
+
+  it("a depthwise filter's gradient reads blocks as they are", async () => {
+    const windows = [6, 5].map((input) => ({
+      input,
+      kernel: 3,
+      stride: 1,
+      dilation: 1,
+      begin: 1,
+      end: 1,
+      output: input,
+    }));
+    const graphs = graphsOf((y, { emit }) => ({
+      gradient: filterGradient(emit, emit.relu(y), emit.tanh(y), windows, channels),
+    }));
+    await expectSame(graphs);
+    expect(reorders(graphs[1])).toEqual(["ReorderInput", "ReorderInput", "ReorderOutput"]);
   });
 });
