@@ -38,8 +38,8 @@ export function filterGradient(
   // The convolution over exchanged axes computes `taps` columns, which a CPU's vectors of 16 must be filled with; it is
   // best where a product a sample would be thin, and where unfolding, which costs taps² a channel, is dear.
   const filled = taps / (16 * Math.ceil(taps / 16)) >= 0.75 && channels >= 8;
-  // In ONNX Runtime's blocked layout it is best wherever channels and filters fill vectors.
-  const vectors = group === 1 && channels >= 16 && filters >= 16;
+  // In ONNX Runtime's blocked layout, where samples are its channels, it is best wherever they and filters fill vectors.
+  const vectors = group === 1 && channels >= 3 && filters >= 16 && x.shape[0] >= 16;
   if (taps > 32 || (taps > 1 && (positions <= 32 || filled || vectors)))
     return exchangedConvolution(emit, x, y, windows, group);
   return productPerSample(emit, x, y, windows, group);

@@ -6,7 +6,7 @@ import { rewritePartsForCpu } from "../rewrite/rewrite-for-cpu.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { keepsTensors } from "../runtime/device.js";
 import { openSession } from "../runtime/node.js";
-import type { Session, SessionOptions, Tensors } from "../runtime/session.js";
+import type { Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
 import { HostOptimizer } from "./host-optimizer.js";
 import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
@@ -59,10 +59,10 @@ export class Trainer {
     const { parts, optimizer, results } = this.#program;
     const metrics: Record<string, number> = {};
     const targets = { ...results, ...this.#state.targets };
-    const made: Record<string, Tensor> = {};
+    const fed: Record<string, Feeds[string]> = { ...this.#state.feeds, ...feeds };
     for (const [index, { session, metrics: names }] of parts.entries()) {
-      const { outputs, kept } = await session.runKeeping({ ...this.#state.feeds, ...feeds, ...made }, targets);
-      Object.assign(made, outputs);
+      const { outputs, kept } = await session.runKeeping(fed, targets);
+      if (index < parts.length - 1) Object.assign(fed, outputs);
       for (const name of names) metrics[name] = (outputs[name].data as Float32Array)[0];
       const isLast = index === parts.length - 1;
       if (isLast) {
@@ -77,7 +77,7 @@ export class Trainer {
       }
       if (optimizer && index < optimizer.cuts.length) {
         optimizer.update(index, this.#state.flipped, feeds, outputs);
-        for (const name of optimizer.cuts[index].back) made[name] = targets[name];
+        if (!isLast) for (const name of optimizer.cuts[index].back) fed[name] = targets[name];
       }
       if (isLast) this.#state.accept(kept);
     }

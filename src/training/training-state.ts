@@ -36,6 +36,8 @@ export class HostState implements TrainingState {
   #current: Record<string, FloatTensor>;
   #other: Record<string, FloatTensor>;
   #flipped = false;
+  #targets: Tensors;
+  #otherTargets: Tensors;
 
   /** @param places of tensors that must lie there; they get the start values */
   constructor(initial: Readonly<Record<string, FloatTensor>>, places?: StatePlaces) {
@@ -47,6 +49,8 @@ export class HostState implements TrainingState {
       if (place) this.#current[name] = floatTensor(place, shape);
       this.#other[name] = floatTensor(places?.other.get(name) ?? new Float32Array(data.length), shape);
     }
+    this.#targets = targetsIn(this.#other);
+    this.#otherTargets = targetsIn(this.#current);
   }
 
   get flipped(): boolean {
@@ -58,11 +62,12 @@ export class HostState implements TrainingState {
   }
 
   get targets(): Tensors {
-    return Object.fromEntries(Object.entries(this.#other).map(([name, tensor]) => [nextName(name), tensor]));
+    return this.#targets;
   }
 
   accept(): void {
     [this.#current, this.#other] = [this.#other, this.#current];
+    [this.#targets, this.#otherTargets] = [this.#otherTargets, this.#targets];
     this.#flipped = !this.#flipped;
   }
 
@@ -75,6 +80,11 @@ export class HostState implements TrainingState {
   async retreat(): Promise<void> {}
 
   dispose(): void {}
+}
+
+/** A state's tensors by the names of the outputs that replace them. */
+function targetsIn(tensors: Readonly<Record<string, FloatTensor>>): Tensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [nextName(name), tensor]));
 }
 
 /** The first step is fed from the main memory; from then on its results stay on the device and are fed again. */
