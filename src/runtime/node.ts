@@ -82,7 +82,7 @@ const webgpu = { name: "webgpu", preferredLayout: "NCHW" } as const;
 /** ONNX Runtime's own session with headstart's settings. */
 export async function createSession(
   bytes: Uint8Array,
-  { threads, device = "cpu", keep = [], onCpu = [] }: SessionOptions,
+  { threads, device = "cpu", keep = [], onCpu = [], inTurn = false }: SessionOptions,
   more: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
   try {
@@ -96,9 +96,9 @@ export async function createSession(
       executionMode: "sequential",
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
-      // Threads that wait for the next operator by spinning stop at a run's end: a step may run several sessions in turn,
-      // each of which has threads of its own.
-      extra: { session: { force_spinning_stop: "1" } },
+      // Threads wait for the next operator by spinning, and go on a while after a run. Where another session's threads
+      // run next, they would take the processor from them.
+      ...(inTurn ? { extra: { session: { force_spinning_stop: "1" } } } : {}),
       ...(keep.length > 0
         ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, "gpu-buffer" as const])) }
         : {}),

@@ -44,6 +44,8 @@ export interface SessionOptions {
   readonly device?: Device;
   /** Outputs that stay in the device's memory, see {@link keepsTensors}. */
   readonly keep?: readonly string[];
+  /** Whether it runs in turn with other sessions, many times a second. */
+  readonly inTurn?: boolean;
   /** Names of nodes that the CPU computes, where the device is webgpu. */
   readonly onCpu?: readonly string[];
 }

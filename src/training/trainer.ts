@@ -140,13 +140,15 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
   const states = new Set(training.state.map(({ name }) => nextName(name)));
   const parts: { session: Session; metrics: string[] }[] = [];
   // Behind the last cut there may be nothing left to do.
-  for (const graph of graphs.filter(({ outputs }) => outputs.length > 0)) {
+  const present = graphs.filter(({ outputs }) => outputs.length > 0);
+  for (const graph of present) {
     for (const { name, type, shape } of graph.outputs) {
       const place = states.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
       if (place) results[name] = place;
     }
     const metrics = training.metrics.filter((name) => graph.outputs.some((output) => output.name === name));
-    parts.push({ session: await openSession(graph, { ...options, keep }), metrics });
+    const session = await openSession(graph, { ...options, keep, inTurn: present.length > 1 });
+    parts.push({ session, metrics });
   }
   return { parts, optimizer, results };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Value } from "../../src/graph/builder.js";
 import { attribute, type Graph } from "../../src/graph/graph.js";
-import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
+import { floatTensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { filterGradient } from "../../src/ops/filter-gradient.js";
 import { batchNormalizationTraining } from "../../src/ops/normalizations.js";
@@ -10,8 +10,7 @@ import { blockedValues } from "../../src/rewrite/blocked-values.js";
 import { cheapMasks } from "../../src/rewrite/cheap-masks.js";
 import { type NodeRule, rewriteGraph } from "../../src/rewrite/rewrite-graph.js";
 import { channelBlock } from "../../src/runtime/channel-block.js";
-import { openSession } from "../../src/runtime/node.js";
-import { normalTensor } from "../support/run-graph.js";
+import { normalTensor, runOnce } from "../support/run-graph.js";
 
 /** What ONNX Runtime's channels lie in here; a machine without the layout has nothing to test. */
 const block = await channelBlock();
@@ -55,7 +54,7 @@ async function expectSame([graph, rewritten]: [Graph, Graph]): Promise<void> {
   const feeds = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, normalTensor(name, shape, 0.3)]),
   );
-  const [expected, actual] = await Promise.all([graph, rewritten].map((each) => run(each, feeds)));
+  const [expected, actual] = await Promise.all([graph, rewritten].map((each) => runOnce(each, feeds)));
   for (const [name, { shape, data }] of Object.entries(expected)) {
     expect(actual[name].shape).toEqual(shape);
     const [before, after] = [data as Float32Array, actual[name].data as Float32Array];
@@ -63,15 +62,6 @@ async function expectSame([graph, rewritten]: [Graph, Graph]): Promise<void> {
     before.forEach((number, index) => {
       expect(Math.abs(after[index] - number)).toBeLessThanOrEqual(1e-5 * size);
     });
-  }
-}
-
-async function run(graph: Graph, feeds: Record<string, Tensor>) {
-  const session = await openSession(graph, { threads: 1 });
-  try {
-    return await session.run(feeds);
-  } finally {
-    await session.release();
   }
 }
 

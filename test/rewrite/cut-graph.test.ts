@@ -4,8 +4,7 @@ import type { Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { type Cut, cutGraph, dependents } from "../../src/rewrite/cut-graph.js";
 import { rewriteParts } from "../../src/rewrite/rewrite-graph.js";
-import { openSession } from "../../src/runtime/node.js";
-import { normalTensor } from "../support/run-graph.js";
+import { normalTensor, runOnce } from "../support/run-graph.js";
 
 /** y = relu(x) is used before and behind the cut; w becomes w − y there; late = (w − y) · relu(x) · tanh(x). */
 function example(): { graph: Graph; cut: Cut } {
@@ -57,24 +56,15 @@ describe("dependents", () => {
 });
 
 describe("rewriteParts", () => {
-  async function run(graph: Graph, feeds: Record<string, Tensor>) {
-    const session = await openSession(graph, { threads: 1 });
-    try {
-      return await session.run(feeds);
-    } finally {
-      await session.release();
-    }
-  }
-
   it("gives parts that compute together what the graph computes, and are fed what they need only", async () => {
     const { graph, cut } = example();
     const feeds = { x: normalTensor("x", [4]), w: normalTensor("w", [4]), unused: normalTensor("u", [1]) };
-    const expected = await run(graph, feeds);
+    const expected = await runOnce(graph, feeds);
     const parts = rewriteParts(graph, [cut], () => undefined);
     expect(parts.map(({ inputs }) => inputs.map(({ name }) => name))).toEqual([["x"], ["next", "gradient", "x"]]);
     let known: Record<string, Tensor> = feeds;
     for (const part of parts) {
-      known = { ...known, ...(await run(part, known)) };
+      known = { ...known, ...(await runOnce(part, known)) };
       known.next = expected.next;
     }
     expect(known.early).toEqual(expected.early);

@@ -1,5 +1,6 @@
 /** Runs what a test emits, through ONNX Runtime. */
 import type { Value } from "../../src/graph/builder.js";
+import type { Graph } from "../../src/graph/graph.js";
 import { type FloatTensor, floatTensor, sizeOf, type Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { RandomStream } from "../../src/random/stream.js";
@@ -15,9 +16,14 @@ export async function runGraph(
     Object.entries(inputs).map(([name, tensor]) => [name, emit.input(name, tensor.type, tensor.shape)]),
   );
   for (const [name, value] of Object.entries(body(emit, values))) emit.output(name, value);
-  const session = await openSession(emit.build("test"), { threads: 1 });
+  return runOnce(emit.build("test"), inputs);
+}
+
+/** Runs a graph once on a thread, and gives its outputs by name. */
+export async function runOnce(graph: Graph, feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+  const session = await openSession(graph, { threads: 1 });
   try {
-    return { ...(await session.run(inputs)) };
+    return { ...(await session.run(feeds)) };
   } finally {
     await session.release();
   }
