@@ -33,7 +33,8 @@ def convolve(x, weight, strides, pads, groups):
 
 def convolve_transposed(x, weight, shape, strides, pads, groups):
     """The transpose of the convolution of an input of this shape: from its output back."""
-    struct = jax.ShapeDtypeStruct(shape, x.dtype)
+    # G and D may see fewer samples than the batch has.
+    struct = jax.ShapeDtypeStruct((x.shape[0], *shape[1:]), x.dtype)
     return jax.linear_transpose(lambda back: convolve(back, weight, strides, pads, groups), struct)(x)[0]
 
 
@@ -86,7 +87,7 @@ lines = {
     "add": lambda _, x, y: f"{x} + {y}",
     "reshape": lambda layer, x: f"{x}.reshape({(-1, *layer['shape'][1:])})",
     "globalAverage": lambda layer, x: f"{x}.mean({tuple(range(2, len(layer['inputShape'])))}, keepdims=True)",
-    "expand": lambda layer, x: f"jnp.broadcast_to({x}, {tuple(layer['shape'])})",
+    "expand": lambda layer, x: f"jnp.broadcast_to({x}, ({x}.shape[0], *{tuple(layer['shape'][1:])}))",
 }
 names = {
     "jax": jax,

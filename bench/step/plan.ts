@@ -115,7 +115,7 @@ export async function planOf(network: NetworkName, step: StepName, folder: strin
       ]),
     ),
     recipe,
-    multiplyAdds: multiplyAdds(step, parts, batchSize),
+    multiplyAdds: multiplyAdds(step, parts, batchSize, (recipe.generatorBatchSize ?? batchSize) / batchSize),
   };
   const write = async (): Promise<void> => {
     writeFileSync(join(folder, "plan.json"), JSON.stringify(file));
@@ -299,6 +299,8 @@ function multiplyAdds(
   step: StepName,
   { features, mirror, discriminator }: Pick<PlanFile, "features" | "mirror" | "discriminator">,
   batchSize: number,
+  /** Of each batch that goes through G and D. */
+  share: number,
 ): number {
   const forward = forwardCost(features);
   const backward = backwardCost(features, { weights: true, input: false });
@@ -312,5 +314,5 @@ function multiplyAdds(
   const code = sizeOf(features.at(-1)?.shape ?? []) / batchSize;
   const views = 2 * batchSize;
   const contrast = 2 * (forward + backward) + 3 * views * code * projection + 3 * views * views * projection;
-  return generator + 2 * judged + learned + handedBack + contrast;
+  return share * (generator + 2 * judged + learned + handedBack) + contrast;
 }

@@ -157,7 +157,7 @@ function layerValue(
     case "globalAverage":
       return tf.mean(x, [1, 2], true);
     case "expand":
-      return tf.broadcastTo(x, channelsLastShape(layer.shape));
+      return tf.broadcastTo(x, channelsLastShape([x.shape[0], ...layer.shape.slice(1)]));
     case "reshape": {
       // Two views of a batch come as one batch of twice the size.
       const shape = [x.shape[0], ...layer.shape.slice(1)];
