@@ -7,6 +7,8 @@ export interface ColumnarFile {
   readonly where: string;
   readonly format: "parquet" | "arrow";
   readonly columns: readonly string[];
+  /** How many rows there are, where the file says it before it is read. */
+  readonly rowCount?: number;
   /** What a column's class numbers stand for, where the file says it (as Hugging Face's datasets does). */
   readonly classNames: ReadonlyMap<string, readonly string[]>;
   /** All rows in order, a bounded number at once. */

@@ -228,6 +228,8 @@ export async function encodeRows(
     sink.discard();
     throw error;
   }
+  // What comes from memory tells of no progress.
+  options.onProgress?.(2 * source.bytes, 2 * source.bytes);
   return {
     count: kept,
     cells: sink.finish(),

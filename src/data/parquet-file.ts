@@ -43,6 +43,7 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
     where: path,
     format: "parquet",
     columns,
+    rowCount: Number(metadata.num_rows),
     classNames: classNamesIn(huggingface),
     async *batches(signal) {
       try {

@@ -22,6 +22,8 @@ export interface TableSource {
   readonly format: string;
   readonly header: readonly string[] | undefined;
   readonly columnCount: number;
+  /** Of its file, as progress counts them. */
+  readonly bytes: number;
   /** What a column's class numbers stand for, where the source says it. */
   readonly classNames?: ReadonlyMap<string, readonly string[]> | undefined;
   /** The column to take for the label where none is asked for. */
@@ -80,20 +82,25 @@ export function joinTables(sources: readonly TableSource[]): TableSource {
     });
   }
   const ends: number[] = [];
+  const bytes = sources.reduce((sum, source) => sum + source.bytes, 0);
   return {
     ...first,
+    bytes,
     where: `${first.where} and ${sources.length - 1} more`,
     async *blocks(needs, options) {
       let count = 0;
+      let before = 0;
+      const texts = needs.map(() => new SharedTexts());
       for (const [index, source] of sources.entries()) {
-        const share = (done: number, total: number) =>
-          options.onProgress?.(index + done / Math.max(1, total), sources.length);
-        for await (const block of source.blocks(needs, { ...options, onProgress: share })) {
+        const start = before;
+        const onProgress = (done: number) => options.onProgress?.(start + done, bytes);
+        for await (const block of source.blocks(needs, { ...options, onProgress })) {
           count += block.count;
           ends[index] = count;
-          yield block;
+          yield { count: block.count, columns: block.columns.map((cells, column) => texts[column].bring(cells)) };
         }
         ends[index] = count;
+        before += source.bytes;
       }
     },
     place(row) {
@@ -106,6 +113,24 @@ export function joinTables(sources: readonly TableSource[]): TableSource {
   };
 }
 
+/** One list of texts for a column of several tables, each of which has a list of its own. */
+class SharedTexts {
+  readonly #texts = new KnownTexts();
+  #brought: KnownTexts | undefined;
+  /** By the place of a text in the list of the table at hand. */
+  #codes: number[] = [];
+
+  /** The same cells with places in the one list. */
+  bring(cells: ColumnCells): ColumnCells {
+    if (cells.kind !== "codes") return cells;
+    if (this.#brought !== cells.texts) [this.#brought, this.#codes] = [cells.texts, []];
+    const { texts } = cells.texts;
+    const codes = this.#codes;
+    for (let at = codes.length; at < texts.length; at++) codes.push(this.#texts.code(texts[at]));
+    return { kind: "codes", codes: cells.codes.map((code) => codes[code]), texts: this.#texts };
+  }
+}
+
 /** A CSV or TSV file, plain or gzipped. */
 export async function textTable(path: string, options: Pick<OpenOptions, "header" | "onBad">): Promise<TableSource> {
   const format = await readFormat(path, options.header ?? "auto", options.onBad === "skip");
@@ -115,6 +140,7 @@ export async function textTable(path: string, options: Pick<OpenOptions, "header
     format: "table",
     header: format.header,
     columnCount: format.columnCount,
+    bytes: await fileSize(path),
     blocks(needs, { onBadRow, ...others }) {
       numbers.clear();
       const leaveOut = (reason: string, row: number) => {
@@ -144,6 +170,7 @@ export async function columnarTable(file: ColumnarFile): Promise<TableSource> {
     format: file.format,
     header,
     columnCount: header.length,
+    bytes: await fileSize(file.where),
     classNames: file.classNames,
     usualLabel: usual.length === 1 ? usual[0] : undefined,
     blocks(needs, options) {
@@ -195,10 +222,17 @@ async function* columnarBlocks(
         columns: columns.map((values, index) => blockOf(values, first, end, needs[index], known[index])),
       };
       row += end - first;
-      options.onProgress?.(Math.min(row * needs.length * 4, total), total);
+      options.onProgress?.(bytesRead(file, row, needs.length, total), total);
       checkInterrupted(options.signal);
     }
   }
+  options.onProgress?.(total, total);
+}
+
+/** About how many bytes of a file its first rows are: compressed as they are, nobody knows it. */
+function bytesRead(file: ColumnarFile, row: number, columns: number, total: number): number {
+  const share = file.rowCount === undefined ? (row * columns * 4) / total : row / Math.max(1, file.rowCount);
+  return Math.floor(total * Math.min(1, share));
 }
 
 /** A part of a column in the form that costs least. */
@@ -279,9 +313,10 @@ async function* columnarRows(
         numbers.leaveOut(row);
         options.onBadRow?.(`${file.where}, row ${row}: ${bad}`);
       }
-      if (row % 4096 === 0) options.onProgress?.(Math.min(row * width * 4, total), total);
+      if (row % 4096 === 0) options.onProgress?.(bytesRead(file, row, width, total), total);
     }
   }
+  options.onProgress?.(total, total);
 }
 
 function isList(value: unknown): boolean {

@@ -12,6 +12,7 @@ function source(kind: ColumnCells["kind"]): TableSource & { readings: number } {
     format: "table",
     header: undefined,
     columnCount: 1,
+    bytes: 0,
     readings: 0,
     place: (row: number) => ({ where: "t", row }),
     async *blocks(): AsyncGenerator<TableBlock> {
