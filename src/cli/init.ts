@@ -3,6 +3,7 @@ import { type InitializeOptions, type InitializeResult, initialize } from "../li
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
+import { dataProgress } from "./data-progress.js";
 import { deviceOption } from "./device-option.js";
 import { modelOptions, namingOptions } from "./model-options.js";
 import { byDefault, flag, given, number, paths, required, text, whole } from "./options.js";
@@ -75,13 +76,12 @@ export const command = defineCommand({
 
 /** Shows events as a progress bar, notes and records. */
 export function progressOf(console: Console): NonNullable<InitializeOptions["onEvent"]> {
-  let reading: Progress | undefined;
+  const reading = dataProgress(console);
   let training: Progress | undefined;
   return (event) => {
     switch (event.type) {
       case "data":
-        reading ??= console.progress("reading data", event.total, "read");
-        reading.update(event.done);
+        reading(event.done, event.total, event.what);
         return;
       case "started":
         console.end();

@@ -14,6 +14,7 @@ export interface Progress {
 
 interface ProgressOptions {
   readonly label: string;
+  /** Infinite where nobody knows it: then only what is done is told. */
   readonly total: number;
   /** What is counted, in the plural. */
   readonly unit: string;
@@ -48,7 +49,9 @@ export function barProgress(
     const bar = full.repeat(filled) + empty.repeat(size - filled);
     const more = remark === undefined ? "" : ` | ${printable(remark)}`;
     const time = pace(done, total, now() - started);
-    line = `${label} ${bar} ${Math.floor(100 * share)}% | ${done}/${total} ${unit}${time}${more}`;
+    line = Number.isFinite(total)
+      ? `${label} ${bar} ${Math.floor(100 * share)}% | ${done}/${total} ${unit}${time}${more}`
+      : `${label} ${done} ${unit}${time}${more}`;
   }
 
   function draw(): void {
@@ -97,8 +100,9 @@ export function plainProgress(options: ProgressOptions & { readonly write: (line
       printedDone = done;
       printedAt = time;
       const percent = total > 0 ? Math.floor((100 * done) / total) : 100;
+      const amount = Number.isFinite(total) ? `${percent}%, ${done}/${total}` : `${done}`;
       const more = remark === undefined ? "" : `, ${remark}`;
-      write(`${label}: ${percent}%, ${done}/${total} ${unit}${pace(done, total, time - started)}${more}`);
+      write(`${label}: ${amount} ${unit}${pace(done, total, time - started)}${more}`);
     },
     end() {},
     hide() {},
@@ -112,6 +116,7 @@ function pace(done: number, total: number, elapsed: number): string {
   if (done <= 0 || elapsed < 200) return "";
   const rate = (1000 * done) / elapsed;
   if (done >= total) return `, ${quantity(rate)}/s, ${duration(elapsed / 1000)} in all`;
+  if (!Number.isFinite(total)) return `, ${quantity(rate)}/s`;
   return `, ${quantity(rate)}/s, ${duration((total - done) / rate)} left`;
 }
 

@@ -6,7 +6,7 @@ import { FileSamples, type FileSegment } from "./file-samples.js";
 import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPicture } from "./picture-shape.js";
 import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
 import { labelsOfArray } from "./sample-labels.js";
-import { filedDataset, storedDataset } from "./stored-dataset.js";
+import { filedDataset, type SamplePlace, storedDataset } from "./stored-dataset.js";
 
 /** An array in files, axis 0 counting the samples. */
 export interface FiledArray {
@@ -32,6 +32,7 @@ interface Reading {
  * [N, C, L] signals, [N, n] vectors; the model's input shape decides where both are possible.
  *
  * @param source names the format in the record
+ * @param place tells in which of several files a sample lies
  * @throws UserError if the samples do not fit the model's shape, or hold NaN or infinity
  */
 export function arrayDataset(
@@ -40,6 +41,7 @@ export function arrayDataset(
   where: string,
   source: string,
   options: OpenOptions,
+  place?: SamplePlace,
 ): Dataset {
   if (samples.dims.length === 0 || samples.data.length === 0) {
     throw userError({
@@ -63,6 +65,7 @@ export function arrayDataset(
       shape: reading.shape,
       order: reading.order,
       ...labelled,
+      place,
       picture: reading.target,
       pictureRange:
         reading.target === undefined
@@ -87,6 +90,7 @@ export async function filedArrayDataset(
   where: string,
   source: string,
   options: OpenOptions,
+  place?: SamplePlace,
 ): Promise<Dataset> {
   const sampleShape = samples.dims.length === 1 ? [1] : samples.dims.slice(1);
   const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
@@ -113,6 +117,7 @@ export async function filedArrayDataset(
       shape: reading.shape,
       order: reading.order,
       ...labelled,
+      place,
       picture: target,
       pictureRange: range,
       record: {

@@ -111,9 +111,15 @@ export interface OpenOptions {
   limit?: number | undefined;
   /** Ends the reading early with an InterruptedError. */
   signal?: AbortSignal | undefined;
-  /** Called now and then while reading, with how many samples (or bytes of a file) are done. */
-  onProgress?: ((done: number, total: number) => void) | undefined;
+  /**
+   * Called now and then while data is fetched or read, with how many samples (or bytes of a file) are done. Of each of
+   * the two the total may change, where another part of the work begins; it is infinite where nobody knows it.
+   */
+  onProgress?: DataProgress | undefined;
 }
+
+/** How far the opening of data is; `what` is "reading" where it is not given. */
+export type DataProgress = (done: number, total: number, what?: "fetching" | "reading") => void;
 
 /** The number of values in one sample of this shape. */
 export function sizeOf(shape: readonly number[]): number {

@@ -1,28 +1,21 @@
 import { isDynamicPattern } from "tinyglobby";
 import { userError } from "../errors.js";
-import { byCodeUnit } from "./classes.js";
+import { chooseRemoteFiles } from "./choose-remote-files.js";
+import { shorten } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
+import { type FetchedFile, fetchFiles, type Request } from "./fetch-file.js";
 import { looksLikePicture } from "./picture-folder.js";
-import type { Request } from "./remote.js";
 import { choosePart } from "./shards.js";
-
-const readable = /\.(csv|tsv|csv\.gz|tsv\.gz|npy|npz|safetensors)$/i;
-
-type FetchTo = (
-  address: string,
-  name: string,
-  options: OpenOptions,
-  request: Request,
-  content: string,
-) => Promise<string>;
 
 /**
  * Fetches files of a Hugging Face dataset through the hub's client: the one that the address names, those that its
- * pattern fits, or else the training files (Parquet, Arrow, tar), the only table or array, or all pictures.
+ * pattern fits, or else the training files (Parquet, Arrow, tar), all pictures, or the only table or array. HF_TOKEN and
+ * HF_ENDPOINT are used where they are set.
  *
  * @param address hf://datasets/owner/name[@revision][/path]
+ * @throws UserError if there is no such dataset or file, or several tables may be meant
  */
-export async function fetchHuggingFace(address: string, options: OpenOptions, fetchTo: FetchTo): Promise<string[]> {
+export async function fetchHuggingFace(address: string, options: OpenOptions): Promise<FetchedFile[]> {
   const match = /^hf:\/\/datasets\/([\w.-]+\/[\w.-]+)(?:@([^/]+))?(?:\/(.*))?$/.exec(address);
   const failed = (got: string) =>
     userError({
@@ -52,52 +45,35 @@ export async function fetchHuggingFace(address: string, options: OpenOptions, fe
     options.signal?.throwIfAborted();
     throw failed(error instanceof Error ? error.message : String(error));
   }
-  const wanted = choose([...files.keys()], path);
+  const wanted = chooseRemoteFiles([...files.keys()], path);
   if (wanted === undefined) throw failed(path === "" ? "no data that headstart reads there" : `no ${path} there`);
-  const paths: string[] = [];
-  for (const file of wanted) {
-    if (file.split("/").includes("..") || file.startsWith("/")) throw failed(`the name ${file}`);
-    const { oid } = files.get(file)!;
-    const request: Request = async () => {
-      const blob = await downloadFile({ ...repository, path: file });
-      if (blob === null) return new Response(null, { status: 404, statusText: "Not Found" });
-      return new Response(blob.stream(), { headers: { "content-length": String(blob.size), etag: `"${oid}"` } });
-    };
-    const place = `hf://datasets/${name}/${file}`;
-    // The content's own name tells it apart: what is in the cache under it never changes.
-    const content = `hf://${hubUrl ?? ""}datasets/${name}@${oid || repository.revision}/${file}`;
-    paths.push(await fetchTo(place, file.split("/").at(-1)!, options, oid === "" ? request : once(request), content));
-  }
-  return paths;
+  const several = wanted.length > 1 && choosePart(wanted) === undefined && !wanted.every(looksLikePicture);
+  if (several && !isDynamicPattern(path)) throw failed(`${shorten(wanted, 4)}, of which one must be named`);
+  const place = `hf://datasets/${name}${encoded === undefined ? "" : `@${encoded}`}`;
+  return fetchFiles(
+    wanted.map((file) => {
+      if (file.split("/").includes("..") || file.startsWith("/")) throw failed(`the name ${file}`);
+      const { oid, size } = files.get(file)!;
+      const request: Request = async () => {
+        const blob = await downloadFile({ ...repository, path: file });
+        if (blob === null) return new Response(null, { status: 404, statusText: "Not Found" });
+        return new Response(blob.stream(), { headers: { "content-length": String(blob.size), etag: `"${oid}"` } });
+      };
+      return {
+        address: `${place}/${file}`,
+        name: file.split("/").at(-1)!,
+        request: oid === "" ? request : once(request),
+        // The content's own name tells it apart: what is in the cache under it never changes.
+        content: `hf://${hubUrl ?? ""}datasets/${name}@${oid || repository.revision}/${file}`,
+        bytes: size,
+      };
+    }),
+    options,
+  );
 }
 
 /** A file that was fetched under its content's name needs no second request. */
 function once(request: Request): Request {
   return async (headers, signal) =>
     "if-none-match" in headers ? new Response(null, { status: 304 }) : request(headers, signal);
-}
-
-function choose(names: readonly string[], path: string): string[] | undefined {
-  if (names.includes(path)) return [path];
-  if (isDynamicPattern(path)) {
-    const pattern = new RegExp(
-      `^${path
-        .split(/(\*\*\/?|\*|\?)/)
-        .map((part) => ({ "**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]" })[part] ?? quoted(part))
-        .join("")}$`,
-    );
-    const found = names.filter((name) => pattern.test(name)).sort(byCodeUnit);
-    return found.length > 0 ? found : undefined;
-  }
-  const below = names.filter((name) => path === "" || name.startsWith(`${path.replace(/\/$/, "")}/`));
-  const shards = choosePart(below);
-  if (shards !== undefined) return shards;
-  const pictures = below.filter(looksLikePicture).sort(byCodeUnit);
-  if (pictures.length > 0) return pictures;
-  const others = below.filter((name) => readable.test(name));
-  return others.length === 1 ? others : undefined;
-}
-
-function quoted(text: string): string {
-  return text.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
 }

@@ -1,5 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { userError } from "../errors.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js";
@@ -7,7 +7,8 @@ import { shorten } from "./classes.js";
 import { type ColumnarFile, looksLikeArrow, looksLikeParquet } from "./columnar-file.js";
 import { columnarItems, pictureColumn } from "./columnar-items.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
-import { expandPaths } from "./expand-paths.js";
+import { expandPaths, type FoundPath } from "./expand-paths.js";
+import { FetchedNames } from "./fetched-names.js";
 import { chooseIdxImages, findIdxLabels, looksLikeIdx } from "./idx.js";
 import { looksLikeNpy } from "./npy.js";
 import { openPictures } from "./picture-dataset.js";
@@ -50,8 +51,14 @@ type Part =
 export async function openDataset(path: string | readonly string[], options: OpenOptions = {}): Promise<Dataset> {
   checkCount("limit", options.limit);
   checkCount("memory", options.memory);
-  const { parts, paths } = await examineAll(path, options);
-  return openParts(parts, paths, options);
+  const found = await expandPaths(typeof path === "string" ? [path] : path, options);
+  const names = new FetchedNames(found);
+  try {
+    const dataset = await openParts(await examineAll(found, options), found[0].path, options);
+    return { ...dataset, where: names.inText(dataset.where), record: names.inRecord(dataset.record) };
+  } catch (error) {
+    throw names.inError(error);
+  }
 }
 
 /** The pictures of a source before they are decoded; undefined if it holds other data. */
@@ -59,34 +66,40 @@ export async function gatherPictures(
   path: string | readonly string[],
   options: OpenOptions,
 ): Promise<PictureItems | undefined> {
-  const { parts } = await examineAll(path, options);
+  const found = await expandPaths(typeof path === "string" ? [path] : path, options);
+  const parts = await examineAll(found, options).catch((error: unknown) => {
+    throw new FetchedNames(found).inError(error);
+  });
   const pictures = parts.flatMap((part) => (part.kind === "pictures" ? [part.items] : []));
   return pictures.length > 0 && pictures.length === parts.length ? joinItems(pictures) : undefined;
 }
 
-async function examineAll(path: string | readonly string[], options: OpenOptions) {
-  const paths = await expandPaths(typeof path === "string" ? [path] : path, options);
+async function examineAll(found: readonly FoundPath[], options: OpenOptions): Promise<Part[]> {
   const parts: Part[] = [];
   const tars: string[] = [];
-  for (const next of paths) {
-    // One picture is no data set: a slip.
-    if (paths.length === 1 && looksLikePicture(next) && (await stat(next).catch(() => undefined))?.isFile()) {
-      throw unknownKind(next, "a single picture");
+  const pictures: FoundPath[] = [];
+  for (const one of found) {
+    if (looksLikePicture(one.path) && (await stat(one.path).catch(() => undefined))?.isFile()) {
+      pictures.push(one);
+      continue;
     }
-    const found = await examine(next, options);
-    if (found === "tar") tars.push(next);
-    else parts.push(...found);
+    const examined = await examine(one.path, options);
+    if (examined === "tar") tars.push(one.path);
+    else parts.push(...examined);
   }
+  // One picture is no data set: a slip.
+  if (found.length === 1 && pictures.length === 1) throw unknownKind(found[0].path, "a single picture");
   if (tars.length > 0) parts.push({ kind: "pictures", items: await tarItems(tars, options) });
-  return { parts, paths };
+  if (pictures.length > 0) parts.push({ kind: "pictures", items: fileItems(pictures) });
+  return parts;
 }
 
-async function openParts(parts: readonly Part[], paths: readonly string[], options: OpenOptions): Promise<Dataset> {
+async function openParts(parts: readonly Part[], where: string, options: OpenOptions): Promise<Dataset> {
   const [first] = parts;
   const other = parts.find(({ kind }) => kind !== first.kind);
   if (other !== undefined) {
     throw userError({
-      where: paths[0],
+      where,
       required: "data of one kind",
       got: `a mixture of ${first.kind} and ${other.kind}`,
       advice: "Name files of one kind",
@@ -124,8 +137,13 @@ async function examine(path: string, options: OpenOptions): Promise<readonly Par
     const array = await describeArrayFile(path, { ...options, labels: inside });
     if (array !== undefined) return [{ kind: "array", array }];
   }
+  if (String.fromCharCode(...head.subarray(0, 4)) === "FEA1") {
+    throw unknownKind(
+      path,
+      "Feather of version 1, which pyarrow.feather.write_feather(table, path) writes as version 2",
+    );
+  }
   if (tableName.test(path)) return [{ kind: "table", table: await textTable(path, options) }];
-  if (looksLikePicture(path)) return [{ kind: "pictures", items: fileItems([path]) }];
   throw unknownKind(path, "a file of another kind");
 }
 
@@ -156,7 +174,7 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
         where: path,
         required: "a folder of pictures, or one file of another kind",
         got: `a folder with ${shorten(files, 4)}`,
-        advice: "Name the file that is meant",
+        advice: `Name the file that is meant, or a pattern such as '${join(path, `*${extname(files[0])}`)}' for several`,
       });
     }
   }
@@ -168,9 +186,20 @@ async function openArrays(files: readonly ArrayFile[], options: OpenOptions): Pr
   const where = files.length === 1 ? first.where : `${first.where} and ${files.length - 1} more`;
   const gathered = await gatherArrays(files, options);
   const labels = await labelsOf(files, options);
+  const place = (sample: number) => placeOf(files, sample);
   return "raw" in gathered
-    ? arrayDataset(gathered.raw, labels, where, first.format, options)
-    : filedArrayDataset(gathered.filed, labels, where, first.format, options);
+    ? arrayDataset(gathered.raw, labels, where, first.format, options, place)
+    : filedArrayDataset(gathered.filed, labels, where, first.format, options, place);
+}
+
+/** In which file a sample lies that is counted over all of them, and as which one. */
+function placeOf(files: readonly ArrayFile[], sample: number): { where: string; sample: number } {
+  let left = sample;
+  for (const { where, dims } of files) {
+    if (left < dims[0]) return { where, sample: left };
+    left -= dims[0];
+  }
+  throw new RangeError(`no sample ${sample}`);
 }
 
 /** Labels beside the samples: of a file that is named, of the same file, or beside an IDX file by MNIST's naming. */

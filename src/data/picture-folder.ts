@@ -63,11 +63,31 @@ export async function listPictures(folder: string, signal?: AbortSignal): Promis
       advice: "Check the path; for a table or an array, name the file itself",
     });
   }
-  const tops = new Set(files.map((file) => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "")));
-  if (tops.has("") || tops.size < 2) return { files, skipped };
+  const tops = new Set(files.map(topFolder));
   const training = [...tops].find((name) => /^train(ing)?$/i.test(name));
-  if (training !== undefined && [...tops].every((name) => splitName.test(name))) {
+  if (tops.size > 1 && training !== undefined && [...tops].every((name) => splitName.test(name))) {
     return { ...(await listPictures(join(folder, training), signal)), training };
   }
-  return { files, classes: files.map((file) => file.slice(0, file.indexOf("/"))), skipped };
+  const classes = classFolders(files);
+  return { files, ...(classes === undefined ? {} : { classes }), skipped };
+}
+
+/**
+ * The classes of pictures by the folders that they lie in: the immediate ones, or those below where these are called
+ * train, test or the like.
+ *
+ * @param files paths with "/" between their parts
+ * @returns undefined where some lie in no folder, or all in one
+ */
+export function classFolders(files: readonly string[]): string[] | undefined {
+  const classes = files.map(topFolder);
+  const tops = new Set(classes);
+  if (tops.has("") || tops.size < 2) return undefined;
+  if (![...tops].every((name) => splitName.test(name))) return classes;
+  const below = files.map((file) => file.slice(file.indexOf("/") + 1));
+  return below.every((file) => file.includes("/")) ? classFolders(below) : classes;
+}
+
+function topFolder(file: string): string {
+  return file.slice(0, Math.max(0, file.indexOf("/")));
 }

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
-
 import type { OpenOptions } from "./dataset.js";
 import type { PicturePlace } from "./decode-picture.js";
+import type { FoundPath } from "./expand-paths.js";
 import type { OpenFile } from "./file-samples.js";
-import { listPictures } from "./picture-folder.js";
+import { classFolders, listPictures } from "./picture-folder.js";
 import { defaultMemory } from "./sample-array.js";
 
 /** A picture that has not been decoded yet. */
@@ -53,13 +53,25 @@ export async function folderItems(folder: string, signal?: AbortSignal): Promise
 export function joinItems(lists: readonly PictureItems[]): PictureItems {
   if (lists.length === 1) return lists[0];
   const [first] = lists;
+  const notes = lists.flatMap(({ record }) => (record.notes as string[] | undefined) ?? []);
   return {
     where: `${first.where} and ${lists.length - 1} more`,
     items: lists.flatMap((list) => list.items.map((item) => ({ ...item, name: `${list.where}/${item.name}` }))),
     classNames: first.classNames,
-    record: { source: first.record.source, parts: lists.map(({ record }) => record) },
+    record: {
+      source: first.record.source,
+      parts: lists.map(({ record: { notes: _, ...record } }) => record),
+      skipped: sumOf(lists.map(({ record }) => record.skipped as Record<string, number> | undefined)),
+      ...(notes.length > 0 ? { notes } : {}),
+    },
     files: lists.flatMap(({ files }) => files ?? []),
   };
+}
+
+function sumOf(counts: readonly (Record<string, number> | undefined)[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [name, count] of counts.flatMap((one) => Object.entries(one ?? {}))) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }
 
 /** Keeps the bytes of pictures that can be read in order only: in memory, and on disk as soon as they are too many. */
@@ -109,11 +121,32 @@ export class PictureBag {
   }
 }
 
-/** Single pictures by their paths. */
-export function fileItems(paths: readonly string[]): PictureItems {
+/**
+ * Single pictures by their paths or addresses; where all lie in two or more folders below the one that they have in
+ * common, these are their classes.
+ */
+export function fileItems(found: readonly FoundPath[]): PictureItems {
+  const paths = found.map(({ path, address = path }) => address.replaceAll("\\", "/"));
+  const common = commonFolder(paths);
+  const names = paths.map((path) => path.slice(common.length));
+  const classes = classFolders(names);
   return {
-    where: paths[0],
-    items: paths.map((path) => ({ name: path, where: path, place: { path } })),
-    record: { source: "pictures", files: paths.length },
+    where: found.length === 1 ? paths[0] : `${paths[0]} and ${found.length - 1} more`,
+    items: found.map(({ path, address = path }, index) => ({
+      name: names[index],
+      where: address,
+      class: classes?.[index],
+      place: { path },
+    })),
+    record: { source: "pictures", files: found.length },
   };
+}
+
+/** The longest beginning that all paths share, up to a "/". */
+function commonFolder(paths: readonly string[]): string {
+  let common = paths[0].slice(0, paths[0].lastIndexOf("/") + 1);
+  for (const path of paths) {
+    while (!path.startsWith(common)) common = common.slice(0, common.lastIndexOf("/", common.length - 2) + 1);
+  }
+  return common;
 }

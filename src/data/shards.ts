@@ -42,6 +42,11 @@ export function choosePart(names: readonly string[]): string[] | undefined {
     kinds.set(kind, [...(kinds.get(kind) ?? []), name]);
   }
   const most = [...kinds.values()].reduce((a, b) => (b.length > a.length ? b : a)).sort(byCodeUnit);
-  const training = most.filter((name) => trainingPart.test(name));
-  return training.length > 0 && most.some((name) => otherPart.test(name)) ? training : most;
+  return trainingOnly(most);
+}
+
+/** Of names of which some say that they are for training and others for testing those for training, else all. */
+export function trainingOnly(names: readonly string[]): string[] {
+  const training = names.filter((name) => trainingPart.test(name));
+  return training.length > 0 && names.some((name) => otherPart.test(name)) ? training : [...names];
 }

@@ -9,6 +9,9 @@ import { checkInterrupted } from "./read-bytes.js";
 import { hashArray, type SampleArray, samplesPerPiece, startHash } from "./sample-array.js";
 import { pickLabels, type Targets } from "./sample-labels.js";
 
+/** Tells where a sample lies. */
+export type SamplePlace = (sample: number) => { readonly where: string; readonly sample: number };
+
 /** What is known of samples before they are measured. */
 export interface SampleDescription {
   readonly where: string;
@@ -23,6 +26,8 @@ export interface SampleDescription {
   readonly picture?: PictureTarget | undefined;
   /** The raw values' nominal range, for pictures. */
   readonly pictureRange?: readonly [number, number] | undefined;
+  /** The file and the sample in it (from 0) of a sample counted over all files; absent: there is one file. */
+  readonly place?: SamplePlace | undefined;
   /** What else belongs into the record: the source, notes, what was skipped. */
   readonly record: Record<string, unknown>;
 }
@@ -135,13 +140,18 @@ class Survey {
     ) {
       const sample = Math.floor(bad / size);
       if (this.#options.onBad !== "skip") {
-        throw notFinite(rest[bad], start + sample, bad - sample * size, this.#description.where);
+        const at = this.#place(start + sample);
+        throw notFinite(rest[bad], at.sample, bad - sample * size, at.where);
       }
       this.#bad.push(start + sample);
       if (sample > 0) this.#meter.add(rest.subarray(0, sample * size));
       rest = rest.subarray((sample + 1) * size);
       start += sample + 1;
     }
+  }
+
+  #place(sample: number): ReturnType<SamplePlace> {
+    return this.#description.place?.(sample) ?? { where: this.#description.where, sample };
   }
 
   finish(): Measured & { description: SampleDescription; normalisation: Normalisation; kept?: Uint32Array } {
@@ -157,7 +167,9 @@ class Survey {
     if (bad.size === 0) return { ...measured, description: this.#description };
     const kept = new Uint32Array(count);
     for (let index = 0, put = 0; index < this.#description.count; index++) if (!bad.has(index)) kept[put++] = index;
-    const record = { ...this.#description.record, notFinite: { skipped: bad.size, samples: this.#bad.slice(0, 100) } };
+    const places = this.#bad.slice(0, 100).map((index) => this.#place(index));
+    const samples = places.map(({ where: file, sample }) => `${file}, sample ${sample}`);
+    const record = { ...this.#description.record, notFinite: { skipped: bad.size, samples } };
     const description = {
       ...this.#description,
       count,

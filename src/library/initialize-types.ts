@@ -90,7 +90,7 @@ export interface InitializeOptions {
 
 /** What happens during {@link initialize}, for progress displays. */
 export type InitializeEvent =
-  | { readonly type: "data"; readonly done: number; readonly total: number }
+  | { readonly type: "data"; readonly what: "fetching" | "reading"; readonly done: number; readonly total: number }
   | { readonly type: "started"; readonly run: RunRecord; readonly steps: number; readonly folder: string }
   | {
       readonly type: "step";

@@ -91,3 +91,20 @@ test("a bar never wraps its line", () => {
   for (const picture of stream.text.split(/\r|\n/))
     expect([...picture.replace("\u001b[K", "")].length).toBeLessThan(30);
 });
+
+test("where nobody knows the total only what is done is told", () => {
+  const lines: string[] = [];
+  const progress = plainProgress({
+    label: "fetch",
+    total: Number.POSITIVE_INFINITY,
+    unit: "bytes",
+    now: () => 0,
+    write: (line) => lines.push(line),
+  });
+  progress.update(12);
+  expect(lines).toEqual(["fetch: 12 bytes"]);
+  const stream = new RecordingStream(true);
+  const options = { label: "fetch", total: Number.POSITIVE_INFINITY, unit: "bytes", unicode: false };
+  barProgress({ ...options, now: () => 0, stream }).update(12);
+  expect(stream.text).toContain("fetch 0 bytes");
+});

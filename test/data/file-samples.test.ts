@@ -33,7 +33,8 @@ test("values that are not finite are named, or their samples skipped, on disk as
     await expect(openDataset(path, { memory })).rejects.toThrow(/NaN in sample 1, value 3/);
     const dataset = await openDataset(path, { memory, onBad: "skip", normalise: "none" });
     expect(dataset.count).toBe(47);
-    expect(dataset.record.notFinite).toEqual({ skipped: 3, samples: [1, 25, 49] });
+    const samples = [1, 25, 49].map((sample) => `${path}, sample ${sample}`);
+    expect(dataset.record.notFinite).toEqual({ skipped: 3, samples });
     const read = await readAll(dataset);
     expect(read[4]).toBe(8);
     expect(read.every(Number.isFinite)).toBe(true);

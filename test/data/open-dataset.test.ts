@@ -9,6 +9,7 @@ import { openDataset } from "../../src/data/open-dataset.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
 import { idxFile, npyFile } from "./array-files.js";
 import { readAll } from "./read-all.js";
+import { solidPicture } from "./solid-picture.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
 const pictures = idxFile(8, [2, 2, 2], [0, 51, 102, 153, 204, 255, 0, 0]);
@@ -59,12 +60,54 @@ describe("what a path is", () => {
     expect((await openDataset(folder)).kind).toBe("images");
   });
 
+  test("ranges of numbers, with leading zeros and without, and each of them must be there", async () => {
+    const folder = temporaryFolder({
+      "t-008.csv": "a,b\n1,2\n",
+      "t-009.csv": "a,b\n3,5\n",
+      "t-010.csv": "a,b\n4,6\n",
+      "s-9-1.csv": "a,b\n1,2\n3,5\n",
+      "s-10-1.csv": "a,b\n6,6\n",
+    });
+    expect((await openDataset(join(folder, "t-{008..010}.csv"))).count).toBe(3);
+    expect((await openDataset(join(folder, "s-{10..9}-{1..1}.csv"))).count).toBe(3);
+    expect((await openDataset(join(folder, "t-{008..009}*"))).count).toBe(2);
+    await expect(openDataset(join(folder, "t-{009..011}.csv"))).rejects.toThrow(/t-011\.csv: .* nothing there/);
+    await expect(openDataset(join(folder, "t-{0..99999999}.csv"))).rejects.toThrow(
+      /a range of at most 1,000,000 files/,
+    );
+  });
+
+  test("single pictures of a pattern have the folders that tell them apart for classes", async () => {
+    const folder = temporaryFolder({
+      "set/cat/a/1.png": await solidPicture([1]),
+      "set/dog/a/2.png": await solidPicture([2]),
+      "set/dog/3.png": "rubbish",
+    });
+    const dataset = await openDataset(join(folder, "set/**/*.png"), { onBad: "skip" });
+    expect([dataset.count, dataset.classNames, [...dataset.labels!]]).toEqual([2, ["cat", "dog"], [0, 1]]);
+    expect(dataset.record).toMatchObject({ unreadable: [{ file: "dog/3.png" }], skipped: { unreadable: 1 } });
+    const flat = await openDataset(join(folder, "set/dog/a/*.png"), {}).catch((error: Error) => error.message);
+    expect(flat).toMatch(/a single picture/);
+  });
+
+  test("what is not finite in one of several arrays is named with its file, and counted there", async () => {
+    const folder = temporaryFolder({ "a.npy": floats([2, 1], [1, 2]), "b.npy": floats([2, 1], [3, Number.NaN]) });
+    for (const memory of [1e6, 1]) {
+      const open = (onBad: "fail" | "skip") => openDataset(join(folder, "*.npy"), { onBad, memory });
+      await expect(open("fail")).rejects.toThrow(/b\.npy: .*NaN in sample 1, value 0/);
+      const { record } = await open("skip");
+      expect(record.notFinite).toEqual({ skipped: 1, samples: [`${join(folder, "b.npy")}, sample 1`] });
+    }
+  });
+
   test.each([
     ["nothing", "missing", /nothing there/],
     ["an empty file", "empty.csv", /an empty file/],
     ["rubbish", "rubbish.bin", /NPY, NPZ, safetensors, or CSV/],
     ["a single picture", "one.png", /a single picture/],
-    ["a folder with other files", "tables", /Name the file/],
+    ["a folder with other files", "tables", /Name the file that is meant, or a pattern such as '.*tables.\*\.csv'/],
+    ["Feather of version 1", "old.feather", /Feather of version 1, .* version 2/],
+    ["an address of another kind", "gs://bucket/x.csv", /https:\/\/, http:\/\/, s3:\/\/ or hf/],
     ["an empty folder", "hollow", /no picture/],
   ])("refuses %s", async (_, name, message) => {
     const folder = temporaryFolder({
@@ -72,9 +115,10 @@ describe("what a path is", () => {
       "rubbish.bin": "some rubbish",
       "one.png": "not even a picture",
       "tables/a.csv": "1,2",
+      "old.feather": "FEA1 and more",
       "hollow/.keep": "",
     });
-    const opened = openDataset(join(folder, name));
+    const opened = openDataset(name.includes("://") ? name : join(folder, name));
     await expect(opened).rejects.toBeInstanceOf(UserError);
     await expect(opened).rejects.toThrow(message);
   });

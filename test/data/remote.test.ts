@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { fetchAddress } from "../../src/data/remote.js";
 import { UserError } from "../../src/errors.js";
+import { solidPicture } from "./solid-picture.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -71,9 +72,44 @@ describe("http", () => {
       response.write(csv.slice(0, 6), () => response.destroy());
     };
     const cache = temporaryFolder();
-    const [path] = await fetchAddress(`${base}/t.csv`, { cache });
+    const [{ path }] = await fetchAddress(`${base}/t.csv`, { cache });
     expect(readFileSync(path, "utf8")).toBe(csv);
     expect(asked.at(-1)?.headers.range).toBe("bytes=6-");
+  });
+
+  test("data is called by its address, in messages and in the record", async () => {
+    const cache = temporaryFolder();
+    answer = files({ "/t.csv": "a,b\n1,2\n3\n", "/u.csv": csv, "/v.csv": csv });
+    await expect(openDataset(`${base}/t.csv`, { cache })).rejects.toThrow(
+      new RegExp(`^${base}/t\\.csv: required rows of equal length`),
+    );
+    expect((await openDataset(`${base}/u.csv`, { cache })).where).toBe(`${base}/u.csv`);
+    const skipped = await openDataset([`${base}/u.csv`, `${base}/t.csv`], { cache, onBad: "skip" });
+    expect(skipped.where).toBe(`${base}/u.csv and 1 more`);
+    expect(skipped.record.badRows).toEqual({ count: 1, rows: [`${base}/t.csv, row 2: 1 cells`] });
+  });
+
+  test("a range names several files, and progress counts the bytes of each fetch up to its end", async () => {
+    const cache = temporaryFolder();
+    answer = files({ "/t-08.csv": csv, "/t-09.csv": csv });
+    const seen: [number, number][] = [];
+    const dataset = await openDataset(`${base}/t-{08..09}.csv`, {
+      cache,
+      onProgress: (done, total, what) => what === "fetching" && seen.push([done, total]),
+    });
+    expect(dataset.count).toBe(6);
+    expect(seen.at(-1)).toEqual([csv.length, csv.length]);
+    await expect(openDataset(`${base}/*.csv`, { cache })).rejects.toThrow(/got 404 .* do not list their files/);
+  });
+
+  test("a length that the server does not say is infinite in the progress", async () => {
+    answer = (_, response) => void response.writeHead(200, { "transfer-encoding": "chunked" }).end(csv);
+    const seen: number[] = [];
+    await openDataset(`${base}/t.csv`, {
+      cache: temporaryFolder(),
+      onProgress: (_, total, what) => what === "fetching" && seen.push(total),
+    });
+    expect(new Set(seen)).toEqual(new Set([Number.POSITIVE_INFINITY]));
   });
 
   test("what is not there or too large is told, and nothing stays behind", async () => {
@@ -112,6 +148,109 @@ describe("s3", () => {
     await expect(openDataset("s3://bucket", { cache })).rejects.toThrow(/s3:\/\/bucket\/key/);
     answer = (_, response) => response.writeHead(404).end();
     await expect(openDataset("s3://bucket/none.csv", { cache })).rejects.toThrow(/^s3:\/\/bucket\/none\.csv: /);
+  });
+});
+
+describe("objects of a bucket", () => {
+  /** A bucket that lists two objects at a time. */
+  const bucket = (objects: Record<string, string | Uint8Array>): Answer => {
+    const get = files(Object.fromEntries(Object.entries(objects).map(([key, content]) => [`/bucket/${key}`, content])));
+    return (request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, base);
+      if (pathname !== "/bucket/") return get(request, response);
+      const keys = Object.keys(objects).filter((key) => key.startsWith(searchParams.get("prefix")!));
+      const from = Number(searchParams.get("continuation-token") ?? 0);
+      const more = from + 2 < keys.length;
+      const contents = keys
+        .slice(from, from + 2)
+        .map(
+          (key) =>
+            `<Contents>\n<Key>${key.replaceAll("&", "&#38;")}</Key><Size>${objects[key].length}</Size></Contents>`,
+        );
+      response.end(
+        `<ListBucketResult><IsTruncated>${more}</IsTruncated>${contents.join("")}` +
+          `${more ? `<NextContinuationToken>${from + 2}</NextContinuationToken>` : ""}</ListBucketResult>`,
+      );
+    };
+  };
+
+  beforeEach(() => {
+    vi.stubEnv("AWS_ENDPOINT_URL", base);
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "");
+  });
+
+  test("patterns fit keys of all pages of the list, and the total of the progress is that of all objects", async () => {
+    const cache = temporaryFolder();
+    answer = bucket({
+      "d/a&b.csv": csv,
+      "d/deep/e.csv": csv,
+      "d/t-1.csv": csv,
+      "d/t-2.csv": csv,
+      "d/t-3.csv.gz": "x",
+      "other.csv": csv,
+    });
+    const count = async (pattern: string) => (await openDataset(`s3://bucket/${pattern}`, { cache })).count / 3;
+    expect(await count("d/*.csv")).toBe(3);
+    expect(await count("d/**/*.csv")).toBe(4);
+    expect(await count("d/t-?.csv")).toBe(2);
+    expect(await count("d/t-[13].csv")).toBe(1);
+    expect(await count("d/t-[!13].csv")).toBe(1);
+    expect(await count("d/{a&b,t-2}.csv")).toBe(2);
+    expect(await count("d/t-{1..2}.csv")).toBe(2);
+    expect(asked.filter(({ url }) => url.includes("prefix=d%2F&"))).not.toHaveLength(0);
+    await expect(count("d/*.tsv")).rejects.toThrow(/^s3:\/\/bucket\/d\/\*\.tsv: .*no object that fits the pattern/);
+    const seen: [number, number][] = [];
+    await openDataset("s3://bucket/d/*.csv", {
+      cache: temporaryFolder(),
+      onProgress: (done, total, what) => what === "fetching" && seen.push([done, total]),
+    });
+    expect(seen.length).toBeGreaterThan(1);
+    expect(new Set(seen.map(([, total]) => total))).toEqual(new Set([3 * csv.length]));
+    expect(Math.max(...seen.map(([done]) => done))).toBe(3 * csv.length);
+    await expect(openDataset("s3://bucket/d/*.csv", { cache, cacheLimit: csv.length + 1 })).rejects.toThrow(
+      new RegExp(`at most ${csv.length + 1} bytes.* got ${3 * csv.length}`),
+    );
+  });
+
+  test("below a prefix the data is chosen as in a folder, also without the stroke at its end", async () => {
+    const cache = temporaryFolder();
+    answer = bucket({
+      "set/README.md": "about",
+      "set/test/cat/9.png": await solidPicture([9]),
+      "set/train/cat/1.png": await solidPicture([1]),
+      "set/train/dog/2.png": await solidPicture([2]),
+    });
+    for (const address of ["s3://bucket/set/", "s3://bucket/set"]) {
+      const dataset = await openDataset(address, { cache });
+      expect([dataset.count, dataset.classNames]).toEqual([2, ["cat", "dog"]]);
+      expect(dataset.where).toBe("s3://bucket/set/train/cat/1.png and 1 more");
+    }
+    await expect(openDataset("s3://bucket/none", { cache })).rejects.toThrow(/^s3:\/\/bucket\/none: .* got 404/);
+    await expect(openDataset("s3://bucket/none/", { cache })).rejects.toThrow(/no data there/);
+    answer = (_, response) => void response.writeHead(403).end();
+    await expect(openDataset("s3://bucket/set/*.png", { cache })).rejects.toThrow(/403 .* objects were to be listed/);
+  });
+
+  test("Amazon's answer says in which region a bucket is, and dots in its name go into the path", async () => {
+    vi.stubEnv("AWS_ENDPOINT_URL", "");
+    vi.stubEnv("AWS_REGION", "");
+    vi.stubEnv("AWS_DEFAULT_REGION", "");
+    const urls: string[] = [];
+    vi.stubGlobal("fetch", async (url: string) => {
+      urls.push(url);
+      if (url.includes("eu-west-1")) return new Response(csv);
+      return new Response(null, { status: 301, headers: { "x-amz-bucket-region": "eu-west-1" } });
+    });
+    const cache = temporaryFolder();
+    expect((await openDataset("s3://bucket/t.csv", { cache })).count).toBe(3);
+    expect((await openDataset("s3://with.dots/t.csv", { cache })).count).toBe(3);
+    vi.unstubAllGlobals();
+    expect(urls).toEqual([
+      "https://bucket.s3.us-east-1.amazonaws.com/t.csv",
+      "https://bucket.s3.eu-west-1.amazonaws.com/t.csv",
+      "https://s3.us-east-1.amazonaws.com/with.dots/t.csv",
+      "https://s3.eu-west-1.amazonaws.com/with.dots/t.csv",
+    ]);
   });
 });
 
@@ -180,5 +319,29 @@ describe("the Hugging Face hub", () => {
     await expect(openDataset("hf://datasets/who/what/nothing.csv", { cache })).rejects.toThrow(/no nothing\.csv there/);
     await expect(openDataset("hf://datasets/who/else", { cache })).rejects.toBeInstanceOf(UserError);
     await expect(openDataset("hf://who/what", { cache })).rejects.toThrow(/hf:\/\/datasets/);
+  });
+
+  test("names the file by its address where it cannot be fetched or read, and asks which of several tables is meant", async () => {
+    const cache = temporaryFolder();
+    vi.stubEnv("HF_ENDPOINT", base);
+    const serve = hub({ "a.csv": csv, "b.csv": "a,b\n1,2\n3\n" });
+    answer = serve;
+    await expect(openDataset("hf://datasets/who/what", { cache })).rejects.toThrow(/a\.csv, b\.csv, of which one/);
+    await expect(openDataset("hf://datasets/who/what@main/b.csv", { cache })).rejects.toThrow(
+      /^hf:\/\/datasets\/who\/what@main\/b\.csv: required rows of equal length/,
+    );
+    expect((await openDataset("hf://datasets/who/what/a.csv", { cache })).where).toBe("hf://datasets/who/what/a.csv");
+    answer = (request, response) =>
+      request.url!.startsWith("/api/") ? serve(request, response) : void response.writeHead(403).end();
+    await expect(openDataset("hf://datasets/who/what/b.csv", { cache: temporaryFolder() })).rejects.toThrow(
+      /^hf:\/\/datasets\/who\/what\/b\.csv: required data that can be fetched/,
+    );
+  });
+
+  test("pictures in class folders keep their classes", async () => {
+    vi.stubEnv("HF_ENDPOINT", base);
+    answer = hub({ "train/cat/1.png": await solidPicture([1]), "train/dog/1.png": await solidPicture([2]) });
+    const dataset = await openDataset("hf://datasets/who/what", { cache: temporaryFolder() });
+    expect([dataset.count, dataset.classNames, [...dataset.labels!]]).toEqual([2, ["cat", "dog"], [0, 1]]);
   });
 });

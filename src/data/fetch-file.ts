@@ -1,0 +1,202 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { userError } from "../errors.js";
+import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
+import type { OpenOptions } from "./dataset.js";
+import { checkInterrupted } from "./read-bytes.js";
+
+/** How often a fetch that breaks off is taken up again. */
+const attempts = 4;
+
+/** How many files of one address are fetched at once. */
+const atOnce = 8;
+
+/** Starts a request, with additional headers. */
+export type Request = (headers: Record<string, string>, signal?: AbortSignal) => Promise<Response>;
+
+/** A file that is to be fetched. */
+export interface WantedFile {
+  /** Names it in messages. */
+  readonly address: string;
+  /** Its name in the cache folder. */
+  readonly name: string;
+  readonly request: Request;
+  /** Tells it apart in the cache, where the address alone does not. */
+  readonly content?: string;
+  /** Its length in bytes, where that is known. */
+  readonly bytes?: number | undefined;
+  /** What to do where it cannot be had. */
+  readonly advice?: string | undefined;
+}
+
+/** A file that was fetched. */
+export interface FetchedFile {
+  readonly path: string;
+  readonly address: string;
+}
+
+/**
+ * Fetches the files of one address, a bounded number at once, and tells of the progress of all together, in bytes.
+ *
+ * @throws UserError for the first that cannot be had, or where they are more than the cache may hold
+ */
+export async function fetchFiles(files: readonly WantedFile[], options: OpenOptions): Promise<FetchedFile[]> {
+  const limit = options.cacheLimit ?? defaultCacheLimit;
+  const known = files.every(({ bytes }) => bytes !== undefined);
+  const total = known ? files.reduce((sum, { bytes = 0 }) => sum + bytes, 0) : undefined;
+  if (total !== undefined && total > limit) throw tooMuch(files[0].address, total, limit);
+  const come = files.map(() => 0);
+  const fetched: FetchedFile[] = [];
+  let next = 0;
+  let failed = false;
+  const fetchSome = async (): Promise<void> => {
+    for (let at = next++; at < files.length && !failed; at = next++) {
+      const { address, bytes } = files[at];
+      const tell = (done: number, length: number): void => {
+        come[at] = done;
+        // A single file's length comes with it.
+        const all = files.length === 1 ? length : (total ?? Number.POSITIVE_INFINITY);
+        const sum = come.reduce((a, b) => a + b, 0);
+        options.onProgress?.(Math.min(sum, all), all, "fetching");
+      };
+      const path = await fetchFile(files[at], { ...options, onProgress: tell }).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+      if (bytes !== undefined && come[at] !== bytes) tell(bytes, bytes);
+      fetched[at] = { path, address };
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, files.length) }, fetchSome));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+  return fetched;
+}
+
+const recordOf = (folder: string): { etag?: string; length: number } | undefined => {
+  try {
+    return JSON.parse(readFileSync(join(folder, "fetched.json"), "utf8")) as { etag?: string; length: number };
+  } catch {
+    return undefined;
+  }
+};
+
+/** Fetches one file to its place in the cache folder, unless the one there is still what the server has. */
+async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<string> {
+  const { address, name, request, content = address, advice } = wanted;
+  const cache = options.cache ?? defaultCacheFolder();
+  const limit = options.cacheLimit ?? defaultCacheLimit;
+  const folder = join(cache, `fetched-${createHash("sha256").update(content).digest("hex").slice(0, 32)}`);
+  const path = join(folder, name);
+  const earlier = existsSync(path) ? recordOf(folder) : undefined;
+  const headers: Record<string, string> = earlier?.etag === undefined ? {} : { "if-none-match": earlier.etag };
+  const file = new GrowingFile(cache);
+  let tag: string | undefined;
+  let total: number | undefined;
+  try {
+    for (let attempt = 1; ; attempt++) {
+      checkInterrupted(options.signal);
+      try {
+        // What has come already is not asked for again, if the server can tell that it is still the same.
+        const resume: Record<string, string> =
+          file.length > 0 && tag !== undefined ? { range: `bytes=${file.length}-`, "if-range": tag } : {};
+        const response = await request(file.length > 0 ? resume : headers, options.signal);
+        if (response.status === 304 && earlier !== undefined) {
+          await response.body?.cancel();
+          file.discard();
+          return path;
+        }
+        if (!response.ok) {
+          await response.body?.cancel();
+          const error = notFetched(address, statusOf(response), advice);
+          if (response.status < 500 && response.status !== 429) throw error;
+          throw new Retry(error);
+        }
+        if (file.length > 0 && response.status !== 206) {
+          await response.body?.cancel();
+          throw notFetched(address, `an answer that broke off after ${file.length} bytes`);
+        }
+        tag = response.headers.get("etag") ?? undefined;
+        const length = Number(response.headers.get("content-length") ?? Number.NaN);
+        // The length of packed transfer says nothing of what comes out.
+        if (!Number.isNaN(length) && response.headers.get("content-encoding") === null) total = file.length + length;
+        await receive(response, file, address, total, limit, options);
+        break;
+      } catch (error) {
+        checkInterrupted(options.signal);
+        if (error instanceof Error && error.name === "UserError") throw error;
+        if (attempt === attempts) throw error instanceof Retry ? error.reason : notFetched(address, reasonOf(error));
+        await new Promise((resolve) => setTimeout(resolve, 100 * 4 ** (attempt - 1)));
+      }
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    const { length } = file;
+    file.keep(path);
+    await writeFileAtomic(join(folder, "fetched.json"), JSON.stringify({ address, ...(tag && { etag: tag }), length }));
+    return path;
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
+}
+
+class Retry extends Error {
+  readonly reason: Error;
+
+  constructor(reason: Error) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
+async function receive(
+  response: Response,
+  file: GrowingFile,
+  address: string,
+  total: number | undefined,
+  limit: number,
+  options: OpenOptions,
+): Promise<void> {
+  if (total !== undefined && total > limit) {
+    await response.body?.cancel();
+    throw tooMuch(address, total, limit);
+  }
+  for await (const chunk of response.body ?? []) {
+    checkInterrupted(options.signal);
+    if (file.length + chunk.length > limit) throw tooMuch(address, file.length + chunk.length, limit);
+    file.append(chunk);
+    options.onProgress?.(file.length, total ?? Number.POSITIVE_INFINITY);
+  }
+  if (total !== undefined && file.length !== total) throw new Error(`${file.length} of ${total} bytes came`);
+}
+
+function tooMuch(address: string, bytes: number, limit: number): Error {
+  return userError({
+    where: address,
+    required: `at most ${limit} bytes, as the cache may hold`,
+    got: `${bytes}`,
+    advice: "Allow a larger cache, or fetch a part of the data",
+  });
+}
+
+/** A name that stays where it is put. */
+export function safeName(name: string): string {
+  return name.replaceAll(/[^\w.-]/g, "_").replace(/^\.+$/, "_") || "data";
+}
+
+/** "404 Not Found" */
+export function statusOf({ status, statusText }: Response): string {
+  return `${status} ${statusText}`.trim();
+}
+
+/** What a failed request says, in words. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
+}
+
+/** The {@link UserError} for an address whose data cannot be had. */
+export function notFetched(address: string, got: string, advice = "Check the address and access"): Error {
+  return userError({ where: address, required: "data that can be fetched", got, advice });
+}
