@@ -4,7 +4,8 @@
  *
  * Options: --rows COUNT (of the tables, default 1,000,000), --scale FACTOR (of the number of pictures, default 1),
  * --python PATH (an interpreter with torch, torchvision, pyarrow and pandas, as far as they are there; default
- * python3), --only PART (pictures, tables, wait, memory). Data is made in a temporary folder and removed.
+ * python3), --only PART (pictures, tables, wait, memory), --source NAME (of the tables: csv, npy, parquet or feather;
+ * default all). Data is made in a temporary folder and removed.
  */
 import { fork, spawnSync } from "node:child_process";
 import {
@@ -35,6 +36,7 @@ const { values: options } = parseArgs({
     scale: { type: "string", default: "1" },
     python: { type: "string", default: "python3" },
     only: { type: "string" },
+    source: { type: "string" },
     child: { type: "string" },
   },
 });
@@ -213,12 +215,13 @@ async function tables(folder: string): Promise<void> {
   }
   python("tables", "convert", csv, folder);
   const disk = { memory: Math.max(1 << 20, rows * 2), cache: join(folder, "cache") };
-  for (const [source, path] of [
+  const sources = [
     ["CSV", csv],
     ["NPY", npy],
     ["Parquet", join(folder, "table.parquet")],
     ["Feather", join(folder, "table.feather")],
-  ]) {
+  ].filter(([source]) => options.source === undefined || source.toLowerCase() === options.source);
+  for (const [source, path] of sources) {
     for (const [where, opening] of [
       ["in memory", {}],
       ["on disk", disk],
@@ -227,8 +230,25 @@ async function tables(folder: string): Promise<void> {
         report({ part: "tables", source, what: "skipped", value: error.message }),
       );
     }
+    if (!existsSync(path)) continue;
+    const peak = await peakMemory(path, disk.memory);
+    report({ part: "tables", source: `${source}, on disk`, what: mostMemory(disk.memory), value: megabytes(peak) });
   }
-  for (const what of ["pandas-csv", "pandas-parquet", "pyarrow-csv", "pyarrow-parquet"]) python("tables", what, folder);
+  for (const what of ["pandas-csv", "pandas-parquet", "pyarrow-csv", "pyarrow-parquet"]) {
+    if (options.source === undefined || what.endsWith(`-${options.source}`)) python("tables", what, folder);
+  }
+}
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+const mostMemory = (limit: number): string => `most memory of a process, ${megabytes(limit)} allowed`;
+
+/** Most memory of a process of its own that opens the data and reads an epoch, in bytes. */
+function peakMemory(path: string, limit: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), ["--child", `${path}:${limit}`]);
+    child.once("message", (bytes) => resolve(Number(bytes)));
+    child.once("exit", (code) => reject(new Error(`the child ended with ${code}`)));
+  });
 }
 
 /** A data set that counts the time that its reader waits. */
@@ -354,17 +374,13 @@ async function largeSources(folder: string, limit: number): Promise<[string, str
 async function memory(folder: string): Promise<void> {
   const limit = 20e6;
   for (const [name, path] of [["nothing", ""], ...(await largeSources(folder, limit))]) {
-    const peak = await new Promise<number>((resolve, reject) => {
-      const child = fork(fileURLToPath(import.meta.url), ["--child", `${path}:${limit}`]);
-      child.once("message", (bytes) => resolve(Number(bytes)));
-      child.once("exit", (code) => reject(new Error(`the child ended with ${code}`)));
-    });
+    const peak = await peakMemory(path, limit);
     report({
       part: "memory",
       source: name,
       what:
         path === "" ? "most memory of the process" : `the same, ${limit / 1e6} MB allowed for ${(10 * limit) / 1e6} MB`,
-      value: `${Math.round(peak / 1e6)} MB`,
+      value: megabytes(peak),
     });
   }
 }

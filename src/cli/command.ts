@@ -14,11 +14,13 @@ export interface CommandArgument {
   readonly description: string;
   /** Default true. */
   readonly required?: boolean;
+  /** Whether it may be given several times; only the last one may. */
+  readonly repeated?: boolean;
 }
 
 /** What a command gets when it runs. */
 export interface CommandContext<Table extends OptionTable = OptionTable> {
-  /** As many as the command declares; an optional one that was not given is undefined. */
+  /** As many as the command declares, or more of a repeated one; an optional one that was not given is undefined. */
   readonly arguments: readonly (string | undefined)[];
   readonly options: OptionValues<Table>;
   readonly console: Console;
@@ -85,7 +87,7 @@ export function readArguments(command: Command, words: readonly string[]): Invoc
       `${flagOf(key)}: required ${option.description}, got nothing. See headstart ${command.name} --help.`,
     );
   }
-  return { kind: "run", arguments: parser.processedArgs, options: withInitials(options, table) };
+  return { kind: "run", arguments: parser.processedArgs.flat(), options: withInitials(options, table) };
 }
 
 /** commander leaves a flag out that was not given. */
@@ -107,7 +109,8 @@ function parserOf(command: Command, table: OptionTable, write: (text: string) =>
     .helpOption("-h, --help", "show this help")
     .action(() => {});
   for (const argument of command.arguments ?? []) {
-    parser.argument(argument.required === false ? `[${argument.name}]` : `<${argument.name}>`, argument.description);
+    const name = argument.repeated ? `${argument.name}...` : argument.name;
+    parser.argument(argument.required === false ? `[${name}]` : `<${name}>`, argument.description);
   }
   for (const [key, option] of Object.entries(table)) parser.addOption(optionOf(key, option));
   if (command.examples !== undefined) {
@@ -148,5 +151,7 @@ function usageError(command: Command, table: OptionTable, error: CommanderError)
         `The nearest is ${nearest(given.replace(/=.*/s, ""), flags)}. ${see}`,
     );
   }
-  return new UsageError(`${error.message.replace(/^error: /, "").replace(/\.$/, "")}. ${see}`);
+  const quotes = "A pattern needs quotes, or the shell makes several arguments of it. ";
+  const hint = error.code === "commander.excessArguments" ? quotes : "";
+  return new UsageError(`${error.message.replace(/^error: /, "").replace(/\.$/, "")}. ${hint}${see}`);
 }

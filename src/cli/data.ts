@@ -1,11 +1,12 @@
 /** `headstart data`: what headstart understands of data. */
 import { existsSync } from "node:fs";
+import { describeSize } from "../data/picture-shape.js";
 import { describeData } from "../library/describe-data.js";
 import { requireFree, writeOutput } from "../library/write-output.js";
 import { defineCommand } from "./command.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
+import { dataProgress } from "./data-progress.js";
 import { choice, flag, given, text } from "./options.js";
-import type { Progress } from "./progress.js";
 
 function freeName(): string {
   for (let number = 1; ; number++) {
@@ -22,7 +23,11 @@ export const command = defineCommand({
     "Shows what headstart understands of data: how many samples of which shape and range, classes, duplicates, what " +
     "cannot be used and why, and which normalisation suits it. Writes a grid of pictures as PNG where it holds pictures.",
   arguments: [
-    { name: "path", description: "a folder, file, pattern in quotes, or https://, s3:// or hf://datasets/ address" },
+    {
+      name: "path",
+      description: "a folder, file, pattern in quotes, or https://, s3:// or hf://datasets/ address; or several",
+      repeated: true,
+    },
   ],
   options: {
     ...reading,
@@ -37,20 +42,16 @@ export const command = defineCommand({
     "headstart data table.csv --labels income",
     "headstart data hf://datasets/ylecun/mnist",
   ],
-  async run({ arguments: [path = ""], options, console, signal }) {
+  async run({ arguments: paths, options, console, signal }) {
     const { labels, layout, output, overwrite, ...others } = given(options);
     if (output !== undefined) await requireFree(output, overwrite);
-    let progress: Progress | undefined;
     const found = await describeData({
-      data: path,
+      data: paths.filter((path) => path !== undefined),
       ...readDataOptions({ resize: false, convert: false, ...others }),
       ...(labels === undefined ? {} : { labels: readLabels(labels) }),
       ...(layout === undefined ? {} : { layout }),
       signal,
-      onProgress: (done, total) => {
-        progress ??= console.progress("reading data", total, "read");
-        progress.update(Math.min(done, total));
-      },
+      onProgress: dataProgress(console),
     });
     console.end();
     const { grid: png, record: _, ...description } = found;
@@ -63,10 +64,9 @@ export const command = defineCommand({
     );
     if (found.pictures !== undefined) {
       const { sizes, formats } = found.pictures;
-      const kinds = sizes.slice(0, 8).map((size) => {
-        const colour = size.channels === 1 ? "grey" : "RGB";
-        return `${size.height}x${size.width} ${colour} (${thousands(size.count)})`;
-      });
+      const kinds = sizes
+        .slice(0, 8)
+        .map((size) => `${describeSize(size).replace("×", "x")} (${thousands(size.count)})`);
       const more = sizes.length > 8 ? `, and ${sizes.length - 8} other sizes` : "";
       console.line(`sizes: ${kinds.join(", ")}${more}`);
       console.line(`files: ${formats.map(({ name, count }) => `${name} (${thousands(count)})`).join(", ")}`);

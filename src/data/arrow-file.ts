@@ -25,7 +25,9 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
           required: "a whole Arrow or Feather file",
           // What the reader trips over inside says nothing of the file.
           got:
-            error instanceof Error && !(error instanceof TypeError) ? error.message : "one that is cut off or damaged",
+            error instanceof Error && !(error instanceof TypeError || error instanceof RangeError)
+              ? error.message.replace(/\.+$/, "")
+              : "one that is cut off or damaged",
           advice: "The file is damaged: fetch or save it again",
         });
   const first = await start().catch((error: unknown) => {

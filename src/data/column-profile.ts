@@ -20,7 +20,8 @@ export class ColumnProfile {
   mean = 0;
   min = Number.POSITIVE_INFINITY;
   max = Number.NEGATIVE_INFINITY;
-  /** Row (from 1) of the first infinite number and of the first text. */
+  /** Row (from 1) of the first missing value, of the first infinite number, and of the first text. */
+  firstMissing: number | undefined;
   firstInfinite: number | undefined;
   firstText: { row: number; cell: string } | undefined;
   readonly #texts = new Set<string>();
@@ -58,7 +59,7 @@ export class ColumnProfile {
       const { values } = column;
       for (let at = 0; at < count; at++) {
         const value = values[at];
-        if (Number.isNaN(value)) this.#addMissing();
+        if (Number.isNaN(value)) this.#addMissing(row + at);
         else {
           if (this.#texts.size + this.#values.size <= this.#distinctLimit) this.#values.add(value);
           this.#addNumber(value, row + at);
@@ -74,7 +75,7 @@ export class ColumnProfile {
     for (let at = 0; at < count; at++) {
       const code = column.codes[at];
       if (missing[code]) {
-        this.#addMissing();
+        this.#addMissing(row + at);
         continue;
       }
       if (!this.#seen[code]) {
@@ -90,7 +91,7 @@ export class ColumnProfile {
   /** Takes in the cell of a row, counted from 1. */
   add(cell: Cell, row: number): void {
     if (isMissing(cell)) {
-      this.#addMissing();
+      this.#addMissing(row);
       return;
     }
     if (this.#texts.size + this.#values.size <= this.#distinctLimit) {
@@ -102,8 +103,9 @@ export class ColumnProfile {
     else this.#addNumber(value, row);
   }
 
-  #addMissing(): void {
+  #addMissing(row: number): void {
     this.missing++;
+    this.firstMissing ??= row;
     this.counting = false;
   }
 

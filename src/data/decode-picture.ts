@@ -5,7 +5,7 @@ import { type DecodedPicture, decodeSmallPicture } from "./decode-small-picture.
 import type { PictureSize, PictureTarget } from "./picture-shape.js";
 
 /** More pixels than this in one picture (a picture bomb unpacks to more) are refused before they are decoded. */
-const pixelLimit = 1e8;
+export const pixelLimit = 1e8;
 
 /** Where a picture's bytes are: a file, a part of an open one, or memory. */
 export type PicturePlace =

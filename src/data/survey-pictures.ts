@@ -1,21 +1,22 @@
 import sharp from "sharp";
 import type { OpenOptions } from "./dataset.js";
-import { pictureBytes } from "./decode-picture.js";
+import { decodeSample, type PicturePlace, pictureBytes, pixelLimit } from "./decode-picture.js";
 import { gatherPictures } from "./open-dataset.js";
+import type { PictureSize } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
 
-/** What pictures' headers say, without decoding them. */
+/** What pictures are, as their headers say it. */
 export interface PictureSurvey {
   readonly files: number;
   /** The most frequent first. */
-  readonly sizes: readonly { channels: number; height: number; width: number; count: number }[];
+  readonly sizes: readonly (PictureSize & { readonly count: number })[];
   /** File formats and bits of a channel, such as "png 16-bit". */
   readonly formats: readonly { readonly name: string; readonly count: number }[];
 }
 
 /**
- * Looks at the headers of a source's pictures: sizes as they will be decoded (turned as their orientation says, fully
- * grey and RGB apart), and formats. Transparency is counted only where the decoder keeps it, so it is left out here.
+ * Looks at the headers of a source's pictures: sizes as they will be decoded (turned as their orientation says), and
+ * formats. Those with transparency are decoded, because the decoder keeps it only where it is used.
  *
  * @returns undefined if the source holds no pictures
  */
@@ -33,19 +34,11 @@ export async function surveyPictures(
     checkInterrupted(options.signal);
     await Promise.all(
       items.slice(first, first + width).map(async ({ place }) => {
-        const header = await Promise.resolve(place)
-          .then((found) => sharp(pictureBytes(found)).metadata())
-          // What cannot be read is counted when it is decoded.
-          .catch(() => undefined);
+        // What cannot be read is counted when it is decoded.
+        const header = await headerOf(place).catch(() => undefined);
         if (header === undefined) return;
-        const channels = header.channels < 3 ? 1 : 3;
-        const turned = (header.orientation ?? 1) >= 5;
-        const [height, wide] = turned
-          ? [header.width, header.height]
-          : [header.pageHeight ?? header.height, header.width];
-        count(sizes, `${channels} ${height} ${wide}`);
-        const bits = { uchar: 8, ushort: 16, float: 32 }[header.depth as string] ?? 8;
-        count(formats, `${header.format} ${bits}-bit${header.hasAlpha ? " with transparency" : ""}`);
+        count(sizes, `${header.size.channels} ${header.size.height} ${header.size.width}`);
+        count(formats, header.format);
       }),
     );
   }
@@ -58,6 +51,18 @@ export async function surveyPictures(
     }),
     formats: byCount(formats).map(([name, found]) => ({ name, count: found })),
   };
+}
+
+async function headerOf(place: PicturePlace): Promise<{ size: PictureSize; format: string } | undefined> {
+  const header = await sharp(pictureBytes(place)).metadata();
+  const { width, pageHeight: height = header.height } = header;
+  if (width * height > pixelLimit) return undefined;
+  const bits = { uchar: 8, ushort: 16, float: 32 }[header.depth as string] ?? 8;
+  const format = `${header.format} ${bits}-bit${header.hasAlpha ? " with transparency" : ""}`;
+  if (header.hasAlpha) return { size: await decodeSample(place, { resize: false, convert: false }), format };
+  const turned = (header.orientation ?? 1) >= 5;
+  const channels = header.channels < 3 ? 1 : 3;
+  return { size: turned ? { channels, height: width, width: height } : { channels, height, width }, format };
 }
 
 function count(found: Map<string, number>, key: string): void {

@@ -42,7 +42,7 @@ export function fitColumns(
   const dropped: DroppedColumn[] = [];
   const kept = profiles.filter((profile) => {
     const reason = reasonToDrop(profile, keepConstant);
-    if (reason !== undefined) dropped.push({ name: profile.name, reason });
+    if (reason !== undefined) dropped.push({ name: profile.name || `column ${profile.index + 1}`, reason });
     return reason === undefined;
   });
   const numeric = kept.filter((profile) => profile.numeric);

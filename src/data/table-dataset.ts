@@ -217,7 +217,6 @@ function tableDataset(
   }
   const notes = [
     ...dropped.map(({ name, reason }) => `${name} left out: ${reason}`),
-    ...(badRows.count > 0 ? [`${badRows.count} rows left out because they are damaged`] : []),
     ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
   ];
   const dataset: Omit<Dataset, "read"> = {
@@ -315,10 +314,7 @@ async function rowsAsArrays(
     throw userError({
       where: path,
       required: `${known ?? "only"} numeric columns without gaps, for samples of the shape [${shape}]`,
-      got:
-        odd === undefined
-          ? `${features.length} columns`
-          : `${odd.name} with ${odd.texts > 0 ? `"${odd.firstText?.cell}" in row ${odd.firstText?.row}` : "missing or infinite values"}`,
+      got: odd === undefined ? `${features.length} columns` : `${odd.name} with ${oddCell(odd, format)}`,
       advice:
         labelColumns.length === 0 && known === features.length - 1
           ? "If one column holds the labels, name it"
@@ -359,4 +355,12 @@ async function rowsAsArrays(
     },
     hash: survey.hash,
   };
+}
+
+/** The first cell of a column that is no finite number, with its place. */
+function oddCell({ firstText, firstMissing, firstInfinite }: ColumnProfile, format: TableSource): string {
+  const row = firstText?.row ?? firstMissing ?? firstInfinite ?? 1;
+  const at = format.place(row);
+  const what = firstText !== undefined ? `"${firstText.cell}"` : firstMissing !== undefined ? "nothing" : "infinity";
+  return `${what} in row ${at.row}${at.where === format.where ? "" : ` of ${at.where}`}`;
 }

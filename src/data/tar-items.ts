@@ -22,11 +22,13 @@ const classKeys = ["label", "cls", "class"];
 export async function tarItems(paths: readonly string[], options: OpenOptions): Promise<PictureItems> {
   const items: PictureItem[] = [];
   const files: OpenFile[] = [];
+  const notes: string[] = [];
   const skipped = { otherFiles: 0, links: 0 };
   for (const path of paths) {
     const file = await openTar(path, options);
     files.push(file);
-    const { members, passedOver } = await listTar(file, options.signal);
+    const { members, passedOver, ended } = await listTar(file, options.signal);
+    if (!ended) notes.push(missingEnd(path, members.length, options));
     skipped.links += passedOver;
     const besides = new Map<string, TarMember>();
     for (const member of members) {
@@ -56,9 +58,27 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
   return {
     where: paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`,
     items: withFolderClasses(items, paths),
-    record: { source: "tar", shards: paths.length, files: items.length, skipped },
+    record: {
+      source: "tar",
+      shards: paths.length,
+      files: items.length,
+      skipped,
+      ...(notes.length > 0 ? { notes } : {}),
+    },
     files,
   };
+}
+
+/** An archive without an end may be whole or half of one: nothing in it tells. */
+function missingEnd(path: string, members: number, options: OpenOptions): string {
+  const got = `one that ends after ${members} members without the mark of its end`;
+  if (options.onBad === "skip") return `${path}: ${got}; it may be cut off`;
+  throw userError({
+    where: path,
+    required: "a whole tar archive",
+    got,
+    advice: "Fetch it again if it is cut off, or have what is damaged skipped to take it as it is",
+  });
 }
 
 async function openTar(path: string, options: OpenOptions): Promise<OpenFile> {

@@ -14,6 +14,8 @@ export interface TarListing {
   readonly members: readonly TarMember[];
   /** Links and devices, which are never followed or made. */
   readonly passedOver: number;
+  /** Whether the mark stands at its end without which it may have been cut off between two members. */
+  readonly ended: boolean;
 }
 
 const block = 512;
@@ -30,10 +32,15 @@ export async function listTar(file: OpenFile, signal?: AbortSignal): Promise<Tar
   let longName: string | undefined;
   let longSize: number | undefined;
   const window = new Window(file);
-  for (let at = 0; at + block <= file.length; ) {
+  let ended = false;
+  let at = 0;
+  while (at + block <= file.length) {
     if (members.length % 1000 === 0) checkInterrupted(signal);
     const head = await window.bytes(at, block);
-    if (head.every((byte) => byte === 0)) break;
+    if (head.every((byte) => byte === 0)) {
+      ended = true;
+      break;
+    }
     checkSum(head, file.path, at);
     const type = String.fromCharCode(head[156]);
     const length = longSize ?? sizeIn(head);
@@ -65,7 +72,8 @@ export async function listTar(file: OpenFile, signal?: AbortSignal): Promise<Tar
     }
     at = start + Math.ceil(length / block) * block;
   }
-  return { members, passedOver };
+  if (!ended && at < file.length) throw damaged(file.path, `one that ends within a header, at byte ${file.length}`);
+  return { members, passedOver, ended };
 }
 
 /** Reads ahead, because headers of small members lie close together. */

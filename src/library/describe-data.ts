@@ -1,11 +1,20 @@
 /** What headstart understands of data, without a model. */
 import { createHash } from "node:crypto";
 import type { ColumnChoice } from "../data/column-profile.js";
-import type { Dataset, DatasetKind, NormalisationChoice, OpenOptions } from "../data/dataset.js";
+import type {
+  DataProgress,
+  Dataset,
+  DatasetKind,
+  NormalisationChoice,
+  OpenOptions,
+  PictureLayout,
+} from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
+import type { PictureSize } from "../data/picture-shape.js";
 import type { Targets } from "../data/sample-labels.js";
 import { type PictureSurvey, surveyPictures } from "../data/survey-pictures.js";
+import { unusableSamples } from "../data/unusable-samples.js";
 import { InterruptedError } from "../errors.js";
 import { meansOf, variancesOf } from "../training/objective.js";
 
@@ -27,7 +36,7 @@ export interface DescribeDataOptions {
   readonly dataWorkers?: number;
   readonly fitted?: Record<string, unknown>;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly onProgress?: DataProgress;
 }
 
 /** A feature or channel as delivered values have it before normalisation. */
@@ -90,20 +99,12 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
   const layout = options.layout ?? "NCHW";
   const [size] = pictures?.sizes ?? [];
   const reading: OpenOptions =
-    pictures === undefined || size === undefined
-      ? given
-      : {
-          ...given,
-          // Rare sizes and channels are looked at in the most frequent ones.
-          ...(pictures.sizes.length > 1 ? { resize: true, convert: size.channels === 1 || size.channels === 3 } : {}),
-          shape:
-            layout === "NCHW" ? [size.channels, size.height, size.width] : [size.height, size.width, size.channels],
-        };
+    size === undefined ? given : { ...given, ...looked(size, pictures?.sizes.length, layout) };
   const dataset = await openDataset(data, reading);
   try {
     const duplicates = await findDuplicates(dataset, options.signal);
     const { record } = dataset;
-    const unusable = unusableOf(record);
+    const unusable = unusableSamples(record);
     return {
       where: dataset.where,
       source: String(record.source),
@@ -126,6 +127,20 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
   } finally {
     await dataset.close?.();
   }
+}
+
+/** How pictures are read to be looked at: rare sizes and channels as the most frequent ones, without transparency. */
+function looked(
+  { channels, height, width }: PictureSize,
+  kinds: number | undefined,
+  layout: PictureLayout,
+): OpenOptions {
+  const several = kinds !== undefined && kinds > 1;
+  const kept = several ? ({ 2: 1, 4: 3 }[channels] ?? channels) : channels;
+  return {
+    shape: layout === "NCHW" ? [kept, height, width] : [height, width, kept],
+    ...(several ? { resize: true, convert: kept === 1 || kept === 3 } : {}),
+  };
 }
 
 /** Reads all samples in order, a bounded number at once. */
@@ -185,9 +200,9 @@ function channelsOf({ record, kind }: Dataset): ChannelDescription[] {
     );
   }
   const { mean, std, min, max } = measured ?? { mean: [], std: [], min: [], max: [] };
-  const colours = mean.length === 3 ? ["red", "green", "blue"] : mean.length === 1 ? ["grey"] : [];
+  const colours = [[], ["grey"], ["grey", "alpha"], ["red", "green", "blue"], ["red", "green", "blue", "alpha"]];
   return mean.map((value, channel) => ({
-    name: (kind === "images" ? colours[channel] : undefined) ?? `channel ${channel}`,
+    name: (kind === "images" ? colours[mean.length]?.[channel] : undefined) ?? `channel ${channel}`,
     type: "numeric",
     mean: value,
     std: std[channel],
@@ -206,24 +221,6 @@ function classesOf({ labels, classNames }: Dataset): { name: string; count: numb
   for (const label of labels!) counts.set(label, (counts.get(label) ?? 0) + 1);
   const known = classNames?.map((name, number) => ({ name, count: counts.get(number) ?? 0 }));
   return known ?? [...counts].sort(([a], [b]) => a - b).map(([number, count]) => ({ name: String(number), count }));
-}
-
-function unusableOf(record: Record<string, unknown>): { names: string[]; count: number } {
-  const { unreadable, badRows, notFinite, skipped } = record as {
-    unreadable?: { file: string; reason: string }[];
-    badRows?: { count: number; rows: string[] };
-    notFinite?: { skipped: number; samples: number[] };
-    skipped?: { unreadable?: number; withoutPicture?: number };
-  };
-  return {
-    names: [
-      ...(unreadable ?? []).map(({ file, reason }) => `${file}: ${reason}`),
-      ...(badRows?.rows ?? []),
-      ...(notFinite?.samples ?? []).map((sample) => `sample ${sample}: NaN or infinite`),
-    ],
-    count:
-      (skipped?.unreadable ?? 0) + (skipped?.withoutPicture ?? 0) + (badRows?.count ?? 0) + (notFinite?.skipped ?? 0),
-  };
 }
 
 function suggest({ record, kind }: Dataset): DataDescription["suggestion"] {

@@ -4,6 +4,7 @@ import { BatchOrder } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
 import { savedTransform } from "../data/saved-transform.js";
+import { dataNotes } from "../data/unusable-samples.js";
 import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
@@ -87,7 +88,7 @@ async function initializeWatched(
         )
       : undefined;
   const restored = restorationLine(opened.restoration);
-  const remarks = [restored, ...exportChanges, computedWeightsWarning(features)];
+  const remarks = [restored, ...exportChanges, computedWeightsWarning(features), ...dataNotes(dataset.record)];
   for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
     emit({ type: "note", message });
   const graphless = {
@@ -242,7 +243,7 @@ async function openData(
   const dataset = await openDataset(data, {
     shape: opened.network.sampleShape,
     ...present,
-    onProgress: (done, total) => emit({ type: "data", done, total }),
+    onProgress: (done, total, what = "reading") => emit({ type: "data", what, done, total }),
   });
   if (dataset.count < 2)
     throw userError({

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
 import { solidPicture } from "../data/solid-picture.js";
@@ -50,3 +51,51 @@ test("shows a table with its options; refuses what is none in one line", async (
   expect(await run(table, "--memory", "much")).toMatchObject({ status: 2 });
   expect(await run(table, "--columns", "b=text")).toMatchObject({ status: 2 });
 });
+
+test("shows pictures with transparency as they are, and leaves picture bombs out", async () => {
+  const folder = temporaryFolder({
+    "1.png": await solidPicture([10, 20, 30, 40]),
+    "2.png": await solidPicture([10, 20, 30, 50]),
+    "bomb.png": bomb(12_000),
+  });
+  const { status, stdout, stderr } = await run(folder, "--output", join(temporaryFolder(), "grid.png"));
+  expect({ status, stderr }).toMatchObject({ status: 0, stderr: expect.stringContaining("1 cannot be used") });
+  expect(stdout).toContain("2 samples of 4x4x4");
+  expect(stdout).toContain("sizes: 4x4 RGBA (2)\n");
+  expect(stdout).toMatch(/alpha {2}numeric +45/);
+  expect(stdout).toMatch(/bomb\.png: Input image exceeds pixel limit/);
+});
+
+test("takes several files, and each part of the work shows its own progress up to the end", async () => {
+  const folder = temporaryFolder({ "a.csv": "a,b\n1,2\n3,5\n", "b.csv": "a,b\n5,9\n" });
+  const { status, stdout } = await run(join(folder, "a.csv"), join(folder, "b.csv"));
+  expect(status).toBe(0);
+  expect(stdout).toContain("3 samples of 2\n");
+  // Each byte is read twice.
+  expect(stdout).toContain(`reading data: 100%, ${2 * (12 + 8)}/${2 * (12 + 8)} read\n`);
+  expect(Array.from(stdout.matchAll(/(\d+)%/g), ([, percent]) => Number(percent) <= 100)).not.toContain(false);
+});
+
+/** A PNG of so many zeros in each direction, which packs to nearly nothing. */
+function bomb(side: number): Uint8Array {
+  const chunk = (name: string, content: Uint8Array) => {
+    const body = Buffer.concat([Buffer.from(name), content]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(content.length);
+    sum.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, sum]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(side, 0);
+  head.writeUInt32BE(side, 4);
+  // One bit a pixel.
+  head[8] = 1;
+  const signature = [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10];
+  const pixels = deflateSync(new Uint8Array(side * (side / 8 + 1)));
+  return Buffer.concat([
+    Buffer.from(signature),
+    chunk("IHDR", head),
+    chunk("IDAT", pixels),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
+}

@@ -65,7 +65,10 @@ describe("columns", () => {
     const lines = Array.from({ length: 150 }, (_, row) => `${row},name ${row},${row % 7}`);
     const dataset = await openTable(table(`,name,x\n${lines.join("\n")}`), {});
     expect(dataset.shape).toEqual([1]);
-    expect(dataset.record.notes).toEqual([" left out: counts the rows", "name left out: more than 100 distinct texts"]);
+    expect(dataset.record.notes).toEqual([
+      "column 1 left out: counts the rows",
+      "name left out: more than 100 distinct texts",
+    ]);
   });
 
   test("a test table takes the training table's numbers and codes, by name", async () => {
@@ -191,6 +194,12 @@ describe("rows as pictures and signals", () => {
 
   test("must be as many numbers as the model takes", async () => {
     await expect(openTable(table(text), { shape: [1, 2, 2] })).rejects.toThrow(/column 5 with "a" in row 1/);
+    await expect(openTable(table("1,2,3,4\n4,5,,7\n"), { shape: [1, 2, 2] })).rejects.toThrow(
+      /column 3 with nothing in row 2/,
+    );
+    await expect(openTable(table("1,2,3,4\n4,5,inf,7\n"), { shape: [1, 2, 2] })).rejects.toThrow(
+      /column 3 with infinity in row 2/,
+    );
     await expect(openTable(table("1,2,3\n4,5,6\n"), { shape: [1, 2, 2] })).rejects.toThrow(/got 3 columns/);
   });
 });

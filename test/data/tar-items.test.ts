@@ -56,9 +56,23 @@ test("refuses an archive that is cut off, damaged, empty, or unpacks to more tha
     return openDataset(join(folder, name), { cache: folder, cacheLimit: limit });
   };
   await expect(open(tar.subarray(0, 600))).rejects.toThrow(/after the end/);
+  await expect(open(tar.subarray(0, 1024 + 20))).rejects.toThrow(/ends within a header, at byte 1044/);
+  await expect(open(tar.subarray(0, 20))).rejects.toThrow(/ends within a header/);
   const damaged = tar.slice();
   damaged[1030] ^= 1;
   await expect(open(damaged)).rejects.toThrow(UserError);
   await expect(open(tarFile([{ name: "a.txt", content: "x" }]))).rejects.toThrow(/pictures .* in the archive/);
   await expect(open(gzipSync(new Uint8Array(1e6)), "a.tar.gz", 10_000)).rejects.toThrow(/when unpacked/);
+});
+
+test("an archive without an end is taken as it is only where damage may be skipped, with a note", async () => {
+  const tar = await shard(10);
+  // The first picture takes one block after its header; its class is the second member.
+  const folder = temporaryFolder({ "a.tar": tar.subarray(0, 2048), "b.tar": tar });
+  const path = join(folder, "a.tar");
+  await expect(openDataset(path)).rejects.toThrow(/ends after 2 members without the mark of its end/);
+  const dataset = await openDataset(path, { onBad: "skip" });
+  expect(dataset.count).toBe(1);
+  expect(dataset.record.notes).toEqual([expect.stringMatching(/a\.tar: one that ends after 2 members .* cut off/)]);
+  expect((await openDataset(join(folder, "b.tar"))).record.notes).toBeUndefined();
 });
