@@ -149,23 +149,43 @@ export function deliverSample(
     return;
   }
   for (let start = 0, channel = 0; start < size; start += inner) {
-    const factor = scale[channel];
-    const shift = offset[channel];
-    if (inner >= leastLongRun) {
-      scaleRun(
-        data.subarray(from + start, from + start + inner),
-        factor,
-        shift,
-        target.subarray(to + start, to + start + inner),
-      );
-    } else for (let at = start; at < start + inner; at++) target[to + at] = data[from + at] * factor + shift;
+    if (data instanceof Uint8Array)
+      scaleBytes(data, from + start, inner, scale[channel], offset[channel], target, to + start);
+    else scaleNumbers(data, from + start, inner, scale[channel], offset[channel], target, to + start);
     if (++channel === channels) channel = 0;
   }
 }
 
-/** Values in a row from which views of them pay: with indices from 0 the loop takes a quarter less. */
-const leastLongRun = 1024;
+/** The most frequent type has a loop of its own: four values a turn take half the time of one. */
+function scaleBytes(
+  data: Uint8Array,
+  from: number,
+  count: number,
+  factor: number,
+  shift: number,
+  target: Float32Array,
+  to: number,
+): void {
+  const fours = count - (count % 4);
+  for (let at = 0; at < fours; at += 4) {
+    const place = from + at;
+    const put = to + at;
+    target[put] = data[place] * factor + shift;
+    target[put + 1] = data[place + 1] * factor + shift;
+    target[put + 2] = data[place + 2] * factor + shift;
+    target[put + 3] = data[place + 3] * factor + shift;
+  }
+  for (let at = fours; at < count; at++) target[to + at] = data[from + at] * factor + shift;
+}
 
-function scaleRun(data: SampleArray, factor: number, shift: number, target: Float32Array): void {
-  for (let at = 0; at < target.length; at++) target[at] = data[at] * factor + shift;
+function scaleNumbers(
+  data: SampleArray,
+  from: number,
+  count: number,
+  factor: number,
+  shift: number,
+  target: Float32Array,
+  to: number,
+): void {
+  for (let at = 0; at < count; at++) target[to + at] = data[from + at] * factor + shift;
 }

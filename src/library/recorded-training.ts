@@ -1,5 +1,7 @@
 /** Trains while keeping metrics, checkpoints, pictures and what the layers look like. */
 import { join } from "node:path";
+import type { Dataset } from "../data/dataset.js";
+import { holdingSamples } from "../data/held-samples.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { InterruptedError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
@@ -8,7 +10,7 @@ import type { Recipe } from "../recipe/recipe.js";
 import { sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
 import { deviceNotes } from "../training/device-check.js";
-import { layerSnapshots } from "../training/layer-snapshots.js";
+import { layerSnapshots, snapshotSamples } from "../training/layer-snapshots.js";
 import { scheduleFactor } from "../training/optimizer-feeds.js";
 import { MetricMeans, type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
 import { DivergedError } from "../training/trainer.js";
@@ -38,6 +40,8 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const pictureSteps = new Set(
     [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
   );
+  // The same samples are looked with again and again.
+  const held = holdingSamples(dataset, snapshotSamples(dataset, seed));
   const means = new MetricMeans();
   const began = performance.now();
   let last: { step: number; state: () => Promise<Map<string, Float32Array>> } | undefined;
@@ -46,7 +50,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const recordStart = async (): Promise<void> => {
     if (startIsRecorded) return;
     startIsRecorded = true;
-    await recordLayers(recorded, 0, initialWeights(features.network, recipe.start, seed));
+    await recordLayers(recorded, held, 0, initialWeights(features.network, recipe.start, seed));
   };
   try {
     return await pretrain({
@@ -88,7 +92,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
           }
         }
         await recordStart();
-        if (pictureSteps.has(step)) await recordLayers(recorded, step, await report.state());
+        if (pictureSteps.has(step)) await recordLayers(recorded, held, step, await report.state());
         if (step % checkpointEvery === 0 && step < steps) {
           await folder.writeCheckpoint({ step, state: await report.state() });
           emit({ type: "checkpoint", step });
@@ -124,9 +128,14 @@ function learningRates(recipe: Recipe, step: number, steps: number): Record<stri
 }
 
 /** Keeps what F's layers look like, and a picture of the first layer's filters. */
-async function recordLayers(recorded: RecordedTraining, step: number, weights: Weights): Promise<void> {
+async function recordLayers(
+  recorded: RecordedTraining,
+  dataset: Dataset,
+  step: number,
+  weights: Weights,
+): Promise<void> {
   const { folder, watcher } = recorded;
-  const { features, dataset, seed } = recorded.training;
+  const { features, seed } = recorded.training;
   const layers = await layerSnapshots(features, weights, dataset, seed, sessionOptions(recorded.training));
   await folder.append(runFiles.layers, { step, layers });
   await watcher.layers(step, layers);

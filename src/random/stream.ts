@@ -63,7 +63,8 @@ export class RandomStream {
 
   /** A random order of the whole numbers from 0 to count − 1 (Fisher and Yates). */
   permutation(count: number): Uint32Array {
-    const order = Uint32Array.from({ length: count }, (_, index) => index);
+    const order = new Uint32Array(count);
+    for (let index = 0; index < count; index++) order[index] = index;
     for (let last = count - 1; last > 0; last--) {
       const other = this.below(last + 1);
       const kept = order[last];

@@ -1,5 +1,6 @@
 /** Conditions F's weights on real samples, layer by layer from the input (recipe-notes: what helps after training). */
 import type { Dataset } from "../data/dataset.js";
+import { holdingSamples } from "../data/held-samples.js";
 import { type ConditionedLayer, conditionLayer, unitStatistics } from "../initializers/conditioning.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -47,6 +48,7 @@ export async function conditionFeatures(
       ? "layer"
       : "unit";
   const samples = measuringSamples(dataset, settings.samples, seed, "conditioning");
+  const held = holdingSamples(dataset, samples);
   const done = new Set<string>();
   for (const layer of features.layers) {
     const { name, layout, shape } = layer.weight;
@@ -82,7 +84,7 @@ export async function conditionFeatures(
           normalization: "batch",
         });
         try {
-          const measured = await evaluator.evaluate(trial, dataset, samples);
+          const measured = await evaluator.evaluate(trial, held, samples);
           return unitStatistics(measured.data, measured.shape, layout.kind === "matrix" ? -1 : 1);
         } finally {
           await evaluator.release();

@@ -29,6 +29,11 @@ const largestSide = 256;
 
 const bins = 40;
 
+/** The samples that {@link layerSnapshots} looks with. */
+export function snapshotSamples(dataset: Dataset, seed: number): Uint32Array {
+  return measuringSamples(dataset, 128, seed, "snapshots");
+}
+
 /** Looks at every layer of F, with the same 128 samples for the same seed. */
 export async function layerSnapshots(
   features: FeatureExtractor,
@@ -37,7 +42,7 @@ export async function layerSnapshots(
   seed: number,
   options: EvaluateOptions = {},
 ): Promise<LayerSnapshot[]> {
-  const indices = measuringSamples(dataset, 128, seed, "snapshots");
+  const indices = snapshotSamples(dataset, seed);
   const result: LayerSnapshot[] = [];
   for (const layer of features.layers) {
     const { data } = await evaluate(features.network, layer.preActivation, weights, dataset, indices, {

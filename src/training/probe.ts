@@ -1,5 +1,6 @@
 /** What can be seen of F's features: activation statistics, effective rank, a nearest-neighbour probe. */
 import type { Dataset } from "../data/dataset.js";
+import { holdingSamples } from "../data/held-samples.js";
 import { attribute } from "../graph/graph.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { unitStatistics } from "../initializers/conditioning.js";
@@ -29,9 +30,10 @@ export async function activationStatistics(
   options: EvaluateOptions = {},
 ): Promise<ActivationStatistics[]> {
   const indices = measuringSamples(dataset, 256, seed, "statistics");
+  const held = holdingSamples(dataset, indices);
   const result: ActivationStatistics[] = [];
   for (const layer of features.layers) {
-    const measured = await evaluate(features.network, layer.preActivation, weights, dataset, indices, {
+    const measured = await evaluate(features.network, layer.preActivation, weights, held, indices, {
       ...options,
       normalization: "batch",
     });

@@ -1,5 +1,6 @@
 /** Running statistics of F's batch normalisations, measured anew on real samples. */
 import type { Dataset } from "../data/dataset.js";
+import { holdingSamples } from "../data/held-samples.js";
 import { unitStatistics } from "../initializers/conditioning.js";
 import { ancestors } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -20,9 +21,10 @@ export async function refreshRunningStatistics(
 ): Promise<Weights> {
   const result: Weights = new Map(weights);
   const indices = measuringSamples(dataset, 512, seed, "running-statistics");
+  const held = holdingSamples(dataset, indices);
   for (const node of ancestors(features.network, [features.feature])) {
     if (node.op !== "BatchNormalization" || !result.has(node.inputs[3]) || !result.has(node.inputs[4])) continue;
-    const measured = await evaluate(features.network, node.inputs[0], result, dataset, indices, {
+    const measured = await evaluate(features.network, node.inputs[0], result, held, indices, {
       ...options,
       normalization: "batch",
     });
