@@ -23,7 +23,8 @@ export async function decodeSmallJpeg(
     const jpeg = await decoder;
     jpeg.getEncodedBuffer(bytes.length).set(bytes);
     jpeg.decode();
-    const data = jpeg.getDecodedBuffer().slice();
+    // A copy, and as Uint8Array: the decoder's own memory comes as clamped bytes, for which no loop is made.
+    const data = new Uint8Array(jpeg.getDecodedBuffer());
     return data.length === channels * height * width ? { data, channels, height, width } : undefined;
   } catch {
     // What it held is lost with its memory: a new one begins afresh.

@@ -6,7 +6,7 @@ declare module "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs" {
     getEncodedBuffer(length: number): Uint8Array;
     /** @throws a number if the data is damaged, also where libjpeg would only warn */
     decode(): void;
-    getDecodedBuffer(): Uint8Array;
+    getDecodedBuffer(): Uint8ClampedArray;
     getFrameInfo(): { width: number; height: number; componentCount: number };
   }
   export default function load(settings: {
