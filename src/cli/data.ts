@@ -1,6 +1,6 @@
 /** `headstart data`: what headstart understands of data. */
 import { existsSync } from "node:fs";
-import { describeSize } from "../data/picture-shape.js";
+import { describeSize, type PictureSize } from "../data/picture-shape.js";
 import { describeData } from "../library/describe-data.js";
 import { requireFree, writeOutput } from "../library/write-output.js";
 import { defineCommand } from "./command.js";
@@ -70,8 +70,13 @@ export const command = defineCommand({
       const more = sizes.length > 8 ? `, and ${sizes.length - 8} other sizes` : "";
       console.line(`sizes: ${kinds.join(", ")}${more}`);
       console.line(`files: ${formats.map(({ name, count }) => `${name} (${thousands(count)})`).join(", ")}`);
-      if (sizes.length > 1)
-        console.line("they do not all have one size and colour: pass --resize and --convert to init");
+      const differ = (of: (size: PictureSize) => unknown) => new Set(sizes.map(of)).size > 1;
+      const needed = [
+        ...(differ(({ height, width }) => `${height} ${width}`) ? ["--resize"] : []),
+        ...(differ(({ channels }) => channels) ? ["--convert"] : []),
+      ];
+      if (needed.length > 0)
+        console.line(`they do not all have one size and colour: pass ${needed.join(" and ")} to init`);
     }
     console.line();
     console.table(

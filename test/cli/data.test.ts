@@ -66,6 +66,23 @@ test("shows pictures with transparency as they are, and leaves picture bombs out
   expect(stdout).toMatch(/bomb\.png: Input image exceeds pixel limit/);
 });
 
+test("says which options make pictures of several kinds fit", async () => {
+  const [grey, colour, wide] = [
+    await solidPicture([10]),
+    await solidPicture([1, 2, 3]),
+    await solidPicture([1, 2, 3], { width: 8 }),
+  ];
+  const needed = async (first: Buffer, second: Buffer) => {
+    const folder = temporaryFolder({ "1.png": first, "2.png": second });
+    const { stdout } = await run(folder, "--output", join(temporaryFolder(), "grid.png"));
+    return /pass (.*) to init/.exec(stdout)?.[1];
+  };
+  expect(await needed(grey, colour)).toBe("--convert");
+  expect(await needed(colour, wide)).toBe("--resize");
+  expect(await needed(grey, wide)).toBe("--resize and --convert");
+  expect(await needed(wide, wide)).toBeUndefined();
+});
+
 test("takes several files, and each part of the work shows its own progress up to the end", async () => {
   const folder = temporaryFolder({ "a.csv": "a,b\n1,2\n3,5\n", "b.csv": "a,b\n5,9\n" });
   const { status, stdout } = await run(join(folder, "a.csv"), join(folder, "b.csv"));
