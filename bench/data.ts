@@ -66,9 +66,15 @@ async function timed<Value>(work: () => Promise<Value>): Promise<{ value: Value;
   return { value, seconds: (performance.now() - began) / 1000 };
 }
 
-/** Reads an epoch in batches, as training does, but without a step in between. */
-async function readEpoch(dataset: Dataset, most = Number.POSITIVE_INFINITY): Promise<number> {
+/** The order of a first epoch, drawn already: with millions of samples that takes as long as thousands of batches. */
+function drawnOrder(dataset: Dataset): BatchOrder {
   const order = new BatchOrder(dataset.count, batchSize, 1, dataset.blocks);
+  order.indices(0);
+  return order;
+}
+
+/** Reads an epoch in batches, as training does, but without a step in between. */
+async function readEpoch(dataset: Dataset, order: BatchOrder, most = Number.POSITIVE_INFINITY): Promise<number> {
   const target = new Float32Array(batchSize * sizeOf(dataset.shape));
   const steps = Math.min(order.batchesPerEpoch, most);
   for (let step = 0; step < steps; step++) {
@@ -88,7 +94,8 @@ async function measure(part: string, source: string, path: string | string[], op
     what: "opened (measured, hashed)",
     value: rate(dataset.count, seconds),
   });
-  const { value: read, seconds: reading } = await timed(() => readEpoch(dataset, 2000));
+  const order = drawnOrder(dataset);
+  const { value: read, seconds: reading } = await timed(() => readEpoch(dataset, order, 2000));
   report({ part, source, samples: read, what: `batches of ${batchSize}, shuffled`, value: rate(read, reading) });
   await dataset.close?.();
 }
@@ -391,7 +398,7 @@ async function measureMemory(task: string): Promise<void> {
   const cache = mkdtempSync(join(tmpdir(), "headstart-bench-cache-"));
   if (path !== "") {
     const dataset = await openDataset(path, { memory: Number(limit), cache });
-    await readEpoch(dataset);
+    await readEpoch(dataset, drawnOrder(dataset));
     await dataset.close?.();
   }
   rmSync(cache, { recursive: true, force: true });

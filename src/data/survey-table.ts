@@ -22,8 +22,11 @@ export interface LabelColumn {
 
 /** What the first pass over the rows found. */
 export interface Survey {
+  /** Rows that are used, at most as many as the options' limit. */
   readonly count: number;
+  /** One for each column, in their order. */
   readonly profiles: readonly ColumnProfile[];
+  /** SHA-256, in hexadecimal, of the content and of what decides how it is read. */
   readonly hash: string;
   /** Rows that fit no table and were left out. */
   readonly bad: { readonly count: number; readonly rows: readonly string[] };
@@ -34,8 +37,12 @@ export interface Survey {
  * of a hundred thousand columns would take gigabytes: there the texts are looked at only of those that turn out to hold
  * some, in a pass of their own.
  *
+ * @param path names the table in messages
  * @param format the table to read, which may keep what this pass reads for the next
  * @param source the same, which keeps nothing
+ * @param labels the columns that hold labels, if any; with one, its values may be classes
+ * @throws UserError for a damaged row that may not be left out, an option that names no column, and labels that are
+ *   missing or not what the task needs
  */
 export async function surveyRows(
   path: string,
@@ -84,16 +91,15 @@ export async function surveyRows(
     profiles,
     options.limit,
   );
-  const mixed = profiles.filter(
-    ({ index, texts, choice }) => needs[index].what === "numbers" && choice === undefined && texts > 0,
-  );
-  if (mixed.length > 0) {
-    const again = mixed.map(({ index }) => profileOf(index, mostTexts));
+  const withTexts = profiles
+    .filter(({ index, texts, choice }) => needs[index].what === "numbers" && choice === undefined && texts > 0)
+    .map(({ index }) => profileOf(index, mostTexts));
+  if (withTexts.length > 0) {
     const some = needs.map((): ColumnNeed => ({ what: "nothing", distinct: 0 }));
-    for (const { index } of again) some[index] = { what: "profile", distinct: mostTexts };
+    for (const { index } of withTexts) some[index] = { what: "profile", distinct: mostTexts };
     const blocks = source.blocks(some, { signal: options.signal, onBadRow: skip ? () => {} : undefined });
-    await profileRows(blocks, again, options.limit);
-    for (const profile of again) profiles[profile.index] = profile;
+    await profileRows(blocks, withTexts, options.limit);
+    for (const profile of withTexts) profiles[profile.index] = profile;
   }
   if (options.task !== "none") {
     const found = labels.map(({ index }) => profiles[index]);
@@ -164,6 +170,7 @@ function checkLabelColumn(path: string, profile: ColumnProfile, task: OpenOption
   });
 }
 
+/** A column's name in the header, or "column 3" where there is none. */
 export function columnName(format: TableSource, index: number): string {
   return format.header === undefined ? `column ${index + 1}` : format.header[index];
 }
