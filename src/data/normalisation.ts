@@ -149,36 +149,13 @@ export function deliverSample(
     return;
   }
   for (let start = 0, channel = 0; start < size; start += inner) {
-    if (data instanceof Uint8Array)
-      scaleBytes(data, from + start, inner, scale[channel], offset[channel], target, to + start);
-    else scaleNumbers(data, from + start, inner, scale[channel], offset[channel], target, to + start);
+    scaleRun(data, from + start, inner, scale[channel], offset[channel], target, to + start);
     if (++channel === channels) channel = 0;
   }
 }
 
-/** The most frequent type has a loop of its own: four values a turn take half the time of one. */
-function scaleBytes(
-  data: Uint8Array,
-  from: number,
-  count: number,
-  factor: number,
-  shift: number,
-  target: Float32Array,
-  to: number,
-): void {
-  const fours = count - (count % 4);
-  for (let at = 0; at < fours; at += 4) {
-    const place = from + at;
-    const put = to + at;
-    target[put] = data[place] * factor + shift;
-    target[put + 1] = data[place + 1] * factor + shift;
-    target[put + 2] = data[place + 2] * factor + shift;
-    target[put + 3] = data[place + 3] * factor + shift;
-  }
-  for (let at = fours; at < count; at++) target[to + at] = data[from + at] * factor + shift;
-}
-
-function scaleNumbers(
+/** Bytes, the most frequent type, are scaled four at a turn, which takes half the time of one. */
+function scaleRun(
   data: SampleArray,
   from: number,
   count: number,
@@ -187,5 +164,16 @@ function scaleNumbers(
   target: Float32Array,
   to: number,
 ): void {
-  for (let at = 0; at < count; at++) target[to + at] = data[from + at] * factor + shift;
+  let at = 0;
+  if (data instanceof Uint8Array) {
+    for (; at + 4 <= count; at += 4) {
+      const place = from + at;
+      const put = to + at;
+      target[put] = data[place] * factor + shift;
+      target[put + 1] = data[place + 1] * factor + shift;
+      target[put + 2] = data[place + 2] * factor + shift;
+      target[put + 3] = data[place + 3] * factor + shift;
+    }
+  }
+  for (; at < count; at++) target[to + at] = data[from + at] * factor + shift;
 }
