@@ -48,6 +48,7 @@ export async function fetchFiles(files: readonly WantedFile[], options: OpenOpti
   const total = known ? files.reduce((sum, { bytes = 0 }) => sum + bytes, 0) : undefined;
   if (total !== undefined && total > limit) throw tooMuch(files[0].address, total, limit);
   const come = files.map(() => 0);
+  let sum = 0;
   const fetched: FetchedFile[] = [];
   let next = 0;
   let failed = false;
@@ -55,10 +56,10 @@ export async function fetchFiles(files: readonly WantedFile[], options: OpenOpti
     for (let at = next++; at < files.length && !failed; at = next++) {
       const { address, bytes } = files[at];
       const tell = (done: number, length: number): void => {
+        sum += done - come[at];
         come[at] = done;
         // A single file's length comes with it.
         const all = files.length === 1 ? length : (total ?? Number.POSITIVE_INFINITY);
-        const sum = come.reduce((a, b) => a + b, 0);
         options.onProgress?.(Math.min(sum, all), all, "fetching");
       };
       const path = await fetchFile(files[at], { ...options, onProgress: tell }).catch((error: unknown) => {

@@ -6,7 +6,7 @@ import { rewritePartsForCpu } from "../rewrite/rewrite-for-cpu.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { keepsTensors } from "../runtime/device.js";
 import { openSession } from "../runtime/node.js";
-import type { Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
+import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
 import { HostOptimizer } from "./host-optimizer.js";
 import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
@@ -62,28 +62,31 @@ export class Trainer {
     const fed: Record<string, Feeds[string]> = { ...this.#state.feeds, ...feeds };
     for (const [index, { session, metrics: names }] of parts.entries()) {
       const { outputs, kept } = await session.runKeeping(fed, targets);
-      if (index < parts.length - 1) Object.assign(fed, outputs);
       for (const name of names) metrics[name] = (outputs[name].data as Float32Array)[0];
       const isLast = index === parts.length - 1;
-      if (isLast) {
-        const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
-        if (broken.length > 0) {
-          this.#state.reject(kept);
-          throw new DivergedError(
-            metrics,
-            broken.map(([name]) => name),
-          );
-        }
-      }
-      if (optimizer && index < optimizer.cuts.length) {
-        optimizer.update(index, this.#state.flipped, feeds, outputs);
-        if (!isLast) for (const name of optimizer.cuts[index].back) fed[name] = targets[name];
-      }
+      if (isLast) this.#checkFinite(metrics, kept);
+      const cut = optimizer?.cuts[index];
+      if (cut) optimizer.update(index, this.#state.flipped, feeds, outputs);
       if (isLast) this.#state.accept(kept);
+      else {
+        Object.assign(fed, outputs);
+        for (const name of cut?.back ?? []) fed[name] = targets[name];
+      }
     }
     const views: Record<string, FloatTensor> = {};
     for (const name of this.#training.views) views[name] = results[name] as FloatTensor;
     return { metrics, views };
+  }
+
+  /** Drops the step's results where a metric is not finite. @throws DivergedError */
+  #checkFinite(metrics: Readonly<Record<string, number>>, kept: Readonly<Record<string, DeviceTensor>>): void {
+    const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
+    if (broken.length === 0) return;
+    this.#state.reject(kept);
+    throw new DivergedError(
+      metrics,
+      broken.map(([name]) => name),
+    );
   }
 
   /** Copies of the state's elements by name. */
