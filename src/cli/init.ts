@@ -1,12 +1,13 @@
 /** `headstart init`: the main job. */
 import { type InitializeOptions, type InitializeResult, initialize } from "../library/initialize.js";
+import { headStarts } from "../training/head-start.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
 import { deviceOption } from "./device-option.js";
 import { modelOptions, namingOptions } from "./model-options.js";
-import { byDefault, flag, given, number, paths, required, text, whole } from "./options.js";
+import { byDefault, choice, flag, given, number, paths, required, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
 
 export const command = defineCommand({
@@ -43,7 +44,16 @@ export const command = defineCommand({
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
     device: deviceOption,
     ...dataOptions,
-    labels: text("NAME", "labels for the report's probe only: a label file, or a table's column (name, number, or -1)"),
+    labels: text(
+      "NAME",
+      "labels for the report's probe and --head class-means: a label file, or a table's column (name, number, or -1)",
+    ),
+    head: choice(
+      "START",
+      headStarts,
+      "also write start values of the last layer: zero, or class-means by the features of labelled samples",
+    ),
+    labelled: paths("PATH", "labelled samples for --head class-means (default: those of --data)"),
     checkpointEvery: whole("COUNT", "steps between checkpoints", { min: 1 }),
     tensorboard: flag("write an event file for TensorBoard into the run's folder, too"),
     mlflow: text("URL", "log to this MLflow server, too, such as http://127.0.0.1:5000"),

@@ -6,6 +6,7 @@ import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe, RecipeInput } from "../recipe/recipe.js";
 import type { Device, devices } from "../runtime/device.js";
 import type { ConditioningRecord } from "../training/condition.js";
+import type { HeadStart } from "../training/head-start.js";
 import type { ActivationStatistics } from "../training/probe.js";
 import type { Warning } from "../training/warnings.js";
 import type { Restoration } from "./graph-restorer.js";
@@ -55,6 +56,13 @@ export interface InitializeOptions {
   readonly threads?: number;
   /** One of {@link devices}; default: cpu. */
   readonly device?: string;
+  /**
+   * Start values of the head, which is else left to the framework: zero, or class-means, by F's features of labelled
+   * samples. They are written beside F's weights.
+   */
+  readonly head?: HeadStart;
+  /** Labelled samples for a head from class means: a path, pattern or address, or several; default: the data itself. */
+  readonly labelled?: string | readonly string[] | Dataset;
   /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
   readonly start?: string;
   readonly layout?: "NCHW" | "NHWC";
@@ -128,6 +136,8 @@ export interface RunRecord {
   };
   readonly recipe: Recipe;
   readonly task: string;
+  /** What the head's start values come from, where they were asked for. */
+  readonly head?: { readonly kind: HeadStart; readonly labelled?: { readonly sha256: string; readonly count: number } };
   readonly discriminator: {
     readonly kind: string;
     readonly layers: readonly unknown[];
@@ -156,7 +166,7 @@ export interface InitializeResult {
   readonly folder: string;
   readonly weightsFile: string;
   readonly modelFile: string;
-  /** F's tensors by the model's own names, in float32. */
+  /** F's tensors by the model's own names, in float32, and the head's where they were asked for. */
   readonly weights: Weights;
   readonly run: RunRecord;
   readonly finalMetrics: Readonly<Record<string, number>>;

@@ -1,8 +1,8 @@
 /** The main job: initial weights from a network and unlabelled data. */
 import { basename, extname } from "node:path";
 import { BatchOrder } from "../data/batches.js";
-import type { Dataset } from "../data/dataset.js";
-import { openDataset } from "../data/open-dataset.js";
+import type { Dataset, OpenOptions } from "../data/dataset.js";
+import { isLabelFile, openDataset } from "../data/open-dataset.js";
 import { savedTransform } from "../data/saved-transform.js";
 import { dataNotes } from "../data/unusable-samples.js";
 import { InterruptedError, UserError, userError } from "../errors.js";
@@ -14,6 +14,7 @@ import type { Weights } from "../recipe/initial-values.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
+import { headStart, requireHeadStart } from "../training/head-start.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
@@ -79,6 +80,16 @@ async function initializeWatched(
   if (!options.keepNames) requireOwnNames(opened, exportChanges);
   const recipe = withSettings(await resolveRecipe(options.recipe ?? "default"), options);
   const dataset = await openData(options, opened, emit);
+  if (options.labelled !== undefined && options.head !== "class-means")
+    throw userError({
+      where: "labelled samples",
+      required: "a head that starts from class means, which is all they are for",
+      got: options.head === undefined ? "no head" : `a head of ${options.head}`,
+      advice: "Ask for the head class-means, or leave the labelled samples out.",
+    });
+  const labelled = options.head === "class-means" ? await openLabelled(options, dataset, emit) : undefined;
+  // Shows before F is trained what the model's head or the labels cannot give.
+  if (options.head) requireHeadStart(options.head, features, labelled);
   const chosen =
     recipe.adversarial.weight > 0
       ? await chooseDiscriminator(
@@ -120,6 +131,14 @@ async function initializeWatched(
     data: { file: nameOf(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
     recipe,
     task: taskFor(recipe, dataset, opened.network.sampleShape),
+    ...(options.head
+      ? {
+          head: {
+            kind: options.head,
+            ...(labelled ? { labelled: { sha256: labelled.hash, count: labelled.count } } : {}),
+          },
+        }
+      : {}),
     discriminator: chosen
       ? { kind: chosen.kind, layers: chosen.discriminator.describe, ...(chosen.hash ? { sha256: chosen.hash } : {}) }
       : null,
@@ -151,7 +170,11 @@ async function initializeWatched(
     seed,
     evaluation,
   );
-  const weights = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
+  const trainedFeatures = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
+  const head = options.head
+    ? await headStart(options.head, features, trainedFeatures, labelled, evaluation)
+    : new Map<string, Float32Array>();
+  const weights: Weights = new Map([...trainedFeatures, ...head]);
   requireFinite(weights);
   const report = async (of: Weights): Promise<FeatureReport> => {
     const probe = await nearestNeighbourProbe(features, of, dataset, seed, evaluation);
@@ -176,6 +199,7 @@ async function initializeWatched(
       recipe: recipe.name,
       features: features.feature,
       ...askedFor(options),
+      ...(options.head ? { head: options.head } : {}),
       seed: String(seed),
       steps: String(steps),
       tensors: String(tensors.size),
@@ -203,6 +227,7 @@ async function initializeWatched(
   };
   await folder.writeJson(runFiles.result, result);
   if (!isDataset(options.data)) await dataset.close?.();
+  if (labelled && labelled !== dataset && labelled !== options.labelled) await labelled.close?.();
   await watcher.end("finished");
   return {
     folder: folder.path,
@@ -232,19 +257,14 @@ async function openData(
   opened: OpenedModel,
   emit: (event: InitializeEvent) => void,
 ): Promise<Dataset> {
-  const { data, resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+  const { data, labels, labelled } = options;
   if (isDataset(data)) return requireShape(data, opened.network.sampleShape);
-  const { columns, categories, fitted, memory, cache, cacheLimit, dataWorkers: workers } = options;
-  const layout = options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout;
-  const storage = { memory, cache, cacheLimit, workers };
-  const tables = { columns, categories, header };
-  const given = { layout, resize, convert, normalise, labels, onBad, limit, signal, fitted, ...tables, ...storage };
-  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const dataset = await openDataset(data, {
-    shape: opened.network.sampleShape,
-    ...present,
-    onProgress: (done, total, what = "reading") => emit({ type: "data", what, done, total }),
-  });
+  const reading = readingOf(options, opened.network.sampleShape, emit);
+  // Beside labelled samples the data is only used without labels; a column or array of them is no part of its samples.
+  const dataset = await openDataset(
+    data,
+    labelled === undefined ? reading : { ...reading, task: "none", labels: isLabelFile(labels) ? undefined : labels },
+  );
   if (dataset.count < 2)
     throw userError({
       where: dataset.where,
@@ -255,7 +275,40 @@ async function openData(
   return dataset;
 }
 
-function isDataset(data: InitializeOptions["data"]): data is Dataset {
+/** How the options say that data is read. */
+function readingOf(
+  options: InitializeOptions,
+  shape: readonly number[],
+  emit: (event: InitializeEvent) => void,
+): OpenOptions {
+  const { resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+  const { columns, categories, fitted, memory, cache, cacheLimit, dataWorkers: workers } = options;
+  const layout = options.layout ?? pictureGeometry(shape)?.layout;
+  const storage = { memory, cache, cacheLimit, workers };
+  const tables = { columns, categories, header };
+  const given = { layout, resize, convert, normalise, labels, onBad, limit, signal, fitted, ...tables, ...storage };
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return {
+    shape,
+    ...present,
+    onProgress: (done, total, what = "reading") => emit({ type: "data", what, done, total }),
+  };
+}
+
+/** The labelled samples for the head, treated as the data is: the data itself where no others are named. */
+async function openLabelled(
+  options: InitializeOptions,
+  dataset: Dataset,
+  emit: (event: InitializeEvent) => void,
+): Promise<Dataset> {
+  const { labelled } = options;
+  if (labelled === undefined) return dataset;
+  if (isDataset(labelled)) return requireShape(labelled, dataset.shape);
+  const { limit: _, ...reading } = readingOf(options, dataset.shape, emit);
+  return openDataset(labelled, { ...reading, fitted: dataset.record });
+}
+
+function isDataset(data: NonNullable<InitializeOptions["data" | "labelled"]>): data is Dataset {
   return typeof data === "object" && "read" in data;
 }
 

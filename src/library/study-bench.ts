@@ -18,7 +18,14 @@ import { filtersPicture } from "../study/filters-picture.js";
 import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan } from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
-import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
+import {
+  labelledData,
+  openGradientProbe,
+  runTrial,
+  type StudyData,
+  startWeights,
+  trialThreads,
+} from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
@@ -383,7 +390,8 @@ export class StudyBench {
       onStep: onProgress,
     });
     if (trial.seed === 0 && trial.purpose === "test" && trial.labels === plan.labels[0] && given !== "diverged") {
-      const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0 });
+      const { train: labelled } = labelledData(data, trial);
+      const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0, labelled });
       const picture = await filtersPicture(features, start, data.train.record.picture as PictureGeometry | undefined);
       if (picture)
         await this.#folder.write(

@@ -60,6 +60,11 @@ const recipeSchema = z.strictObject({
       weight: weight.default(0),
       /** Hidden ReLU units between F's features and the task's answers; 0: a linear layer. */
       hidden: hiddenUnits,
+      /**
+       * The rotation task asks for all turns of a sample in one step, so that a batch of 128 holds 32 samples in each of
+       * four turns (Gidaris et al., 2018, section 3.1); false: each sample of a batch is turned once, by chance.
+       */
+      allTurns: z.boolean().default(false),
     })
     .prefault({}),
   /**
@@ -184,7 +189,7 @@ export const builtInRecipes = {
    * better where there is time for many epochs; see docs/log.md.
    */
   rotation: {
-    selfSupervision: { task: "rotation", weight: 1 },
+    selfSupervision: { task: "rotation", weight: 1, allTurns: true },
     generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,

@@ -3,6 +3,7 @@ import { userError } from "../errors.js";
 import { initializerNames, parseInitializer } from "../initializers/initializers.js";
 import { nearest } from "../nearest.js";
 import { builtInRecipes, type Recipe } from "../recipe/recipe.js";
+import type { HeadStart } from "../training/head-start.js";
 
 /** What is done to F's weights before supervised training. */
 export type Conditioning = Recipe["conditioning"];
@@ -16,17 +17,22 @@ export interface Arm {
     | { readonly kind: "recipe"; readonly recipe: Recipe }
     | { readonly kind: "weights"; readonly file: string; readonly hash: string };
   readonly conditioning: Conditioning;
+  /** What the head starts from; absent: drawn by the study's initializer, from the same numbers for all arms. */
+  readonly head?: HeadStart;
 }
 
 const none: Conditioning = { spectrumExponent: null, scale: "none", samples: 512 };
 
-/** What may follow an arm's source after a plus sign. */
-const suffixes: Readonly<Record<string, Conditioning>> = {
+/** What may follow an arm's source after a plus sign: what is done to F, */
+const conditionings: Readonly<Record<string, Conditioning>> = {
   raw: none,
   calibrated: { spectrumExponent: null, scale: "unit", samples: 512 },
   "layer-calibrated": { spectrumExponent: null, scale: "layer", samples: 512 },
   conditioned: { spectrumExponent: 0.5, scale: "unit", samples: 512 },
 };
+
+/** and after that, or at once, where the head starts. */
+const heads: Readonly<Record<string, HeadStart>> = { "zero-head": "zero", "class-means": "class-means" };
 
 /**
  * The arms of a study where the user names none: what frameworks draw, the published initialisers, the control that
@@ -56,27 +62,46 @@ export interface ArmSources {
 }
 
 /**
- * Reads an arm: `SOURCE` or `SOURCE+CONDITIONING`. The source is an initializer's name, `file` (as the model has its
- * weights), a recipe's name or JSON file, or `weights:FILE.safetensors`; the conditioning is raw, calibrated (each unit
- * scaled on the data), layer-calibrated or conditioned (the spectrum flattened by half, then calibrated). Without one a
- * recipe does its own and everything else is raw.
+ * Reads an arm: `SOURCE`, `SOURCE+CONDITIONING`, `SOURCE+HEAD` or `SOURCE+CONDITIONING+HEAD`. The source is an
+ * initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or `weights:FILE.safetensors`;
+ * the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
+ * flattened by half, then calibrated). Without one a recipe does its own and everything else is raw. The head is
+ * zero-head or class-means, see {@link HeadStart}; without one it is drawn, alike for all arms.
  *
  * @throws UserError naming what is known
  */
 export async function parseArm(name: string, sources: ArmSources): Promise<Arm> {
-  const plus = name.lastIndexOf("+");
-  const head = plus < 0 ? name : name.slice(0, plus);
-  const suffix = plus < 0 ? undefined : name.slice(plus + 1);
-  if (suffix !== undefined && !Object.hasOwn(suffixes, suffix))
+  const { source: sourceName, conditioning, head } = partsOf(name);
+  const source = await parseSource(name, sourceName, sources);
+  const own = source.kind === "recipe" ? source.recipe.conditioning : none;
+  return { name, source, conditioning: conditioning ?? own, ...(head === undefined ? {} : { head }) };
+}
+
+/** Takes what follows the plus signs off, from the end, since the path of a file may have plus signs too. */
+function partsOf(name: string): { source: string; conditioning?: Conditioning; head?: HeadStart } {
+  const [head, beforeHead] = lastSuffix(name, heads);
+  const [conditioning, source] = lastSuffix(beforeHead, conditionings);
+  const plus = source.lastIndexOf("+");
+  if (plus >= 0 && !/^weights:|\.json$/i.test(source)) {
+    const suffix = source.slice(plus + 1);
+    const known = [...Object.keys(conditionings), ...Object.keys(heads)];
     throw userError({
       where: `arm ${name}`,
-      required: `one of ${Object.keys(suffixes).join(", ")} after the plus sign`,
+      required: `one of ${Object.keys(conditionings).join(", ")} after the plus sign, or ${Object.keys(heads).join(" or ")}, or one of each in this order`,
       got: `"${suffix}"`,
-      advice: `Did you mean ${nearest(suffix, Object.keys(suffixes))}?`,
+      advice: Object.hasOwn(heads, suffix)
+        ? "Name the head once, and last."
+        : `Did you mean ${nearest(suffix, known)}?`,
     });
-  const source = await parseSource(name, head, sources);
-  const own = source.kind === "recipe" ? source.recipe.conditioning : none;
-  return { name, source, conditioning: suffix === undefined ? own : suffixes[suffix] };
+  }
+  return { source, ...(conditioning ? { conditioning } : {}), ...(head ? { head } : {}) };
+}
+
+/** What the last suffix stands for, and the name without it; the whole name where it is none of these. */
+function lastSuffix<Kind>(name: string, known: Readonly<Record<string, Kind>>): [Kind | undefined, string] {
+  const plus = name.lastIndexOf("+");
+  const suffix = name.slice(plus + 1);
+  return plus >= 0 && Object.hasOwn(known, suffix) ? [known[suffix], name.slice(0, plus)] : [undefined, name];
 }
 
 async function parseSource(name: string, head: string, sources: ArmSources): Promise<Arm["source"]> {

@@ -153,12 +153,14 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
 
 function startOf(plan: StudyPlan, arm: Arm, seed: number): object {
   const { source, conditioning } = arm;
-  if (source.kind === "initializer") return { initializer: source.initializer, conditioning };
-  if (source.kind === "weights") return { weights: source.hash, conditioning };
+  // Absent where the head is drawn, as it was before there was another.
+  const after = { conditioning, ...(arm.head === undefined ? {} : { head: arm.head }) };
+  if (source.kind === "initializer") return { initializer: source.initializer, ...after };
+  if (source.kind === "weights") return { weights: source.hash, ...after };
   return {
     ...pretrainingPart(source.recipe),
     discriminator: plan.discriminator,
-    conditioning,
+    ...after,
     pretrainingSeed: pretrainingSeed(plan, seed),
   };
 }

@@ -9,6 +9,7 @@ import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import type { SupervisedLoss } from "../recipe/supervised-graph.js";
 import { conditionFeatures } from "../training/condition.js";
+import { headStart } from "../training/head-start.js";
 import { variancesOf } from "../training/objective.js";
 import { activationStatistics } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
@@ -71,14 +72,16 @@ export function openGradientProbe(
   return Supervisor.open({ features, loss, optimizer, batchSize, threads: trialThreads });
 }
 
-/** The weights that a trial starts from: the arm's for F, drawn by seed for the head. */
+/** The weights that a trial starts from: the arm's for F and, where it has one of its own, the head; else drawn by seed. */
 export async function startWeights(
   options: Pick<TrialOptions, "arm" | "features" | "headInitializer" | "data"> & {
     given: Weights | undefined;
     seed: number;
+    /** The trial's labelled samples. */
+    labelled: Dataset;
   },
 ): Promise<Weights> {
-  const { arm, features, data, seed, given, headInitializer } = options;
+  const { arm, features, data, seed, given, headInitializer, labelled } = options;
   const { network } = features;
   const head = initialWeights(network, headInitializer, seed);
   const drawn = arm.source.kind === "initializer" ? initialWeights(network, arm.source.initializer, seed) : given;
@@ -96,7 +99,9 @@ export async function startWeights(
   }
   const settings = { threads: trialThreads };
   const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, settings);
-  return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+  const start = await refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+  if (arm.head === undefined) return start;
+  return new Map([...start, ...(await headStart(arm.head, features, start, labelled, settings))]);
 }
 
 /** Runs a trial. @throws InterruptedError where the signal aborts */
@@ -105,7 +110,8 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
   const { train, test } = labelledData(data, trial);
   const chance = chanceOf(test);
   const began = performance.now();
-  const startsAt = given === "diverged" ? undefined : await startWeights({ ...options, given, seed: trial.seed });
+  const startsAt =
+    given === "diverged" ? undefined : await startWeights({ ...options, given, seed: trial.seed, labelled: train });
   const common = {
     ...trial,
     key: options.key,
@@ -168,7 +174,10 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
 }
 
 /** The labelled subset of a trial, and what judges it. */
-function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Dataset } {
+export function labelledData(
+  data: StudyData,
+  trial: Pick<Trial, "labels" | "seed" | "purpose">,
+): { train: Dataset; test: Dataset } {
   const indices = labelledSamples(data.train, trial.labels, trial.seed);
   if (trial.purpose === "test") return { train: subset(data.train, indices), test: data.test };
   const split = tuningSplit(indices, trial.seed);

@@ -61,11 +61,12 @@ export function warningsOf(plan: StudyPlan, results: StudyResults, settings: rea
       ),
     );
   }
+  const drawn = new Set(plan.arms.filter(({ head }) => head === undefined).map(({ name }) => name));
   for (const seed of new Set(results.trials.map((trial) => trial.seed)))
     for (const { name: network } of plan.networks) {
       const heads = new Set(
         results.trials
-          .filter((trial) => trial.seed === seed && trial.network === network)
+          .filter((trial) => trial.seed === seed && trial.network === network && drawn.has(trial.arm))
           .map(({ headHash }) => headHash),
       );
       if (heads.size > 1)
@@ -105,6 +106,16 @@ export function notesOf(
     trustNote("probability of improvement", seeds),
     trustNote(several ? "interquartile mean, several settings" : "interquartile mean, one setting", seeds),
   ];
+  const random = plan.arms.filter(({ source }) => source.kind === "initializer");
+  for (const { name: arm, head } of plan.arms)
+    if (head !== undefined && !random.some((other) => other.head === head))
+      notes.push(
+        remark(
+          "head-without-control",
+          { arm },
+          `${arm}: its difference from other arms is also that of its head; a random start with the same head beside it would tell the two apart.`,
+        ),
+      );
   const { pretrainingSeeds: shared = plan.seeds } = plan;
   if (shared < plan.seeds && pretrainings.size > 0)
     notes.push(

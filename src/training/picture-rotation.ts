@@ -1,6 +1,11 @@
 /** Turns of pictures for the rotation task. */
 import { type PictureGeometry, pictureStrides } from "./picture-geometry.js";
 
+/** The numbers of quarter turns that pictures can be given; those that are not square can be turned upside down only. */
+export function possibleTurns(picture: PictureGeometry | undefined): readonly number[] {
+  return picture && picture.height !== picture.width ? [0, 2] : [0, 1, 2, 3];
+}
+
 /**
  * Turns each picture of a batch, in place, counter-clockwise by a number of quarter turns (0 to 3), as the
  * self-supervised task of Gidaris et al. 2018 ("Unsupervised representation learning by predicting image rotations")

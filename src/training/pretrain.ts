@@ -13,6 +13,7 @@ import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "./condition.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { datasetGeometry } from "./picture-geometry.js";
+import { possibleTurns } from "./picture-rotation.js";
 import { pretrainingFeeds } from "./pretraining-feeds.js";
 import { type StepResult, Trainer } from "./trainer.js";
 import { judge, type Warning } from "./warnings.js";
@@ -101,6 +102,7 @@ export function trainingGraphOf(
       got: `samples of ${features.network.sampleShape.join("x")} values`,
       advice: "Take the task auto or swapped-values.",
     });
+  if (task === "rotation") requireWholeTurns(recipe, dataset);
   return pretrainingGraph({
     features,
     recipe,
@@ -109,6 +111,27 @@ export function trainingGraphOf(
     lastActivation: lastActivationFor(recipe, dataset),
     ...(discriminator ? { discriminator } : {}),
   });
+}
+
+/** Whether a step can hold its samples in all their turns. */
+function requireWholeTurns({ selfSupervision, contrast, batchSize }: Recipe, dataset: Dataset): void {
+  if (!selfSupervision.allTurns) return;
+  const where = "recipe: selfSupervision.allTurns";
+  if (contrast.weight > 0)
+    throw userError({
+      where,
+      required: "false beside contrast, whose views are turned alike, once",
+      got: "true",
+      advice: "Leave it out, or set contrast.weight to 0.",
+    });
+  const turns = possibleTurns(datasetGeometry(dataset)).length;
+  if (batchSize % turns !== 0)
+    throw userError({
+      where,
+      required: `a batch of a multiple of ${turns} samples, each in ${turns} turns`,
+      got: `batchSize ${batchSize}`,
+      advice: "Change the batch size.",
+    });
 }
 
 /**

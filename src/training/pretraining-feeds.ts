@@ -10,7 +10,7 @@ import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { datasetGeometry } from "./picture-geometry.js";
-import { rotateQuarter } from "./picture-rotation.js";
+import { possibleTurns, rotateQuarter } from "./picture-rotation.js";
 import { drawView } from "./picture-views.js";
 
 /** The tensors of one step; valid until the next call. Everything depends on (seed, step) alone. */
@@ -32,19 +32,23 @@ export function pretrainingFeeds(
   const picture = datasetGeometry(dataset);
   const groups = dataset.oneHotGroups ?? [];
   const pool = new NormalPool(seed);
-  const order = new BatchOrder(dataset.count, batchSize, seed, dataset.blocks);
+  const possible = possibleTurns(picture);
+  const copies = recipe.selfSupervision.allTurns ? possible.length : 1;
   const tensors = new Map(
     training.feeds.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
   );
   // G may see fewer samples than the batch has.
   const generatorSamples = tensors.get(feedNames.samples);
+  const rotated = tensors.get(feedNames.rotated);
+  // Where turned samples are all that is fed, no more of them are read than come in every turn.
+  const own = rotated && !generatorSamples ? batchSize / copies : batchSize;
+  const order = new BatchOrder(dataset.count, own, seed, dataset.blocks);
   const samples =
     generatorSamples?.shape[0] === batchSize
       ? generatorSamples
-      : floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...sampleShape]);
+      : floatTensor(new Float32Array(own * sampleSize), [own, ...sampleShape]);
   const corrupted = tensors.get(feedNames.corrupted);
   const swapped = tensors.get(feedNames.swapped);
-  const rotated = tensors.get(feedNames.rotated);
   const turns = tensors.get(feedNames.turns);
   const mixture = tensors.get(feedNames.mixture);
   const views = [tensors.get(feedNames.firstView), tensors.get(feedNames.secondView)];
@@ -53,7 +57,6 @@ export function pretrainingFeeds(
     swapped && recipe.corruption.kind !== "swapped-values"
       ? { kind: "swapped-values" as const, amount: 0.3 }
       : recipe.corruption;
-  const square = picture !== undefined && picture.height === picture.width;
   return {
     async at(step) {
       await dataset.read(order.indices(step), samples.data);
@@ -70,7 +73,7 @@ export function pretrainingFeeds(
           { seed, step, batchSize: corrupted.shape[0], sampleSize, picture, groups, pool },
           swapped?.data,
         );
-      if (rotated) rotated.data.set(samples.data);
+      if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
         if (!view) return;
         if (picture)
@@ -95,9 +98,8 @@ export function pretrainingFeeds(
       });
       if (turns && picture) {
         const stream = new RandomStream(seed, "rotation", step);
-        // Pictures that are not square can be turned upside down only.
-        const quarterTurns = Uint8Array.from({ length: batchSize }, () =>
-          square ? stream.below(4) : 2 * stream.below(2),
+        const quarterTurns = Uint8Array.from({ length: batchSize }, (_, row) =>
+          copies > 1 ? possible[Math.floor((row * copies) / batchSize)] : possible[stream.below(possible.length)],
         );
         for (const turned of [rotated, ...views])
           if (turned) rotateQuarter(turned.data, batchSize, picture, quarterTurns);
@@ -124,4 +126,9 @@ export function pretrainingFeeds(
       };
     },
   };
+}
+
+/** Fills an array with copies of a shorter one, as many as fit. */
+function repeat(values: Float32Array, target: Float32Array): void {
+  for (let start = 0; start < target.length; start += values.length) target.set(values, start);
 }

@@ -6,7 +6,8 @@ import { readSafetensors } from "../../src/formats/safetensors.js";
 import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import type { RecipeInput } from "../../src/recipe/recipe.js";
 import { DivergedError } from "../../src/training/trainer.js";
-import { barFile, folderWith, toyModel } from "../support/toy-data.js";
+import { idxFile } from "../data/array-files.js";
+import { barFile, barPictures, folderWith, toyModel } from "../support/toy-data.js";
 import { fakeMlflow } from "./fake-mlflow.js";
 
 const cnn = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch" });
@@ -238,6 +239,36 @@ describe("initialize", () => {
     const result = await initialize({ ...others, minutes: 0.002 });
     expect(result.run.steps).toBeGreaterThan(0);
     expect(Number.isInteger(result.run.steps)).toBe(true);
+  });
+
+  it("writes the head where it is asked to, from labelled samples", async () => {
+    const { options, path } = setUp();
+    const few = barPictures(20, 8, 5);
+    writeFileSync(path("few-idx3-ubyte"), idxFile(8, [20, 8, 8], few.pixels));
+    writeFileSync(path("few-labels-idx1-ubyte"), idxFile(8, [20], few.labels));
+    const plain = await initialize(options);
+    const given = { labelled: path("few-idx3-ubyte"), labels: path("few-labels-idx1-ubyte") };
+    const { weights, run } = await initialize({ ...options, ...given, head: "class-means", output: path("means") });
+    const head = [...weights.keys()].filter((name) => !plain.weights.has(name));
+    expect(head.length).toBe(2);
+    for (const [name, elements] of plain.weights) expect(weights.get(name), name).toEqual(elements);
+    for (const name of head) expect(weights.get(name)?.some((value) => value !== 0)).toBe(true);
+    expect(run.head).toEqual({ kind: "class-means", labelled: { sha256: expect.any(String), count: 20 } });
+    const file = readSafetensors(readFileSync(path("means/weights.safetensors")), "weights");
+    expect([...file.tensors.keys()].sort()).toEqual([...weights.keys()].sort());
+    const zero = await initialize({ ...options, head: "zero", output: path("zero") });
+    for (const name of head) expect(zero.weights.get(name)?.every((value) => value === 0)).toBe(true);
+  });
+
+  it("says before it trains that there are no labels for the head", async () => {
+    const { options, path } = setUp();
+    expect(await messageOf(initialize({ ...options, head: "class-means" }))).toMatch(
+      /required samples with class labels/,
+    );
+    expect(await messageOf(initialize({ ...options, labelled: path("train-idx3-ubyte") }))).toMatch(
+      /labelled samples: required a head that starts from class means/,
+    );
+    expect(existsSync(path("run"))).toBe(false);
   });
 
   it("says what it measured", async () => {

@@ -32,6 +32,26 @@ test("conditions as the suffix says, a recipe by itself otherwise", async () => 
   });
 });
 
+test("reads where the head starts, behind the conditioning or at once", async () => {
+  expect(await parseArm("he+zero-head", sources)).toMatchObject({ conditioning: { scale: "none" }, head: "zero" });
+  expect(await parseArm("he+calibrated+class-means", sources)).toMatchObject({
+    name: "he+calibrated+class-means",
+    source: { kind: "initializer" },
+    conditioning: { scale: "unit" },
+    head: "class-means",
+  });
+  const rotation = await parseArm("rotation+class-means", sources);
+  expect(rotation.conditioning).toEqual(builtInRecipe("rotation").conditioning);
+  expect(await parseArm("rotation", sources)).not.toHaveProperty("head");
+  await expect(parseArm("he+zero-head+calibrated", sources)).rejects.toThrow(/Name the head once, and last/);
+  await expect(parseArm("he+class-mean", sources)).rejects.toThrow(/Did you mean class-means/);
+});
+
+test("paths of files may have plus signs", async () => {
+  const arm = await parseArm("weights:a+b/c+d.safetensors+zero-head", sources);
+  expect(arm).toMatchObject({ source: { file: "a+b/c+d.safetensors" }, head: "zero" });
+});
+
 test("knows a file of weights by its content", async () => {
   const arm = await parseArm("weights:a/b.safetensors+calibrated", sources);
   expect(arm.source).toEqual({ kind: "weights", file: "a/b.safetensors", hash: "hash of a/b.safetensors" });

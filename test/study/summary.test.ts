@@ -89,6 +89,18 @@ test("says where heads were not equal", async () => {
   expect(warnings).toEqual([expect.stringMatching(/net, seed 0: the arms did not start from equal heads/)]);
 });
 
+test("a head of an arm's own is no fault, but asks for a control", async () => {
+  const alone = await study({ he: 0.7, "default+class-means": 0.75 });
+  const others = alone.trials.map((trial) => ({ ...trial, headHash: trial.arm }));
+  const { warnings, remarks } = summarize(alone.plan, results(alone.plan, others), 10_000);
+  expect(warnings).toEqual([]);
+  const kind = "head-without-control";
+  expect(remarks.notes).toContainEqual({ kind, values: { arm: "default+class-means" } });
+  const both = await study({ he: 0.7, "he+class-means": 0.72, "default+class-means": 0.75 });
+  const controlled = summarize(both.plan, results(both.plan, both.trials), 10_000);
+  expect(controlled.remarks.notes.filter((note) => note.kind === kind)).toEqual([]);
+});
+
 test("trials that never reach the target stay in, as censored", async () => {
   const { plan, trials } = await study({ he: 0.7, lecun: 0.3 });
   const [he, lecun] = summarize(plan, results(plan, trials), 10_000).settings[0].arms;

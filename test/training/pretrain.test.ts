@@ -12,6 +12,7 @@ import {
   pretrain,
   type StepReport,
   taskFor,
+  trainingGraphOf,
 } from "../../src/training/pretrain.js";
 import { activationStatistics } from "../../src/training/probe.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
@@ -283,15 +284,13 @@ describe("choices that follow from the data", () => {
     expect(taskFor(base, pictures, [1, 8, 8])).toBe("rotation");
     expect(taskFor(base, vectors, [12])).toBe("swapped-values");
     expect(taskFor(base, toyDataset([2, 16]), [2, 16])).toBe("none");
-    expect(taskFor({ ...base, selfSupervision: { task: "auto", weight: 0, hidden: 0 } }, pictures, [1, 8, 8])).toBe(
-      "none",
-    );
-    expect(taskFor({ ...base, selfSupervision: { task: "none", weight: 1, hidden: 0 } }, pictures, [1, 8, 8])).toBe(
-      "none",
-    );
-    expect(
-      taskFor({ ...base, selfSupervision: { task: "swapped-values", weight: 1, hidden: 0 } }, pictures, [1, 8, 8]),
-    ).toBe("swapped-values");
+    const withTask = (changes: Partial<Recipe["selfSupervision"]>): Recipe => ({
+      ...base,
+      selfSupervision: { ...base.selfSupervision, ...changes },
+    });
+    expect(taskFor(withTask({ task: "auto", weight: 0 }), pictures, [1, 8, 8])).toBe("none");
+    expect(taskFor(withTask({ task: "none", weight: 1 }), pictures, [1, 8, 8])).toBe("none");
+    expect(taskFor(withTask({ task: "swapped-values", weight: 1 }), pictures, [1, 8, 8])).toBe("swapped-values");
   });
 
   it("the mirror's last activation", () => {
@@ -301,6 +300,21 @@ describe("choices that follow from the data", () => {
     expect(lastActivationFor(base, within(-2.1, 3))).toBe("none");
     const asked = { ...base, mirror: { ...base.mirror, lastActivation: "tanh" as const } };
     expect(lastActivationFor(asked, within(0, 1))).toBe("tanh");
+  });
+
+  it("all turns of samples that do not fill a batch, or of views, are refused in words", () => {
+    const rotation = { task: "rotation", weight: 1, allTurns: true } as const;
+    const graphOf = (recipe: RecipeInput) =>
+      trainingGraphOf({
+        features: featureExtractor(toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4] })),
+        dataset: barDataset(16),
+        recipe: parseRecipe({ selfSupervision: rotation, ...recipe }, "test"),
+      });
+    expect(() => graphOf({ batchSize: 6 })).toThrow(
+      /allTurns: required a batch of a multiple of 4 samples.*batchSize 6/,
+    );
+    expect(() => graphOf({ contrast: { weight: 1 } })).toThrow(/allTurns: required false beside contrast/);
+    expect(graphOf({ batchSize: 8 }).batchSize).toBe(8);
   });
 
   it("rotation without pictures is refused in words", async () => {

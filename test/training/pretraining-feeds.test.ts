@@ -111,6 +111,31 @@ describe("pretrainingFeeds", () => {
     expect(found.size).toBeGreaterThan(2);
   });
 
+  it("holds every sample in all turns where the recipe says so, and reads no more of them", async () => {
+    const recipe: RecipeInput = { selfSupervision: { task: "rotation", weight: 1, allTurns: true } };
+    const source = feedsOf(recipe);
+    const read: number[] = [];
+    const whole = source.dataset.read;
+    source.dataset.read = (indices, target) => {
+      read.push(...Array.from(indices));
+      return whole.call(source.dataset, indices, target);
+    };
+    const seen = [];
+    for (let step = 0; step < 16; step++) {
+      const { rotated, turns } = await fed(source, step);
+      const at = (row: number, y: number, x: number): number => rotated[row * 64 + y * 8 + x];
+      for (let row = 0; row < batchSize; row++) {
+        expect(turns.slice(4 * row, 4 * row + 4).indexOf(1)).toBe(Math.floor(row / 2));
+        // The first two rows are as they were read.
+        const [sample, y, x] = [row % 2, 2, 5];
+        const unturned = [at(sample, y, x), at(sample, x, 7 - y), at(sample, 7 - y, 7 - x), at(sample, 7 - x, y)];
+        expect(at(row, y, x)).toBe(unturned[Math.floor(row / 2)]);
+      }
+      seen.push(...read.splice(0));
+    }
+    expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, index) => index));
+  });
+
   it("lets instance noise fall to nothing", async () => {
     const source = feedsOf(everything);
     const size = async (step: number): Promise<number> => Math.hypot(...(await fed(source, step))["noise/real"]);

@@ -247,6 +247,8 @@ export const en = {
     "{setting}: no arm learned anything (none ends more than {margin} above {chance}, which always predicting the mean gives). Do the labels belong to the samples? Are there enough steps?",
   "remark.short": "{arm}: {trials} of its trials made {made} of {steps} steps: its comparisons are not at equal steps.",
   "remark.unequal-heads": "{network}, seed {seed}: the arms did not start from equal heads.",
+  "remark.head-without-control":
+    "{arm}: its difference from other arms is also that of its head; a random start with the same head beside it would tell the two apart.",
   "remark.pretraining-diverged":
     "{recipe}: {count} of its pretrainings became non-finite; their trials count at chance.",
   "remark.shared-pretrainings":

@@ -249,6 +249,8 @@ export const ko: Texts = {
     "{setting}: 어느 비교 대상도 배우지 못했습니다(평균만 예측해도 얻는 {chance}보다 {margin} 넘게 높은 것이 없습니다). 레이블이 샘플과 맞습니까? 스텝 수가 충분합니까?",
   "remark.short": "{arm}: 시행 {trials}개가 {steps}스텝 중 {made}스텝만 학습하여 같은 스텝 수의 비교가 아닙니다.",
   "remark.unequal-heads": "{network}, 시드 {seed}: 비교 대상들의 머리 부분이 서로 다르게 시작했습니다.",
+  "remark.head-without-control":
+    "{arm}: 다른 비교 대상과의 차이에는 머리 부분의 차이도 들어 있습니다. 같은 머리를 가진 무작위 시작점을 함께 비교하면 둘을 구별할 수 있습니다.",
   "remark.pretraining-diverged": "{recipe}: 사전 학습 {count}개가 발산하여, 그 시행들은 우연 수준으로 셉니다.",
   "remark.shared-pretrainings":
     "시드 {seeds}개가 사전 학습을 {pretrainings}개씩 나누어 씁니다. 사전 학습 자체의 변동은 구간에 들어 있지 않습니다.",
@@ -357,6 +359,8 @@ export const koOptions: Readonly<Record<string, string>> = {
   mlflow: "이 MLflow 서버에도 기록하기, 예: http://127.0.0.1:5000",
   stateDict:
     "내보내면서 바뀐 가중치 이름을 되찾는 데 쓸 PyTorch 자체의 텐서 파일 (safetensors.torch.save_model로 저장)",
+  "init.head": "마지막 층의 시작 값도 쓰기: zero(0), class-means(레이블된 샘플의 특징의 클래스별 평균)",
+  "init.labelled": "--head class-means에 쓸 레이블된 샘플 (기본값: --data의 샘플)",
   keepNames: "프레임워크의 이름과 다르더라도 모델의 텐서 이름을 그대로 쓰기",
   "compare.data": "학습에 쓸 레이블된 샘플: 클래스별 폴더, IDX, NPY, NPZ, CSV, TSV",
   "compare.test": "측정에 쓸 레이블된 샘플",
@@ -364,7 +368,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.output": "비교 실험의 폴더 (기본값: 모델 이름-study)",
   "compare.overwrite": "그 폴더에서 새로 시작",
   "compare.arms":
-    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +raw를 붙일 수 있습니다",
+    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +raw를, 머리 부분의 시작은 +zero-head, +class-means를 붙일 수 있습니다",
   "compare.baseline": "판정의 기준 (기본값: he+calibrated 또는 첫 번째)",
   "compare.labels": "레이블의 양: 전체 수, 10/class, 5%, all (기본값: 10/class,all, 수를 예측하면 10%,all)",
   "compare.labelsPerClass": "클래스마다 레이블 수",
