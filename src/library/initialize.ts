@@ -177,7 +177,7 @@ async function initializeWatched(
   const weights: Weights = new Map([...trainedFeatures, ...head]);
   requireFinite(weights);
   const report = async (of: Weights): Promise<FeatureReport> => {
-    const probe = await nearestNeighbourProbe(features, of, dataset, seed, evaluation);
+    const probe = await nearestNeighbourProbe(features, of, labelled ?? dataset, seed, evaluation);
     return {
       activations: await activationStatistics(features, of, dataset, seed, evaluation),
       effectiveRank: await featureRank(features, of, dataset, seed, evaluation),
