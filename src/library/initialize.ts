@@ -15,7 +15,7 @@ import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart, requireHeadStart } from "../training/head-start.js";
-import { pictureGeometry } from "../training/picture-geometry.js";
+import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
@@ -99,7 +99,13 @@ async function initializeWatched(
         )
       : undefined;
   const restored = restorationLine(opened.restoration);
-  const remarks = [restored, ...exportChanges, computedWeightsWarning(features), ...dataNotes(dataset.record)];
+  const remarks = [
+    restored,
+    ...exportChanges,
+    computedWeightsWarning(features),
+    ...dataNotes(dataset.record),
+    ...(recipe.name === "default" ? [otherRecipe(dataset)] : []),
+  ];
   for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
     emit({ type: "note", message });
   const graphless = {
@@ -239,6 +245,14 @@ async function initializeWatched(
     loading: loadingLines(folder.path, written),
     seconds: (performance.now() - began) / 1000,
   };
+}
+
+/** Says where another recipe than the default was measured to help more. */
+function otherRecipe(dataset: Dataset): string | undefined {
+  const { channels, height, width } = datasetGeometry(dataset) ?? {};
+  return channels === 3 && height === width
+    ? "these are pictures in colour; if they are photographs, which have an upright position, --recipe rotation helps more (docs/log.md)"
+    : undefined;
 }
 
 /** What else the user chose of the model, so that `verify` sees the same network. */

@@ -79,6 +79,12 @@ export function taskFor(recipe: Recipe, dataset: Dataset, sampleShape: readonly 
   return dataset.kind === "table" || sampleShape.length === 1 ? "swapped-values" : "none";
 }
 
+/** How often a guess at a picture's turn is right; undefined where the task is another. */
+function chanceOfTurn(recipe: Recipe, dataset: Dataset, sampleShape: readonly number[]): number | undefined {
+  if (taskFor(recipe, dataset, sampleShape) !== "rotation") return undefined;
+  return 1 / possibleTurns(datasetGeometry(dataset)).length;
+}
+
 /** The mirror's last activation for this data, where the recipe says "auto". */
 export function lastActivationFor(recipe: Recipe, dataset: Dataset): "none" | "sigmoid" | "tanh" {
   const { lastActivation } = recipe.mirror;
@@ -182,7 +188,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       parameters,
       training,
       finalMetrics,
-      warnings: judge(finalMetrics),
+      warnings: judge(finalMetrics, chanceOfTurn(recipe, dataset, sampleShape)),
     };
   } catch (error) {
     if (error instanceof InterruptedError) await trainer.retreat();

@@ -2,7 +2,7 @@
 
 /** A warning with the numbers behind it. */
 export interface Warning {
-  readonly kind: "collapse" | "identity" | "discriminator-won" | "discriminator-lost";
+  readonly kind: "collapse" | "identity" | "discriminator-won" | "discriminator-lost" | "task-unsolved";
   readonly message: string;
   /** The numbers in the message; absent in records of earlier versions. */
   readonly values?: Readonly<Record<string, number>>;
@@ -16,10 +16,12 @@ type Metrics = Readonly<Record<string, number>>;
  * - collapse: G(x) is hardly nearer to its own x than to another sample
  * - identity: G copies x (error under 1 % of the distance between two samples), so F need not have learned features
  * - discriminator-won: D tells nearly all apart and its loss is near nothing, so it teaches G nothing any more
+ * - task-unsolved: F tells how pictures are turned hardly better than chance
  *
  * @param metrics means by name, see recipe/pretraining-graph
+ * @param chanceOfTurn the share of turns that guessing gets right, where the task is rotation
  */
-export function judge(metrics: Metrics): Warning[] {
+export function judge(metrics: Metrics, chanceOfTurn?: number): Warning[] {
   const warnings: Warning[] = [];
   const own = metrics["likeness/own"];
   const other = metrics["likeness/other"];
@@ -45,6 +47,13 @@ export function judge(metrics: Metrics): Warning[] {
       kind: "discriminator-won",
       values: { pairs, loss },
       message: `D tells real from generated in ${(100 * pairs).toFixed(1)} % of the pairs with a loss of ${loss.toPrecision(2)}: it has won and teaches G nothing more. Raise instance noise or R1/R2, or lower D's learning rate.`,
+    });
+  const accuracy = metrics["task/accuracy"];
+  if (chanceOfTurn !== undefined && accuracy !== undefined && accuracy < 1.2 * chanceOfTurn)
+    warnings.push({
+      kind: "task-unsolved",
+      values: { accuracy, chance: chanceOfTurn },
+      message: `F tells in ${(100 * accuracy).toFixed(1)} % of the cases how a picture is turned, where guessing gives ${(100 * chanceOfTurn).toFixed(0)} %: these pictures may have no upright position, as seen from above or through a microscope, and the rotation task then teaches nothing. Take the recipe default, or train for longer.`,
     });
   return warnings;
 }

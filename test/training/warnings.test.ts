@@ -27,6 +27,14 @@ describe("judge", () => {
     for (const { message } of judge(metrics)) expect(message).toMatch(/^[A-Z].*\.$/);
   });
 
+  it("warns of a rotation task that is hardly solved, and of no other task", () => {
+    const [warning] = judge({ ...healthy, "task/accuracy": 0.27 }, 0.25);
+    expect(warning).toMatchObject({ kind: "task-unsolved", values: { accuracy: 0.27, chance: 0.25 } });
+    expect(warning.message).toMatch(/^F tells in 27\.0 % of the cases.*guessing gives 25 %/);
+    expect(judge({ ...healthy, "task/accuracy": 0.4 }, 0.25)).toEqual([]);
+    expect(judge({ ...healthy, "task/accuracy": 0.27 })).toEqual([]);
+  });
+
   it("does not take a good D for one that has won", () => {
     expect(kinds({ ...healthy, "discriminator/loss": 0.04, "discriminator/accuracy-pairs": 0.9 })).toEqual([]);
     expect(kinds({ ...healthy, "discriminator/loss": -30, "discriminator/accuracy-pairs": 0.9 })).toEqual([]);

@@ -239,9 +239,12 @@ function Warnings({ detail, entry }: { detail: RunDetail; entry: Entry }) {
   );
 }
 
+/** Values of warnings that are shares. */
+const shares: readonly string[] = ["pairs", "accuracy", "chance"];
+
 function shownValues(values: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, name === "pairs" ? percent(value) : number(value)]),
+    Object.entries(values).map(([name, value]) => [name, shares.includes(name) ? percent(value) : number(value)]),
   );
 }
 
