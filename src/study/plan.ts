@@ -120,7 +120,7 @@ export function pretrainingSeed(plan: StudyPlan, seed: number): number {
 }
 
 /** Raised when the meaning of a record changes, so that older ones are not reused. */
-const recordVersion = 1;
+const recordVersion = 2;
 
 /**
  * What a trial's result depends on, as a short hash: a finished trial of the same key is not run again, however the plan

@@ -269,12 +269,23 @@ function finite(value: number): number | null {
 /** Loss of a stalled network wanders around its start: only what is above by more than this share counts as diverged. */
 const divergenceMargin = 0.01;
 
-/** Non-finite, or the mean loss of the last tenth of the steps above the first step's. */
-function divergence({ losses, divergedAt }: SupervisedResult, steps: number): TrialRecord["diverged"] {
+/**
+ * Non-finite, or the mean training loss of the last tenth of the steps above the first step's and the test loss above
+ * that before training. The first step's loss is one batch's: where a good start and a small learning rate leave the
+ * loss as it is, chance alone may put later batches above it, but not all of the test data.
+ */
+export function divergence(
+  { losses, evaluations, divergedAt }: Pick<SupervisedResult, "losses" | "evaluations" | "divergedAt">,
+  steps: number,
+): TrialRecord["diverged"] {
   if (divergedAt !== undefined && divergedAt < steps) return "non-finite";
   const tail = losses.slice(0, steps).slice(-Math.max(1, Math.round(steps / 10)));
   const mean = tail.reduce((sum, value) => sum + value, 0) / tail.length;
-  return mean > losses[0] * (1 + divergenceMargin) ? "loss above its start" : null;
+  const testLoss = (at: number) => evaluations.find(({ step }) => step === at)?.loss;
+  const [before, after] = [testLoss(0), testLoss(steps)];
+  const rises = (from: number, to: number): boolean => !(to <= from * (1 + divergenceMargin));
+  const tested = before === undefined || after === undefined || rises(before, after);
+  return rises(losses[0], mean) && tested ? "loss above its start" : null;
 }
 
 /** Median time between steps that had no evaluation in between. */
