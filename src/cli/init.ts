@@ -27,7 +27,10 @@ export const command = defineCommand({
     output: text("FOLDER", "the run's folder (default: MODEL-headstart)"),
     overwrite: flag("replace an earlier run in that folder"),
     resume: flag("continue an interrupted run in that folder"),
-    recipe: byDefault(text("NAME", "default, rotation, paper, adversarial, autoencoder, or a JSON file"), "default"),
+    recipe: byDefault(
+      text("NAME", "default, rotation, contrast, paper, adversarial, autoencoder, or a JSON file"),
+      "default",
+    ),
     ...modelOptions,
     ...namingOptions,
     epochs: number("COUNT", "passes over the data (default: the recipe's)", { min: 1e-6 }),

@@ -6,6 +6,7 @@ import type { NormalisationChoice, OpenOptions } from "../data/dataset.js";
 import { userError } from "../errors.js";
 import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
+import { type Arm, armsForData } from "../study/arm.js";
 import { labelledSamples } from "../study/labels.js";
 import type { StudyTask } from "../study/measure.js";
 import { type StudyPlan, settingsOf, shortHash } from "../study/plan.js";
@@ -162,19 +163,21 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
       got: String(options.workers),
       advice: "Leave --workers out",
     });
-  const arms = await parseArms(options);
+  const asked = await parseArms(options);
   emit({ type: "reading" });
   const path = options.output ?? `${basename(options.model, extname(options.model))}-study`;
   const labels = await locateLabels(options);
   const { networks, prepare, task: known } = await planNetworks(options, labels, path);
-  const asked = benchSettings(options, labels, path, networks[0]);
-  const { train, task } = await openTraining(asked, known, networks[0].outputs, signal);
-  const unfiltered = { ...asked, reading: { ...asked.reading, task } };
+  const draft = benchSettings(options, labels, path, networks[0]);
+  const { train, task } = await openTraining(draft, known, networks[0].outputs, signal);
+  const unfiltered = { ...draft, reading: { ...draft.reading, task } };
   const everything = await openStudyData(unfiltered, signal, train);
   requireLabels(options, everything, networks[0].outputs, task);
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything, signal);
   for (const message of [...duplicateNotes(settings), ...targetNotes(options, data)]) emit({ type: "note", message });
 
+  const arms = armsForData(asked, data.unlabelled, options.pretrainingEpochs);
+  for (const message of replacedNotes(asked, arms)) emit({ type: "note", message });
   const drafted = draftPlan(options, task, networks, arms, data, device);
   for (const amount of drafted.labels) labelledSamples(data.train, amount, 0);
   const unlock = await (await StudyFolder.open(path, false)).lock();
@@ -183,6 +186,16 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   } finally {
     await unlock();
   }
+}
+
+/** Which recipes have taken the place of those that arms name. */
+function replacedNotes(asked: readonly Arm[], arms: readonly Arm[]): string[] {
+  const nameOf = ({ source }: Arm) => (source.kind === "recipe" ? source.recipe.name : undefined);
+  return arms.flatMap((arm, index) =>
+    nameOf(arm) === nameOf(asked[index])
+      ? []
+      : [`${arm.name}: these are pictures in colour, for which the recipe ${nameOf(asked[index])} is ${nameOf(arm)}`],
+  );
 }
 
 /** What {@link compare} has found out before it writes anything. */

@@ -11,13 +11,15 @@ import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
+import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart, requireHeadStart } from "../training/head-start.js";
-import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
+import { pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
+import { recipeForData } from "../training/recipe-for-data.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
@@ -78,8 +80,11 @@ async function initializeWatched(
   const features = featureExtractor(opened.network, options.features);
   const exportChanges = exportWarnings(opened, features);
   if (!options.keepNames) requireOwnNames(opened, exportChanges);
-  const recipe = withSettings(await resolveRecipe(options.recipe ?? "default"), options);
+  const asked = await resolveRecipe(options.recipe ?? "default");
+  withSettings(asked, options);
   const dataset = await openData(options, opened, emit);
+  const forData = recipeForData(asked, dataset);
+  const recipe = withSettings(forData, options);
   if (options.labelled !== undefined && options.head !== "class-means")
     throw userError({
       where: "labelled samples",
@@ -104,7 +109,7 @@ async function initializeWatched(
     ...exportChanges,
     computedWeightsWarning(features),
     ...dataNotes(dataset.record),
-    ...(recipe.name === "default" ? [otherRecipe(dataset)] : []),
+    ...(forData === asked ? [] : [replaced(asked, forData)]),
   ];
   for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
     emit({ type: "note", message });
@@ -247,12 +252,13 @@ async function initializeWatched(
   };
 }
 
-/** Says where another recipe than the default was measured to help more. */
-function otherRecipe(dataset: Dataset): string | undefined {
-  const { channels, height, width } = datasetGeometry(dataset) ?? {};
-  return channels === 3 && height === width
-    ? "these are pictures in colour; if they are photographs, which have an upright position, --recipe rotation helps more (docs/log.md)"
-    : undefined;
+/** Says which recipe has taken the place of the one that was asked for. */
+function replaced(asked: Recipe, recipe: Recipe): string {
+  const advice =
+    recipe.selfSupervision.task === "rotation"
+      ? "; for pictures without an upright position, as seen from above or through a microscope, take --recipe contrast"
+      : "";
+  return `these are pictures in colour, for which the recipe ${asked.name} is ${recipe.name}${advice}`;
 }
 
 /** What else the user chose of the model, so that `verify` sees the same network. */

@@ -35,12 +35,7 @@ export async function parseArms(options: CompareOptions): Promise<Arm[]> {
     if (arms.some((arm) => arm.name === name)) continue;
     arms.push(
       await parseArm(name, {
-        recipe: async (recipe) => {
-          const resolved = await resolveRecipe(recipe);
-          return options.pretrainingEpochs === undefined
-            ? resolved
-            : { ...resolved, epochs: options.pretrainingEpochs, minimumSteps: 0 };
-        },
+        recipe: resolveRecipe,
         weightsHash: async (file) => {
           try {
             return createHash("sha256")

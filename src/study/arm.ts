@@ -1,9 +1,11 @@
 /** Arms: the ways to get initial weights that a study compares, and the small language that names them. */
+import type { Dataset } from "../data/dataset.js";
 import { userError } from "../errors.js";
 import { initializerNames, parseInitializer } from "../initializers/initializers.js";
 import { nearest } from "../nearest.js";
 import { builtInRecipes, type Recipe } from "../recipe/recipe.js";
 import type { HeadStart } from "../training/head-start.js";
+import { recipeForData } from "../training/recipe-for-data.js";
 
 /** What is done to F's weights before supervised training. */
 export type Conditioning = Recipe["conditioning"];
@@ -125,8 +127,23 @@ async function parseSource(name: string, head: string, sources: ArmSources): Pro
   }
 }
 
-/** What training a recipe depends on: all of it but its name and what is done afterwards. */
-export function pretrainingPart(recipe: Recipe): Omit<Recipe, "conditioning" | "name"> {
-  const { conditioning: _, name: __, ...rest } = recipe;
+/**
+ * Arms with the recipes that theirs name for this data, see {@link recipeForData}.
+ *
+ * @param epochs in place of the recipes' own
+ */
+export function armsForData(arms: readonly Arm[], unlabelled: Dataset, epochs?: number): Arm[] {
+  return arms.map((arm) => {
+    if (arm.source.kind !== "recipe") return arm;
+    const own = recipeForData(arm.source.recipe, unlabelled);
+    const recipe = epochs === undefined ? own : { ...own, epochs, minimumSteps: 0 };
+    const conditioning = arm.conditioning === arm.source.recipe.conditioning ? own.conditioning : arm.conditioning;
+    return { ...arm, source: { ...arm.source, recipe }, conditioning };
+  });
+}
+
+/** What training a recipe depends on: all of it but its name, what is done afterwards, and what it is on other data. */
+export function pretrainingPart(recipe: Recipe): Omit<Recipe, "conditioning" | "name" | "colourPictures"> {
+  const { conditioning: _, name: __, colourPictures: ___, ...rest } = recipe;
   return rest;
 }

@@ -5,7 +5,7 @@ import { streamDataset } from "../../src/data/stream-dataset.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
 import { type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import { readAll } from "../data/read-all.js";
-import { folderWith, toyModel } from "../support/toy-data.js";
+import { folderWith, toyDataset, toyModel } from "../support/toy-data.js";
 
 const mlp = toyModel({ template: "mlp", inputShape: [4], widths: [6] });
 const rows = Array.from({ length: 400 }, (_, row) =>
@@ -44,6 +44,26 @@ test("transform.json beside the weights treats the same data alike", async () =>
   expect(fitted).toMatchObject({ transform: 1, kind: "table", shape: [4] });
   const opened = await openDataset(path("t.csv"), { fitted });
   expect(await readAll(opened)).toEqual(await readAll(await openDataset(path("t.csv"), { normalise: "quantile" })));
+});
+
+test("says which recipe the default is for pictures in colour", async () => {
+  const model = toyModel({ template: "cnn", inputShape: [3, 8, 8], widths: [4] });
+  const path = folderWith({ "model.onnx": model });
+  const notes: string[] = [];
+  const { run } = await initialize({
+    model: path("model.onnx"),
+    data: toyDataset([3, 8, 8], 32),
+    recipe: "default",
+    output: path("run"),
+    batchSize: 16,
+    learningRate: 0.002,
+    steps: 2,
+    threads: 1,
+    onEvent: (event) => event.type === "note" && notes.push(event.message),
+  });
+  expect(notes).toEqual([expect.stringMatching(/the recipe default is rotation;.*take --recipe contrast/)]);
+  expect(run).toMatchObject({ task: "rotation", discriminator: null });
+  expect(run.recipe).toMatchObject({ name: "rotation", batchSize: 16, generatorOptimizer: { learningRate: 0.002 } });
 });
 
 test("takes samples of the caller's own source, of the model's shape", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { builtInRecipe } from "../../src/recipe/recipe.js";
-import { defaultArms, parseArm, pilotArms, pretrainingPart } from "../../src/study/arm.js";
+import { armsForData, defaultArms, parseArm, pilotArms, pretrainingPart } from "../../src/study/arm.js";
+import { toyDataset } from "../support/toy-data.js";
 
 const sources = {
   recipe: async (name: string) => builtInRecipe(name),
@@ -61,6 +62,24 @@ test("knows a file of weights by its content", async () => {
 test("names the nearest known arm", async () => {
   await expect(parseArm("xavierr", sources)).rejects.toThrow(/arm xavierr.*Did you mean xavier/);
   await expect(parseArm("he+calibratd", sources)).rejects.toThrow(/Did you mean calibrated/);
+});
+
+test("arms have the recipes that theirs name for the data, and what a suffix says stays", async () => {
+  const names = ["default", "default+raw+zero-head", "contrast", "he"];
+  const arms = await Promise.all(names.map((name) => parseArm(name, sources)));
+  const inColour = armsForData(arms, toyDataset([3, 8, 8]), 2);
+  const recipes = inColour.map(({ source }) =>
+    source.kind === "recipe" ? [source.recipe.name, source.recipe.epochs] : null,
+  );
+  expect(recipes).toEqual([["rotation", 2], ["rotation", 2], ["contrast", 2], null]);
+  expect(inColour.map(({ name }) => name)).toEqual(names);
+  expect(inColour[1]).toMatchObject({ conditioning: { scale: "none" }, head: "zero" });
+  expect(armsForData(arms, toyDataset([1, 8, 8]))).toEqual(arms);
+});
+
+test("the default and the recipe that it is share their pretraining", async () => {
+  const [contrast, byDefault] = ["contrast", "default"].map(builtInRecipe);
+  expect(pretrainingPart(byDefault)).toEqual(pretrainingPart(contrast));
 });
 
 test("pretraining does not depend on a recipe's name nor on what is done afterwards", () => {

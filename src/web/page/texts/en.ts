@@ -118,7 +118,7 @@ export const en = {
     "D tells real from generated nearly always: it has won and teaches G nothing more. Raise instance noise or R1/R2, or lower D's learning rate.",
   "warning.discriminator-won.values": "It is right in {pairs} of the pairs, with a loss of {loss}.",
   "warning.task-unsolved":
-    "F hardly tells how a picture is turned: these pictures may have no upright position, and the rotation task then teaches nothing. Take the recipe default, or train for longer.",
+    "F hardly tells how a picture is turned: these pictures may have no upright position, and the rotation task then teaches nothing. Take the recipe contrast, or train for longer.",
   "warning.task-unsolved.values": "It is right in {accuracy} of the cases, where guessing gives {chance}.",
   "warning.discriminator-lost":
     "D cannot tell real from generated any more. Raise its learning rate, or give it more layers.",

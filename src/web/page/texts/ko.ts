@@ -121,7 +121,7 @@ export const ko: Texts = {
     "D가 실제와 생성을 거의 항상 구별합니다. D가 이겨서 G에게 더 가르칠 것이 없습니다. 인스턴스 잡음이나 R1/R2를 높이거나 D의 학습률을 낮추십시오.",
   "warning.discriminator-won.values": "쌍의 {pairs}를 맞히며 손실은 {loss}입니다.",
   "warning.task-unsolved":
-    "F가 그림이 얼마나 돌아갔는지 거의 맞히지 못합니다. 위아래가 정해지지 않은 그림일 수 있으며, 그렇다면 회전 과제에서는 배울 것이 없습니다. default 레시피를 쓰거나 더 오래 학습하십시오.",
+    "F가 그림이 얼마나 돌아갔는지 거의 맞히지 못합니다. 위아래가 정해지지 않은 그림일 수 있으며, 그렇다면 회전 과제에서는 배울 것이 없습니다. contrast 레시피를 쓰거나 더 오래 학습하십시오.",
   "warning.task-unsolved.values": "{accuracy}를 맞히며, 찍어서 맞힐 확률은 {chance}입니다.",
   "warning.discriminator-lost": "D가 실제와 생성을 더는 구별하지 못합니다. D의 학습률을 높이거나 층을 늘리십시오.",
   "warning.diverged":
