@@ -5,7 +5,7 @@
 import type { Value } from "../graph/builder.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
-import { padsOf, type WindowAxis } from "./window.js";
+import { padsOf, spanOf, type WindowAxis } from "./window.js";
 
 /** What the unfolded input or the products of some samples may hold: memory for 64 Mi numbers. */
 const largestUnfolded = 2 ** 26;
@@ -105,6 +105,11 @@ function unfold(emit: Emitter, x: Value, windows: readonly WindowAxis[]): Value 
   });
 }
 
+/** The pads that windows reach: with any behind them, y would be slid further than there are taps. */
+function reachedPads(windows: readonly WindowAxis[]): number[] {
+  return padsOf(windows.map((axis) => ({ ...axis, end: Math.max(0, spanOf(axis) - axis.begin - axis.input) })));
+}
+
 /**
  * Where each channel has a filter of its own, each channel of each sample is slid under its own y, and the results are
  * summed over samples. In ONNX Runtime's blocked layout nothing has to be moved for it.
@@ -118,7 +123,7 @@ function depthwiseConvolution(emit: Emitter, x: Value, y: Value, windows: readon
     {
       strides: windows.map(({ dilation }) => dilation),
       dilations: windows.map(({ stride }) => stride),
-      pads: padsOf(windows),
+      pads: reachedPads(windows),
       group: batch * channels,
     },
   );
@@ -137,17 +142,18 @@ function depthwiseConvolution(emit: Emitter, x: Value, y: Value, windows: readon
  */
 function exchangedConvolution(emit: Emitter, x: Value, y: Value, windows: readonly WindowAxis[], group: number): Value {
   const [batch, channels, ...sizes] = x.shape;
+  const exchange = [1, 0, ...sizes.map((_, axis) => axis + 2)];
   const grouped = emit.reshape(x, [batch, group, channels / group, ...sizes]);
-  const exchanged = emit.transpose(grouped, [2, 1, 0, ...sizes.map((_, axis) => axis + 3)]);
-  const kernels = emit.transpose(y, [1, 0, ...sizes.map((_, axis) => axis + 2)]);
+  const exchanged =
+    group === 1 ? emit.transpose(x, exchange) : emit.transpose(grouped, [2, 1, 0, ...sizes.map((_, axis) => axis + 3)]);
   const found = emit.convolution(
     emit.reshape(exchanged, [channels / group, group * batch, ...sizes]),
-    kernels,
+    emit.transpose(y, exchange),
     undefined,
     {
       strides: windows.map(({ dilation }) => dilation),
       dilations: windows.map(({ stride }) => stride),
-      pads: padsOf(windows),
+      pads: reachedPads(windows),
       group,
     },
   );

@@ -16,7 +16,7 @@ import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { NodeContext } from "../ops/operator.js";
 import { padsOf, type WindowAxis } from "../ops/window.js";
-import { type BlockedConvolution, BlockedLayout } from "./blocked-layout.js";
+import { type BlockedConvolution, BlockedLayout, exchangedAxes } from "./blocked-layout.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** A window of one element: what an axis that is not there comes to. */
@@ -122,10 +122,7 @@ function mostlyInPads({ input, output, kernel, stride, dilation, begin }: Window
 /** [outputs, inputs, kernel...] as [inputs, outputs, taps]; a weight that was exchanged before is taken as it was. */
 function inputsFirst(emit: Emitter, weight: Value, taps: number): Value {
   const exchange = [1, 0, ...weight.shape.slice(2).map((_, axis) => axis + 2)];
-  const producer = emit.producerOf(weight);
-  const perm = producer?.op === "Transpose" ? producer.attributes.perm : undefined;
-  const isExchanged = perm?.kind === "ints" && perm.value.join() === exchange.join();
-  const turned = isExchanged ? (producer?.inputs[0] as Value) : emit.transpose(weight, exchange);
+  const turned = exchangedAxes(emit, weight) ?? emit.transpose(weight, exchange);
   return emit.reshape(turned, [turned.shape[0], turned.shape[1], taps]);
 }
 

@@ -6,7 +6,7 @@
  * operators may stand in a graph all the same; weights are then brought into their layout at every step, which costs
  * little beside the convolution.
  */
-import type { Value } from "../graph/builder.js";
+import type { BuiltNode, Value } from "../graph/builder.js";
 import { type Attributes, attribute } from "../graph/graph.js";
 import { numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
@@ -15,6 +15,11 @@ import { type Emitter, sameShape } from "../ops/emitter.js";
 export const blockedDomain = "com.microsoft.nchwc";
 /** Reordering takes channels by fours. */
 const reorderedTogether = 4;
+
+/** So many blocks are moved by their places at most: 4 bytes each in the model. */
+export const mostMovedBlocks = 2 ** 20;
+
+const mostSummands = 4096;
 
 /** A convolution of two spatial axes. Pads: all begins, then all ends. */
 export interface BlockedConvolution {
@@ -50,12 +55,25 @@ export class BlockedLayout {
     return this.#append("ReorderInput", [filled], {}, [batch, this.padded(channels), ...sizes]);
   }
 
-  /** Zeros around values in blocks. Pads: all begins, then all ends. */
+  /**
+   * Plain values of whole blocks of samples, [N, C, H, W], in blocks of those: [N/b, C, H, W, b]. To reordering, a sample
+   * is a channel, and its channels are more positions.
+   */
+  samplesInBlocks(x: Value): Value {
+    const [samples, ...sizes] = x.shape;
+    const shape = [samples / this.block, this.block, sizeOf(sizes), 1];
+    const reordered = this.#append("ReorderInput", [this.#emit.reshape(x, shape)], {}, shape);
+    return this.#emit.reshape(reordered, [samples / this.block, ...sizes, this.block]);
+  }
+
+  /** Zeros around values in blocks, by a convolution of one element, which has threads. Pads: all begins, then all ends. */
   pad(x: Value, pads: readonly number[]): Value {
-    const [batch, channels, ...sizes] = x.shape;
-    const blocks = this.#emit.reshape(x, [batch, channels / this.block, ...sizes, this.block]);
-    const padded = this.#emit.pad(blocks, [0, 0, pads[0], pads[1], 0, 0, 0, pads[2], pads[3], 0]);
-    return this.#emit.reshape(padded, [batch, channels, padded.shape[2], padded.shape[3]]);
+    if (pads.every((amount) => amount === 0)) return x;
+    const [, channels, height, width] = x.shape;
+    const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1] } as const;
+    const outputs = [height + pads[0] + pads[2], width + pads[1] + pads[3]] as const;
+    const ones = this.#emit.filled(1, [channels, 1, 1, 1]);
+    return this.convolution(x, ones, undefined, { ...one, pads, outputs }, channels);
   }
 
   /** Back to [N, channels, H, W]. */
@@ -112,7 +130,7 @@ export class BlockedLayout {
     const blocked = this.fromPlain(emit.reshape(filled, [...filled.shape, 1]));
     return isPlain
       ? emit.transpose(emit.reshape(blocked, [rows, columns / block, count, block]), [1, 0, 2, 3])
-      : this.#moved(emit.reshape(blocked, [rows / block, block, columns / block, count, block]), [2, 0, 3, 1, 4]);
+      : this.moved(emit.reshape(blocked, [rows / block, block, columns / block, count, block]), [2, 0, 3, 1, 4]);
   }
 
   /** Those of a depthwise convolution's weight, [channels, 1, kernel...]. */
@@ -137,47 +155,93 @@ export class BlockedLayout {
 
   /** The convolution that gave x with a Relu behind it, which costs it nothing; undefined where it was none. */
   rectified(x: Value): Value | undefined {
+    const producer = this.#convolutionOf(x);
+    const activation = attribute.string("Relu");
+    return producer && this.#append("Conv", producer.inputs, { ...producer.attributes, activation }, x.shape);
+  }
+
+  /**
+   * The convolution that gave x with another value added to what it computes; undefined where it was none. The result
+   * takes the place of the summand, which must have no other readers: else ONNX Runtime copies it first, on one thread.
+   */
+  plus(x: Value, summand: Value): Value | undefined {
+    const producer = this.#convolutionOf(x);
+    if (!producer || producer.inputs.length > 3) return undefined;
+    const [read, weight, bias] = producer.inputs;
+    return this.#append("Conv", [read, weight, bias, summand], producer.attributes, x.shape);
+  }
+
+  /** x as a convolution of one element that changes nothing, to be rectified or added to. */
+  unchanged(x: Value): Value {
+    return this.#scaled(x, undefined, undefined);
+  }
+
+  /** The convolution in blocks that gave a value, where it has no activation yet. */
+  #convolutionOf(x: Value): BuiltNode | undefined {
     const producer = this.#emit.producerOf(x);
-    if (producer?.domain !== blockedDomain || producer.op !== "Conv" || producer.attributes.activation)
-      return undefined;
-    const inputs = producer.inputs.filter((input) => input !== undefined);
-    return this.#append("Conv", inputs, { ...producer.attributes, activation: attribute.string("Relu") }, x.shape);
+    const isPlain = producer?.domain === blockedDomain && producer.op === "Conv" && !producer.attributes.activation;
+    return isPlain ? producer : undefined;
   }
 
   /** x times a number a channel, plus another: a depthwise convolution of one element. One of them may be missing. */
   scaleChannels(x: Value, factor: Value | undefined, summand?: Value): Value {
-    const channels = x.shape[1];
-    const producer = this.#emit.producerOf(x);
-    const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] } as const;
-    const ones = this.#emit.filled(1, [channels, 1, 1, 1]);
-    // (x + v) · w is one pass too.
+    const emit = this.#emit;
+    const producer = this.#convolutionOf(x);
     const [inner, weight, added] = producer?.inputs ?? [];
+    // (x · w + v) · factor + summand is one pass too.
     const follows =
-      factor &&
-      !summand &&
-      producer?.op === "Conv" &&
-      sameShape(weight?.shape ?? [], ones.shape) &&
-      weight?.constant !== undefined &&
-      numbersOf(weight.constant).every((number) => number === 1);
-    const bias = follows && added ? this.#emit.multiply(added, factor) : summand;
+      producer?.inputs.length !== 4 && inner && weight?.shape[1] === 1 && sameShape(weight.shape.slice(1), [1, 1, 1]);
+    if (!follows || !sameShape(inner.shape, x.shape)) return this.#scaled(x, factor, summand);
+    const ones = weight.constant !== undefined && numbersOf(weight.constant).every((number) => number === 1);
+    const numbers = ones ? undefined : emit.reshape(weight, [weight.shape[0]]);
+    const shifted = added && factor ? emit.multiply(added, factor) : added;
+    return this.#scaled(
+      inner,
+      numbers && factor ? emit.multiply(numbers, factor) : (numbers ?? factor),
+      shifted && summand ? emit.add(shifted, summand) : (shifted ?? summand),
+    );
+  }
+
+  #scaled(x: Value, factor: Value | undefined, summand: Value | undefined): Value {
+    const channels = x.shape[1];
+    const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] } as const;
     return this.convolution(
-      follows && inner ? inner : x,
-      factor ? this.#emit.reshape(factor, [channels, 1, 1, 1]) : ones,
-      bias,
+      x,
+      factor ? this.#emit.reshape(factor, [channels, 1, 1, 1]) : this.#emit.filled(1, [channels, 1, 1, 1]),
+      summand,
       { ...one, outputs: [x.shape[2], x.shape[3]] },
       channels,
     );
+  }
+
+  /** Σ over positions of x · y, [N, C]: each channel of each sample convolved with its own y, in one pass. */
+  products(x: Value, y: Value): Value {
+    const emit = this.#emit;
+    const [batch, channels, height, width] = x.shape;
+    // One sum has so many summands at most: in float32 they would lose digits.
+    const rows = height * width <= mostSummands ? height : 1;
+    const count = (batch * channels * height) / rows;
+    const found = this.convolution(
+      emit.reshape(x, [1, count, rows, width]),
+      emit.reshape(y, [count, 1, rows, width]),
+      undefined,
+      { kernel: [rows, width], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], outputs: [1, 1] },
+      count,
+    );
+    if (rows === height) return emit.reshape(found, [batch, channels]);
+    const sums = emit.reduceSum(emit.reshape(found, [(batch * channels) / this.block, height, this.block]), [1]);
+    return emit.reshape(sums, [batch, channels]);
   }
 
   /**
    * A transpose that keeps the last axis, of one block: as a Gather of rows, since Transpose runs on one thread here.
    * The places of very many blocks would be a large constant.
    */
-  #moved(value: Value, permutation: readonly number[]): Value {
+  moved(value: Value, permutation: readonly number[]): Value {
     const emit = this.#emit;
     const { shape } = value;
     const count = sizeOf(shape) / this.block;
-    if (count < 2 ** 10 || count > 2 ** 18) return emit.transpose(value, permutation);
+    if (count < 2 ** 10 || count > mostMovedBlocks) return emit.transpose(value, permutation);
     let places = [0];
     for (const axis of permutation.slice(0, -1)) {
       const step = sizeOf(shape.slice(axis + 1)) / this.block;
@@ -191,9 +255,17 @@ export class BlockedLayout {
     );
   }
 
-  #append(op: string, inputs: readonly Value[], attributes: Attributes, shape: readonly number[]): Value {
+  #append(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes, shape: readonly number[]): Value {
     return this.#emit.append(op, inputs, attributes, [{ type: "float32", shape }], blockedDomain)[0];
   }
+}
+
+/** What a value was whose samples and channels have changed places since; undefined where they have not. */
+export function exchangedAxes(emit: Emitter, value: Value): Value | undefined {
+  const producer = emit.producerOf(value);
+  const perm = producer?.op === "Transpose" ? producer.attributes.perm : undefined;
+  const exchange = value.shape.map((_, axis) => (axis < 2 ? 1 - axis : axis));
+  return perm?.kind === "ints" && sameShape(perm.value, exchange) ? producer?.inputs[0] : undefined;
 }
 
 /** Operators that make masks: their results meet another value, which may not be in blocks, and wait for it. */

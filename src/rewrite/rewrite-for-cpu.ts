@@ -4,6 +4,7 @@ import { blockedConvolutions } from "./blocked-convolutions.js";
 import { blockedValues } from "./blocked-values.js";
 import { cheapMasks } from "./cheap-masks.js";
 import type { Cut } from "./cut-graph.js";
+import { filterGradients } from "./filter-gradients.js";
 import { type NodeRule, rewriteGraph, rewriteParts } from "./rewrite-graph.js";
 
 /**
@@ -23,7 +24,7 @@ export function rewritePartsForCpu(graph: Graph, block: number | undefined, cuts
 
 function passesOf(block: number | undefined): NodeRule {
   const passes: NodeRule[] = [cheapMasks()];
-  if (block !== undefined) passes.push(blockedConvolutions(block), blockedValues(block));
+  if (block !== undefined) passes.push(filterGradients(block), blockedConvolutions(block), blockedValues(block));
   return (...node) => {
     for (const pass of passes) {
       const outputs = pass(...node);

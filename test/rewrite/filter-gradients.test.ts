@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import type { Graph } from "../../src/graph/graph.js";
+import { Emitter } from "../../src/ops/emitter.js";
+import { filterGradient } from "../../src/ops/filter-gradient.js";
+import type { WindowAxis } from "../../src/ops/window.js";
+import { filterGradients } from "../../src/rewrite/filter-gradients.js";
+import { rewriteGraph } from "../../src/rewrite/rewrite-graph.js";
+import { channelBlock } from "../../src/runtime/channel-block.js";
+import { normalTensor, runOnce } from "../support/run-graph.js";
+
+/** What ONNX Runtime's channels lie in here; a machine without the layout has nothing to test. */
+const block = await channelBlock();
+const samples = 2 * (block ?? 16);
+
+interface Case {
+  readonly title: string;
+  readonly channels: number;
+  readonly filters: number;
+  readonly windows: readonly WindowAxis[];
+  /** Channels that come to lie side by side. */
+  readonly together: number;
+  readonly samples?: number;
+}
+
+function axis(input: number, kernel: number, stride: number, pad: number, dilation = 1): WindowAxis {
+  const output = Math.floor((input + 2 * pad - (kernel - 1) * dilation - 1) / stride) + 1;
+  return { input, kernel, stride, dilation, output, begin: pad, end: pad };
+}
+
+const cases: readonly Case[] = [
+  { title: "3×3", channels: 16, filters: 16, windows: [axis(6, 3, 1, 1), axis(7, 3, 1, 1)], together: 2 },
+  { title: "4×4, stride 2", channels: 6, filters: 32, windows: [axis(8, 4, 2, 1), axis(8, 4, 2, 1)], together: 2 },
+  { title: "odd channels", channels: 3, filters: 16, windows: [axis(5, 3, 1, 1), axis(6, 3, 1, 1)], together: 3 },
+  {
+    title: "channels of no use together, filters that fill no block",
+    channels: 11,
+    filters: 19,
+    windows: [axis(5, 3, 1, 0), axis(6, 3, 1, 2)],
+    together: 1,
+  },
+  {
+    title: "rows and columns that no window reaches",
+    channels: 8,
+    filters: 16,
+    windows: [axis(8, 3, 2, 0), axis(8, 3, 2, 0)],
+    together: 2,
+  },
+  {
+    title: "rows with dilations, one column",
+    channels: 12,
+    filters: 16,
+    windows: [axis(9, 3, 1, 2, 2), axis(3, 1, 1, 0)],
+    together: 6,
+  },
+  { title: "one axis", channels: 9, filters: 16, windows: [axis(20, 5, 2, 2)], together: 3 },
+];
+
+/** A filter's gradient, plain and rewritten. */
+function graphsOf({ channels, filters, windows, samples: count = samples }: Case): [Graph, Graph] {
+  const emit = new Emitter();
+  const x = emit.input("x", "float32", [count, channels, ...windows.map(({ input }) => input)]);
+  const y = emit.input("y", "float32", [count, filters, ...windows.map(({ output }) => output)]);
+  emit.output("gradient", filterGradient(emit, x, y, windows, 1));
+  const graph = emit.build("plain");
+  return [graph, rewriteGraph(graph, filterGradients(block ?? 16, 0))];
+}
+
+const blockedConvolution = (graph: Graph) =>
+  graph.nodes.find(({ op, domain, attributes }) => {
+    const { group } = attributes;
+    return op === "Conv" && domain === "com.microsoft.nchwc" && group?.kind === "int" && group.value === 1;
+  });
+
+describe.skipIf(block === undefined)("a filter's gradient in blocks of samples", () => {
+  it.each(cases)("$title", async (each) => {
+    const [graph, rewritten] = graphsOf(each);
+    const dilations = blockedConvolution(rewritten)?.attributes.dilations;
+    const [{ stride }] = each.windows.slice(-1);
+    expect(dilations?.kind === "ints" && dilations.value[1]).toBe(stride * each.together);
+    expect(rewritten.nodes.some(({ op, domain }) => op === "Conv" && domain === "")).toBe(false);
+    const feeds = Object.fromEntries(
+      graph.inputs.map(({ name, shape }) => [name, normalTensor(name, (shape ?? []).map(Number))]),
+    );
+    const [expected, actual] = await Promise.all([graph, rewritten].map((part) => runOnce(part, feeds)));
+    expect(actual.gradient.shape).toEqual(expected.gradient.shape);
+    const [before, after] = [expected.gradient.data as Float32Array, actual.gradient.data as Float32Array];
+    const size = before.reduce((largest, number) => Math.max(largest, Math.abs(number)), 0);
+    before.forEach((number, index) => {
+      expect(Math.abs(after[index] - number)).toBeLessThanOrEqual(1e-5 * size);
+    });
+  });
+
+  it.each([
+    ["samples that fill no block", { ...cases[0], samples: (block ?? 16) + 1 }],
+    ["columns with dilations", { ...cases[0], windows: [axis(6, 3, 1, 1), axis(9, 3, 1, 2, 2)] }],
+  ])("%s stay as they are", (_, each) => {
+    const [graph, rewritten] = graphsOf(each);
+    expect(graph.nodes.some(({ op }) => op === "Conv")).toBe(true);
+    expect(rewritten.nodes.map(({ op, domain }) => `${domain}.${op}`)).toEqual(
+      graph.nodes.map(({ op, domain }) => `${domain}.${op}`),
+    );
+  });
+});
