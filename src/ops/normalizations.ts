@@ -152,19 +152,20 @@ function batchParts(context: GradientContext) {
   const sum = (): Value => emit.reduceSum(gradient, axes);
   const centeredSum = (): Value => emit.reduceSum(emit.multiply(gradient, centered()), axes);
   const byBatch = isByBatch(emit, inputs as readonly Value[]);
-  /** g, or what is left of it after its ways through the batch's mean and variance. */
-  const direct = (): Value => {
-    if (!byBatch) return gradient;
-    const share = shareOfOne(x);
-    const along = emit.scale(emit.multiply(centeredSum(), emit.square(inverse)), share);
-    const spread = emit.subtract(gradient, emit.multiply(centered(), perChannel(emit, along, x)));
-    return emit.subtract(spread, perChannel(emit, emit.scale(sum(), share), x));
+  /** g s r, less what flows through the batch's mean and variance: g and x, each times a number a channel. */
+  const inputGradient = (): Value => {
+    const direct = emit.multiply(gradient, perChannel(emit, factor, x));
+    if (!byBatch) return direct;
+    const share = emit.scale(factor, -shareOfOne(x));
+    const along = emit.multiply(emit.multiply(centeredSum(), emit.square(inverse)), share);
+    const through = emit.multiply(centered(), perChannel(emit, along, x));
+    return emit.add(direct, emit.add(through, perChannel(emit, emit.multiply(sum(), share), x)));
   };
   return {
     inverse,
     factor,
     byBatch,
-    inputGradient: () => emit.multiply(direct(), perChannel(emit, factor, x)),
+    inputGradient,
     /** Σ g */
     sum,
     /** Σ g (x − mean) */

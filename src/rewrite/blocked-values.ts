@@ -18,11 +18,18 @@ const elementwise = new Set("Abs Add Div Elu LeakyRelu Max Min Mul Neg Relu Sigm
  * @param block channels in a block on this machine
  */
 export function blockedValues(block: number): NodeRule {
+  /** Blocks that only the operator reads which they were made for. */
+  const readOnce = new WeakSet<Value>();
   return (emit, node, inputs, uses) => {
     const layout = new BlockedLayout(emit, block);
+    for (const [index, input] of inputs.entries()) {
+      const blocked = input && uses(node.inputs[index]) === 1 ? inBlocks(emit, input, block) : undefined;
+      if (blocked) readOnce.add(blocked);
+    }
     const found =
       reduced(layout, emit, node, inputs) ??
-      (node.op === "Relu" && uses(node.inputs[0]) === 1 ? rectified(layout, emit, inputs[0]) : undefined) ??
+      (node.op === "Relu" && uses(node.inputs[0]) === 1 ? rectified(layout, emit, inputs[0], readOnce) : undefined) ??
+      (node.op === "Add" ? added(layout, emit, inputs, readOnce) : undefined) ??
       (node.op === "BatchNormalization"
         ? normalized(layout, emit, node, inputs)
         : elementwise.has(node.op)
@@ -49,11 +56,38 @@ function computed(
   return blocked && emit.reshape(layout.toPlain(blocked, shape[1]), shape);
 }
 
-/** A Relu of a convolution that nobody else reads is a part of it. */
-function rectified(layout: BlockedLayout, emit: Emitter, x: Value | undefined): Value | undefined {
+/** A Relu of a convolution that nobody else reads is a part of it; and of a sum, where the sum can be one. */
+function rectified(
+  layout: BlockedLayout,
+  emit: Emitter,
+  x: Value | undefined,
+  readOnce: WeakSet<Value>,
+): Value | undefined {
   const blocked = x && inBlocks(emit, x, layout.block);
-  const found = blocked && layout.rectified(blocked);
+  if (!blocked) return undefined;
+  const producer = emit.producerOf(blocked);
+  const [a, b] = producer?.op === "Add" ? producer.inputs : [];
+  const [summand, other] = a && readOnce.has(a) ? [a, b] : [b, a];
+  const sum =
+    summand && other && readOnce.has(summand) && sameShape(summand.shape, other.shape)
+      ? layout.plus(layout.unchanged(other), summand)
+      : undefined;
+  const found = layout.rectified(sum ?? blocked);
   return found && emit.reshape(layout.toPlain(found, x.shape[1]), x.shape);
+}
+
+/** A sum of a convolution and another value, neither of which anybody else reads, is a part of the convolution. */
+function added(
+  layout: BlockedLayout,
+  emit: Emitter,
+  [a, b]: readonly (Value | undefined)[],
+  readOnce: WeakSet<Value>,
+): Value | undefined {
+  if (!a || !b || !sameShape(a.shape, b.shape)) return undefined;
+  const [first, second] = [a, b].map((value) => inBlocks(emit, value, layout.block));
+  if (!first || !second || first === second || !readOnce.has(first) || !readOnce.has(second)) return undefined;
+  const found = layout.plus(first, second) ?? layout.plus(second, first);
+  return found && emit.reshape(layout.toPlain(found, a.shape[1]), a.shape);
 }
 
 /** x · v, x + v and x − v with a number v a channel, as a depthwise convolution of one element. */
@@ -99,7 +133,7 @@ function normalized(
   return emit.reshape(layout.toPlain(layout.scaleChannels(blocked, factor, summand), x.shape[1]), x.shape);
 }
 
-/** Sums and means over all but the channels: over positions first, then over samples. */
+/** Sums and means over all but the channels: over positions first, then over samples. Products are summed as they arise. */
 function reduced(
   layout: BlockedLayout,
   emit: Emitter,
@@ -112,10 +146,16 @@ function reduced(
   const blocked = inBlocks(emit, x, layout.block);
   if (!blocked) return undefined;
   const [batch, channels, ...positions] = x.shape;
+  const keeps = attributes.keepdims?.kind !== "int" || attributes.keepdims.value !== 0;
+  const kept = (found: Value): Value => (keeps ? emit.reshape(found, [1, channels, ...positions.map(() => 1)]) : found);
+  const producer = emit.producerOf(blocked);
+  const [a, b] = producer?.op === "Mul" ? producer.inputs : [];
+  if (a && b && sameShape(a.shape, b.shape)) {
+    const sums = emit.one(op, [layout.products(a, b), emit.ints([0])], { keepdims: attribute.int(0) });
+    return kept(op === "ReduceMean" ? emit.scale(sums, 1 / sizeOf(positions)) : sums);
+  }
   const rows = emit.reshape(blocked, [(batch * channels) / layout.block, sizeOf(positions), layout.block]);
   const reduce = (value: Value, axis: number): Value =>
     emit.one(op, [value, emit.ints([axis])], { keepdims: attribute.int(0) });
-  const found = reduce(emit.reshape(reduce(rows, 1), [batch, channels]), 0);
-  const keeps = attributes.keepdims?.kind !== "int" || attributes.keepdims.value !== 0;
-  return keeps ? emit.reshape(found, [1, channels, ...positions.map(() => 1)]) : found;
+  return kept(reduce(emit.reshape(reduce(rows, 1), [batch, channels]), 0));
 }

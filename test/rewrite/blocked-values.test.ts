@@ -37,15 +37,18 @@ function graphsOf(between: (y: Value, operands: Operands) => Value | Record<stri
     emit.output("y", emit.convolution(results as Value, values.v, undefined));
   else for (const [name, value] of Object.entries(results)) emit.output(name, value as Value);
   const graph = emit.build("plain");
-  const passes: NodeRule[] = [cheapMasks(0), blockedConvolutions(block ?? 16, 0), blockedValues(block ?? 16)];
-  const rewritten = rewriteGraph(graph, (...node) => {
+  const passes = rule(cheapMasks(0), blockedConvolutions(block ?? 16, 0), blockedValues(block ?? 16));
+  return [graph, rewriteGraph(graph, passes)];
+}
+
+function rule(...passes: readonly NodeRule[]): NodeRule {
+  return (...node) => {
     for (const pass of passes) {
       const found = pass(...node);
       if (found) return found;
     }
     return undefined;
-  });
-  return [graph, rewritten];
+  };
 }
 
 const reorders = (graph: Graph) => graph.nodes.filter(({ op }) => /^Reorder/.test(op)).map(({ op }) => op);
@@ -105,6 +108,66 @@ describe.skipIf(block === undefined)("values between convolutions", () => {
     // One at the begin, one at the end, two for the weights, and those between.
     expect(reorders(graphs[1]).length).toBe(4 + between2);
     await expectSame(graphs);
+  });
+
+  const convolutions = (graph: Graph) => graph.nodes.filter(({ op }) => op === "Conv");
+
+  it("numbers a channel one after another are one pass", async () => {
+    const graphs = graphsOf((y, operands) => {
+      const { emit } = operands;
+      const shifted = emit.add(emit.multiply(y, perChannel(operands)), perChannel(operands));
+      return emit.subtract(emit.multiply(shifted, perChannel(operands)), perChannel(operands));
+    });
+    await expectSame(graphs);
+    expect(convolutions(graphs[1])).toHaveLength(3);
+  });
+
+  it("sums of a convolution and what nobody else reads are a part of it", async () => {
+    const graphs = graphsOf((y, operands) => {
+      const { emit } = operands;
+      return emit.add(emit.multiply(emit.tanh(y), perChannel(operands)), emit.sigmoid(y));
+    });
+    await expectSame(graphs);
+    expect(convolutions(graphs[1])[1].inputs).toHaveLength(4);
+    expect(graphs[1].nodes.some(({ op }) => op === "Add")).toBe(false);
+    const both = graphsOf((y, { emit }) => emit.add(emit.tanh(y), emit.relu(emit.add(emit.tanh(y), y))));
+    await expectSame(both);
+    expect(both[1].nodes.filter(({ op }) => op === "Add")).toHaveLength(2);
+  });
+
+  it("Relu makes a sum a convolution, where one of its operands may be overwritten", async () => {
+    const graphs = graphsOf((y, { emit }) => emit.relu(emit.add(emit.tanh(y), y)));
+    await expectSame(graphs);
+    expect(graphs[1].nodes.some(({ op }) => op === "Relu" || op === "Add")).toBe(false);
+  });
+
+  it.each(["ReduceSum", "ReduceMean"])("%s of products computes those as it goes", async (op) => {
+    const graphs = graphsOf((y, { emit }) => ({
+      products: emit.one(op, [emit.multiply(emit.tanh(y), emit.sigmoid(y)), emit.ints([0, 2, 3])]),
+      squares: emit.one(op, [emit.square(emit.tanh(y)), emit.ints([0, 2, 3])]),
+    }));
+    await expectSame(graphs);
+    expect(graphs[1].nodes.some(({ op: each }) => each === "Mul" && op === "ReduceSum")).toBe(false);
+    expect(convolutions(graphs[1])).toHaveLength(3);
+  });
+
+  it("long sums of products are made row by row", async () => {
+    const long = (emit: Emitter): void => {
+      const x = emit.input("x", "float32", [1, 16, 70, 61]);
+      const v = emit.input("v", "float32", [16, 16, 1, 1]);
+      const y = emit.convolution(x, v, undefined);
+      emit.output("y", emit.reduceMean(emit.square(y), [0, 2, 3]));
+    };
+    const emit = new Emitter();
+    long(emit);
+    const graph = emit.build("plain");
+    const rewritten = rewriteGraph(graph, rule(blockedConvolutions(block ?? 16, 0), blockedValues(block ?? 16)));
+    expect(convolutions(rewritten)[1].attributes.group).toEqual(attribute.int(16 * 70));
+    const feeds = { x: normalTensor("x", [1, 16, 70, 61]), v: normalTensor("v", [16, 16, 1, 1]) };
+    const [expected, actual] = await Promise.all([graph, rewritten].map((each) => runOnce(each, feeds)));
+    (expected.y.data as Float32Array).forEach((number, index) => {
+      expect((actual.y.data as Float32Array)[index]).toBeCloseTo(number, 3);
+    });
   });
 
   it("Relu becomes a part of the convolution that only it reads", () => {
