@@ -66,9 +66,14 @@ function constantOf({ attributes }: Node): Tensor | undefined {
 /**
  * A graph as an ONNX model of this operator set. Other domains that nodes use are imported in version 1.
  *
+ * @param more sequence: the name of one more output, the first: an empty sequence of tensors
  * @throws UserError where the graph's tensors exceed the 2 GiB that an ONNX file can hold
  */
-export function serializeGraph(graph: Graph, opset: number): Uint8Array {
+export function serializeGraph(
+  graph: Graph,
+  opset: number,
+  { sequence }: { readonly sequence?: string | undefined } = {},
+): Uint8Array {
   requireSize(graph);
   const domains = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
   const model = create(ModelProtoSchema, {
@@ -81,16 +86,19 @@ export function serializeGraph(graph: Graph, opset: number): Uint8Array {
     graph: {
       name: graph.name,
       input: graph.inputs.map(valueInfoProto),
-      output: graph.outputs.map(valueInfoProto),
+      output: [...(sequence === undefined ? [] : [sequenceInfoProto(sequence)]), ...graph.outputs.map(valueInfoProto)],
       initializer: Array.from(graph.initializers, ([name, tensor]) => tensorProto(name, tensor)),
-      node: graph.nodes.map((node) => ({
-        opType: node.op,
-        domain: node.domain,
-        name: node.name,
-        input: [...node.inputs],
-        output: [...node.outputs],
-        attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
-      })),
+      node: [
+        ...(sequence === undefined ? [] : [{ opType: "SequenceEmpty", name: sequence, output: [sequence] }]),
+        ...graph.nodes.map((node) => ({
+          opType: node.op,
+          domain: node.domain,
+          name: node.name,
+          input: [...node.inputs],
+          output: [...node.outputs],
+          attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
+        })),
+      ],
     },
   });
   return toBinary(ModelProtoSchema, model);
@@ -153,6 +161,12 @@ function valueInfoProto({ name, type, shape }: ValueInfo): MessageInitShape<type
   const elemType = dataTypes.indexOf(type) + 1;
   const tensorType = shape ? { elemType, shape: { dim: shape.map(dimensionProto) } } : { elemType };
   return { name, type: { value: { case: "tensorType", value: tensorType } } };
+}
+
+/** A sequence of float32 tensors, which is what SequenceEmpty makes. */
+function sequenceInfoProto(name: string): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const elemType = { value: { case: "tensorType" as const, value: { elemType: dataTypes.indexOf("float32") + 1 } } };
+  return { name, type: { value: { case: "sequenceType", value: { elemType } } } };
 }
 
 function dimensionProto(dimension: Dimension) {

@@ -8,17 +8,28 @@ import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
 import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "./session.js";
+import { sequenceMessage, sequenceOutput } from "./uncopied-outputs.js";
 import { webgpuExceptions } from "./webgpu-exceptions.js";
 
 /** Loads a graph of the pinned opset into ONNX Runtime. @throws UserError where the device has no room for it */
 export async function openSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
-  return openSerialized(serializeGraph(graph, pinnedOpset), { ...options, onCpu: webgpuExceptions(graph) });
+  const isUncopied = options.intoTargets && (options.device ?? "cpu") === "cpu";
+  const message = isUncopied ? await sequenceMessage() : undefined;
+  const sequence = message === undefined ? undefined : sequenceOutput;
+  const bytes = serializeGraph(graph, pinnedOpset, { sequence });
+  return openBytes(bytes, { ...options, onCpu: webgpuExceptions(graph) }, message);
 }
 
 /** Loads a serialized model. Only ever called with bytes that headstart wrote itself. */
 export async function openSerialized(bytes: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+  return openBytes(bytes, options);
+}
+
+/** @param over what the binding's error says after a run, where the first output is a sequence */
+async function openBytes(bytes: Uint8Array, options: SessionOptions, over?: string): Promise<Session> {
   const device = options.device ?? "cpu";
   const session = await createSession(bytes, options);
+  const outputNames = session.outputNames.filter((name) => over === undefined || name !== sequenceOutput);
   const kept = new Set(options.keep);
   const wrappers = new WeakMap<object, RuntimeTensor>();
   const wrap = (tensor: Tensor | DeviceTensor): RuntimeTensor => {
@@ -42,14 +53,18 @@ export async function openSerialized(bytes: Uint8Array, options: SessionOptions 
       if (!tensor) throw new Error(`session: the input ${name} was not fed`);
       runtimeFeeds[name] = wrap(tensor);
     }
-    const fetches: Record<string, RuntimeTensor | null> = {};
-    for (const name of session.outputNames) fetches[name] = targets[name] ? wrap(targets[name]) : null;
-    const results = await session.run(runtimeFeeds, fetches).catch((error: unknown) => {
+    const fetches: Record<string, RuntimeTensor | null> = over === undefined ? {} : { [sequenceOutput]: null };
+    for (const name of outputNames) {
+      if (over !== undefined && !targets[name]) throw new Error(`session: the output ${name} has no target`);
+      fetches[name] = targets[name] ? wrap(targets[name]) : null;
+    }
+    const results = await session.run(runtimeFeeds, fetches).catch((error: unknown): InferenceSession.ReturnType => {
+      if (over !== undefined && error instanceof Error && error.message === over) return {};
       throw deviceError(error, device);
     });
     const outputs: Record<string, Tensor> = {};
     const left: Record<string, DeviceTensor> = {};
-    for (const name of session.outputNames) {
+    for (const name of outputNames) {
       const result = results[name];
       if (kept.has(name)) {
         left[name] = new RuntimeDeviceTensor(device, result);

@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly keep?: readonly string[];
   /** Whether it runs in turn with other sessions, many times a second. */
   readonly inTurn?: boolean;
+  /** Whether every run gives a target for every output: on a CPU, they are then written once only. */
+  readonly intoTargets?: boolean;
   /** Names of nodes that the CPU computes, where the device is webgpu. */
   readonly onCpu?: readonly string[];
 }

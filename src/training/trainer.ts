@@ -150,7 +150,7 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
       if (place) results[name] = place;
     }
     const metrics = training.metrics.filter((name) => graph.outputs.some((output) => output.name === name));
-    const session = await openSession(graph, { ...options, keep, inTurn: present.length > 1 });
+    const session = await openSession(graph, { ...options, keep, inTurn: present.length > 1, intoTargets: true });
     parts.push({ session, metrics });
   }
   return { parts, optimizer, results };
