@@ -27,7 +27,7 @@ export function blockedValues(block: number): NodeRule {
       if (blocked) readOnce.add(blocked);
     }
     const found =
-      reduced(layout, emit, node, inputs) ??
+      reduced(layout, emit, node, inputs, readOnce) ??
       (node.op === "Relu" && uses(node.inputs[0]) === 1 ? rectified(layout, emit, inputs[0], readOnce) : undefined) ??
       (node.op === "Add" ? added(layout, emit, inputs, readOnce) : undefined) ??
       (node.op === "BatchNormalization"
@@ -133,12 +133,13 @@ function normalized(
   return emit.reshape(layout.toPlain(layout.scaleChannels(blocked, factor, summand), x.shape[1]), x.shape);
 }
 
-/** Sums and means over all but the channels: over positions first, then over samples. Products are summed as they arise. */
+/** Sums and means over all but the channels: over positions first, then over samples. Products that nobody else reads are summed as they arise. */
 function reduced(
   layout: BlockedLayout,
   emit: Emitter,
   { op, attributes }: Node,
   [x, axes]: readonly (Value | undefined)[],
+  readOnce: WeakSet<Value>,
 ): Value | undefined {
   if ((op !== "ReduceSum" && op !== "ReduceMean") || !x || !axes?.constant) return undefined;
   const wanted = x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
@@ -149,7 +150,7 @@ function reduced(
   const keeps = attributes.keepdims?.kind !== "int" || attributes.keepdims.value !== 0;
   const kept = (found: Value): Value => (keeps ? emit.reshape(found, [1, channels, ...positions.map(() => 1)]) : found);
   const producer = emit.producerOf(blocked);
-  const [a, b] = producer?.op === "Mul" ? producer.inputs : [];
+  const [a, b] = producer?.op === "Mul" && readOnce.has(blocked) ? producer.inputs : [];
   if (a && b && sameShape(a.shape, b.shape)) {
     const sums = emit.one(op, [layout.products(a, b), emit.ints([0])], { keepdims: attribute.int(0) });
     return kept(op === "ReduceMean" ? emit.scale(sums, 1 / sizeOf(positions)) : sums);

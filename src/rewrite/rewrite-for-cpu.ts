@@ -3,6 +3,7 @@ import type { Graph } from "../graph/graph.js";
 import { blockedConvolutions } from "./blocked-convolutions.js";
 import { blockedValues } from "./blocked-values.js";
 import { cheapMasks } from "./cheap-masks.js";
+import { cheapSums } from "./cheap-sums.js";
 import type { Cut } from "./cut-graph.js";
 import { filterGradients } from "./filter-gradients.js";
 import { type NodeRule, rewriteGraph, rewriteParts } from "./rewrite-graph.js";
@@ -23,7 +24,7 @@ export function rewritePartsForCpu(graph: Graph, block: number | undefined, cuts
 }
 
 function passesOf(block: number | undefined): NodeRule {
-  const passes: NodeRule[] = [cheapMasks()];
+  const passes: NodeRule[] = [cheapMasks(), cheapSums()];
   if (block !== undefined) passes.push(filterGradients(block), blockedConvolutions(block), blockedValues(block));
   return (...node) => {
     for (const pass of passes) {
