@@ -17,6 +17,7 @@ import type { Emitter } from "../ops/emitter.js";
 import type { NodeContext } from "../ops/operator.js";
 import { padsOf, type WindowAxis } from "../ops/window.js";
 import { type BlockedConvolution, BlockedLayout, exchangedAxes } from "./blocked-layout.js";
+import { interleavePhases } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** A window of one element: what an axis that is not there comes to. */
@@ -282,45 +283,11 @@ function phasesApart(
     };
     return layout.convolution(x, blocked, bias, settings, depthwise ? blocked.shape[0] : 1);
   };
-  const { block } = layout;
-  const batch = x.shape[0];
-  const filled = depthwise ? x.shape[1] : layout.padded(weight.shape[1]);
-  const [height, width] = [rows[0].output, columns[0].output];
-  const lines = (batch * filled * height) / block;
-  // Columns side by side, then rows one below the other.
-  const wide = width * columns.length * block;
-  const woven = rows.map((above) =>
-    sideBySide(
-      emit,
-      columns.map((beside) => {
-        const part = computed(above, beside);
-        return part && emit.reshape(part, [lines, width, block]);
-      }),
-    ),
-  );
-  const together = sideBySide(
+  return interleavePhases(
     emit,
-    woven.map((part) => part && emit.reshape(part, [lines, wide])),
+    rows.map((above) => columns.map((beside) => computed(above, beside))),
+    layout.block,
   );
-  return together && emit.reshape(together, [batch, filled, height * rows.length, width * columns.length]);
-}
-
-/** Joins values of one shape along their last axis; zeros stand for those that are missing at the begin or the end. */
-function sideBySide(emit: Emitter, parts: readonly (Value | undefined)[]): Value | undefined {
-  const first = parts.findIndex((part) => part !== undefined);
-  const found = parts.filter((part) => part !== undefined);
-  if (first < 0) return undefined;
-  const axis = found[0].shape.length - 1;
-  const size = found[0].shape[axis];
-  if (parts.slice(first, first + found.length).some((part) => part === undefined))
-    return emit.concat(
-      parts.map((part) => part ?? emit.filled(0, found[0].shape)),
-      axis,
-    );
-  const pads = new Array(2 * axis + 2).fill(0);
-  pads[axis] = first * size;
-  pads[2 * axis + 1] = (parts.length - first - found.length) * size;
-  return emit.pad(emit.concat(found, axis), pads);
 }
 
 /** Picks taps by their places in the last axis; a place behind the last one is a zero. */

@@ -7,6 +7,7 @@ import { type Attributes, attribute, type Node } from "../graph/graph.js";
 import { numbersOf, sizeOf } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
 import { BlockedLayout, inBlocks, onBlocks } from "./blocked-layout.js";
+import { interleavePhases, phasesOfBoth } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** Operators that treat every element by itself, all operands having one shape or one element. */
@@ -30,6 +31,7 @@ export function blockedValues(block: number): NodeRule {
       reduced(layout, emit, node, inputs, readOnce) ??
       (node.op === "Relu" && uses(node.inputs[0]) === 1 ? rectified(layout, emit, inputs[0], readOnce) : undefined) ??
       (node.op === "Add" ? added(layout, emit, inputs, readOnce) : undefined) ??
+      (node.op === "Expand" ? spread(layout, emit, inputs) : undefined) ??
       (node.op === "BatchNormalization"
         ? normalized(layout, emit, node, inputs)
         : elementwise.has(node.op)
@@ -86,8 +88,25 @@ function added(
   if (!a || !b || !sameShape(a.shape, b.shape)) return undefined;
   const [first, second] = [a, b].map((value) => inBlocks(emit, value, layout.block));
   if (!first || !second || first === second || !readOnce.has(first) || !readOnce.has(second)) return undefined;
-  const found = layout.plus(first, second) ?? layout.plus(second, first);
+  const plus = (x: Value, y: Value): Value | undefined => layout.plus(x, y) ?? layout.plus(y, x);
+  const phases = phasesOfBoth(first, second)?.map((row) =>
+    row.map(([x, y]) => (x && y ? (plus(x, y) ?? emit.add(x, y)) : (x ?? y))),
+  );
+  const found = phases ? interleavePhases(emit, phases, layout.block) : plus(first, second);
   return found && emit.reshape(layout.toPlain(found, a.shape[1]), a.shape);
+}
+
+/** A number a channel of a sample at every position, which is how the gradient of a global average begins. */
+function spread(layout: BlockedLayout, emit: Emitter, [x, size]: readonly (Value | undefined)[]): Value | undefined {
+  if (!x || !size?.constant || x.type !== "float32") return undefined;
+  const shape = numbersOf(size.constant);
+  const [batch, channels, ...positions] = shape;
+  const isNumber = sameShape(x.shape, [batch, channels, ...positions.map(() => 1)]);
+  if (!isNumber || positions.length !== 2 || channels % layout.block !== 0) return undefined;
+  const blocks = emit.reshape(x, [(batch * channels) / layout.block, 1, layout.block]);
+  const places = emit.ints(new Array(sizeOf(positions)).fill(0));
+  const found = emit.one("Gather", [blocks, places], { axis: attribute.int(1) });
+  return layout.toPlain(emit.reshape(found, shape), channels);
 }
 
 /** x · v, x + v and x − v with a number v a channel, as a depthwise convolution of one element. */

@@ -91,6 +91,11 @@ describe.skipIf(block === undefined)("values between convolutions", () => {
       0,
     ],
     ["a number a channel, from which it is taken", (y, o) => o.emit.subtract(perChannel(o), y), 2],
+    [
+      "a number a channel of each sample, everywhere",
+      (y, { emit }) => emit.multiply(y, emit.expand(emit.reduceMean(y, [2, 3], true), y.shape)),
+      1,
+    ],
     ["a value that is not in blocks", (y, { emit, plain }) => emit.add(y, plain), 2],
     [
       "another shape and back",
