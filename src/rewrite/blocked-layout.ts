@@ -30,6 +30,8 @@ export interface BlockedConvolution {
   readonly outputs: readonly [number, number];
 }
 
+const movedPlaces = new WeakMap<Emitter, Map<string, Value>>();
+
 /** Emits the blocked layout's operators for one block size. */
 export class BlockedLayout {
   readonly #emit: Emitter;
@@ -242,17 +244,30 @@ export class BlockedLayout {
     const { shape } = value;
     const count = sizeOf(shape) / this.block;
     if (count < 2 ** 10 || count > mostMovedBlocks) return emit.transpose(value, permutation);
+    const indices = this.#places(shape, permutation);
+    const rows = emit.reshape(value, [count, this.block]);
+    return emit.reshape(
+      emit.one("Gather", [rows, indices], { axis: attribute.int(0) }),
+      permutation.map((axis) => shape[axis]),
+    );
+  }
+
+  /** Where the blocks lie that a transpose puts one after another; equal ones are one constant. */
+  #places(shape: readonly number[], permutation: readonly number[]): Value {
+    const known = movedPlaces.get(this.#emit) ?? new Map<string, Value>();
+    movedPlaces.set(this.#emit, known);
+    const key = `${shape}/${permutation}`;
+    const found = known.get(key);
+    if (found) return found;
     let places = [0];
     for (const axis of permutation.slice(0, -1)) {
       const step = sizeOf(shape.slice(axis + 1)) / this.block;
       places = places.flatMap((place) => Array.from({ length: shape[axis] }, (_, index) => place + index * step));
     }
-    const indices: Tensor = { type: "int32", shape: [count], data: Int32Array.from(places) };
-    const rows = emit.reshape(value, [count, this.block]);
-    return emit.reshape(
-      emit.one("Gather", [rows, emit.constant(indices)], { axis: attribute.int(0) }),
-      permutation.map((axis) => shape[axis]),
-    );
+    const indices: Tensor = { type: "int32", shape: [places.length], data: Int32Array.from(places) };
+    const constant = this.#emit.constant(indices);
+    known.set(key, constant);
+    return constant;
   }
 
   #append(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes, shape: readonly number[]): Value {
