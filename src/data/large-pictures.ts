@@ -9,12 +9,12 @@ import { ChannelMeter } from "./channel-statistics.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
 import { type PicturePlace, pictureBytes } from "./decode-picture.js";
 import { FileSamples, OpenFile } from "./file-samples.js";
-import { deliverSample } from "./normalisation.js";
+import { sampleDelivery } from "./normalisation.js";
 import type { CheckedDecoder } from "./picture-dataset.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import type { PicturePool } from "./picture-pool.js";
 import { checkInterrupted } from "./read-bytes.js";
-import { defaultMemory, hashArray, startHash } from "./sample-array.js";
+import { defaultMemory, hashArray, type SampleArray, startHash } from "./sample-array.js";
 import { assembleDataset, normalisationFor, type SampleDescription } from "./stored-dataset.js";
 
 /** What a pass over all pictures found, kept beside the decoded ones. */
@@ -74,8 +74,9 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
   const allCached = index.cached === index.count;
   // Beside pictures that are decoded as they are asked for, in any order, neighbours are of no use.
   const cached = index.cached === 0 ? undefined : new FileSamples([segment], size, memory, !allCached);
-  const put = (data: ArrayLike<number>, from: number, target: Float32Array, place: number) =>
-    deliverSample(data as Uint8Array, from, size, normalisation, order, target, place * size);
+  const deliver = sampleDelivery(normalisation, order, size);
+  const put = (data: SampleArray, from: number, target: Float32Array, place: number) =>
+    deliver(data, from, target, place * size);
   if (cached !== undefined && allCached) {
     await pool.close();
     const dataset = assembleDataset(description, normalisation, measured, (indices, target) =>

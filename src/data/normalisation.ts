@@ -1,4 +1,5 @@
 import { userError } from "../errors.js";
+import { type ByteScaler, byteScaler } from "./byte-scaler.js";
 import type { ChannelOrder, ChannelStatistics } from "./channel-statistics.js";
 import type { NormalisationChoice } from "./dataset.js";
 import type { SampleArray } from "./sample-array.js";
@@ -126,13 +127,31 @@ export function deliveredRange(
   return { min, max };
 }
 
+/** Copies a sample, which begins at `from` in `data`, and normalises it on the way; it goes to `to` in `target`. */
+export type SampleDelivery = (data: SampleArray, from: number, target: Float32Array, to: number) => void;
+
 /**
- * Copies one sample and normalises it on the way.
+ * How samples are delivered.
  *
- * @param from where the sample begins in `data`
- * @param to where it goes in `target`
+ * @param size values of one sample
  */
-export function deliverSample(
+export function sampleDelivery(normalisation: Normalisation, order: ChannelOrder, size: number): SampleDelivery {
+  let scaleBytes: ByteScaler | undefined;
+  let isTried = false;
+  return (data, from, target, to) => {
+    if (data instanceof Uint8Array) {
+      if (!isTried) scaleBytes = byteScaler(normalisation, order, size);
+      isTried = true;
+      if (scaleBytes !== undefined) {
+        scaleBytes(data, from, target, to);
+        return;
+      }
+    }
+    deliver(data, from, size, normalisation, order, target, to);
+  };
+}
+
+function deliver(
   data: SampleArray,
   from: number,
   size: number,
@@ -149,31 +168,8 @@ export function deliverSample(
     return;
   }
   for (let start = 0, channel = 0; start < size; start += inner) {
-    scaleRun(data, from + start, inner, scale[channel], offset[channel], target, to + start);
+    const [factor, shift] = [scale[channel], offset[channel]];
+    for (let at = start; at < start + inner; at++) target[to + at] = data[from + at] * factor + shift;
     if (++channel === channels) channel = 0;
   }
-}
-
-/** Bytes, the most frequent type, are scaled four at a turn, which takes half the time of one. */
-function scaleRun(
-  data: SampleArray,
-  from: number,
-  count: number,
-  factor: number,
-  shift: number,
-  target: Float32Array,
-  to: number,
-): void {
-  let at = 0;
-  if (data instanceof Uint8Array) {
-    for (; at + 4 <= count; at += 4) {
-      const place = from + at;
-      const put = to + at;
-      target[put] = data[place] * factor + shift;
-      target[put + 1] = data[place + 1] * factor + shift;
-      target[put + 2] = data[place + 2] * factor + shift;
-      target[put + 3] = data[place + 3] * factor + shift;
-    }
-  }
-  for (; at < count; at++) target[to + at] = data[from + at] * factor + shift;
 }

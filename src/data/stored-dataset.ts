@@ -3,7 +3,7 @@ import { ChannelMeter, type ChannelOrder, type ChannelStatistics, notFinite } fr
 import { type Dataset, type DatasetKind, type OpenOptions, sizeOf } from "./dataset.js";
 import type { FileSamples } from "./file-samples.js";
 import { readFitted } from "./fitted-record.js";
-import { chooseNormalisation, deliveredRange, deliverSample, type Normalisation } from "./normalisation.js";
+import { chooseNormalisation, deliveredRange, type Normalisation, sampleDelivery } from "./normalisation.js";
 import type { PictureTarget } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
 import { hashArray, type SampleArray, samplesPerPiece, startHash } from "./sample-array.js";
@@ -50,10 +50,11 @@ export function storedDataset(stored: StoredSamples, options: MeasureOptions): D
     survey.add(data.subarray(first * size, Math.min(first + step, stored.count) * size), first);
   }
   const { description, normalisation, kept, ...measured } = survey.finish();
+  const deliver = sampleDelivery(normalisation, order, size);
   return assembleDataset(description, normalisation, measured, (indices, target) => {
     for (let sample = 0; sample < indices.length; sample++) {
       const index = kept === undefined ? indices[sample] : kept[indices[sample]];
-      deliverSample(data, index * size, size, normalisation, order, target, sample * size);
+      deliver(data, index * size, target, sample * size);
     }
   });
 }
@@ -84,16 +85,17 @@ export async function filedDataset(filed: FiledSamples, options: MeasureOptions)
   const { description, normalisation, kept, ...measured } = survey.finish();
   const original = (indices: ArrayLike<number>) =>
     kept === undefined ? indices : Uint32Array.from(indices, (index) => kept[index]);
+  const deliver = sampleDelivery(normalisation, order, size);
   let sample: SampleArray | undefined;
   const dataset = assembleDataset(description, normalisation, measured, (indices, target) =>
     samples.read(original(indices), (data, from, place) => {
       if (arrange === undefined) {
-        deliverSample(data, from, size, normalisation, order, target, place * size);
+        deliver(data, from, target, place * size);
         return;
       }
       sample ??= sameKind(data, size);
       arrange(data, from, sample, 0);
-      deliverSample(sample, 0, size, normalisation, order, target, place * size);
+      deliver(sample, 0, target, place * size);
     }),
   );
   return {
