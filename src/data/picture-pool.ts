@@ -91,11 +91,15 @@ export class PicturePool {
     }
   }
 
+  /** Ends the threads. What they have not decoded yet is rejected. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     if (--openPools.count === 0) sharp.concurrency(openPools.threadsBefore);
-    await Promise.all(this.#workers.splice(0).map(({ worker }) => worker.terminate()));
+    const workers = this.#workers.splice(0);
+    await Promise.all(workers.map(({ worker }) => worker.terminate()));
+    for (const { waiting } of workers)
+      for (const { reject } of waiting.values()) reject(new Error("the pictures were closed while they were decoded"));
   }
 
   #start(): void {
@@ -111,7 +115,8 @@ export class PicturePool {
         // A part of the buffer: a batch is read, and the buffer let go, at about one time.
         else resolve({ ...answer.size, sample: samples.subarray(answer.start, answer.start + answer.length!) });
       }
-      if (waiting.size === 0) worker.unref();
+      // A thread that is being ended must keep the process alive until it has ended: that is waited for.
+      if (waiting.size === 0 && !this.#closed) worker.unref();
     });
     const fail = (reason: string) => {
       for (const { reject } of waiting.values()) reject(new Error(reason));

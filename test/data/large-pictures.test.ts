@@ -1,5 +1,7 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { openDataset } from "../../src/data/open-dataset.js";
@@ -75,4 +77,31 @@ test("unreadable pictures are left out and named, and an error leaves nothing be
     expect(dataset.record.unreadable).toMatchObject([{ file: "b/11.png" }]);
     expect((await readAll(dataset)).length).toBe((count - 1) * 48);
   }
+});
+
+const built = fileURLToPath(new URL("../../dist/data/open-dataset.js", import.meta.url));
+
+/** Threads start from compiled files only: needs the build that `npm test` makes first. */
+test.skipIf(!existsSync(built))("threads deliver the same, and closing waits for what they are decoding", async () => {
+  const { folder, cache } = await pictures();
+  const expected = await readAll(await openDataset(folder));
+  const options = { memory: 100, cache, cacheLimit: 480, workers: 2 };
+  const script = join(cache, "read.mjs");
+  writeFileSync(
+    script,
+    `const { openDataset } = await import(${JSON.stringify(built)});
+    const target = new Float32Array(${count} * 48);
+    // Whether an answer comes while the threads end is chance.
+    for (let round = 0; round < 3; round++) {
+      const dataset = await openDataset(${JSON.stringify(folder)}, ${JSON.stringify(options)});
+      await dataset.read(Array.from({ length: ${count} }, (_, index) => index), target);
+      dataset.prepare([1, 2, 3, 20, 21, 22]);
+      await Promise.resolve();
+      await dataset.close();
+    }
+    console.log(JSON.stringify(Array.from(target)));`,
+  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(JSON.parse(stdout)).toEqual([...expected]);
 });
