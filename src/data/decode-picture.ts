@@ -19,6 +19,8 @@ export interface PictureRequest {
   readonly target?: PictureTarget | undefined;
   readonly resize: boolean;
   readonly convert: boolean;
+  /** What the bytes at the place are already, where they were decoded before. */
+  readonly decoded?: PictureSize | undefined;
 }
 
 /** A decoded picture: its size after any resizing, and its values in the target's layout if it fits the target. */
@@ -46,10 +48,12 @@ export function pictureBytes(place: PicturePlace): Uint8Array {
 /**
  * Decodes one picture to 8-bit grey or RGB, with an alpha channel where it matters, and brings it into the target's
  * size, channels and layout as far as the request allows. Of moving pictures the first is taken; pictures are turned
- * as their EXIF orientation says; 16-bit values are reduced to 8; transparency that is nowhere used is dropped.
+ * as their EXIF orientation says; 16-bit values are reduced to 8; transparency that is nowhere used is dropped. What is
+ * decoded already is only read.
  */
 export async function decodeSample(place: PicturePlace, request: PictureRequest): Promise<DecodedSample> {
-  const { target, resize, convert } = request;
+  const { target, resize, convert, decoded } = request;
+  if (decoded !== undefined) return { ...decoded, sample: pictureBytes(place) };
   const picture = await decode(pictureBytes(place), resize ? target : undefined);
   const { channels, height, width } = picture;
   const size = { channels, height, width };

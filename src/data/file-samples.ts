@@ -96,17 +96,14 @@ export class FileSamples {
   /** Readings under way. */
   #readers = 0;
 
-  /**
-   * @param memory bytes that may be used
-   * @param singly reads samples one by one also where they are small: for those who ask in an order without blocks
-   */
-  constructor(segments: readonly FileSegment[], size: number, memory: number, singly = false) {
+  /** @param memory bytes that may be used */
+  constructor(segments: readonly FileSegment[], size: number, memory: number) {
     this.#segments = segments;
     this.size = size;
     this.count = segments.reduce((sum, segment) => sum + segment.count, 0);
     this.#valueBytes = Math.max(...segments.map(({ valueBytes }) => valueBytes));
     const sampleBytes = size * this.#valueBytes;
-    const alone = singly || sampleBytes >= aloneFrom;
+    const alone = sampleBytes >= aloneFrom;
     this.#blockSize = alone ? 1 : Math.max(1, Math.floor(Math.min(usualBlock, memory / 16) / sampleBytes));
     this.#mostBlocks = Math.max(4, Math.floor(memory / 2 / (this.#blockSize * sampleBytes)));
     this.blocks = alone

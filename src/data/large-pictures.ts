@@ -14,7 +14,7 @@ import type { CheckedDecoder } from "./picture-dataset.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import type { PicturePool } from "./picture-pool.js";
 import { checkInterrupted } from "./read-bytes.js";
-import { defaultMemory, hashArray, type SampleArray, startHash } from "./sample-array.js";
+import { defaultMemory, hashArray, startHash } from "./sample-array.js";
 import { assembleDataset, normalisationFor, type SampleDescription } from "./stored-dataset.js";
 
 /** What a pass over all pictures found, kept beside the decoded ones. */
@@ -70,17 +70,13 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
 
   const memory = options.memory ?? defaultMemory();
   const file = new OpenFile(join(folder, "samples"));
-  const segment = { file, start: 0, count: index.cached, valueBytes: 1, decode: (bytes: Uint8Array) => bytes };
-  const allCached = index.cached === index.count;
-  // Beside pictures that are decoded as they are asked for, in any order, neighbours are of no use.
-  const cached = index.cached === 0 ? undefined : new FileSamples([segment], size, memory, !allCached);
   const deliver = sampleDelivery(normalisation, order, size);
-  const put = (data: SampleArray, from: number, target: Float32Array, place: number) =>
-    deliver(data, from, target, place * size);
-  if (cached !== undefined && allCached) {
+  if (index.cached > 0 && index.cached === index.count) {
     await pool.close();
+    const segment = { file, start: 0, count: index.cached, valueBytes: 1, decode: (bytes: Uint8Array) => bytes };
+    const cached = new FileSamples([segment], size, memory);
     const dataset = assembleDataset(description, normalisation, measured, (indices, target) =>
-      cached.read(indices, (data, from, place) => put(data, from, target, place)),
+      cached.read(indices, (data, from, place) => deliver(data, from, target, place * size)),
     );
     return {
       ...dataset,
@@ -89,28 +85,29 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
       prepare: (indices) => cached.prepare(indices),
     };
   }
-  const ahead = new AheadDecoder(decoder, kept, Math.max(pool.width, Math.floor(memory / 4 / size)));
-  const dataset = assembleDataset(description, normalisation, measured, async (indices, target) => {
-    await inWaves(indices, 512, async (index_, place) => {
-      if (index_ >= index.cached) put(await ahead.get(index_), 0, target, place);
-    });
-    if (cached === undefined) return;
-    const places = Array.from(indices, (_, place) => place).filter((place) => indices[place] < index.cached);
-    await cached.read(
-      places.map((place) => indices[place]),
-      (data, from, place) => put(data, from, target, places[place]),
-    );
-  });
+  const { channels, height, width } = decoder.target;
+  const inCache = { resize: false, convert: false, decoded: { channels, height, width } };
+  const decode = async (sample: number): Promise<Uint8Array> => {
+    // The threads read what is in the cache, too: reading one sample after another here costs a step milliseconds.
+    if (sample < index.cached) {
+      const place = { descriptor: file.descriptor, start: sample * size, length: size };
+      return (await pool.decode(place, inCache)).sample!;
+    }
+    const decoded = await decoder.decode(kept[sample]);
+    // It could be read when the data set was opened.
+    if (decoded === undefined) throw new Error("a picture of the data set changed while it was used");
+    return decoded;
+  };
+  const ahead = new AheadDecoder(decode, Math.max(pool.width, Math.floor(memory / 4 / size)));
+  const dataset = assembleDataset(description, normalisation, measured, (indices, target) =>
+    inWaves(indices, 512, async (sample, place) => deliver(await ahead.get(sample), 0, target, place * size)),
+  );
   return {
     ...dataset,
-    prepare(indices) {
-      const list = Array.from(indices);
-      ahead.prepare(list.filter((next) => next >= index.cached));
-      cached?.prepare(list.filter((next) => next < index.cached));
-    },
-    // Keeps archives open as long as the data set is used.
+    prepare: (indices) => ahead.prepare(indices),
     close: () => {
-      void source.files;
+      // Keeps archives and the cache's file open as long as the data set is used.
+      void [source.files, file];
       return pool.close();
     },
   };
@@ -133,22 +130,22 @@ const forgottenAfter = 64;
 
 /** Pictures that are being decoded before they are asked for. */
 class AheadDecoder {
-  readonly #decoder: CheckedDecoder;
-  readonly #kept: readonly number[];
+  readonly #decode: (sample: number) => Promise<Uint8Array>;
   readonly #most: number;
   /** Oldest first. */
   readonly #waiting = new Map<number, { readonly sample: Promise<Uint8Array>; call: number }>();
   #calls = 0;
 
-  constructor(decoder: CheckedDecoder, kept: readonly number[], most: number) {
-    this.#decoder = decoder;
-    this.#kept = kept;
+  /** @param most samples that are kept at most until they are asked for */
+  constructor(decode: (sample: number) => Promise<Uint8Array>, most: number) {
+    this.#decode = decode;
     this.#most = most;
   }
 
-  prepare(indices: readonly number[]): void {
+  prepare(indices: ArrayLike<number>): void {
     this.#calls++;
-    for (const index of indices) {
+    for (let place = 0; place < indices.length; place++) {
+      const index = indices[place];
       const known = this.#waiting.get(index);
       if (known !== undefined) {
         known.call = this.#calls;
@@ -170,13 +167,6 @@ class AheadDecoder {
     const waiting = this.#waiting.get(index);
     this.#waiting.delete(index);
     return waiting?.sample ?? this.#decode(index);
-  }
-
-  async #decode(index: number): Promise<Uint8Array> {
-    const sample = await this.#decoder.decode(this.#kept[index]);
-    // It could be read when the data set was opened.
-    if (sample === undefined) throw new Error(`a picture of the data set changed while it was used`);
-    return sample;
   }
 }
 

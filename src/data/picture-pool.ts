@@ -13,8 +13,8 @@ const perThread = 4;
  */
 const openPools = { count: 0, threadsBefore: 0 };
 
-/** Most pictures that go to a thread in one message: messages cost about as much as decoding small pictures does. */
-const perMessage = 16;
+/** Most bytes of decoded pictures in one message: each message costs as much as decoding some small pictures does. */
+const bytesPerMessage = 2e6;
 
 /** A picture for a thread to decode. */
 export interface PictureJob {
@@ -76,7 +76,10 @@ export class PicturePool {
 
   #send(): void {
     const asked = this.#asked.splice(0);
-    const length = Math.min(perMessage, Math.ceil(asked.length / Math.max(1, this.#workers.length)));
+    const length = Math.min(
+      Math.max(1, Math.floor(bytesPerMessage / Math.max(...asked.map(({ request }) => bytesOf(request))))),
+      Math.ceil(asked.length / Math.max(1, this.#workers.length)),
+    );
     for (let first = 0; first < asked.length; first += length) {
       const jobs = asked.slice(first, first + length);
       if (this.#workers.length === 0) {
@@ -129,4 +132,10 @@ export class PicturePool {
     worker.on("error", (error: unknown) => fail(`the decoding thread failed: ${String(error)}`));
     this.#workers.push({ worker, waiting });
   }
+}
+
+/** Bytes of what a picture becomes. */
+function bytesOf({ target, decoded }: PictureRequest): number {
+  const size = decoded ?? target;
+  return size === undefined ? 1 : size.channels * size.height * size.width;
 }
