@@ -73,6 +73,22 @@ export class RandomStream {
     }
     return order;
   }
+
+  /**
+   * Different whole numbers from 0 to count − 1 in random order, at most `most` of them: the beginning of a shuffle
+   * (Fisher and Yates), in time and memory that do not grow with the count.
+   */
+  sample(count: number, most: number): Uint32Array {
+    const drawn = new Uint32Array(Math.min(count, most));
+    /** What stands at a place of the shuffle where that is not the place's own number. */
+    const moved = new Map<number, number>();
+    for (let place = 0; place < drawn.length; place++) {
+      const other = place + this.below(count - place);
+      drawn[place] = moved.get(other) ?? other;
+      moved.set(other, moved.get(place) ?? place);
+    }
+    return drawn;
+  }
 }
 
 /** FNV-1a over UTF-16 code units, finished with the mixer of MurmurHash3. */

@@ -23,7 +23,7 @@ export interface ConditioningRecord {
 
 /** Indices of a few samples drawn by seed, for measurements. */
 export function measuringSamples(dataset: Dataset, count: number, seed: number, purpose: string): Uint32Array {
-  return new RandomStream(seed, `samples/${purpose}`).permutation(dataset.count).slice(0, count);
+  return new RandomStream(seed, `samples/${purpose}`).sample(dataset.count, count);
 }
 
 /**

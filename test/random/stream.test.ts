@@ -39,6 +39,7 @@ test("the first values never change", () => {
   expect(draw(3, () => other.normal())).toEqual([-1.279038991517986, 0.717717345670766, 3.0638921280746914]);
   expect(other.uniform()).toEqual(0.5058295393828303);
   expect([...new RandomStream(1, "order").permutation(8)]).toEqual([0, 4, 5, 6, 3, 2, 7, 1]);
+  expect([...new RandomStream(1, "order").sample(1000, 4)]).toEqual([881, 699, 230, 874]);
 });
 
 test("the same address gives the same numbers, another seed, purpose or index others", () => {
@@ -144,4 +145,17 @@ test("a permutation has every number once, and every order the same chance", () 
   const orders = ["012", "021", "102", "120", "201", "210"];
   const drawn = draw(30_000, () => orders.indexOf(stream.permutation(3).join("")));
   expect(chiSquare(drawn, 6)).toBeLessThan(26);
+});
+
+test("a sample has different numbers, every ordered pick the same chance, and no more than there are", () => {
+  const stream = new RandomStream(3, "sample");
+  expect([...stream.sample(1000, 1000)].sort((a, b) => a - b)).toEqual([...new Array(1000).keys()]);
+  expect(stream.sample(3, 10)).toHaveLength(3);
+  expect(stream.sample(0, 5)).toHaveLength(0);
+  const picks = [...new Array(4).keys()].flatMap((a) => [...new Array(4).keys()].map((b) => `${a}${b}`));
+  const different = picks.filter(([a, b]) => a !== b);
+  const drawn = draw(30_000, () => different.indexOf(stream.sample(4, 2).join("")));
+  // 99.99 % of χ² with 11 degrees of freedom lie below 38.
+  expect(chiSquare(drawn, 12)).toBeLessThan(38);
+  expect(Math.max(...stream.sample(2 ** 31, 100))).toBeGreaterThan(2 ** 30);
 });
