@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { basename, extname, join } from "node:path";
 import type { ColumnChoice } from "../data/column-profile.js";
 import type { NormalisationChoice, OpenOptions } from "../data/dataset.js";
+import { dataNotes } from "../data/unusable-samples.js";
 import { userError } from "../errors.js";
 import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
@@ -174,7 +175,8 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   const everything = await openStudyData(unfiltered, signal, train);
   requireLabels(options, everything, networks[0].outputs, task);
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything, signal);
-  for (const message of [...duplicateNotes(settings), ...targetNotes(options, data)]) emit({ type: "note", message });
+  const remarks = [...unusedNotes(data), ...duplicateNotes(settings), ...targetNotes(options, data)];
+  for (const message of remarks) emit({ type: "note", message });
 
   const arms = armsForData(asked, data.unlabelled, options.pretrainingEpochs);
   for (const message of replacedNotes(asked, arms)) emit({ type: "note", message });
@@ -196,6 +198,14 @@ function replacedNotes(asked: readonly Arm[], arms: readonly Arm[]): string[] {
       ? []
       : [`${arm.name}: these are pictures in colour, for which the recipe ${nameOf(asked[index])} is ${nameOf(arm)}`],
   );
+}
+
+/** What is left out of the data, each once: what is not used of the training data is not used of the others either. */
+function unusedNotes({ train, test, unlabelled }: StudyData): string[] {
+  const places = new Map<string, string>();
+  for (const { record, where } of [train, test, unlabelled])
+    for (const note of dataNotes(record)) if (!places.has(note)) places.set(note, where);
+  return Array.from(places, ([note, where]) => `${where}: ${note}`);
 }
 
 /** What {@link compare} has found out before it writes anything. */

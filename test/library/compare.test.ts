@@ -296,6 +296,38 @@ test("says where the test data's numbers look like another quantity", async () =
   expect(await notes(1000)).toEqual([expect.stringMatching(/two quantities.*--test-label-column/)]);
 });
 
+test("says once what of the data is left out", async () => {
+  const rows = (count: number, first: number) =>
+    Array.from(
+      { length: count },
+      (_, row) => `${((first + row) * 7) % 31},5,${((first + row) * 3) % 17},${row % 2 ? "a" : "b"}`,
+    );
+  const folder = temporaryFolder({
+    "train.csv": `x,same,z,kind\n${rows(40, 0).join("\n")}\n`,
+    "test.csv": `x,same,z,kind\n${rows(20, 500).join("\n")}\n1,5,rubbish,a\n`,
+  });
+  const notes: string[] = [];
+  await compare({
+    model: "mlp",
+    data: join(folder, "train.csv"),
+    test: join(folder, "test.csv"),
+    output: join(folder, "study"),
+    labelColumn: "kind",
+    onBad: "skip",
+    arms: ["he"],
+    seeds: 1,
+    steps: 5,
+    batchSize: 8,
+    labels: ["all"],
+    duplicates: "drop",
+    onEvent: (event) => event.type === "note" && notes.push(event.message),
+  });
+  expect(notes).toEqual([
+    `${join(folder, "train.csv")}: same left out: constant`,
+    expect.stringMatching(/test\.csv: 1 sample cannot be used, .*row 21: rubbish in z$/),
+  ]);
+});
+
 test("a single output tells two classes apart, with its sigmoid or without", async () => {
   const { made: _, folder, ...options } = await ready();
   const settings = { ...options, arms: ["he"], steps: 40, learningRates: [0.01] };
