@@ -6,9 +6,7 @@ import { userError } from "../errors.js";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import type { OpenOptions } from "./dataset.js";
 import { checkInterrupted } from "./read-bytes.js";
-
-/** How often a fetch that breaks off is taken up again. */
-const attempts = 4;
+import { refused, retryTransient } from "./retry-transient.js";
 
 /** How many files of one address are fetched at once. */
 const atOnce = 8;
@@ -96,23 +94,19 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
   let tag: string | undefined;
   let total: number | undefined;
   try {
-    for (let attempt = 1; ; attempt++) {
-      checkInterrupted(options.signal);
-      try {
+    const isUnchanged = await retryTransient(
+      async () => {
         // What has come already is not asked for again, if the server can tell that it is still the same.
         const resume: Record<string, string> =
           file.length > 0 && tag !== undefined ? { range: `bytes=${file.length}-`, "if-range": tag } : {};
         const response = await request(file.length > 0 ? resume : headers, options.signal);
         if (response.status === 304 && earlier !== undefined) {
           await response.body?.cancel();
-          file.discard();
-          return path;
+          return true;
         }
         if (!response.ok) {
           await response.body?.cancel();
-          const error = notFetched(address, statusOf(response), advice);
-          if (response.status < 500 && response.status !== 429) throw error;
-          throw new Retry(error);
+          throw refused(response, notFetched(address, statusOf(response), advice));
         }
         if (file.length > 0 && response.status !== 206) {
           await response.body?.cancel();
@@ -123,13 +117,14 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
         // The length of packed transfer says nothing of what comes out.
         if (!Number.isNaN(length) && response.headers.get("content-encoding") === null) total = file.length + length;
         await receive(response, file, address, total, limit, options);
-        break;
-      } catch (error) {
-        checkInterrupted(options.signal);
-        if (error instanceof Error && error.name === "UserError") throw error;
-        if (attempt === attempts) throw error instanceof Retry ? error.reason : notFetched(address, reasonOf(error));
-        await new Promise((resolve) => setTimeout(resolve, 100 * 4 ** (attempt - 1)));
-      }
+        return false;
+      },
+      (reason) => notFetched(address, reason),
+      options.signal,
+    );
+    if (isUnchanged) {
+      file.discard();
+      return path;
     }
     mkdirSync(dirname(path), { recursive: true });
     const { length } = file;
@@ -139,15 +134,6 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
   } catch (error) {
     file.discard();
     throw error;
-  }
-}
-
-class Retry extends Error {
-  readonly reason: Error;
-
-  constructor(reason: Error) {
-    super(reason.message);
-    this.reason = reason;
   }
 }
 
@@ -189,12 +175,6 @@ export function safeName(name: string): string {
 /** "404 Not Found" */
 export function statusOf({ status, statusText }: Response): string {
   return `${status} ${statusText}`.trim();
-}
-
-/** What a failed request says, in words. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
 /** The {@link UserError} for an address whose data cannot be had. */

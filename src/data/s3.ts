@@ -3,8 +3,8 @@ import { AwsClient } from "aws4fetch";
 import { isDynamicPattern } from "tinyglobby";
 import { chooseRemoteFiles } from "./choose-remote-files.js";
 import type { OpenOptions } from "./dataset.js";
-import { type FetchedFile, fetchFiles, notFetched, reasonOf, safeName, statusOf } from "./fetch-file.js";
-import { checkInterrupted } from "./read-bytes.js";
+import { type FetchedFile, fetchFiles, notFetched, safeName, statusOf } from "./fetch-file.js";
+import { refused, retryTransient } from "./retry-transient.js";
 
 /**
  * Fetches objects of an S3 bucket: the one with the key; those that a pattern fits (`*`, `?`, `**`, `{a,b}`, `[abc]`);
@@ -79,12 +79,16 @@ class Bucket {
     let token: string | undefined;
     do {
       const query = new URLSearchParams({ "list-type": "2", prefix, ...(token && { "continuation-token": token }) });
-      const response = await this.#ask(`?${query}`, {}, signal).catch((error: unknown) => {
-        checkInterrupted(signal);
-        throw notFetched(address, reasonOf(error));
-      });
-      const text = await response.text();
-      if (!response.ok) throw notFetched(address, `${statusOf(response)} when its objects were to be listed`);
+      const text = await retryTransient(
+        async () => {
+          const response = await this.#ask(`?${query}`, {}, signal);
+          if (response.ok) return response.text();
+          await response.body?.cancel();
+          throw refused(response, notFetched(address, `${statusOf(response)} when its objects were to be listed`));
+        },
+        (reason) => notFetched(address, reason),
+        signal,
+      );
       for (const [, entry] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
         const key = fromXml(/<Key>([^<]*)<\/Key>/.exec(entry)?.[1] ?? "");
         const size = /<Size>(\d+)<\/Size>/.exec(entry)?.[1];

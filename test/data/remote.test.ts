@@ -212,6 +212,30 @@ describe("objects of a bucket", () => {
     );
   });
 
+  test("a list that breaks off, or that a busy server refuses, is asked for again; what is forbidden is not", async () => {
+    const cache = temporaryFolder();
+    vi.stubEnv("AWS_ENDPOINT_URL", base);
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "");
+    const whole = bucket({ "d/a.csv": csv, "d/b.csv": csv, "d/c.csv": csv });
+    const pages: (string | null)[] = [];
+    answer = (request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, base);
+      if (pathname === "/bucket/") pages.push(searchParams.get("continuation-token"));
+      if (pages.length === 2) return void response.writeHead(503).end("SlowDown");
+      if (pages.length === 3) return void response.destroy();
+      whole(request, response);
+    };
+    expect((await openDataset("s3://bucket/d/", { cache })).count).toBe(9);
+    expect(pages).toEqual([null, "2", "2", "2"]);
+    pages.length = 0;
+    answer = (_, response) => {
+      pages.push("");
+      response.writeHead(403).end();
+    };
+    await expect(openDataset("s3://bucket/d/", { cache })).rejects.toThrow(/403 Forbidden when its objects/);
+    expect(pages).toHaveLength(1);
+  });
+
   test("below a prefix the data is chosen as in a folder, also without the stroke at its end", async () => {
     const cache = temporaryFolder();
     answer = bucket({
