@@ -1,3 +1,4 @@
+import picomatch from "picomatch";
 import { isDynamicPattern } from "tinyglobby";
 import { byCodeUnit } from "./classes.js";
 import { looksLikePicture } from "./picture-folder.js";
@@ -17,8 +18,8 @@ const tableOrArray = /\.(csv|tsv|csv\.gz|tsv\.gz|npy|npz|safetensors)$/i;
 export function chooseRemoteFiles(names: readonly string[], path: string): string[] | undefined {
   if (names.includes(path)) return [path];
   if (isDynamicPattern(path)) {
-    const pattern = expressionOf(path);
-    return someOf(names.filter((name) => pattern.test(name)));
+    const fits = picomatch(path, { windows: false, posix: true });
+    return someOf(names.filter((name) => fits(name)));
   }
   const folder = path === "" || path.endsWith("/") ? path : `${path}/`;
   const below = names.filter((name) => name.startsWith(folder));
@@ -31,21 +32,4 @@ export function chooseRemoteFiles(names: readonly string[], path: string): strin
 
 function someOf(names: readonly string[]): string[] | undefined {
   return names.length === 0 ? undefined : [...names].sort(byCodeUnit);
-}
-
-/** A pattern of `*`, `**`, `?`, `{a,b}` and `[abc]`, none of which but `**` goes across "/", as a regular expression. */
-function expressionOf(pattern: string): RegExp {
-  let depth = 0;
-  const parts = pattern.split(/(\*\*\/?|\*|\?|\[!?[^\]/]+\]|[{},])/).map((part) => {
-    if (part === "**/") return "(?:.*/)?";
-    if (part === "**") return ".*";
-    if (part === "*") return "[^/]*";
-    if (part === "?") return "[^/]";
-    if (part.length > 2 && part.startsWith("[")) return part.replace(/^\[!/, "[^").replaceAll("\\", "\\\\");
-    if (part === "{") return ++depth && "(?:";
-    if (part === "}" && depth > 0) return depth-- && ")";
-    if (part === "," && depth > 0) return "|";
-    return part.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
-  });
-  return new RegExp(`^${parts.join("")}${")".repeat(depth)}$`);
 }
