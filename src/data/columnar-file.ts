@@ -1,7 +1,24 @@
 /** What Parquet, Arrow and Feather files have in common: named columns in batches. */
 
+/** Texts, each as a place in a list; -1 for null. */
+export interface CodedTexts {
+  readonly codes: Int32Array;
+  readonly texts: readonly string[];
+}
+
+export type BatchColumn = ArrayLike<unknown> | CodedTexts;
+
 /** A batch of rows: each column's values. */
-export type ColumnBatch = ReadonlyMap<string, ArrayLike<unknown>>;
+export type ColumnBatch = ReadonlyMap<string, BatchColumn>;
+
+export function isCoded(column: BatchColumn): column is CodedTexts {
+  return "codes" in column;
+}
+
+/** A column's values one by one. */
+export function valuesOf(column: BatchColumn): ArrayLike<unknown> {
+  return isCoded(column) ? Array.from(column.codes, (code) => (code < 0 ? null : column.texts[code])) : column;
+}
 
 export interface ColumnarFile {
   readonly where: string;

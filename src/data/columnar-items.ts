@@ -1,6 +1,6 @@
 import { userError } from "../errors.js";
 import { shorten } from "./classes.js";
-import type { ColumnarFile } from "./columnar-file.js";
+import { type ColumnarFile, isCoded, valuesOf } from "./columnar-file.js";
 import type { OpenOptions } from "./dataset.js";
 import { PictureBag, type PictureItems } from "./picture-items.js";
 
@@ -11,7 +11,11 @@ export async function pictureColumn(file: ColumnarFile): Promise<string | undefi
   for await (const batch of file.batches()) {
     return file.columns.find((name) => {
       const values = batch.get(name) ?? [];
-      return !ArrayBuffer.isView(values) && Array.from(values).some((value) => bytesIn(value) !== undefined);
+      return (
+        !isCoded(values) &&
+        !ArrayBuffer.isView(values) &&
+        Array.from(values).some((value) => bytesIn(value) !== undefined)
+      );
     });
   }
   return undefined;
@@ -31,8 +35,8 @@ export async function columnarItems(file: ColumnarFile, column: string, options:
   let without = 0;
   try {
     for await (const batch of file.batches(options.signal)) {
-      const pictures = batch.get(column)!;
-      const labels = label === undefined ? undefined : batch.get(label);
+      const pictures = valuesOf(batch.get(column)!);
+      const labels = label === undefined ? undefined : valuesOf(batch.get(label)!);
       for (let at = 0; at < pictures.length; at++) {
         row++;
         const bytes = bytesIn(pictures[at]);

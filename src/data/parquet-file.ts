@@ -1,8 +1,9 @@
 import { type AsyncBuffer, parquetMetadataAsync, parquetScan } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { userError } from "../errors.js";
-import { type ColumnarFile, type ColumnBatch, classNamesIn } from "./columnar-file.js";
+import { type BatchColumn, type ColumnarFile, classNamesIn } from "./columnar-file.js";
 import { OpenFile } from "./file-samples.js";
+import { readPlainColumn } from "./parquet-column.js";
 import { checkInterrupted } from "./read-bytes.js";
 
 /** A part of a file that says it unpacks to more than this is refused. */
@@ -51,16 +52,28 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
         const begin = () => parquetScan({ file: buffer, metadata, compressors, utf8: false, geoparquet: false });
         let scan = await begin();
         let held = 0;
-        for (const range of scan.ranges) {
-          const batch = new Map<string, ArrayLike<unknown>>();
+        const plain = new Set(columns);
+        let rowStart = 0;
+        for (const group of metadata.row_groups) {
+          const rowEnd = rowStart + Number(group.num_rows);
+          const batch = new Map<string, BatchColumn>();
           for (const column of columns) {
             checkInterrupted(signal);
+            const read = plain.has(column)
+              ? await readPlainColumn(buffer, metadata, group, column, compressors)
+              : undefined;
+            if (read !== undefined) {
+              batch.set(column, read);
+              continue;
+            }
+            plain.delete(column);
             // A scan holds on to what it read last of each column.
             if (held > mostHeld) [scan, held] = [await begin(), 0];
-            batch.set(column, numbersOf(await scan.readColumn({ column, ...range })));
-            held += range.rowEnd - range.rowStart;
+            batch.set(column, await scan.readColumn({ column, rowStart, rowEnd }));
+            held += rowEnd - rowStart;
           }
-          yield batch as ColumnBatch;
+          if (rowEnd > rowStart) yield batch;
+          rowStart = rowEnd;
         }
       } catch (error) {
         checkInterrupted(signal);
@@ -68,23 +81,6 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
       }
     },
   };
-}
-
-/**
- * A column of numbers (NaN for null) in a typed array: as values of their own, which 64-bit integers are, the numbers of
- * one group take several times as much memory as all that is kept of a table.
- */
-function numbersOf(values: ArrayLike<unknown>): ArrayLike<unknown> {
-  if (ArrayBuffer.isView(values)) return values;
-  const numbers = new Float64Array(values.length);
-  for (let at = 0; at < values.length; at++) {
-    const value = values[at];
-    if (typeof value === "number") numbers[at] = value;
-    else if (typeof value === "bigint" || typeof value === "boolean") numbers[at] = Number(value);
-    else if (value === null || value === undefined) numbers[at] = Number.NaN;
-    else return values;
-  }
-  return numbers;
 }
 
 /** Names of the columns at the schema's top: its elements are listed depth first. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { userError } from "../errors.js";
 import { shorten } from "./classes.js";
-import type { ColumnarFile } from "./columnar-file.js";
+import { type BatchColumn, type CodedTexts, type ColumnarFile, isCoded, valuesOf } from "./columnar-file.js";
 import type { OpenOptions } from "./dataset.js";
 import { checkInterrupted, fileSize, readChunks } from "./read-bytes.js";
 import {
@@ -186,7 +186,7 @@ async function listWidths(file: ColumnarFile): Promise<Widths> {
     return new Map(
       file.columns.map((name) => {
         const values = batch.get(name) ?? [];
-        if (ArrayBuffer.isView(values)) return [name, undefined];
+        if (isCoded(values) || ArrayBuffer.isView(values)) return [name, undefined];
         const found = Array.from(values).find((value) => isList(value));
         return [name, found === undefined ? undefined : flatten(found).length];
       }),
@@ -214,12 +214,15 @@ async function* columnarBlocks(
   let row = 0;
   for await (const batch of file.batches(options.signal)) {
     const columns = file.columns.map((name) => batch.get(name)!);
-    const count = columns[0]?.length ?? 0;
+    const count = lengthOf(columns[0] ?? []);
+    const brought = columns.map((): number[] => []);
     for (let first = 0; first < count; first += size) {
       const end = Math.min(first + size, count);
       yield {
         count: end - first,
-        columns: columns.map((values, index) => blockOf(values, first, end, needs[index], known[index])),
+        columns: columns.map((values, index) =>
+          blockOf(values, first, end, needs[index], known[index], brought[index]),
+        ),
       };
       row += end - first;
       options.onProgress?.(bytesRead(file, row, needs.length, total), total);
@@ -235,16 +238,26 @@ function bytesRead(file: ColumnarFile, row: number, columns: number, total: numb
   return Math.floor(total * Math.min(1, share));
 }
 
-/** A part of a column in the form that costs least. */
+function lengthOf(column: BatchColumn): number {
+  return isCoded(column) ? column.codes.length : column.length;
+}
+
+/**
+ * A part of a column in the form that costs least.
+ *
+ * @param brought places in the list of known texts of what the column's own list has, as far as they are known
+ */
 function blockOf(
-  values: ArrayLike<unknown>,
+  values: BatchColumn,
   first: number,
   end: number,
   need: ColumnNeed,
   known: KnownTexts,
+  brought: number[],
 ): ColumnCells {
   const numbers = new Float64Array(need.what === "nothing" ? 0 : end - first);
   if (need.what === "nothing") return { kind: "numbers", values: numbers };
+  if (isCoded(values)) return codedBlock(values, first, end, need, known, brought);
   if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
     for (let at = first; at < end; at++) numbers[at - first] = Number(values[at]);
     return { kind: "numbers", values: numbers };
@@ -271,6 +284,34 @@ function blockOf(
   return { kind: "codes", codes, texts: known };
 }
 
+function codedBlock(
+  { codes, texts }: CodedTexts,
+  first: number,
+  end: number,
+  need: ColumnNeed,
+  known: KnownTexts,
+  brought: number[],
+): ColumnCells {
+  const part = codes.subarray(first, end);
+  if (part.every((code) => code < 0)) {
+    return { kind: "numbers", values: new Float64Array(part.length).fill(Number.NaN) };
+  }
+  if (known.texts.length > need.distinct + 16) {
+    return { kind: "cells", cells: Array.from(part, (code) => (code < 0 ? null : texts[code].trim())) };
+  }
+  const own = new Int32Array(part.length);
+  for (let at = 0; at < part.length; at++) {
+    const code = part[at];
+    // An empty text says that a value is missing, as null does.
+    if (code < 0) own[at] = known.code("");
+    else {
+      brought[code] ??= known.code(texts[code].trim());
+      own[at] = brought[code];
+    }
+  }
+  return { kind: "codes", codes: own, texts: known };
+}
+
 async function* columnarRows(
   file: ColumnarFile,
   widths: Widths,
@@ -281,7 +322,11 @@ async function* columnarRows(
   const total = await fileSize(file.where);
   let row = 0;
   for await (const batch of file.batches(options.signal)) {
-    const columns = file.columns.map((name) => ({ name, values: batch.get(name)!, width: widths.get(name) }));
+    const columns = file.columns.map((name) => ({
+      name,
+      values: valuesOf(batch.get(name)!),
+      width: widths.get(name),
+    }));
     const count = columns[0]?.values.length ?? 0;
     for (let at = 0; at < count; at++) {
       row++;
