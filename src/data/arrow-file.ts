@@ -1,9 +1,17 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { CompressionType, compressionRegistry, DataType, RecordBatchReader, type Vector } from "apache-arrow";
+import {
+  CompressionType,
+  compressionRegistry,
+  DataType,
+  RecordBatchReader,
+  type Utf8,
+  type Vector,
+} from "apache-arrow";
 import { compressors } from "hyparquet-compressors";
 import { userError } from "../errors.js";
-import { type ColumnarFile, type ColumnBatch, classNamesIn } from "./columnar-file.js";
+import { ByteDictionary } from "./byte-dictionary.js";
+import { type BatchColumn, type CodedTexts, type ColumnarFile, classNamesIn } from "./columnar-file.js";
 import { unpackLz4Frame } from "./lz4-frame.js";
 import { checkInterrupted } from "./read-bytes.js";
 
@@ -47,11 +55,7 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
         const reader = await start();
         for await (const batch of reader) {
           checkInterrupted(signal);
-          const read = columns.map((name, index): [string, ArrayLike<unknown>] => [
-            name,
-            valuesOf(batch.getChildAt(index)),
-          ]);
-          yield new Map(read) as ColumnBatch;
+          yield new Map(columns.map((name, index): [string, BatchColumn] => [name, columnOf(batch.getChildAt(index))]));
         }
       } catch (error) {
         checkInterrupted(signal);
@@ -61,13 +65,36 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
   };
 }
 
-/** A column's values; numbers without gaps in one typed array, without a copy. */
-function valuesOf(vector: Vector | null): ArrayLike<unknown> {
+/** A column's values: numbers in one typed array, without a copy where there are no gaps; texts as places in a list. */
+function columnOf(vector: Vector | null): BatchColumn {
   if (vector === null) return [];
   const { type } = vector;
-  const plain = (DataType.isFloat(type) && type.precision > 0) || DataType.isInt(type);
-  if (plain && vector.nullCount === 0) return vector.toArray() as ArrayLike<number | bigint>;
-  return Array.from({ length: vector.length }, (_, row) => plainValue(vector.get(row)));
+  if ((DataType.isFloat(type) && type.precision > 0) || DataType.isInt(type)) {
+    const values = vector.toArray() as ArrayLike<number | bigint>;
+    if (vector.nullCount === 0) return values;
+    return Float64Array.from(values, (value, row) => (vector.isValid(row) ? Number(value) : Number.NaN));
+  }
+  const texts = DataType.isUtf8(type) ? codedTexts(vector as Vector<Utf8>) : undefined;
+  return texts ?? Array.from({ length: vector.length }, (_, row) => plainValue(vector.get(row)));
+}
+
+/** With more texts than this a list of them is of no use. */
+const mostTexts = 4096;
+
+/** Texts as places in a list; undefined where there are too many. */
+function codedTexts({ data, length }: Vector<Utf8>): CodedTexts | undefined {
+  const dictionary = new ByteDictionary();
+  const codes = new Int32Array(length).fill(-1);
+  let row = 0;
+  for (const part of data) {
+    const { values, valueOffsets, nullCount } = part;
+    for (let at = 0; at < part.length; at++, row++) {
+      if (nullCount > 0 && !part.getValid(at)) continue;
+      codes[row] = dictionary.code(values, valueOffsets[at], valueOffsets[at + 1]);
+    }
+    if (dictionary.known.texts.length > mostTexts) return undefined;
+  }
+  return { codes, texts: dictionary.known.texts };
 }
 
 /** Lists as arrays and structs as objects, without arrow's own classes. */

@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openArrow } from "../../src/data/arrow-file.js";
+import { type ColumnarFile, isCoded, valuesOf } from "../../src/data/columnar-file.js";
+import { openParquet } from "../../src/data/parquet-file.js";
+
+const fixture = (name: string) => join(import.meta.dirname, "../fixtures/columnar", name);
+
+/** What is the same to a table: NaN and null, whole numbers of both kinds, dates and numbers, space around texts. */
+function asCell(value: unknown): unknown {
+  if (typeof value === "string") return value.trim();
+  if (value instanceof Date) return value.getTime();
+  if (typeof value === "bigint" || typeof value === "boolean") return Number(value);
+  return typeof value === "number" && Number.isNaN(value) ? null : value;
+}
+
+async function columnsOf(file: ColumnarFile): Promise<Map<string, unknown[]>> {
+  const columns = new Map(file.columns.map((name): [string, unknown[]] => [name, []]));
+  for await (const batch of file.batches())
+    for (const [name, values] of batch) columns.get(name)!.push(...Array.from(valuesOf(values), asCell));
+  return columns;
+}
+
+test("a table has the values that it has as Parquet", async () => {
+  const path = fixture("kinds.feather");
+  const arrow = await openArrow(path, readFileSync(path));
+  const found = await columnsOf(arrow);
+  const expected = await columnsOf(await openParquet(fixture("kinds-groups.parquet")));
+  for (const name of ["decimal", "struct", "bytes"]) expected.delete(name);
+  for (const [name, values] of expected) expect(found.get(name), name).toEqual(values);
+  for await (const batch of arrow.batches()) {
+    for (const name of ["text", "text_gaps", "text_unique"]) expect(isCoded(batch.get(name)!), name).toBe(true);
+    expect(batch.get("double_gaps")).toBeInstanceOf(Float64Array);
+  }
+});
