@@ -291,7 +291,7 @@ async function wait(folder: string): Promise<void> {
   ] as const) {
     const opened = await openDataset(root, { shape: [3, 32, 32], ...opening });
     const { dataset, waited } = watched(opened);
-    const steps = 80;
+    const steps = 400;
     let began = 0;
     let [first, share] = [0, ""];
     await initialize({

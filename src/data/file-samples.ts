@@ -66,7 +66,8 @@ export interface FileSegment {
 interface KeptBlock {
   readonly data: Promise<SampleArray>;
   readonly bytes: Uint8Array;
-  settled: boolean;
+  /** The data, once they have come. */
+  settled: SampleArray | undefined;
 }
 
 /** Samples of more bytes are read one by one; smaller ones in blocks. */
@@ -126,7 +127,7 @@ export class FileSamples {
   prepare(indices: ArrayLike<number>): void {
     for (let place = 0; place < indices.length; place++) {
       // What goes wrong is told to whoever asks for the sample.
-      this.#block(Math.floor(indices[place] / this.#blockSize)).catch(() => {});
+      this.#block(Math.floor(indices[place] / this.#blockSize)).data.catch(() => {});
     }
   }
 
@@ -149,7 +150,14 @@ export class FileSamples {
     }
     this.#readers++;
     try {
-      await Promise.all([...needed.keys()].map(async (block) => needed.set(block, await this.#block(block))));
+      const missing: Promise<unknown>[] = [];
+      for (const block of needed.keys()) {
+        const { settled, data } = this.#block(block);
+        // What has come is taken at once: a promise for each block of a batch would be a good part of the reading.
+        if (settled) needed.set(block, settled);
+        else missing.push(data.then((samples) => needed.set(block, samples)));
+      }
+      if (missing.length > 0) await Promise.all(missing);
       for (let place = 0; place < indices.length; place++) {
         const block = Math.floor(indices[place] / this.#blockSize);
         take(needed.get(block)!, (indices[place] - block * this.#blockSize) * this.size, place);
@@ -160,19 +168,19 @@ export class FileSamples {
     }
   }
 
-  #block(block: number): Promise<SampleArray> {
+  #block(block: number): KeptBlock {
     let found = this.#kept.get(block);
     if (found === undefined) {
       const first = block * this.#blockSize;
       const bytes = this.#free.pop() ?? new Uint8Array(this.#blockSize * this.size * this.#valueBytes);
       const made: KeptBlock = {
         bytes,
-        settled: false,
+        settled: undefined,
         data: this.#range(first, Math.min(this.#blockSize, this.count - first), bytes),
       };
       made.data.then(
-        () => {
-          made.settled = true;
+        (samples) => {
+          made.settled = samples;
         },
         () => this.#kept.delete(block),
       );
@@ -186,7 +194,7 @@ export class FileSamples {
       // Its array is used again, once nobody can be looking at it: new ones would pile up until they are collected.
       if (settled) (this.#readers === 0 ? this.#free : this.#retired).push(bytes);
     }
-    return found.data;
+    return found;
   }
 
   async #range(first: number, count: number, scratch?: Uint8Array): Promise<SampleArray> {
