@@ -16,7 +16,7 @@ export interface Chart {
   readonly svg: string;
 }
 
-/** Tableau's ten colours: told apart in print and by most eyes. */
+/** Ten colours that are told apart in print and by most eyes, and ten darker ones for studies of more arms. */
 const colours = [
   "#4269d0",
   "#ff725c",
@@ -28,6 +28,16 @@ const colours = [
   "#ff8ab7",
   "#97bbf5",
   "#9498a0",
+  "#1b2f6b",
+  "#a3271a",
+  "#17602c",
+  "#5c1fa8",
+  "#8a6400",
+  "#4d3120",
+  "#1f7f72",
+  "#b0336b",
+  "#31649c",
+  "#4c5058",
 ];
 
 const width = 720;
