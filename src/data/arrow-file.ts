@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import {
   CompressionType,
   compressionRegistry,
@@ -20,10 +20,15 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
   registerCodecs();
   const stream = head[0] === 0xff;
   const start = async () => {
-    const reader = stream
-      ? await RecordBatchReader.from(createReadStream(path))
-      : await RecordBatchReader.from(await open(path));
-    return reader.open();
+    if (stream) return { reader: await (await RecordBatchReader.from(createReadStream(path))).open() };
+    const file = await open(path);
+    try {
+      const reader = await RecordBatchReader.from(advancing(file));
+      return { reader: await reader.open(), file };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   };
   const damaged = (error: unknown) =>
     error instanceof Error && error.name === "UserError"
@@ -41,28 +46,52 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
   const first = await start().catch((error: unknown) => {
     throw damaged(error);
   });
-  const { schema } = first;
-  await first.cancel();
+  const { schema } = first.reader;
+  await first.reader.cancel();
+  await first.file?.close();
   if (schema === undefined || schema === null) throw damaged(new Error("no schema"));
   const columns = schema.fields.map(({ name }) => name);
+  if (columns.length === 0) throw damaged(new Error("no columns"));
   return {
     where: path,
     format: "arrow",
     columns,
     classNames: classNamesIn(schema.metadata.get("huggingface")),
     async *batches(signal) {
+      let file: FileHandle | undefined;
       try {
-        const reader = await start();
-        for await (const batch of reader) {
+        const started = await start();
+        file = started.file;
+        for await (const batch of started.reader) {
           checkInterrupted(signal);
           yield new Map(columns.map((name, index): [string, BatchColumn] => [name, columnOf(batch.getChildAt(index))]));
         }
       } catch (error) {
         checkInterrupted(signal);
         throw damaged(error);
+      } finally {
+        await file?.close();
       }
     },
   };
+}
+
+/** More readings of one place than a whole file asks for: one or two. */
+const mostReadings = 16;
+
+/**
+ * A file that is not read at the same place for ever: arrow's reader does so where a message is of a kind that it does not
+ * know, as in a damaged file.
+ */
+function advancing(file: FileHandle): FileHandle {
+  const readings = new Map<number, number>();
+  const read = (buffer: Uint8Array, offset: number, length: number, position: number) => {
+    const times = (readings.get(position) ?? 0) + 1;
+    readings.set(position, times);
+    if (times > mostReadings) throw new RangeError(`byte ${position} was read ${mostReadings} times`);
+    return file.read(buffer, offset, length, position);
+  };
+  return { fd: file.fd, stat: () => file.stat(), close: () => file.close(), read } as unknown as FileHandle;
 }
 
 /** A column's values: numbers in one typed array, without a copy where there are no gaps; texts as places in a list. */

@@ -91,6 +91,18 @@ test.each(["t-snappy.parquet", "t-lz4.feather", "t-stream.arrow"])("%s: a damage
   }
 });
 
+test("an Arrow message of a kind that there is not is refused, and not read for ever", async () => {
+  const bytes = readFileSync(fixture("t-lz4.feather"));
+  // The kind of the record batch's message.
+  expect(bytes[388]).toBe(12);
+  bytes[388] = 93;
+  const path = join(temporaryFolder(), "t.feather");
+  writeFileSync(path, bytes);
+  await expect(openDataset(path)).rejects.toThrow(
+    /required a whole Arrow or Feather file, got one that is cut off or damaged/,
+  );
+});
+
 test("an Arrow file that is cut off is said to be so, wherever it ends", async () => {
   const whole = readFileSync(fixture("t-uncompressed.feather"));
   for (const length of [40, Math.floor(whole.length / 2), whole.length - 12]) {
