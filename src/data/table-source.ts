@@ -257,7 +257,10 @@ function blockOf(
 ): ColumnCells {
   const numbers = new Float64Array(need.what === "nothing" ? 0 : end - first);
   if (need.what === "nothing") return { kind: "numbers", values: numbers };
-  if (isCoded(values)) return codedBlock(values, first, end, need, known, brought);
+  if (isCoded(values)) {
+    const part = { codes: values.codes.subarray(first, end), texts: values.texts };
+    return codedBlock(part, need.distinct, known, brought);
+  }
   if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
     for (let at = first; at < end; at++) numbers[at - first] = Number(values[at]);
     return { kind: "numbers", values: numbers };
@@ -284,24 +287,17 @@ function blockOf(
   return { kind: "codes", codes, texts: known };
 }
 
-function codedBlock(
-  { codes, texts }: CodedTexts,
-  first: number,
-  end: number,
-  need: ColumnNeed,
-  known: KnownTexts,
-  brought: number[],
-): ColumnCells {
-  const part = codes.subarray(first, end);
-  if (part.every((code) => code < 0)) {
-    return { kind: "numbers", values: new Float64Array(part.length).fill(Number.NaN) };
+/** @param distinct how many different texts are of use at most, see {@link ColumnNeed} @param brought as {@link blockOf} has it */
+function codedBlock({ codes, texts }: CodedTexts, distinct: number, known: KnownTexts, brought: number[]): ColumnCells {
+  if (codes.every((code) => code < 0)) {
+    return { kind: "numbers", values: new Float64Array(codes.length).fill(Number.NaN) };
   }
-  if (known.texts.length > need.distinct + 16) {
-    return { kind: "cells", cells: Array.from(part, (code) => (code < 0 ? null : texts[code].trim())) };
+  if (known.texts.length > distinct + 16) {
+    return { kind: "cells", cells: Array.from(codes, (code) => (code < 0 ? null : texts[code].trim())) };
   }
-  const own = new Int32Array(part.length);
-  for (let at = 0; at < part.length; at++) {
-    const code = part[at];
+  const own = new Int32Array(codes.length);
+  for (let at = 0; at < codes.length; at++) {
+    const code = codes[at];
     // An empty text says that a value is missing, as null does.
     if (code < 0) own[at] = known.code("");
     else {

@@ -81,6 +81,7 @@ async function initializeWatched(
   const exportChanges = exportWarnings(opened, features);
   if (!options.keepNames) requireOwnNames(opened, exportChanges);
   const asked = await resolveRecipe(options.recipe ?? "default");
+  // Settings that do not fit show before the data is read.
   withSettings(asked, options);
   const dataset = await openData(options, opened, emit);
   const forData = recipeForData(asked, dataset);

@@ -18,14 +18,7 @@ import { filtersPicture } from "../study/filters-picture.js";
 import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan } from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
-import {
-  labelledData,
-  openGradientProbe,
-  runTrial,
-  type StudyData,
-  startWeights,
-  trialThreads,
-} from "../study/run-trial.js";
+import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
@@ -390,8 +383,7 @@ export class StudyBench {
       onStep: onProgress,
     });
     if (trial.seed === 0 && trial.purpose === "test" && trial.labels === plan.labels[0] && given !== "diverged") {
-      const { train: labelled } = labelledData(data, trial);
-      const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0, labelled });
+      const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0 });
       const picture = await filtersPicture(features, start, data.train.record.picture as PictureGeometry | undefined);
       if (picture)
         await this.#folder.write(

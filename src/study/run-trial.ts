@@ -72,16 +72,14 @@ export function openGradientProbe(
   return Supervisor.open({ features, loss, optimizer, batchSize, threads: trialThreads });
 }
 
-/** The weights that a trial starts from: the arm's for F and, where it has one of its own, the head; else drawn by seed. */
+/** The arm's weights for F, and the head that all arms of a seed have where theirs is not another. */
 export async function startWeights(
   options: Pick<TrialOptions, "arm" | "features" | "headInitializer" | "data"> & {
     given: Weights | undefined;
     seed: number;
-    /** The trial's labelled samples. */
-    labelled: Dataset;
   },
 ): Promise<Weights> {
-  const { arm, features, data, seed, given, headInitializer, labelled } = options;
+  const { arm, features, data, seed, given, headInitializer } = options;
   const { network } = features;
   const head = initialWeights(network, headInitializer, seed);
   const drawn = arm.source.kind === "initializer" ? initialWeights(network, arm.source.initializer, seed) : given;
@@ -99,9 +97,15 @@ export async function startWeights(
   }
   const settings = { threads: trialThreads };
   const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, settings);
-  const start = await refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+  return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+}
+
+/** The weights that a trial starts from: as {@link startWeights} has them, with the arm's own head where it has one. */
+async function trialStart(options: TrialOptions, given: Weights | undefined, labelled: Dataset): Promise<Weights> {
+  const { arm, features, trial } = options;
+  const start = await startWeights({ ...options, given, seed: trial.seed });
   if (arm.head === undefined) return start;
-  return new Map([...start, ...(await headStart(arm.head, features, start, labelled, settings))]);
+  return new Map([...start, ...(await headStart(arm.head, features, start, labelled, { threads: trialThreads }))]);
 }
 
 /** Runs a trial. @throws InterruptedError where the signal aborts */
@@ -110,8 +114,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
   const { train, test } = labelledData(data, trial);
   const chance = chanceOf(test);
   const began = performance.now();
-  const startsAt =
-    given === "diverged" ? undefined : await startWeights({ ...options, given, seed: trial.seed, labelled: train });
+  const startsAt = given === "diverged" ? undefined : await trialStart(options, given, train);
   const common = {
     ...trial,
     key: options.key,
@@ -174,10 +177,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
 }
 
 /** The labelled subset of a trial, and what judges it. */
-export function labelledData(
-  data: StudyData,
-  trial: Pick<Trial, "labels" | "seed" | "purpose">,
-): { train: Dataset; test: Dataset } {
+function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Dataset } {
   const indices = labelledSamples(data.train, trial.labels, trial.seed);
   if (trial.purpose === "test") return { train: subset(data.train, indices), test: data.test };
   const split = tuningSplit(indices, trial.seed);
