@@ -1,5 +1,3 @@
-import { createReadStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import {
   CompressionType,
   compressionRegistry,
@@ -8,48 +6,36 @@ import {
   type Utf8,
   type Vector,
 } from "apache-arrow";
-import { compressors } from "hyparquet-compressors";
-import { userError } from "../errors.js";
+import { checkArrowColumns } from "./arrow-column-check.js";
+import { arrowMessages, readArrowFooter } from "./arrow-messages.js";
 import { ByteDictionary } from "./byte-dictionary.js";
 import { type BatchColumn, type CodedTexts, type ColumnarFile, classNamesIn } from "./columnar-file.js";
+import { damagedFile } from "./damaged-file.js";
+import { OpenFile } from "./file-samples.js";
 import { unpackLz4Frame } from "./lz4-frame.js";
 import { checkInterrupted } from "./read-bytes.js";
+import { unpackZstd } from "./zstd-frames.js";
 
 /** Opens an Arrow or Feather file or stream; its record batches are read one at a time. @throws UserError if it is damaged */
 export async function openArrow(path: string, head: Uint8Array): Promise<ColumnarFile> {
   registerCodecs();
-  const stream = head[0] === 0xff;
-  const start = async () => {
-    if (stream) return { reader: await (await RecordBatchReader.from(createReadStream(path))).open() };
-    const file = await open(path);
-    try {
-      const reader = await RecordBatchReader.from(advancing(file));
-      return { reader: await reader.open(), file };
-    } catch (error) {
-      await file.close();
-      throw error;
+  const file = new OpenFile(path);
+  const isStream = head[0] === 0xff;
+  const damaged = (error: unknown) => damagedFile(error, path, "a whole Arrow or Feather file");
+  const open = async () => {
+    const footer = isStream ? undefined : await readArrowFooter(file);
+    const reader = await (await RecordBatchReader.from(arrowMessages(file, footer))).open();
+    const { schema } = reader;
+    if (schema === undefined || schema === null) throw new Error("no schema");
+    if (footer !== undefined && footer.schema.fields.map(String).join() !== schema.fields.map(String).join()) {
+      throw new Error("two schemas that are not the same");
     }
+    return { reader, schema: footer?.schema ?? schema };
   };
-  const damaged = (error: unknown) =>
-    error instanceof Error && error.name === "UserError"
-      ? error
-      : userError({
-          where: path,
-          required: "a whole Arrow or Feather file",
-          // What the reader trips over inside says nothing of the file.
-          got:
-            error instanceof Error && !(error instanceof TypeError || error instanceof RangeError)
-              ? error.message.replace(/\.+$/, "")
-              : "one that is cut off or damaged",
-          advice: "The file is damaged: fetch or save it again",
-        });
-  const first = await start().catch((error: unknown) => {
+  const { reader, schema } = await open().catch((error: unknown) => {
     throw damaged(error);
   });
-  const { schema } = first.reader;
-  await first.reader.cancel();
-  await first.file?.close();
-  if (schema === undefined || schema === null) throw damaged(new Error("no schema"));
+  await reader.cancel();
   const columns = schema.fields.map(({ name }) => name);
   if (columns.length === 0) throw damaged(new Error("no columns"));
   return {
@@ -58,40 +44,19 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
     columns,
     classNames: classNamesIn(schema.metadata.get("huggingface")),
     async *batches(signal) {
-      let file: FileHandle | undefined;
       try {
-        const started = await start();
-        file = started.file;
-        for await (const batch of started.reader) {
+        for await (const batch of (await open()).reader) {
           checkInterrupted(signal);
+          if (batch.numRows === 0) continue;
+          checkArrowColumns(batch.data.children, batch.numRows);
           yield new Map(columns.map((name, index): [string, BatchColumn] => [name, columnOf(batch.getChildAt(index))]));
         }
       } catch (error) {
         checkInterrupted(signal);
         throw damaged(error);
-      } finally {
-        await file?.close();
       }
     },
   };
-}
-
-/** More readings of one place than a whole file asks for: one or two. */
-const mostReadings = 16;
-
-/**
- * A file that is not read at the same place for ever: arrow's reader does so where a message is of a kind that it does not
- * know, as in a damaged file.
- */
-function advancing(file: FileHandle): FileHandle {
-  const readings = new Map<number, number>();
-  const read = (buffer: Uint8Array, offset: number, length: number, position: number) => {
-    const times = (readings.get(position) ?? 0) + 1;
-    readings.set(position, times);
-    if (times > mostReadings) throw new RangeError(`byte ${position} was read ${mostReadings} times`);
-    return file.read(buffer, offset, length, position);
-  };
-  return { fd: file.fd, stat: () => file.stat(), close: () => file.close(), read } as unknown as FileHandle;
 }
 
 /** A column's values: numbers in one typed array, without a copy where there are no gaps; texts as places in a list. */
@@ -141,11 +106,19 @@ function plainValue(value: unknown): unknown {
 }
 
 function registerCodecs(): void {
-  if (compressionRegistry.get(CompressionType.LZ4_FRAME)?.decode === undefined) {
-    compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: unpackLz4Frame });
+  const codecs = [
+    [CompressionType.LZ4_FRAME, unpackLz4Frame],
+    [CompressionType.ZSTD, unpackZstd],
+  ] as const;
+  for (const [type, unpack] of codecs) {
+    if (compressionRegistry.get(type)?.decode !== undefined) continue;
+    compressionRegistry.set(type, { decode: (bytes) => unpack(bytes, lengthBefore(bytes)) });
   }
-  if (compressionRegistry.get(CompressionType.ZSTD)?.decode === undefined) {
-    // A copy, because columns must begin at multiples of 8.
-    compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => compressors.ZSTD!(bytes, 0).slice() });
-  }
+}
+
+/** The length that a column's bytes unpack to, which stands before them in the message. */
+function lengthBefore({ buffer, byteOffset }: Uint8Array): number {
+  const length = Number(new DataView(buffer, byteOffset - 8, 8).getBigInt64(0, true));
+  if (!(length >= 0)) throw new RangeError(`a column that unpacks to ${length} bytes`);
+  return length;
 }

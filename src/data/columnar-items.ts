@@ -86,7 +86,7 @@ function labelColumn(file: ColumnarFile, pictures: string, options: OpenOptions)
   const { labels } = options;
   if (labels === undefined) {
     const [only] = file.classNames.size === 1 ? file.classNames.keys() : [];
-    return only ?? usualLabels.find((name) => others.includes(name));
+    return [only, ...usualLabels].find((name) => name !== undefined && others.includes(name));
   }
   if (others.includes(String(labels))) return String(labels);
   throw userError({

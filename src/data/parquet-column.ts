@@ -1,81 +1,38 @@
-import type { AsyncBuffer, ColumnMetaData, Compressors, FileMetaData } from "hyparquet";
-import { parquetHeader, readPage } from "hyparquet/src/column.js";
-import { convert, DEFAULT_PARSERS } from "hyparquet/src/convert.js";
-import { decompressPage, readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
-import { getMaxDefinitionLevel, getSchemaPath } from "hyparquet/src/schema.js";
+import type { ColumnMetaData, SchemaTree } from "hyparquet";
+import { getMaxDefinitionLevel } from "hyparquet/src/schema.js";
 import type { CodedTexts } from "./columnar-file.js";
+import { columnDecoder, parquetPages } from "./parquet-pages.js";
 
-type RowGroup = FileMetaData["row_groups"][number];
 type Values = ArrayLike<unknown>;
 
 /**
- * Reads a column of single numbers or texts of a row group, page by page, with the reader's own parts; package.json
- * names one version of it, because these may change. The reader as a whole puts a column together value by value
- * wherever there might be nulls, which takes three times as long (docs/log.md).
+ * Reads a column of single numbers or texts of a row group, page by page. The reader as a whole puts a column together
+ * value by value wherever there might be nulls, which takes three times as long (docs/log.md).
  *
- * @returns numbers, NaN for null; or texts; undefined for a column of anything else: the reader must read that
+ * @param bytes the column's part of the file
+ * @returns numbers, NaN for null; or texts; undefined for a column of anything else, see {@link readNestedColumn}
+ * @throws RangeError, or an Error that says more, if it is damaged
  */
-export async function readPlainColumn(
-  file: AsyncBuffer,
-  { schema }: FileMetaData,
-  group: RowGroup,
-  name: string,
-  compressors: Compressors,
-): Promise<Float64Array | CodedTexts | undefined> {
-  const column = group.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name);
-  const { meta_data: meta, file_path: elsewhere } = column ?? {};
-  if (meta === undefined || elsewhere !== undefined || meta.path_in_schema.length > 1) return undefined;
-  const schemaPath = getSchemaPath(schema, meta.path_in_schema);
+export function readPlainColumn(
+  bytes: Uint8Array,
+  meta: ColumnMetaData,
+  schemaPath: SchemaTree[],
+): Float64Array | CodedTexts | undefined {
   const { element } = schemaPath[schemaPath.length - 1];
   // What JSON holds may be different in each row.
   const isJson = element.converted_type === "JSON" || element.logical_type?.type === "JSON";
-  if (element.repetition_type === "REPEATED" || isJson) return undefined;
-  const { codec, type, path_in_schema: pathInSchema } = meta;
-  const decoder = {
-    pathInSchema,
-    type,
-    element,
-    schemaPath,
-    codec,
-    parsers: DEFAULT_PARSERS,
-    compressors,
-    utf8: false,
-  };
+  if (schemaPath.length > 2 || element.repetition_type === "REPEATED" || isJson) return undefined;
   const present = getMaxDefinitionLevel(schemaPath);
-  const reader = { view: new DataView(await file.slice(...bytesOf(meta))), offset: 0 };
-  const rows = Number(group.num_rows);
-  const taken = new PlainValues(rows);
-  let dictionary: Values | undefined;
-  while (taken.count < rows && reader.offset < reader.view.byteLength - 1) {
-    const header = parquetHeader(reader);
-    if (header.type === "DICTIONARY_PAGE") {
-      const { data } = readPage(reader, header, decoder, undefined, undefined, 0);
-      dictionary = data && convert(data, decoder);
-      continue;
-    }
-    const { compressed_page_size: packed, uncompressed_page_size: unpacked } = header;
-    const bytes = new Uint8Array(reader.view.buffer, reader.view.byteOffset + reader.offset, packed);
-    reader.offset += packed;
-    const head = header.data_page_header ?? header.data_page_header_v2;
-    if (head === undefined) throw new Error(`a page of the kind ${header.type} in ${name}`);
-    const page =
-      header.data_page_header === undefined
-        ? readDataPageV2(bytes, header, decoder)
-        : readDataPage(decompressPage(bytes, unpacked, codec, compressors), header.data_page_header, decoder);
-    const levels = page.definitionLevels?.length ? page.definitionLevels : undefined;
-    const isCoded = dictionary !== undefined && head.encoding.endsWith("_DICTIONARY");
-    const isTaken = isCoded
-      ? taken.addCodes(page.dataPage as ArrayLike<number>, dictionary!, levels, present)
-      : taken.add(convert(page.dataPage, decoder), levels, present);
+  const taken = new PlainValues(Number(meta.num_values));
+  for (const page of parquetPages(bytes, meta, columnDecoder(meta, schemaPath))) {
+    const { values, dictionary, definitionLevels } = page;
+    const isTaken =
+      dictionary === undefined
+        ? taken.add(values, definitionLevels, present)
+        : taken.addCodes(values as ArrayLike<number>, dictionary, definitionLevels, present);
     if (!isTaken) return undefined;
   }
-  if (taken.count !== rows) throw new Error(`${taken.count} of ${rows} values of ${name}`);
   return taken.column();
-}
-
-function bytesOf(meta: ColumnMetaData): [number, number] {
-  const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
-  return [start, start + Number(meta.total_compressed_size)];
 }
 
 /** Numbers or texts of a column, as its pages bring them. */
@@ -134,8 +91,11 @@ class PlainValues {
         for (let at = 0; at < dictionary.length; at++) this.#texts.push(dictionary[at] as string);
       }
       const start = this.#firstText;
+      const { length } = dictionary;
       this.#spread(levels, present, places.length, (row, at) => {
-        codes[row] = start + places[at];
+        const place = places[at];
+        if (place >>> 0 >= length) throw notThere();
+        codes[row] = start + place;
       });
       return true;
     }
@@ -147,8 +107,11 @@ class PlainValues {
       this.#dictionaryNumbers = Float64Array.from(dictionary, (value) => numberIn(value) ?? Number.NaN);
     }
     const known = this.#dictionaryNumbers!;
+    const { length } = known;
     this.#spread(levels, present, places.length, (row, at) => {
-      numbers[row] = known[places[at]];
+      const place = places[at];
+      if (place >>> 0 >= length) throw notThere();
+      numbers[row] = known[place];
     });
     return true;
   }
@@ -192,6 +155,11 @@ class PlainValues {
     for (let row = 0, at = 0; row < levels.length; row++) if (levels[row] === present) put(first + row, at++);
     this.count += levels.length;
   }
+}
+
+/** What would be taken for a null. */
+function notThere(): RangeError {
+  return new RangeError("a value that is not in its dictionary");
 }
 
 function isBig(values: unknown): boolean {
