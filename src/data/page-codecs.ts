@@ -10,8 +10,10 @@ const mostBySnappy = 22;
 /** Unpacks the pages of a Parquet file; each codec refuses what does not come to the length that was said. */
 export const pageCodecs: Compressors = {
   SNAPPY: (packed, length) => {
-    // The decoder makes room for what it is told, and would keep it.
-    if (length > mostBySnappy * packed.length) throw new RangeError("Snappy data of another length");
+    // The decoder makes room for what it is told, which it keeps, and leaves in it what was there before.
+    if (length > mostBySnappy * packed.length || length !== lengthInSnappy(packed)) {
+      throw new RangeError("Snappy data of another length");
+    }
     return hyparquetCompressors.SNAPPY!(packed, length);
   },
   GZIP: (packed, length) => {
@@ -23,6 +25,16 @@ export const pageCodecs: Compressors = {
   LZ4: unpackLz4,
   LZ4_RAW: unpackLz4Block,
 };
+
+/** What Snappy data say that they unpack to: a number of seven bits in each byte. */
+function lengthInSnappy(packed: Uint8Array): number {
+  let length = 0;
+  for (let place = 0; place < Math.min(5, packed.length); place++) {
+    length += (packed[place] & 0x7f) * 2 ** (7 * place);
+    if (packed[place] < 0x80) break;
+  }
+  return length;
+}
 
 /** One piece, as large as it will be, so that nothing has to be put together; as gzip packs 1032 bytes into one at most. */
 function limits({ length: packed }: Uint8Array, length: number): { maxOutputLength: number; chunkSize: number } {
