@@ -44,11 +44,14 @@ export async function zipDirectory(file: OpenFile): Promise<ZipEntry[]> {
   for (let at = 0, index = 0; index < count; index++) {
     if (at + 46 > size || directory.getUint32(at, true) !== 0x02014b50) throw damaged("one with a broken directory");
     const [nameLength, extraLength, commentLength] = [28, 30, 32].map((place) => directory.getUint16(at + place, true));
+    const extraEnd = at + 46 + nameLength + extraLength;
+    if (extraEnd + commentLength > size) throw damaged("one with a broken directory");
     const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
     const sizes = { length: directory.getUint32(at + 24, true), packed: directory.getUint32(at + 20, true) };
     let header = directory.getUint32(at + 42, true);
-    for (let extra = at + 46 + nameLength; extra + 4 <= at + 46 + nameLength + extraLength; ) {
+    for (let extra = at + 46 + nameLength; extra + 4 <= extraEnd; ) {
       const [kind, length] = [directory.getUint16(extra, true), directory.getUint16(extra + 2, true)];
+      if (extra + 4 + length > extraEnd) throw damaged("one with a broken directory");
       let place = extra + 4;
       const next = (known: number) => {
         if (known !== 0xffffffff || place + 8 > extra + 4 + length) return known;
@@ -77,7 +80,7 @@ export async function zipDirectory(file: OpenFile): Promise<ZipEntry[]> {
       throw damaged(`${name}, which is cut off`);
     }
     entries.push({ name, start: first, ...sizes, deflated: method === 8 });
-    at += 46 + nameLength + extraLength + commentLength;
+    at = extraEnd + commentLength;
   }
   return entries;
 }

@@ -56,6 +56,12 @@ describe("NPZ", () => {
     // The central directory's entry holds the unpacked size 24 bytes after its signature.
     new DataView(lying.buffer).setUint32(entry + 24, 4e9, true);
     await expect(described(lying)).rejects.toThrow(/impossible size/);
+    // Lengths of the name, of what else is said, and of a comment that go beyond the directory.
+    for (const place of [28, 30, 32]) {
+      const long = archive.slice();
+      new DataView(long.buffer).setUint16(entry + place, 60_000, true);
+      await expect(described(long), `${place}`).rejects.toThrow(/broken directory/);
+    }
     const small = archive.slice();
     new DataView(small.buffer).setUint32(entry + 24, 100, true);
     await expect(described(small).then((found) => found.load())).rejects.toThrow(UserError);

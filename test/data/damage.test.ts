@@ -114,3 +114,24 @@ test.each(["t-none.parquet", "t-lz4.feather", "pictures.arrow"])(
     }
   },
 );
+
+// Lengths and numbers of columns, names and batches in the description, each of which was read for seconds to for ever.
+test.each([434, 446, 662, 823, 835, 1124, 1214, 1283])(
+  "an Arrow file whose byte %d is another is refused",
+  async (at) => {
+    const bytes = readFileSync(join(fixtures, "t-uncompressed.feather"));
+    bytes[at] = 127;
+    const path = join(temporaryFolder({ "t.feather": bytes }), "t.feather");
+    for (const outcome of await outcomesOf(path))
+      expect(outcome).toMatch(/^UserError: .*required a whole Arrow or Feather file/);
+  },
+);
+
+test("labels that the description names and that are not there are left out", async () => {
+  const bytes = readFileSync(join(fixtures, "pictures.parquet"));
+  // In what Hugging Face's datasets says of the columns, "label" becomes another name.
+  expect(String.fromCharCode(...bytes.subarray(1119, 1124))).toBe("label");
+  bytes[1119] = 127;
+  const path = join(temporaryFolder({ "p.parquet": bytes }), "p.parquet");
+  expect(await outcomesOf(path)).toEqual(["read", "read"]);
+});
