@@ -135,3 +135,13 @@ test("labels that the description names and that are not there are left out", as
   const path = join(temporaryFolder({ "p.parquet": bytes }), "p.parquet");
   expect(await outcomesOf(path)).toEqual(["read", "read"]);
 });
+
+test("a struct of which one part has another name and the other cannot be read leaves no rejection unheard", async () => {
+  const bytes = readFileSync(join(fixtures, "pictures.parquet"));
+  expect(String.fromCharCode(...bytes.subarray(582, 586))).toBe("path");
+  bytes[582] = 113;
+  bytes[4] = 0xff;
+  const path = join(temporaryFolder({ "p.parquet": bytes }), "p.parquet");
+  const refused = expect.stringMatching(/^UserError: .*required a whole Parquet file/);
+  expect(await outcomesOf(path)).toEqual([refused, refused]);
+});
