@@ -1,4 +1,5 @@
 import { type Data, DataType, UnionMode, type Vector } from "apache-arrow";
+import { countOnes } from "./count-ones.js";
 
 /** More values that take no bytes than this are refused. */
 const mostEmpty = 2 ** 20;
@@ -71,17 +72,9 @@ function checkNulls(data: Data): void {
   if (nullCount === 0 || DataType.isNull(type)) return;
   if (nullBitmap === undefined || nullBitmap.length < Math.ceil(length / 8))
     throw new RangeError("nulls that are cut off");
-  let present = 0;
-  for (let at = 0; at < length >> 3; at++) present += onesInByte[nullBitmap[at]];
-  for (let row = length & ~7; row < length; row++) present += (nullBitmap[row >> 3] >> (row & 7)) & 1;
+  const present = countOnes(nullBitmap, 0, length);
   if (length - present !== nullCount) throw new RangeError(`${length - present} in place of ${nullCount} nulls`);
 }
-
-const onesInByte = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let ones = 0;
-  for (let bits = byte; bits > 0; bits >>= 1) ones += bits & 1;
-  return ones;
-});
 
 /** Offsets must rise, and end inside. */
 function checkOffsets({ valueOffsets, length }: Data, end: number): void {

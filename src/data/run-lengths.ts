@@ -1,3 +1,5 @@
+import { countOnes } from "./count-ones.js";
+
 /**
  * Checks numbers of a Parquet page in its mixture of runs and packed bits before they are decoded: the decoder writes
  * each run as long as it says it is, beyond the end of what is wanted. Source: Apache Parquet, "Encodings", RLE = 3.
@@ -34,7 +36,7 @@ export function countLargest(
   let found = 0;
   eachRun(bytes, start, end, width, count, (length, value, at) => {
     if (value === undefined)
-      found += width === 1 ? onesIn(bytes, at, length) : packedIn(bytes, at, width, length, largest);
+      found += width === 1 ? countOnes(bytes, at, length) : packedIn(bytes, at, width, length, largest);
     else if (value === largest) found += length;
     else if (value > largest) throw new RangeError("a run of a number that is not there");
   });
@@ -77,19 +79,6 @@ function eachRun(
     left -= isPacked ? 8 * length : length;
   }
 }
-
-function onesIn(bytes: Uint8Array, start: number, count: number): number {
-  let ones = 0;
-  const whole = start + (count >> 3);
-  for (let at = start; at < whole; at++) ones += onesInByte[bytes[at]];
-  return (count & 7) === 0 ? ones : ones + onesInByte[bytes[whole] & ((1 << (count & 7)) - 1)];
-}
-
-const onesInByte = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let ones = 0;
-  for (let bits = byte; bits > 0; bits >>= 1) ones += bits & 1;
-  return ones;
-});
 
 /** How often a number stands among packed ones, of at most 24 bits each. */
 function packedIn(bytes: Uint8Array, start: number, width: number, count: number, wanted: number): number {
