@@ -18,6 +18,8 @@ export interface ModelFile {
   readonly producer: string;
   /** What PyTorch's exporter has noted of nodes, by their first output. */
   readonly origins?: ReadonlyMap<string, PytorchOrigin>;
+  /** Initializers that the framework does not train: PyTorch's buffers (running statistics among them) and plain tensors. */
+  readonly constants?: ReadonlySet<string>;
   /**
    * A tensor of the graph as the file lays it out: Keras keeps the kernels of convolutions as [...kernel, inputs,
    * outputs], where the graph has them as [outputs, inputs, ...kernel].

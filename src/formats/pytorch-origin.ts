@@ -38,6 +38,15 @@ export function pytorchOrigin(metadata: ReadonlyMap<string, string>): PytorchOri
   };
 }
 
+/**
+ * Does this metadata of an initializer, by the same exporter, say that PyTorch trains no such tensor? That are buffers and
+ * tensors that are plain attributes of a module.
+ */
+export function isPytorchConstant(metadata: ReadonlyMap<string, string>): boolean {
+  const kind = metadata.get("pkg.torch.export.graph_signature.InputSpec.kind");
+  return kind === "BUFFER" || kind === "CONSTANT_TENSOR";
+}
+
 /** The texts of a printed Python list of strings. */
 function quotedList(text = ""): string[] {
   return [...text.matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, single, double]) => single ?? double);

@@ -48,6 +48,6 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   return { path, model, network, hash, ...(restoration ? { restoration } : {}), ...(state ? { state } : {}) };
 }
 
-function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined; constants?: undefined } {
-  return { model };
+function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined; constants?: ReadonlySet<string> } {
+  return { model, ...(model.constants ? { constants: model.constants } : {}) };
 }

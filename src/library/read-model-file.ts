@@ -8,7 +8,7 @@ import { isHdf5 } from "../formats/keras-hdf5.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { type OnnxModel, readOnnx } from "../formats/onnx-read.js";
 import { writeOnnx } from "../formats/onnx-write.js";
-import { type PytorchOrigin, pytorchOrigin } from "../formats/pytorch-origin.js";
+import { isPytorchConstant, type PytorchOrigin, pytorchOrigin } from "../formats/pytorch-origin.js";
 import { readTfjs } from "../formats/tfjs.js";
 
 /** A model file and the hash of what it was read from. */
@@ -73,6 +73,7 @@ function readOnnxFile(bytes: Uint8Array, path: string): ModelFile {
     opset: model.opset,
     producer: model.producer,
     origins: originsOf(model),
+    constants: constantsOf(model),
     asStored: (_, tensor) => tensor,
     write: async (replacements) => new Map([["model.onnx", writeOnnx(model, replacements)]]),
     writeEdited: async (replacements, edits) => new Map([["model.onnx", writeOnnx(model, replacements, edits)]]),
@@ -82,8 +83,19 @@ function readOnnxFile(bytes: Uint8Array, path: string): ModelFile {
 function originsOf({ message }: OnnxModel): Map<string, PytorchOrigin> {
   const origins = new Map<string, PytorchOrigin>();
   for (const { output, metadataProps } of message.graph?.node ?? []) {
-    const origin = pytorchOrigin(new Map(metadataProps.map(({ key, value }) => [key, value])));
+    const origin = pytorchOrigin(propertiesOf(metadataProps));
     if (origin) origins.set(output[0], origin);
   }
   return origins;
+}
+
+function constantsOf({ message }: OnnxModel): Set<string> {
+  const values = message.graph?.valueInfo ?? [];
+  return new Set(
+    values.filter(({ metadataProps }) => isPytorchConstant(propertiesOf(metadataProps))).map(({ name }) => name),
+  );
+}
+
+function propertiesOf(entries: readonly { readonly key: string; readonly value: string }[]): Map<string, string> {
+  return new Map(entries.map(({ key, value }) => [key, value]));
 }

@@ -27,7 +27,7 @@ export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel
     if (state) restoreByValues(restorer, state);
     if (isFromPytorch(model)) findConstants(restorer);
   }
-  const { constants } = restorer;
+  const constants = new Set([...restorer.constants, ...(model.constants ?? [])]);
   const restoration = restorer.restoration();
   return { model: isNothing(restoration) ? model : restorer.finish(), restoration, constants };
 }

@@ -32,6 +32,8 @@ interface Use {
   readonly view: View;
   /** The network computes with this number and has no parameter for it. */
   readonly isConstant: boolean;
+  /** PyTorch has a buffer here, which no gradient changes. */
+  readonly isBuffer: boolean;
 }
 
 /** Restores what the notes of the dynamo exporter tell. Without a normalisation's own numbers it starts as the identity. */
@@ -52,7 +54,15 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
       const isConstant =
         /^(c_)?lifted_/.test(input) ||
         (node.op === "InstanceNormalization" && name === undefined && !isPath(input) && origin !== undefined);
-      const use = { output: node.outputs[0], slot, name: name ?? kept, view: found?.view ?? "same", isConstant };
+      const isBuffer = node.op !== "BatchNormalization" && found?.text.startsWith("%b_") === true;
+      const use = {
+        output: node.outputs[0],
+        slot,
+        name: name ?? kept,
+        view: found?.view ?? "same",
+        isConstant,
+        isBuffer,
+      };
       uses.set(input, [...(uses.get(input) ?? []), use]);
     });
   }
@@ -69,6 +79,7 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
       for (const { output, slot, name, view } of found)
         if (name !== undefined && name !== tensor) restorer.separate(output, slot, name, view);
     }
+    for (const { name, isBuffer } of found) if (name !== undefined && isBuffer) restorer.constants.add(name);
   }
   for (const node of restorer.nodes) {
     const origin = origins.get(node.outputs[0]);

@@ -47,7 +47,7 @@ export interface NetworkOptions {
   readonly frozen?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
-  /** Names of tensors that are known to be no parameters. */
+  /** Names of tensors that are known to be no parameters, except for running statistics. */
   readonly constants?: ReadonlySet<string>;
 }
 
@@ -222,8 +222,12 @@ function findParameters(
 ): Map<string, ParameterSpec> {
   const found = new Map<string, ParameterSpec>();
   const origins = new Map<string, Origin>();
+  const statistics = new Set(
+    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3, 5) : [])),
+  );
   for (const [name, tensor] of tensors)
-    if (isFloating(tensor.type) && !constants?.has(name)) origins.set(name, { name, flipped: false, plain: true });
+    if (isFloating(tensor.type) && (statistics.has(name) || !constants?.has(name)))
+      origins.set(name, { name, flipped: false, plain: true });
   /** Values that depend on the sample, and those of them that lie behind a weight. */
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();
@@ -341,7 +345,7 @@ function findParameters(
         break;
       case "Add":
       case "Sub":
-        for (const slot of slots) if (behind && many(slot)) other(slot, "bias");
+        for (const slot of slots) if (behind && many(slot) && !isMask(slot, tensors)) other(slot, "bias");
         break;
       case "Mul":
       case "Div":
@@ -359,6 +363,14 @@ function findParameters(
     }
   }
   return found;
+}
+
+/** A tensor that is added to scores to leave some out: its −∞ would make training's numbers undefined. */
+function isMask(origin: Origin | undefined, tensors: ReadonlyMap<string, Tensor>): boolean {
+  const tensor = origin && tensors.get(origin.name);
+  if (!tensor) return false;
+  const minusInfinity = { float16: 0xfc00, bfloat16: 0xff80 }[tensor.type as string] ?? Number.NEGATIVE_INFINITY;
+  return (tensor.data as Float32Array).includes(minusInfinity);
 }
 
 function viewed(origin: Origin, node: Node, tensors: ReadonlyMap<string, Tensor>): Origin {

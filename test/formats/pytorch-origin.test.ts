@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pytorchOrigin } from "../../src/formats/pytorch-origin.js";
+import { isPytorchConstant, pytorchOrigin } from "../../src/formats/pytorch-origin.js";
 
 const scopes = "pkg.torch.onnx.name_scopes";
 const classes = "pkg.torch.onnx.class_hierarchy";
@@ -53,4 +53,11 @@ test("knows nothing of nodes without such metadata, or with other", () => {
     [call, "%linear = call_function[target=torch.ops.aten.linear.default](args = (%x, %p_fc_weight"],
   ]);
   expect(pytorchOrigin(cut)?.arguments).toEqual([]);
+});
+
+test("tells buffers and plain tensors from parameters", () => {
+  const isConstant = (kind: string) =>
+    isPytorchConstant(new Map([["pkg.torch.export.graph_signature.InputSpec.kind", kind]]));
+  expect(["BUFFER", "CONSTANT_TENSOR", "PARAMETER"].map(isConstant)).toEqual([true, true, false]);
+  expect(isPytorchConstant(new Map())).toBe(false);
 });

@@ -1,6 +1,8 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import type { ModelFile } from "../../src/formats/model-file.js";
 import { readOnnx } from "../../src/formats/onnx-read.js";
@@ -224,6 +226,50 @@ describe("dynamo exports", () => {
     expect(restoration.renamed).toEqual({ "in_proj.weight": "val_1" });
     expect(restoration.separated).toEqual(["norm_2.weight", "layer_scale"]);
     await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
+  });
+});
+
+describe("what dynamo exports say is a buffer", () => {
+  const origin = (...parts: string[]): PytorchOrigin => ({
+    modules: [""],
+    moduleClass: "Module",
+    operation: "aten.mul.Tensor",
+    arguments: parts,
+    isFolded: false,
+  });
+  const nodes = [node("Mul", "", ["x", "scale"], "a"), node("Mul", "", ["a", "scale"], "y")];
+  const tensors = { scale: floatTensor(new Float32Array(4).fill(2)) };
+
+  it("stays one when it is parted from a parameter of equal elements", async () => {
+    const origins = new Map([
+      ["a", origin("%x", "%p_scale")],
+      ["y", origin("%mul", "%b_gain")],
+    ]);
+    const { restoration, constants } = restoreModel(await modelOf(nodes, tensors, ["batch", 4], origins));
+    expect(restoration.separated).toEqual(["gain"]);
+    expect([...constants]).toEqual(["gain"]);
+  });
+
+  it("is none where a parameter of the same name is used", async () => {
+    const origins = new Map(["a", "y"].map((output) => [output, origin("%x", "%p_scale")]));
+    expect([...restoreModel(await modelOf(nodes, tensors, ["batch", 4], origins)).constants]).toEqual([]);
+  });
+
+  it("is read from the notes at the tensors", async () => {
+    const message = fromBinary(
+      ModelProtoSchema,
+      serializeGraph((await modelOf(nodes, tensors, ["batch", 4])).graph, 17),
+    );
+    const kind = "pkg.torch.export.graph_signature.InputSpec.kind";
+    message.graph!.valueInfo.push(
+      create(ValueInfoProtoSchema, { name: "scale", metadataProps: [{ key: kind, value: "BUFFER" }] }),
+      create(ValueInfoProtoSchema, { name: "a", metadataProps: [{ key: kind, value: "PARAMETER" }] }),
+    );
+    const path = join(folder, "buffers.onnx");
+    writeFileSync(path, toBinary(ModelProtoSchema, message));
+    const { model } = await readModelFile(path);
+    expect([...(model.constants ?? [])]).toEqual(["scale"]);
+    expect([...restoreModel(model).constants]).toEqual(["scale"]);
   });
 });
 

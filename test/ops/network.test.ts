@@ -76,6 +76,22 @@ describe("parameters", () => {
     ).toEqual([["w", "weight", "input axis 0"]]);
   });
 
+  it("are not what is known to be constant, except for running statistics, nor a mask of −∞", () => {
+    const net = new TestNetwork();
+    const maps = net.node("Conv", ["x", net.weight("w", [2, 2, 3, 3])]);
+    const normal = net.node("BatchNormalization", [
+      maps,
+      ...["s", "t", "m", "v"].map((name) => net.filled(name, [2], 1)),
+    ]);
+    const blurred = net.node("Conv", [normal, net.weight("blur", [2, 1, 3, 3])], { group: 2 });
+    const placed = net.node("Add", [blurred, net.weight("positions", [2, 4, 4])]);
+    const masked = net.node("Add", [placed, net.filled("mask", [4, 4], Number.NEGATIVE_INFINITY)]);
+    const constants = new Set(["blur", "positions", "m", "v"]);
+    const network = analyzeNetwork(net.graph([2, 8, 8], [masked]), { where: "model.onnx", constants });
+    expect([...network.parameters.keys()]).toEqual(["w", "s", "t", "m", "v"]);
+    expect(network.layers.map(({ weight }) => weight.name)).toEqual(["w"]);
+  });
+
   it("are listed once where they are shared", () => {
     expect(
       rolesOf((net) => {
