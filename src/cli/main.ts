@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The program `headstart`. */
-import { fileError } from "../errors.js";
+import { fileError, userError } from "../errors.js";
 import { reportError, runProgram } from "./program.js";
 
 const words = process.argv.slice(2);
@@ -34,9 +34,29 @@ process.on("SIGTERM", () => {
   interruption.abort();
 });
 
-process.exitCode = await runProgram(words, {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  signal: interruption.signal,
-  variables: process.env,
-});
+/** In a folder that was removed, Node would try for ever to make the folders below it. */
+function isInFolder(): boolean {
+  try {
+    return process.cwd() !== "";
+  } catch {
+    return false;
+  }
+}
+
+process.exitCode = isInFolder()
+  ? await runProgram(words, {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      signal: interruption.signal,
+      variables: process.env,
+    })
+  : reportError(
+      userError({
+        where: "current folder",
+        required: "a folder that is there",
+        got: "one that has been removed",
+        advice: "Change into another folder, or into the path of this one again.",
+      }),
+      words.includes("--debug"),
+      process.stderr,
+    );

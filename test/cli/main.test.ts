@@ -36,6 +36,20 @@ describe.skipIf(!existsSync(main))("the built program", () => {
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^headstart: .*a full disk.*\n$/) });
   });
 
+  test.skipIf(process.platform === "win32")("says that the current folder has been removed", () => {
+    const gone = join(folder, "gone");
+    const words = `new mlp --input-shape 4 --output below/model.onnx`;
+    const { status, stderr } = spawnSync(
+      "sh",
+      ["-c", `mkdir "${gone}" && cd "${gone}" && rmdir "${gone}" && "${process.execPath}" "${main}" ${words}`],
+      { encoding: "utf8" },
+    );
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/^headstart: current folder: .*\n$/),
+    });
+  });
+
   test("ends quietly when nobody reads its output", async () => {
     const child = spawn(process.execPath, [main, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
     child.stdout.destroy();
