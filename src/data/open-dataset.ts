@@ -89,8 +89,8 @@ async function examineAll(found: readonly FoundPath[], options: OpenOptions): Pr
   }
   // One picture is no data set: a slip.
   if (found.length === 1 && pictures.length === 1) throw unknownKind(found[0].path, "a single picture");
-  if (tars.length > 0) parts.push({ kind: "pictures", items: await tarItems(tars, options) });
-  if (pictures.length > 0) parts.push({ kind: "pictures", items: fileItems(pictures) });
+  if (tars.length > 0) parts.push(picturePart(await tarItems(tars, options), options));
+  if (pictures.length > 0) parts.push(picturePart(fileItems(pictures), options));
   return parts;
 }
 
@@ -147,6 +147,19 @@ async function examine(path: string, options: OpenOptions): Promise<readonly Par
   throw unknownKind(path, "a file of another kind");
 }
 
+/** @throws UserError where labels are named: pictures bring theirs, and a slip must not go unseen */
+function picturePart(items: PictureItems, { labels, task }: OpenOptions): Part {
+  if (labels !== undefined && task !== "none") {
+    throw userError({
+      where: "labels",
+      required: "none named for pictures, which have theirs from class folders (in tar archives from .cls files too)",
+      got: String(labels),
+      advice: "Leave the option out; sort the pictures into a folder a class, or give them as one array",
+    });
+  }
+  return { kind: "pictures", items };
+}
+
 async function columnarPart(files: readonly ColumnarFile[], options: OpenOptions): Promise<Part> {
   const [file] = files;
   const column = await pictureColumn(file);
@@ -163,7 +176,7 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
     if (idx !== undefined) return examine(join(path, idx), options);
     const shards = await chooseShards(path, options.signal);
     if (shards !== undefined) {
-      if (tarName.test(shards[0])) return [{ kind: "pictures", items: await tarItems(shards, options) }];
+      if (tarName.test(shards[0])) return [picturePart(await tarItems(shards, options), options)];
       return (await Promise.all(shards.map((shard) => examine(shard, options)))).flatMap((found) =>
         found === "tar" ? [] : found,
       );
@@ -178,7 +191,7 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
       });
     }
   }
-  return [{ kind: "pictures", items: await folderItems(path, options.signal) }];
+  return [picturePart(await folderItems(path, options.signal), options)];
 }
 
 async function openArrays(files: readonly ArrayFile[], options: OpenOptions): Promise<Dataset> {
@@ -210,6 +223,15 @@ async function labelsOf(
   const [first] = files;
   if (options.task === "none") return undefined;
   if (isLabelFile(options.labels)) return readLabels(options.labels, options);
+  // Files of several arrays have looked for the name themselves.
+  if (options.labels !== undefined && (first.format === "idx" || first.format === "npy")) {
+    throw userError({
+      where: "labels",
+      required: "a file of labels (IDX or NPY)",
+      got: String(options.labels),
+      advice: "Give its path, or leave the option out where it lies beside the samples",
+    });
+  }
   if (files.every(({ labels }) => labels !== undefined)) {
     const gathered = await gatherArrays(
       files.map(({ labels }) => labels!),

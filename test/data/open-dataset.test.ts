@@ -33,6 +33,23 @@ describe("what a path is", () => {
     expect(testing.classNames).toEqual(["0", "1"]);
   });
 
+  test("refuses a name of labels that no part of the data could have", async () => {
+    const folder = temporaryFolder({
+      "train-images-idx3-ubyte": pictures,
+      "train-labels-idx1-ubyte": labels,
+      "set/cat/one.png": await solidPicture([1, 2, 3]),
+      "set/dog/two.png": await solidPicture([1, 2, 3]),
+    });
+    const images = join(folder, "train-images-idx3-ubyte");
+    await expect(openDataset(images, { labels: "lables" })).rejects.toThrow(/labels: required a file .*, got lables\./);
+    await expect(openDataset(join(folder, "set"), { labels: "y.npy" })).rejects.toThrow(
+      /none named for pictures.*, got y\.npy\./,
+    );
+    // What is used without labels may have any.
+    expect((await openDataset(images, { labels: "lables", task: "none" })).count).toBe(2);
+    expect((await openDataset(join(folder, "set"), { labels: "y.npy", task: "none" })).count).toBe(2);
+  });
+
   test("NPY and NPZ with labels", async () => {
     const folder = temporaryFolder({
       "x.npy": floats([2, 3], [1, 2, 3, 4, 5, 6]),
