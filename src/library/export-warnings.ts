@@ -71,7 +71,7 @@ export function requireOwnNames(opened: OpenedModel, warnings: readonly string[]
   throw userError({
     where: opened.path,
     required: "weights under the names that PyTorch has for them",
-    got: `others, which load_state_dict would not take. ${warning}`,
+    got: `others, which load_state_dict would not take. ${warning.replace(/\.$/, "")}`,
     advice:
       "Or give the network's own tensors with --state-dict, saved by safetensors.torch.save_model(model, FILE); or pass --keep-names where the written model.onnx is all you need.",
   });

@@ -138,7 +138,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     notes.push(
       `The weights were made for another file than ${options.model}: one with SHA-256 ${trainedFor.slice(0, 12)}…, this has ${opened.hash.slice(0, 12)}….`,
     );
-  if (!tensors.some(({ verdict }) => verdict === "changed"))
+  if (tensors.some(({ verdict }) => verdict === "same") && !tensors.some(({ verdict }) => verdict === "changed"))
     notes.push("No tensor changes: the model has these weights already.");
   return {
     weights: { file: options.weights, format: given.format, sha256: given.hash, metadata: given.metadata },

@@ -92,6 +92,9 @@ test("notes weights that were made for another file, and weights that change not
     expect.stringContaining("made for another file"),
     expect.stringContaining("No tensor changes"),
   ]);
+  const unrelated = await verdicts({ other: floatTensor([1]) });
+  expect(unrelated.result.mismatches).toBeGreaterThan(0);
+  expect(unrelated.result.notes).toEqual([]);
 });
 
 test("compares two models, which must have all tensors", async () => {
