@@ -54,22 +54,25 @@ export type * from "./initialize-types.js";
  *   non-finite, with the step's record but no weights; InterruptedError where the signal aborts, with a checkpoint
  */
 export async function initialize(options: InitializeOptions): Promise<InitializeResult> {
-  let watching: RunWatcher | undefined;
+  const begun: BegunRun = {};
   try {
-    return await initializeWatched(options, (watcher) => {
-      watching = watcher;
-    });
+    return await initializeWatched(options, begun);
   } catch (error) {
     // Whatever failed, training or what comes after it: other programs must not take the run for a running one.
-    await watching?.end(error instanceof InterruptedError ? "interrupted" : "failed");
+    await begun.watcher?.end(error instanceof InterruptedError ? "interrupted" : "failed");
     throw error;
+  } finally {
+    await begun.folder?.unlock();
   }
 }
 
-async function initializeWatched(
-  options: InitializeOptions,
-  onWatcher: (watcher: RunWatcher) => void,
-): Promise<InitializeResult> {
+/** What must be ended with a run, however that ends. */
+interface BegunRun {
+  folder?: RunFolder;
+  watcher?: RunWatcher;
+}
+
+async function initializeWatched(options: InitializeOptions, begun: BegunRun): Promise<InitializeResult> {
   const emit = options.onEvent ?? (() => {});
   const seed = options.seed ?? 0;
   requireSettings(options);
@@ -164,6 +167,7 @@ async function initializeWatched(
   const { folder, checkpoint } = options.resume
     ? await resumeFolder(path, run)
     : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
+  begun.folder = folder;
   emit({ type: "started", run, steps, folder: folder.path });
 
   const evaluation = {
@@ -172,7 +176,7 @@ async function initializeWatched(
   };
   const began = performance.now();
   const watcher = await openWatchers(options, folder, run, checkpoint?.step ?? 0, emit);
-  onWatcher(watcher);
+  begun.watcher = watcher;
   const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher });
   const conditioned = await conditionFeatures(
     features,

@@ -5,6 +5,10 @@ import writeFileAtomic from "write-file-atomic";
 import { fileError, userError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor } from "../graph/tensor.js";
+import { lockFolder } from "../study/lock-folder.js";
+
+/** Its lock: not what a run writes, so that overwriting leaves it. */
+const lockFile = "run.lock";
 
 export const runFiles = {
   record: "run.json",
@@ -33,21 +37,24 @@ export interface Checkpoint {
 /** A run's folder on disk. */
 export class RunFolder {
   readonly path: string;
+  #unlock: () => Promise<void> = async () => {};
 
   private constructor(path: string) {
     this.path = path;
   }
 
   /**
-   * Makes the folder.
+   * Makes the folder, locked.
    *
-   * @throws UserError where it has content and `overwrite` is not set, or where it cannot be made. Only an earlier run
-   *   (a folder with a run.json) is ever overwritten.
+   * @throws UserError where it has content and `overwrite` is not set, where another run is writing to it, or where it
+   *   cannot be made. Only an earlier run (a folder with a run.json) is ever overwritten.
    */
   static async create(path: string, overwrite: boolean): Promise<RunFolder> {
     const folder = new RunFolder(path);
     const isOverwritten = await RunFolder.requireFree(path, overwrite);
     try {
+      await mkdir(path, { recursive: true });
+      await folder.lock();
       if (isOverwritten) {
         for (const name of Object.values(runFiles)) await rm(join(path, name), { recursive: true, force: true });
       }
@@ -55,9 +62,19 @@ export class RunFolder {
       await mkdir(join(path, runFiles.samples), { recursive: true });
       await mkdir(join(path, runFiles.filters), { recursive: true });
     } catch (error) {
+      await folder.unlock();
       throw fileError(error, path, "a folder for the run");
     }
     return folder;
+  }
+
+  /** Keeps other runs out until {@link unlock}. @throws UserError where one is writing here */
+  async lock(): Promise<void> {
+    this.#unlock = await lockFolder(this.file(lockFile), "run");
+  }
+
+  async unlock(): Promise<void> {
+    await this.#unlock();
   }
 
   /**
@@ -70,7 +87,7 @@ export class RunFolder {
       if (error.code === "ENOENT") return [];
       throw fileError(error, path, "a folder for the run");
     });
-    if (content.length === 0) return false;
+    if (content.every((name) => name === lockFile)) return false;
     const isRun = content.includes(runFiles.record);
     if (overwrite && isRun) return true;
     throw userError({

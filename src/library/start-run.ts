@@ -1,20 +1,39 @@
-/** Begins a run in a new folder, or continues one in its own. */
+/** Begins a run in a new folder, or continues one in its own; either is locked until RunFolder.unlock. */
 import { rm } from "node:fs/promises";
 import { userError } from "../errors.js";
 import type { RunRecord } from "./initialize-types.js";
 import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
 export async function startFolder(path: string, run: RunRecord, overwrite: boolean): Promise<RunFolder> {
   const folder = await RunFolder.create(path, overwrite);
-  await folder.writeJson(runFiles.record, run);
-  return folder;
+  return unlockedOnError(folder, async () => {
+    await folder.writeJson(runFiles.record, run);
+    return folder;
+  });
 }
 
-/** The folder and newest checkpoint of an earlier run that had the same settings. */
-export async function resumeFolder(
-  path: string,
-  run: RunRecord,
-): Promise<{ folder: RunFolder; checkpoint: Checkpoint | undefined }> {
+async function unlockedOnError<Result>(folder: RunFolder, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    await folder.unlock();
+    throw error;
+  }
+}
+
+/** A run's folder, locked, and its newest checkpoint. */
+interface ResumedRun {
+  readonly folder: RunFolder;
+  readonly checkpoint: Checkpoint | undefined;
+}
+
+/** The folder and newest checkpoint of an earlier run that had the same settings. @throws UserError where it still runs */
+export async function resumeFolder(path: string, run: RunRecord): Promise<ResumedRun> {
   const folder = await RunFolder.open(path);
+  await folder.lock();
+  return unlockedOnError(folder, () => resumeLocked(folder, run));
+}
+
+async function resumeLocked(folder: RunFolder, run: RunRecord): Promise<ResumedRun> {
   const earlier = await folder.readJson(runFiles.record);
   if (typeof earlier !== "object" || earlier === null)
     throw userError({
@@ -40,7 +59,7 @@ export async function resumeFolder(
     });
   if (!grown && (await folder.has(runFiles.result)))
     throw userError({
-      where: path,
+      where: folder.path,
       required: "a run that is not finished",
       got: `one with all its ${run.steps} steps and its weights`,
       advice: "Give more --steps to extend it, or pass --overwrite in place of --resume to repeat it.",

@@ -3,8 +3,8 @@ import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:f
 import { dirname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { fileError, userError } from "../errors.js";
+import { lockFolder } from "./lock-folder.js";
 import { currentRecord, type PretrainingRecord, type TrialRecord } from "./records.js";
-import { lockStudy } from "./study-lock.js";
 
 export const studyFiles = {
   plan: "study.json",
@@ -20,7 +20,7 @@ export const studyFiles = {
   charts: "charts",
 } as const;
 
-/** Its lock, see {@link lockStudy}: not what a study writes, so that overwriting leaves it. */
+/** Its lock, see {@link lockFolder}: not what a study writes, so that overwriting leaves it. */
 const lockFile = "study.lock";
 
 /** A name that any file system takes. */
@@ -70,7 +70,7 @@ export class StudyFolder {
 
   /** Keeps other studies out until what it gives is called. @throws UserError where one is in it */
   lock(): Promise<() => Promise<void>> {
-    return lockStudy(this.file(lockFile));
+    return lockFolder(this.file(lockFile), "study");
   }
 
   /** Writes a file whole, under a temporary name first. */

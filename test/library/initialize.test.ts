@@ -109,6 +109,30 @@ describe("initialize", () => {
       if (!name.startsWith("checkpoints/")) expect(parts.get(name) === bytes, name).toBe(true);
   });
 
+  it("keeps other runs out of its folder, resumed ones too, and gives it back however it ends", async () => {
+    const { options, path } = setUp();
+    const output = path("run");
+    let others: Promise<string[]> | undefined;
+    const meanwhile = (): Promise<string[]> =>
+      Promise.all(
+        [{ resume: true }, { overwrite: true }].map((how) => messageOf(initialize({ ...options, output, ...how }))),
+      );
+    const failing = initialize({
+      ...options,
+      output,
+      onEvent: (event) => {
+        if (event.type === "step" && event.step === 2) others = meanwhile();
+        if (event.type === "step" && event.step === 6) throw new Error("killed");
+      },
+    });
+    await expect(failing).rejects.toThrow("killed");
+    for (const message of await others!)
+      expect(message).toMatch(/run\.lock: required a folder that no other run is writing to/);
+    expect(readdirSync(output)).not.toContain("run.lock");
+    await initialize({ ...options, output, resume: true });
+    expect(readdirSync(output)).not.toContain("run.lock");
+  });
+
   it("continues after a kill from the last checkpoint, and drops what was recorded behind it", async () => {
     const { options, path } = setUp();
     await initialize({ ...options, output: path("whole") });

@@ -26,6 +26,9 @@ describe("RunFolder.create", () => {
     writeFileSync(path("run/notes.txt"), "mine");
     await expect(RunFolder.create(path("run"), false)).rejects.toThrow(/an earlier run\. Pass --overwrite/);
     expect(existsSync(path("run/run.json"))).toBe(true);
+    await expect(RunFolder.create(path("run"), true)).rejects.toThrow(/run\.lock: .* no other run is writing to/);
+    expect(existsSync(path("run/run.json"))).toBe(true);
+    await folder.unlock();
     await RunFolder.create(path("run"), true);
     expect(existsSync(path("run/run.json"))).toBe(false);
     expect(readdirSync(path("run/checkpoints"))).toEqual([]);

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { lockStudy } from "../../src/study/study-lock.js";
+import { lockFolder } from "../../src/study/lock-folder.js";
 import { temporaryFolder } from "../data/temporary-folder.js";
 
 /** A process that has ended. */
@@ -16,19 +16,19 @@ const holder = (changes: object) =>
 
 test("keeps a second study out until the first gives it back", async () => {
   const path = join(temporaryFolder(), "study.lock");
-  const unlock = await lockStudy(path);
-  await expect(lockStudy(path)).rejects.toThrow(
+  const unlock = await lockFolder(path, "study");
+  await expect(lockFolder(path, "study")).rejects.toThrow(
     new RegExp(`study\\.lock: required a folder that no other study.*got one of process ${process.pid} on`),
   );
   await unlock();
   expect(existsSync(path)).toBe(false);
-  await (await lockStudy(path))();
+  await (await lockFolder(path, "study"))();
 });
 
 test("takes over what a process that ended has left", async () => {
   const folder = temporaryFolder({ "study.lock": holder({}) });
   const path = join(folder, "study.lock");
-  const unlock = await lockStudy(path);
+  const unlock = await lockFolder(path, "study");
   expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ process: process.pid });
   expect(readdirSync(folder)).toEqual(["study.lock"]);
   await unlock();
@@ -38,16 +38,22 @@ test("takes over what a process that ended has left", async () => {
 test("leaves alone what another machine may hold, and what it cannot read", async () => {
   for (const content of [holder({ host: "another" }), "", "{", "null", '{"process":"1"}']) {
     const path = join(temporaryFolder({ "study.lock": content }), "study.lock");
-    await expect(lockStudy(path)).rejects.toThrow(/if none runs, remove this file/);
+    await expect(lockFolder(path, "study")).rejects.toThrow(/if none runs, remove this file/);
     expect(readFileSync(path, "utf8")).toBe(content);
   }
 });
 
 test("only one of two takes a stale lock over, and gives back only its own", async () => {
   const path = join(temporaryFolder({ "study.lock": holder({}) }), "study.lock");
-  const taken = await Promise.allSettled([lockStudy(path), lockStudy(path)]);
+  const taken = await Promise.allSettled([lockFolder(path, "study"), lockFolder(path, "study")]);
   expect(taken.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   writeFileSync(path, holder({ host: "another" }));
   for (const result of taken) if (result.status === "fulfilled") await result.value();
   expect(existsSync(path)).toBe(true);
+});
+
+test("takes over what a process of its own number has left before it began", async () => {
+  const path = join(temporaryFolder({ "run.lock": holder({ process: process.pid }) }), "run.lock");
+  await (await lockFolder(path, "run"))();
+  expect(existsSync(path)).toBe(false);
 });

@@ -1,10 +1,13 @@
-/** Keeps two studies from writing into one folder at once. */
+/** Keeps two studies, or two runs, from writing into one folder at once. */
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileError, userError } from "../errors.js";
 
-/** What the lock's file says of the study that holds it. */
+/** What writes into a folder that is locked. */
+type Occupant = "study" | "run";
+
+/** What the lock's file says of the process that holds it. */
 interface Holder {
   readonly process: number;
   readonly host: string;
@@ -16,25 +19,25 @@ interface Holder {
  *
  * @param path of the file
  * @returns gives the lock back
- * @throws UserError where another study holds it, or nobody can tell whether one does
+ * @throws UserError where another study or run holds it, or nobody can tell whether one does
  */
-export async function lockStudy(path: string): Promise<() => Promise<void>> {
+export async function lockFolder(path: string, occupant: Occupant): Promise<() => Promise<void>> {
   const holder: Holder = { process: process.pid, host: hostname(), since: new Date().toISOString() };
   const own = `${JSON.stringify(holder)}\n`;
   if (!(await create(path, own))) {
     const found = await readFile(path, "utf8").catch(() => "");
-    if (isHeld(found)) throw held(path, found);
-    // Two studies may find the same stale lock: moving it away shows whose it was, and a live one goes back.
+    if (isHeld(found)) throw held(path, found, occupant);
+    // Two of them may find the same stale lock: moving it away shows whose it was, and a live one goes back.
     const aside = `${path}.${randomUUID()}`;
     await rename(path, aside).catch(() => {});
     const moved = await readFile(aside, "utf8").catch(() => "");
     if (moved !== "" && moved !== found) {
       await create(path, moved);
       await rm(aside, { force: true });
-      throw held(path, moved);
+      throw held(path, moved, occupant);
     }
     await rm(aside, { force: true });
-    if (!(await create(path, own))) throw held(path, await readFile(path, "utf8").catch(() => ""));
+    if (!(await create(path, own))) throw held(path, await readFile(path, "utf8").catch(() => ""), occupant);
   }
   return async () => {
     if ((await readFile(path, "utf8").catch(() => "")) === own) await rm(path, { force: true });
@@ -65,6 +68,8 @@ function readHolder(content: string): Holder | undefined {
 function isHeld(content: string): boolean {
   const holder = readHolder(content);
   if (!holder || holder.host !== hostname() || holder.process <= 0) return true;
+  // In a new container the number of the process that held it may be our own.
+  if (holder.process === process.pid && Date.parse(holder.since) < performance.timeOrigin) return false;
   try {
     // Signal 0 only asks whether the process is there.
     process.kill(holder.process, 0);
@@ -74,12 +79,12 @@ function isHeld(content: string): boolean {
   }
 }
 
-function held(path: string, content: string): Error {
+function held(path: string, content: string, occupant: Occupant): Error {
   const holder = readHolder(content);
   return userError({
     where: path,
-    required: "a folder that no other study is writing to",
+    required: `a folder that no other ${occupant} is writing to`,
     got: holder ? `one of process ${holder.process} on ${holder.host}, since ${holder.since}` : "a lock",
-    advice: "Wait until that study ends, or choose another --output; if none runs, remove this file.",
+    advice: `Wait until that ${occupant} ends, or choose another --output; if none runs, remove this file.`,
   });
 }
