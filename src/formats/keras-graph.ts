@@ -24,6 +24,8 @@ export class KerasGraph {
   readonly initializers = new Map<string, Tensor>();
   readonly inputs: { name: string; type: "float32"; shape: Dimension[] }[] = [];
   readonly conversions = new Map<string, Conversion>();
+  /** Weights of layers that are not trainable. */
+  readonly constants = new Set<string>();
   readonly #names = new Set<string>();
 
   constructor(
@@ -156,6 +158,7 @@ export class LayerContext {
     const { key, data } = this.graph.store.read(this.place, { name, index, shape });
     const conversion = { key, ...wanted };
     this.graph.conversions.set(full, conversion);
+    if (!this.flag("trainable", true)) this.graph.constants.add(full);
     this.graph.fresh(full);
     this.graph.initializers.set(full, toGraph(data, conversion));
     return full;

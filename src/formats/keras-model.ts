@@ -22,6 +22,8 @@ export interface KerasModelOptions {
 /** The graph, and the way of its weights back into the file's layout. */
 export interface KerasGraphModel {
   readonly graph: Graph;
+  /** Names of the weights that Keras does not train. */
+  readonly constants: ReadonlySet<string>;
   readonly asStored: (name: string, tensor: Tensor) => Tensor;
   /** Elements in the file's layout, by the store's keys. @throws Error for a name that is no weight */
   readonly stored: (replacements: ReadonlyMap<string, Tensor>) => Map<string, Float32Array>;
@@ -52,6 +54,7 @@ export function kerasGraph(config: ModelConfig, options: KerasModelOptions): Ker
   };
   return {
     graph: graph.build(config.name, outputs),
+    constants: graph.constants,
     asStored,
     stored(replacements) {
       const elements = new Map<string, Float32Array>();

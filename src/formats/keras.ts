@@ -42,6 +42,7 @@ export async function readKeras(bytes: Uint8Array, options: ReadKerasOptions): P
     format: "keras",
     graph: model.graph,
     opset: kerasOpset,
+    constants: model.constants,
     producer: `Keras ${kerasVersion}`.trim(),
     asStored: model.asStored,
     async write(replacements) {
@@ -70,6 +71,7 @@ export async function readKerasHdf5(bytes: Uint8Array, options: ReadKerasOptions
     format: "keras-hdf5",
     graph: model.graph,
     opset: kerasOpset,
+    constants: model.constants,
     producer: `Keras ${kerasVersion}`.trim(),
     asStored: model.asStored,
     write: async (replacements) => new Map([["model.h5", await rewriteHdf5(bytes, model.stored(replacements), where)]]),

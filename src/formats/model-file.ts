@@ -18,7 +18,7 @@ export interface ModelFile {
   readonly producer: string;
   /** What PyTorch's exporter has noted of nodes, by their first output. */
   readonly origins?: ReadonlyMap<string, PytorchOrigin>;
-  /** Initializers that the framework does not train: PyTorch's buffers (running statistics among them) and plain tensors. */
+  /** Initializers that the framework does not train: PyTorch's buffers and plain tensors, weights of frozen Keras layers. */
   readonly constants?: ReadonlySet<string>;
   /**
    * A tensor of the graph as the file lays it out: Keras keeps the kernels of convolutions as [...kernel, inputs,

@@ -78,6 +78,7 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
     format: "tensorflow.js",
     graph: model.graph,
     opset: kerasOpset,
+    constants: model.constants,
     producer,
     asStored: model.asStored,
     async write(replacements) {

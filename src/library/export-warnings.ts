@@ -58,6 +58,16 @@ export function computedWeightsWarning({ network, feature }: FeatureExtractor): 
     : `The weights of ${computed.length} of F's layers (${listed(computed)}) are computed from other tensors and stay as they are. In PyTorch, call torch.nn.utils.parametrize.remove_parametrizations before the export.`;
 }
 
+/** Names the tensors of F that stay as they are because the framework does not train them; undefined where none does. */
+export function keptTensorsNote({ model }: OpenedModel, { network, feature }: FeatureExtractor): string | undefined {
+  const read = new Set(ancestors(network, [feature]).flatMap(({ inputs }) => inputs));
+  const kept = [...(model.constants ?? [])].filter((name) => read.has(name));
+  const why = model.format === "onnx" ? "buffers or plain tensors in PyTorch" : "of layers that are not trainable";
+  return kept.length === 0
+    ? undefined
+    : `${kept.length} of F's tensors ${kept.length === 1 ? "stays" : "stay"} as in the file, being ${why} (${listed(kept)}).`;
+}
+
 /**
  * Refuses weights that would not go back into PyTorch, where nobody has said that the model's own names will do.
  *

@@ -23,7 +23,7 @@ import { recipeForData } from "../training/recipe-for-data.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { computedWeightsWarning, exportWarnings, requireOwnNames } from "./export-warnings.js";
+import { computedWeightsWarning, exportWarnings, keptTensorsNote, requireOwnNames } from "./export-warnings.js";
 import type {
   FeatureReport,
   InitializeEvent,
@@ -112,6 +112,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     restored,
     ...exportChanges,
     computedWeightsWarning(features),
+    keptTensorsNote(opened, features),
     ...dataNotes(dataset.record),
     ...(forData === asked ? [] : [replaced(asked, forData)]),
   ];

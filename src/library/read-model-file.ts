@@ -90,10 +90,15 @@ function originsOf({ message }: OnnxModel): Map<string, PytorchOrigin> {
 }
 
 function constantsOf({ message }: OnnxModel): Set<string> {
-  const values = message.graph?.valueInfo ?? [];
-  return new Set(
-    values.filter(({ metadataProps }) => isPytorchConstant(propertiesOf(metadataProps))).map(({ name }) => name),
+  const constants = new Set(
+    (message.graph?.valueInfo ?? [])
+      .filter(({ metadataProps }) => isPytorchConstant(propertiesOf(metadataProps)))
+      .map(({ name }) => name),
   );
+  // Running statistics are buffers too, and follow the data.
+  for (const { opType, input } of message.graph?.node ?? [])
+    if (opType === "BatchNormalization") for (const name of input.slice(3, 5)) constants.delete(name);
+  return constants;
 }
 
 function propertiesOf(entries: readonly { readonly key: string; readonly value: string }[]): Map<string, string> {

@@ -47,7 +47,7 @@ export interface NetworkOptions {
   readonly frozen?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
-  /** Names of tensors that are known to be no parameters, except for running statistics. */
+  /** Names of tensors that are known to be no parameters. */
   readonly constants?: ReadonlySet<string>;
 }
 
@@ -222,12 +222,8 @@ function findParameters(
 ): Map<string, ParameterSpec> {
   const found = new Map<string, ParameterSpec>();
   const origins = new Map<string, Origin>();
-  const statistics = new Set(
-    graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3, 5) : [])),
-  );
   for (const [name, tensor] of tensors)
-    if (isFloating(tensor.type) && (statistics.has(name) || !constants?.has(name)))
-      origins.set(name, { name, flipped: false, plain: true });
+    if (isFloating(tensor.type) && !constants?.has(name)) origins.set(name, { name, flipped: false, plain: true });
   /** Values that depend on the sample, and those of them that lie behind a weight. */
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();

@@ -256,13 +256,16 @@ describe("what dynamo exports say is a buffer", () => {
   });
 
   it("is read from the notes at the tensors", async () => {
-    const message = fromBinary(
-      ModelProtoSchema,
-      serializeGraph((await modelOf(nodes, tensors, ["batch", 4])).graph, 17),
-    );
+    const normal = node("BatchNormalization", "", ["y", "scale", "scale", "mean", "variance"], "z");
+    const statistics = { mean: floatTensor([0, 0, 0, 0]), variance: floatTensor([1, 1, 1, 1]) };
+    const given = await modelOf([...nodes, normal], { ...tensors, ...statistics }, ["batch", 4]);
+    const message = fromBinary(ModelProtoSchema, serializeGraph(given.graph, 17));
     const kind = "pkg.torch.export.graph_signature.InputSpec.kind";
     message.graph!.valueInfo.push(
-      create(ValueInfoProtoSchema, { name: "scale", metadataProps: [{ key: kind, value: "BUFFER" }] }),
+      // Running statistics follow the data.
+      ...["scale", "mean", "variance"].map((name) =>
+        create(ValueInfoProtoSchema, { name, metadataProps: [{ key: kind, value: "BUFFER" }] }),
+      ),
       create(ValueInfoProtoSchema, { name: "a", metadataProps: [{ key: kind, value: "PARAMETER" }] }),
     );
     const path = join(folder, "buffers.onnx");
