@@ -48,6 +48,7 @@ const fileProblems: Readonly<Record<string, string>> = {
   ENOTDIR: "a path through a file",
   ENOSPC: "a full disk",
   EDQUOT: "a full disk quota",
+  EFBIG: "a file larger than may be written here",
   EROFS: "a read-only file system",
   EEXIST: "something there already",
   EMFILE: "too many open files",

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { userError } from "../errors.js";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import type { OpenOptions } from "./dataset.js";
 import { checkInterrupted } from "./read-bytes.js";
 import { refused, retryTransient } from "./retry-transient.js";
+import { writeWhole } from "./write-whole.js";
 
 /** How many files of one address are fetched at once. */
 const atOnce = 8;
@@ -129,7 +129,7 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
     mkdirSync(dirname(path), { recursive: true });
     const { length } = file;
     file.keep(path);
-    await writeFileAtomic(join(folder, "fetched.json"), JSON.stringify({ address, ...(tag && { etag: tag }), length }));
+    await writeWhole(join(folder, "fetched.json"), JSON.stringify({ address, ...(tag && { etag: tag }), length }));
     return path;
   } catch (error) {
     file.discard();

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import { ChannelMeter } from "./channel-statistics.js";
@@ -16,6 +15,7 @@ import type { PicturePool } from "./picture-pool.js";
 import { checkInterrupted } from "./read-bytes.js";
 import { defaultMemory, hashArray, startHash } from "./sample-array.js";
 import { assembleDataset, normalisationFor, type SampleDescription } from "./stored-dataset.js";
+import { writeWhole } from "./write-whole.js";
 
 /** What a pass over all pictures found, kept beside the decoded ones. */
 const cacheIndex = z.object({
@@ -241,7 +241,7 @@ async function decodeOnce(large: LargePictures, folder: string): Promise<CacheIn
     };
     mkdirSync(folder, { recursive: true });
     file.keep(join(folder, "samples"));
-    await writeFileAtomic(join(folder, "index.json"), JSON.stringify(index));
+    await writeWhole(join(folder, "index.json"), JSON.stringify(index));
     return index;
   } catch (error) {
     file.discard();

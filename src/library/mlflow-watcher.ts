@@ -1,6 +1,6 @@
 /** Logs a run to an MLflow server over its REST interface, version 2.0. */
 import { readFile } from "node:fs/promises";
-import writeFileAtomic from "write-file-atomic";
+import { writeWhole } from "../data/write-whole.js";
 import { UsageError, userError } from "../errors.js";
 import type { RunEnd, RunWatcher } from "./run-watcher.js";
 
@@ -162,7 +162,7 @@ async function newRun(options: MlflowOptions, server: Server, now: number): Prom
     if (typeof run !== "string") throw new AnswerError("no run", "the answer names no run");
     const params = flattened(options.settings).slice(0, 100);
     await server("runs/log-batch", { run_id: run, params });
-    await writeFileAtomic(options.keep, `${JSON.stringify({ address: shown(options.address), run })}\n`);
+    await writeWhole(options.keep, `${JSON.stringify({ address: shown(options.address), run })}\n`);
     return run;
   } catch (error) {
     throw refused(error, options.address);

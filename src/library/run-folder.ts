@@ -1,7 +1,7 @@
 /** The folder of a run: its record, metrics, checkpoints, pictures and weights. Files appear whole or not at all. */
 import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor } from "../graph/tensor.js";
@@ -126,10 +126,7 @@ export class RunFolder {
   async write(name: string, content: Uint8Array | string): Promise<void> {
     const path = this.file(name);
     try {
-      await writeFileAtomic(
-        path,
-        typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength),
-      );
+      await writeWhole(path, content);
     } catch (error) {
       throw fileError(error, path, "a place to write to");
     }

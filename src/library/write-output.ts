@@ -1,6 +1,7 @@
 /** Writing a file that a user named. */
+
 import { stat } from "node:fs/promises";
-import writeFileAtomic from "write-file-atomic";
+import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 
 /** Refuses an output file that is there already, before any work is done for it. @throws UserError */
@@ -26,7 +27,7 @@ export async function requireFree(path: string, overwrite: boolean): Promise<voi
 export async function writeOutput(path: string, bytes: Uint8Array, overwrite: boolean): Promise<void> {
   await requireFree(path, overwrite);
   try {
-    await writeFileAtomic(path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    await writeWhole(path, bytes);
   } catch (error) {
     throw fileError(error, path, "a place for the output");
   }

@@ -1,7 +1,7 @@
 /** The folder of a study: its plan, trials, pretrained weights, summary and report. */
 import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { lockFolder } from "./lock-folder.js";
 import { currentRecord, type PretrainingRecord, type TrialRecord } from "./records.js";
@@ -78,10 +78,7 @@ export class StudyFolder {
     const path = this.file(name);
     try {
       await mkdir(dirname(path), { recursive: true });
-      await writeFileAtomic(
-        path,
-        typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength),
-      );
+      await writeWhole(path, content);
     } catch (error) {
       throw fileError(error, path, "a place to write to");
     }

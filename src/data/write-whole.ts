@@ -1,0 +1,13 @@
+/** Writes files that are whole where they have their name. */
+import { writeFile } from "node:fs/promises";
+import writeFileAtomic from "write-file-atomic";
+
+/**
+ * Writes a file under a temporary name first. The elements are written by Node's own writeFile: write-file-atomic writes
+ * once and takes it for done, also where a disk that fills up, or a file over 2 GiB, took a part only.
+ *
+ * @throws the file system's errors; the file is then as it was
+ */
+export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  await writeFileAtomic(path, "", { tmpfileCreated: (temporary) => writeFile(temporary, content) });
+}
