@@ -1,5 +1,6 @@
 /** Start values of parameters: drawn afresh, or as the model's file has them. */
 
+import { userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import {
   drawLayer,
@@ -23,11 +24,15 @@ export type Weights = Map<string, Float32Array>;
  *
  * @param start "file" or an initializer's name
  * @param seed streams are addressed by the tensors' names, so every tensor's draw is independent of the others
+ * @throws UserError where the file's values are to be taken and are not finite
  */
 export function initialWeights(network: Network, start: string, seed: number): Weights {
   const weights: Weights = new Map();
   for (const spec of network.parameters.values()) weights.set(spec.name, fileValue(network, spec.name));
-  if (start === "file") return weights;
+  if (start === "file") {
+    for (const [name, elements] of weights) requireFinite(network, name, elements);
+    return weights;
+  }
   const initializer = parseInitializer(start);
   const drawn = new Set<string>();
   for (const layer of network.layers) {
@@ -51,6 +56,17 @@ export function drawParameters(specs: readonly ParameterSpec[], initializerName:
     else weights.set(spec.name, new Float32Array(sizeOf(spec.shape)).fill(spec.role === "scale" ? 1 : 0));
   }
   return weights;
+}
+
+function requireFinite({ where }: Network, name: string, elements: Float32Array): void {
+  const bad = elements.findIndex((element) => !Number.isFinite(element));
+  if (bad < 0) return;
+  throw userError({
+    where: `${where}: tensor ${name}`,
+    required: "finite numbers to start from",
+    got: `${elements[bad]} at place ${bad}`,
+    advice: "Export the model before its training failed, or choose another start.",
+  });
 }
 
 function fileValue(network: Network, name: string): Float32Array {

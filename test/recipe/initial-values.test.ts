@@ -18,6 +18,15 @@ describe("initialWeights", () => {
     }
   });
 
+  it("refuses values of the file that are not finite, where they are the start", () => {
+    const net = new TestNetwork();
+    const broken = net.build([4], net.node("MatMul", ["x", net.filled("w", [4, 3], Number.NaN)]));
+    expect(() => initialWeights(broken, "file", 0)).toThrow(
+      /model\.onnx: tensor w: required finite .*, got NaN at place 0/,
+    );
+    expect(initialWeights(broken, "he", 0).get("w")?.every(Number.isFinite)).toBe(true);
+  });
+
   it("draws every layer by seed and name", () => {
     const [a, again, b] = [0, 0, 1].map((seed) => initialWeights(network, "he", seed));
     expect(again).toEqual(a);
