@@ -82,10 +82,11 @@ export class Console {
    *
    * @param total what counts as all of it
    * @param unit what is counted, in the plural, such as "steps"
+   * @param before how much of it was done before, which says nothing of the rate
    */
-  progress(label: string, total: number, unit: string): Progress {
+  progress(label: string, total: number, unit: string, before = 0): Progress {
     this.end();
-    const options = { label: printable(label), total, unit, now: this.#now };
+    const options = { label: printable(label), total, unit, before, now: this.#now };
     this.#running = this.#terminal
       ? barProgress({ ...options, stream: this.#text, unicode: this.unicode })
       : plainProgress({ ...options, write: (line) => this.#text.write(`${printable(line)}\n`) });

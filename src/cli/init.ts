@@ -104,7 +104,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
             `recipe ${event.run.recipe.name}${event.run.task === "none" ? "" : ` with the ${event.run.task} task`}` +
             `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
         );
-        training = console.progress("pretraining", event.steps, "steps");
+        training = console.progress("pretraining", event.steps, "steps", event.done);
         return;
       case "step":
         training?.update(event.step, remark(event.metrics));

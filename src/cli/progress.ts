@@ -18,6 +18,8 @@ interface ProgressOptions {
   readonly total: number;
   /** What is counted, in the plural. */
   readonly unit: string;
+  /** How much of it was done before; default 0. */
+  readonly before?: number;
   /** Time in milliseconds. */
   readonly now: () => number;
 }
@@ -35,7 +37,7 @@ export function barProgress(
     readonly unicode: boolean;
   },
 ): Progress {
-  const { label, total, unit, now, stream, unicode } = options;
+  const { label, total, unit, before = 0, now, stream, unicode } = options;
   const [full, empty] = unicode ? ["█", "░"] : ["#", "-"];
   const size = 24;
   const started = now();
@@ -48,7 +50,7 @@ export function barProgress(
     const filled = Math.round(share * size);
     const bar = full.repeat(filled) + empty.repeat(size - filled);
     const more = remark === undefined ? "" : ` | ${printable(remark)}`;
-    const time = pace(done, total, now() - started);
+    const time = pace(done - before, total - before, now() - started);
     line = Number.isFinite(total)
       ? `${label} ${bar} ${Math.floor(100 * share)}% | ${done}/${total} ${unit}${time}${more}`
       : `${label} ${done} ${unit}${time}${more}`;
@@ -60,7 +62,7 @@ export function barProgress(
     stream.write(`\r${[...line].slice(0, columns).join("")}\u001b[K`);
   }
 
-  compose(0);
+  compose(before);
   draw();
   return {
     update(done, remark) {
@@ -87,7 +89,7 @@ export function barProgress(
 
 /** A line at the first and last update, and between them at each tenth or ten seconds, but never twice in a second. */
 export function plainProgress(options: ProgressOptions & { readonly write: (line: string) => void }): Progress {
-  const { label, total, unit, now, write } = options;
+  const { label, total, unit, before = 0, now, write } = options;
   const started = now();
   let printedDone = -1;
   let printedAt = Number.NEGATIVE_INFINITY;
@@ -102,7 +104,7 @@ export function plainProgress(options: ProgressOptions & { readonly write: (line
       const percent = total > 0 ? Math.floor((100 * done) / total) : 100;
       const amount = Number.isFinite(total) ? `${percent}%, ${done}/${total}` : `${done}`;
       const more = remark === undefined ? "" : `, ${remark}`;
-      write(`${label}: ${amount} ${unit}${pace(done, total, time - started)}${more}`);
+      write(`${label}: ${amount} ${unit}${pace(done - before, total - before, time - started)}${more}`);
     },
     end() {},
     hide() {},

@@ -99,7 +99,14 @@ export interface InitializeOptions {
 /** What happens during {@link initialize}, for progress displays. */
 export type InitializeEvent =
   | { readonly type: "data"; readonly what: "fetching" | "reading"; readonly done: number; readonly total: number }
-  | { readonly type: "started"; readonly run: RunRecord; readonly steps: number; readonly folder: string }
+  | {
+      readonly type: "started";
+      readonly run: RunRecord;
+      readonly steps: number;
+      /** Steps that an earlier call has made. */
+      readonly done: number;
+      readonly folder: string;
+    }
   | {
       readonly type: "step";
       readonly step: number;

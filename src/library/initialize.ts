@@ -169,7 +169,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ? await resumeFolder(path, run)
     : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
   begun.folder = folder;
-  emit({ type: "started", run, steps, folder: folder.path });
+  emit({ type: "started", run, steps, done: checkpoint?.step ?? 0, folder: folder.path });
 
   const evaluation = {
     ...sessionOptions({ ...options, device }),

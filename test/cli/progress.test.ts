@@ -27,6 +27,22 @@ test("plain lines come at each tenth, with rate and time left", () => {
   expect(lines).toHaveLength(11);
 });
 
+test("what was done before counts for the share, not for the rate", () => {
+  const lines: string[] = [];
+  const stream = new RecordingStream(true);
+  let time = 0;
+  const options = { label: "train", total: 100, unit: "steps", before: 60, now: () => time };
+  const displays = [
+    plainProgress({ ...options, write: (line) => lines.push(line) }),
+    barProgress({ ...options, stream, unicode: false }),
+  ];
+  expect(stream.text).toContain("60% | 60/100 steps");
+  time = 5000;
+  for (const display of displays) display.update(70);
+  expect(lines).toEqual(["train: 70%, 70/100 steps, 2.0/s, 15 s left"]);
+  expect(stream.text).toContain("70% | 70/100 steps, 2.0/s, 15 s left");
+});
+
 test("a quick job says little, a slow one is heard of every ten seconds", () => {
   expect(plain(1000, 0.1)).toHaveLength(2);
   expect(plain(1000, 1000)).toHaveLength(101);
