@@ -140,7 +140,7 @@ function unfit(network: Network, node: Node, error: RuleError): UserError {
     required: known ? "inputs that fit the operator" : "an operator that headstart can differentiate",
     got: known ? error.message : `${node.domain ? `${node.domain}.` : ""}${node.op}`,
     advice: known
-      ? "Check the model with onnx.checker; if it was exported with a fixed batch size, export it with a dynamic one."
+      ? 'Check the model with onnx.checker; if it was exported with a fixed batch size, export it with a dynamic one (in PyTorch: dynamic_shapes=({0: "batch"},) and a sample of two).'
       : "Choose an earlier feature tensor with --features, or export the model with standard operators.",
   });
 }
