@@ -28,7 +28,7 @@ export const command = defineCommand({
     overwrite: flag("replace an earlier run in that folder"),
     resume: flag("continue an interrupted run in that folder"),
     recipe: byDefault(
-      text("NAME", "default, rotation, contrast, paper, adversarial, autoencoder, or a JSON file"),
+      text("NAME", "default, rotation, contrast, clusters, paper, adversarial, autoencoder, or a JSON file"),
       "default",
     ),
     ...modelOptions,

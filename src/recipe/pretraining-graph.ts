@@ -18,7 +18,7 @@ import type { Recipe } from "./recipe.js";
 import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 /** The task that the recipe's "auto" became for this data. */
-export type Task = "none" | "rotation" | "swapped-values";
+export type Task = "none" | "rotation" | "swapped-values" | "clusters";
 
 export interface PretrainingPlan {
   readonly features: FeatureExtractor;
@@ -44,6 +44,8 @@ export const feedNames = {
   /** Turned samples for the rotation task where there are no views, and the turns of samples or views as one-hot rows. */
   rotated: "rotated",
   turns: "turns",
+  /** Each sample's group in each grouping, as one-hot rows: [batch × groupings, groups]. */
+  clusters: "clusters",
   /** Two views of the samples. */
   firstView: "view/first",
   secondView: "view/second",
@@ -104,9 +106,10 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   let statistics: Instance | undefined;
   let game: Game | undefined;
   let turned: Value | undefined;
-  if (usesGenerator(recipe) || task === "swapped-values") {
+  const isOfSamples = task === "swapped-values" || task === "clusters";
+  if (usesGenerator(recipe) || isOfSamples) {
     // The task needs the whole batch; G and D may make do with fewer samples.
-    const count = task === "swapped-values" ? batchSize : Math.min(recipe.generatorBatchSize ?? batchSize, batchSize);
+    const count = isOfSamples ? batchSize : Math.min(recipe.generatorBatchSize ?? batchSize, batchSize);
     const samples = build.feed(feedNames.samples, shapeOf(count));
     const seen =
       recipe.corruption.kind === "none" && task !== "swapped-values"
@@ -150,6 +153,15 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
       );
       build.metric("task/loss", loss);
       build.metric("task/accuracy", emit.reduceMean(right));
+      lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
+    }
+    if (task === "clusters") {
+      const { clusters, groupings, hidden } = recipe.selfSupervision;
+      const groups = build.feed(feedNames.clusters, [batchSize * groupings, clusters]);
+      const logits = taskHead(build, code, groupings * clusters, "task", hidden);
+      const { loss, accuracy } = crossEntropy(emit, emit.reshape(logits, [batchSize * groupings, clusters]), groups);
+      build.metric("task/loss", loss);
+      build.metric("task/accuracy", accuracy);
       lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
     }
   }

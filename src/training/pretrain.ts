@@ -15,6 +15,7 @@ import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { possibleTurns } from "./picture-rotation.js";
 import { pretrainingFeeds } from "./pretraining-feeds.js";
+import { SampleClusters } from "./sample-clusters.js";
 import { type StepResult, Trainer } from "./trainer.js";
 import { judge, type Warning } from "./warnings.js";
 
@@ -77,6 +78,12 @@ export function taskFor(recipe: Recipe, dataset: Dataset, sampleShape: readonly 
   if (task !== "auto") return task;
   if (datasetGeometry(dataset)) return "rotation";
   return dataset.kind === "table" || sampleShape.length === 1 ? "swapped-values" : "none";
+}
+
+/** The groups that the task clusters asks for, where that is the task. */
+async function clustersFor({ recipe, dataset, features, seed }: PretrainOptions): Promise<SampleClusters | undefined> {
+  if (taskFor(recipe, dataset, features.network.sampleShape) !== "clusters") return undefined;
+  return SampleClusters.find(dataset, recipe.selfSupervision.clusters, recipe.selfSupervision.groupings, seed);
 }
 
 /** How often a guess at a picture's turn is right; undefined where the task is another. */
@@ -154,7 +161,8 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const initial = options.resume?.state ?? start;
   const trainer = await Trainer.open(training, initial, sessionOptions(options));
   try {
-    const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps);
+    const clusters = await clustersFor(options);
+    const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps, clusters);
     const first = options.resume?.step ?? 0;
     await check(options, start);
     const tail = new MetricMeans();
@@ -204,7 +212,8 @@ async function check(options: PretrainOptions, start: Weights): Promise<void> {
   if (device === "cpu" || !onDeviceCheck) return;
   const recipe = { ...options.recipe, batchSize: Math.min(checkedBatch, options.recipe.batchSize) };
   const training = trainingGraphOf({ ...options, recipe });
-  const feeds = pretrainingFeeds(training, recipe, dataset, features.network.sampleShape, seed, 1);
+  const clusters = await clustersFor(options);
+  const feeds = pretrainingFeeds(training, recipe, dataset, features.network.sampleShape, seed, 1, clusters);
   onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
 }
 

@@ -12,13 +12,18 @@ import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { possibleTurns, rotateQuarter } from "./picture-rotation.js";
 import { drawView } from "./picture-views.js";
+import type { SampleClusters } from "./sample-clusters.js";
 
 /** The tensors of one step; valid until the next call. Everything depends on (seed, step) alone. */
 export interface StepFeeds {
   at(step: number): Promise<Readonly<Record<string, FloatTensor>>>;
 }
 
-/** Prepares the feeds of a pretraining run. */
+/**
+ * Prepares the feeds of a pretraining run.
+ *
+ * @param clusters needed where the graph asks for them
+ */
 export function pretrainingFeeds(
   training: TrainingGraph,
   recipe: Recipe,
@@ -26,6 +31,7 @@ export function pretrainingFeeds(
   sampleShape: readonly number[],
   seed: number,
   steps: number,
+  clusters?: SampleClusters,
 ): StepFeeds {
   const { batchSize } = training;
   const sampleSize = sizeOf(sampleShape);
@@ -50,6 +56,7 @@ export function pretrainingFeeds(
   const corrupted = tensors.get(feedNames.corrupted);
   const swapped = tensors.get(feedNames.swapped);
   const turns = tensors.get(feedNames.turns);
+  const groupRows = tensors.get(feedNames.clusters);
   const mixture = tensors.get(feedNames.mixture);
   const views = [tensors.get(feedNames.firstView), tensors.get(feedNames.secondView)];
   // A corruption that the task itself needs is there even where the recipe names none.
@@ -59,7 +66,8 @@ export function pretrainingFeeds(
       : recipe.corruption;
   return {
     async at(step) {
-      await dataset.read(order.indices(step), samples.data);
+      const indices = order.indices(step);
+      await dataset.read(indices, samples.data);
       // Read and decoded while the step is computed.
       prepareAhead(dataset, order, step, steps);
       if (generatorSamples && generatorSamples !== samples)
@@ -73,6 +81,7 @@ export function pretrainingFeeds(
           { seed, step, batchSize: corrupted.shape[0], sampleSize, picture, groups, pool },
           swapped?.data,
         );
+      if (groupRows) clusters?.writeOneHot(indices, samples.data, groupRows.data);
       if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
         if (!view) return;

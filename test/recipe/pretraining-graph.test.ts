@@ -223,6 +223,38 @@ describe("pretrainingGraph", () => {
     expect(results["generator/loss"][0]).toBeCloseTo(2 * mean(losses), 5);
   });
 
+  it("teaches F to tell groups, in each of several groupings", async () => {
+    const training = graphOf(
+      { selfSupervision: { task: "clusters", weight: 2, clusters: 3, groupings: 2 }, generatorBatchSize: 2 },
+      "clusters",
+    );
+    const feeds = feedsOf(training);
+    // The task has the whole batch, whatever G and D would make do with.
+    expect(numbersOf(feeds.samples)).toHaveLength(batch * size);
+    const groups = Array.from({ length: batch * 2 }, (_, row) => (5 * row) % 3);
+    const clusters = floatTensor(new Float32Array(batch * 2 * 3), [batch * 2, 3]);
+    groups.forEach((group, row) => {
+      clusters.data[row * 3 + group] = 1;
+    });
+    const [weight, bias] = [numbersOf(feeds["task/weight"]), numbersOf(feeds["task/bias"])];
+    const [w1, b1] = [numbersOf(feeds.w1), numbersOf(feeds.b1)];
+    const results = await runOnce(training, { ...feeds, clusters });
+    const losses = rows(numbersOf(feeds.samples)).flatMap((x, sample) => {
+      const hidden = [0, 1].map((unit) =>
+        Math.tanh(x.reduce((sum, each, i) => sum + each * w1[i * 2 + unit], b1[unit])),
+      );
+      const scores = bias.map((each, output) =>
+        hidden.reduce((sum, h, unit) => sum + h * weight[unit * bias.length + output], each),
+      );
+      return [0, 1].map((grouping) => {
+        const own = scores.slice(grouping * 3, grouping * 3 + 3);
+        return Math.log(own.reduce((sum, score) => sum + Math.exp(score), 0)) - own[groups[sample * 2 + grouping]];
+      });
+    });
+    expect(results["task/loss"][0]).toBeCloseTo(mean(losses), 5);
+    expect(results["generator/loss"][0]).toBeCloseTo(2 * mean(losses), 5);
+  });
+
   it("compares views behind a layer of hidden units", async () => {
     const training = graphOf({ contrast: { weight: 1, temperature: 0.5, hidden: 5 } });
     const feeds = feedsOf(training);

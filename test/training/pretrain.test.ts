@@ -180,6 +180,21 @@ describe("learning", () => {
     expect(mean(steps.slice(-10).map(({ metrics }) => metrics["task/accuracy"]))).toBeGreaterThan(0.6);
   });
 
+  it("groups of like samples are told apart", async () => {
+    const recipe = parseRecipe(
+      {
+        ...small,
+        selfSupervision: { task: "clusters", weight: 1, clusters: 6, groupings: 2 },
+        generatorOptimizer: { learningRate: 0.01 },
+      },
+      "test",
+    );
+    for (const kind of ["cnn", "mlp"] as const) {
+      const { steps } = await train(networks[kind](), recipe, { steps: 150 });
+      expect(mean(steps.slice(-10).map(({ metrics }) => metrics["task/accuracy"])), kind).toBeGreaterThan(0.6);
+    }
+  });
+
   it("D comes to prefer the real samples", async () => {
     const recipe = parseRecipe(
       {
