@@ -81,9 +81,11 @@ export function taskFor(recipe: Recipe, dataset: Dataset, sampleShape: readonly 
 }
 
 /** The groups that the task clusters asks for, where that is the task. */
-async function clustersFor({ recipe, dataset, features, seed }: PretrainOptions): Promise<SampleClusters | undefined> {
+async function clustersFor(options: PretrainOptions): Promise<SampleClusters | undefined> {
+  const { recipe, dataset, features, seed } = options;
   if (taskFor(recipe, dataset, features.network.sampleShape) !== "clusters") return undefined;
-  return SampleClusters.find(dataset, recipe.selfSupervision.clusters, recipe.selfSupervision.groupings, seed);
+  const { clusters, groupings } = recipe.selfSupervision;
+  return SampleClusters.find(dataset, clusters, groupings, seed, sessionOptions(options));
 }
 
 /** How often a guess at a picture's turn is right; undefined where the task is another. */
@@ -160,8 +162,9 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const start = await startWeights(options, training);
   const initial = options.resume?.state ?? start;
   const trainer = await Trainer.open(training, initial, sessionOptions(options));
+  let clusters: SampleClusters | undefined;
   try {
-    const clusters = await clustersFor(options);
+    clusters = await clustersFor(options);
     const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps, clusters);
     const first = options.resume?.step ?? 0;
     await check(options, start);
@@ -202,6 +205,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     if (error instanceof InterruptedError) await trainer.retreat();
     throw error;
   } finally {
+    await clusters?.release();
     await trainer.release();
   }
 }
@@ -214,7 +218,9 @@ async function check(options: PretrainOptions, start: Weights): Promise<void> {
   const training = trainingGraphOf({ ...options, recipe });
   const clusters = await clustersFor(options);
   const feeds = pretrainingFeeds(training, recipe, dataset, features.network.sampleShape, seed, 1, clusters);
-  onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
+  const fed = await feeds.at(0);
+  await clusters?.release();
+  onDeviceCheck(await checkDevice(training, device, start, fed));
 }
 
 async function startWeights(options: PretrainOptions, training: TrainingGraph): Promise<Weights> {

@@ -81,7 +81,7 @@ export function pretrainingFeeds(
           { seed, step, batchSize: corrupted.shape[0], sampleSize, picture, groups, pool },
           swapped?.data,
         );
-      if (groupRows) clusters?.writeOneHot(indices, samples.data, groupRows.data);
+      if (groupRows) await clusters?.writeOneHot(indices, samples.data, groupRows.data);
       if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
         if (!view) return;

@@ -1,35 +1,38 @@
 /** Groups of samples that are alike, found without labels: what the task clusters asks F for. */
 import type { Dataset } from "../data/dataset.js";
-import { sizeOf } from "../graph/tensor.js";
+import { attribute } from "../graph/graph.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { Emitter } from "../ops/emitter.js";
 import { RandomStream } from "../random/stream.js";
+import { openSession } from "../runtime/node.js";
+import type { Session, SessionOptions } from "../runtime/session.js";
 import { measuringSamples } from "./condition.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { orientationsSize, pictureOrientations } from "./picture-orientations.js";
 
 /** Samples that the groups are found by; the others are told by the nearest centre. */
-const fittedSamples = 5_000;
+const fittedSamples = 10_000;
 
 /** Rounds of k-means; after these few samples change their group any more. */
-const rounds = 8;
+const rounds = 10;
 
-/** Samples that are described at a time. */
-const chunk = 500;
+/** Points that are compared with the centres at a time. */
+const comparedAtOnce = 128;
 
 /**
  * Several groupings of a data set's samples by k-means (Lloyd, 1982), each from other centres. Pictures are compared by
- * the directions of their edges ({@link pictureOrientations}), other samples by their values.
+ * the directions of their edges ({@link pictureOrientations}), other samples by their values. Release it after use.
  */
 export class SampleClusters {
   readonly #dataset: Dataset;
-  /** One after another, of each grouping. */
-  readonly #centres: readonly Float32Array[];
+  readonly #centres: Centres;
   /** By sample and grouping; −1 where nobody has asked yet. */
   readonly #known: Int32Array;
 
-  private constructor(dataset: Dataset, centres: readonly Float32Array[]) {
+  private constructor(dataset: Dataset, centres: Centres) {
     this.#dataset = dataset;
     this.#centres = centres;
-    this.#known = new Int32Array(dataset.count * centres.length).fill(-1);
+    this.#known = new Int32Array(dataset.count * centres.groupings).fill(-1);
   }
 
   /**
@@ -38,21 +41,30 @@ export class SampleClusters {
    * @param count groups of each grouping; as many as there are samples at most
    * @param groupings how many groupings
    */
-  static async find(dataset: Dataset, count: number, groupings: number, seed: number): Promise<SampleClusters> {
+  static async find(
+    dataset: Dataset,
+    count: number,
+    groupings: number,
+    seed: number,
+    options: SessionOptions = {},
+  ): Promise<SampleClusters> {
     const indices = measuringSamples(dataset, Math.min(fittedSamples, dataset.count), seed, "clusters");
     const size = descriptionSize(dataset);
     const described = new Float32Array(indices.length * size);
     const sampleSize = sizeOf(dataset.shape);
-    for (let start = 0; start < indices.length; start += chunk) {
-      const some = indices.subarray(start, start + chunk);
+    for (let start = 0; start < indices.length; start += comparedAtOnce) {
+      const some = indices.subarray(start, start + comparedAtOnce);
       const samples = new Float32Array(some.length * sampleSize);
       await dataset.read(some, samples);
       described.set(describe(dataset, samples, some.length), start * size);
     }
-    const centres = Array.from({ length: groupings }, (_, grouping) => {
-      const stream = new RandomStream(seed, `clusters/${grouping}`);
-      return kMeans(described, size, Math.min(count, indices.length), stream);
-    });
+    const centres = await Centres.open(size, Math.min(count, indices.length), groupings, options);
+    try {
+      await centres.fit(described, seed);
+    } catch (error) {
+      await centres.release();
+      throw error;
+    }
     return new SampleClusters(dataset, centres);
   }
 
@@ -63,22 +75,33 @@ export class SampleClusters {
    * @param samples what the data set delivered for them
    * @param target [batch × groupings, groups], the groupings of a sample one after another
    */
-  writeOneHot(indices: ArrayLike<number>, samples: Float32Array, target: Float32Array): void {
-    const groupings = this.#centres.length;
+  async writeOneHot(indices: ArrayLike<number>, samples: Float32Array, target: Float32Array): Promise<void> {
+    const { groupings } = this.#centres;
     const groups = target.length / (indices.length * groupings);
     const sampleSize = sizeOf(this.#dataset.shape);
-    target.fill(0);
-    for (let row = 0; row < indices.length; row++) {
-      const known = this.#known.subarray(indices[row] * groupings, (indices[row] + 1) * groupings);
-      if (known[0] < 0) {
-        const description = describe(this.#dataset, samples.subarray(row * sampleSize, (row + 1) * sampleSize), 1);
-        this.#centres.forEach((centres, grouping) => {
-          known[grouping] = nearestCentre(description, 0, centres, description.length);
-        });
-      }
-      for (let grouping = 0; grouping < groupings; grouping++)
-        target[(row * groupings + grouping) * groups + known[grouping]] = 1;
+    const asked = Array.from({ length: indices.length }, (_, row) => row).filter(
+      (row) => this.#known[indices[row] * groupings] < 0,
+    );
+    for (let start = 0; start < asked.length; start += comparedAtOnce) {
+      const rows = asked.slice(start, start + comparedAtOnce);
+      const some = new Float32Array(rows.length * sampleSize);
+      rows.forEach((row, place) => {
+        some.set(samples.subarray(row * sampleSize, (row + 1) * sampleSize), place * sampleSize);
+      });
+      const nearest = await this.#centres.nearest(describe(this.#dataset, some, rows.length));
+      rows.forEach((row, place) => {
+        for (let grouping = 0; grouping < groupings; grouping++)
+          this.#known[indices[row] * groupings + grouping] = nearest[place * groupings + grouping];
+      });
     }
+    target.fill(0);
+    for (let row = 0; row < indices.length; row++)
+      for (let grouping = 0; grouping < groupings; grouping++)
+        target[(row * groupings + grouping) * groups + this.#known[indices[row] * groupings + grouping]] = 1;
+  }
+
+  async release(): Promise<void> {
+    await this.#centres.release();
   }
 }
 
@@ -91,41 +114,97 @@ function describe(dataset: Dataset, samples: Float32Array, count: number): Float
   return picture ? pictureOrientations(samples, count, picture) : samples;
 }
 
-/** The centres of k-means, from points by chance. A group that has lost all its points keeps its centre. */
-export function kMeans(points: Float32Array, size: number, count: number, stream: RandomStream): Float32Array {
-  const total = points.length / size;
-  const centres = new Float32Array(count * size);
-  stream.sample(total, count).forEach((point, group) => {
-    centres.set(points.subarray(point * size, (point + 1) * size), group * size);
-  });
-  for (let round = 0; round < rounds; round++) {
-    const sums = new Float64Array(count * size);
-    const members = new Uint32Array(count);
-    for (let point = 0; point < total; point++) {
-      const group = nearestCentre(points, point * size, centres, size);
-      members[group]++;
-      for (let place = 0; place < size; place++) sums[group * size + place] += points[point * size + place];
-    }
-    for (let at = 0; at < centres.length; at++) {
-      const own = members[Math.floor(at / size)];
-      if (own > 0) centres[at] = sums[at] / own;
-    }
-  }
-  return centres;
-}
+/** The centres of all groupings, in ONNX Runtime, because most of the work is a product of matrices. */
+class Centres {
+  readonly groupings: number;
+  readonly #groups: number;
+  readonly #size: number;
+  readonly #session: Session;
+  readonly #points: ReturnType<typeof floatTensor>;
+  /** [size, groupings × groups] */
+  readonly #values: ReturnType<typeof floatTensor>;
+  /** Half of each centre's square, negative. */
+  readonly #offsets: ReturnType<typeof floatTensor>;
 
-/** The first of the nearest centres. */
-function nearestCentre(points: Float32Array, start: number, centres: Float32Array, size: number): number {
-  let [nearest, least] = [0, Number.POSITIVE_INFINITY];
-  for (let group = 0, at = 0; at < centres.length; group++) {
-    let distance = 0;
-    // Left as soon as it is farther than the nearest so far.
-    for (let place = 0; place < size && distance < least; place++, at++) {
-      const difference = points[start + place] - centres[at];
-      distance += difference * difference;
-    }
-    if (distance < least) [nearest, least] = [group, distance];
-    at = (group + 1) * size;
+  private constructor(size: number, groups: number, groupings: number, session: Session) {
+    this.groupings = groupings;
+    this.#groups = groups;
+    this.#size = size;
+    this.#session = session;
+    const all = groupings * groups;
+    this.#points = floatTensor(new Float32Array(comparedAtOnce * size), [comparedAtOnce, size]);
+    this.#values = floatTensor(new Float32Array(size * all), [size, all]);
+    this.#offsets = floatTensor(new Float32Array(all), [all]);
   }
-  return nearest;
+
+  static async open(size: number, groups: number, groupings: number, { threads }: SessionOptions): Promise<Centres> {
+    const emit = new Emitter();
+    const all = groupings * groups;
+    const points = emit.input("points", "float32", [comparedAtOnce, size]);
+    const values = emit.input("values", "float32", [size, all]);
+    const offsets = emit.input("offsets", "float32", [all]);
+    // ‖p − c‖² is least where p · c − ‖c‖² / 2 is largest.
+    const likeness = emit.one("Gemm", [points, values, offsets]);
+    const grouped = emit.reshape(likeness, [comparedAtOnce, groupings, groups]);
+    emit.output("nearest", emit.one("ArgMax", [grouped], { axis: attribute.int(2), keepdims: attribute.int(0) }));
+    const session = await openSession(emit.build("centres"), threads === undefined ? {} : { threads });
+    return new Centres(size, groups, groupings, session);
+  }
+
+  /** The nearest centres of points: of each point one of every grouping, one after another. */
+  async nearest(points: Float32Array): Promise<Int32Array> {
+    const count = points.length / this.#size;
+    const result = new Int32Array(count * this.groupings);
+    for (let start = 0; start < count; start += comparedAtOnce) {
+      const some = points.subarray(start * this.#size, (start + comparedAtOnce) * this.#size);
+      this.#points.data.set(some);
+      const feeds = { points: this.#points, values: this.#values, offsets: this.#offsets };
+      const { nearest } = await this.#session.run(feeds);
+      const found = nearest.data as BigInt64Array;
+      for (let at = 0; at < (some.length / this.#size) * this.groupings; at++)
+        result[start * this.groupings + at] = Number(found[at]);
+    }
+    return result;
+  }
+
+  /** k-means, from points by chance. A group that has lost all its points keeps its centre. */
+  async fit(points: Float32Array, seed: number): Promise<void> {
+    const count = points.length / this.#size;
+    for (let grouping = 0; grouping < this.groupings; grouping++)
+      new RandomStream(seed, `clusters/${grouping}`).sample(count, this.#groups).forEach((point, group) => {
+        this.#put(grouping, group, points.subarray(point * this.#size, (point + 1) * this.#size), 1);
+      });
+    for (let round = 0; round < rounds; round++) {
+      const nearest = await this.nearest(points);
+      const sums = new Float64Array(this.groupings * this.#groups * this.#size);
+      const members = new Uint32Array(this.groupings * this.#groups);
+      nearest.forEach((group, at) => {
+        const place = (at % this.groupings) * this.#groups + group;
+        const point = Math.floor(at / this.groupings);
+        members[place]++;
+        for (let axis = 0; axis < this.#size; axis++)
+          sums[place * this.#size + axis] += points[point * this.#size + axis];
+      });
+      members.forEach((own, place) => {
+        const sum = sums.subarray(place * this.#size, (place + 1) * this.#size);
+        if (own > 0) this.#put(Math.floor(place / this.#groups), place % this.#groups, sum, own);
+      });
+    }
+  }
+
+  /** Puts a centre where a sum of points, divided by their number, is. */
+  #put(grouping: number, group: number, sum: ArrayLike<number>, members: number): void {
+    const place = grouping * this.#groups + group;
+    let square = 0;
+    for (let axis = 0; axis < this.#size; axis++) {
+      const value = sum[axis] / members;
+      this.#values.data[axis * this.groupings * this.#groups + place] = value;
+      square += value * value;
+    }
+    this.#offsets.data[place] = -square / 2;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
 }

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
-import { RandomStream } from "../../src/random/stream.js";
-import { kMeans, SampleClusters } from "../../src/training/sample-clusters.js";
+import { SampleClusters } from "../../src/training/sample-clusters.js";
 import { barDataset } from "../support/toy-data.js";
 
 /** Points about three places far from each other, in turn. */
@@ -23,31 +22,13 @@ async function groupsOf(
   const samples = new Float32Array(data.count * data.shape.reduce((product, length) => product * length, 1));
   await data.read(indices, samples);
   const rows = new Float32Array(data.count * groupings * count);
-  clusters.writeOneHot(indices, samples, rows);
+  await clusters.writeOneHot(indices, samples, rows);
   return Array.from({ length: data.count * groupings }, (_, row) => {
     const own = [...rows.subarray(row * count, (row + 1) * count)];
     expect(own.reduce((sum, value) => sum + value, 0)).toBe(1);
     return own.indexOf(1);
   });
 }
-
-it("finds centres that are the means of their points", () => {
-  // A draw that begins with a point of each place.
-  const seed = Array.from({ length: 50 }, (_, at) => at).find((at) => {
-    const drawn = new RandomStream(at, "test").sample(60, 3);
-    return new Set([...drawn].map((point) => point % 3)).size === 3;
-  });
-  const centres = kMeans(points, 2, 3, new RandomStream(seed ?? 0, "test"));
-  const means = places.map((_, place) =>
-    [0, 1].map((axis) => {
-      const own = Array.from({ length: 20 }, (__, at) => points[(3 * at + place) * 2 + axis]);
-      return own.reduce((sum, value) => sum + value, 0) / 20;
-    }),
-  );
-  const found = [0, 1, 2].map((group) => [...centres.subarray(group * 2, group * 2 + 2)]);
-  for (const mean of means)
-    expect(found.some((centre) => centre.every((value, axis) => Math.abs(value - mean[axis]) < 1e-4))).toBe(true);
-});
 
 it("puts like samples into one group, whether asked together or alone, and depends on the seed alone", async () => {
   const data = memoryDataset(points, [2]);
@@ -57,7 +38,7 @@ it("puts like samples into one group, whether asked together or alone, and depen
   const alone = new Float32Array(6);
   const last = new Float32Array(2);
   await data.read([7], last);
-  (await SampleClusters.find(data, 3, 2, 4)).writeOneHot([7], last, alone);
+  await (await SampleClusters.find(data, 3, 2, 4)).writeOneHot([7], last, alone);
   expect([alone.indexOf(1), alone.lastIndexOf(1) - 3]).toEqual([groups[14], groups[15]]);
   for (let sample = 3; sample < 60; sample++) expect(groups[2 * sample]).toBe(groups[2 * (sample % 3)]);
 });
