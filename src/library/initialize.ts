@@ -9,14 +9,14 @@ import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
-import { featureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart, requireHeadStart } from "../training/head-start.js";
-import { pictureGeometry } from "../training/picture-geometry.js";
+import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { recipeForData } from "../training/recipe-for-data.js";
@@ -115,6 +115,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     keptTensorsNote(opened, features),
     ...dataNotes(dataset.record),
     ...(forData === asked ? [] : [replaced(asked, forData)]),
+    withoutConvolutions(asked, features, dataset),
   ];
   for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
     emit({ type: "note", message });
@@ -265,6 +266,13 @@ function replaced(asked: Recipe, recipe: Recipe): string {
       ? "; for pictures without an upright position, as seen from above or through a microscope, take --recipe contrast"
       : "";
   return `these are pictures in colour, for which the recipe ${asked.name} is ${recipe.name}${advice}`;
+}
+
+/** Says what was measured to help where the default recipe was not: on pictures that F sees by dense layers alone. */
+function withoutConvolutions(asked: Recipe, features: FeatureExtractor, dataset: Dataset): string | undefined {
+  const isDense = features.layers.every(({ weight }) => weight.layout?.kind === "matrix");
+  if (asked.name !== "default" || !isDense || datasetGeometry(dataset) === undefined) return undefined;
+  return "F has no convolutions, where the recipe default was not seen to help on pictures; --recipe clusters together with --head class-means was (docs/log.md)";
 }
 
 /** What else the user chose of the model, so that `verify` sees the same network. */

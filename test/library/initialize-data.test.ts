@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { streamDataset } from "../../src/data/stream-dataset.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
-import { type InitializeOptions, initialize } from "../../src/library/initialize.js";
+import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import { readAll } from "../data/read-all.js";
 import { folderWith, toyDataset, toyModel } from "../support/toy-data.js";
 
@@ -64,6 +64,28 @@ test("says which recipe the default is for pictures in colour", async () => {
   expect(notes).toEqual([expect.stringMatching(/the recipe default is rotation;.*take --recipe contrast/)]);
   expect(run).toMatchObject({ task: "rotation", discriminator: null });
   expect(run.recipe).toMatchObject({ name: "rotation", batchSize: 16, generatorOptimizer: { learningRate: 0.002 } });
+});
+
+test("says what helps where a network without convolutions sees pictures, and trains by it", async () => {
+  const model = toyModel({ template: "mlp", inputShape: [64], widths: [8] });
+  const path = folderWith({ "model.onnx": model });
+  const pictures = { ...toyDataset([64], 32), record: { picture: { channels: 1, height: 8, width: 8, layout: "NCHW" } } };
+  const notes: string[] = [];
+  const options = {
+    model: path("model.onnx"),
+    data: pictures,
+    batchSize: 16,
+    steps: 2,
+    threads: 1,
+    onEvent: (event: InitializeEvent) => event.type === "note" && notes.push(event.message),
+  };
+  await initialize({ ...options, recipe: "default", output: path("run") });
+  expect(notes).toEqual([expect.stringMatching(/no convolutions.*--recipe clusters together with --head class-means/)]);
+  notes.length = 0;
+  const { run, finalMetrics } = await initialize({ ...options, recipe: "clusters", output: path("run-2") });
+  expect(notes).toEqual([]);
+  expect(run).toMatchObject({ task: "clusters", discriminator: null });
+  expect(finalMetrics["task/accuracy"]).toBeGreaterThanOrEqual(0);
 });
 
 test("takes samples of the caller's own source, of the model's shape", async () => {
