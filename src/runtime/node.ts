@@ -97,7 +97,7 @@ const webgpu = { name: "webgpu", preferredLayout: "NCHW" } as const;
 /** ONNX Runtime's own session with headstart's settings. */
 export async function createSession(
   bytes: Uint8Array,
-  { threads, device = "cpu", keep = [], onCpu = [], inTurn = false }: SessionOptions,
+  { threads, device = "cpu", keep = [], onCpu = [], inTurn = false, arena = true }: SessionOptions,
   more: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
   try {
@@ -111,6 +111,7 @@ export async function createSession(
       executionMode: "sequential",
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      enableCpuMemArena: arena,
       // Threads wait for the next operator by spinning, and go on a while after a run. Where another session's threads
       // run next, they would take the processor from them.
       ...(inTurn ? { extra: { session: { force_spinning_stop: "1" } } } : {}),

@@ -48,6 +48,8 @@ export interface SessionOptions {
   readonly inTurn?: boolean;
   /** Whether every run gives a target for every output: on a CPU, they are then written once only. */
   readonly intoTargets?: boolean;
+  /** Whether the memory of a run is kept for the next one; default: yes, which is quicker. */
+  readonly arena?: boolean;
   /** Names of nodes that the CPU computes, where the device is webgpu. */
   readonly onCpu?: readonly string[];
 }

@@ -1,12 +1,14 @@
 /** Conditions F's weights on real samples, layer by layer from the input (recipe-notes: what helps after training). */
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
-import { type ConditionedLayer, conditionLayer, unitStatistics } from "../initializers/conditioning.js";
+import { type ConditionedLayer, conditionLayer } from "../initializers/conditioning.js";
+import type { Layer } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
-import { type EvaluateOptions, openEvaluator } from "./evaluate.js";
+import type { EvaluateOptions } from "./evaluate.js";
+import { SequentialStatistics } from "./sequential-statistics.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
 const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "HardSigmoid", "Softsign"]);
@@ -24,6 +26,12 @@ export interface ConditioningRecord {
 /** Indices of a few samples drawn by seed, for measurements. */
 export function measuringSamples(dataset: Dataset, count: number, seed: number, purpose: string): Uint32Array {
   return new RandomStream(seed, `samples/${purpose}`).sample(dataset.count, count);
+}
+
+/** Whether a layer is scaled, and not by a normalisation; of layers with one weight, the first. */
+function needsStatistics({ weight, followedByNormalization }: Layer, index: number, layers: readonly Layer[]): boolean {
+  const first = layers.findIndex((layer) => layer.weight.name === weight.name);
+  return first === index && weight.layout !== undefined && !followedByNormalization;
 }
 
 /**
@@ -50,50 +58,48 @@ export async function conditionFeatures(
   const samples = measuringSamples(dataset, settings.samples, seed, "conditioning");
   const held = holdingSamples(dataset, samples);
   const done = new Set<string>();
-  for (const layer of features.layers) {
-    const { name, layout, shape } = layer.weight;
-    if (done.has(name)) continue;
-    done.add(name);
-    const weight = result.get(name);
-    if (!layout || !weight) {
-      records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
-      continue;
+  const measured = settings.scale === "none" ? [] : features.layers.filter(needsStatistics);
+  const targets = measured.map(({ preActivation }) => preActivation);
+  const statistics = await SequentialStatistics.open(features.network, targets, held, samples, options);
+  try {
+    for (const layer of features.layers) {
+      const { name, layout, shape } = layer.weight;
+      if (done.has(name)) continue;
+      done.add(name);
+      const weight = result.get(name);
+      if (!layout || !weight) {
+        records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
+        continue;
+      }
+      const saturates = saturating.has(activationAfter(features.network, layer).activation ?? "");
+      const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
+      const conditioned: ConditionedLayer = await conditionLayer(
+        {
+          weight: name,
+          shape,
+          layout,
+          ...(layer.bias ? { bias: layer.bias.name } : {}),
+          followedByNormalisation: layer.followedByNormalization,
+        },
+        { weight, bias: layer.bias && result.get(layer.bias.name) },
+        {
+          ...(exponent === null ? {} : { alpha: exponent }),
+          scale: settings.scale !== "none",
+          granularity,
+        },
+        async (tensors) => {
+          const trial: Weights = new Map(result);
+          trial.set(name, tensors.weight);
+          if (layer.bias && tensors.bias) trial.set(layer.bias.name, tensors.bias);
+          return statistics.measure(layer.preActivation, layout.kind === "matrix" ? -1 : 1, trial);
+        },
+      );
+      result.set(name, conditioned.weight);
+      if (layer.bias && conditioned.bias) result.set(layer.bias.name, conditioned.bias);
+      records.push({ weight: name, dead: conditioned.dead, capped: conditioned.capped });
     }
-    const saturates = saturating.has(activationAfter(features.network, layer).activation ?? "");
-    const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
-    const conditioned: ConditionedLayer = await conditionLayer(
-      {
-        weight: name,
-        shape,
-        layout,
-        ...(layer.bias ? { bias: layer.bias.name } : {}),
-        followedByNormalisation: layer.followedByNormalization,
-      },
-      { weight, bias: layer.bias && result.get(layer.bias.name) },
-      {
-        ...(exponent === null ? {} : { alpha: exponent }),
-        scale: settings.scale !== "none",
-        granularity,
-      },
-      async (tensors) => {
-        const trial: Weights = new Map(result);
-        trial.set(name, tensors.weight);
-        if (layer.bias && tensors.bias) trial.set(layer.bias.name, tensors.bias);
-        const evaluator = await openEvaluator(features.network, layer.preActivation, {
-          ...options,
-          normalization: "batch",
-        });
-        try {
-          const measured = await evaluator.evaluate(trial, held, samples);
-          return unitStatistics(measured.data, measured.shape, layout.kind === "matrix" ? -1 : 1);
-        } finally {
-          await evaluator.release();
-        }
-      },
-    );
-    result.set(name, conditioned.weight);
-    if (layer.bias && conditioned.bias) result.set(layer.bias.name, conditioned.bias);
-    records.push({ weight: name, dead: conditioned.dead, capped: conditioned.capped });
+  } finally {
+    await statistics.release();
   }
   return { weights: result, records };
 }

@@ -1,7 +1,7 @@
 /** Computes values of a network on samples of a data set, without training. */
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError, userError } from "../errors.js";
-import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { lookingGraph, supervisedFeedNames } from "../recipe/supervised-graph.js";
@@ -9,6 +9,9 @@ import { rewriteForCpu } from "../rewrite/rewrite-for-cpu.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { openSession } from "../runtime/node.js";
 import type { SessionOptions } from "../runtime/session.js";
+
+/** Samples a run where nothing else is asked for. */
+export const usualBatch = 128;
 
 export interface EvaluateOptions extends SessionOptions {
   /** Samples a run; default 128. With batch statistics this changes results. */
@@ -37,7 +40,7 @@ export async function openEvaluator(
   target: string,
   options: EvaluateOptions = {},
 ): Promise<Evaluator> {
-  const batchSize = options.batchSize ?? 128;
+  const batchSize = options.batchSize ?? usualBatch;
   const graph = lookingGraph(network, [target], batchSize, undefined, options.normalization);
   // Weights are fed, as in training, so that ONNX Runtime leaves convolutions in the plain layout of its own accord.
   const quick = (options.device ?? "cpu") === "cpu" ? rewriteForCpu(graph, await channelBlock()) : graph;
@@ -46,17 +49,9 @@ export async function openEvaluator(
   const samples = floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...network.sampleShape]);
   const outputName = graph.outputs[0].name;
   const valueShape = (graph.outputs[0].shape ?? []).map(Number);
-  // Some networks fold samples and tokens into one axis: a sample then has several rows, which statistics may mix.
-  const rowsPerSample = valueShape[0] / batchSize;
-  if (!Number.isInteger(rowsPerSample) || rowsPerSample < 1)
-    throw userError({
-      where: `${network.where}: ${target}`,
-      required: "a tensor whose first axis counts the samples",
-      got: `[${valueShape.join(", ")}] for a batch of ${batchSize}`,
-      advice: "Choose another feature tensor with --features",
-    });
+  const rows = rowsPerSample(network, target, valueShape, batchSize);
   const rowShape = valueShape.slice(1);
-  const rowSize = sizeOf(rowShape) * rowsPerSample;
+  const rowSize = sizeOf(rowShape) * rows;
   const output = floatTensor(new Float32Array(batchSize * rowSize), valueShape);
   return {
     async evaluate(weights, dataset, indices) {
@@ -66,21 +61,55 @@ export async function openEvaluator(
         if (elements) feeds[name] = floatTensor(elements, (shape ?? []).map(Number));
       }
       const data = new Float32Array(indices.length * rowSize);
-      const places = new Uint32Array(batchSize);
-      for (let start = 0; start < indices.length; start += batchSize) {
-        if (options.signal?.aborted) throw new InterruptedError("stopped while measuring");
-        const count = Math.min(batchSize, indices.length - start);
-        for (let row = 0; row < batchSize; row++) places[row] = indices[start + Math.min(row, count - 1)];
-        await dataset.read(places, samples.data);
-        const next = Array.prototype.slice.call(indices, start + batchSize, start + 2 * batchSize) as number[];
-        if (next.length > 0) dataset.prepare?.(next);
+      for await (const { start, count } of readBatches(dataset, indices, samples, options.signal)) {
         await session.run(feeds, { [outputName]: output });
         data.set(output.data.subarray(0, count * rowSize), start * rowSize);
       }
-      return { data, shape: [indices.length * rowsPerSample, ...rowShape] };
+      return { data, shape: [indices.length * rows, ...rowShape] };
     },
     release: () => session.release(),
   };
+}
+
+/** Some networks fold samples and tokens into one axis: a sample then has several rows, which statistics may mix. */
+export function rowsPerSample(
+  network: Network,
+  target: string,
+  valueShape: readonly number[],
+  batchSize: number,
+): number {
+  const rows = valueShape[0] / batchSize;
+  if (Number.isInteger(rows) && rows >= 1) return rows;
+  throw userError({
+    where: `${network.where}: ${target}`,
+    required: "a tensor whose first axis counts the samples",
+    got: `[${valueShape.join(", ")}] for a batch of ${batchSize}`,
+    advice: "Choose another feature tensor with --features",
+  });
+}
+
+/**
+ * Reads samples batch by batch into one tensor of a batch; the last batch is filled up with its last sample.
+ *
+ * @returns for each batch where it starts among the samples, and how many of its samples count
+ */
+export async function* readBatches(
+  dataset: Dataset,
+  indices: ArrayLike<number>,
+  samples: FloatTensor,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ start: number; count: number }> {
+  const [batchSize] = samples.shape;
+  const places = new Uint32Array(batchSize);
+  for (let start = 0; start < indices.length; start += batchSize) {
+    if (signal?.aborted) throw new InterruptedError("stopped while measuring");
+    const count = Math.min(batchSize, indices.length - start);
+    for (let row = 0; row < batchSize; row++) places[row] = indices[start + Math.min(row, count - 1)];
+    await dataset.read(places, samples.data);
+    const next = Array.prototype.slice.call(indices, start + batchSize, start + 2 * batchSize) as number[];
+    if (next.length > 0) dataset.prepare?.(next);
+    yield { start, count };
+  }
 }
 
 /** Computes one value once, see {@link openEvaluator}. */

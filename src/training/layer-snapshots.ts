@@ -4,8 +4,9 @@ import { singularValues } from "../initializers/spectrum.js";
 import { toUnitMatrices, unitMatrix } from "../initializers/unit-matrices.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
+import type { SessionOptions } from "../runtime/session.js";
 import { measuringSamples } from "./condition.js";
-import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import { StagedEvaluator } from "./staged-evaluator.js";
 
 /** Counts of values in bins of equal width from `low` to `high`. */
 export interface Histogram {
@@ -29,9 +30,11 @@ const largestSide = 256;
 
 const bins = 40;
 
+const samplesLookedWith = 128;
+
 /** The samples that {@link layerSnapshots} looks with. */
 export function snapshotSamples(dataset: Dataset, seed: number): Uint32Array {
-  return measuringSamples(dataset, 128, seed, "snapshots");
+  return measuringSamples(dataset, samplesLookedWith, seed, "snapshots");
 }
 
 /** Looks at every layer of F, with the same 128 samples for the same seed. */
@@ -40,22 +43,26 @@ export async function layerSnapshots(
   weights: Weights,
   dataset: Dataset,
   seed: number,
-  options: EvaluateOptions = {},
+  options: SessionOptions = {},
 ): Promise<LayerSnapshot[]> {
   const indices = snapshotSamples(dataset, seed);
-  const result: LayerSnapshot[] = [];
-  for (const layer of features.layers) {
-    const { data } = await evaluate(features.network, layer.preActivation, weights, dataset, indices, {
-      ...options,
-      normalization: "batch",
-    });
-    result.push({
-      layer: layer.weight.name,
-      singularValues: spectrumOf(layer.weight, weights),
-      preActivations: histogram(data),
-    });
+  const histograms = new Map<string, Histogram>();
+  const stages = await StagedEvaluator.open(
+    features.network,
+    features.layers.map(({ preActivation }) => preActivation),
+    { ...options, normalization: "batch", batchSize: samplesLookedWith },
+  );
+  try {
+    // All samples are one batch.
+    await stages.evaluate(weights, dataset, indices, (target, { data }) => histograms.set(target, histogram(data)));
+  } finally {
+    await stages.release();
   }
-  return result;
+  return features.layers.map(({ weight, preActivation }) => ({
+    layer: weight.name,
+    singularValues: spectrumOf(weight, weights),
+    preActivations: histograms.get(preActivation)!,
+  }));
 }
 
 function spectrumOf({ name, shape, layout }: FeatureExtractor["layers"][number]["weight"], weights: Weights) {

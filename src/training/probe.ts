@@ -3,7 +3,6 @@ import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
 import { attribute } from "../graph/graph.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
-import { unitStatistics } from "../initializers/conditioning.js";
 import { effectiveRank } from "../initializers/spectrum.js";
 import { Emitter } from "../ops/emitter.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -11,6 +10,7 @@ import type { Weights } from "../recipe/initial-values.js";
 import { openSession } from "../runtime/node.js";
 import { measuringSamples } from "./condition.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import { unitStatisticsOf } from "./staged-evaluator.js";
 
 /** Pre-activations of one layer over samples, positions and units. */
 export interface ActivationStatistics {
@@ -32,16 +32,12 @@ export async function activationStatistics(
   const indices = measuringSamples(dataset, 256, seed, "statistics");
   const held = holdingSamples(dataset, indices);
   const result: ActivationStatistics[] = [];
+  const channelAxes = new Map(
+    features.layers.map(({ preActivation, weight }) => [preActivation, weight.layout?.kind === "convolution" ? 1 : -1]),
+  );
+  const measured = await unitStatisticsOf(features.network, channelAxes, weights, held, indices, options);
   for (const layer of features.layers) {
-    const measured = await evaluate(features.network, layer.preActivation, weights, held, indices, {
-      ...options,
-      normalization: "batch",
-    });
-    const { mean, std } = unitStatistics(
-      measured.data,
-      measured.shape,
-      layer.weight.layout?.kind === "convolution" ? 1 : -1,
-    );
+    const { mean, std } = measured.get(layer.preActivation)!;
     const units = mean.length;
     const average = mean.reduce((sum, value) => sum + value, 0) / units;
     const variance = std.reduce((sum, value, unit) => sum + value ** 2 + (mean[unit] - average) ** 2, 0) / units;

@@ -1,12 +1,12 @@
 /** Running statistics of F's batch normalisations, measured anew on real samples. */
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
-import { unitStatistics } from "../initializers/conditioning.js";
 import { ancestors } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { measuringSamples } from "./condition.js";
-import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import type { EvaluateOptions } from "./evaluate.js";
+import { unitStatisticsOf } from "./staged-evaluator.js";
 
 /**
  * Gives the weights with every BatchNormalization's running mean and variance as measured with these weights. Training
@@ -22,16 +22,17 @@ export async function refreshRunningStatistics(
   const result: Weights = new Map(weights);
   const indices = measuringSamples(dataset, 512, seed, "running-statistics");
   const held = holdingSamples(dataset, indices);
-  for (const node of ancestors(features.network, [features.feature])) {
-    if (node.op !== "BatchNormalization" || !result.has(node.inputs[3]) || !result.has(node.inputs[4])) continue;
-    const measured = await evaluate(features.network, node.inputs[0], result, held, indices, {
-      ...options,
-      normalization: "batch",
-    });
-    const { mean, std } = unitStatistics(measured.data, measured.shape, 1);
-    result.set(node.inputs[3], mean);
+  const nodes = ancestors(features.network, [features.feature]).filter(
+    ({ op, inputs }) => op === "BatchNormalization" && result.has(inputs[3]) && result.has(inputs[4]),
+  );
+  // With statistics of the batch, the running ones of one node have no part in those of the next.
+  const channelAxes = new Map(nodes.map(({ inputs }) => [inputs[0], 1]));
+  const measured = await unitStatisticsOf(features.network, channelAxes, weights, held, indices, options);
+  for (const { inputs } of nodes) {
+    const { mean, std } = measured.get(inputs[0])!;
+    result.set(inputs[3], mean);
     result.set(
-      node.inputs[4],
+      inputs[4],
       std.map((deviation) => deviation ** 2),
     );
   }
