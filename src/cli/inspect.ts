@@ -37,6 +37,7 @@ export const command = defineCommand({
       console.line(
         `features: ${result.features.name} (${shape(result.features.shape)}); the head begins with ${result.head.join(", ") || "nothing"}`,
       );
+    if (result.featuresNote !== undefined) console.line(`note: ${result.featuresNote}`);
     if (result.mirror.length > 0) {
       console.line();
       console.line("F^T, the mirror");

@@ -2,7 +2,10 @@
 import { choice, flag, text, wholes } from "./options.js";
 
 export const modelOptions = {
-  features: text("TENSOR", "name of the feature tensor (default: what the last Gemm or MatMul reads)"),
+  features: text(
+    "TENSOR",
+    "name of the feature tensor (default: what the last Gemm or MatMul in front of the first output reads)",
+  ),
   input: text("NAME", "the sample input, where the model has several, or a tensor inside it where F begins"),
   inputShape: wholes("SHAPE", "shape of one sample, where the model leaves it open, such as 3x32x32", { min: 1 }),
   freeze: text("TENSOR", "keep what this tensor is computed from as it is in the model"),

@@ -23,7 +23,7 @@ export interface InitializeOptions {
   readonly overwrite?: boolean;
   /** Continue an earlier run of the same settings in the output folder; with more steps it is extended. */
   readonly resume?: boolean;
-  /** Name of F's last tensor; default: what the last Gemm or MatMul reads. */
+  /** Name of F's last tensor; default: what the last Gemm or MatMul in front of the first output reads. */
   readonly features?: string;
   /**
    * Name of the model's sample input, where it has several; or of a tensor inside the model, where the data are as that

@@ -34,6 +34,7 @@ import type {
 import { loadingLines, type WrittenModel } from "./loading-lines.js";
 import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
+import { outputsNote } from "./outputs-note.js";
 import { type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
@@ -113,6 +114,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ...exportChanges,
     computedWeightsWarning(features),
     keptTensorsNote(opened, features),
+    outputsNote(features, options.features),
     ...dataNotes(dataset.record),
     ...(forData === asked ? [] : [replaced(asked, forData)]),
     withoutConvolutions(asked, features, dataset),

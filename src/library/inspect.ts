@@ -14,6 +14,7 @@ import { chooseDiscriminator } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings } from "./export-warnings.js";
 import type { Restoration } from "./graph-restorer.js";
 import { openModel } from "./open-model.js";
+import { outputsNote } from "./outputs-note.js";
 
 export interface InspectOptions {
   readonly model: string;
@@ -62,6 +63,8 @@ export interface InspectResult {
   readonly unsupported: readonly { readonly node: string; readonly op: string; readonly reason: string }[];
   /** What of an export's changes was undone. */
   readonly restoration?: Restoration;
+  /** How the features were chosen, where that needs saying. */
+  readonly featuresNote?: string;
   readonly warnings: readonly string[];
 }
 
@@ -77,6 +80,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const unsupported = obstacles(network, features);
   const computed = computedWeightsWarning(features);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];
+  const featuresNote = outputsNote(features, options.features);
   const base = {
     model: options.model,
     opset: model.opset,
@@ -85,6 +89,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     head: features.head,
     unsupported,
     ...(restoration ? { restoration } : {}),
+    ...(featuresNote === undefined ? {} : { featuresNote }),
   };
   const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const whole = count([...network.parameters.values()]);

@@ -21,8 +21,8 @@ export interface FeatureExtractor {
 /**
  * Splits a network into F and head.
  *
- * @param feature name of the feature tensor; default: what the last Gemm or MatMul with a weight reads, or, in a network
- *   without one, the last convolution
+ * @param feature name of the feature tensor; default: what the last Gemm or MatMul with a weight in front of the network's
+ *   first output reads, or, without one, the last convolution there
  * @throws UserError where the tensor does not exist, does not depend on the input, or leaves F without weights
  */
 export function featureExtractor(network: Network, feature?: string): FeatureExtractor {
@@ -67,16 +67,25 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
   return { network, feature: name, parameters, layers, head };
 }
 
-/** What the last layer reads, skipping heads of the same features. */
+/**
+ * The layers in front of the network's first output, input first: others belong to heads beside it, such as an auxiliary
+ * classifier that reads earlier features. Where there are none, those in front of any output.
+ */
+export function mainLayers(network: Network): readonly Layer[] {
+  const outputs = network.graph.outputs.map(({ name }) => name);
+  const reaching = (names: readonly string[]): readonly Layer[] => {
+    const nodes = new Set(ancestors(network, names));
+    return network.layers.filter(({ node }) => nodes.has(node));
+  };
+  const main = reaching(outputs.slice(0, 1));
+  return main.length > 0 ? main : reaching(outputs);
+}
+
+/** What the last layer in front of the first output reads. */
 function defaultFeature(network: Network): string {
-  const dense = network.layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
-  const reachesOutput = new Set(
-    ancestors(
-      network,
-      network.graph.outputs.map(({ name }) => name),
-    ),
-  );
-  const candidates = (dense.length > 0 ? dense : network.layers).filter(({ node }) => reachesOutput.has(node));
+  const layers = mainLayers(network);
+  const dense = layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
+  const candidates = dense.length > 0 ? dense : layers;
   const last = candidates.at(-1);
   if (!last)
     throw userError({

@@ -4,7 +4,7 @@ import { userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import { emptyUnitMatrices, fromUnitMatrices } from "../initializers/unit-matrices.js";
 import type { Layer } from "../ops/network.js";
-import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, mainLayers } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
 
@@ -71,7 +71,7 @@ export async function headStart(
 export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, labelled: Dataset | undefined): Layer {
   const { network, feature, parameters } = features;
   const inF = new Set(parameters.map(({ name }) => name));
-  const layer = network.layers.filter(({ weight }) => !inF.has(weight.name)).at(-1);
+  const layer = mainLayers(network).findLast(({ weight }) => !inF.has(weight.name));
   if (!layer)
     throw userError({
       where: `${network.where}: head`,

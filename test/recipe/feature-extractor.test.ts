@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeNetwork } from "../../src/ops/network.js";
-import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { featureExtractor, mainLayers } from "../../src/recipe/feature-extractor.js";
 import { toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
@@ -50,6 +50,43 @@ describe("the default feature tensor", () => {
     const features = featureExtractor(network);
     expect(features.feature).toBe(hidden);
     expect(features.head.length).toBe(2);
+  });
+});
+
+/** Two blocks and a main head, an auxiliary head behind the first block whose layer comes last in the file. */
+function withAuxiliaryHead(outputs: (main: string, auxiliary: string) => string[]) {
+  const net = new TestNetwork();
+  const shallow = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
+  const deep = net.node("Relu", [net.node("Gemm", [shallow, net.weight("w2", [5, 6])])]);
+  const main = net.node("Gemm", [deep, net.weight("w3", [6, 3])]);
+  const auxiliary = net.node("Gemm", [shallow, net.weight("w4", [5, 3])]);
+  const network = analyzeNetwork(net.graph([4], outputs(main, auxiliary)), { where: "model.onnx" });
+  return { network, shallow, deep };
+}
+
+describe("a network with several outputs", () => {
+  const { network, shallow, deep } = withAuxiliaryHead((main, auxiliary) => [main, auxiliary]);
+
+  it("has its features in front of the first one, and all that leads there in F", () => {
+    const features = featureExtractor(network);
+    expect(features.feature).toBe(deep);
+    expect(features.layers.map(({ weight }) => weight.name)).toEqual(["w1", "w2"]);
+    expect(mainLayers(network).map(({ weight }) => weight.name)).toEqual(["w1", "w2", "w3"]);
+  });
+
+  it("has them elsewhere where the outputs come in another order, or they are named", () => {
+    const other = withAuxiliaryHead((main, auxiliary) => [auxiliary, main]);
+    expect(featureExtractor(other.network).feature).toBe(other.shallow);
+    expect(featureExtractor(network, shallow).feature).toBe(shallow);
+  });
+
+  it("has them in front of another where no layer leads to the first", () => {
+    const net = new TestNetwork();
+    const passed = net.node("Relu", ["x"]);
+    const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
+    const logits = net.node("Gemm", [hidden, net.weight("w2", [5, 3])]);
+    const two = analyzeNetwork(net.graph([4], [passed, logits]), { where: "model.onnx" });
+    expect(featureExtractor(two).feature).toBe(hidden);
   });
 });
 

@@ -8,6 +8,7 @@ import { newClassifier, newNetworkOpset } from "../../src/recipe/new-network.js"
 import { evaluate } from "../../src/training/evaluate.js";
 import { headStart, requireHeadStart } from "../../src/training/head-start.js";
 import { barDataset, curvedVectors, toyDataset, toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
 
 const options = { threads: 1 };
 const inputShape = [12];
@@ -41,6 +42,15 @@ describe("a head of zeros", () => {
     expect([...head.keys()].sort()).toEqual([...headNames].sort());
     for (const scores of await rowsOf(network.graph.outputs[0].name, head)) expect(scores).toEqual([0, 0, 0]);
   });
+});
+
+it("starts the layer in front of the first of several outputs", () => {
+  const net = new TestNetwork();
+  const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("w", [4, 5])])]);
+  const main = net.node("Gemm", [hidden, net.weight("main", [5, 3])]);
+  const auxiliary = net.node("Gemm", [hidden, net.weight("auxiliary", [5, 3])]);
+  const two = analyzeNetwork(net.graph([4], [main, auxiliary]), { where: "model.onnx" });
+  expect(requireHeadStart("zero", featureExtractor(two), undefined).weight.name).toBe("main");
 });
 
 describe("a head from class means", () => {
