@@ -112,10 +112,13 @@ export function plainProgress(options: ProgressOptions & { readonly write: (line
   };
 }
 
+/** The first of many often prepares for the others: a rate is told when so many are done. */
+const fewest = 3;
+
 /** Rate and time left, once enough is done to tell. */
 function pace(done: number, total: number, elapsed: number): string {
   // The first update may come at once: a rate of that moment says nothing.
-  if (done <= 0 || elapsed < 200) return "";
+  if (done < Math.min(fewest, total) || done <= 0 || elapsed < 200) return "";
   const rate = (1000 * done) / elapsed;
   if (done >= total) return `, ${quantity(rate)}/s, ${duration(elapsed / 1000)} in all`;
   if (!Number.isFinite(total)) return `, ${quantity(rate)}/s`;

@@ -244,10 +244,12 @@ function sizesOf(options: ClassifierOptions, template: ClassifierTemplate): { wi
   return { widths: widths.length === depth && options.widths ? widths : new Array(depth).fill(widths[0]), blocks: 1 };
 }
 
+const mostInputs = 2 ** 31;
+
 function inputShapeOf(shape: readonly number[], template: ClassifierTemplate): readonly number[] {
   const axes = sampleAxes[template];
   const fits = axes ? shape.length === axes.length : shape.length > 0;
-  if (!fits || shape.some((size) => !Number.isSafeInteger(size) || size < 1) || sizeOf(shape) > 2 ** 31)
+  if (!fits || shape.some((size) => !Number.isSafeInteger(size) || size < 1))
     throw userError({
       where: "input shape",
       required: axes ? `${axes.join("x")}, whole numbers from 1 on` : "one or more whole numbers from 1 on",
@@ -255,6 +257,13 @@ function inputShapeOf(shape: readonly number[], template: ClassifierTemplate): r
       advice: { mlp: "Such as 784.", cnn: "Such as 1x28x28.", resnet: "Such as 3x32x32.", cnn1d: "Such as 1x128." }[
         template
       ],
+    });
+  if (sizeOf(shape) > mostInputs)
+    throw userError({
+      where: "input shape",
+      required: `at most ${mostInputs} values a sample`,
+      got: `${shape.join("x")}, which are ${sizeOf(shape)}`,
+      advice: "Take smaller samples.",
     });
   return shape;
 }

@@ -14,7 +14,7 @@ export function recipeComplaint(issue: z.core.$ZodIssue, input: unknown, default
   const path = issue.path.map(String);
   const place = path.length > 0 ? `${where}: ${path.join(".")}` : where;
   const found = at(input, path);
-  const complain = (required: string, advice = "Correct the recipe."): UserError =>
+  const complain = (required: string, advice = "Give another value."): UserError =>
     userError({ where: place, required, got: shown(found), advice });
   switch (issue.code) {
     case "unrecognized_keys": {

@@ -182,6 +182,10 @@ describe("newClassifier", () => {
     [{ inputShape: [1, 28, 0] }, "got 1x28x0"],
     [{ template: "mlp", inputShape: [] }, "got nothing"],
     [{ inputShape: [1, 2.5, 4] }, "got 1x2.5x4"],
+    [
+      { template: "mlp", inputShape: [1_000_000, 1_000_000] },
+      "input shape: required at most 2147483648 values a sample, got 1000000x1000000, which are 1000000000000.",
+    ],
     [{ activation: "rellu" }, "Did you mean relu?"],
     [{ normalization: "bach" }, "Did you mean batch?"],
     [{ template: "mlp", normalization: "group" }, "one of none, batch, layer"],
