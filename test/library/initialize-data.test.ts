@@ -69,7 +69,10 @@ test("says which recipe the default is for pictures in colour", async () => {
 test("says what helps where a network without convolutions sees pictures, and trains by it", async () => {
   const model = toyModel({ template: "mlp", inputShape: [64], widths: [8] });
   const path = folderWith({ "model.onnx": model });
-  const pictures = { ...toyDataset([64], 32), record: { picture: { channels: 1, height: 8, width: 8, layout: "NCHW" } } };
+  const pictures = {
+    ...toyDataset([64], 32),
+    record: { picture: { channels: 1, height: 8, width: 8, layout: "NCHW" } },
+  };
   const notes: string[] = [];
   const options = {
     model: path("model.onnx"),
