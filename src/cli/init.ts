@@ -6,7 +6,7 @@ import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
 import { deviceOption } from "./device-option.js";
-import { modelOptions, namingOptions } from "./model-options.js";
+import { modelOptions, namingOptions, recipeOption } from "./model-options.js";
 import { byDefault, choice, flag, given, number, paths, required, text, whole } from "./options.js";
 import type { Progress } from "./progress.js";
 
@@ -27,10 +27,7 @@ export const command = defineCommand({
     output: text("FOLDER", "the run's folder (default: MODEL-headstart)"),
     overwrite: flag("replace an earlier run in that folder"),
     resume: flag("continue an interrupted run in that folder"),
-    recipe: byDefault(
-      text("NAME", "default, rotation, contrast, clusters, paper, adversarial, autoencoder, or a JSON file"),
-      "default",
-    ),
+    recipe: recipeOption,
     ...modelOptions,
     ...namingOptions,
     epochs: number("COUNT", "passes over the data (default: the recipe's)", { min: 1e-6 }),

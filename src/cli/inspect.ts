@@ -4,7 +4,7 @@ import { UserError } from "../errors.js";
 import { inspect } from "../library/inspect.js";
 import { restorationLine } from "../library/restore-model.js";
 import { defineCommand } from "./command.js";
-import { modelOptions, namingOptions } from "./model-options.js";
+import { modelOptions, namingOptions, recipeOption } from "./model-options.js";
 import { given } from "./options.js";
 
 export const command = defineCommand({
@@ -12,7 +12,7 @@ export const command = defineCommand({
   description:
     "Shows a model's feature extractor, its mirror and the discriminator with shapes and parameters, where the head begins, and what is not supported.",
   arguments: [{ name: "model", description: "an ONNX, Keras (.keras, .h5) or TensorFlow.js (model.json) file" }],
-  options: { ...modelOptions, ...namingOptions },
+  options: { recipe: recipeOption, ...modelOptions, ...namingOptions },
   examples: ["headstart inspect model.onnx", "headstart inspect model.onnx --features /layer3/Relu_output_0"],
   async run({ arguments: [model = ""], options, console }) {
     const result = await inspect({ ...given(options), model });
@@ -73,7 +73,7 @@ export const command = defineCommand({
       ["left", "left", "left"],
     );
     throw new UserError(
-      `${model}: required operators with gradient and mirror, got ${result.unsupported.length} in the way. Choose an earlier feature tensor with --features.`,
+      `${model}: required operators that the recipe ${options.recipe} can train, got ${result.unsupported.length} in the way. Choose an earlier feature tensor with --features.`,
     );
   },
 });

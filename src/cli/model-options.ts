@@ -1,5 +1,5 @@
 /** Options of all commands that take a model apart. */
-import { choice, flag, text, wholes } from "./options.js";
+import { byDefault, choice, flag, text, wholes } from "./options.js";
 
 export const modelOptions = {
   features: text(
@@ -12,6 +12,11 @@ export const modelOptions = {
   layout: choice("ORDER", ["NCHW", "NHWC"], "where pictures have their channels (default: found out)"),
   discriminator: text("KIND", "auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample"),
 };
+
+export const recipeOption = byDefault(
+  text("NAME", "default, rotation, contrast, clusters, paper, adversarial, autoencoder, or a JSON file"),
+  "default",
+);
 
 /** Options of the commands for which the framework's own names of weights matter. */
 export const namingOptions = {

@@ -1,7 +1,8 @@
 /** What headstart sees in a model: F, mirror, discriminator, and what is in the way. */
 import { UserError } from "../errors.js";
+import type { Node } from "../graph/graph.js";
 import { sizeOf } from "../graph/tensor.js";
-import { mirror, mirrorable } from "../mirror/mirror.js";
+import { MirrorError, mirror } from "../mirror/mirror.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
 import { instantiate, parameterInputs } from "../ops/instantiate.js";
@@ -9,12 +10,17 @@ import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import { usesGenerator } from "../recipe/pretraining-graph.js";
+import type { RecipeInput } from "../recipe/recipe.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
+import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
+import { recipeForData } from "../training/recipe-for-data.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings } from "./export-warnings.js";
 import type { Restoration } from "./graph-restorer.js";
 import { openModel } from "./open-model.js";
 import { outputsNote } from "./outputs-note.js";
+import { resolveRecipe } from "./resolve-recipe.js";
 
 export interface InspectOptions {
   readonly model: string;
@@ -27,6 +33,8 @@ export interface InspectOptions {
   readonly keepNames?: boolean;
   readonly discriminator?: string;
   readonly layout?: "NCHW" | "NHWC";
+  /** The recipe that F has to be trainable by: a name, a path of a JSON file, or settings. Default: default. */
+  readonly recipe?: string | RecipeInput;
 }
 
 /** One step of a chain, with the shape of one sample behind it. */
@@ -69,7 +77,7 @@ export interface InspectResult {
 }
 
 /**
- * Looks at a model without training.
+ * Looks at a model without training: whether `init` with the same options could train it, as far as the data's shape tells.
  *
  * @throws UserError where the file is broken or no network; what F cannot do is reported, not thrown
  */
@@ -77,7 +85,16 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const opened = await openModel(options.model, options);
   const { model, network, restoration } = opened;
   const features = featureExtractor(network, options.features);
-  const unsupported = obstacles(network, features);
+  const asked = await resolveRecipe(options.recipe ?? "default");
+  // What the data will be is not known, but for its shape.
+  const data: DataDescription = {
+    kind: "arrays",
+    shape: network.sampleShape,
+    record: {},
+    range: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
+  };
+  const recipe = recipeForData(asked, data);
+  const unsupported = unknownOperators(network, features);
   const computed = computedWeightsWarning(features);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];
   const featuresNote = outputsNote(features, options.features);
@@ -140,13 +157,24 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       );
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      if (unsupported.length === 0) problems.push({ node: features.feature, op: "mirror", reason: error.message });
+      if (usesGenerator(recipe)) problems.push(obstacle(error, features.feature, "mirror"));
+      else warnings.push(`${error.message} The recipe ${recipe.name} needs no mirror; most others do.`);
     }
     const chosen = await chooseDiscriminator(
       options.discriminator ?? "auto",
       features,
       options.layout ?? pictureGeometry(network.sampleShape)?.layout,
     );
+    if (problems.length === 0) {
+      // What else stands in the way shows as it would in training.
+      try {
+        const discriminator = recipe.adversarial.weight > 0 ? { discriminator: chosen.discriminator } : {};
+        trainingGraphOf({ features, dataset: data, recipe, ...discriminator });
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        problems.push(obstacle(error, features.feature, "training"));
+      }
+    }
     return {
       ...base,
       unsupported: problems,
@@ -181,27 +209,22 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   }
 }
 
-/** Nodes of F that headstart does not know, or that have no gradient or mirror. */
-function obstacles(network: Network, features: FeatureExtractor): { node: string; op: string; reason: string }[] {
-  const fromSample = new Set([network.input.name]);
-  const trained = new Set(network.parameters.keys());
+type Obstacle = InspectResult["unsupported"][number];
+
+function obstacle(error: UserError, feature: string, op: string): Obstacle {
+  if (!(error instanceof MirrorError)) return { node: feature, op, reason: error.message };
+  return { node: nameOf(error.node), op: error.node.op, reason: error.reason };
+}
+
+/** Nodes of F that headstart does not know. */
+function unknownOperators(network: Network, features: FeatureExtractor): Obstacle[] {
   return ancestors(network, [features.feature]).flatMap((node) => {
-    // A shape is known whatever the sample, and so is what is computed from it.
-    const isShape = node.op === "Shape" || node.op === "Size";
-    const varies = !isShape && node.inputs.some((input) => fromSample.has(input));
-    const learns = !isShape && node.inputs.some((input) => trained.has(input));
-    for (const output of node.outputs) {
-      if (varies) fromSample.add(output);
-      if (learns) trained.add(output);
-    }
-    const name = node.name || node.outputs[0];
+    if (node.domain === "" && operatorOf(node.op)) return [];
     const op = node.domain ? `${node.domain}.${node.op}` : node.op;
-    const operator = node.domain === "" ? operatorOf(node.op) : undefined;
-    if (!operator) return [{ node: name, op, reason: "headstart does not know this operator" }];
-    const rule = operator.gradient;
-    if (!varies && !learns) return [];
-    if (rule !== "none" && "unsupported" in rule) return [{ node: name, op, reason: rule.unsupported }];
-    const reason = varies ? mirrorable(node.op) : true;
-    return reason === true ? [] : [{ node: name, op, reason }];
+    return [{ node: nameOf(node), op, reason: "headstart does not know this operator" }];
   });
+}
+
+function nameOf(node: Node): string {
+  return node.name || node.outputs[0];
 }

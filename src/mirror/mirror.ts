@@ -3,10 +3,11 @@
  * reverse): F's steps are walked backwards, each value of F gets a mirrored value of its own shape, and the one of the
  * sample input is the mirror's output.
  */
-import { userError } from "../errors.js";
+import { UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
+import type { Node } from "../graph/graph.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
-import type { Instance, NetworkStep } from "../ops/instantiate.js";
+import type { Instance } from "../ops/instantiate.js";
 import type { OperatorName } from "../ops/names.js";
 import { RuleError } from "../ops/operator.js";
 import type { ParameterSpec } from "../ops/parameter.js";
@@ -56,7 +57,7 @@ export interface MirrorResult {
 /**
  * Emits the mirror of F.
  *
- * @throws UserError where an operator between sample input and feature tensor cannot be mirrored
+ * @throws MirrorError where an operator between sample input and feature tensor cannot be mirrored
  */
 export function mirror(options: MirrorOptions): MirrorResult {
   const { emit, instance, code, feature } = options;
@@ -124,11 +125,11 @@ function mirrorStep(context: MirrorContext): readonly Delivery[] {
   const { step } = context;
   const entry = entryOf(step.node.op);
   if (entry === "none") return [];
-  if (typeof entry !== "function") throw unmirrored(step, entry.unsupported);
+  if (typeof entry !== "function") throw new MirrorError(step.node, entry.unsupported);
   try {
     return entry(context);
   } catch (error) {
-    if (error instanceof RuleError) throw unmirrored(step, error.message);
+    if (error instanceof RuleError) throw new MirrorError(step.node, error.message);
     throw error;
   }
 }
@@ -139,19 +140,22 @@ function entryOf(op: string): MirrorEntry {
     : { unsupported: "headstart does not know this operator" };
 }
 
-/** Can the mirror go back through this operator, or past it where no value has to? If not, why. */
-export function mirrorable(op: string): true | string {
-  const entry = entryOf(op);
-  return typeof entry === "object" ? entry.unsupported : true;
-}
+/** A node of F that the mirror would have to go back through, and cannot. */
+export class MirrorError extends UserError {
+  readonly node: Node;
+  readonly reason: string;
 
-function unmirrored({ node }: NetworkStep, reason: string): Error {
-  return userError({
-    where: `node ${node.name || node.outputs[0]} (${node.op})`,
-    required: "an operator that the mirror can go back through",
-    got: `${node.op}: ${reason}`,
-    advice: "Choose an earlier feature tensor with --features.",
-  });
+  constructor(node: Node, reason: string) {
+    const { message } = userError({
+      where: `node ${node.name || node.outputs[0]} (${node.op})`,
+      required: "an operator that the mirror can go back through",
+      got: `${node.op}: ${reason}`,
+      advice: "Choose an earlier feature tensor with --features.",
+    });
+    super(message);
+    this.node = node;
+    this.reason = reason;
+  }
 }
 
 function operatorBehind(

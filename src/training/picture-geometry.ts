@@ -23,7 +23,7 @@ export function pictureStrides({ channels, height, width, layout }: PictureGeome
  * The picture geometry of a data set's samples, or undefined where they are no pictures. Pictures that a network takes
  * flattened are known by the data set's record.
  */
-export function datasetGeometry(dataset: Dataset): PictureGeometry | undefined {
+export function datasetGeometry(dataset: Pick<Dataset, "shape" | "record">): PictureGeometry | undefined {
   const known = dataset.record.picture as Partial<PictureGeometry> | undefined;
   const { channels, height, width } = known ?? {};
   if (dataset.shape.length === 3 || !channels || !height || !width) return pictureGeometry(dataset.shape);

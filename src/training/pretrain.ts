@@ -71,8 +71,11 @@ export interface PretrainResult {
   readonly warnings: readonly Warning[];
 }
 
+/** What of a data set decides about the training graph. */
+export type DataDescription = Pick<Dataset, "kind" | "shape" | "record" | "range">;
+
 /** What the recipe's "auto" task is for this data: rotation for pictures, swapped values for tables and vectors. */
-export function taskFor(recipe: Recipe, dataset: Dataset, sampleShape: readonly number[]): Task {
+export function taskFor(recipe: Recipe, dataset: DataDescription, sampleShape: readonly number[]): Task {
   const { task, weight } = recipe.selfSupervision;
   if (weight === 0 || task === "none") return "none";
   if (task !== "auto") return task;
@@ -95,7 +98,7 @@ function chanceOfTurn(recipe: Recipe, dataset: Dataset, sampleShape: readonly nu
 }
 
 /** The mirror's last activation for this data, where the recipe says "auto". */
-export function lastActivationFor(recipe: Recipe, dataset: Dataset): "none" | "sigmoid" | "tanh" {
+export function lastActivationFor(recipe: Recipe, dataset: DataDescription): "none" | "sigmoid" | "tanh" {
   const { lastActivation } = recipe.mirror;
   if (lastActivation !== "auto") return lastActivation;
   const { min, max } = dataset.range;
@@ -106,7 +109,7 @@ export function lastActivationFor(recipe: Recipe, dataset: Dataset): "none" | "s
 
 /** The training graph of a run. @throws UserError where F has an operator without gradient or mirror */
 export function trainingGraphOf(
-  options: Pick<PretrainOptions, "features" | "dataset" | "recipe" | "discriminator">,
+  options: Pick<PretrainOptions, "features" | "recipe" | "discriminator"> & { readonly dataset: DataDescription },
 ): TrainingGraph {
   const { features, dataset, recipe, discriminator } = options;
   const task = taskFor(recipe, dataset, features.network.sampleShape);
@@ -129,7 +132,7 @@ export function trainingGraphOf(
 }
 
 /** Whether a step can hold its samples in all their turns. */
-function requireWholeTurns({ selfSupervision, contrast, batchSize }: Recipe, dataset: Dataset): void {
+function requireWholeTurns({ selfSupervision, contrast, batchSize }: Recipe, dataset: DataDescription): void {
   if (!selfSupervision.allTurns) return;
   const where = "recipe: selfSupervision.allTurns";
   if (contrast.weight > 0)

@@ -241,16 +241,17 @@ export function labServer(options: LabServerOptions): Hono {
 
   const small = bodyLimit({ maxSize: 65536 });
   app.post("/api/inspect", small, async (context) => {
-    const { model, features, discriminator } = (await bodyOf(context.req)) as Record<string, unknown>;
+    const { model, features, discriminator, recipe } = (await bodyOf(context.req)) as Record<string, unknown>;
     const text = (value: unknown): string | undefined =>
       typeof value === "string" && value !== "" ? value : undefined;
     const path = await pathBelow(roots, text(model) ?? "");
-    const [chosen, kind] = [text(features), text(discriminator)];
-    if (kind !== undefined && /[/\\.]/.test(kind)) await pathBelow(roots, kind);
+    const [chosen, kind, named] = [text(features), text(discriminator), text(recipe)];
+    for (const file of [kind, named]) if (file !== undefined && /[/\\.]/.test(file)) await pathBelow(roots, file);
     const result = await inspect({
       model: path,
       ...(chosen === undefined ? {} : { features: chosen }),
       ...(kind === undefined ? {} : { discriminator: kind }),
+      ...(named === undefined ? {} : { recipe: named }),
     });
     return context.json({ ...result, model: shownPath(root, path) });
   });

@@ -38,6 +38,6 @@ test("what is in the way is shown, and ends with status 1", async () => {
   expect(status).toBe(1);
   expect(stdout).toMatch(/node_lstm1 +LSTM +headstart does not know this operator/);
   expect(stderr).toMatch(
-    /^headstart: .*net\.onnx: required operators with gradient and mirror, got 1 in the way\. .*\n$/,
+    /^headstart: .*net\.onnx: required operators that the recipe default can train, got 1 in the way\. .*\n$/,
   );
 });

@@ -88,6 +88,38 @@ describe("inspect", () => {
     expect(result.unsupported.map(({ op }) => op)).toEqual(["LSTM", "GRU"]);
   });
 
+  it("judges by what the recipe needs", async () => {
+    const net = new TestNetwork();
+    const maps = net.node("Conv", ["x", net.weight("w1", [4, 3, 3, 3])]);
+    const norms = net.node("ReduceL2", [maps, net.ints([1])], { keepdims: 1 });
+    const scaled = net.node("Div", [maps, net.node("Max", [norms, net.number(1e-12)])]);
+    const sums = net.node("ReduceL1", [scaled, net.ints([2, 3])], { keepdims: 0 });
+    const bytes = modelFile(net.graph([3, 8, 8], [net.node("Gemm", [sums, net.weight("w2", [4, 2])])]));
+    // Pictures in colour: the rotation task alone, without a mirror.
+    const byDefault = await inspected(bytes);
+    expect(byDefault).toMatchObject({ unsupported: [], mirror: [], features: { shape: [4] } });
+    expect(byDefault.warnings).toEqual([expect.stringMatching(/\(ReduceL1\).*The recipe rotation needs no mirror/)]);
+    const magnitudes = { node: "node_reducel14", op: "ReduceL1", reason: expect.stringMatching(/magnitudes/) };
+    expect(await inspected(bytes, { recipe: "contrast" })).toMatchObject({ unsupported: [magnitudes] });
+    // Nothing is handed back to the norms by which the mirror divides.
+    const early = await inspected(bytes, { recipe: "contrast", features: scaled });
+    expect(early.unsupported).toEqual([]);
+    await expect(inspected(bytes, { recipe: "contrasts" })).rejects.toThrow(/Did you mean contrast/);
+  });
+
+  it.each(["default", "contrast"])("reports a missing gradient, with the recipe %s", async (recipe) => {
+    const net = new TestNetwork();
+    const maps = net.node("Conv", ["x", net.weight("w1", [4, 3, 3, 3])]);
+    const sizes = net.ints([4, 4]);
+    const resized = net.node("Resize", [maps, "", "", sizes], { axes: [2, 3], mode: "linear", antialias: 1 });
+    const flat = net.node("Flatten", [resized]);
+    const graph = net.graph([3, 8, 8], [net.node("Gemm", [flat, net.weight("w2", [64, 2])])]);
+    const { unsupported } = await inspected(modelFile(graph), { recipe });
+    expect(unsupported).toEqual([
+      expect.objectContaining({ reason: expect.stringMatching(/required antialias 0 for a gradient, got 1/) }),
+    ]);
+  });
+
   it("reports what does not fit", async () => {
     const net = new TestNetwork();
     const narrow = net.node("Gemm", [net.node("Gemm", ["x", net.weight("w1", [4, 3])]), net.weight("w2", [4, 4])]);

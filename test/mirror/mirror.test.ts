@@ -3,7 +3,6 @@ import { gradients } from "../../src/autodiff/gradients.js";
 import { UserError } from "../../src/errors.js";
 import { attribute } from "../../src/graph/graph.js";
 import { numbersOf, sizeOf } from "../../src/graph/tensor.js";
-import { mirrorable } from "../../src/mirror/mirror.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { mirrored } from "../support/mirror-network.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
@@ -417,13 +416,6 @@ describe("what cannot be mirrored", () => {
     expect(() => mirrored(emit, net.build([4], feature), feature, emit.input("x", "float32", [2, 4]))).toThrow(
       /path back to the sample input/,
     );
-  });
-
-  it("is known beforehand by operator", () => {
-    expect(mirrorable("Conv")).toBe(true);
-    expect(mirrorable("Shape")).toBe(true);
-    expect(mirrorable("ReduceL1")).toMatch(/magnitudes/);
-    expect(mirrorable("Loop")).toMatch(/does not know/);
   });
 });
 

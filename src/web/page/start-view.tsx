@@ -71,8 +71,8 @@ export function StartView({
     if (!isModel(model)) return;
     let gone = false;
     const wait = setTimeout(() => {
-      const { features = "", discriminator = "" } = options;
-      void api.inspect(model, { features, discriminator }).then(
+      const { features = "", discriminator = "", recipe = "" } = options;
+      void api.inspect(model, { features, discriminator, recipe }).then(
         (found) => gone || setInspection(found),
         (problem: Error) => gone || setError(problem.message),
       );
@@ -82,7 +82,7 @@ export function StartView({
       gone = true;
       clearTimeout(wait);
     };
-  }, [model, options.features, options.discriminator]);
+  }, [model, options.features, options.discriminator, options.recipe]);
 
   useEffect(() => {
     setPreview({});
