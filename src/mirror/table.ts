@@ -131,6 +131,8 @@ export const mirrors: Readonly<Record<OperatorName, MirrorEntry>> = {
   Gather: linearInFirst,
   GatherElements: linearInFirst,
   ScatterElements: linear,
+  GatherND: linearInFirst,
+  ScatterND: linear,
   DepthToSpace: linearInFirst,
   SpaceToDepth: linearInFirst,
   Trilu: linearInFirst,

@@ -325,10 +325,11 @@ const GatherElements: Operator = {
   ],
 };
 
-function reductionOf(node: NodeContext): "none" | "add" {
+/** How ScatterElements and ScatterND write. @throws RuleError for a reduction without gradient rule */
+export function reductionOf(node: NodeContext): "none" | "add" {
   const reduction = stringAttribute(node, "reduction", "none");
   if (reduction === "none" || reduction === "add") return reduction;
-  throw new RuleError(`ScatterElements with reduction ${reduction} has no gradient rule`);
+  throw new RuleError(`${node.op} with reduction ${reduction} has no gradient rule`);
 }
 
 const ScatterElements: Operator = {

@@ -18,6 +18,7 @@ import {
   stringAttribute,
 } from "./operator.js";
 import { concatenateElements, progression, takeAlongAxes, takeElements, transposeElements } from "./take-elements.js";
+import { tupleIndexing } from "./tuple-indexing.js";
 
 /** A row-major change of shape: elements stay in order, there and back. */
 function reshaping(shapeOf: (node: NodeContext, shape: readonly number[]) => readonly number[]): Operator {
@@ -342,4 +343,5 @@ export const movement: Record<MovementName, Operator> = {
   SpaceToDepth,
   Trilu,
   ...indexing,
+  ...tupleIndexing,
 };

@@ -97,6 +97,8 @@ export const movementNames = [
   "Gather",
   "GatherElements",
   "ScatterElements",
+  "GatherND",
+  "ScatterND",
   "DepthToSpace",
   "SpaceToDepth",
   "Trilu",
