@@ -90,6 +90,18 @@ function input({ inputs }: GradientContext, index = 0): Value {
   return inputs[index]!;
 }
 
+/** x² plus a number */
+function squaredPlus(context: GradientContext, summand: number): Value {
+  return context.emit.shift(context.emit.square(input(context)), summand);
+}
+
+/** 1 − x² */
+function oneLess(context: GradientContext): Value {
+  const { emit } = context;
+  const x = input(context);
+  return emit.subtract(emit.scalar(1, x.type), emit.square(x));
+}
+
 const passOn: InputGradient = ({ gradient }) => gradient;
 
 /** Max and Min: to the operand that wins, the first one among equals. `behind` says that all operands before lose. */
@@ -158,6 +170,38 @@ export const elementwise: Record<ElementwiseName, Operator> = {
     ],
     { float: Math.cos },
   ),
+  // ∂tan(x)/∂x = 1 + tan² x
+  Tan: unary([({ emit, gradient, outputs: [y] }) => emit.multiply(gradient, emit.shift(emit.square(y), 1))], {
+    float: Math.tan,
+  }),
+  Sinh: unary([(context) => context.emit.multiply(context.gradient, context.emit.one("Cosh", [input(context)]))], {
+    float: Math.sinh,
+  }),
+  Cosh: unary([(context) => context.emit.multiply(context.gradient, context.emit.one("Sinh", [input(context)]))], {
+    float: Math.cosh,
+  }),
+  // The inverse functions' derivatives: ±1/√(1 − x²), 1/(1 + x²), 1/√(x² ± 1), 1/(1 − x²)
+  Asin: unary([(context) => context.emit.divide(context.gradient, context.emit.squareRoot(oneLess(context)))], {
+    float: Math.asin,
+  }),
+  Acos: unary(
+    [
+      (context) =>
+        context.emit.negate(context.emit.divide(context.gradient, context.emit.squareRoot(oneLess(context)))),
+    ],
+    { float: Math.acos },
+  ),
+  Atan: unary([(context) => context.emit.divide(context.gradient, squaredPlus(context, 1))], { float: Math.atan }),
+  Asinh: unary([(context) => context.emit.divide(context.gradient, context.emit.squareRoot(squaredPlus(context, 1)))], {
+    float: Math.asinh,
+  }),
+  Acosh: unary(
+    [(context) => context.emit.divide(context.gradient, context.emit.squareRoot(squaredPlus(context, -1)))],
+    {
+      float: Math.acosh,
+    },
+  ),
+  Atanh: unary([(context) => context.emit.divide(context.gradient, oneLess(context))], { float: Math.atanh }),
   // ∂erf(x)/∂x = 2/√π · exp(−x²)
   Erf: unary([
     (context) => {

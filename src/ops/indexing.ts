@@ -360,7 +360,36 @@ const ScatterElements: Operator = {
   ],
 };
 
+function topKOf(node: NodeContext): { axis: number; count: number } {
+  const { shape } = requiredInput(node, 0);
+  const axis = normalizedAxis(intAttribute(node, "axis", -1), shape.length, node.op);
+  const [count, ...others] = constantInput(node, 1) ?? [];
+  if (!(count >= 0 && count <= shape[axis]) || others.length > 0)
+    throw new RuleError(`TopK needs one number from 0 to ${shape[axis]}, the length of its axis, got ${count}`);
+  return { axis, count };
+}
+
+const TopK: Operator = {
+  shape: (node) => {
+    const { type, shape } = requiredInput(node, 0);
+    const { axis, count } = topKOf(node);
+    const taken = shape.map((length, other) => (other === axis ? count : length));
+    return [
+      { type, shape: taken },
+      { type: "int64", shape: taken },
+    ];
+  },
+  gradient: [
+    // Each value goes back to where its index says that it was.
+    (context) => {
+      const { emit, gradient, inputs, outputs } = context;
+      return scatter(emit, gradient, outputs[1], topKOf(context).axis, inputs[0]!.shape);
+    },
+    "none",
+  ],
+};
+
 /** The entries of this file in the table of movement operators. */
-export const indexing = { Slice, Pad, Gather, GatherElements, ScatterElements } satisfies Partial<
+export const indexing = { Slice, Pad, Gather, GatherElements, ScatterElements, TopK } satisfies Partial<
   Record<MovementName, Operator>
 >;

@@ -5,10 +5,10 @@ import type { Tensor } from "../graph/tensor.js";
 /** Operators whose first output has as many axes as their first input. */
 const sameAsFirst = new Set(
   (
-    "Abs AveragePool BatchNormalization Cast Ceil Celu Clip Conv ConvTranspose CumSum DepthToSpace Dropout Elu Erf Exp " +
+    "Abs Acos Acosh Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Ceil Celu Clip Conv ConvTranspose Cosh CumSum DepthToSpace Dropout Elu Erf Exp " +
     "Floor Gelu GlobalAveragePool GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization " +
     "LRN LayerNormalization LeakyRelu Log LogSoftmax MaxPool Mish Neg PRelu Pad Reciprocal Relu Resize Round Selu Sigmoid " +
-    "Sign Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Tanh ThresholdedRelu Tile Transpose Trilu Upsample"
+    "Sign Sinh Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Upsample"
   ).split(" "),
 );
 /** Operators that broadcast their inputs. */

@@ -79,6 +79,10 @@ const smooth: OperatorCase[] = [
   { op: "Erf", inputs: [x] },
   { op: "Sin", inputs: [x] },
   { op: "Cos", inputs: [x] },
+  ...["Atan", "Asinh", "Sinh", "Cosh"].map((op): OperatorCase => ({ op, inputs: [x] })),
+  // Clear of Tan's poles and of the ends of what the others are defined for.
+  ...["Tan", "Asin", "Acos", "Atanh"].map((op): OperatorCase => ({ op, inputs: [floatTensor([-0.7, -0.2, 0, 0.6])] })),
+  { op: "Acosh", inputs: [floatTensor([1.4, 2, 5])] },
   {
     op: "Mod",
     inputs: [floatTensor([5.5, -5.5, 1.5]), floatTensor([2, 2, 2])],

@@ -38,6 +38,10 @@ const cases: OperatorCase[] = [
   ...["Floor", "Ceil", "Round", "Exp", "Sin", "Cos", "Reciprocal"].map(
     (op): OperatorCase => ({ op, inputs: [floats] }),
   ),
+  ...["Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Atanh"].map(
+    (op): OperatorCase => ({ op, inputs: [floatTensor([-0.7, -0.2, 0, 0.6])] }),
+  ),
+  { op: "Acosh", inputs: [floatTensor([1, 1.4, 2, 100])] },
   ...["Sqrt", "Log"].map((op): OperatorCase => ({ op, inputs: [floatTensor([0.1, 1, 2, 1e20])] })),
   { op: "Sum", inputs: [floats, row, floats] },
   { op: "Mean", inputs: [floats, row, floats] },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Value } from "../../src/graph/builder.js";
-import { attribute } from "../../src/graph/graph.js";
+import { type Attributes, attribute } from "../../src/graph/graph.js";
 import { intTensor, sizeOf, type Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { RuleError } from "../../src/ops/operator.js";
@@ -32,6 +32,9 @@ const pad = (mode: string, pads: number[], axes?: number[]): Case["body"] => {
 };
 const gather = (axis: number, indices: Tensor): Case["body"] => {
   return (emit, x) => emit.one("Gather", [x, emit.constant(indices)], { axis: int(axis) });
+};
+const topK = (count: number, attributes: Attributes = {}): Case["body"] => {
+  return (emit, x) => emit.one("TopK", [x, emit.ints([count])], attributes);
 };
 const blocks = (op: string, size: number, mode?: string): Case["body"] => {
   return (emit, x) => emit.one(op, [x], { blocksize: int(size), ...(mode && { mode: string(mode) }) });
@@ -155,6 +158,23 @@ const cases: readonly Case[] = [
     body: (emit, x) =>
       emit.one("GatherElements", [x, emit.constant(intTensor([0, 1, 1, -1, 0, 0], [3, 2]))], { axis: int(1) }),
     shapes: [[3, 2]],
+    noFold: true,
+  },
+  { name: "TopK", x: [2, 5], body: topK(3), shapes: [[2, 3]], floatsOnly: true, noFold: true },
+  {
+    name: "TopK, least",
+    x: [3, 2],
+    body: topK(1, { axis: int(0), largest: int(0) }),
+    shapes: [[1, 2]],
+    floatsOnly: true,
+    noFold: true,
+  },
+  {
+    name: "TopK of none",
+    x: [4, 3],
+    body: topK(0, { axis: int(-2) }),
+    shapes: [[0, 3]],
+    floatsOnly: true,
     noFold: true,
   },
   {
@@ -285,6 +305,7 @@ describe("movement operators", () => {
     ["does not split 3 into 2 outputs", (emit, x) => emit.node("Split", [x, emit.ints([1, 1])], { axis: int(1) }, 2)],
     ["a step other than 0", slice([0], [1], [0], [0])],
     ["index 2 does not exist in a dimension of 2", gather(0, intTensor([2]))],
+    ["TopK needs one number from 0 to 3, the length of its axis, got 4", topK(4)],
     ["(reflect)", pad("reflect", [2, 0, 0, 0])],
   ];
   it.each(wrong)("says: %s", (message, body) => {
