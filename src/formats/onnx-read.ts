@@ -10,7 +10,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from "onnx-buf";
-import { userError } from "../errors.js";
+import { UserError, userError } from "../errors.js";
 import { checkGraph } from "../graph/check.js";
 import { type Attribute, attribute, type Dimension, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
@@ -48,7 +48,7 @@ export const newestOpset = 28;
 const decoder = new TextDecoder();
 
 /**
- * Reads an ONNX model: all attribute kinds (subgraphs and other rare kinds stay opaque), all encodings of tensors, and
+ * Reads an ONNX model: all attribute kinds (other subgraphs than an If's and rare kinds stay opaque), all encodings of tensors, and
  * the structure that ONNX demands of a graph.
  *
  * @throws UserError that names the file where the bytes are no such model
@@ -204,7 +204,10 @@ function readNode(proto: NodeProto, context: TensorContext): Node {
     outputs: proto.output,
     // fromEntries makes own properties of all names, "__proto__" too.
     attributes: Object.fromEntries(
-      proto.attribute.map((part) => [part.name, readAttribute(part, { ...context, where: place })]),
+      proto.attribute.map((part) => [
+        part.name,
+        (proto.opType === "If" && readBranch(part, context)) || readAttribute(part, { ...context, where: place }),
+      ]),
     ),
   };
 }
@@ -233,6 +236,17 @@ function readAttribute(proto: AttributeProto, context: TensorContext): Attribute
       return attribute.strings(proto.strings.map((bytes) => decoder.decode(bytes)));
     default:
       return { kind: "opaque", value: proto };
+  }
+}
+
+/** A branch of an If; undefined where it is none that headstart could take, of tensors throughout. */
+function readBranch(proto: AttributeProto, context: TensorContext): Attribute | undefined {
+  if (!proto.g) return undefined;
+  try {
+    return { kind: "graph", value: readGraph(proto.g, context), source: proto };
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
   }
 }
 

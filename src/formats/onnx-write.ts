@@ -145,6 +145,9 @@ function attributeProto(name: string, value: Attribute): MessageInitShape<typeof
       return { name, type: AttributeType.INTS, ints: value.value.map(int64) };
     case "strings":
       return { name, type: AttributeType.STRINGS, strings: value.value.map((text) => encoder.encode(text)) };
+    case "graph":
+      // Only readOnnx makes these, too.
+      return value.source as AttributeProto;
     case "opaque":
       // Only readOnnx makes these, and keeps the message itself.
       return value.value as AttributeProto;

@@ -43,6 +43,7 @@ function printAttribute(found: Attribute): string {
       return `[${found.value.join(", ")}]`;
     case "strings":
       return `[${found.value.map((text) => JSON.stringify(text)).join(", ")}]`;
+    case "graph":
     case "opaque":
       return "...";
   }

@@ -1,6 +1,7 @@
 /** Reads a model file and finds its network. */
 import type { ModelFile } from "../formats/model-file.js";
-import { analyzeNetwork, type Network } from "../ops/network.js";
+import { analyzeNetwork, type Network, type NetworkOptions } from "../ops/network.js";
+import { takeBranches } from "../ops/take-branches.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import type { Restoration } from "./graph-restorer.js";
 import { readModelFile } from "./read-model-file.js";
@@ -38,12 +39,16 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
   const state = options.stateDict === undefined ? undefined : await readStateDict(options.stateDict);
   const { hash } = read;
   const { model, restoration, constants } = options.keepNames ? asItIs(read.model) : restoreModel(read.model, state);
-  const network = analyzeNetwork(upgradeGraph(model.graph, model.opset), {
+  const settings: NetworkOptions = {
     where: path,
-    ...(constants ? { constants } : {}),
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.inputShape === undefined ? {} : { sampleShape: options.inputShape }),
+  };
+  const taken = takeBranches(model.graph, model.opset, settings);
+  const network = analyzeNetwork(upgradeGraph(taken.graph, model.opset), {
+    ...settings,
     ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
+    constants: new Set([...(constants ?? []), ...taken.constants]),
   });
   return { path, model, network, hash, ...(restoration ? { restoration } : {}), ...(state ? { state } : {}) };
 }

@@ -110,7 +110,7 @@ describe("readOnnx", () => {
     expect(calls).toEqual([["weights.bin", 4096, 8]]);
   });
 
-  it("keeps rare attributes opaque, takes ai.onnx for the standard domain, and unwritten kinds from the field", () => {
+  it("reads branches, keeps rare attributes opaque, takes ai.onnx for the standard domain, and unwritten kinds from the field", () => {
     const { graph, opset, domains } = readOnnx(
       modelBytes(
         {
@@ -122,6 +122,8 @@ describe("readOnnx", () => {
               output: ["y"],
               attribute: [
                 { name: "then_branch", type: AttributeType.GRAPH, g: { name: "inner" } },
+                { name: "else_branch", type: AttributeType.GRAPH, g: { input: [{ name: "sequence" }] } },
+                { name: "others", type: AttributeType.GRAPHS, graphs: [{ name: "inner" }] },
                 { name: "axis", i: 2n },
                 { name: "axes", ints: [1n] },
               ],
@@ -134,7 +136,10 @@ describe("readOnnx", () => {
     );
     expect(graph.nodes[0].domain).toBe("");
     expect(graph.nodes[0].attributes).toMatchObject({
-      then_branch: { kind: "opaque" },
+      then_branch: { kind: "graph", value: { name: "inner", nodes: [] } },
+      // Not of tensors throughout.
+      else_branch: { kind: "opaque" },
+      others: { kind: "opaque" },
       axis: { kind: "int", value: 2 },
       axes: { kind: "ints", value: [1] },
     });
