@@ -9,6 +9,7 @@ import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import {
   constantInput,
+  floatAttribute,
   type GradientContext,
   intAttribute,
   intsAttribute,
@@ -126,10 +127,9 @@ function adjointAlong(
 function tapsOf(node: NodeContext, axis: ResizedAxis): Taps[] {
   const mode = stringAttribute(node, "mode", "nearest");
   const coordinates = stringAttribute(node, "coordinate_transformation_mode", "half_pixel");
-  if (mode === "cubic") throw noGradient(node, "mode nearest or linear", "cubic");
   if (coordinates === "tf_crop_and_resize")
     throw noGradient(node, "another coordinate_transformation_mode", coordinates);
-  if (intAttribute(node, "antialias", 0) !== 0 && mode !== "nearest") throw noGradient(node, "antialias 0", "1");
+  const smooths = intAttribute(node, "antialias", 0) !== 0 && mode !== "nearest";
   // At ties the runtime's rounding of this formula decides which neighbour is taken, which cannot be foreseen.
   if (coordinates === "half_pixel_symmetric" && mode === "nearest")
     throw noGradient(node, "another coordinate_transformation_mode", coordinates);
@@ -138,6 +138,7 @@ function tapsOf(node: NodeContext, axis: ResizedAxis): Taps[] {
     const position = originalCoordinate(node, coordinates, o, axis);
     const clamp = (index: number): number => Math.min(Math.max(index, 0), axis.input - 1);
     if (mode === "nearest") return [[clamp(rounded(node, rounding, position)), 1]] as const;
+    if (smooths || mode === "cubic") return kernelTaps(node, mode, position, axis, smooths);
     const inside = clamp(position);
     const before = Math.floor(inside);
     return [
@@ -145,6 +146,40 @@ function tapsOf(node: NodeContext, axis: ResizedAxis): Taps[] {
       [clamp(before + 1), inside - before],
     ] as const;
   });
+}
+
+/**
+ * Weights of a kernel around a position: Keys' cubic convolution (1981, equation 15 with a free a), or a triangle. With
+ * antialias the kernel is as many times wider as the axis is shrunk. What lies outside is taken from the edge, or left out.
+ */
+function kernelTaps(
+  node: NodeContext,
+  mode: string,
+  position: number,
+  { input, scale }: ResizedAxis,
+  smooths: boolean,
+): Taps {
+  const isCubic = mode === "cubic";
+  const a = floatAttribute(node, "cubic_coeff_a", -0.75);
+  const leavesOut = intAttribute(node, "exclude_outside", 0) !== 0;
+  const widening = smooths ? Math.max(1, 1 / scale) : 1;
+  const reach = (isCubic ? 2 : 1) * widening;
+  const taps: [number, number][] = [];
+  for (let index = Math.floor(position - reach) + 1; index < position + reach; index++) {
+    const distance = Math.abs(index - position) / widening;
+    const weight = isCubic ? cubicWeight(distance, a) : 1 - distance;
+    const inside = Math.min(Math.max(index, 0), input - 1);
+    if (inside === index || !leavesOut) taps.push([inside, weight]);
+  }
+  const total = taps.reduce((sum, [, weight]) => sum + weight, 0);
+  return taps.map(([index, weight]) => [index, weight / total] as const);
+}
+
+/** Keys' kernel at a distance below 2. */
+function cubicWeight(distance: number, a: number): number {
+  return distance <= 1
+    ? ((a + 2) * distance - (a + 3)) * distance ** 2 + 1
+    : ((distance - 5) * distance + 8) * distance * a - 4 * a;
 }
 
 /**
@@ -193,7 +228,7 @@ function noGradient(node: NodeContext, required: string, got: string): Error {
     where: node.op,
     required: `${required} for a gradient`,
     got,
-    advice: "Resize by nearest or linear sampling, or put this operator behind the feature tensor.",
+    advice: "Resize by another mode, or put this operator behind the feature tensor.",
   });
 }
 

@@ -6,13 +6,18 @@ import { Emitter } from "../../src/ops/emitter.js";
 import { checkGradients } from "../support/check-gradients.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
 
-const { int, ints, string } = attribute;
+const { float, int, ints, string } = attribute;
 
 interface Target {
   readonly scales?: readonly number[];
   readonly sizes?: readonly number[];
   readonly axes?: readonly number[];
   readonly policy?: string;
+  readonly antialias?: number;
+  /** exclude_outside */
+  readonly outside?: number;
+  /** cubic_coeff_a */
+  readonly a?: number;
 }
 
 const targets: readonly (Target & { readonly x: readonly number[] })[] = [
@@ -34,8 +39,18 @@ const cases = [
         coordinate,
         rounding,
       })),
-      { ...target, mode: "linear", coordinate, rounding: "round_prefer_floor" },
+      ...["linear", "cubic"].map((mode) => ({ ...target, mode, coordinate, rounding: "round_prefer_floor" })),
     ]),
+  ),
+  ...targets.flatMap((target) =>
+    ["linear", "cubic"].flatMap((mode) =>
+      [0, 1].flatMap((outside) => [
+        { ...target, mode, antialias: 1, outside, coordinate: "half_pixel", rounding: "round_prefer_floor" },
+        ...(mode === "cubic"
+          ? [{ ...target, mode, outside, a: -0.5, coordinate: "half_pixel", rounding: "floor" }]
+          : []),
+      ]),
+    ),
   ),
   { x: [1, 2, 3], scales: [1, 1, 2], mode: "nearest", coordinate: "asymmetric", rounding: "floor" },
   { x: [1, 2, 3], scales: [1, 1, 2], mode: "linear", coordinate: "half_pixel", rounding: "floor" },
@@ -76,6 +91,9 @@ function emitCase(emit: Emitter, each: (typeof cases)[number], x: ReturnType<Emi
       coordinate_transformation_mode: string(each.coordinate),
       nearest_mode: string(each.rounding),
       ...(target.axes ? { axes: ints(target.axes) } : {}),
+      ...(target.antialias ? { antialias: int(1) } : {}),
+      ...(target.outside ? { exclude_outside: int(1) } : {}),
+      ...(target.a ? { cubic_coeff_a: float(target.a) } : {}),
       ...(target.policy ? { keep_aspect_ratio_policy: string(target.policy) } : {}),
     },
   );
@@ -101,18 +119,23 @@ describe("Resize", () => {
     );
   });
 
-  it.each(["nearest", "linear"])("has second-order gradients in mode %s", async (mode) => {
+  it.each(["nearest", "linear", "cubic"])("has second-order gradients in mode %s", async (mode) => {
     const each = { x: [1, 2, 3, 4], scales: [1, 1, 1.7, 2], mode, coordinate: "half_pixel", rounding: "floor" };
     await checkGradients({ x: normalTensor("x", each.x) }, (emit, { x }) =>
       emit.square(emitCase(emit, each as never, x)),
     );
   });
 
-  it("says why cubic sampling has no gradient", () => {
+  it("says which sampling has no gradient", () => {
     const emit = new Emitter();
     const x = emit.input("x", "float32", [1, 1, 4, 4]);
-    const y = emit.one("Resize", [x, undefined, emit.constant(floatTensor([1, 1, 2, 2]))], { mode: string("cubic") });
-    expect(() => gradients(emit, [{ value: y }], [x])).toThrow(/mode nearest or linear for a gradient, got cubic/);
+    const roi = emit.constant(floatTensor([0, 0, 0, 0, 1, 1, 1, 1]));
+    const coordinate_transformation_mode = string("tf_crop_and_resize");
+    const sizes = emit.constant(floatTensor([1, 1, 2, 2]));
+    const y = emit.one("Resize", [x, roi, sizes], { coordinate_transformation_mode });
+    expect(() => gradients(emit, [{ value: y }], [x])).toThrow(
+      /another coordinate_transformation_mode for a gradient, got tf_crop_and_resize/,
+    );
   });
 
   it("refuses scales and sizes that do not fit", () => {
