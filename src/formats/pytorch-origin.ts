@@ -47,6 +47,22 @@ export function isPytorchConstant(metadata: ReadonlyMap<string, string>): boolea
   return kind === "BUFFER" || kind === "CONSTANT_TENSOR";
 }
 
+/** Names of the tensors that PyTorch trains, by the same exporter's metadata of the graph; undefined where it has none. */
+export function pytorchParameters(metadata: ReadonlyMap<string, string>): ReadonlySet<string> | undefined {
+  const signature = metadata.get("pkg.torch.export.ExportedProgram.graph_signature");
+  if (signature === undefined) return undefined;
+  return new Set([...signature.matchAll(/^\S+: PARAMETER target=(['"])(.*)\1/gm)].map(([, , target]) => target));
+}
+
+/**
+ * Does this metadata of an initializer say that the exporter's optimiser has computed it, from none of the tensors that
+ * PyTorch trains? Such are the sines of positions and other tables that the network makes on its way.
+ */
+export function isFoldedTable(metadata: ReadonlyMap<string, string>, parameters: ReadonlySet<string>): boolean {
+  const sources = quotedList(metadata.get("pkg.onnxscript.optimizer.folded_from"));
+  return sources.length > 0 && !sources.some((name) => parameters.has(name));
+}
+
 /** The texts of a printed Python list of strings. */
 function quotedList(text = ""): string[] {
   return [...text.matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, single, double]) => single ?? double);

@@ -62,7 +62,8 @@ export function computedWeightsWarning({ network, feature }: FeatureExtractor): 
 export function keptTensorsNote({ model }: OpenedModel, { network, feature }: FeatureExtractor): string | undefined {
   const read = new Set(ancestors(network, [feature]).flatMap(({ inputs }) => inputs));
   const kept = [...(model.constants ?? [])].filter((name) => read.has(name));
-  const why = model.format === "onnx" ? "buffers or plain tensors in PyTorch" : "of layers that are not trainable";
+  const why =
+    model.format === "onnx" ? "buffers, plain tensors or computed ones in PyTorch" : "of layers that are not trainable";
   return kept.length === 0
     ? undefined
     : `${kept.length} of F's tensors ${kept.length === 1 ? "stays" : "stay"} as in the file, being ${why} (${listed(kept)}).`;

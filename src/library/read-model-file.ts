@@ -8,7 +8,13 @@ import { isHdf5 } from "../formats/keras-hdf5.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { type OnnxModel, readOnnx } from "../formats/onnx-read.js";
 import { writeOnnx } from "../formats/onnx-write.js";
-import { isPytorchConstant, type PytorchOrigin, pytorchOrigin } from "../formats/pytorch-origin.js";
+import {
+  isFoldedTable,
+  isPytorchConstant,
+  type PytorchOrigin,
+  pytorchOrigin,
+  pytorchParameters,
+} from "../formats/pytorch-origin.js";
 import { readTfjs } from "../formats/tfjs.js";
 
 /** A model file and the hash of what it was read from. */
@@ -90,9 +96,13 @@ function originsOf({ message }: OnnxModel): Map<string, PytorchOrigin> {
 }
 
 function constantsOf({ message }: OnnxModel): Set<string> {
+  const parameters = pytorchParameters(propertiesOf(message.graph?.metadataProps ?? []));
   const constants = new Set(
     (message.graph?.valueInfo ?? [])
-      .filter(({ metadataProps }) => isPytorchConstant(propertiesOf(metadataProps)))
+      .filter(({ metadataProps }) => {
+        const metadata = propertiesOf(metadataProps);
+        return isPytorchConstant(metadata) || (parameters !== undefined && isFoldedTable(metadata, parameters));
+      })
       .map(({ name }) => name),
   );
   // Running statistics are buffers too, and follow the data.

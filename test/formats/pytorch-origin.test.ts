@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { isPytorchConstant, pytorchOrigin } from "../../src/formats/pytorch-origin.js";
+import {
+  isFoldedTable,
+  isPytorchConstant,
+  pytorchOrigin,
+  pytorchParameters,
+} from "../../src/formats/pytorch-origin.js";
 
 const scopes = "pkg.torch.onnx.name_scopes";
 const classes = "pkg.torch.onnx.class_hierarchy";
@@ -60,4 +65,27 @@ test("tells buffers and plain tensors from parameters", () => {
     isPytorchConstant(new Map([["pkg.torch.export.graph_signature.InputSpec.kind", kind]]));
   expect(["BUFFER", "CONSTANT_TENSOR", "PARAMETER"].map(isConstant)).toEqual([true, true, false]);
   expect(isPytorchConstant(new Map())).toBe(false);
+});
+
+test("tells tables that were computed from nothing trained from weights that were", () => {
+  const signature = [
+    "# inputs",
+    "p_w: PARAMETER target='w'",
+    "p_a_weight: PARAMETER target='a.weight'",
+    "b_buf: BUFFER target='buf' persistent=True",
+    "x: USER_INPUT",
+  ].join("\n");
+  const parameters = pytorchParameters(new Map([["pkg.torch.export.ExportedProgram.graph_signature", signature]]))!;
+  expect([...parameters]).toEqual(["w", "a.weight"]);
+  const isTable = (sources?: string): boolean =>
+    isFoldedTable(
+      new Map(sources === undefined ? [] : [["pkg.onnxscript.optimizer.folded_from", sources]]),
+      parameters,
+    );
+  expect(isTable("['arange', 'buf', 'mul', 'val_0']")).toBe(true);
+  expect(isTable("['exp', 'val_0', 'w']")).toBe(false);
+  expect(isTable("['a.weight']")).toBe(false);
+  expect(isTable("[]")).toBe(false);
+  expect(isTable()).toBe(false);
+  expect(pytorchParameters(new Map())).toBeUndefined();
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
+import { ModelProtoSchema, StringStringEntryProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import type { ModelFile } from "../../src/formats/model-file.js";
 import { readOnnx } from "../../src/formats/onnx-read.js";
@@ -269,9 +269,28 @@ describe("what dynamo exports say is a buffer", () => {
       create(ValueInfoProtoSchema, { name: "a", metadataProps: [{ key: kind, value: "PARAMETER" }] }),
     );
     const path = join(folder, "buffers.onnx");
-    writeFileSync(path, toBinary(ModelProtoSchema, message));
-    const { model } = await readModelFile(path);
-    expect([...(model.constants ?? [])]).toEqual(["scale"]);
+    const readConstants = async () => {
+      writeFileSync(path, toBinary(ModelProtoSchema, message));
+      return (await readModelFile(path)).model;
+    };
+    const folded = (name: string, from: string) =>
+      create(ValueInfoProtoSchema, {
+        name,
+        metadataProps: [{ key: "pkg.onnxscript.optimizer.folded_from", value: from }],
+      });
+    message.graph!.valueInfo.push(folded("cos", "['arange', 'mul']"), folded("exp", "['b', 'val_0']"));
+    // Without the list of parameters nothing tells what was computed from them.
+    expect([...((await readConstants()).constants ?? [])]).toEqual(["scale"]);
+    const signature = "pkg.torch.export.ExportedProgram.graph_signature";
+    message.graph!.metadataProps.push(
+      create(StringStringEntryProtoSchema, {
+        key: signature,
+        value: "# inputs\np_b: PARAMETER target='b'\nx: USER_INPUT",
+      }),
+    );
+    expect([...((await readConstants()).constants ?? [])]).toEqual(["scale", "cos"]);
+    message.graph!.metadataProps.length = 0;
+    const model = await readConstants();
     expect([...restoreModel(model).constants]).toEqual(["scale"]);
   });
 });
