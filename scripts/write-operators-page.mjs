@@ -179,6 +179,8 @@ ${table(["stage", "tests", "reason"], listed)}
 
 By the number of tests that need them: ${unknown.map(([name, count]) => `${name} (${count})`).join(", ")}.
 
+An \`If\` whose condition follows from shapes and constants is taken as its branch when a network is found in a model.
+
 How to add one is in [adding-an-operator.md](adding-an-operator.md).
 `;
 
