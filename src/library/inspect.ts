@@ -158,7 +158,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       if (usesGenerator(recipe)) problems.push(obstacle(error, features.feature, "mirror"));
-      else warnings.push(`${error.message} The recipe ${recipe.name} needs no mirror; most others do.`);
+      else warnings.push(`${error.message} The recipe ${recipe.name} needs no mirror, but others do.`);
     }
     const chosen = await chooseDiscriminator(
       options.discriminator ?? "auto",
