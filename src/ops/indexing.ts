@@ -6,6 +6,8 @@ import type { Emitter } from "./emitter.js";
 import type { MovementName } from "./names.js";
 import {
   constantInput,
+  type GradientContext,
+  type GradientRule,
   intAttribute,
   type NodeContext,
   normalizedAxis,
@@ -325,11 +327,29 @@ const GatherElements: Operator = {
   ],
 };
 
-/** How ScatterElements and ScatterND write. @throws RuleError for a reduction without gradient rule */
-export function reductionOf(node: NodeContext): "none" | "add" {
+/** @throws RuleError for a reduction without gradient rule */
+function reductionOf(node: NodeContext): "none" | "add" {
   const reduction = stringAttribute(node, "reduction", "none");
   if (reduction === "none" || reduction === "add") return reduction;
   throw new RuleError(`${node.op} with reduction ${reduction} has no gradient rule`);
+}
+
+/** The gradients of ScatterElements and ScatterND, by what reads back what they write. */
+export function gradientOfScatter(readBack: (context: GradientContext) => Value): GradientRule {
+  return [
+    // Added to: everything stays. Written over: nothing of what was there before.
+    (context) => {
+      const { emit, op, gradient, inputs, attributes } = context;
+      if (reductionOf(context) === "add") return gradient;
+      return emit.one(op, [gradient, inputs[1], emit.filled(0, inputs[2]!.shape)], attributes);
+    },
+    "none",
+    // Without a reduction ONNX forbids that an index occurs twice, so that every update is read back where it went.
+    (context) => {
+      reductionOf(context);
+      return readBack(context);
+    },
+  ];
 }
 
 const ScatterElements: Operator = {
@@ -343,21 +363,10 @@ const ScatterElements: Operator = {
       );
     return [{ type: data.type, shape: data.shape }];
   },
-  gradient: [
-    (context) => {
-      // Added to: everything stays. Written over: nothing of what was there before.
-      const { emit, gradient, inputs, attributes } = context;
-      if (reductionOf(context) === "add") return gradient;
-      return emit.one("ScatterElements", [gradient, inputs[1], emit.filled(0, inputs[2]!.shape)], attributes);
-    },
-    "none",
-    // Without a reduction ONNX forbids that an index occurs twice, so that every update is read back where it went.
-    (context) => {
-      reductionOf(context);
-      const axis = attribute.int(axisOf(context));
-      return context.emit.one("GatherElements", [context.gradient, context.inputs[1]], { axis });
-    },
-  ],
+  gradient: gradientOfScatter((context) => {
+    const axis = attribute.int(axisOf(context));
+    return context.emit.one("GatherElements", [context.gradient, context.inputs[1]], { axis });
+  }),
 };
 
 function topKOf(node: NodeContext): { axis: number; count: number } {

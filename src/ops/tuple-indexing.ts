@@ -3,7 +3,7 @@ import type { Value } from "../graph/builder.js";
 import { attribute } from "../graph/graph.js";
 import { intTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
-import { reductionOf } from "./indexing.js";
+import { gradientOfScatter } from "./indexing.js";
 import type { MovementName } from "./names.js";
 import { intAttribute, type NodeContext, type Operator, RuleError, requiredInput } from "./operator.js";
 import { progression, takeElements } from "./take-elements.js";
@@ -112,20 +112,7 @@ const ScatterND: Operator = {
       );
     return [{ type: data.type, shape: data.shape }];
   },
-  gradient: [
-    // Added to: everything stays. Written over: nothing of what was there before.
-    (context) => {
-      const { emit, gradient, inputs, attributes } = context;
-      if (reductionOf(context) === "add") return gradient;
-      return emit.one("ScatterND", [gradient, inputs[1], emit.filled(0, inputs[2]!.shape)], attributes);
-    },
-    "none",
-    // Without a reduction ONNX forbids that a tuple occurs twice, so that every update is read back where it went.
-    (context) => {
-      reductionOf(context);
-      return context.emit.one("GatherND", [context.gradient, context.inputs[1]]);
-    },
-  ],
+  gradient: gradientOfScatter(({ emit, gradient, inputs }) => emit.one("GatherND", [gradient, inputs[1]])),
 };
 
 /** The entries of this file in the table of movement operators. */
