@@ -170,7 +170,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     clusters = await clustersFor(options);
     const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps, clusters);
     const first = options.resume?.step ?? 0;
-    await check(options, start);
+    await check(options, start, clusters);
     const tail = new MetricMeans();
     for (let step = first; step < steps; step++) {
       if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} steps`);
@@ -214,16 +214,13 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
 }
 
 /** Tells {@link PretrainOptions.onDeviceCheck} of a step with few samples. */
-async function check(options: PretrainOptions, start: Weights): Promise<void> {
+async function check(options: PretrainOptions, start: Weights, clusters: SampleClusters | undefined): Promise<void> {
   const { dataset, features, seed, device = "cpu", onDeviceCheck } = options;
   if (device === "cpu" || !onDeviceCheck) return;
   const recipe = { ...options.recipe, batchSize: Math.min(checkedBatch, options.recipe.batchSize) };
   const training = trainingGraphOf({ ...options, recipe });
-  const clusters = await clustersFor(options);
   const feeds = pretrainingFeeds(training, recipe, dataset, features.network.sampleShape, seed, 1, clusters);
-  const fed = await feeds.at(0);
-  await clusters?.release();
-  onDeviceCheck(await checkDevice(training, device, start, fed));
+  onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
 }
 
 async function startWeights(options: PretrainOptions, training: TrainingGraph): Promise<Weights> {

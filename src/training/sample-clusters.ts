@@ -48,7 +48,7 @@ export class SampleClusters {
     seed: number,
     options: SessionOptions = {},
   ): Promise<SampleClusters> {
-    const indices = measuringSamples(dataset, Math.min(fittedSamples, dataset.count), seed, "clusters");
+    const indices = measuringSamples(dataset, fittedSamples, seed, "clusters");
     const size = descriptionSize(dataset);
     const described = new Float32Array(indices.length * size);
     const sampleSize = sizeOf(dataset.shape);
