@@ -1,4 +1,5 @@
 import { deltaBinaryUnpack } from "hyparquet/src/delta.js";
+import { readVarint } from "./varint.js";
 
 /**
  * Checks numbers that a Parquet page holds as differences before they are decoded. Source: Apache Parquet, "Encodings",
@@ -12,14 +13,9 @@ import { deltaBinaryUnpack } from "hyparquet/src/delta.js";
 function checkDeltas(bytes: Uint8Array, start: number, count: number): number {
   let at = start;
   const varint = () => {
-    let value = 0;
-    for (let place = 0; place < 10; place++) {
-      if (at >= bytes.length) break;
-      const next = bytes[at++];
-      value += (next & 0x7f) * 2 ** (7 * place);
-      if (next < 0x80) return value;
-    }
-    throw new RangeError("differences that are cut off");
+    const { value, end } = readVarint(bytes, at);
+    at = end;
+    return value;
   };
   const [blockSize, miniblocks, total] = [varint(), varint(), varint()];
   const perMiniblock = blockSize / miniblocks;

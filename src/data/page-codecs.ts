@@ -2,6 +2,7 @@ import { brotliDecompressSync, gunzipSync, inflateRawSync } from "node:zlib";
 import type { Compressors } from "hyparquet";
 import { compressors as hyparquetCompressors } from "hyparquet-compressors";
 import { unpackLz4, unpackLz4Block } from "./lz4-frame.js";
+import { readVarint } from "./varint.js";
 import { unpackZstd } from "./zstd-frames.js";
 
 /** A byte packs at most so many, of what Snappy makes. */
@@ -11,7 +12,7 @@ const mostBySnappy = 22;
 export const pageCodecs: Compressors = {
   SNAPPY: (packed, length) => {
     // The decoder makes room for what it is told, which it keeps, and leaves in it what was there before.
-    if (length > mostBySnappy * packed.length || length !== lengthInSnappy(packed)) {
+    if (length > mostBySnappy * packed.length || length !== readVarint(packed, 0).value) {
       throw new RangeError("Snappy data of another length");
     }
     return hyparquetCompressors.SNAPPY!(packed, length);
@@ -25,16 +26,6 @@ export const pageCodecs: Compressors = {
   LZ4: unpackLz4,
   LZ4_RAW: unpackLz4Block,
 };
-
-/** What Snappy data say that they unpack to: a number of seven bits in each byte. */
-function lengthInSnappy(packed: Uint8Array): number {
-  let length = 0;
-  for (let place = 0; place < Math.min(5, packed.length); place++) {
-    length += (packed[place] & 0x7f) * 2 ** (7 * place);
-    if (packed[place] < 0x80) break;
-  }
-  return length;
-}
 
 /** One piece, as large as it will be, so that nothing has to be put together; as gzip packs 1032 bytes into one at most. */
 function limits({ length: packed }: Uint8Array, length: number): { maxOutputLength: number; chunkSize: number } {

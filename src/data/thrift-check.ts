@@ -1,8 +1,7 @@
+import { readVarint } from "./varint.js";
+
 /** Deeper than anything that a Parquet file's metadata holds. */
 const mostDepth = 32;
-
-/** More bytes than the longest number takes. */
-const mostVarint = 10;
 
 /**
  * Checks a struct of Thrift's compact protocol before the reader of Parquet decodes it, which believes its lengths:
@@ -21,13 +20,9 @@ export function endOfThriftStruct(bytes: Uint8Array, start: number): number {
     return bytes[at++];
   };
   const varint = () => {
-    let value = 0;
-    for (let place = 0; place < mostVarint; place++) {
-      const next = byte();
-      value += (next & 0x7f) * 2 ** (7 * place);
-      if (next < 0x80) return value;
-    }
-    throw new RangeError("a number that is too long");
+    const { value, end } = readVarint(bytes, at);
+    at = end;
+    return value;
   };
   const skip = (length: number) => {
     if (length > bytes.length - at) throw new RangeError("a length beyond the end");
