@@ -9,6 +9,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type Device, devices } from "../src/runtime/device.js";
+import { requireDevice } from "../src/runtime/require-device.js";
 import { serve } from "./step/measured-process.js";
 import { type NetworkName, networks } from "./step/networks.js";
 import { openMatrixProduct, openOurStep, productSide } from "./step/ours.js";
@@ -21,7 +23,8 @@ const help = `npm run bench step -- [options]
   --networks LIST   ${Object.keys(networks).join(",")} (default: all)
   --steps LIST      ${stepNames.join(",")} (default: all)
   --peers LIST      ${Object.keys(peersWith("")).join(",")} (default: all)
-  --threads LIST    numbers of threads (default: 1,2)
+  --threads LIST    numbers of threads (default: 1,2; beside a device 1)
+  --device NAME     ${devices.join(", ")} (default: cpu); PyTorch and JAX then compute on CUDA
   --python PATH     an interpreter with bench/requirements.txt installed (default: python3)
   --batch-size N    samples in a batch (default: 128)
   --rounds N        rounds, each of which every peer takes part in (default: 5)
@@ -38,6 +41,7 @@ const { values: options } = parseArgs({
     steps: { type: "string" },
     peers: { type: "string" },
     threads: { type: "string" },
+    device: { type: "string", default: "cpu" },
     python: { type: "string", default: "python3" },
     "batch-size": { type: "string", default: "128" },
     rounds: { type: "string" },
@@ -84,15 +88,17 @@ interface Settings {
   readonly steps: readonly StepName[];
   readonly peers: Readonly<Record<string, Peer>>;
   readonly threads: readonly number[];
+  readonly device: Device;
   readonly batchSize: number;
   readonly rounds: number;
   readonly seconds: number;
   readonly tolerance: number;
 }
 
-function settingsOf(): Settings {
+async function settingsOf(): Promise<Settings> {
   const { quick } = options;
-  const all = peersWith(options.python);
+  const device = await requireDevice(options.device).catch((error: Error) => stop(error.message));
+  const all = peersWith(options.python, device);
   const only = chosen("only", options.only ?? "", ["", "agreement"])[0];
   const names = chosen("peers", options.peers, Object.keys(all));
   // The others are compared with headstart.
@@ -105,7 +111,10 @@ function settingsOf(): Settings {
     ),
     steps: chosen("steps", options.steps ?? (quick ? "gan" : undefined), stepNames),
     peers,
-    threads: (options.threads ?? "1,2").split(",").map((count) => positive("threads", count, true)),
+    device,
+    threads: (options.threads ?? (device === "cpu" ? "1,2" : "1"))
+      .split(",")
+      .map((count) => positive("threads", count, true)),
     batchSize: positive("batch-size", options["batch-size"], true),
     rounds: only === "agreement" ? 0 : positive("rounds", options.rounds ?? (quick ? "2" : "5"), true),
     seconds: positive("seconds", options.seconds ?? (quick ? "0.1" : "0.5")),
@@ -181,7 +190,9 @@ async function measure(network: NetworkName, step: StepName, folder: string, set
   await write();
   const starting: (() => Promise<Entrant>)[] = [];
   for (const threads of settings.threads) {
-    if (settings.rounds > 0) starting.push(() => enter(matrixProduct, "product", threads, folder));
+    // What a step reaches of a device's matrix products would tell of its launches only.
+    if (settings.rounds > 0 && settings.device === "cpu")
+      starting.push(() => enter(matrixProduct, "product", threads, folder));
     for (const [name, peer] of Object.entries(settings.peers)) {
       if (peer.singleThread && threads !== settings.threads[0]) continue;
       if (peer.picturesOnly && networks[network].sampleShape.length !== 3) continue;
@@ -221,9 +232,10 @@ async function measure(network: NetworkName, step: StepName, folder: string, set
         continue;
       }
       const middle = median(milliseconds);
-      const share = (file.multiplyAdds / middle / productSide ** 3) * (products.get(threads) ?? Number.NaN);
+      const product = products.get(threads);
+      const share = product === undefined ? undefined : (file.multiplyAdds / middle / productSide ** 3) * product;
       const samplesPerSecond = (1000 * file.batchSize) / middle;
-      rows.push({ ...compared, milliseconds, samplesPerSecond, peakBytes, share });
+      rows.push({ ...compared, milliseconds, samplesPerSecond, peakBytes, ...(share === undefined ? {} : { share }) });
     }
     for (const [threads, middle] of products)
       report({
@@ -251,10 +263,12 @@ async function main(): Promise<void> {
     console.log(help);
     return;
   }
-  const settings = settingsOf();
+  const settings = await settingsOf();
   const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.versions.node}`;
-  say(`${machine}; batch ${settings.batchSize}, ${settings.rounds} rounds of ${settings.seconds} s\n`);
-  report({ type: "machine", machine, batchSize: settings.batchSize, rounds: settings.rounds });
+  say(
+    `${machine}; ${settings.device}; batch ${settings.batchSize}, ${settings.rounds} rounds of ${settings.seconds} s\n`,
+  );
+  report({ type: "machine", machine, device: settings.device, batchSize: settings.batchSize, rounds: settings.rounds });
   say(tableHead);
   const folder = mkdtempSync(join(tmpdir(), "headstart-bench-"));
   const rows: Row[] = [];
@@ -286,9 +300,9 @@ async function main(): Promise<void> {
 if (options.measured === undefined) {
   await main();
 } else {
-  const [what, folder, threads, firstSteps] = options.measured.split(",");
+  const [what, folder, threads, firstSteps, device] = options.measured.split(",");
   const open = {
-    headstart: () => openOurStep(folder, Number(threads)),
+    headstart: () => openOurStep(folder, Number(threads), (device || "cpu") as Device),
     product: () => openMatrixProduct(Number(threads)),
     tfjs: async () => (await import("./step/tfjs.js")).openTensorFlowStep(folder),
   }[what];

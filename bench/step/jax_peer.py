@@ -1,6 +1,6 @@
 """The training steps in JAX: one jitted function a step, whose state is donated.
 
-jax_peer.py FOLDER THREADS FIRST_STEPS. XLA takes as many threads as the process may use cores.
+jax_peer.py FOLDER THREADS FIRST_STEPS DEVICE; DEVICE is cpu or cuda. XLA takes as many threads as the process may use cores.
 """
 
 import os
@@ -8,12 +8,15 @@ import sys
 
 from peer import Plan, missing, parameter, serve, written_out
 
-folder, threads, first_steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-if hasattr(os, "sched_setaffinity"):
+folder, threads, first_steps, device = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+if device != "cpu":
+    # Other processes compute on it, too.
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+elif hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 elif threads != os.cpu_count():
     missing("XLA's threads can be chosen on Linux only, by the cores that a process may use")
-os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_PLATFORMS"] = device
 try:
     import jax
     import jax.numpy as jnp
@@ -202,7 +205,10 @@ state = {"g": g, "g_slots": slots_of(g)}
 state["statistics"] = {name: jnp.array(value) for name, value in plan.start.items() if name not in owned}
 if not supervised:
     state.update({"d": d, "d_slots": slots_of(d)})
-feeds = [{name: jnp.array(value) for name, value in batch.items()} for batch in plan.feeds]
+# On a device, every step fetches its batch from the main memory, as training does.
+feeds = [
+    {name: jnp.array(value) if device == "cpu" else value for name, value in batch.items()} for batch in plan.feeds
+]
 function = {"gan": gan_step, "default": default_step, "supervised": supervised_step}[plan.step]
 compiled = jax.jit(function, donate_argnums=0)
 made = 0

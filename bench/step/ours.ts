@@ -5,6 +5,7 @@ import { readSafetensors } from "../../src/formats/safetensors.js";
 import { type FloatTensor, floatTensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { optimizerScalars } from "../../src/recipe/optimizers.js";
+import type { Device } from "../../src/runtime/device.js";
 import { openSession } from "../../src/runtime/node.js";
 import { scalarTensor } from "../../src/training/optimizer-feeds.js";
 import { Trainer } from "../../src/training/trainer.js";
@@ -40,13 +41,13 @@ export const comparedLosses = {
 } as const;
 
 /** headstart's step, ready to be made. The folder must hold the plan of this network and step. */
-export async function openOurStep(folder: string, threads: number): Promise<MeasuredStep> {
+export async function openOurStep(folder: string, threads: number, device: Device = "cpu"): Promise<MeasuredStep> {
   const written = JSON.parse(readFileSync(join(folder, "plan.json"), "utf8")) as PlanFile;
   // The graph is built again rather than read: it is not part of what peers get.
-  const { file: plan, training } = await planOf(written.network, written.step, folder, written.batchSize);
+  const { file: plan, training } = await planOf(written.network, written.step, folder, written.batchSize, device);
   const { tensors } = readSafetensors(readFileSync(join(folder, "start.safetensors")), "start");
   const start = new Map([...tensors].map(([name, { data }]) => [name, data as Float32Array]));
-  const trainer = await Trainer.open(training, start, { threads });
+  const trainer = await Trainer.open(training, start, { threads, device });
   const batches = readBatches(folder, plan.batches);
   let step = 0;
   return {

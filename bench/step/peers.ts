@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { Device } from "../../src/runtime/device.js";
 
 /** Where a peer's process comes from. */
 export interface Peer {
@@ -18,16 +19,17 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 const pythonSource = (name: string): string => fileURLToPath(new URL(`../../../bench/step/${name}`, import.meta.url));
 
 const ours =
-  (what: string) =>
+  (what: string, device: Device) =>
   (folder: string, threads: number, firstSteps: number): readonly string[] => [
     process.execPath,
     here("../step.js"),
     "--measured",
-    `${what},${folder},${threads},${firstSteps}`,
+    `${what},${folder},${threads},${firstSteps},${device}`,
   ];
 
-/** All peers by the names that --peers takes. */
-export function peersWith(python: string): Record<string, Peer> {
+/** All peers by the names that --peers takes. Where headstart computes on a device, those in Python do on CUDA. */
+export function peersWith(python: string, device: Device = "cpu"): Record<string, Peer> {
+  const place = device === "cpu" ? "cpu" : "cuda";
   const torch =
     (variant: string): Peer["command"] =>
     (folder, threads, firstSteps) => [
@@ -37,9 +39,10 @@ export function peersWith(python: string): Record<string, Peer> {
       variant,
       `${threads}`,
       `${firstSteps}`,
+      place,
     ];
-  return {
-    headstart: { title: "headstart", command: ours("headstart") },
+  const peers: Record<string, Peer> = {
+    headstart: { title: "headstart", command: ours("headstart", device) },
     pytorch: { title: "PyTorch", command: torch("eager") },
     "pytorch-channels-last": { title: "PyTorch, channels last", command: torch("channels-last"), picturesOnly: true },
     "pytorch-compile": { title: "PyTorch, torch.compile", command: torch("compile") },
@@ -51,14 +54,17 @@ export function peersWith(python: string): Record<string, Peer> {
         folder,
         `${threads}`,
         `${firstSteps}`,
+        place,
       ],
     },
-    tfjs: { title: "TensorFlow.js", command: ours("tfjs"), singleThread: true },
   };
+  // Its backend for Node.js on CUDA is bound to versions of CUDA that are long gone.
+  if (device === "cpu") peers.tfjs = { title: "TensorFlow.js", command: ours("tfjs", device), singleThread: true };
+  return peers;
 }
 
 /** ONNX Runtime's matrix product, measured as a peer is. */
-export const matrixProduct: Peer = { title: "MatMul", command: ours("product") };
+export const matrixProduct: Peer = { title: "MatMul", command: ours("product", "cpu") };
 
 /** The peer is not there, for this reason. */
 export class MissingPeer extends Error {}
@@ -74,7 +80,8 @@ export class MeasuredProcess {
     const [program, ...words] = command;
     this.#child = spawn(program, words, {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { ...process.env, OMP_NUM_THREADS: `${threads}`, MKL_NUM_THREADS: `${threads}` },
+      // A GPU computes products in float32, too, not in the shorter tf32.
+      env: { ...process.env, NVIDIA_TF32_OVERRIDE: "0", OMP_NUM_THREADS: `${threads}`, MKL_NUM_THREADS: `${threads}` },
     });
     this.#child.on("error", (error) => {
       this.#complaint = error.message;

@@ -20,6 +20,7 @@ import { newNetworkOpset } from "../../src/recipe/new-network.js";
 import { builtInRecipe, type OptimizerSettings, type Recipe } from "../../src/recipe/recipe.js";
 import { logitsName, supervisedFeedNames, supervisedGraph } from "../../src/recipe/supervised-graph.js";
 import type { Owner, TrainingGraph } from "../../src/recipe/training-graph.js";
+import { type Device, graphStyle } from "../../src/runtime/device.js";
 import { scheduleFactor } from "../../src/training/optimizer-feeds.js";
 import { trainingGraphOf } from "../../src/training/pretrain.js";
 import { pretrainingFeeds } from "../../src/training/pretraining-feeds.js";
@@ -64,7 +65,13 @@ export interface Plan {
 }
 
 /** Builds the training step of the model in this folder, after writing the model where it is not there yet. */
-export async function planOf(network: NetworkName, step: StepName, folder: string, batchSize: number): Promise<Plan> {
+export async function planOf(
+  network: NetworkName,
+  step: StepName,
+  folder: string,
+  batchSize: number,
+  device: Device = "cpu",
+): Promise<Plan> {
   mkdirSync(folder, { recursive: true });
   const bench: BenchNetwork = networks[network];
   const path = join(folder, "model.onnx");
@@ -76,8 +83,8 @@ export async function planOf(network: NetworkName, step: StepName, folder: strin
   const dataset = drawnDataset(bench, batchSize);
   const optimizer = { ...recipe.generatorOptimizer, learningRate: 1e-3 };
   const training = supervised
-    ? supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize })
-    : trainingGraphOf({ features, dataset, recipe, ...(discriminator ? { discriminator } : {}) });
+    ? supervisedGraph({ features, loss: "cross-entropy", optimizer, batchSize, ...graphStyle(device) })
+    : trainingGraphOf({ features, dataset, recipe, device, ...(discriminator ? { discriminator } : {}) });
   const optimizers: Record<string, OptimizerSettings> = supervised
     ? { supervised: optimizer }
     : { generator: recipe.generatorOptimizer, discriminator: recipe.discriminatorOptimizer };

@@ -74,7 +74,7 @@ export function tableLine(row: Row): string {
   const peer = row.note === undefined ? row.peer : `${row.peer} (${row.note})`;
   const cells = [row.network, row.step, peer, `${row.threads}`];
   if (row.skipped !== undefined) return `| ${[...cells, `skipped: ${row.skipped}`, "", "", "", ""].join(" | ")} |`;
-  const { milliseconds = [], samplesPerSecond = 0, peakBytes = 0, share = 0 } = row;
+  const { milliseconds = [], samplesPerSecond = 0, peakBytes = 0, share } = row;
   const timed = milliseconds.length > 0;
   const agreement = differencesText(row);
   return `| ${[
@@ -84,7 +84,7 @@ export function tableLine(row: Row): string {
       : "",
     timed ? Math.round(samplesPerSecond).toLocaleString("en") : "",
     timed ? `${Math.round(peakBytes / 1e6)}` : "",
-    timed ? `${number(100 * share, share < 0.01 ? 2 : share < 0.1 ? 1 : 0)} %` : "",
+    share === undefined ? "" : `${number(100 * share, share < 0.01 ? 2 : share < 0.1 ? 1 : 0)} %`,
     agreement,
   ].join(" | ")} |`;
 }

@@ -1,6 +1,6 @@
 """The training steps in PyTorch, as one writes them there: functional layers, autograd, the fused Adam.
 
-torch_peer.py FOLDER VARIANT THREADS FIRST_STEPS; VARIANT is eager, channels-last or compile.
+torch_peer.py FOLDER VARIANT THREADS FIRST_STEPS DEVICE; VARIANT is eager, channels-last or compile, DEVICE cpu or cuda.
 """
 
 import shutil
@@ -8,7 +8,7 @@ import sys
 
 from peer import Plan, missing, parameter, serve, written_out
 
-folder, variant, threads, first_steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+folder, variant, threads, first_steps, device = *sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 try:
     import torch
     import torch.nn.functional as F
@@ -17,6 +17,8 @@ except ImportError as error:
 if variant == "compile" and not (shutil.which("g++") or shutil.which("clang++")):
     missing("torch.compile needs a C++ compiler, and there is neither g++ nor clang++")
 
+if device == "cuda" and not torch.cuda.is_available():
+    missing("PyTorch finds no CUDA device")
 torch.set_num_threads(threads)
 torch.set_num_interop_threads(1)
 plan = Plan(folder)
@@ -70,7 +72,7 @@ discriminator = written_out("discriminator", plan.discriminator, lines, names)
 
 
 def as_tensor(array):
-    tensor = torch.from_numpy(array.copy())
+    tensor = torch.from_numpy(array.copy()).to(device)
     if variant == "channels-last" and tensor.dim() == 4:
         return tensor.to(memory_format=torch.channels_last)
     return tensor
@@ -78,7 +80,17 @@ def as_tensor(array):
 
 trained = {name: torch.nn.Parameter(as_tensor(plan.start[name])) for each in plan.trainable.values() for name in each}
 statistics = {name: as_tensor(array) for name, array in plan.start.items() if name not in trained}
+# On a device, every step fetches its batch from the main memory, as training does.
 feeds = [{name: as_tensor(array) for name, array in batch.items()} for batch in plan.feeds]
+if device == "cuda":
+    feeds = [{name: tensor.cpu().pin_memory() for name, tensor in batch.items()} for batch in feeds]
+
+
+def batch_at(step):
+    batch = feeds[step % len(feeds)]
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
 owned = {key: [trained[name] for name in each] for key, each in plan.trainable.items()}
 optimizers = {}
 for key, settings in plan.optimizers.items():
@@ -119,8 +131,8 @@ def task_losses(batch, fake, g):
     return plan.recipe["reconstruction"]["weight"] * reconstruction + settings["weight"] * contrast
 
 
-views = torch.arange(2 * plan.batchSize)
-itself = torch.eye(2 * plan.batchSize, dtype=torch.bool)
+views = torch.arange(2 * plan.batchSize, device=device)
+itself = torch.eye(2 * plan.batchSize, dtype=torch.bool, device=device)
 partners = (views + plan.batchSize) % (2 * plan.batchSize)
 
 
@@ -149,9 +161,10 @@ def supervised_loss(x, labels, p):
 
 
 if plan.step == "supervised":
-    labels = [batch["targets"].argmax(1) for batch in feeds]
+    labels = [batch["targets"].argmax(1).to(device) for batch in feeds]
 if variant == "compile":
-    compiled = torch.compile(dynamic=False)
+    # On a device launching kernels is what takes the time of small networks: recorded ones are launched at once.
+    compiled = torch.compile(dynamic=False, mode="reduce-overhead" if device == "cuda" else None)
     generate_compiled = compiled(generate)
     gan_discriminator_loss = compiled(gan_discriminator_loss)
     gan_generator_loss = compiled(gan_generator_loss)
@@ -172,7 +185,7 @@ def move(key, step):
 
 
 def gan_step(step):
-    x = feeds[step % len(feeds)]["samples"]
+    x = batch_at(step)["samples"]
     fake = generate_compiled(x, g)
     d_loss = gan_discriminator_loss(x, fake.detach(), d)
     d_loss.backward()
@@ -184,7 +197,7 @@ def gan_step(step):
 
 
 def default_step(step):
-    batch = feeds[step % len(feeds)]
+    batch = batch_at(step)
     if variant == "compile":
         total, d_loss, g_loss = relativistic_sum(batch, g, d, d_fixed)
         total.backward()
@@ -200,8 +213,7 @@ def default_step(step):
 
 
 def supervised_step(step):
-    number = step % len(feeds)
-    loss = supervised_loss(feeds[number]["samples"], labels[number], trained)
+    loss = supervised_loss(batch_at(step)["samples"], labels[step % len(feeds)], trained)
     loss.backward()
     move("supervised", step)
     return (loss.detach(),)
@@ -209,4 +221,12 @@ def supervised_step(step):
 
 make = {"gan": gan_step, "default": default_step, "supervised": supervised_step}[plan.step]
 steps = iter(range(sys.maxsize))
-serve(lambda: make(next(steps)), first_steps)
+
+
+def step():
+    if variant == "compile" and device == "cuda":
+        torch.compiler.cudagraph_mark_step_begin()
+    return make(next(steps))
+
+
+serve(step, first_steps, torch.cuda.synchronize if device == "cuda" else lambda: None)
