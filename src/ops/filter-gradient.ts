@@ -61,8 +61,21 @@ function oneProduct(emit: Emitter, x: Value, y: Value): Value {
   return emit.reshape(product, [...product.shape, ...x.shape.slice(2).map(() => 1)]);
 }
 
-/** Σ over n of Y[n] · unfold(X)[n]ᵀ, group by group; the unfolding has the taps of a channel side by side. */
-function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly WindowAxis[], group: number): Value {
+/**
+ * Σ over n of Y[n] · unfold(X)[n]ᵀ, group by group; the unfolding has the taps of a channel side by side. See
+ * {@link filterGradient}.
+ *
+ * @param atOnce numbers that the unfolding or the products of the samples treated at once may hold; by default what a
+ *   processor's cache does
+ */
+export function productPerSample(
+  emit: Emitter,
+  x: Value,
+  y: Value,
+  windows: readonly WindowAxis[],
+  group: number,
+  atOnce?: number,
+): Value {
   const batch = x.shape[0];
   const channels = x.shape[1] / group;
   const filters = y.shape[1] / group;
@@ -70,8 +83,10 @@ function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly W
   const rows = channels * sizeOf(kernel);
   const positions = sizeOf(windows.map(({ output }) => output));
   const perSample = group * rows * Math.max(positions, filters);
-  const cached = Math.max(Math.floor(cachedUnfolded / perSample), Math.ceil(batch / mostParts));
-  const part = Math.max(1, Math.min(batch, cached, Math.floor(largestUnfolded / perSample)));
+  const wanted = atOnce
+    ? Math.floor(atOnce / perSample)
+    : Math.max(Math.floor(cachedUnfolded / perSample), Math.ceil(batch / mostParts));
+  const part = Math.max(1, Math.min(batch, wanted, Math.floor(largestUnfolded / perSample)));
   let sum: Value | undefined;
   for (let start = 0; start < batch; start += part) {
     const samples = Math.min(part, batch - start);

@@ -9,15 +9,20 @@ import type { Emitter } from "../ops/emitter.js";
 /** Elements up to which copying a parameter costs less than treating it by itself. */
 const largestSmall = 8192;
 
-/** Groups of parameters to be joined: the small ones of each owner together, each of the others alone. */
+/**
+ * Groups of parameters to be joined: the small ones of each owner together, each of the others alone.
+ *
+ * @param largest elements up to which a parameter is small
+ */
 export function smallTogether<Member extends { readonly value: Value; readonly owner: string }>(
   members: readonly Member[],
+  largest = largestSmall,
 ): Member[][] {
   const groups: Member[][] = [];
   const small = new Map<string, Member[]>();
   for (const member of members) {
     const group = small.get(member.owner);
-    const isSmall = sizeOf(member.value.shape) <= largestSmall;
+    const isSmall = sizeOf(member.value.shape) <= largest;
     if (isSmall && group) group.push(member);
     else groups.push([member]);
     if (isSmall && !group) small.set(member.owner, groups[groups.length - 1]);

@@ -15,12 +15,12 @@ import type { FeatureExtractor } from "./feature-extractor.js";
 import { joined, smallTogether } from "./joined-parameters.js";
 import { normOf } from "./optimizers.js";
 import type { Recipe } from "./recipe.js";
-import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
+import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 /** The task that the recipe's "auto" became for this data. */
 export type Task = "none" | "rotation" | "swapped-values" | "clusters";
 
-export interface PretrainingPlan {
+export interface PretrainingPlan extends GraphStyle {
   readonly features: FeatureExtractor;
   readonly recipe: Recipe;
   readonly task: Task;
@@ -70,7 +70,7 @@ export function usesGenerator(recipe: Recipe): boolean {
  */
 export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   const { features, recipe, task, batchSize } = plan;
-  const build = new TrainingGraphBuilder();
+  const build = new TrainingGraphBuilder(plan);
   const { emit } = build;
   const specs = new Map(features.parameters.map((spec) => [spec.name, spec]));
   const parameter = (name: string): Value => {

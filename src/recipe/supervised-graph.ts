@@ -9,7 +9,7 @@ import type { Network } from "../ops/network.js";
 import { crossEntropy } from "./cross-entropy.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
 import type { OptimizerSettings } from "./recipe.js";
-import { type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
+import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 export const supervisedFeedNames = { samples: "samples", targets: "targets" } as const;
 
@@ -19,7 +19,7 @@ export const supervisedFeedNames = { samples: "samples", targets: "targets" } as
  */
 export type SupervisedLoss = "cross-entropy" | "squared-error";
 
-export interface SupervisedPlan {
+export interface SupervisedPlan extends GraphStyle {
   readonly features: FeatureExtractor;
   readonly loss: SupervisedLoss;
   readonly optimizer: OptimizerSettings;
@@ -69,7 +69,7 @@ export function unboundedOutput(network: Network): boolean {
 export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
   const { features, batchSize } = plan;
   const { network } = features;
-  const build = new TrainingGraphBuilder();
+  const build = new TrainingGraphBuilder(plan);
   const { emit } = build;
   const inF = new Set(features.parameters.map(({ name }) => name));
   const samples = build.feed(supervisedFeedNames.samples, [batchSize, ...network.sampleShape]);

@@ -66,15 +66,29 @@ export function nextName(name: string): string {
   return `next/${name}`;
 }
 
+/** How a training graph is written, which changes rounding at most. */
+export interface GraphStyle {
+  /**
+   * Whether optimisers treat all parameters of an owner as one. It pays where starting an operator takes longer than copying
+   * the parameters does, as on a GPU.
+   */
+  readonly joinsParameters?: boolean;
+}
+
 /** Collects the parts of a training graph while its nodes are emitted. */
 export class TrainingGraphBuilder {
   readonly emit = new Emitter();
+  readonly #style: GraphStyle;
   readonly #parameters = new Map<string, { value: Value; owner: Owner; spec: ParameterSpec }>();
   readonly #state: StateTensor[] = [];
   readonly #feeds: Feed[] = [];
   readonly #metrics: string[] = [];
   readonly #views: string[] = [];
   readonly #updates: (() => OptimizerUpdate)[] = [];
+
+  constructor(style: GraphStyle = {}) {
+    this.#style = style;
+  }
 
   /** A tensor given at every step, float32. */
   feed(name: string, shape: readonly number[]): Value {
@@ -147,7 +161,7 @@ export class TrainingGraphBuilder {
       const gradient = gradients[index];
       return gradient ? [{ ...target, gradient }] : [];
     });
-    const groups = smallTogether(active);
+    const groups = smallTogether(active, this.#style.joinsParameters ? Number.POSITIVE_INFINITY : undefined);
     const clipped = clipGradients(
       emit,
       groups.map((members) =>

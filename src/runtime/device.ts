@@ -11,3 +11,11 @@ export type Device = (typeof devices)[number];
 export function keepsTensors(device: Device): boolean {
   return device === "webgpu";
 }
+
+/**
+ * How graphs are written for a device. Starting an operator on WebGPU takes longer than copying parameters side by side;
+ * on CUDA it is the other way round, since they come from the main memory at every step.
+ */
+export function graphStyle(device: Device = "cpu"): { readonly joinsParameters: boolean } {
+  return { joinsParameters: device === "webgpu" };
+}

@@ -14,7 +14,7 @@ const needs: Readonly<Record<Device, string>> = {
   cpu: "",
   webgpu:
     "WebGPU needs a GPU with its driver (on Linux Vulkan's, with libvulkan.so.1) and is not built for Linux on ARM",
-  cuda: "CUDA needs Linux on x64, an NVIDIA GPU, CUDA 12, cuDNN 9, and ONNX Runtime's CUDA libraries, which npm does not carry",
+  cuda: "CUDA needs Linux on x64, an NVIDIA GPU, CUDA 12 or 13, cuDNN 9, and ONNX Runtime's CUDA libraries, which npm does not carry",
   dml: "DirectML is part of ONNX Runtime on Windows only",
   coreml: "Core ML is part of ONNX Runtime on macOS only",
 };

@@ -1,5 +1,6 @@
 /** What can be said of a device before it is trained on: what it leaves to the CPU, and whether it computes the same. */
 import type { TrainingGraph } from "../recipe/training-graph.js";
+import { rewriteForDevice } from "../rewrite/rewrite-for-device.js";
 import type { Device } from "../runtime/device.js";
 import { openSession } from "../runtime/node.js";
 import { type Placement, profiledRun } from "../runtime/profiled-run.js";
@@ -34,7 +35,8 @@ export async function checkDevice(
   stepFeeds: Tensors,
 ): Promise<DeviceCheck> {
   const feeds = { ...initialState(training.state, initial), ...stepFeeds };
-  const { placement, outputs } = await profiledRun(training.graph, device, feeds);
+  const graph = rewriteForDevice(training.graph, device);
+  const { placement, outputs } = await profiledRun(graph, device, feeds);
   const session = await openSession(training.graph);
   try {
     const expected = await session.run(feeds);

@@ -8,7 +8,7 @@ import { drawParameters, initialWeights, type Weights } from "../recipe/initial-
 import { pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
-import type { Device } from "../runtime/device.js";
+import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "./condition.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
@@ -109,7 +109,9 @@ export function lastActivationFor(recipe: Recipe, dataset: DataDescription): "no
 
 /** The training graph of a run. @throws UserError where F has an operator without gradient or mirror */
 export function trainingGraphOf(
-  options: Pick<PretrainOptions, "features" | "recipe" | "discriminator"> & { readonly dataset: DataDescription },
+  options: Pick<PretrainOptions, "features" | "recipe" | "discriminator" | "device"> & {
+    readonly dataset: DataDescription;
+  },
 ): TrainingGraph {
   const { features, dataset, recipe, discriminator } = options;
   const task = taskFor(recipe, dataset, features.network.sampleShape);
@@ -127,6 +129,7 @@ export function trainingGraphOf(
     task,
     batchSize: recipe.batchSize,
     lastActivation: lastActivationFor(recipe, dataset),
+    ...graphStyle(options.device),
     ...(discriminator ? { discriminator } : {}),
   });
 }

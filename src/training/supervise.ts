@@ -9,7 +9,7 @@ import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import { logitsName, type SupervisedLoss, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
-import type { Device } from "../runtime/device.js";
+import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { type Evaluator, openEvaluator } from "./evaluate.js";
@@ -75,7 +75,7 @@ export class Supervisor {
   /** Builds the graphs and loads them. */
   static async open(options: SupervisorOptions): Promise<Supervisor> {
     const { features, optimizer, batchSize, loss = "cross-entropy" } = options;
-    const training = supervisedGraph({ features, loss, optimizer, batchSize });
+    const training = supervisedGraph({ features, loss, optimizer, batchSize, ...graphStyle(options.device) });
     const session = sessionOptions(options);
     const zeros = new Map(
       training.state.flatMap(({ name, shape, parameter }) =>
@@ -165,7 +165,13 @@ export async function checkSupervised(
   device: Device,
   loss: SupervisedLoss = "cross-entropy",
 ): Promise<DeviceCheck> {
-  const training = supervisedGraph({ features, loss, optimizer, batchSize: checkedBatch });
+  const training = supervisedGraph({
+    features,
+    loss,
+    optimizer,
+    batchSize: checkedBatch,
+    ...graphStyle(device),
+  });
   const stream = new RandomStream(0, "device-check");
   const feeds = training.feeds.map(({ name, shape }) => {
     const tensor = floatTensor(new Float32Array(sizeOf(shape)), shape);

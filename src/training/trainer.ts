@@ -2,7 +2,9 @@
 import { UserError } from "../errors.js";
 import { type FloatTensor, type Tensor, zeros } from "../graph/tensor.js";
 import { nextName, type TrainingGraph } from "../recipe/training-graph.js";
+import { joinOutputs } from "../rewrite/join-outputs.js";
 import { rewritePartsForCpu } from "../rewrite/rewrite-for-cpu.js";
+import { rewriteForDevice } from "../rewrite/rewrite-for-device.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { keepsTensors } from "../runtime/device.js";
 import { openSession } from "../runtime/node.js";
@@ -60,9 +62,9 @@ export class Trainer {
     const metrics: Record<string, number> = {};
     const targets = { ...results, ...this.#state.targets };
     const fed: Record<string, Feeds[string]> = { ...this.#state.feeds, ...feeds };
-    for (const [index, { session, metrics: names }] of parts.entries()) {
+    for (const [index, { session, metrics: places }] of parts.entries()) {
       const { outputs, kept } = await session.runKeeping(fed, targets);
-      for (const name of names) metrics[name] = (outputs[name].data as Float32Array)[0];
+      for (const { name, output, at } of places) metrics[name] = (outputs[output].data as Float32Array)[at];
       const isLast = index === parts.length - 1;
       if (isLast) this.#checkFinite(metrics, kept);
       const cut = optimizer?.cuts[index];
@@ -122,14 +124,23 @@ interface Program {
   /** Run one after another. */
   readonly parts: readonly {
     readonly session: Session;
-    /** Names of the metrics that it gives. */
-    readonly metrics: readonly string[];
+    readonly metrics: readonly MetricPlace[];
   }[];
   /** Its cuts are between the parts, and behind the last. */
   readonly optimizer: HostOptimizer | undefined;
   /** Where all outputs go that are no state. */
   readonly results: Tensors;
 }
+
+/** Where a part gives a metric: an output, and an element of it. */
+interface MetricPlace {
+  readonly name: string;
+  readonly output: string;
+  readonly at: number;
+}
+
+/** The output that has all metrics side by side, beside a device. */
+const joinedMetrics = "headstart/metrics";
 
 async function openProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
   const device = options.device ?? "cpu";
@@ -138,10 +149,10 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
   const graphs =
     device === "cpu"
       ? rewritePartsForCpu(training.graph, await channelBlock(), optimizer?.cuts ?? [])
-      : [training.graph];
+      : [joinOutputs(rewriteForDevice(training.graph, device), training.metrics, joinedMetrics)];
   const results: Record<string, Tensor> = { ...optimizer?.gradients };
   const states = new Set(training.state.map(({ name }) => nextName(name)));
-  const parts: { session: Session; metrics: string[] }[] = [];
+  const parts: { session: Session; metrics: MetricPlace[] }[] = [];
   // Behind the last cut there may be nothing left to do.
   const present = graphs.filter(({ outputs }) => outputs.length > 0);
   for (const graph of present) {
@@ -149,7 +160,11 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
       const place = states.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
       if (place) results[name] = place;
     }
-    const metrics = training.metrics.filter((name) => graph.outputs.some((output) => output.name === name));
+    const given = new Set(graph.outputs.map(({ name }) => name));
+    const metrics = training.metrics.flatMap((name, at): MetricPlace[] => {
+      if (given.has(joinedMetrics)) return [{ name, output: joinedMetrics, at }];
+      return given.has(name) ? [{ name, output: name, at: 0 }] : [];
+    });
     const session = await openSession(graph, { ...options, keep, inTurn: present.length > 1, intoTargets: true });
     parts.push({ session, metrics });
   }

@@ -25,7 +25,7 @@ it("init trains on the device, records it, and goes on there only", async () => 
   const { status, stdout, stderr } = await init(2, "--device=webgpu");
   expect(stderr).not.toContain("headstart:");
   expect(status).toBe(0);
-  expect(stdout).toMatch(/note: webgpu cannot run \d of the \d+ operators of a step/);
+  expect(stdout).not.toContain("note: webgpu cannot run");
   expect(stdout).not.toContain("does not compute what the CPU computes");
   expect(JSON.parse(readFileSync(path("run/run.json"), "utf8"))).toMatchObject({ device: "webgpu", steps: 2 });
   expect(await init(3, "--resume")).toMatchObject({
@@ -35,7 +35,7 @@ it("init trains on the device, records it, and goes on there only", async () => 
   expect(await init(3, "--resume", "--device=webgpu")).toMatchObject({ status: 0 });
 });
 
-it("compare computes one trial at a time, and tells what the CPU does for it", async () => {
+it("compare computes one trial at a time, all of it on the device", async () => {
   const files = (name: string, count: number, seed: number) => {
     const { pixels, labels } = barPictures(count, 8, seed);
     return {
@@ -60,7 +60,7 @@ it("compare computes one trial at a time, and tells what the CPU does for it", a
   expect(stderr).not.toContain("headstart:");
   expect(status).toBe(0);
   expect(stdout).toContain("1 side by side");
-  expect(stdout).toMatch(/note: webgpu cannot run .*LogSoftmax/);
+  expect(stdout).not.toContain("note: webgpu cannot run");
   expect(stdout).not.toContain("does not compute what the CPU computes");
   expect(JSON.parse(readFileSync(path("study/study.json"), "utf8")).plan).toMatchObject({ device: "webgpu" });
 });

@@ -41,10 +41,11 @@ describe("a session that keeps outputs", () => {
     await session.release();
   });
 
-  it("says that the memory is not enough, and goes on", async () => {
+  // A GPU may have more memory than a test can ask for.
+  it.skipIf(process.env.HEADSTART_TEST_GPU === "1")("says that the memory is not enough, and goes on", async () => {
     const emit = new Emitter();
     const x = emit.input("x", "float32", [1]);
-    // 2.4 GB: more than the software driver gives, and than a GPU binds at once.
+    // 2.4 GB: more than the software driver gives.
     emit.output("sum", emit.reduceSum(emit.one("Expand", [x, emit.constant(intTensor([600, 2 ** 20]))])));
     const session = await openSession(emit.build("large"), { device: "webgpu" });
     await expect(session.run({ x: floatTensor([1]) })).rejects.toThrow(

@@ -74,7 +74,7 @@ describe("pretraining on WebGPU", () => {
     threads: 1,
   };
 
-  it("agrees with the CPU over the first steps, and says what the CPU does for it", async () => {
+  it("agrees with the CPU over the first steps, and needs no help of it", async () => {
     // Adam's first steps blow up the rounding of gradients near zero, which differs from one processor to the next.
     const descent = { ...recipe.generatorOptimizer, kind: "sgd", learningRate: 0.1 } as const;
     const proportional = { ...recipe, generatorOptimizer: descent, discriminatorOptimizer: descent };
@@ -102,9 +102,7 @@ describe("pretraining on WebGPU", () => {
     });
     expect(checks.length).toBe(1);
     expect(checks[0].differing).toEqual([]);
-    expect(deviceNotes(checks[0])[0]).toMatch(
-      /^webgpu cannot run \d of the \d+ operators of a step, the CPU does: .*LogSoftmax/,
-    );
+    expect(deviceNotes(checks[0])).toEqual([]);
   });
 
   it("hands out the state after an interruption, and goes on from it", async () => {

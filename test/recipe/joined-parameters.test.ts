@@ -19,6 +19,15 @@ it("joins the small parameters of an owner and leaves the others alone", () => {
   ]);
 });
 
+it("joins all parameters of an owner where none is too large", () => {
+  const emit = new Emitter();
+  const member = (name: string, owner: string, size: number) => ({ value: emit.input(name, "float32", [size]), owner });
+  const members = [member("a", "features", 4), member("b", "mirror", 10000), member("c", "features", 10000)];
+  expect(smallTogether(members, Number.POSITIVE_INFINITY).map((group) => group.map(({ value }) => value.name))).toEqual(
+    [["a", "c"], ["b"]],
+  );
+});
+
 it("parts what it joined", async () => {
   const inputs = { a: normalTensor("a", [2, 3]), b: normalTensor("b", [4]), c: normalTensor("c", []) };
   const results = await runGraph(inputs, (emit, { a, b, c }) => {

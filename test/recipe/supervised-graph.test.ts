@@ -249,3 +249,37 @@ describe("a network with one output", () => {
     );
   });
 });
+
+it("steps alike whether optimisers take parameters one by one or all of an owner as one", async () => {
+  // Large enough that the weight of the hidden layer is not among the small ones.
+  const network = toyNetwork({ template: "mlp", inputShape: [100], widths: [100, 7] });
+  const features = featureExtractor(network);
+  const optimizer = parseRecipe({ reconstruction: { weight: 1 } }, "test").generatorOptimizer;
+  const plan = { features, loss: "cross-entropy", optimizer, batchSize: 8 } as const;
+  const graphs = [supervisedGraph(plan), supervisedGraph({ ...plan, joinsParameters: true })];
+  expect(graphs[1].graph.nodes.length).toBeLessThan(graphs[0].graph.nodes.length);
+  const start = initialWeights(network, "he", 0);
+  const classes = outputSize(network);
+  const feeds = {
+    samples: normalTensor("samples", [8, 100]),
+    targets: floatTensor(
+      Float32Array.from({ length: 8 * classes }, (_, at) =>
+        at % classes === Math.floor(at / classes) % classes ? 1 : 0,
+      ),
+      [8, classes],
+    ),
+    ...scalars,
+  };
+  const states: Map<string, Float32Array>[] = [];
+  for (const training of graphs) {
+    const trainer = await Trainer.open(training, start, { threads: 1 });
+    for (let step = 0; step < 3; step++) await trainer.step(feeds);
+    states.push(await trainer.state());
+    await trainer.release();
+  }
+  expect([...states[1].keys()].sort()).toEqual([...states[0].keys()].sort());
+  for (const [name, elements] of states[0])
+    elements.forEach((value, index) => {
+      expect(states[1].get(name)![index], name).toBeCloseTo(value, 5);
+    });
+});

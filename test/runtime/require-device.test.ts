@@ -33,7 +33,7 @@ describe("requireDevice", () => {
     "says that CUDA's libraries are missing, which this project does not install",
     async () => {
       expect(await messageOf("cuda")).toMatch(
-        /got cuda without libonnxruntime_providers_cuda\.so\. CUDA needs .*CUDA 12, cuDNN 9/,
+        /got cuda without libonnxruntime_providers_cuda\.so\. CUDA needs .*CUDA 12 or 13, cuDNN 9/,
       );
     },
   );

@@ -1,0 +1,30 @@
+/**
+ * Split into many pieces as Splits of few. A shader of WebGPU binds eight buffers at least, and sixteen on many GPUs
+ * (maxStorageBuffersPerShaderStage); ONNX Runtime's Split binds one for each piece and fails beyond them, while its
+ * Concat goes on in a second pass.
+ */
+import type { Value } from "../graph/builder.js";
+import { numbersOf } from "../graph/tensor.js";
+import type { NodeRule } from "./rewrite-graph.js";
+
+/** Beside the input. */
+const mostPieces = 7;
+
+export function fewerPieces(): NodeRule {
+  return (emit, { op, attributes }, [x, sizes]) => {
+    if (op !== "Split" || !x || !sizes?.constant) return undefined;
+    const split = (value: Value, parts: readonly number[]): readonly Value[] => {
+      if (parts.length === 1) return [value];
+      if (parts.length <= mostPieces) return emit.node("Split", [value, emit.ints(parts)], attributes, parts.length);
+      // As many pieces as may be, of about as many parts each.
+      const each = Math.ceil(parts.length / mostPieces);
+      const groups = Array.from({ length: Math.ceil(parts.length / each) }, (_, index) =>
+        parts.slice(index * each, (index + 1) * each),
+      );
+      const sums = groups.map((group) => group.reduce((sum, part) => sum + part, 0));
+      return split(value, sums).flatMap((piece, index) => split(piece, groups[index]));
+    };
+    const parts = numbersOf(sizes.constant);
+    return parts.length <= mostPieces ? undefined : split(x, parts);
+  };
+}

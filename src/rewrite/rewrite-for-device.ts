@@ -1,0 +1,26 @@
+/**
+ * The passes that make a training graph run well on ONNX Runtime's WebGPU provider. What a step takes there is above all
+ * the starting of operators, some 30 µs each on the processor, and the way of values between the device and the main
+ * memory; docs/log.md has the measurements.
+ */
+import type { Graph } from "../graph/graph.js";
+import { deviceFilterGradients } from "./device-filter-gradients.js";
+import { fewerPieces } from "./fewer-pieces.js";
+import { onDeviceOnly } from "./on-device-only.js";
+import { type NodeRule, rewriteGraph } from "./rewrite-graph.js";
+
+/**
+ * A graph with the same inputs and outputs, which WebGPU computes without help of the CPU as far as we know how. Other
+ * devices get the graph as it is.
+ */
+export function rewriteForDevice(graph: Graph, device: string): Graph {
+  if (device !== "webgpu") return graph;
+  const passes: readonly NodeRule[] = [fewerPieces(), onDeviceOnly(), deviceFilterGradients()];
+  return rewriteGraph(graph, (...node) => {
+    for (const pass of passes) {
+      const outputs = pass(...node);
+      if (outputs) return outputs;
+    }
+    return undefined;
+  });
+}
