@@ -19,6 +19,9 @@ const reorderedTogether = 4;
 /** So many blocks are moved by their places at most: 4 bytes each in the model. */
 export const mostMovedBlocks = 2 ** 20;
 
+/** So many numbers are moved by a Gather at least. */
+const leastMoved = 2 ** 14;
+
 const mostSummands = 4096;
 
 /** A convolution of two spatial axes. Pads: all begins, then all ends. */
@@ -58,8 +61,8 @@ export class BlockedLayout {
   }
 
   /**
-   * Plain values of whole blocks of samples, [N, C, H, W], in blocks of those: [N/b, C, H, W, b]. To reordering, a sample
-   * is a channel, and its channels are more positions.
+   * Values of whole blocks of samples, [N, C, H, W], in blocks of those: [N/b, C, H, W, b]. To reordering, a sample is a
+   * channel, and its channels are more positions; in whatever order they lie, they stay in it.
    */
   samplesInBlocks(x: Value): Value {
     const [samples, ...sizes] = x.shape;
@@ -236,23 +239,24 @@ export class BlockedLayout {
   }
 
   /**
-   * A transpose that keeps the last axis, of one block: as a Gather of rows, since Transpose runs on one thread here.
-   * The places of very many blocks would be a large constant.
+   * A transpose that keeps the last axis, of one block or several: as a Gather of rows, since Transpose runs on one
+   * thread here. The places of very many rows would be a large constant.
    */
   moved(value: Value, permutation: readonly number[]): Value {
     const emit = this.#emit;
     const { shape } = value;
-    const count = sizeOf(shape) / this.block;
-    if (count < 2 ** 10 || count > mostMovedBlocks) return emit.transpose(value, permutation);
+    const row = shape[shape.length - 1];
+    const count = sizeOf(shape) / row;
+    if (sizeOf(shape) < leastMoved || count > mostMovedBlocks) return emit.transpose(value, permutation);
     const indices = this.#places(shape, permutation);
-    const rows = emit.reshape(value, [count, this.block]);
+    const rows = emit.reshape(value, [count, row]);
     return emit.reshape(
       emit.one("Gather", [rows, indices], { axis: attribute.int(0) }),
       permutation.map((axis) => shape[axis]),
     );
   }
 
-  /** Where the blocks lie that a transpose puts one after another; equal ones are one constant. */
+  /** Where the rows lie that a transpose puts one after another; equal ones are one constant. */
   #places(shape: readonly number[], permutation: readonly number[]): Value {
     const known = movedPlaces.get(this.#emit) ?? new Map<string, Value>();
     movedPlaces.set(this.#emit, known);
@@ -261,7 +265,7 @@ export class BlockedLayout {
     if (found) return found;
     let places = [0];
     for (const axis of permutation.slice(0, -1)) {
-      const step = sizeOf(shape.slice(axis + 1)) / this.block;
+      const step = sizeOf(shape.slice(axis + 1, -1));
       places = places.flatMap((place) => Array.from({ length: shape[axis] }, (_, index) => place + index * step));
     }
     const indices: Tensor = { type: "int32", shape: [places.length], data: Int32Array.from(places) };

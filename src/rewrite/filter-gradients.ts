@@ -7,18 +7,22 @@
  *   channels lie side by side at each column, and y is as much wider by dilation: each of its numbers, once read, serves
  *   all of their places.
  * - Windows that reach beyond the columns are computed one at a time, so zeros are laid beside them; rows need none.
- * - Samples come into blocks by one reordering and one move of blocks.
+ * - Samples come into blocks by one reordering and one move of blocks. From blocks of channels too: to the reordering, all
+ *   that a sample holds is positions, in whatever order.
  */
 import type { Value } from "../graph/builder.js";
 import { sizeOf } from "../graph/tensor.js";
 import { convolutionGeometry } from "../ops/convolutions.js";
 import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
-import { BlockedLayout, exchangedAxes, mostMovedBlocks } from "./blocked-layout.js";
+import { BlockedLayout, exchangedAxes, inBlocks, mostMovedBlocks } from "./blocked-layout.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
-/** Places that ONNX Runtime's convolution computes at once. */
+/** Places that ONNX Runtime's convolution computes at once; those left over cost as much each as several of the others. */
 const placesAtOnce = 6;
+const mostLeftOver = 0.1;
+/** A row should have more of them, since y is read anew for each. */
+const leastPlaces = 12;
 /** Channels side by side, at most. */
 const mostTogether = 8;
 
@@ -48,7 +52,7 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
     if (nodeCost({ op: node.op, inputs, outputs: [{ shape }] }) < leastCost) return undefined;
 
     const layout = new BlockedLayout(emit, block);
-    const together = channelsTogether(features, columns.output);
+    const together = channelsTogether(features, columns.output, block);
     const reached = (columns.kernel - 1) * columns.dilation + columns.output;
     const width = Math.min(columns.input, reached - columns.begin);
     const rows = windows.length > 1 ? windows[0] : undefined;
@@ -75,12 +79,16 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
   };
 }
 
-/** As few channels as fill what is computed at once. */
-function channelsTogether(channels: number, places: number): number {
-  const divisors = Array.from({ length: mostTogether }, (_, index) => index + 1).filter(
-    (count) => channels % count === 0,
+/** As few channels as leave few places over; else as many as leave the fewest. */
+function channelsTogether(channels: number, places: number, block: number): number {
+  const leftOver = (count: number): number => ((count * places) % placesAtOnce) / (count * places);
+  // Channels that may come in blocks are taken as whole parts of those.
+  const whole = channels % block === 0 ? block : channels;
+  const divisors = Array.from({ length: mostTogether }, (_, index) => index + 1).filter((count) => whole % count === 0);
+  return (
+    divisors.find((count) => count * places >= leastPlaces && leftOver(count) <= mostLeftOver) ??
+    divisors.reduce((best, count) => (leftOver(count) <= leftOver(best) ? count : best))
   );
-  return divisors.find((count) => count * places >= placesAtOnce) ?? divisors[divisors.length - 1];
 }
 
 /** [N, C, H, ...] as [C/g, N, H, W · g] in blocks of samples, with the first W columns. */
@@ -93,9 +101,16 @@ function interleaved(
   const { block } = layout;
   const [samples, channels] = x.shape;
   const columns = sizeOf(x.shape.slice(2)) / height;
+  const shape = [channels / together, samples, height, width * together];
+  const cropped = (split: Value, axis: number): Value => emit.slice(split, [{ axis, start: 0, end: width }]);
+  const inChannels = inBlocks(emit, x, block);
+  if (inChannels) {
+    // Blocks of samples of each channel of a block, which lie side by side at each position.
+    const blocks = layout.samplesInBlocks(inChannels);
+    const sides = [samples / block, channels / block, height, columns, block / together, together * block];
+    return emit.reshape(layout.moved(cropped(emit.reshape(blocks, sides), 3), [1, 4, 0, 2, 3, 5]), shape);
+  }
   const blocks = layout.samplesInBlocks(x);
   const split = emit.reshape(blocks, [samples / block, channels / together, together, height, columns, block]);
-  const cropped = emit.slice(split, [{ axis: 4, start: 0, end: width }]);
-  const moved = layout.moved(cropped, [1, 0, 3, 4, 2, 5]);
-  return emit.reshape(moved, [channels / together, samples, height, width * together]);
+  return emit.reshape(layout.moved(cropped(split, 4), [1, 0, 3, 4, 2, 5]), shape);
 }

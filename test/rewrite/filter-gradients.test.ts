@@ -3,8 +3,9 @@ import type { Graph } from "../../src/graph/graph.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { filterGradient } from "../../src/ops/filter-gradient.js";
 import type { WindowAxis } from "../../src/ops/window.js";
+import { blockedConvolutions } from "../../src/rewrite/blocked-convolutions.js";
 import { filterGradients } from "../../src/rewrite/filter-gradients.js";
-import { rewriteGraph } from "../../src/rewrite/rewrite-graph.js";
+import { type NodeRule, rewriteGraph } from "../../src/rewrite/rewrite-graph.js";
 import { channelBlock } from "../../src/runtime/channel-block.js";
 import { normalTensor, runOnce } from "../support/run-graph.js";
 
@@ -20,6 +21,8 @@ interface Case {
   /** Channels that come to lie side by side. */
   readonly together: number;
   readonly samples?: number;
+  /** Whether the convolution before has left its input in blocks of channels. */
+  readonly inBlocks?: boolean;
 }
 
 function axis(input: number, kernel: number, stride: number, pad: number, dilation = 1): WindowAxis {
@@ -28,8 +31,8 @@ function axis(input: number, kernel: number, stride: number, pad: number, dilati
 }
 
 const cases: readonly Case[] = [
-  { title: "3×3", channels: 16, filters: 16, windows: [axis(6, 3, 1, 1), axis(7, 3, 1, 1)], together: 2 },
-  { title: "4×4, stride 2", channels: 6, filters: 32, windows: [axis(8, 4, 2, 1), axis(8, 4, 2, 1)], together: 2 },
+  { title: "3×3", channels: 16, filters: 16, windows: [axis(6, 3, 1, 1), axis(7, 3, 1, 1)], together: 4 },
+  { title: "4×4, stride 2", channels: 6, filters: 32, windows: [axis(8, 4, 2, 1), axis(8, 4, 2, 1)], together: 3 },
   { title: "odd channels", channels: 3, filters: 16, windows: [axis(5, 3, 1, 1), axis(6, 3, 1, 1)], together: 3 },
   {
     title: "channels of no use together, filters that fill no block",
@@ -43,7 +46,7 @@ const cases: readonly Case[] = [
     channels: 8,
     filters: 16,
     windows: [axis(8, 3, 2, 0), axis(8, 3, 2, 0)],
-    together: 2,
+    together: 8,
   },
   {
     title: "rows with dilations, one column",
@@ -52,21 +55,44 @@ const cases: readonly Case[] = [
     windows: [axis(9, 3, 1, 2, 2), axis(3, 1, 1, 0)],
     together: 6,
   },
+  {
+    title: "an input in blocks of channels",
+    channels: 32,
+    filters: 16,
+    windows: [axis(6, 3, 1, 1), axis(7, 3, 1, 1)],
+    together: 4,
+    inBlocks: true,
+  },
+  {
+    title: "one axis of it, with elements that no window reaches",
+    channels: 16,
+    filters: 16,
+    windows: [axis(20, 4, 2, 0)],
+    together: 8,
+    inBlocks: true,
+  },
   { title: "one axis", channels: 9, filters: 16, windows: [axis(20, 5, 2, 2)], together: 3 },
 ];
 
 /** A filter's gradient, plain and rewritten. */
-function graphsOf({ channels, filters, windows, samples: count = samples }: Case): [Graph, Graph] {
+function graphsOf({ channels, filters, windows, samples: count = samples, inBlocks = false }: Case): [Graph, Graph] {
   const emit = new Emitter();
-  const x = emit.input("x", "float32", [count, channels, ...windows.map(({ input }) => input)]);
+  const input = emit.input("x", "float32", [count, channels, ...windows.map(({ input: size }) => size)]);
+  const before = emit.input("before", "float32", [channels, channels, ...windows.map(() => 1)]);
+  const x = inBlocks ? emit.convolution(input, before, undefined) : input;
   const y = emit.input("y", "float32", [count, filters, ...windows.map(({ output }) => output)]);
   emit.output("gradient", filterGradient(emit, x, y, windows, 1));
   const graph = emit.build("plain");
-  return [graph, rewriteGraph(graph, filterGradients(block ?? 16, 0))];
+  const passes: NodeRule[] = [filterGradients(block ?? 16, 0)];
+  if (inBlocks) passes.push(blockedConvolutions(block ?? 16, 0));
+  return [
+    graph,
+    rewriteGraph(graph, (...node) => passes.map((pass) => pass(...node)).find((found) => found !== undefined)),
+  ];
 }
 
-const blockedConvolution = (graph: Graph) =>
-  graph.nodes.find(({ op, domain, attributes }) => {
+const gradientConvolution = (graph: Graph) =>
+  graph.nodes.findLast(({ op, domain, attributes }) => {
     const { group } = attributes;
     return op === "Conv" && domain === "com.microsoft.nchwc" && group?.kind === "int" && group.value === 1;
   });
@@ -74,10 +100,12 @@ const blockedConvolution = (graph: Graph) =>
 describe.skipIf(block === undefined)("a filter's gradient in blocks of samples", () => {
   it.each(cases)("$title", async (each) => {
     const [graph, rewritten] = graphsOf(each);
-    const dilations = blockedConvolution(rewritten)?.attributes.dilations;
+    const dilations = gradientConvolution(rewritten)?.attributes.dilations;
     const [{ stride }] = each.windows.slice(-1);
     expect(dilations?.kind === "ints" && dilations.value[1]).toBe(stride * each.together);
     expect(rewritten.nodes.some(({ op, domain }) => op === "Conv" && domain === "")).toBe(false);
+    // The gradient's own.
+    expect(rewritten.nodes.filter(({ op }) => op === "ReorderOutput")).toHaveLength(1);
     const feeds = Object.fromEntries(
       graph.inputs.map(({ name, shape }) => [name, normalTensor(name, (shape ?? []).map(Number))]),
     );
