@@ -5,8 +5,8 @@
  * - With stride 1 it is the convolution with the kernel turned round.
  * - With stride s the outputs fall into s phases an axis, u = s i + r; phase r sees every s-th tap only:
  *   full[s i + r] = Σ over q of y[i − q] · w[r + s q]. All phases together are one convolution with s times the channels
- *   an axis; its results are interleaved, and the pads cropped. Where the results fill blocks, each phase is a
- *   convolution of its own instead, which computes nothing that is cropped.
+ *   an axis; its results are interleaved, and the pads cropped. Where the results fill blocks and much would be cropped,
+ *   each phase is a convolution of its own instead, with its own taps and nothing to crop.
  */
 import type { Value } from "../graph/builder.js";
 import { attribute } from "../graph/graph.js";
@@ -16,9 +16,12 @@ import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { NodeContext } from "../ops/operator.js";
 import { padsOf, type WindowAxis } from "../ops/window.js";
-import { type BlockedConvolution, BlockedLayout, exchangedAxes } from "./blocked-layout.js";
+import { type BlockedConvolution, BlockedLayout, exchangedAxes, mostMovedBlocks, rowsAt } from "./blocked-layout.js";
 import { interleavePhases } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
+
+/** One convolution of all phases may make so many times the multiply-adds of one a phase: it needs one move, not two. */
+const mostWorkTogether = 1.35;
 
 /** A window of one element: what an axis that is not there comes to. */
 const noWindow: WindowAxis = { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, begin: 0, end: 0 };
@@ -173,6 +176,14 @@ function phasedAxis({ input, output, kernel, stride, dilation, begin }: WindowAx
   };
 }
 
+/** Multiply-adds of an axis with all phases as one convolution, by those with each phase on its own. */
+function workTogether(
+  { phases, kernel: taps, output: places }: PhasedAxis,
+  { input, kernel, stride }: WindowAxis,
+): number {
+  return (phases * taps * places * stride) / (kernel * input);
+}
+
 function transposedConvolution(operands: Operands, geometry: Geometry): Value | undefined {
   const { emit, layout, weight, bias } = operands;
   const depthwise = isDepthwise(operands, geometry);
@@ -183,7 +194,10 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
   const x = readable(operands, depthwise);
   const { channels } = geometry;
   // Blocks that are half empty at least are interleaved as elements.
-  const apart = channels >= layout.block / 2 ? phasesApart(operands, windows, x, depthwise) : undefined;
+  const isApart =
+    channels >= layout.block / 2 &&
+    (depthwise || workTogether(rows, windows[0]) * workTogether(columns, windows[1]) > mostWorkTogether);
+  const apart = isApart ? phasesApart(operands, windows, x, depthwise) : undefined;
   if (apart) return layout.toPlain(apart, channels);
   const kernel = [rows.kernel, columns.kernel] as const;
   const settings: BlockedConvolution = {
@@ -326,7 +340,25 @@ function interleaved(
     return cropped(emit.reshape(emit.transpose(split, [0, 3, 4, 1, 5, 2]), [batch, channels, ...places]));
   }
   const parts = layout.padded(channels) / block;
-  const split = emit.reshape(z, [batch, rows.phases, columns.phases, parts, rows.output, columns.output, block]);
-  const woven = emit.reshape(emit.transpose(split, [0, 3, 4, 1, 5, 2, 6]), [batch, parts, ...places, block]);
-  return layout.toPlain(emit.reshape(cropped(woven), [batch, parts * block, rows.wanted, columns.wanted]), channels);
+  const filled = [batch, parts * block, rows.wanted, columns.wanted];
+  if (batch * phases * parts * rows.output * columns.output > mostMovedBlocks) {
+    const split = emit.reshape(z, [batch, rows.phases, columns.phases, parts, rows.output, columns.output, block]);
+    const woven = emit.reshape(emit.transpose(split, [0, 3, 4, 1, 5, 2, 6]), [batch, parts, ...places, block]);
+    return layout.toPlain(emit.reshape(cropped(woven), filled), channels);
+  }
+  // Blocks of a sample, moved and cropped in one.
+  const blocks = emit.reshape(z, [batch, phases * parts * rows.output * columns.output, block]);
+  const key = `interleaved ${JSON.stringify([parts, rows, columns])}`;
+  const moved = rowsAt(emit, blocks, key, () => {
+    const found: number[] = [];
+    for (let part = 0; part < parts; part++)
+      for (let row = rows.cropped; row < rows.cropped + rows.wanted; row++)
+        for (let column = columns.cropped; column < columns.cropped + columns.wanted; column++) {
+          const phase = (row % rows.phases) * columns.phases + (column % columns.phases);
+          const above = (phase * parts + part) * rows.output + Math.floor(row / rows.phases);
+          found.push(above * columns.output + Math.floor(column / columns.phases));
+        }
+    return found;
+  });
+  return layout.toPlain(emit.reshape(moved, filled), channels);
 }

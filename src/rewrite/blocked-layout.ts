@@ -33,7 +33,27 @@ export interface BlockedConvolution {
   readonly outputs: readonly [number, number];
 }
 
-const movedPlaces = new WeakMap<Emitter, Map<string, Value>>();
+const knownPlaces = new WeakMap<Emitter, Map<string, Value>>();
+
+/**
+ * Rows of a value by their places, as a Gather, which has threads.
+ *
+ * @param rows [..., rows, numbers]
+ * @param key what the places follow from: equal ones are one constant
+ * @returns [..., places, numbers]
+ */
+export function rowsAt(emit: Emitter, rows: Value, key: string, places: () => readonly number[]): Value {
+  const known = knownPlaces.get(emit) ?? new Map<string, Value>();
+  knownPlaces.set(emit, known);
+  let indices = known.get(key);
+  if (!indices) {
+    const data = Int32Array.from(places());
+    const tensor: Tensor = { type: "int32", shape: [data.length], data };
+    indices = emit.constant(tensor);
+    known.set(key, indices);
+  }
+  return emit.one("Gather", [rows, indices], { axis: attribute.int(rows.shape.length - 2) });
+}
 
 /** Emits the blocked layout's operators for one block size. */
 export class BlockedLayout {
@@ -248,30 +268,18 @@ export class BlockedLayout {
     const row = shape[shape.length - 1];
     const count = sizeOf(shape) / row;
     if (sizeOf(shape) < leastMoved || count > mostMovedBlocks) return emit.transpose(value, permutation);
-    const indices = this.#places(shape, permutation);
-    const rows = emit.reshape(value, [count, row]);
+    const moved = rowsAt(emit, emit.reshape(value, [count, row]), `moved ${shape}/${permutation}`, () => {
+      let places = [0];
+      for (const axis of permutation.slice(0, -1)) {
+        const step = sizeOf(shape.slice(axis + 1, -1));
+        places = places.flatMap((place) => Array.from({ length: shape[axis] }, (_, index) => place + index * step));
+      }
+      return places;
+    });
     return emit.reshape(
-      emit.one("Gather", [rows, indices], { axis: attribute.int(0) }),
+      moved,
       permutation.map((axis) => shape[axis]),
     );
-  }
-
-  /** Where the rows lie that a transpose puts one after another; equal ones are one constant. */
-  #places(shape: readonly number[], permutation: readonly number[]): Value {
-    const known = movedPlaces.get(this.#emit) ?? new Map<string, Value>();
-    movedPlaces.set(this.#emit, known);
-    const key = `${shape}/${permutation}`;
-    const found = known.get(key);
-    if (found) return found;
-    let places = [0];
-    for (const axis of permutation.slice(0, -1)) {
-      const step = sizeOf(shape.slice(axis + 1, -1));
-      places = places.flatMap((place) => Array.from({ length: shape[axis] }, (_, index) => place + index * step));
-    }
-    const indices: Tensor = { type: "int32", shape: [places.length], data: Int32Array.from(places) };
-    const constant = this.#emit.constant(indices);
-    known.set(key, constant);
-    return constant;
   }
 
   #append(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes, shape: readonly number[]): Value {
