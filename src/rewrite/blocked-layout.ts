@@ -24,6 +24,18 @@ const leastMoved = 2 ** 14;
 
 const mostSummands = 4096;
 
+/** Operators that can be a part of a convolution. */
+const activations = ["LeakyRelu", "Relu", "Sigmoid", "Tanh"] as const;
+type Activation = (typeof activations)[number];
+
+/** ONNX's own for LeakyRelu. */
+const usualSlope = 0.01;
+
+/** Whether {@link BlockedLayout.activated} takes an operator. */
+export function isActivation(op: string): op is Activation {
+  return (activations as readonly string[]).includes(op);
+}
+
 /** A convolution of two spatial axes. Pads: all begins, then all ends. */
 export interface BlockedConvolution {
   readonly kernel: readonly [number, number];
@@ -178,11 +190,16 @@ export class BlockedLayout {
     return this.kernelOf(this.depthwiseTaps(weight), kernel);
   }
 
-  /** The convolution that gave x with a Relu behind it, which costs it nothing; undefined where it was none. */
-  rectified(x: Value): Value | undefined {
+  /** The convolution that gave x with an activation behind it, which costs it nothing; undefined where it was none. */
+  activated(x: Value, op: Activation, attributes: Attributes = {}): Value | undefined {
     const producer = this.#convolutionOf(x);
-    const activation = attribute.string("Relu");
-    return producer && this.#append("Conv", producer.inputs, { ...producer.attributes, activation }, x.shape);
+    if (!producer) return undefined;
+    const slope = attributes.alpha?.kind === "float" ? attributes.alpha.value : usualSlope;
+    const activation: Attributes = {
+      activation: attribute.string(op),
+      ...(op === "LeakyRelu" ? { activation_params: attribute.floats([slope]) } : {}),
+    };
+    return this.#append("Conv", producer.inputs, { ...producer.attributes, ...activation }, x.shape);
   }
 
   /**
@@ -196,7 +213,7 @@ export class BlockedLayout {
     return this.#append("Conv", [read, weight, bias, summand], producer.attributes, x.shape);
   }
 
-  /** x as a convolution of one element that changes nothing, to be rectified or added to. */
+  /** x as a convolution of one element that changes nothing, to be activated or added to. */
   unchanged(x: Value): Value {
     return this.#scaled(x, undefined, undefined);
   }

@@ -6,7 +6,7 @@ import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute, type Node } from "../graph/graph.js";
 import { numbersOf, sizeOf } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
-import { BlockedLayout, inBlocks, onBlocks } from "./blocked-layout.js";
+import { BlockedLayout, inBlocks, isActivation, onBlocks } from "./blocked-layout.js";
 import { interleavePhases, phasesOfBoth } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
@@ -29,7 +29,7 @@ export function blockedValues(block: number): NodeRule {
     }
     const found =
       reduced(layout, emit, node, inputs, readOnce) ??
-      (node.op === "Relu" && uses(node.inputs[0]) === 1 ? rectified(layout, emit, inputs[0], readOnce) : undefined) ??
+      (uses(node.inputs[0]) === 1 ? activated(layout, emit, node, inputs[0], readOnce) : undefined) ??
       (node.op === "Add" ? added(layout, emit, inputs, readOnce) : undefined) ??
       (node.op === "Expand" ? spread(layout, emit, inputs) : undefined) ??
       (node.op === "BatchNormalization"
@@ -58,14 +58,16 @@ function computed(
   return blocked && emit.reshape(layout.toPlain(blocked, shape[1]), shape);
 }
 
-/** A Relu of a convolution that nobody else reads is a part of it; and of a sum, where the sum can be one. */
-function rectified(
+/** An activation of a convolution that nobody else reads is a part of it; and of a sum, where the sum can be one. */
+function activated(
   layout: BlockedLayout,
   emit: Emitter,
+  { op, attributes }: Node,
   x: Value | undefined,
   readOnce: WeakSet<Value>,
 ): Value | undefined {
-  const blocked = x && inBlocks(emit, x, layout.block);
+  if (!isActivation(op) || !x) return undefined;
+  const blocked = inBlocks(emit, x, layout.block);
   if (!blocked) return undefined;
   const producer = emit.producerOf(blocked);
   const [a, b] = producer?.op === "Add" ? producer.inputs : [];
@@ -74,7 +76,7 @@ function rectified(
     summand && other && readOnce.has(summand) && sameShape(summand.shape, other.shape)
       ? layout.plus(layout.unchanged(other), summand)
       : undefined;
-  const found = layout.rectified(sum ?? blocked);
+  const found = layout.activated(sum ?? blocked, op, attributes);
   return found && emit.reshape(layout.toPlain(found, x.shape[1]), x.shape);
 }
 

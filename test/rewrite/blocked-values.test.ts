@@ -175,11 +175,18 @@ describe.skipIf(block === undefined)("values between convolutions", () => {
     });
   });
 
-  it("Relu becomes a part of the convolution that only it reads", () => {
-    const [, alone] = graphsOf((y, { emit }) => emit.relu(y));
-    expect(alone.nodes.some(({ op }) => op === "Relu")).toBe(false);
-    const [, beside] = graphsOf((y, { emit }) => emit.add(emit.relu(y), y));
-    expect(beside.nodes.filter(({ op }) => op === "Relu" || op === "Conv")).toHaveLength(3);
+  it.each([
+    ["Relu", {}],
+    ["LeakyRelu", { alpha: attribute.float(0.2) }],
+    ["LeakyRelu", {}],
+    ["Sigmoid", {}],
+    ["Tanh", {}],
+  ])("%s becomes a part of the convolution that only it reads", async (activation, attributes) => {
+    const graphs = graphsOf((y, { emit }) => emit.one(activation, [y], attributes));
+    expect(graphs[1].nodes.some(({ op }) => op === activation)).toBe(false);
+    await expectSame(graphs);
+    const [, beside] = graphsOf((y, { emit }) => emit.add(emit.one(activation, [y], attributes), y));
+    expect(beside.nodes.filter(({ op }) => op === activation || op === "Conv")).toHaveLength(3);
   });
 
   it.each([
