@@ -40,7 +40,7 @@ export function filterGradient(
   const filled = taps / (16 * Math.ceil(taps / 16)) >= 0.75 && channels >= 8;
   // In ONNX Runtime's blocked layout, where samples are its channels, it is best wherever they and filters fill vectors.
   const vectors = group === 1 && channels >= 3 && filters >= 16 && x.shape[0] >= 16;
-  if (taps > 32 || (taps > 1 && (positions <= 32 || filled || vectors)))
+  if (taps > 32 || (vectors && !isIdentity(windows)) || (taps > 1 && (positions <= 32 || filled)))
     return exchangedConvolution(emit, x, y, windows, group);
   return productPerSample(emit, x, y, windows, group);
 }
@@ -166,7 +166,8 @@ function exchangedConvolution(emit: Emitter, x: Value, y: Value, windows: readon
     emit.transpose(y, exchange),
     undefined,
     {
-      strides: windows.map(({ dilation }) => dilation),
+      // A single tap is one place, however far the next would be.
+      strides: windows.map(({ kernel, stride, dilation }) => (kernel === 1 ? stride : dilation)),
       dilations: windows.map(({ stride }) => stride),
       pads: reachedPads(windows),
       group,

@@ -16,6 +16,12 @@ export const blockedDomain = "com.microsoft.nchwc";
 /** Reordering takes channels by fours. */
 const reorderedTogether = 4;
 
+/** Elements of an axis: the first, and so many in all at a distance. */
+export interface Taken {
+  readonly count: number;
+  readonly step: number;
+}
+
 /** So many blocks are moved by their places at most: 4 bytes each in the model. */
 export const mostMovedBlocks = 2 ** 20;
 
@@ -278,24 +284,30 @@ export class BlockedLayout {
   /**
    * A transpose that keeps the last axis, of one block or several: as a Gather of rows, since Transpose runs on one
    * thread here. The places of very many rows would be a large constant.
+   *
+   * @param taken the elements of an axis that are wanted, by axis; of the others all are
    */
-  moved(value: Value, permutation: readonly number[]): Value {
+  moved(value: Value, permutation: readonly number[], taken: Readonly<Record<number, Taken>> = {}): Value {
     const emit = this.#emit;
     const { shape } = value;
     const row = shape[shape.length - 1];
-    const count = sizeOf(shape) / row;
-    if (sizeOf(shape) < leastMoved || count > mostMovedBlocks) return emit.transpose(value, permutation);
-    const moved = rowsAt(emit, emit.reshape(value, [count, row]), `moved ${shape}/${permutation}`, () => {
+    const rows = sizeOf(shape) / row;
+    const takes = shape.map((size, axis) => taken[axis] ?? { count: size, step: 1 });
+    const isWhole = takes.every(({ count }, axis) => count === shape[axis]);
+    if (isWhole && (sizeOf(shape) < leastMoved || rows > mostMovedBlocks)) return emit.transpose(value, permutation);
+    const key = `moved ${shape}/${permutation}/${JSON.stringify(taken)}`;
+    const moved = rowsAt(emit, emit.reshape(value, [rows, row]), key, () => {
       let places = [0];
       for (const axis of permutation.slice(0, -1)) {
-        const step = sizeOf(shape.slice(axis + 1, -1));
-        places = places.flatMap((place) => Array.from({ length: shape[axis] }, (_, index) => place + index * step));
+        const step = takes[axis].step * sizeOf(shape.slice(axis + 1, -1));
+        const { count } = takes[axis];
+        places = places.flatMap((place) => Array.from({ length: count }, (_, index) => place + index * step));
       }
       return places;
     });
     return emit.reshape(
       moved,
-      permutation.map((axis) => shape[axis]),
+      permutation.map((axis) => takes[axis].count),
     );
   }
 

@@ -15,7 +15,8 @@ import { sizeOf } from "../graph/tensor.js";
 import { convolutionGeometry } from "../ops/convolutions.js";
 import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
-import { BlockedLayout, exchangedAxes, inBlocks, mostMovedBlocks } from "./blocked-layout.js";
+import type { WindowAxis } from "../ops/window.js";
+import { BlockedLayout, exchangedAxes, inBlocks, mostMovedBlocks, type Taken } from "./blocked-layout.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** Places that ONNX Runtime's convolution computes at once; those left over cost as much each as several of the others. */
@@ -48,35 +49,63 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
     const [samples, features] = x.shape;
     const columns = windows[windows.length - 1];
     const blocks = sizeOf(x.shape) / block;
-    if (group !== 1 || columns.stride !== 1 || samples % block !== 0 || blocks > mostMovedBlocks) return undefined;
+    const slides = columns.output > 1 && columns.stride !== 1;
+    if (group !== 1 || slides || samples % block !== 0 || blocks > mostMovedBlocks) return undefined;
     if (nodeCost({ op: node.op, inputs, outputs: [{ shape }] }) < leastCost) return undefined;
 
     const layout = new BlockedLayout(emit, block);
     const together = channelsTogether(features, columns.output, block);
-    const reached = (columns.kernel - 1) * columns.dilation + columns.output;
-    const width = Math.min(columns.input, reached - columns.begin);
-    const rows = windows.length > 1 ? windows[0] : undefined;
-    const height = rows?.input ?? 1;
-    const sideBySide = interleaved(layout, emit, x, { height, width, together });
-    const behind = reached - columns.begin - width;
-    const padded = layout.pad(sideBySide, [0, columns.begin * together, 0, behind * together]);
-    const size = [rows?.kernel ?? 1, columns.kernel] as const;
+    const [above, beside] = [windows.length > 1 ? readAt(windows[0]) : nothing, readAt(columns)];
+    const sideBySide = interleaved(layout, emit, x, { rows: above.taken, columns: beside.taken, together });
+    const padded = layout.pad(sideBySide, [0, beside.begin * together, 0, beside.end * together]);
+    const size = [above.kernel, beside.kernel] as const;
     const found = layout.convolution(
       padded,
       layout.weight(emit.reshape(y, [samples, channels, sizeOf(size)]), size),
       undefined,
       {
         kernel: size,
-        strides: [rows?.stride ?? 1, 1],
-        dilations: [rows?.dilation ?? 1, columns.dilation * together],
-        pads: [rows?.begin ?? 0, 0, rows?.end ?? 0, 0],
-        outputs: [rows?.output ?? 1, columns.output * together],
+        strides: [above.stride, 1],
+        dilations: [above.dilation, beside.dilation * together],
+        pads: [above.begin, 0, above.end, 0],
+        outputs: [above.output, beside.output * together],
       },
     );
-    const places = [rows?.output ?? 1, columns.output];
+    const places = [above.output, beside.output];
     const plain = emit.reshape(layout.toPlain(found, channels), [features / together, channels, ...places, together]);
     return [emit.reshape(emit.transpose(plain, [0, 4, 1, 2, 3]), shape)];
   };
+}
+
+/** What of an axis is read, and how y slides over that. */
+interface Read {
+  readonly taken: Taken;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly begin: number;
+  readonly end: number;
+  readonly output: number;
+}
+
+/** An axis that is not there. */
+const nothing: Read = {
+  taken: { count: 1, step: 1 },
+  kernel: 1,
+  stride: 1,
+  dilation: 1,
+  begin: 0,
+  end: 0,
+  output: 1,
+};
+
+/** Where y has one place only, and no pads, what it does not read is left out; else, what lies behind the last place. */
+function readAt({ input, kernel, stride, dilation, begin, output }: WindowAxis): Read {
+  if (output === 1 && begin === 0 && (kernel - 1) * dilation < input)
+    return { ...nothing, taken: { count: kernel, step: dilation }, kernel };
+  const reached = (kernel - 1) * dilation + (output - 1) * stride + 1 - begin;
+  const count = Math.min(input, reached);
+  return { taken: { count, step: 1 }, kernel, stride, dilation, begin, end: reached - count, output };
 }
 
 /** As few channels as leave few places over; else as many as leave the fewest. */
@@ -91,26 +120,26 @@ function channelsTogether(channels: number, places: number, block: number): numb
   );
 }
 
-/** [N, C, H, ...] as [C/g, N, H, W · g] in blocks of samples, with the first W columns. */
+/** [N, C, H, ...] as [C/g, N, H, W · g] in blocks of samples, with the rows and columns that are taken. */
 function interleaved(
   layout: BlockedLayout,
   emit: Emitter,
   x: Value,
-  { height, width, together }: { readonly height: number; readonly width: number; readonly together: number },
+  { rows, columns, together }: { readonly rows: Taken; readonly columns: Taken; readonly together: number },
 ): Value {
   const { block } = layout;
   const [samples, channels] = x.shape;
-  const columns = sizeOf(x.shape.slice(2)) / height;
-  const shape = [channels / together, samples, height, width * together];
-  const cropped = (split: Value, axis: number): Value => emit.slice(split, [{ axis, start: 0, end: width }]);
+  const [height, width] = x.shape.length > 3 ? x.shape.slice(2) : [1, x.shape[2]];
+  const shape = [channels / together, samples, rows.count, columns.count * together];
   const inChannels = inBlocks(emit, x, block);
   if (inChannels) {
     // Blocks of samples of each channel of a block, which lie side by side at each position.
     const blocks = layout.samplesInBlocks(inChannels);
-    const sides = [samples / block, channels / block, height, columns, block / together, together * block];
-    return emit.reshape(layout.moved(cropped(emit.reshape(blocks, sides), 3), [1, 4, 0, 2, 3, 5]), shape);
+    const sides = [samples / block, channels / block, height, width, block / together, together * block];
+    const moved = layout.moved(emit.reshape(blocks, sides), [1, 4, 0, 2, 3, 5], { 2: rows, 3: columns });
+    return emit.reshape(moved, shape);
   }
   const blocks = layout.samplesInBlocks(x);
-  const split = emit.reshape(blocks, [samples / block, channels / together, together, height, columns, block]);
-  return emit.reshape(layout.moved(cropped(split, 4), [1, 0, 3, 4, 2, 5]), shape);
+  const split = emit.reshape(blocks, [samples / block, channels / together, together, height, width, block]);
+  return emit.reshape(layout.moved(split, [1, 0, 3, 4, 2, 5], { 3: rows, 4: columns }), shape);
 }

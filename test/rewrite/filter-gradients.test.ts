@@ -71,6 +71,21 @@ const cases: readonly Case[] = [
     together: 8,
     inBlocks: true,
   },
+  {
+    title: "one element, stride 2",
+    channels: 16,
+    filters: 32,
+    windows: [axis(7, 1, 2, 0), axis(8, 1, 2, 0)],
+    together: 8,
+    inBlocks: true,
+  },
+  {
+    title: "one element, stride 3, of an input that is not in blocks",
+    channels: 6,
+    filters: 16,
+    windows: [axis(7, 1, 3, 0), axis(8, 1, 3, 0)],
+    together: 6,
+  },
   { title: "one axis", channels: 9, filters: 16, windows: [axis(20, 5, 2, 2)], together: 3 },
 ];
 
@@ -101,8 +116,9 @@ describe.skipIf(block === undefined)("a filter's gradient in blocks of samples",
   it.each(cases)("$title", async (each) => {
     const [graph, rewritten] = graphsOf(each);
     const dilations = gradientConvolution(rewritten)?.attributes.dilations;
-    const [{ stride }] = each.windows.slice(-1);
-    expect(dilations?.kind === "ints" && dilations.value[1]).toBe(stride * each.together);
+    const [{ stride, kernel }] = each.windows.slice(-1);
+    // What no single tap reads is left out before.
+    expect(dilations?.kind === "ints" && dilations.value[1]).toBe((kernel === 1 ? 1 : stride) * each.together);
     expect(rewritten.nodes.some(({ op, domain }) => op === "Conv" && domain === "")).toBe(false);
     // The gradient's own.
     expect(rewritten.nodes.filter(({ op }) => op === "ReorderOutput")).toHaveLength(1);
