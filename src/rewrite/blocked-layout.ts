@@ -131,7 +131,7 @@ export class BlockedLayout {
    * @param x in blocks, or plain with less than a block of channels
    * @param weight what {@link weight} or {@link depthwiseWeight} gave
    * @param bias [output channels], or of as many as there are
-   * @param group 1, or the padded number of channels for a depthwise convolution
+   * @param group 1, groups of whole blocks, or the padded number of channels for a depthwise convolution
    * @returns in blocks
    */
   convolution(x: Value, weight: Value, bias: Value | undefined, settings: BlockedConvolution, group = 1): Value {
@@ -156,13 +156,14 @@ export class BlockedLayout {
    *
    * @param taps [inputs, outputs, taps], input channels first
    * @param kernel the sizes whose product the taps are
+   * @param groups parts of the input channels, each with all output channels as a group of its own
    */
-  weight(taps: Value, kernel: readonly [number, number]): Value {
-    return this.kernelOf(this.taps(taps), kernel);
+  weight(taps: Value, kernel: readonly [number, number], groups = 1): Value {
+    return this.kernelOf(this.taps(taps, groups), kernel);
   }
 
   /** The same, before its taps become a kernel: they are axis 2, so that some may be chosen. */
-  taps(taps: Value): Value {
+  taps(taps: Value, groups = 1): Value {
     const emit = this.#emit;
     const { block } = this;
     const [inputs, outputs, count] = taps.shape;
@@ -171,9 +172,11 @@ export class BlockedLayout {
     const columns = this.padded(outputs);
     const filled = emit.pad(taps, [0, 0, 0, rows - inputs, 0, 0]);
     const blocked = this.fromPlain(emit.reshape(filled, [...filled.shape, 1]));
-    return isPlain
-      ? emit.transpose(emit.reshape(blocked, [rows, columns / block, count, block]), [1, 0, 2, 3])
-      : this.moved(emit.reshape(blocked, [rows / block, block, columns / block, count, block]), [2, 0, 3, 1, 4]);
+    if (isPlain) return emit.transpose(emit.reshape(blocked, [rows, columns / block, count, block]), [1, 0, 2, 3]);
+    const parts = rows / block / groups;
+    const split = emit.reshape(blocked, [groups, parts, block, columns / block, count, block]);
+    const moved = this.moved(split, [0, 3, 1, 4, 2, 5]);
+    return emit.reshape(moved, [(groups * columns) / block, parts, count, block, block]);
   }
 
   /** Those of a depthwise convolution's weight, [channels, 1, kernel...]. */
@@ -294,6 +297,12 @@ export class BlockedLayout {
     const rows = sizeOf(shape) / row;
     const takes = shape.map((size, axis) => taken[axis] ?? { count: size, step: 1 });
     const isWhole = takes.every(({ count }, axis) => count === shape[axis]);
+    const moving = permutation.filter((axis) => shape[axis] > 1);
+    if (isWhole && moving.every((axis, index) => index === 0 || axis > moving[index - 1]))
+      return emit.reshape(
+        value,
+        permutation.map((axis) => shape[axis]),
+      );
     if (isWhole && (sizeOf(shape) < leastMoved || rows > mostMovedBlocks)) return emit.transpose(value, permutation);
     const key = `moved ${shape}/${permutation}/${JSON.stringify(taken)}`;
     const moved = rowsAt(emit, emit.reshape(value, [rows, row]), key, () => {

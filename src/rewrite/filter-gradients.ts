@@ -8,7 +8,8 @@
  *   all of their places.
  * - Windows that reach beyond the columns are computed one at a time, so zeros are laid beside them; rows need none.
  * - Samples come into blocks by one reordering and one move of blocks. From blocks of channels too: to the reordering, all
- *   that a sample holds is positions, in whatever order.
+ *   that a sample holds is positions, in whatever order; and there all channels of a block lie side by side already.
+ * - Where that leaves few rows for the threads to share, parts of the samples are summed apart, as groups.
  */
 import type { Value } from "../graph/builder.js";
 import { sizeOf } from "../graph/tensor.js";
@@ -24,8 +25,10 @@ const placesAtOnce = 6;
 const mostLeftOver = 0.1;
 /** A row should have more of them, since y is read anew for each. */
 const leastPlaces = 12;
-/** Channels side by side, at most. */
+/** Plain channels side by side, at most. */
 const mostTogether = 8;
+/** Threads share a convolution by rows of its output. */
+const leastRows = 8;
 
 /**
  * The pass. It comes before that of all other convolutions.
@@ -54,14 +57,19 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
     if (nodeCost({ op: node.op, inputs, outputs: [{ shape }] }) < leastCost) return undefined;
 
     const layout = new BlockedLayout(emit, block);
-    const together = channelsTogether(features, columns.output, block);
+    const inChannels = inBlocks(emit, x, block);
+    const together = inChannels ? block : channelsTogether(features, columns.output);
     const [above, beside] = [windows.length > 1 ? readAt(windows[0]) : nothing, readAt(columns)];
-    const sideBySide = interleaved(layout, emit, x, { rows: above.taken, columns: beside.taken, together });
+    const taken = { rows: above.taken, columns: beside.taken };
+    const sideBySide = inChannels
+      ? blocksSideBySide(layout, emit, inChannels, taken)
+      : interleaved(layout, emit, x, taken, together);
+    const groups = groupsOf((features / together) * above.output, samples / block);
     const padded = layout.pad(sideBySide, [0, beside.begin * together, 0, beside.end * together]);
     const size = [above.kernel, beside.kernel] as const;
     const found = layout.convolution(
       padded,
-      layout.weight(emit.reshape(y, [samples, channels, sizeOf(size)]), size),
+      layout.weight(emit.reshape(y, [samples, channels, sizeOf(size)]), size, groups),
       undefined,
       {
         kernel: size,
@@ -70,9 +78,11 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
         pads: [above.begin, 0, above.end, 0],
         outputs: [above.output, beside.output * together],
       },
+      groups,
     );
     const places = [above.output, beside.output];
-    const plain = emit.reshape(layout.toPlain(found, channels), [features / together, channels, ...places, together]);
+    const sum = overGroups(emit, found, groups);
+    const plain = emit.reshape(layout.toPlain(sum, channels), [features / together, channels, ...places, together]);
     return [emit.reshape(emit.transpose(plain, [0, 4, 1, 2, 3]), shape)];
   };
 }
@@ -109,15 +119,53 @@ function readAt({ input, kernel, stride, dilation, begin, output }: WindowAxis):
 }
 
 /** As few channels as leave few places over; else as many as leave the fewest. */
-function channelsTogether(channels: number, places: number, block: number): number {
+function channelsTogether(channels: number, places: number): number {
   const leftOver = (count: number): number => ((count * places) % placesAtOnce) / (count * places);
-  // Channels that may come in blocks are taken as whole parts of those.
-  const whole = channels % block === 0 ? block : channels;
-  const divisors = Array.from({ length: mostTogether }, (_, index) => index + 1).filter((count) => whole % count === 0);
+  const divisors = Array.from({ length: mostTogether }, (_, index) => index + 1).filter(
+    (count) => channels % count === 0,
+  );
   return (
     divisors.find((count) => count * places >= leastPlaces && leftOver(count) <= mostLeftOver) ??
     divisors.reduce((best, count) => (leftOver(count) <= leftOver(best) ? count : best))
   );
+}
+
+/** As few groups of blocks of samples as give the threads enough rows, each on its own. */
+function groupsOf(rows: number, blocks: number): number {
+  const divisors = Array.from({ length: blocks }, (_, index) => index + 1).filter((count) => blocks % count === 0);
+  return divisors.find((count) => count * rows >= leastRows) ?? blocks;
+}
+
+/** Σ over groups of what they have of each output channel, in blocks: [N, groups · C, H, W] as [N, C, H, W]. */
+function overGroups(emit: Emitter, found: Value, groups: number): Value {
+  if (groups === 1) return found;
+  const [batch, channels, ...places] = found.shape;
+  const each = emit.reshape(found, [batch, groups, (channels / groups) * sizeOf(places)]);
+  return emit.reshape(emit.reduceSum(each, [1]), [batch, channels / groups, ...places]);
+}
+
+interface TakenOfBoth {
+  readonly rows: Taken;
+  readonly columns: Taken;
+}
+
+/**
+ * [N, C, H, W] in blocks of b channels as [C/b, N, H, W · b] in blocks of samples, with the rows and columns that are
+ * taken: the channels of a block lie side by side at each position as they are.
+ */
+function blocksSideBySide(layout: BlockedLayout, emit: Emitter, x: Value, { rows, columns }: TakenOfBoth): Value {
+  const { block } = layout;
+  const [samples, channels, height, width] = x.shape;
+  const isWhole = rows.count === height && columns.count === width;
+  const split = [samples / block, channels / block];
+  const blocks = layout.samplesInBlocks(x);
+  const moved = isWhole
+    ? layout.moved(emit.reshape(blocks, [...split, height * width * block * block]), [1, 0, 2])
+    : layout.moved(emit.reshape(blocks, [...split, height, width, block * block]), [1, 0, 2, 3, 4], {
+        2: rows,
+        3: columns,
+      });
+  return emit.reshape(moved, [channels / block, samples, rows.count, columns.count * block]);
 }
 
 /** [N, C, H, ...] as [C/g, N, H, W · g] in blocks of samples, with the rows and columns that are taken. */
@@ -125,21 +173,14 @@ function interleaved(
   layout: BlockedLayout,
   emit: Emitter,
   x: Value,
-  { rows, columns, together }: { readonly rows: Taken; readonly columns: Taken; readonly together: number },
+  { rows, columns }: TakenOfBoth,
+  together: number,
 ): Value {
   const { block } = layout;
   const [samples, channels] = x.shape;
   const [height, width] = x.shape.length > 3 ? x.shape.slice(2) : [1, x.shape[2]];
-  const shape = [channels / together, samples, rows.count, columns.count * together];
-  const inChannels = inBlocks(emit, x, block);
-  if (inChannels) {
-    // Blocks of samples of each channel of a block, which lie side by side at each position.
-    const blocks = layout.samplesInBlocks(inChannels);
-    const sides = [samples / block, channels / block, height, width, block / together, together * block];
-    const moved = layout.moved(emit.reshape(blocks, sides), [1, 4, 0, 2, 3, 5], { 2: rows, 3: columns });
-    return emit.reshape(moved, shape);
-  }
   const blocks = layout.samplesInBlocks(x);
   const split = emit.reshape(blocks, [samples / block, channels / together, together, height, width, block]);
-  return emit.reshape(layout.moved(split, [1, 0, 3, 4, 2, 5], { 3: rows, 4: columns }), shape);
+  const moved = layout.moved(split, [1, 0, 3, 4, 2, 5], { 3: rows, 4: columns });
+  return emit.reshape(moved, [channels / together, samples, rows.count, columns.count * together]);
 }
