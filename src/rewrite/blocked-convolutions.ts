@@ -16,7 +16,14 @@ import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { NodeContext } from "../ops/operator.js";
 import { padsOf, type WindowAxis } from "../ops/window.js";
-import { type BlockedConvolution, BlockedLayout, exchangedAxes, mostMovedBlocks, rowsAt } from "./blocked-layout.js";
+import {
+  type BlockedConvolution,
+  BlockedLayout,
+  exchangedAxes,
+  inBlocks,
+  mostMovedBlocks,
+  rowsAt,
+} from "./blocked-layout.js";
 import { interleavePhases } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
@@ -84,8 +91,15 @@ function isDepthwise({ x, weight }: Operands, { group, channels }: Geometry): bo
 }
 
 /** x in the layout that a convolution reads. */
-function readable({ layout, x }: Operands, depthwise: boolean): Value {
-  return x.shape[1] < layout.block && !depthwise ? x : layout.fromPlain(x);
+function readable({ emit, layout, x }: Operands, depthwise: boolean): Value {
+  const isPlain = x.shape[1] < layout.block && !depthwise && !inBlocks(emit, x, layout.block);
+  return isPlain ? x : layout.fromPlain(x);
+}
+
+/** Taps with input channels first, for an x that was filled up to a block. */
+function filledUp(emit: Emitter, taps: Value, x: Value): Value {
+  const missing = Math.max(0, x.shape[1] - taps.shape[0]);
+  return emit.pad(taps, [0, 0, 0, missing, 0, 0]);
 }
 
 function convolution(operands: Operands, geometry: Geometry): Value | undefined {
@@ -104,7 +118,7 @@ function convolution(operands: Operands, geometry: Geometry): Value | undefined 
   };
   const blocked = depthwise
     ? layout.depthwiseWeight(weight, kernel)
-    : layout.weight(inputsFirst(emit, weight, sizeOf(kernel)), kernel);
+    : layout.weight(filledUp(emit, inputsFirst(emit, weight, sizeOf(kernel)), x), kernel);
   const group = depthwise ? blocked.shape[0] : 1;
   const y =
     mostlyInPads(axes[1]) && x.shape[1] >= layout.block
@@ -217,7 +231,8 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
     ),
   );
   const phases = order.flat();
-  const plain = emit.reshape(weight, [weight.shape[0], weight.shape[1], nowhere]);
+  const given = emit.reshape(weight, [weight.shape[0], weight.shape[1], nowhere]);
+  const plain = depthwise ? given : filledUp(emit, given, x);
   if (depthwise) {
     const parts = phases.map((wanted) => {
       const blocked = layout.depthwiseWeight(chosenTaps(emit, plain, wanted), kernel);
@@ -281,7 +296,9 @@ function phasesApart(
   if (bias && [...rows, ...columns].some((phase) => phase.taps.length === 0)) return undefined;
   const taps = depthwise
     ? layout.depthwiseTaps(weight)
-    : layout.taps(emit.reshape(weight, [weight.shape[0], weight.shape[1], sizeOf(weight.shape.slice(2))]));
+    : layout.taps(
+        filledUp(emit, emit.reshape(weight, [weight.shape[0], weight.shape[1], sizeOf(weight.shape.slice(2))]), x),
+      );
   const computed = (above: Phase, beside: Phase): Value | undefined => {
     const kernel = [above.taps.length, beside.taps.length] as const;
     if (sizeOf(kernel) === 0) return undefined;

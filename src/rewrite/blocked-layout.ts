@@ -92,7 +92,7 @@ export class BlockedLayout {
   fromPlain(x: Value): Value {
     const [batch, channels, ...sizes] = x.shape;
     const blocked = inBlocks(this.#emit, x, this.block);
-    if (blocked) return this.#emit.reshape(blocked, x.shape);
+    if (blocked) return this.#emit.reshape(blocked, [batch, blocked.shape[1], ...sizes]);
     const missing = channels % reorderedTogether === 0 ? 0 : this.padded(channels) - channels;
     const filled = this.#emit.pad(x, [0, 0, 0, 0, 0, missing, 0, 0]);
     return this.#append("ReorderInput", [filled], {}, [batch, this.padded(channels), ...sizes]);
@@ -336,27 +336,40 @@ export function exchangedAxes(emit: Emitter, value: Value): Value | undefined {
 /** Operators that make masks: their results meet another value, which may not be in blocks, and wait for it. */
 const waiting = new Set(["Clip", "HardSigmoid"]);
 
-/** [N, C, positions...] with two axes of positions. */
-function fourAxes([batch, channels, ...positions]: readonly number[]): number[] {
-  return positions.length === 1 ? [batch, channels, 1, positions[0]] : [batch, channels, ...positions];
+/** Blocks hold so many times the channels at most: with half of a block empty, plain values are quicker. */
+const mostFilledUp = 1.5;
+
+/** Operators that may give no finite number for one: not for the zeros, or what has become of them, that fill a block. */
+const unbounded = new Set(["Div", "Sqrt"]);
+
+/** Two axes of positions. */
+function twoPositions(positions: readonly number[]): readonly number[] {
+  return positions.length === 1 ? [1, ...positions] : positions;
 }
 
 /**
- * A value's blocks, [N, C, H, W] of whole blocks of channels, where they are there or can be computed from such that
- * are; else undefined.
+ * A value's blocks, [N, C, H, W] with C filled up to whole blocks, where they are there or can be computed from such that
+ * are; else undefined. What fills the last block is finite and means nothing.
  */
 export function inBlocks(emit: Emitter, value: Value, block: number): Value | undefined {
   const { shape } = value;
-  if (shape.length < 3 || shape.length > 4 || shape[1] % block !== 0) return undefined;
+  const filled = block * Math.ceil(shape[1] / block);
+  if (shape.length < 3 || shape.length > 4 || filled > mostFilledUp * shape[1]) return undefined;
   const producer = emit.producerOf(value);
   if (!producer) return undefined;
   const [x] = producer.inputs;
-  if (producer.domain === blockedDomain) return producer.op === "ReorderOutput" ? x : undefined;
+  if (producer.domain === blockedDomain)
+    return producer.op === "ReorderOutput" && x?.shape[1] === filled ? x : undefined;
   if (producer.op === "Reshape" && x) {
     const source = beforeReshapes(emit, x);
     // However samples and channels are counted, they lie in the same order, as do the positions.
-    const blocked = source.shape[0] * source.shape[1] === shape[0] * shape[1] && inBlocks(emit, source, block);
-    return blocked ? emit.reshape(blocked, fourAxes(shape)) : undefined;
+    const isWhole = source.shape[1] % block === 0 && filled === shape[1];
+    const isSame = source.shape[0] === shape[0] && source.shape[1] === shape[1];
+    const blocked =
+      isSame || (isWhole && source.shape[0] * source.shape[1] === shape[0] * shape[1])
+        ? inBlocks(emit, source, block)
+        : undefined;
+    return blocked ? emit.reshape(blocked, [shape[0], filled, ...twoPositions(shape.slice(2))]) : undefined;
   }
   const isScaled = producer.op === "Mul" && producer.inputs.some((input) => input && sizeOf(input.shape) === 1);
   return waiting.has(producer.op) || isScaled
@@ -380,6 +393,7 @@ export function onBlocks(
   shape: readonly number[],
   block: number,
 ): Value | undefined {
+  if (unbounded.has(op) && shape[1] % block !== 0) return undefined;
   const operands: (Value | undefined)[] = [];
   for (const input of inputs) {
     if (!input || sizeOf(input.shape) === 1) {

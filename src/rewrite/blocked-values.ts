@@ -133,9 +133,14 @@ function scaledChannels(
     );
   const blocked = isVector ? inBlocks(emit, x, layout.block) : undefined;
   if (!blocked) return undefined;
-  const numbers = emit.reshape(vector, [channels]);
+  const numbers = filledUp(emit, emit.reshape(vector, [channels]), blocked);
   if (op === "Mul") return layout.scaleChannels(blocked, numbers);
   return layout.scaleChannels(blocked, undefined, op === "Sub" ? emit.negate(numbers) : numbers);
+}
+
+/** A number a channel, with zeros for what fills the last block. */
+function filledUp(emit: Emitter, numbers: Value, { shape }: Value): Value {
+  return emit.pad(numbers, [0, shape[1] - numbers.shape[0]]);
 }
 
 /** y = (x − mean) · scale / √(variance + ε) + bias */
@@ -151,7 +156,8 @@ function normalized(
   const epsilon = node.attributes.epsilon?.kind === "float" ? node.attributes.epsilon.value : 1e-5;
   const factor = emit.divide(scale, emit.squareRoot(emit.shift(variance, epsilon)));
   const summand = emit.subtract(bias, emit.multiply(mean, factor));
-  return emit.reshape(layout.toPlain(layout.scaleChannels(blocked, factor, summand), x.shape[1]), x.shape);
+  const found = layout.scaleChannels(blocked, filledUp(emit, factor, blocked), filledUp(emit, summand, blocked));
+  return emit.reshape(layout.toPlain(found, x.shape[1]), x.shape);
 }
 
 /** Sums and means over all but the channels: over positions first, then over samples. Products that nobody else reads are summed as they arise. */
@@ -169,15 +175,19 @@ function reduced(
   if (!blocked) return undefined;
   const [batch, channels, ...positions] = x.shape;
   const keeps = attributes.keepdims?.kind !== "int" || attributes.keepdims.value !== 0;
-  const kept = (found: Value): Value => (keeps ? emit.reshape(found, [1, channels, ...positions.map(() => 1)]) : found);
+  const kept = (found: Value): Value => {
+    const each = emit.slice(found, [{ axis: 0, start: 0, end: channels }]);
+    return keeps ? emit.reshape(each, [1, channels, ...positions.map(() => 1)]) : each;
+  };
   const producer = emit.producerOf(blocked);
   const [a, b] = producer?.op === "Mul" && readOnce.has(blocked) ? producer.inputs : [];
   if (a && b && sameShape(a.shape, b.shape)) {
     const sums = emit.one(op, [layout.products(a, b), emit.ints([0])], { keepdims: attribute.int(0) });
     return kept(op === "ReduceMean" ? emit.scale(sums, 1 / sizeOf(positions)) : sums);
   }
-  const rows = emit.reshape(blocked, [(batch * channels) / layout.block, sizeOf(positions), layout.block]);
+  const filled = blocked.shape[1];
+  const rows = emit.reshape(blocked, [(batch * filled) / layout.block, sizeOf(positions), layout.block]);
   const reduce = (value: Value, axis: number): Value =>
     emit.one(op, [value, emit.ints([axis])], { keepdims: attribute.int(0) });
-  return kept(reduce(emit.reshape(reduce(rows, 1), [batch, channels]), 0));
+  return kept(reduce(emit.reshape(reduce(rows, 1), [batch, filled]), 0));
 }

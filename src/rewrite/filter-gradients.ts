@@ -58,13 +58,14 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
 
     const layout = new BlockedLayout(emit, block);
     const inChannels = inBlocks(emit, x, block);
+    const filled = inChannels?.shape[1] ?? features;
     const together = inChannels ? block : channelsTogether(features, columns.output);
     const [above, beside] = [windows.length > 1 ? readAt(windows[0]) : nothing, readAt(columns)];
     const taken = { rows: above.taken, columns: beside.taken };
     const sideBySide = inChannels
       ? blocksSideBySide(layout, emit, inChannels, taken)
       : interleaved(layout, emit, x, taken, together);
-    const groups = groupsOf((features / together) * above.output, samples / block);
+    const groups = groupsOf((filled / together) * above.output, samples / block);
     const padded = layout.pad(sideBySide, [0, beside.begin * together, 0, beside.end * together]);
     const size = [above.kernel, beside.kernel] as const;
     const found = layout.convolution(
@@ -82,8 +83,9 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
     );
     const places = [above.output, beside.output];
     const sum = overGroups(emit, found, groups);
-    const plain = emit.reshape(layout.toPlain(sum, channels), [features / together, channels, ...places, together]);
-    return [emit.reshape(emit.transpose(plain, [0, 4, 1, 2, 3]), shape)];
+    const plain = emit.reshape(layout.toPlain(sum, channels), [filled / together, channels, ...places, together]);
+    const all = emit.reshape(emit.transpose(plain, [0, 4, 1, 2, 3]), [filled, ...shape.slice(1)]);
+    return [emit.slice(all, [{ axis: 0, start: 0, end: features }])];
   };
 }
 

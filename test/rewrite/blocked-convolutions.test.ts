@@ -124,6 +124,31 @@ describe.skipIf(block === undefined)("blocked convolutions compute what the plai
   it.each(transposed)("ConvTranspose: $title", (each) => expectSame("transposedConvolution", each));
 });
 
+describe.skipIf(block === undefined)("a value in blocks that are filled up", () => {
+  const [half, most] = [1 / 2, 3 / 4].map((part) => part * (block ?? 16));
+  it.each([
+    ["a convolution", "convolution", [20, most, 3, 3], both(1, 1), true],
+    ["a transposed convolution of all phases at once", "transposedConvolution", [most, 20, 4, 4], both(2, 1), true],
+    ["a transposed convolution phase by phase", "transposedConvolution", [most, 20, 3, 3], both(2, 0), true],
+    ["no convolution where half a block is empty", "convolution", [20, half, 3, 3], both(1, 1), false],
+  ] as const)("is read by %s", async (_, op, weight, settings, isRead) => {
+    const channels = op === "convolution" ? weight[1] : weight[0];
+    const shapes = { x: [2, 20, 8, 8], before: [channels, 20, 1, 1], weight };
+    const emit = new Emitter();
+    const [x, before, after] = Object.entries(shapes).map(([name, shape]) => emit.input(name, "float32", shape));
+    const padding = op === "convolution" ? {} : { outputPadding: [weight[2] % 2, weight[2] % 2] };
+    emit.output("y", emit[op](emit.convolution(x, before, undefined), after, undefined, { ...settings, ...padding }));
+    const graph = emit.build("plain");
+    const rewritten = rewriteGraph(graph, blockedConvolutions(block ?? 16, 0));
+    expect(rewritten.nodes.filter(({ op: each }) => each === "ReorderOutput")).toHaveLength(isRead ? 1 : 2);
+    const feeds = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, normalTensor(name, shape)]));
+    const [expected, actual] = [await run(graph, feeds), await run(rewritten, feeds)];
+    expected.forEach((number, index) => {
+      expect(Math.abs(actual[index] - number)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(number)));
+    });
+  });
+});
+
 describe("what stays as it is", () => {
   const rule = blockedConvolutions(16, 0);
   const opsOf = (write: (emit: Emitter) => void): string[] => {

@@ -86,6 +86,14 @@ const cases: readonly Case[] = [
     windows: [axis(7, 1, 3, 0), axis(8, 1, 3, 0)],
     together: 6,
   },
+  {
+    title: "an input in a block of channels that is filled up",
+    channels: 12,
+    filters: 20,
+    windows: [axis(6, 3, 1, 1), axis(7, 3, 1, 1)],
+    together: block ?? 16,
+    inBlocks: true,
+  },
   { title: "one axis", channels: 9, filters: 16, windows: [axis(20, 5, 2, 2)], together: 3 },
 ];
 
