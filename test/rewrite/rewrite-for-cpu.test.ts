@@ -14,7 +14,7 @@ import { channelBlock } from "../../src/runtime/channel-block.js";
 import { openSession } from "../../src/runtime/node.js";
 import { normalTensor } from "../support/run-graph.js";
 
-const batchSize = 4;
+const fewSamples = 4;
 const block = await channelBlock();
 
 function features(template: string, inputShape: readonly number[]) {
@@ -25,7 +25,12 @@ function features(template: string, inputShape: readonly number[]) {
   );
 }
 
-function pretraining(template: string, inputShape: readonly number[], recipe: string): TrainingGraph {
+function pretraining(
+  template: string,
+  inputShape: readonly number[],
+  recipe: string,
+  batchSize = fewSamples,
+): TrainingGraph {
   // Plain gradients tell more than Adam's steps, whose size does not depend on theirs.
   const optimizer = { kind: "sgd", momentum: 0.5 } as const;
   return pretrainingGraph({
@@ -41,7 +46,7 @@ function pretraining(template: string, inputShape: readonly number[], recipe: st
   });
 }
 
-function supervised(template: string, inputShape: readonly number[]): TrainingGraph {
+function supervised(template: string, inputShape: readonly number[], batchSize = fewSamples): TrainingGraph {
   const { generatorOptimizer: optimizer } = parseRecipe({ reconstruction: { weight: 1 } }, "test");
   return supervisedGraph({ features: features(template, inputShape), loss: "cross-entropy", optimizer, batchSize });
 }
@@ -74,6 +79,10 @@ describe("rewriteForCpu", () => {
     ["resnet, paper", pretraining("resnet", [3, 16, 16], "paper")],
     ["mlp, adversarial", pretraining("mlp", [100], "adversarial")],
     ["resnet, supervised", supervised("resnet", [3, 16, 16])],
+    // Filters' gradients take samples in blocks.
+    ["cnn, paper, blocks of samples", pretraining("cnn", [3, 32, 32], "paper", 2 * (block ?? 16))],
+    ["cnn1d, paper, blocks of samples", pretraining("cnn1d", [16, 128], "paper", block ?? 16)],
+    ["resnet, supervised, blocks of samples", supervised("resnet", [3, 32, 32], block ?? 16)],
   ])("%s: losses, gradients and new statistics stay what they are", async (_, training) => {
     const graph = rewriteForCpu(training.graph, block);
     expect(graph.inputs).toEqual(training.graph.inputs);
