@@ -234,8 +234,13 @@ export class BlockedLayout {
     return isPlain ? producer : undefined;
   }
 
-  /** x times a number a channel, plus another: a depthwise convolution of one element. One of them may be missing. */
-  scaleChannels(x: Value, factor: Value | undefined, summand?: Value): Value {
+  /**
+   * x times a number a channel, plus another: a depthwise convolution of one element. One of them may be missing.
+   *
+   * @param isReadOnce whether nobody else reads x. Where x is another value plus a number a channel and is there for
+   *   others anyway, it is read rather than that value, which can go then.
+   */
+  scaleChannels(x: Value, factor: Value | undefined, summand?: Value, isReadOnce = true): Value {
     const emit = this.#emit;
     const producer = this.#convolutionOf(x);
     const [inner, weight, added] = producer?.inputs ?? [];
@@ -244,6 +249,7 @@ export class BlockedLayout {
       producer?.inputs.length !== 4 && inner && weight?.shape[1] === 1 && sameShape(weight.shape.slice(1), [1, 1, 1]);
     if (!follows || !sameShape(inner.shape, x.shape)) return this.#scaled(x, factor, summand);
     const ones = weight.constant !== undefined && numbersOf(weight.constant).every((number) => number === 1);
+    if (ones && !isReadOnce) return this.#scaled(x, factor, summand);
     const numbers = ones ? undefined : emit.reshape(weight, [weight.shape[0]]);
     const shifted = added && factor ? emit.multiply(added, factor) : added;
     return this.#scaled(
@@ -377,8 +383,8 @@ export function inBlocks(emit: Emitter, value: Value, block: number): Value | un
     : undefined;
 }
 
-/** What a value was before its last change of shape. */
-function beforeReshapes(emit: Emitter, value: Value): Value {
+/** What a value was before its last changes of shape. */
+export function beforeReshapes(emit: Emitter, value: Value): Value {
   const producer = emit.producerOf(value);
   const [x] = producer?.op === "Reshape" ? producer.inputs : [];
   return x ? beforeReshapes(emit, x) : value;

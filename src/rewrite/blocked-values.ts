@@ -3,15 +3,23 @@
  * channels or sum over them, compute on the blocks. The plain value is made beside and dropped where nobody reads it.
  */
 import type { Value } from "../graph/builder.js";
-import { type Attributes, attribute, type Node } from "../graph/graph.js";
+import { attribute, type Node } from "../graph/graph.js";
 import { numbersOf, sizeOf } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
-import { BlockedLayout, inBlocks, isActivation, onBlocks } from "./blocked-layout.js";
+import { BlockedLayout, beforeReshapes, inBlocks, isActivation, onBlocks } from "./blocked-layout.js";
 import { interleavePhases, phasesOfBoth } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** Operators that treat every element by itself, all operands having one shape or one element. */
 const elementwise = new Set("Abs Add Div Elu LeakyRelu Max Min Mul Neg Relu Sigmoid Softplus Sqrt Sub Tanh".split(" "));
+
+/** What the pass has seen. */
+interface Known {
+  /** Blocks that only the operator reads which they were made for. */
+  readonly readOnce: WeakSet<Value>;
+  /** Blocks less a number a channel, which normalization takes from them too. */
+  readonly differences: WeakMap<Value, { readonly numbers: Value; readonly difference: Value }>;
+}
 
 /**
  * The pass.
@@ -19,8 +27,8 @@ const elementwise = new Set("Abs Add Div Elu LeakyRelu Max Min Mul Neg Relu Sigm
  * @param block channels in a block on this machine
  */
 export function blockedValues(block: number): NodeRule {
-  /** Blocks that only the operator reads which they were made for. */
-  const readOnce = new WeakSet<Value>();
+  const known: Known = { readOnce: new WeakSet(), differences: new WeakMap() };
+  const { readOnce } = known;
   return (emit, node, inputs, uses) => {
     const layout = new BlockedLayout(emit, block);
     for (const [index, input] of inputs.entries()) {
@@ -33,9 +41,9 @@ export function blockedValues(block: number): NodeRule {
       (node.op === "Add" ? added(layout, emit, inputs, readOnce) : undefined) ??
       (node.op === "Expand" ? spread(layout, emit, inputs) : undefined) ??
       (node.op === "BatchNormalization"
-        ? normalized(layout, emit, node, inputs)
+        ? normalized(layout, emit, node, inputs, known)
         : elementwise.has(node.op)
-          ? computed(layout, emit, node.op, inputs, node.attributes)
+          ? computed(layout, emit, node, inputs, known)
           : undefined);
     return found && [found];
   };
@@ -45,16 +53,16 @@ export function blockedValues(block: number): NodeRule {
 function computed(
   layout: BlockedLayout,
   emit: Emitter,
-  op: string,
+  { op, attributes }: Node,
   inputs: readonly (Value | undefined)[],
-  attributes: Attributes,
+  known: Known,
 ): Value | undefined {
   const [a, b] = inputs;
   if (!a) return undefined;
   // One operand has the result's shape.
   const { shape } = b && sizeOf(b.shape) > sizeOf(a.shape) ? b : a;
   const blocked =
-    scaledChannels(layout, emit, op, a, b, shape) ?? onBlocks(emit, op, inputs, attributes, shape, layout.block);
+    scaledChannels(layout, emit, op, a, b, shape, known) ?? onBlocks(emit, op, inputs, attributes, shape, layout.block);
   return blocked && emit.reshape(layout.toPlain(blocked, shape[1]), shape);
 }
 
@@ -119,6 +127,7 @@ function scaledChannels(
   a: Value,
   b: Value | undefined,
   shape: readonly number[],
+  { readOnce, differences }: Known,
 ): Value | undefined {
   if (!b || (op !== "Mul" && op !== "Add" && op !== "Sub")) return undefined;
   const [x, vector] = op !== "Sub" && sizeOf(b.shape) > sizeOf(a.shape) ? [b, a] : [a, b];
@@ -134,8 +143,12 @@ function scaledChannels(
   const blocked = isVector ? inBlocks(emit, x, layout.block) : undefined;
   if (!blocked) return undefined;
   const numbers = filledUp(emit, emit.reshape(vector, [channels]), blocked);
-  if (op === "Mul") return layout.scaleChannels(blocked, numbers);
-  return layout.scaleChannels(blocked, undefined, op === "Sub" ? emit.negate(numbers) : numbers);
+  const isReadOnce = readOnce.has(blocked);
+  if (op === "Mul") return layout.scaleChannels(blocked, numbers, undefined, isReadOnce);
+  if (op === "Add") return layout.scaleChannels(blocked, undefined, numbers, isReadOnce);
+  const difference = layout.scaleChannels(blocked, undefined, emit.negate(numbers), isReadOnce);
+  differences.set(blocked, { numbers: beforeReshapes(emit, vector), difference });
+  return difference;
 }
 
 /** A number a channel, with zeros for what fills the last block. */
@@ -149,15 +162,22 @@ function normalized(
   emit: Emitter,
   node: Node,
   [x, scale, bias, mean, variance]: readonly (Value | undefined)[],
+  { differences }: Known,
 ): Value | undefined {
   if (!x || !scale || !bias || !mean || !variance) return undefined;
   const blocked = inBlocks(emit, x, layout.block);
   if (!blocked) return undefined;
   const epsilon = node.attributes.epsilon?.kind === "float" ? node.attributes.epsilon.value : 1e-5;
   const factor = emit.divide(scale, emit.squareRoot(emit.shift(variance, epsilon)));
-  const summand = emit.subtract(bias, emit.multiply(mean, factor));
-  const found = layout.scaleChannels(blocked, filledUp(emit, factor, blocked), filledUp(emit, summand, blocked));
-  return emit.reshape(layout.toPlain(found, x.shape[1]), x.shape);
+  const scaled = (value: Value, summand: Value, isReadOnce?: boolean): Value => {
+    const numbers = [factor, summand].map((each) => filledUp(emit, each, blocked));
+    const found = layout.scaleChannels(value, numbers[0], numbers[1], isReadOnce);
+    return emit.reshape(layout.toPlain(found, x.shape[1]), x.shape);
+  };
+  // The batch's own variance is that of a difference which is there: x itself is needed no longer then.
+  const known = differences.get(blocked);
+  if (known?.numbers === beforeReshapes(emit, mean)) return scaled(known.difference, bias, false);
+  return scaled(blocked, emit.subtract(bias, emit.multiply(mean, factor)));
 }
 
 /** Sums and means over all but the channels: over positions first, then over samples. Products that nobody else reads are summed as they arise. */

@@ -132,6 +132,18 @@ describe.skipIf(block === undefined).each([2, 1.5].map((blocks) => blocks * (blo
       expect(convolutions(graphs[1])).toHaveLength(3);
     });
 
+    it("normalization by the batch reads the difference that its variance is computed of", async () => {
+      const graphs = graphsOf((y, { emit, scale }) => {
+        const { output, runningVariance } = batchNormalizationTraining(emit, y, scale, scale, scale, scale);
+        return { output, runningVariance };
+      });
+      await expectSame(graphs);
+      // The convolution, the difference, sums of squares, the result.
+      const [first, difference, , result] = convolutions(graphs[1]);
+      expect(difference.inputs[0]).toBe(first.outputs[0]);
+      expect(result.inputs[0]).toBe(difference.outputs[0]);
+    });
+
     it("sums of a convolution and what nobody else reads are a part of it", async () => {
       const graphs = graphsOf((y, operands) => {
         const { emit } = operands;
