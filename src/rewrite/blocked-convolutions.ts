@@ -27,7 +27,10 @@ import {
 import { interleavePhases } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
-/** One convolution of all phases may make so many times the multiply-adds of one a phase: it needs one move, not two. */
+/**
+ * One convolution of the phases of two axes may make so many times the multiply-adds of one a phase: its result is moved
+ * once, theirs twice. Those of one axis are moved once either way.
+ */
 const mostWorkTogether = 1.35;
 
 /** A window of one element: what an axis that is not there comes to. */
@@ -208,9 +211,12 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
   const x = readable(operands, depthwise);
   const { channels } = geometry;
   // Blocks that are half empty at least are interleaved as elements.
-  const isApart =
-    channels >= layout.block / 2 &&
-    (depthwise || workTogether(rows, windows[0]) * workTogether(columns, windows[1]) > mostWorkTogether);
+  const worksTogether =
+    !depthwise &&
+    rows.phases > 1 &&
+    columns.phases > 1 &&
+    workTogether(rows, windows[0]) * workTogether(columns, windows[1]) <= mostWorkTogether;
+  const isApart = channels >= layout.block / 2 && !worksTogether;
   const apart = isApart ? phasesApart(operands, windows, x, depthwise) : undefined;
   if (apart) return layout.toPlain(apart, channels);
   const kernel = [rows.kernel, columns.kernel] as const;
