@@ -246,20 +246,44 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
     });
     return interleaved(operands, emit.concat(parts, 1), rows, columns, channels);
   }
-  // Each phase begins with a block of its own where that wastes little: blocks are interleaved quicker than elements.
-  const single = phases.length === 1 || channels < layout.block / 2;
-  const filled = single ? channels : layout.padded(channels);
+  if (phases.length > 1 && channels >= layout.block / 2) {
+    // Each phase begins with a block of its own: those are interleaved quicker than elements.
+    const filled = layout.padded(channels);
+    const blocked = layout.kernelOf(tapsByPhase(emit, layout.taps(plain), phases), kernel);
+    const row = bias && emit.reshape(emit.pad(bias, [0, filled - channels]), [1, filled]);
+    const repeated = row && emit.reshape(emit.expand(row, [phases.length, filled]), [phases.length * filled]);
+    return interleaved(operands, layout.convolution(x, blocked, repeated, settings), rows, columns, channels);
+  }
   const taps = emit.reshape(chosenTaps(emit, plain, phases.flat()), [
     plain.shape[0],
     channels,
     phases.length,
     sizeOf(kernel),
   ]);
-  const split = emit.pad(emit.transpose(taps, [0, 2, 1, 3]), [0, 0, 0, 0, 0, 0, filled - channels, 0]);
-  const blocked = layout.weight(emit.reshape(split, [plain.shape[0], phases.length * filled, sizeOf(kernel)]), kernel);
-  const row = bias && emit.reshape(emit.pad(bias, [0, filled - channels]), [1, filled]);
-  const repeated = row && emit.reshape(emit.expand(row, [phases.length, filled]), [phases.length * filled]);
-  return interleaved(operands, layout.convolution(x, blocked, repeated, settings), rows, columns, channels);
+  const outputs = phases.length * channels;
+  const together = emit.reshape(emit.transpose(taps, [0, 2, 1, 3]), [plain.shape[0], outputs, sizeOf(kernel)]);
+  const row = bias && emit.reshape(bias, [1, channels]);
+  const repeated = row && emit.reshape(emit.expand(row, [phases.length, channels]), [outputs]);
+  const found = layout.convolution(x, layout.weight(together, kernel), repeated, settings);
+  return interleaved(operands, found, rows, columns, channels);
+}
+
+/** Taps in blocks, see {@link BlockedLayout.taps}, as [phases, ...] with each phase's own; a place behind the last is a zero. */
+function tapsByPhase(emit: Emitter, taps: Value, phases: readonly (readonly number[])[]): Value {
+  const [outputs, inputs, count, ...block] = taps.shape;
+  const kernels = outputs * inputs;
+  const all = emit.reshape(taps, [kernels * count, sizeOf(block)]);
+  const isWhole = phases.flat().every((tap) => tap < count);
+  const rows = isWhole ? all : emit.concat([all, emit.filled(0, [1, sizeOf(block)])], 0);
+  const key = `taps ${JSON.stringify([kernels, count, phases])}`;
+  const found = rowsAt(emit, rows, key, () =>
+    phases.flatMap((wanted) =>
+      Array.from({ length: kernels }, (_, at) =>
+        wanted.map((tap) => (tap < count ? at * count + tap : kernels * count)),
+      ).flat(),
+    ),
+  );
+  return emit.reshape(found, [phases.length * outputs, inputs, phases[0].length, ...block]);
 }
 
 /** One phase of an axis: the outputs u = s j + ρ, each a sum over every s-th tap; of none where it has no tap. */

@@ -42,6 +42,8 @@ const transposed: readonly Case[] = [
   { title: "stride 1", x: [2, 16, 6, 7], weight: [16, 32, 3, 3], bias: 32, ...both(1, 1) },
   { title: "stride 1, dilations", x: [2, 16, 6, 7], weight: [16, 16, 3, 3], dilations: [2, 1], pads: [1, 0, 2, 1] },
   { title: "stride 2, kernel 4", x: [2, 32, 4, 4], weight: [32, 16, 4, 4], bias: 16, ...both(2, 1) },
+  { title: "stride 2, kernel 4, few input channels", x: [2, 3, 9, 8], weight: [3, 16, 4, 4], bias: 16, ...both(2, 1) },
+  { title: "stride 3, kernel 8", x: [1, 16, 30, 30], weight: [16, 16, 8, 8], ...both(3, 1) },
   {
     title: "stride 2, kernel 3, output padding",
     x: [2, 16, 5, 4],
