@@ -50,8 +50,11 @@ const recipeSchema = z.strictObject({
   reconstruction: z.strictObject({ loss: z.enum(["l2", "l1"]).default("l2"), weight: weight.default(0) }).prefault({}),
   corruption: z
     .strictObject({
-      kind: z.enum(["none", "gaussian", "masked-pixels", "masked-patches", "swapped-values"]).default("none"),
-      /** Standard deviation of the noise, or the share of what is masked or swapped. */
+      kind: z.enum(["none", "gaussian", "masked-pixels", "masked-patches", "swapped-values", "shifted"]).default("none"),
+      /**
+       * Standard deviation of the noise, the share of what is masked or swapped, or the largest shift of a picture as a share
+       * of its side.
+       */
       amount: weight.default(0),
     })
     .prefault({}),

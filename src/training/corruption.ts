@@ -1,9 +1,10 @@
-/** What G sees instead of x where a recipe corrupts its input. */
+/** What G and the tasks of samples see instead of x where a recipe corrupts its input. */
 
 import { RandomStream } from "../random/stream.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { NormalPool } from "./normal-pool.js";
 import type { PictureGeometry } from "./picture-geometry.js";
+import { drawView } from "./picture-views.js";
 
 export interface CorruptionContext {
   readonly seed: number;
@@ -26,6 +27,8 @@ export interface CorruptionContext {
  * - masked-patches: a share `amount` of a grid of patches is 0, eight to a side (He et al., 2022, in small)
  * - swapped-values: a share `amount` of the columns comes from another sample of the batch (Yoon et al., 2020);
  *   `swapped`, where given, receives 1 there and 0 elsewhere
+ * - shifted: pictures are moved by up to a share `amount` of each side, in whole pixels, and their edges drawn out; other
+ *   samples stay as they are
  */
 export function corrupt(
   kind: Recipe["corruption"]["kind"],
@@ -58,6 +61,11 @@ export function corrupt(
     case "swapped-values":
       target.set(batch);
       swapValues(batch, target, amount, context, stream, swapped);
+      return;
+    case "shifted":
+      if (context.picture)
+        drawView(batch, target, context.batchSize, context.picture, { ...unchanged, shift: amount }, stream);
+      else target.set(batch);
   }
 }
 
@@ -108,6 +116,9 @@ function swapValues(
     }
   }
 }
+
+/** A view that is its original. */
+const unchanged = { shift: 0, zoom: 0, flip: false, jitter: 0, colour: 0 } as const;
 
 /** All columns in order, one-hot groups as one. */
 function columnUnits(

@@ -1,7 +1,10 @@
-/** Views of pictures for the contrast task. */
+/** Views of pictures: for the contrast task, and shifted ones for others. */
 import type { RandomStream } from "../random/stream.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { type PictureGeometry, pictureStrides } from "./picture-geometry.js";
+
+/** How views may differ from their originals. */
+export type ViewSettings = Pick<Recipe["contrast"], "shift" | "zoom" | "flip" | "jitter" | "colour">;
 
 /**
  * Writes a randomly changed copy of each picture of a batch: flipped, shifted (its edge is drawn out), magnified, with
@@ -12,7 +15,7 @@ export function drawView(
   target: Float32Array,
   batchSize: number,
   picture: PictureGeometry,
-  settings: Recipe["contrast"],
+  settings: ViewSettings,
   stream: RandomStream,
 ): void {
   const { channels, height, width } = picture;

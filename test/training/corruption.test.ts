@@ -106,6 +106,30 @@ describe("corrupt", () => {
     }
   });
 
+  it("shifted moves each picture by whole pixels and draws its edges out", () => {
+    const picture = { channels: 3, height: 6, width: 10, layout: "NHWC" as const };
+    const pictures = normalTensor("pictures", [40, 180]).data;
+    // A sixth of six rows and of ten columns, rounded down: one pixel each way.
+    const { target } = corrupted("shifted", 1 / 6, pictures, context(40, 180, { picture }));
+    const clamped = (place: number, side: number): number => Math.min(Math.max(place, 0), side - 1);
+    const shifts = Array.from({ length: 40 }, (_, sample) => {
+      const moved = (down: number, right: number): number[] =>
+        Array.from({ length: 180 }, (_, at) => {
+          const [row, column] = [Math.floor(at / 30), Math.floor(at / 3) % 10];
+          return pictures[sample * 180 + clamped(row - down, 6) * 30 + clamped(column - right, 10) * 3 + (at % 3)];
+        });
+      const own = target.subarray(sample * 180, (sample + 1) * 180).join();
+      const candidates = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right] as const));
+      return candidates.find(([down, right]) => moved(down, right).join() === own)?.join();
+    });
+    expect(shifts).not.toContain(undefined);
+    expect(new Set(shifts).size).toBeGreaterThan(6);
+  });
+
+  it("shifted leaves what is no picture", () => {
+    expect(corrupted("shifted", 0.5, batch, whole).target).toEqual(batch);
+  });
+
   it.each(["gaussian", "masked-pixels", "masked-patches", "swapped-values"] as const)(
     "%s depends on seed and step alone",
     (kind) => {

@@ -185,6 +185,7 @@ describe("learning", () => {
       {
         ...small,
         selfSupervision: { task: "clusters", weight: 1, clusters: 6, groupings: 2 },
+        corruption: { kind: "shifted", amount: 0.125 },
         generatorOptimizer: { learningRate: 0.01 },
       },
       "test",

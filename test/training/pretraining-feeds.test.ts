@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { BatchOrder } from "../../src/data/batches.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { parseRecipe, type RecipeInput } from "../../src/recipe/recipe.js";
 import { trainingGraphOf } from "../../src/training/pretrain.js";
 import { pretrainingFeeds } from "../../src/training/pretraining-feeds.js";
+import { SampleClusters } from "../../src/training/sample-clusters.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 
 const batchSize = 8;
@@ -67,6 +69,33 @@ describe("pretrainingFeeds", () => {
     expect(fewer.samples).toEqual(whole.samples.slice(0, 2 * 64));
     expect(fewer.corrupted.length).toBe(2 * 64);
     for (const name of ["turns", "view/first", "view/second"]) expect(fewer[name], name).toEqual(whole[name]);
+  });
+
+  it("asks for the groups that samples had before they were changed", async () => {
+    const input: RecipeInput = {
+      selfSupervision: { task: "clusters", weight: 1, clusters: 5, groupings: 2 },
+      corruption: { kind: "shifted", amount: 0.25 },
+    };
+    const { dataset, training } = feedsOf(input);
+    const seed = 0;
+    const clusters = await SampleClusters.find(dataset, 5, 2, seed, { threads: 1 });
+    try {
+      const recipe = parseRecipe({ batchSize, ...input }, "test");
+      const feeds = await pretrainingFeeds(training, recipe, dataset, [1, 8, 8], seed, 10, clusters).at(0);
+      expect(feeds.corrupted.data).not.toEqual(feeds.samples.data);
+      const ofUnchanged = new Float32Array(batchSize * 2 * 5);
+      const indices = new BatchOrder(dataset.count, batchSize, seed, dataset.blocks).indices(0);
+      await clusters.writeOneHot(indices, Float32Array.from(feeds.samples.data), ofUnchanged);
+      expect(feeds.clusters.data).toEqual(ofUnchanged);
+      // They are the groups of what the graph would not see: asked of the changed samples they come out otherwise.
+      const others = await SampleClusters.find(dataset, 5, 2, seed, { threads: 1 });
+      const ofChanged = new Float32Array(ofUnchanged.length);
+      await others.writeOneHot(indices, Float32Array.from(feeds.corrupted.data), ofChanged);
+      await others.release();
+      expect(ofChanged).not.toEqual(ofUnchanged);
+    } finally {
+      await clusters.release();
+    }
   });
 
   it("goes once through the data in an epoch", async () => {
