@@ -50,7 +50,9 @@ const recipeSchema = z.strictObject({
   reconstruction: z.strictObject({ loss: z.enum(["l2", "l1"]).default("l2"), weight: weight.default(0) }).prefault({}),
   corruption: z
     .strictObject({
-      kind: z.enum(["none", "gaussian", "masked-pixels", "masked-patches", "swapped-values", "shifted"]).default("none"),
+      kind: z
+        .enum(["none", "gaussian", "masked-pixels", "masked-patches", "swapped-values", "shifted"])
+        .default("none"),
       /**
        * Standard deviation of the noise, the share of what is masked or swapped, or the largest shift of a picture as a share
        * of its side.
@@ -152,6 +154,12 @@ const recipeSchema = z.strictObject({
        */
       scale: z.enum(["auto", "none", "unit", "layer"]).default("none"),
       samples: z.number().int().min(2).max(100000).default(512),
+      /**
+       * F's features and what is behind its first layer are so many times as large, by that layer's weights and all biases,
+       * where F is a chain of layers with ReLU-like activations. Training with Adam, whose steps do not follow the weights'
+       * size, then changes the first layer less. Absent: 1.
+       */
+      gain: z.number().positive().max(1000).optional(),
     })
     .prefault({}),
   batchSize: z.number().int().min(2).max(65536).default(128),

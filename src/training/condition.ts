@@ -8,6 +8,7 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
+import { multiplyFeatures } from "./feature-gain.js";
 import { SequentialStatistics } from "./sequential-statistics.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
@@ -47,6 +48,26 @@ export async function conditionFeatures(
   settings: Recipe["conditioning"],
   seed: number,
   options: EvaluateOptions = {},
+): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
+  const { weights: scaled, records } = await conditionLayers(features, weights, dataset, settings, seed, options);
+  const { gain = 1 } = settings;
+  if (gain === 1) return { weights: scaled, records };
+  const multiplied = multiplyFeatures(features, scaled, gain);
+  if (multiplied) return { weights: multiplied, records };
+  const skipped = "its gain would change what F computes, which is no chain of layers and ReLU-like activations";
+  return {
+    weights: scaled,
+    records: [...records, { weight: features.layers[0].weight.name, dead: 0, capped: 0, skipped }],
+  };
+}
+
+async function conditionLayers(
+  features: FeatureExtractor,
+  weights: Weights,
+  dataset: Dataset,
+  settings: Recipe["conditioning"],
+  seed: number,
+  options: EvaluateOptions,
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
   const result: Weights = new Map(weights);
   const records: ConditioningRecord[] = [];

@@ -45,6 +45,26 @@ describe.each([
 });
 
 describe("conditionFeatures", () => {
+  it("multiplies the first layer by the gain, and says where that would not do", async () => {
+    const settings = { spectrumExponent: null, scale: "none", samples, gain: 2 } as const;
+    const conditioned = async (activation: "relu" | "tanh") => {
+      const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6, 5], activation });
+      const features = featureExtractor(network);
+      const start = initialWeights(network, "he", 0);
+      const first = features.layers[0].weight.name;
+      const result = await conditionFeatures(features, start, toyDataset([12], samples), settings, 0, options);
+      return { ...result, first, start: start.get(first)! };
+    };
+    const relu = await conditioned("relu");
+    expect(relu.weights.get(relu.first)).toEqual(relu.start.map((value) => 2 * value));
+    expect(relu.records).toEqual([]);
+    const tanh = await conditioned("tanh");
+    expect(tanh.weights.get(tanh.first)).toEqual(tanh.start);
+    expect(tanh.records).toEqual([
+      { weight: tanh.first, dead: 0, capped: 0, skipped: expect.stringMatching(/gain would change what F computes/) },
+    ]);
+  });
+
   it("scales whole layers where a table has one-hot columns", async () => {
     const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6] });
     const features = featureExtractor(network);

@@ -1,0 +1,72 @@
+/** Makes F's features larger by its first layer, so that supervised training changes that layer less in proportion. */
+import type { Node } from "../graph/graph.js";
+import { ancestors } from "../ops/network.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import type { Weights } from "../recipe/initial-values.js";
+
+/** Operators that give k · f(x) for k · x, k > 0, where their biases are multiplied too; by ONNX name. */
+const homogeneous: ReadonlySet<string> = new Set([
+  "Gemm",
+  "MatMul",
+  "Conv",
+  "Add",
+  "Relu",
+  "LeakyRelu",
+  "MaxPool",
+  "AveragePool",
+  "GlobalMaxPool",
+  "GlobalAveragePool",
+  "Flatten",
+  "Reshape",
+  "Squeeze",
+  "Unsqueeze",
+  "Transpose",
+  "Identity",
+  "Dropout",
+]);
+
+/**
+ * Multiplies F's first weights and all its biases by a gain, so that every value behind the first layer, the features
+ * included, is multiplied by it and nothing else changes about what F computes.
+ *
+ * @param weights F's parameters; not changed
+ * @returns the new parameters; undefined where F is more than a chain of layers with ReLU-like activations, so that this
+ *   would change what it computes
+ */
+export function multiplyFeatures(features: FeatureExtractor, weights: Weights, gain: number): Weights | undefined {
+  if (!isHomogeneousChain(features)) return undefined;
+  const later = new Set(features.layers.slice(1).map(({ weight }) => weight.name));
+  return new Map(
+    [...weights].map(([name, values]) =>
+      later.has(name) ? [name, values] : [name, values.map((value) => value * gain)],
+    ),
+  );
+}
+
+/** One operator after another, each of them homogeneous, and no biases before the first layer. */
+function isHomogeneousChain({ network, feature, layers, parameters }: FeatureExtractor): boolean {
+  const weightNames = new Set(layers.map(({ weight }) => weight.name));
+  if (weightNames.size < layers.length) return false;
+  const own = new Set(parameters.map(({ name }) => name));
+  let reached = network.input.name;
+  let layerSeen = false;
+  for (const node of ancestors(network, [feature]).filter(({ op }) => op !== "Constant")) {
+    const others = node.inputs.filter((name) => name !== reached && own.has(name));
+    const layered = others.some((name) => weightNames.has(name));
+    if (!homogeneous.has(node.op) || !node.inputs.includes(reached)) return false;
+    if (others.length > 0 && !layered && !layerSeen) return false;
+    if (node.op === "Add" && others.length !== 1) return false;
+    if (!readsOnce(node, reached) || needsWeight(node) !== layered) return false;
+    layerSeen ||= layered;
+    reached = node.outputs[0];
+  }
+  return reached === feature;
+}
+
+function readsOnce(node: Node, name: string): boolean {
+  return node.inputs.filter((input) => input === name).length === 1;
+}
+
+function needsWeight({ op }: Node): boolean {
+  return op === "Gemm" || op === "MatMul" || op === "Conv";
+}
