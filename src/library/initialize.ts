@@ -182,14 +182,10 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const watcher = await openWatchers(options, folder, run, checkpoint?.step ?? 0, emit);
   begun.watcher = watcher;
   const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher });
-  const conditioned = await conditionFeatures(
-    features,
-    trained.weights,
-    dataset,
-    recipe.conditioning,
-    seed,
-    evaluation,
-  );
+  const conditioned = await conditionFeatures(features, trained.weights, dataset, recipe.conditioning, seed, {
+    ...evaluation,
+    ...(options.head ? { head: options.head } : {}),
+  });
   const trainedFeatures = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
   const head = options.head
     ? await headStart(options.head, features, trainedFeatures, labelled, evaluation)

@@ -96,7 +96,10 @@ export async function startWeights(
     weights.set(name, elements);
   }
   const settings = { threads: trialThreads };
-  const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, settings);
+  const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, {
+    ...settings,
+    ...(arm.head === undefined ? {} : { head: arm.head }),
+  });
   return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
 }
 

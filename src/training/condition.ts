@@ -9,6 +9,7 @@ import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { multiplyFeatures } from "./feature-gain.js";
+import type { HeadStart } from "./head-start.js";
 import { SequentialStatistics } from "./sequential-statistics.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
@@ -35,6 +36,11 @@ function needsStatistics({ weight, followedByNormalization }: Layer, index: numb
   return first === index && weight.layout !== undefined && !followedByNormalization;
 }
 
+export interface ConditionOptions extends EvaluateOptions {
+  /** What the head will start from, if it is not drawn: the settings' gain is for class means alone. */
+  readonly head?: HeadStart;
+}
+
 /**
  * Conditions every layer of F whose weight's layout is known. Works on trained and on random weights alike.
  *
@@ -47,11 +53,11 @@ export async function conditionFeatures(
   dataset: Dataset,
   settings: Recipe["conditioning"],
   seed: number,
-  options: EvaluateOptions = {},
+  options: ConditionOptions = {},
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
   const { weights: scaled, records } = await conditionLayers(features, weights, dataset, settings, seed, options);
   const { gain = 1 } = settings;
-  if (gain === 1) return { weights: scaled, records };
+  if (gain === 1 || options.head !== "class-means") return { weights: scaled, records };
   const multiplied = multiplyFeatures(features, scaled, gain);
   if (multiplied) return { weights: multiplied, records };
   const skipped = "its gain would change what F computes, which is no chain of layers and ReLU-like activations";

@@ -2,7 +2,7 @@
 import { type PictureGeometry, pictureStrides } from "./picture-geometry.js";
 
 /** Cells along each side, and directions of edges that are told apart in each. */
-const grid = 4;
+const grid = 3;
 const directions = 8;
 
 /** Numbers that describe a picture. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
 import { conditionFeatures, measuringSamples } from "../../src/training/condition.js";
+import type { HeadStart } from "../../src/training/head-start.js";
 import { activationStatistics } from "../../src/training/probe.js";
 import { toyDataset, toyNetwork } from "../support/toy-data.js";
 
@@ -45,24 +46,31 @@ describe.each([
 });
 
 describe("conditionFeatures", () => {
-  it("multiplies the first layer by the gain, and says where that would not do", async () => {
+  it("multiplies the first layer by the gain for a head from class means, and says where that would not do", async () => {
     const settings = { spectrumExponent: null, scale: "none", samples, gain: 2 } as const;
-    const conditioned = async (activation: "relu" | "tanh") => {
+    const conditioned = async (activation: "relu" | "tanh", head?: HeadStart) => {
       const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6, 5], activation });
       const features = featureExtractor(network);
       const start = initialWeights(network, "he", 0);
       const first = features.layers[0].weight.name;
-      const result = await conditionFeatures(features, start, toyDataset([12], samples), settings, 0, options);
+      const result = await conditionFeatures(features, start, toyDataset([12], samples), settings, 0, {
+        ...options,
+        ...(head ? { head } : {}),
+      });
       return { ...result, first, start: start.get(first)! };
     };
-    const relu = await conditioned("relu");
+    const relu = await conditioned("relu", "class-means");
     expect(relu.weights.get(relu.first)).toEqual(relu.start.map((value) => 2 * value));
     expect(relu.records).toEqual([]);
-    const tanh = await conditioned("tanh");
+    const tanh = await conditioned("tanh", "class-means");
     expect(tanh.weights.get(tanh.first)).toEqual(tanh.start);
     expect(tanh.records).toEqual([
       { weight: tanh.first, dead: 0, capped: 0, skipped: expect.stringMatching(/gain would change what F computes/) },
     ]);
+    for (const head of [undefined, "zero"] as const) {
+      const other = await conditioned("relu", head);
+      expect(other.weights.get(other.first)).toEqual(other.start);
+    }
   });
 
   it("scales whole layers where a table has one-hot columns", async () => {

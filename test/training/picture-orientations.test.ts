@@ -56,11 +56,9 @@ it("says where an edge is", () => {
     1,
     grey,
   );
-  const cells = Array.from({ length: 16 }, (_, cell) =>
-    corner.slice(cell * 8, cell * 8 + 8).some((value) => value > 0),
-  );
+  const cells = Array.from({ length: 9 }, (_, cell) => corner.slice(cell * 8, cell * 8 + 8).some((value) => value > 0));
   expect(cells.indexOf(true)).toBe(0);
-  expect(cells[15]).toBe(false);
+  expect(cells[8]).toBe(false);
 });
 
 it("does not depend on contrast and brightness, and knows an empty picture", () => {
