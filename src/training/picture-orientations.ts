@@ -22,55 +22,87 @@ export function pictureOrientations(batch: Float32Array, count: number, picture:
   const { channels, height, width } = picture;
   const strides = pictureStrides(picture);
   const result = new Float32Array(count * orientationsSize);
-  const sums = new Float32Array(orientationsSize);
-  const pixels = pixelsOfCells(height, width);
+  const sums = new Float64Array(orientationsSize);
+  const rows = new Axis(height, strides.row);
+  const columns = new Axis(width, strides.column);
   for (let sample = 0; sample < count; sample++) {
     const base = sample * channels * height * width;
     sums.fill(0);
     for (let row = 0; row < height; row++) {
-      const above = Math.max(0, row - 1) * strides.row;
-      const below = Math.min(height - 1, row + 1) * strides.row;
+      const above = base + rows.before[row];
+      const below = base + rows.after[row];
+      const inRow = base + row * strides.row;
+      const cellRow = rows.cells[row] * grid;
       for (let column = 0; column < width; column++) {
-        const left = Math.max(0, column - 1) * strides.column;
-        const right = Math.min(width - 1, column + 1) * strides.column;
-        let [strongest, along, down] = [0, 0, 0];
+        const left = inRow + columns.before[column];
+        const right = inRow + columns.after[column];
+        const inColumn = column * strides.column;
+        let strongest = 0;
+        let along = 0;
+        let down = 0;
         for (let channel = 0; channel < channels; channel++) {
-          const start = base + channel * strides.channel;
-          const x = batch[start + row * strides.row + right] - batch[start + row * strides.row + left];
-          const y = batch[start + below + column * strides.column] - batch[start + above + column * strides.column];
+          const plane = channel * strides.channel;
+          const x = batch[plane + right] - batch[plane + left];
+          const y = batch[plane + below + inColumn] - batch[plane + above + inColumn];
           const strength = x * x + y * y;
-          if (strength > strongest) [strongest, along, down] = [strength, x, y];
+          if (strength > strongest) {
+            strongest = strength;
+            along = x;
+            down = y;
+          }
         }
         if (strongest === 0) continue;
-        // An edge has the same direction whichever of its sides is the brighter one.
-        const turn = Math.atan2(down, along) / Math.PI;
-        const place = (turn - Math.floor(turn)) * directions;
+        const place = directionOf(along, down);
         const lower = Math.floor(place);
         const share = place - lower;
-        const cell = cellOf(row, height) * grid + cellOf(column, width);
-        const strength = Math.sqrt(strongest) / pixels[cell];
-        sums[cell * directions + (lower % directions)] += strength * (1 - share);
-        sums[cell * directions + ((lower + 1) % directions)] += strength * share;
+        const strength = Math.sqrt(strongest);
+        const bins = (cellRow + columns.cells[column]) * directions;
+        sums[bins + (lower % directions)] += strength * (1 - share);
+        sums[bins + ((lower + 1) % directions)] += strength * share;
       }
+    }
+    for (let at = 0; at < orientationsSize; at++) {
+      const cell = Math.floor(at / directions);
+      sums[at] /= rows.pixels[Math.floor(cell / grid)] * columns.pixels[cell % grid] || 1;
     }
     writeBalanced(sums, result.subarray(sample * orientationsSize, (sample + 1) * orientationsSize));
   }
   return result;
 }
 
-function cellOf(place: number, size: number): number {
-  return Math.floor((place * grid) / size);
+/**
+ * Where between the directions an edge lies, from 0 to their number, whichever of its sides is the brighter one. The arc
+ * tangent is most of the work, and is taken to 0.004 as t π/4 + 0.273 t (1 − t) (Rajan et al., 2006): a hundredth of a
+ * direction.
+ */
+function directionOf(along: number, down: number): number {
+  const across = Math.abs(along);
+  const steep = Math.abs(down);
+  const flat = across >= steep;
+  const slope = flat ? steep / across : across / steep;
+  const turn = slope * (0.25 + (0.273 / Math.PI) * (1 - slope));
+  const upTo = flat ? turn : 0.5 - turn;
+  return (along * down < 0 ? 1 - upTo : upTo) * directions;
 }
 
-function pixelsOfCells(height: number, width: number): number[] {
-  const pixels = new Array<number>(grid * grid).fill(0);
-  for (let row = 0; row < height; row++)
-    for (let column = 0; column < width; column++) pixels[cellOf(row, height) * grid + cellOf(column, width)]++;
-  return pixels;
+/** One axis of a picture: each place's neighbours and cell, and how many places a cell has. */
+class Axis {
+  /** Offsets of the neighbours; at the ends, of the place itself. */
+  readonly before: Int32Array;
+  readonly after: Int32Array;
+  readonly cells: Int32Array;
+  readonly pixels = new Int32Array(grid);
+
+  constructor(size: number, stride: number) {
+    this.before = Int32Array.from({ length: size }, (_, place) => Math.max(0, place - 1) * stride);
+    this.after = Int32Array.from({ length: size }, (_, place) => Math.min(size - 1, place + 1) * stride);
+    this.cells = Int32Array.from({ length: size }, (_, place) => Math.floor((place * grid) / size));
+    for (const cell of this.cells) this.pixels[cell]++;
+  }
 }
 
 /** Divides each cell by the strength of the cells around it and its own, so that shadow and light count little. */
-function writeBalanced(sums: Float32Array, target: Float32Array): void {
+function writeBalanced(sums: Float64Array, target: Float32Array): void {
   const squares = Array.from({ length: grid * grid }, (_, cell) => {
     let square = 0;
     for (let at = cell * directions; at < (cell + 1) * directions; at++) square += sums[at] ** 2;
