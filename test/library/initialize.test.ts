@@ -284,6 +284,27 @@ describe("initialize", () => {
     for (const name of head) expect(zero.weights.get(name)?.every((value) => value === 0)).toBe(true);
   });
 
+  it("follows a recipe's gain where the head starts from class means, and there alone", async () => {
+    const plain = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] });
+    const few = barPictures(20, 8, 5);
+    const path = folderWith({
+      "plain.onnx": plain,
+      "few-idx3-ubyte": idxFile(8, [20, 8, 8], few.pixels),
+      "few-labels-idx1-ubyte": idxFile(8, [20], few.labels),
+    });
+    const labelled = { labelled: path("few-idx3-ubyte"), labels: path("few-labels-idx1-ubyte") };
+    const firstWeights = async (gain: number, given: Partial<InitializeOptions>) => {
+      const recipe = { ...everything, conditioning: { gain } };
+      const options = { ...setUp({ ...given, recipe }).options, model: path("plain.onnx") };
+      const { weights } = await initialize(options);
+      return weights.get([...weights.keys()][0]);
+    };
+    const before = await firstWeights(1, {});
+    expect(await firstWeights(2, {})).toEqual(before);
+    expect(await firstWeights(2, { head: "zero" })).toEqual(before);
+    expect(await firstWeights(2, { ...labelled, head: "class-means" })).toEqual(before?.map((value) => 2 * value));
+  });
+
   it("says before it trains that there are no labels for the head", async () => {
     const { options, path } = setUp();
     expect(await messageOf(initialize({ ...options, head: "class-means" }))).toMatch(

@@ -88,3 +88,22 @@ it("takes the channel with the strongest edge, in either layout, and each pictur
   const two = pictureOrientations(Float32Array.from([...faint, ...strong]), 2, grey);
   expect(two.subarray(orientationsSize)).toEqual(alone);
 });
+
+it("divides an edge between the two directions next to its own", () => {
+  const side = 60;
+  const wide = { channels: 1, height: side, width: side, layout: "NCHW" } as const;
+  for (let degrees = 1; degrees < 180; degrees += 4) {
+    const angle = (degrees * Math.PI) / 180;
+    const ramp = Float32Array.from(
+      { length: side * side },
+      (_, at) => (at % side) * Math.cos(angle) + Math.floor(at / side) * Math.sin(angle),
+    );
+    // The cell in the middle, which the picture's border does not reach.
+    const cell = pictureOrientations(ramp, 1, wide).subarray(4 * 8, 5 * 8);
+    const sum = cell.reduce((all, value) => all + value, 0);
+    const lower = Math.floor(degrees / 22.5);
+    const share = degrees / 22.5 - lower;
+    expect(Math.abs(cell[lower] / sum - (1 - share)), `${degrees}°`).toBeLessThan(0.02);
+    expect(Math.abs(cell[(lower + 1) % 8] / sum - share), `${degrees}°`).toBeLessThan(0.02);
+  }
+});
