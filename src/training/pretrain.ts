@@ -240,10 +240,17 @@ async function startWeights(options: PretrainOptions, training: TrainingGraph): 
     );
     own = conditioned.weights;
   }
-  const others = training.state.flatMap(({ owner, parameter }) =>
-    owner !== "features" && parameter ? [parameter] : [],
-  );
-  return new Map([...own, ...drawParameters(others, "he", seed), ...(options.discriminatorWeights ?? [])]);
+  const specsOf = (isTask: boolean) =>
+    training.state.flatMap(({ owner, parameter }) =>
+      owner !== "features" && parameter && (owner === "task") === isTask ? [parameter] : [],
+    );
+  // Hundreds of answers are a lot of noise for F at first: smaller ones were measured to teach it more (docs/log.md).
+  const isOfGroups = taskFor(recipe, dataset, features.network.sampleShape) === "clusters";
+  const drawn = [
+    ...drawParameters(specsOf(false), "he", seed),
+    ...drawParameters(specsOf(true), isOfGroups ? "pytorch-default" : "he", seed),
+  ];
+  return new Map([...own, ...drawn, ...(options.discriminatorWeights ?? [])]);
 }
 
 /** Means of metrics over steps. */

@@ -196,6 +196,23 @@ describe("learning", () => {
     }
   });
 
+  it("the answers of groups begin smaller than those of other tasks", async () => {
+    for (const [task, gain] of [
+      ["rotation", Math.SQRT2],
+      ["clusters", Math.sqrt(1 / 3)],
+    ] as const) {
+      const recipe = parseRecipe(
+        { ...small, selfSupervision: { task, weight: 1, clusters: 30 }, generatorOptimizer: { learningRate: 1e-9 } },
+        "test",
+      );
+      const { result } = await train(networks.cnn(), recipe, { steps: 1 });
+      const answers = result.parameters.get("task/weight")!;
+      const inputs = answers.length / result.parameters.get("task/bias")!.length;
+      const deviation = Math.sqrt(mean(Array.from(answers, (value) => value ** 2)));
+      expect(Math.abs(deviation * Math.sqrt(inputs) - gain), task).toBeLessThan(0.2 * gain);
+    }
+  });
+
   it("D comes to prefer the real samples", async () => {
     const recipe = parseRecipe(
       {
