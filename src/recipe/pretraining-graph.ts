@@ -37,7 +37,7 @@ export const rotationClasses = 4;
 export const feedNames = {
   /** Real samples. */
   samples: "samples",
-  /** What G sees, where the recipe corrupts it. */
+  /** What G and the tasks of samples see, where the recipe corrupts it. */
   corrupted: "corrupted",
   /** 1 where a value was swapped, else 0; the samples' shape. */
   swapped: "swapped",
