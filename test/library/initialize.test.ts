@@ -345,3 +345,43 @@ describe("initialize", () => {
     for (const [name, tensor] of tensors) expect(tensor.data).toEqual(result.weights.get(name));
   });
 });
+
+describe("notes on the choice of a recipe", () => {
+  const rows = Array.from({ length: 40 }, (_, row) => `${Math.sin(row)},${Math.cos(3 * row)},${row % 5},${row % 7}`);
+  const table = `a,b,c,d\n${rows.join("\n")}\n`;
+  const dense = (inputShape: readonly number[]) => toyModel({ template: "mlp", inputShape, widths: [6] });
+  const few: RecipeInput = {
+    name: "few groups",
+    selfSupervision: { task: "clusters", weight: 1, clusters: 4, groupings: 1 },
+  };
+
+  async function notesOf(files: Record<string, string | Uint8Array>, data: string, recipe: RecipeInput | "default") {
+    const path = folderWith(files);
+    const notes: string[] = [];
+    await initialize({
+      model: path("model.onnx"),
+      data: path(data),
+      output: path("run"),
+      recipe,
+      batchSize: 8,
+      steps: 1,
+      threads: 1,
+      onEvent: (event: InitializeEvent) => {
+        if (event.type === "note") notes.push(event.message);
+      },
+    });
+    return notes.join("\n");
+  }
+
+  it("point to clusters where dense layers see pictures", async () => {
+    const files = { "model.onnx": dense([1, 8, 8]), "train-idx3-ubyte": bars };
+    expect(await notesOf(files, "train-idx3-ubyte", "default")).toContain("F has no convolutions");
+    expect(await notesOf(files, "train-idx3-ubyte", few)).not.toMatch(/no convolutions|no pictures/);
+  });
+
+  it("warn of clusters on samples that are no pictures", async () => {
+    const files = { "model.onnx": dense([4]), "data.csv": table };
+    expect(await notesOf(files, "data.csv", few)).toContain("the samples are no pictures");
+    expect(await notesOf(files, "data.csv", "default")).not.toMatch(/no convolutions|no pictures/);
+  });
+});
