@@ -25,7 +25,7 @@ import {
 
 const defaultEpsilon = 1e-5;
 
-function epsilonOf(node: NodeContext): number {
+function epsilonOf(node: Pick<NodeContext, "attributes">): number {
   return floatAttribute(node, "epsilon", defaultEpsilon);
 }
 
@@ -118,8 +118,18 @@ function axesButChannel(x: Value): number[] {
 }
 
 /** A vector with one element a channel, in a shape that broadcasts against x. */
-function perChannel(emit: Emitter, vector: Value, x: Value): Value {
+export function perChannel(emit: Emitter, vector: Value, x: Value): Value {
   return emit.reshape(vector, [vector.shape[0], ...x.shape.slice(2).map(() => 1)]);
+}
+
+/** What a BatchNormalization node multiplies x − mean with, scale / √(variance + ε), [C]. */
+export function batchFactor(
+  emit: Emitter,
+  node: Pick<NodeContext, "attributes">,
+  scale: Value,
+  variance: Value,
+): Value {
+  return emit.divide(scale, emit.squareRoot(emit.shift(variance, epsilonOf(node))));
 }
 
 function requireVector(node: NodeContext, index: number, size: number): void {

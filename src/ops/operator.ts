@@ -71,12 +71,12 @@ export function constantInput(node: NodeContext, index: number): number[] | unde
   return Array.from(input.constant.data as ArrayLike<number | bigint>, Number);
 }
 
-export function intAttribute(node: NodeContext, name: string, fallback: number): number {
+export function intAttribute(node: Pick<NodeContext, "attributes">, name: string, fallback: number): number {
   const found = node.attributes[name];
   return found?.kind === "int" ? found.value : fallback;
 }
 
-export function floatAttribute(node: NodeContext, name: string, fallback: number): number {
+export function floatAttribute(node: Pick<NodeContext, "attributes">, name: string, fallback: number): number {
   const found = node.attributes[name];
   return found?.kind === "float" || found?.kind === "int" ? found.value : fallback;
 }

@@ -6,6 +6,8 @@ import type { Value } from "../graph/builder.js";
 import { attribute, type Node } from "../graph/graph.js";
 import { numbersOf, sizeOf } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
+import { batchFactor } from "../ops/normalizations.js";
+import { intAttribute } from "../ops/operator.js";
 import { BlockedLayout, beforeReshapes, inBlocks, isActivation, onBlocks } from "./blocked-layout.js";
 import { interleavePhases, phasesOfBoth } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
@@ -167,8 +169,7 @@ function normalized(
   if (!x || !scale || !bias || !mean || !variance) return undefined;
   const blocked = inBlocks(emit, x, layout.block);
   if (!blocked) return undefined;
-  const epsilon = node.attributes.epsilon?.kind === "float" ? node.attributes.epsilon.value : 1e-5;
-  const factor = emit.divide(scale, emit.squareRoot(emit.shift(variance, epsilon)));
+  const factor = batchFactor(emit, node, scale, variance);
   const scaled = (value: Value, summand: Value, isReadOnce?: boolean): Value => {
     const numbers = [factor, summand].map((each) => filledUp(emit, each, blocked));
     const found = layout.scaleChannels(value, numbers[0], numbers[1], isReadOnce);
@@ -194,7 +195,7 @@ function reduced(
   const blocked = inBlocks(emit, x, layout.block);
   if (!blocked) return undefined;
   const [batch, channels, ...positions] = x.shape;
-  const keeps = attributes.keepdims?.kind !== "int" || attributes.keepdims.value !== 0;
+  const keeps = intAttribute({ attributes }, "keepdims", 1) !== 0;
   const kept = (found: Value): Value => {
     const each = emit.slice(found, [{ axis: 0, start: 0, end: channels }]);
     return keeps ? emit.reshape(each, [1, channels, ...positions.map(() => 1)]) : each;

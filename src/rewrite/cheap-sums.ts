@@ -7,6 +7,7 @@
 import type { Value } from "../graph/builder.js";
 import { attribute } from "../graph/graph.js";
 import { numbersOf, sizeOf } from "../graph/tensor.js";
+import { intAttribute } from "../ops/operator.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** Columns up to which the product is the quicker one. */
@@ -19,7 +20,7 @@ export function cheapSums(leastElements = 4096): NodeRule {
       return undefined;
     const rank = x.shape.length;
     const axes = new Set(numbersOf(given.constant).map((axis) => (axis < 0 ? axis + rank : axis)));
-    const keeps = attributes.keepdims?.kind !== "int" || attributes.keepdims.value !== 0;
+    const keeps = intAttribute({ attributes }, "keepdims", 1) !== 0;
     if (axes.size === rank) {
       const producer = emit.producerOf(x);
       const [a, b] = producer?.op === "Mul" && producer.domain === "" ? producer.inputs : [];

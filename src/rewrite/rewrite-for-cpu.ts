@@ -6,7 +6,7 @@ import { cheapMasks } from "./cheap-masks.js";
 import { cheapSums } from "./cheap-sums.js";
 import type { Cut } from "./cut-graph.js";
 import { filterGradients } from "./filter-gradients.js";
-import { type NodeRule, rewriteGraph, rewriteParts } from "./rewrite-graph.js";
+import { firstOf, type NodeRule, rewriteGraph, rewriteParts } from "./rewrite-graph.js";
 
 /**
  * A graph with the same inputs and outputs for ONNX Runtime's CPU provider. It has operators of ONNX Runtime's own
@@ -26,11 +26,5 @@ export function rewritePartsForCpu(graph: Graph, block: number | undefined, cuts
 function passesOf(block: number | undefined): NodeRule {
   const passes: NodeRule[] = [cheapMasks(), cheapSums()];
   if (block !== undefined) passes.push(filterGradients(block), blockedConvolutions(block), blockedValues(block));
-  return (...node) => {
-    for (const pass of passes) {
-      const outputs = pass(...node);
-      if (outputs) return outputs;
-    }
-    return undefined;
-  };
+  return firstOf(passes);
 }

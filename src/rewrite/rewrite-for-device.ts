@@ -7,7 +7,7 @@ import type { Graph } from "../graph/graph.js";
 import { deviceFilterGradients } from "./device-filter-gradients.js";
 import { fewerPieces } from "./fewer-pieces.js";
 import { onDeviceOnly } from "./on-device-only.js";
-import { type NodeRule, rewriteGraph } from "./rewrite-graph.js";
+import { firstOf, rewriteGraph } from "./rewrite-graph.js";
 
 /**
  * A graph with the same inputs and outputs, which WebGPU computes without help of the CPU as far as we know how. Other
@@ -15,12 +15,5 @@ import { type NodeRule, rewriteGraph } from "./rewrite-graph.js";
  */
 export function rewriteForDevice(graph: Graph, device: string): Graph {
   if (device !== "webgpu") return graph;
-  const passes: readonly NodeRule[] = [fewerPieces(), onDeviceOnly(), deviceFilterGradients()];
-  return rewriteGraph(graph, (...node) => {
-    for (const pass of passes) {
-      const outputs = pass(...node);
-      if (outputs) return outputs;
-    }
-    return undefined;
-  });
+  return rewriteGraph(graph, firstOf([fewerPieces(), onDeviceOnly(), deviceFilterGradients()]));
 }

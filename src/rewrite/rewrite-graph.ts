@@ -16,6 +16,17 @@ export type NodeRule = (
   uses: (name: string) => number,
 ) => readonly Value[] | undefined;
 
+/** The pass that does to each node what the first of these passes does that does anything. */
+export function firstOf(passes: readonly NodeRule[]): NodeRule {
+  return (...node) => {
+    for (const pass of passes) {
+      const outputs = pass(...node);
+      if (outputs) return outputs;
+    }
+    return undefined;
+  };
+}
+
 /**
  * A graph that computes the same outputs from the same inputs, under the same names. Nodes are of ONNX's own domain and
  * the pinned opset, and all shapes are numbers, as in every training graph.
