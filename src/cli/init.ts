@@ -46,14 +46,14 @@ export const command = defineCommand({
     ...dataOptions,
     labels: text(
       "NAME",
-      "labels for the report's probe and --head class-means: a label file, or a table's column (name, number, or -1)",
+      "labels for the report's probe and --head: a label file, or a table's column (name, number, or -1)",
     ),
     head: choice(
       "START",
       headStarts,
-      "also write start values of the last layer: zero, or class-means by the features of labelled samples",
+      "also write start values of the last layer: zero, class-means by the features of labelled samples, or self-training, from there by labels and confident guesses, which trains F further, too",
     ),
-    labelled: paths("PATH", "labelled samples for --head class-means (default: those of --data)"),
+    labelled: paths("PATH", "labelled samples for --head class-means or self-training (default: those of --data)"),
     checkpointEvery: whole("COUNT", "steps between checkpoints", { min: 1 }),
     tensorboard: flag("write an event file for TensorBoard into the run's folder, too"),
     mlflow: text("URL", "log to this MLflow server, too, such as http://127.0.0.1:5000"),
@@ -105,6 +105,14 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
         return;
       case "step":
         training?.update(event.step, remark(event.metrics));
+        console.event(event);
+        return;
+      case "self-training":
+        if (event.step === 1) {
+          console.end();
+          training = console.progress("self-training", event.steps, "steps");
+        }
+        training?.update(event.step, `${Math.round(100 * event.metrics.confident)} % sure`);
         console.event(event);
         return;
       case "warning":

@@ -1,5 +1,5 @@
 /** Fits a small study into the time that there is. */
-import { pretrainingKey, type StudyPlan, settingsOf } from "../study/plan.js";
+import { pretrainingKey, type StudyPlan, selfTrained, settingsOf } from "../study/plan.js";
 import { pretrainingSteps, type StudyBench } from "./study-bench.js";
 
 /** What a pilot became. */
@@ -40,7 +40,7 @@ export async function fitPilot(
     () => {},
   );
   if (timing.kind !== "timing") throw new Error("a timing was asked for");
-  const { secondsPerStep, secondsPerEvaluation } = timing;
+  const { secondsPerStep, secondsPerEvaluation, selfTrainingSeconds = 0 } = timing;
 
   const trained = plan.arms.filter(({ source }) => source.kind === "recipe");
   const runs =
@@ -68,8 +68,9 @@ export async function fitPilot(
   }
 
   const trialsASeed = settingsOf(plan).length * plan.arms.length;
+  const selfTraining = (selfTrainingSeconds * plan.arms.filter(selfTrained).length) / plan.arms.length;
   const cost = (steps: number): number =>
-    1 + steps * secondsPerStep * (1 + plan.longestExtension) + evaluations * secondsPerEvaluation;
+    1 + selfTraining + steps * secondsPerStep * (1 + plan.longestExtension) + evaluations * secondsPerEvaluation;
   const available = trialShare * seconds * workers;
   let { steps } = plan;
   const fitting = Math.floor(available / (trialsASeed * cost(steps)));

@@ -57,11 +57,11 @@ export interface InitializeOptions {
   /** One of {@link devices}; default: cpu. */
   readonly device?: string;
   /**
-   * Start values of the head, which is else left to the framework: zero, or class-means, by F's features of labelled
-   * samples. They are written beside F's weights.
+   * Start values of the head, which is else left to the framework: zero; class-means, by F's features of labelled samples;
+   * or self-training, which trains F and head further on labels and confident guesses. They are written beside F's weights.
    */
   readonly head?: HeadStart;
-  /** Labelled samples for a head from class means: a path, pattern or address, or several; default: the data itself. */
+  /** Labelled samples for a head from labels: a path, pattern or address, or several; default: the data itself. */
   readonly labelled?: string | readonly string[] | Dataset;
   /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
   readonly start?: string;
@@ -112,6 +112,13 @@ export type InitializeEvent =
       readonly step: number;
       readonly steps: number;
       readonly epoch: number;
+      readonly metrics: Readonly<Record<string, number>>;
+    }
+  | {
+      /** Behind pretraining, for the head self-training. */
+      readonly type: "self-training";
+      readonly step: number;
+      readonly steps: number;
       readonly metrics: Readonly<Record<string, number>>;
     }
   | { readonly type: "warning"; readonly warning: Warning }

@@ -15,7 +15,7 @@ import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
-import { headStart, requireHeadStart } from "../training/head-start.js";
+import { headStart, needsLabels, requireHeadStart } from "../training/head-start.js";
 import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
@@ -90,14 +90,14 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const dataset = await openData(options, opened, emit);
   const forData = recipeForData(asked, dataset);
   const recipe = withSettings(forData, options);
-  if (options.labelled !== undefined && options.head !== "class-means")
+  if (options.labelled !== undefined && !needsLabels(options.head))
     throw userError({
       where: "labelled samples",
-      required: "a head that starts from class means, which is all they are for",
+      required: "a head that starts from labels, which is all they are for",
       got: options.head === undefined ? "no head" : `a head of ${options.head}`,
-      advice: "Ask for the head class-means, or leave the labelled samples out.",
+      advice: "Ask for the head class-means or self-training, or leave the labelled samples out.",
     });
-  const labelled = options.head === "class-means" ? await openLabelled(options, dataset, emit) : undefined;
+  const labelled = needsLabels(options.head) ? await openLabelled(options, dataset, emit) : undefined;
   // Shows before F is trained what the model's head or the labels cannot give.
   if (options.head) requireHeadStart(options.head, features, labelled);
   const chosen =
@@ -189,7 +189,16 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   });
   const trainedFeatures = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
   const head = options.head
-    ? await headStart(options.head, features, trainedFeatures, labelled, evaluation)
+    ? await headStart(
+        options.head,
+        features,
+        trainedFeatures,
+        { labelled, unlabelled: dataset, seed },
+        {
+          ...evaluation,
+          onStep: (step, steps, metrics) => emit({ type: "self-training", step, steps, metrics }),
+        },
+      )
     : new Map<string, Float32Array>();
   const weights: Weights = new Map([...trainedFeatures, ...head]);
   requireFinite(weights);

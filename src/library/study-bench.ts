@@ -15,7 +15,7 @@ import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
 import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
-import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan } from "../study/plan.js";
+import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan, selfTrained } from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
 import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
@@ -23,6 +23,7 @@ import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
+import { selfTrain, selfTrainingSteps } from "../training/self-training.js";
 import { checkSupervised, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
@@ -294,11 +295,29 @@ export class StudyBench {
       .sort((a, b) => a - b);
     const began = performance.now();
     await supervisor.measure(weights, { data: train, test });
+    const secondsPerEvaluation = (performance.now() - began) / 1000;
     return {
       kind: "timing",
       secondsPerStep: durations[Math.floor(durations.length / 2)] / 1000,
-      secondsPerEvaluation: (performance.now() - began) / 1000,
+      secondsPerEvaluation,
+      ...(plan.arms.some(selfTrained) ? { selfTrainingSeconds: await this.#timeSelfTraining(features, weights) } : {}),
     };
+  }
+
+  /** Seconds of a whole self-training, from a few steps. */
+  async #timeSelfTraining(features: FeatureExtractor, weights: Weights): Promise<number> {
+    const { train, unlabelled } = await this.#dataOf();
+    const moments: number[] = [];
+    await selfTrain(features, weights, unlabelled, train, 0, {
+      threads: trialThreads,
+      steps: 16,
+      onStep: () => moments.push(performance.now()),
+    });
+    const durations = moments
+      .slice(4)
+      .map((moment, index) => moment - moments[index + 3])
+      .sort((a, b) => a - b);
+    return (selfTrainingSteps * durations[Math.floor(durations.length / 2)]) / 1000;
   }
 
   /** How many samples pretraining has. */

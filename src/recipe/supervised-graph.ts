@@ -85,9 +85,7 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
     },
     normalization: "batch",
   });
-  const outputs = rows(emit, network, instance);
-  const single = plan.loss === "cross-entropy" && outputs.shape[1] === 1;
-  const logits = single ? emit.concat([emit.filled(0, outputs.shape), outputs], 1) : outputs;
+  const logits = plan.loss === "cross-entropy" ? classScores(emit, network, instance) : rows(emit, network, instance);
   const targets = build.feed(supervisedFeedNames.targets, logits.shape);
   let loss: Value;
   if (plan.loss === "cross-entropy") {
@@ -123,6 +121,12 @@ function rows(emit: Emitter, network: Network, instance: Instance): Value {
       advice: "Export the model with its class scores, or the numbers it predicts, as the output.",
     });
   return emit.reshape(logits, [batch, logits.shape[1] ?? 1]);
+}
+
+/** The scores of the classes, [batch, classes]; of a single output's two classes the first has the score 0. */
+export function classScores(emit: Emitter, network: Network, instance: Instance): Value {
+  const outputs = rows(emit, network, instance);
+  return outputs.shape[1] === 1 ? emit.concat([emit.filled(0, outputs.shape), outputs], 1) : outputs;
 }
 
 /** Number of class scores (or regression outputs) of a network. */

@@ -34,7 +34,11 @@ const conditionings: Readonly<Record<string, Conditioning>> = {
 };
 
 /** and after that, or at once, where the head starts. */
-const heads: Readonly<Record<string, HeadStart>> = { "zero-head": "zero", "class-means": "class-means" };
+const heads: Readonly<Record<string, HeadStart>> = {
+  "zero-head": "zero",
+  "class-means": "class-means",
+  "self-training": "self-training",
+};
 
 /**
  * The arms of a study where the user names none: what frameworks draw, the published initialisers, the control that
@@ -68,7 +72,7 @@ export interface ArmSources {
  * initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or `weights:FILE.safetensors`;
  * the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
  * flattened by half, then calibrated). Without one a recipe does its own and everything else is raw. The head is
- * zero-head or class-means, see {@link HeadStart}; without one it is drawn, alike for all arms.
+ * zero-head, class-means or self-training, see {@link HeadStart}; without one it is drawn, alike for all arms.
  *
  * @throws UserError naming what is known
  */

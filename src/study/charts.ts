@@ -2,8 +2,8 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { type Measure, measureOf, showScore } from "./measure.js";
-import type { StudyPlan } from "./plan.js";
-import { type ArmInSetting, type Comparison, pretrains, type SettingSummary, type StudySummary } from "./summary.js";
+import { prepares, type StudyPlan } from "./plan.js";
+import type { ArmInSetting, Comparison, SettingSummary, StudySummary } from "./summary.js";
 
 /** A chart. */
 export interface Chart {
@@ -65,7 +65,7 @@ export function studyCharts(plan: StudyPlan, summary: StudySummary): Chart[] {
   });
   return [
     ...summary.comparisons
-      .filter(({ at }) => at === "equal steps" || pretrains(plan))
+      .filter(({ at }) => at === "equal steps" || prepares(plan))
       .flatMap((comparison, index) => draw.differences(comparison, index)),
     ...draw.grid(plan, summary),
     ...summary.settings.flatMap((setting, index) => {

@@ -224,3 +224,13 @@ function sorted(value: unknown): unknown {
       .map(([key, inner]) => [key, sorted(inner)]),
   );
 }
+
+/** Whether an arm's head comes from self-training. */
+export function selfTrained({ head }: Pick<Arm, "head">): boolean {
+  return head === "self-training";
+}
+
+/** Whether any arm has training before its supervised training; if none has, equal total time is equal steps. */
+export function prepares({ arms }: StudyPlan): boolean {
+  return arms.some((arm) => arm.source.kind === "recipe" || selfTrained(arm));
+}

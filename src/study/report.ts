@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Chart, studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
 import { type Measure, measureOf, showDifference, showEffect, showError, showMean, showScore } from "./measure.js";
-import { armOf, pretrainingKey, type StudyPlan } from "./plan.js";
+import { armOf, prepares, pretrainingKey, type StudyPlan } from "./plan.js";
 import type { StudyResults } from "./run-study.js";
 import type { ArmComparison } from "./statistics/compare-arms.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
@@ -13,7 +13,6 @@ import {
   type Comparison,
   type MeanOverSeeds,
   percent,
-  pretrains,
   type SettingSummary,
   type StudySummary,
   stepsDifference,
@@ -135,7 +134,7 @@ function scoreNote({ task, targets = [], standardise }: StudyPlan): string {
 function verdictSection(plan: StudyPlan, summary: StudySummary): string {
   const measure = measureOf(plan);
   const tables = summary.comparisons
-    .filter(({ arms, at }) => arms.length > 0 && (at === "equal steps" || pretrains(plan)))
+    .filter(({ arms, at }) => arms.length > 0 && (at === "equal steps" || prepares(plan)))
     .flatMap((comparison) => [
       verdictTable(comparison, plan),
       ...(comparison.early.length > 0 ? [earlyTable(comparison, plan)] : []),
@@ -191,7 +190,7 @@ function settingTable({ name, arms, chance, target }: SettingSummary, plan: Stud
   const measure = measureOf(plan);
   const unit = measure.unit === "" ? "" : `, ${measure.unit}`;
   // Without pretraining equal total time is equal steps.
-  const timed = pretrains(plan);
+  const timed = prepares(plan);
   const mean = (score: MeanOverSeeds): string => showMean(measure, score);
   const error = ({ mean: value, high }: MeanOverSeeds): string =>
     high === null ? showError(value) : `${showError(value)} ± ${showError(high - value)}`;

@@ -4,11 +4,13 @@ import type { OptimizerSettings } from "../recipe/recipe.js";
 import {
   armOf,
   type pretrainingKey as KeyOf,
+  prepares,
   pretrainingKey,
   pretrainingSeed,
   ratesOf,
   type Setting,
   type StudyPlan,
+  selfTrained,
   settingsOf,
   type Trial,
   trialKey,
@@ -32,7 +34,13 @@ export type Job =
 /** What a job gives. */
 export type JobResult =
   | { readonly kind: "pretraining"; readonly record: PretrainingRecord }
-  | { readonly kind: "timing"; readonly secondsPerStep: number; readonly secondsPerEvaluation: number }
+  | {
+      readonly kind: "timing";
+      readonly secondsPerStep: number;
+      readonly secondsPerEvaluation: number;
+      /** Of a whole self-training, where one of the plan's arms has it. */
+      readonly selfTrainingSeconds?: number;
+    }
   | { readonly kind: "trial"; readonly record: TrialRecord };
 
 /** Does jobs, as many at once as it has workers. */
@@ -74,6 +82,8 @@ export interface RunStudyOptions {
 /** timing.json: seconds of a supervised step by network and optimiser, for the conversion of time into steps. */
 export interface StudyTiming {
   readonly secondsPerStep: Readonly<Record<string, number>>;
+  /** Seconds of a self-training by network, where arms have it. */
+  readonly selfTrainingSeconds?: Readonly<Record<string, number>>;
 }
 
 /** What a study has when it ends. */
@@ -247,22 +257,38 @@ function pretrainingsOf(plan: StudyPlan): Extract<Job, { kind: "pretraining" }>[
 
 async function measureTimings(options: RunStudyOptions, settings: readonly Setting[]): Promise<StudyTiming> {
   const { plan, folder } = options;
-  const known = (await folder.readJson<StudyTiming>(studyFiles.timing))?.secondsPerStep ?? {};
-  const secondsPerStep: Record<string, number> = { ...known };
-  if (plan.longestExtension === 0 || plan.arms.every(({ source }) => source.kind !== "recipe"))
-    return { secondsPerStep };
+  const known = await folder.readJson<StudyTiming>(studyFiles.timing);
+  const secondsPerStep: Record<string, number> = { ...known?.secondsPerStep };
+  const selfTrainingSeconds: Record<string, number> = { ...known?.selfTrainingSeconds };
+  const selfTrains = plan.arms.some(selfTrained);
+  if (!selfTrains && (plan.longestExtension === 0 || !prepares(plan))) return { secondsPerStep };
   for (const { network, optimizer } of settings) {
     const name = timingName(network, optimizer);
-    if (secondsPerStep[name] !== undefined) continue;
+    if (secondsPerStep[name] !== undefined && (!selfTrains || selfTrainingSeconds[network] !== undefined)) continue;
     const result = await options.executor.run({ kind: "timing", network, optimizer }, () => {});
-    if (result.kind === "timing") secondsPerStep[name] = result.secondsPerStep;
+    if (result.kind !== "timing") continue;
+    secondsPerStep[name] = result.secondsPerStep;
+    if (result.selfTrainingSeconds !== undefined) selfTrainingSeconds[network] = result.selfTrainingSeconds;
   }
-  await folder.writeJson(studyFiles.timing, { secondsPerStep });
-  return { secondsPerStep };
+  const timing: StudyTiming = { secondsPerStep, ...(selfTrains ? { selfTrainingSeconds } : {}) };
+  await folder.writeJson(studyFiles.timing, timing);
+  return timing;
+}
+
+/** Mean seconds of an arm's training before its supervised training: pretraining and self-training; 0 without. */
+export function preparationSeconds(
+  plan: StudyPlan,
+  network: string,
+  armName: string,
+  pretrainings: ReadonlyMap<string, PretrainingRecord>,
+  { selfTrainingSeconds }: StudyTiming,
+): number {
+  const own = selfTrained(armOf(plan, armName)) ? (selfTrainingSeconds?.[network] ?? 0) : 0;
+  return own + pretrainingSeconds(plan, network, armName, pretrainings);
 }
 
 /** Mean seconds of an arm's pretrainings of a network; 0 for an arm without. */
-export function pretrainingSeconds(
+function pretrainingSeconds(
   plan: StudyPlan,
   network: string,
   armName: string,
@@ -279,7 +305,7 @@ export function pretrainingSeconds(
 
 /**
  * Supervised steps that an arm makes beyond the plan's for the comparison at equal total time: as many as fit into what
- * the costliest arm's pretraining took longer than its own, at most {@link StudyPlan.longestExtension} times the steps.
+ * the costliest arm's {@link preparationSeconds} are more than its own, at most {@link StudyPlan.longestExtension} times the steps.
  */
 export function extensionOf(
   plan: StudyPlan,
@@ -296,12 +322,12 @@ export function fullExtension(
   plan: StudyPlan,
   { network, arm, optimizer }: Pick<Trial, "network" | "arm" | "optimizer">,
   pretrainings: ReadonlyMap<string, PretrainingRecord>,
-  { secondsPerStep }: StudyTiming,
+  timing: StudyTiming,
 ): number {
-  const perStep = secondsPerStep[timingName(network, optimizer)];
+  const perStep = timing.secondsPerStep[timingName(network, optimizer)];
   if (perStep === undefined || perStep <= 0) return 0;
-  const costliest = Math.max(...plan.arms.map(({ name }) => pretrainingSeconds(plan, network, name, pretrainings)));
-  return Math.round((costliest - pretrainingSeconds(plan, network, arm, pretrainings)) / perStep);
+  const seconds = (name: string): number => preparationSeconds(plan, network, name, pretrainings, timing);
+  return Math.round((Math.max(...plan.arms.map(({ name }) => seconds(name))) - seconds(arm)) / perStep);
 }
 
 /** Chooses each arm's learning rate in each setting by validation labels, with the same trials for every arm. */

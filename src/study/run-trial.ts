@@ -14,6 +14,7 @@ import { variancesOf } from "../training/objective.js";
 import { activationStatistics } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { type SupervisedResult, Supervisor } from "../training/supervise.js";
+import { DivergedError } from "../training/trainer.js";
 import type { Arm } from "./arm.js";
 import { labelledSamples, tuningSplit } from "./labels.js";
 import { evaluationSteps, type Trial } from "./plan.js";
@@ -103,12 +104,19 @@ export async function startWeights(
   return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
 }
 
+/** Self-training may leave nothing to start from, as pretraining may. */
+function whereDiverged(error: unknown): undefined {
+  if (!(error instanceof DivergedError)) throw error;
+}
+
 /** The weights that a trial starts from: as {@link startWeights} has them, with the arm's own head where it has one. */
 async function trialStart(options: TrialOptions, given: Weights | undefined, labelled: Dataset): Promise<Weights> {
   const { arm, features, trial } = options;
   const start = await startWeights({ ...options, given, seed: trial.seed });
   if (arm.head === undefined) return start;
-  return new Map([...start, ...(await headStart(arm.head, features, start, labelled, { threads: trialThreads }))]);
+  const samples = { labelled, unlabelled: options.data.unlabelled, seed: trial.seed };
+  const settings = { threads: trialThreads, ...(options.signal ? { signal: options.signal } : {}) };
+  return new Map([...start, ...(await headStart(arm.head, features, start, samples, settings))]);
 }
 
 /** Runs a trial. @throws InterruptedError where the signal aborts */
@@ -117,7 +125,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
   const { train, test } = labelledData(data, trial);
   const chance = chanceOf(test);
   const began = performance.now();
-  const startsAt = given === "diverged" ? undefined : await trialStart(options, given, train);
+  const startsAt = given === "diverged" ? undefined : await trialStart(options, given, train).catch(whereDiverged);
   const common = {
     ...trial,
     key: options.key,

@@ -1,18 +1,22 @@
 /** What a study's trials say: curves, intervals, comparisons, verdicts, and warnings about the study itself. */
+
+import { selfTrainingSamples } from "../training/self-training.js";
 import { meanResolution, meanScore, stepsToTarget } from "./early-training.js";
 import { type Measure, measureOf } from "./measure.js";
 import {
   armOf,
+  prepares,
   pretrainingKey,
   pretrainingSeed,
   ratesOf,
   type Setting,
   type StudyPlan,
+  selfTrained,
   settingName,
   settingsOf,
 } from "./plan.js";
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
-import { fullExtension, pretrainingSeconds, type StudyResults } from "./run-study.js";
+import { fullExtension, preparationSeconds, type StudyResults } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import {
   type ArmComparison,
@@ -230,8 +234,8 @@ function comparisonsAgainst(
     summaries[index].arms.find((own) => own.arm === arm)?.timeStop ?? plan.steps;
   const timed = quantity((trial, index) => scoreAt(trial.points, stopOf(trial.arm, index)));
   const [endArms, earlyArms] = compareQuantities([ends, early]);
-  // Without pretraining equal time is equal steps, and the same numbers must not get two verdicts.
-  const timedArms = pretrains(plan) ? compareArms(timed.baseline, timed.arms, timed.options) : endArms;
+  // Without training before it equal time is equal steps, and the same numbers must not get two verdicts.
+  const timedArms = prepares(plan) ? compareArms(timed.baseline, timed.arms, timed.options) : endArms;
   const steps = (arm: string): ArmScores =>
     scoresOf(arm, (trial, index) => stepsToTarget(trial.points, plan.steps, summaries[index].target) ?? plan.steps);
   return [
@@ -264,11 +268,6 @@ function comparisonsAgainst(
       bySetting: bySetting(timed),
     },
   ];
-}
-
-/** Whether any arm is pretrained; if none is, equal total time is equal steps. */
-export function pretrains({ arms }: StudyPlan): boolean {
-  return arms.some(({ source }) => source.kind === "recipe");
 }
 
 function isOf(plan: StudyPlan, setting: Setting, trial: TrialRecord, tuned: StudyResults["tuned"]): boolean {
@@ -390,7 +389,7 @@ function summarizeArm(
     diverged: rate(trials.filter(({ diverged }) => diverged !== null).length, trials.length),
     stalled: rate(trials.filter(({ stalled }) => stalled).length, trials.length),
     pretraining: {
-      seconds: pretrainingSeconds(plan, setting.network, arm, results.pretrainings),
+      seconds: preparationSeconds(plan, setting.network, arm, results.pretrainings, results.timing),
       samples: pretrainingSamples(plan, setting.network, arm, results),
     },
     secondsPerStep: mean(trials.map(({ timing }) => timing.secondsPerStep)),
@@ -400,8 +399,9 @@ function summarizeArm(
 
 function pretrainingSamples(plan: StudyPlan, network: string, name: string, { pretrainings }: StudyResults): number {
   const arm = armOf(plan, name);
-  if (arm.source.kind !== "recipe") return 0;
-  return pretrainings.get(pretrainingKey(plan, network, arm, pretrainingSeed(plan, 0)))?.samples ?? 0;
+  const own = selfTrained(arm) ? selfTrainingSamples : 0;
+  if (arm.source.kind !== "recipe") return own;
+  return own + (pretrainings.get(pretrainingKey(plan, network, arm, pretrainingSeed(plan, 0)))?.samples ?? 0);
 }
 
 function overSeeds(values: readonly number[]): MeanOverSeeds {

@@ -9,7 +9,7 @@ import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { multiplyFeatures } from "./feature-gain.js";
-import type { HeadStart } from "./head-start.js";
+import { type HeadStart, needsLabels } from "./head-start.js";
 import { SequentialStatistics } from "./sequential-statistics.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
@@ -37,7 +37,7 @@ function needsStatistics({ weight, followedByNormalization }: Layer, index: numb
 }
 
 export interface ConditionOptions extends EvaluateOptions {
-  /** What the head will start from, if it is not drawn: the settings' gain is for class means alone. */
+  /** What the head will start from, if it is not drawn: the settings' gain is for heads from labels alone. */
   readonly head?: HeadStart;
 }
 
@@ -57,7 +57,7 @@ export async function conditionFeatures(
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
   const { weights: scaled, records } = await conditionLayers(features, weights, dataset, settings, seed, options);
   const { gain = 1 } = settings;
-  if (gain === 1 || options.head !== "class-means") return { weights: scaled, records };
+  if (gain === 1 || !needsLabels(options.head)) return { weights: scaled, records };
   const multiplied = multiplyFeatures(features, scaled, gain);
   if (multiplied) return { weights: multiplied, records };
   const skipped = "its gain would change what F computes, which is no chain of layers and ReLU-like activations";

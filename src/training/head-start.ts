@@ -1,4 +1,4 @@
-/** What the head, the layer behind F, starts from where it is not drawn: nothing, or the class means of F's features. */
+/** What the head, the layer behind F, starts from where it is not drawn: nothing, or what a few labels say. */
 import type { Dataset } from "../data/dataset.js";
 import { userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
@@ -7,39 +7,72 @@ import type { Layer } from "../ops/network.js";
 import { type FeatureExtractor, mainLayers } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import { type SelfTrainOptions, selfTrain, selfTrainingGraphOf } from "./self-training.js";
 
-/** zero: the last layer's weights are zero. class-means: its outputs tell the classes by the nearest mean of features. */
-export const headStarts = ["zero", "class-means"] as const;
+/**
+ * zero: the last layer's weights are zero. class-means: its outputs tell the classes by the nearest mean of features.
+ * self-training: from there, F and head are trained on the labels and on the network's own confident guesses.
+ */
+export const headStarts = ["zero", "class-means", "self-training"] as const;
 
 export type HeadStart = (typeof headStarts)[number];
 
+/** Whether such a head is made from labelled samples. */
+export function needsLabels(kind: HeadStart | undefined): boolean {
+  return kind !== undefined && kind !== "zero";
+}
+
+/** The samples that a head is made from. */
+export interface HeadSamples {
+  /** Samples with class labels; needed for all heads but that of zeros. */
+  readonly labelled: Dataset | undefined;
+  /** What self-training guesses about. */
+  readonly unlabelled: Dataset;
+  /** Decides the order of the samples, and how they are changed, in self-training. */
+  readonly seed: number;
+}
+
 /**
- * Start values of the head.
- *
- * zero: all classes are equally likely at first, and no noise of a random head reaches F with the first gradients.
- *
- * class-means: with mc the mean of the features f of class c, and m that of all, the score of c is
- * k · ((mc − m) · (f − m) − ‖mc − m‖² / 2), so that the largest score is that of the nearest mean (linear discriminant
- * analysis with one variance for all features, Fisher 1936); k gives the scores a standard deviation of one on the
- * samples, which is what a random head gives calibrated features. A class without samples keeps zeros.
+ * What the network starts from where the head is not drawn: the head's tensors alone, or F's as well where self-training
+ * changes them. See {@link classMeansHead} and {@link selfTrain}.
  *
  * @param weights the network's parameters, F's as the head will meet them; not changed
- * @param labelled samples with labels; needed for class-means only
- * @returns the head's tensors that get values
- * @throws UserError as {@link requireHeadStart} does
+ * @returns the tensors that get values
+ * @throws UserError as {@link requireHeadStart} does; DivergedError where self-training does
  */
 export async function headStart(
   kind: HeadStart,
   features: FeatureExtractor,
   weights: Weights,
-  labelled: Dataset | undefined,
-  options: EvaluateOptions = {},
+  { labelled, unlabelled, seed }: HeadSamples,
+  options: EvaluateOptions & SelfTrainOptions = {},
 ): Promise<Weights> {
-  const { weight, bias } = requireHeadStart(kind, features, labelled);
-  if (kind === "zero" || !weight.layout || !bias || !labelled?.labels)
-    return new Map(
-      (bias ? [weight, bias] : [weight]).map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]),
-    );
+  const layer = requireHeadStart(kind, features, labelled);
+  if (kind === "zero" || !labelled) return zeroHead(layer);
+  const head = await classMeansHead(layer, features, weights, labelled, options);
+  if (kind === "class-means") return head;
+  return selfTrain(features, new Map([...weights, ...head]), unlabelled, labelled, seed, options);
+}
+
+/** All classes are equally likely at first, and no noise of a random head reaches F with the first gradients. */
+function zeroHead({ weight, bias }: Layer): Weights {
+  return new Map((bias ? [weight, bias] : [weight]).map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]));
+}
+
+/**
+ * With mc the mean of the features f of class c, and m that of all, the score of c is
+ * k · ((mc − m) · (f − m) − ‖mc − m‖² / 2), so that the largest score is that of the nearest mean (linear discriminant
+ * analysis with one variance for all features, Fisher 1936); k gives the scores a standard deviation of one on the
+ * samples, which is what a random head gives calibrated features. A class without samples keeps zeros.
+ */
+async function classMeansHead(
+  { weight, bias }: Layer,
+  features: FeatureExtractor,
+  weights: Weights,
+  labelled: Dataset,
+  options: EvaluateOptions,
+): Promise<Weights> {
+  if (!weight.layout || !bias || !labelled.labels) throw new Error("a head from class means was not asked for first");
   const { labels } = labelled;
   const indices = knownLabels(labels);
   const { data } = await evaluate(features.network, features.feature, weights, labelled, indices, options);
@@ -85,7 +118,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
   if (weight.layout?.kind !== "matrix" || !bias || others > 0 || !node.inputs.includes(feature))
     throw userError({
       where: `${network.where}: head`,
-      required: `one dense layer with a bias that reads the features "${feature}", for a start from class means`,
+      required: `one dense layer with a bias that reads the features "${feature}", for a start from labels`,
       got: `${features.head.join(", ") || "nothing"}${bias ? "" : ", without a bias"}${others > 0 ? `, and ${others} more tensors behind it` : ""}`,
       advice: "Take a head of zeros, or name what the last layer reads with --features.",
     });
@@ -93,7 +126,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
   if (!labelled?.labels || indices.length === 0)
     throw userError({
       where: labelled?.where ?? "labels",
-      required: "samples with class labels, for a head that starts from class means",
+      required: `samples with class labels, for the head ${kind}`,
       got: labelled?.targets ? "numbers to predict" : "none",
       advice: "Give labelled samples, or take a head of zeros.",
     });
@@ -107,6 +140,8 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
       got: `${largest + 1}`,
       advice: "Give the labels that the model is made for.",
     });
+  // Complains of what it cannot differentiate.
+  if (kind === "self-training") selfTrainingGraphOf(features);
   return layer;
 }
 

@@ -5,6 +5,7 @@ import { InterruptedError, UserError } from "../../src/errors.js";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import type { RecipeInput } from "../../src/recipe/recipe.js";
+import { selfTrainingSteps } from "../../src/training/self-training.js";
 import { DivergedError } from "../../src/training/trainer.js";
 import { idxFile } from "../data/array-files.js";
 import { barFile, barPictures, folderWith, toyModel } from "../support/toy-data.js";
@@ -280,6 +281,15 @@ describe("initialize", () => {
     expect(run.head).toEqual({ kind: "class-means", labelled: { sha256: expect.any(String), count: 20 } });
     const file = readSafetensors(readFileSync(path("means/weights.safetensors")), "weights");
     expect([...file.tensors.keys()].sort()).toEqual([...weights.keys()].sort());
+    const steps: number[] = [];
+    const onEvent = (event: InitializeEvent) => {
+      if (event.type === "self-training") steps.push(event.step);
+    };
+    const taught = { ...options, ...given, head: "self-training", output: path("taught"), onEvent } as const;
+    const { weights: trained } = await initialize(taught);
+    expect([...trained.keys()].sort()).toEqual([...weights.keys()].sort());
+    for (const [name, elements] of weights) expect(trained.get(name), name).not.toEqual(elements);
+    expect(steps).toEqual(Array.from({ length: selfTrainingSteps }, (_, step) => step + 1));
     const zero = await initialize({ ...options, head: "zero", output: path("zero") });
     for (const name of head) expect(zero.weights.get(name)?.every((value) => value === 0)).toBe(true);
   });
@@ -311,7 +321,7 @@ describe("initialize", () => {
       /required samples with class labels/,
     );
     expect(await messageOf(initialize({ ...options, labelled: path("train-idx3-ubyte") }))).toMatch(
-      /labelled samples: required a head that starts from class means/,
+      /labelled samples: required a head that starts from labels/,
     );
     expect(existsSync(path("run"))).toBe(false);
   });

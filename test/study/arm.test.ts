@@ -41,6 +41,7 @@ test("reads where the head starts, behind the conditioning or at once", async ()
     conditioning: { scale: "unit" },
     head: "class-means",
   });
+  expect(await parseArm("he+self-training", sources)).toMatchObject({ head: "self-training" });
   const rotation = await parseArm("rotation+class-means", sources);
   expect(rotation.conditioning).toEqual(builtInRecipe("rotation").conditioning);
   expect(await parseArm("rotation", sources)).not.toHaveProperty("head");

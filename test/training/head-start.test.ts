@@ -25,6 +25,7 @@ const { labels: _, ...unlabelled } = memoryDataset(curvedVectors(30, 12), inputS
   normalise: "standard",
 });
 const labelled = { ...unlabelled, labels };
+const samples = { labelled, unlabelled, seed: 0 };
 
 async function rowsOf(tensor: string, values: ReadonlyMap<string, Float32Array>): Promise<number[][]> {
   const all = Array.from({ length: 30 }, (_, index) => index);
@@ -38,7 +39,7 @@ const squaredDistance = (a: readonly number[], b: readonly number[]): number =>
 
 describe("a head of zeros", () => {
   it("gives all classes the same score", async () => {
-    const head = await headStart("zero", features, weights, undefined);
+    const head = await headStart("zero", features, weights, { ...samples, labelled: undefined });
     expect([...head.keys()].sort()).toEqual([...headNames].sort());
     for (const scores of await rowsOf(network.graph.outputs[0].name, head)) expect(scores).toEqual([0, 0, 0]);
   });
@@ -55,7 +56,7 @@ it("starts the layer in front of the first of several outputs", () => {
 
 describe("a head from class means", () => {
   it("names the class with the nearest mean of features, and its scores have deviation one", async () => {
-    const head = await headStart("class-means", features, weights, labelled, options);
+    const head = await headStart("class-means", features, weights, samples, options);
     const points = await rowsOf(features.feature, head);
     const means = [0, 1, 2].map((label) => {
       const members = points.filter((_, row) => labels[row] === label);
@@ -82,7 +83,7 @@ describe("a head from class means", () => {
 
   it("leaves a class without samples at zero", async () => {
     const two = { ...labelled, labels: labels.map((label) => (label === 1 ? -1 : label)) };
-    const head = await headStart("class-means", features, weights, two, options);
+    const head = await headStart("class-means", features, weights, { ...samples, labelled: two }, options);
     const scores = await rowsOf(network.graph.outputs[0].name, head);
     for (const row of scores) expect(row[1]).toBe(0);
     expect(scores.some((row) => row[0] !== 0)).toBe(true);
@@ -94,7 +95,13 @@ describe("a head from class means", () => {
     const extractor = featureExtractor(single);
     const start = initialWeights(single, "he", 0);
     const bars = barDataset(200);
-    const head = await headStart("class-means", extractor, start, bars, options);
+    const head = await headStart(
+      "class-means",
+      extractor,
+      start,
+      { labelled: bars, unlabelled: bars, seed: 0 },
+      options,
+    );
     const all = Array.from({ length: bars.count }, (_, index) => index);
     const { data } = await evaluate(
       single,

@@ -1,0 +1,156 @@
+/** Self-training of a network: what a few labels say and, more and more, what the network itself is sure of. */
+import { BatchOrder, prepareAhead } from "../data/batches.js";
+import type { Dataset } from "../data/dataset.js";
+import { InterruptedError } from "../errors.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { RandomStream } from "../random/stream.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import type { Weights } from "../recipe/initial-values.js";
+import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
+import { selfTrainingFeedNames, selfTrainingGraph, selfTrainingOptimizer } from "../recipe/self-training-graph.js";
+import type { TrainingGraph } from "../recipe/training-graph.js";
+import { type Device, graphStyle } from "../runtime/device.js";
+import { type SessionOptions, sessionOptions } from "../runtime/session.js";
+import { corrupt } from "./corruption.js";
+import { NormalPool } from "./normal-pool.js";
+import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
+import { datasetGeometry } from "./picture-geometry.js";
+import { drawView } from "./picture-views.js";
+import { Trainer } from "./trainer.js";
+
+/** Steps of self-training, whatever the data's size. */
+export const selfTrainingSteps = 1000;
+
+/** What was measured to help most, see docs/log.md. */
+const settings = {
+  batchSize: 64,
+  labelledBatchSize: 32,
+  threshold: 0.8,
+  /** Pictures are moved by up to this share of each side, and by a pixel at least. */
+  shift: 0.05,
+  /** This share of other samples' values comes from another sample. */
+  swapped: 0.1,
+} as const;
+
+/** Samples without labels that a self-training sees, repeated ones counted again. */
+export const selfTrainingSamples = selfTrainingSteps * settings.batchSize;
+
+const optimizer: OptimizerSettings = {
+  kind: "adam",
+  learningRate: 2e-3,
+  momentum: 0.9,
+  secondMoment: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+};
+
+const schedule: Recipe["schedule"] = { kind: "cosine", warmUp: 0.1 };
+
+export interface SelfTrainOptions extends SessionOptions {
+  readonly signal?: AbortSignal;
+  /** Default {@link selfTrainingSteps}. The learning rate's course is stretched over them. */
+  readonly steps?: number;
+  readonly onStep?: (step: number, steps: number, metrics: Readonly<Record<string, number>>) => void;
+}
+
+/**
+ * The graph of a step, see {@link selfTrainingGraph}.
+ *
+ * @throws UserError where the network has several outputs or an operator without gradient
+ */
+export function selfTrainingGraphOf(features: FeatureExtractor, device?: Device): TrainingGraph {
+  const { batchSize, labelledBatchSize, threshold } = settings;
+  return selfTrainingGraph({
+    features,
+    optimizer,
+    batchSize,
+    labelledBatchSize,
+    threshold,
+    ...graphStyle(device),
+  });
+}
+
+/**
+ * Trains F and head by FixMatch (Sohn et al., 2020): copies of labelled samples, changed a little, are told their labels,
+ * and copies of other samples what the network says of the originals, where it is sure. Pictures are shifted a
+ * little, and mirrored where they are in colour; of other samples a tenth of the values comes from others.
+ *
+ * @param weights all parameters of the network; not changed
+ * @param labelled samples with class labels; those with a label below 0 have none
+ * @returns all parameters, running statistics included
+ * @throws DivergedError where the loss is not finite; InterruptedError where the signal aborts
+ */
+export async function selfTrain(
+  features: FeatureExtractor,
+  weights: Weights,
+  unlabelled: Dataset,
+  labelled: Dataset,
+  seed: number,
+  options: SelfTrainOptions = {},
+): Promise<Weights> {
+  const { steps = selfTrainingSteps } = options;
+  const { batchSize, labelledBatchSize } = settings;
+  const { sampleShape } = features.network;
+  const training = selfTrainingGraphOf(features, options.device);
+  const shapes = new Map(training.feeds.map(({ name, shape }) => [name, shape]));
+  const make = (name: string) => {
+    const shape = shapes.get(name) ?? [];
+    return floatTensor(new Float32Array(sizeOf(shape)), shape);
+  };
+  const [views, targets] = [make(selfTrainingFeedNames.views), make(selfTrainingFeedNames.targets)];
+  const classes = targets.shape[1];
+  const sampleSize = sizeOf(sampleShape);
+  const originals = new Float32Array(views.data.length);
+  const ofUnlabelled = originals.subarray(0, batchSize * sampleSize);
+  const samples = floatTensor(ofUnlabelled, [batchSize, ...sampleShape]);
+  const picture = datasetGeometry(unlabelled);
+  const count = batchSize + labelledBatchSize;
+  const groups = unlabelled.oneHotGroups ?? [];
+  const pool = new NormalPool(seed);
+  const change = (step: number): void => {
+    if (picture) {
+      const onePixel = 1 / Math.max(picture.height, picture.width);
+      const moved = {
+        shift: Math.max(settings.shift, onePixel),
+        flip: picture.channels > 1,
+        zoom: 0,
+        jitter: 0,
+        colour: 0,
+      };
+      drawView(originals, views.data, count, picture, moved, new RandomStream(seed, "self-training/views", step));
+    } else {
+      const context = { seed, step, batchSize: count, sampleSize, picture, groups, pool };
+      corrupt("swapped-values", settings.swapped, originals, views.data, context);
+    }
+  };
+  const { labels = new Int32Array() } = labelled;
+  const known = Uint32Array.from(labels.keys()).filter((index) => labels[index] >= 0);
+  const order = new BatchOrder(unlabelled.count, batchSize, seed, unlabelled.blocks);
+  const labelledOrder = new BatchOrder(known.length, labelledBatchSize, seed);
+  const trainer = await Trainer.open(training, weights, sessionOptions(options));
+  try {
+    for (let step = 0; step < steps; step++) {
+      if (options.signal?.aborted)
+        throw new InterruptedError(`stopped after ${step} of ${steps} steps of self-training`);
+      await unlabelled.read(order.indices(step), ofUnlabelled);
+      prepareAhead(unlabelled, order, step, steps);
+      const chosen = labelledOrder.indices(step).map((place) => known[place]);
+      await labelled.read(chosen, originals.subarray(ofUnlabelled.length));
+      targets.data.fill(0);
+      chosen.forEach((index, row) => {
+        targets.data[row * classes + labels[index]] = 1;
+      });
+      change(step);
+      const { metrics } = await trainer.step({
+        [selfTrainingFeedNames.samples]: samples,
+        [selfTrainingFeedNames.views]: views,
+        [selfTrainingFeedNames.targets]: targets,
+        ...optimizerFeeds(selfTrainingOptimizer, optimizer, step, scheduleFactor(schedule, step, steps)),
+      });
+      options.onStep?.(step + 1, steps, metrics);
+    }
+    return await trainer.parameters();
+  } finally {
+    await trainer.release();
+  }
+}

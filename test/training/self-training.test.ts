@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import type { Dataset } from "../../src/data/dataset.js";
+import { memoryDataset } from "../../src/data/memory-dataset.js";
+import { subset } from "../../src/data/subset.js";
+import { InterruptedError } from "../../src/errors.js";
+import type { Network } from "../../src/ops/network.js";
+import { RandomStream } from "../../src/random/stream.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { initialWeights } from "../../src/recipe/initial-values.js";
+import { accuracyOf, evaluate } from "../../src/training/evaluate.js";
+import { headStart } from "../../src/training/head-start.js";
+import { selfTrain } from "../../src/training/self-training.js";
+import { barDataset, toyNetwork } from "../support/toy-data.js";
+
+const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 8] });
+const features = featureExtractor(network);
+const start = initialWeights(network, "he", 0);
+const all = barDataset(600);
+const options = { threads: 1 };
+
+const cloudSize = 60;
+
+/** Two round clouds, one for each class in turn, whose centres differ a little on every axis. */
+function cloudDataset(count: number, seed: number): Dataset {
+  const stream = new RandomStream(seed, "clouds");
+  const labels = Uint8Array.from({ length: count }, (_, index) => index % 2);
+  const values = Float32Array.from(
+    { length: count * cloudSize },
+    (_, place) => stream.normal() + 0.35 * (2 * labels[Math.floor(place / cloudSize)] - 1),
+  );
+  return memoryDataset(values, [cloudSize], labels, { normalise: "none" });
+}
+
+async function accuracy(of: Network, weights: ReadonlyMap<string, Float32Array>, on: Dataset): Promise<number> {
+  const indices = Array.from({ length: on.count }, (_, index) => index);
+  const evaluation = await evaluate(of, of.graph.outputs[0].name, new Map(weights), on, indices, options);
+  return accuracyOf(evaluation, on.labels!);
+}
+
+describe("selfTrain", () => {
+  const few = subset(
+    all,
+    Uint32Array.from({ length: 6 }, (_, index) => index),
+  );
+
+  it("learns more from four labels and many samples than from the four samples alone", async () => {
+    const [vectors, unseen] = [0, 1].map((seed) => cloudDataset(600, seed));
+    const four = subset(vectors, Uint32Array.of(0, 1, 2, 3));
+    const mlp = toyNetwork({ template: "mlp", inputShape: [cloudSize], widths: [8] });
+    const own = featureExtractor(mlp);
+    const drawn = initialWeights(mlp, "he", 0);
+    const shares: number[] = [];
+    const onStep = (_: number, __: number, { confident }: Readonly<Record<string, number>>) => shares.push(confident);
+    const many = await selfTrain(own, drawn, vectors, four, 0, { ...options, steps: 200, onStep });
+    const alone = await selfTrain(own, drawn, four, four, 0, { ...options, steps: 200 });
+    expect(shares.length).toBe(200);
+    expect(shares[199]).toBeGreaterThan(shares[0]);
+    const learned = await accuracy(mlp, many, unseen);
+    expect(learned).toBeGreaterThan(0.92);
+    expect(learned).toBeGreaterThan((await accuracy(mlp, alone, unseen)) + 0.05);
+  });
+
+  it("gives the same weights for the same seed, and leaves its own start alone", async () => {
+    const before = new Map([...start].map(([name, values]) => [name, values.slice()]));
+    const once = await selfTrain(features, start, all, few, 3, { ...options, steps: 5 });
+    expect(await selfTrain(features, start, all, few, 3, { ...options, steps: 5 })).toEqual(once);
+    expect(await selfTrain(features, start, all, few, 4, { ...options, steps: 5 })).not.toEqual(once);
+    expect(start).toEqual(before);
+    expect([...once.keys()].sort()).toEqual([...start.keys()].sort());
+  });
+
+  it("never looks at the labels of the samples without", async () => {
+    const wrong: Dataset = { ...all, labels: all.labels!.map((label) => 1 - label) };
+    const steps = { ...options, steps: 5 };
+    expect(await selfTrain(features, start, wrong, few, 0, steps)).toEqual(
+      await selfTrain(features, start, all, few, 0, steps),
+    );
+    // Nor at labelled samples whose label is unknown.
+    const labels = all.labels!.map((label, index) => (index < 6 ? label : -1));
+    expect(await selfTrain(features, start, all, { ...all, labels }, 0, steps)).toEqual(
+      await selfTrain(features, start, all, few, 0, steps),
+    );
+  });
+
+  it("changes vectors and tables by values of other samples", async () => {
+    const flat = toyNetwork({ template: "mlp", inputShape: [64], widths: [8] });
+    const vectors: Dataset = { ...all, shape: [64], record: {} };
+    const drawn = initialWeights(flat, "he", 0);
+    const trained = await selfTrain(featureExtractor(flat), drawn, vectors, vectors, 0, { ...options, steps: 3 });
+    for (const values of trained.values()) expect(values.every(Number.isFinite)).toBe(true);
+    expect(trained).not.toEqual(drawn);
+  });
+
+  it("stops where it is told to", async () => {
+    const controller = new AbortController();
+    const onStep = (step: number) => {
+      if (step === 2) controller.abort();
+    };
+    const run = selfTrain(features, start, all, few, 0, { ...options, signal: controller.signal, onStep });
+    await expect(run).rejects.toThrow(InterruptedError);
+  });
+});
+
+it("starts from class means, and gives values to F and head", async () => {
+  const samples = { labelled: all, unlabelled: all, seed: 0 };
+  const means = await headStart("class-means", features, start, samples, options);
+  const trained = await headStart("self-training", features, start, samples, { ...options, steps: 1 });
+  expect([...trained.keys()].sort()).toEqual([...start.keys()].sort());
+  const expected = await selfTrain(features, new Map([...start, ...means]), all, all, 0, { ...options, steps: 1 });
+  expect(trained).toEqual(expected);
+});
