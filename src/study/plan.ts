@@ -129,7 +129,7 @@ const recordVersion = 2;
 export function trialKey(plan: StudyPlan, trial: Trial): string {
   const network = networkOf(plan, trial.network);
   const arm = armOf(plan, trial.arm);
-  const dataDependent = arm.source.kind === "recipe" || arm.conditioning.scale !== "none";
+  const dataDependent = arm.source.kind === "recipe" || arm.conditioning.scale !== "none" || selfTrained(arm);
   return shortHash({
     recordVersion,
     network: network.hash,

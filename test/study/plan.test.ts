@@ -4,7 +4,7 @@ import { evaluationSteps, pretrainingKey, settingName, settingsOf, shortHash, tr
 import { armsOf, planOf, trialOf } from "../support/study-plan.js";
 
 test("a trial's key holds what decides its result, and nothing else", async () => {
-  const plan = planOf(await armsOf("he", "default"));
+  const plan = planOf(await armsOf("he", "default", "he+self-training"));
   const he = trialOf(plan, "he", 0);
   const key = trialKey(plan, he);
   const larger = planOf(await armsOf("he", "default", "lecun"), {
@@ -19,6 +19,8 @@ test("a trial's key holds what decides its result, and nothing else", async () =
   expect(trialKey({ ...plan, ...others }, he)).toBe(key);
   const trained = trialOf(plan, "default", 1);
   expect(trialKey({ ...plan, ...others }, trained)).not.toBe(trialKey(plan, trained));
+  const taught = trialOf(plan, "he+self-training", 0);
+  expect(trialKey({ ...plan, ...others }, taught)).not.toBe(trialKey(plan, taught));
   expect(trialKey({ ...plan, pretrainingSeeds: 1 }, trained)).not.toBe(trialKey(plan, trained));
 
   const keys = [

@@ -1,8 +1,15 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.js";
-import type { StudyPlan } from "../../src/study/plan.js";
-import { type Executor, type Job, type JobResult, resultsSoFar, runStudy } from "../../src/study/run-study.js";
+import { type StudyPlan, selfTrained } from "../../src/study/plan.js";
+import {
+  type Executor,
+  type Job,
+  type JobResult,
+  preparationSeconds,
+  resultsSoFar,
+  runStudy,
+} from "../../src/study/run-study.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
 import { temporaryFolder } from "../data/temporary-folder.js";
 import { armsOf, planOf, recordOf } from "../support/study-plan.js";
@@ -26,7 +33,10 @@ function inventor(
       onProgress(1, 2);
       await Promise.resolve();
       running--;
-      if (job.kind === "timing") return { kind: "timing", secondsPerStep: 0.01, secondsPerEvaluation: 0.1 };
+      if (job.kind === "timing") {
+        const selfTrainingSeconds = plan.arms.some(selfTrained) ? { selfTrainingSeconds: 0.5 } : {};
+        return { kind: "timing", secondsPerStep: 0.01, secondsPerEvaluation: 0.1, ...selfTrainingSeconds };
+      }
       if (job.kind === "trial") return { kind: "trial", record: recordOf(plan, job.trial, accuracy(job)) };
       const record = {
         key: job.key,
@@ -72,6 +82,25 @@ test("runs everything once, several at a time, and then only what is new", async
   const more = inventor(larger, folder);
   expect((await runStudy({ plan: larger, folder, executor: more.executor })).trials).toHaveLength(9);
   expect(kinds(more.state.jobs)).toEqual({ pretraining: 1, trial: 5 });
+});
+
+test("counts self-training as time that others have left", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "he+self-training", "default", "default+self-training"), { seeds: 1 });
+  const { executor, state } = inventor(plan, folder);
+  const { timing, pretrainings } = await runStudy({ plan, folder, executor });
+  const extensions = state.jobs.flatMap((job) => (job.kind === "trial" ? [[job.trial.arm, job.extension]] : []));
+  // 2 s of pretraining and half a second of self-training, at 100 steps a second.
+  const expected = { he: 250, "he+self-training": 200, default: 50, "default+self-training": 0 };
+  expect(Object.fromEntries(extensions)).toEqual(expected);
+  const { name } = plan.networks[0];
+  const seconds = plan.arms.map((arm) => preparationSeconds(plan, name, arm.name, pretrainings, timing));
+  expect(seconds).toEqual([0, 0.5, 2, 2.5]);
+  // Where nothing is extended, the time is told all the same.
+  const short = planOf(await armsOf("he", "he+self-training"), { seeds: 1, longestExtension: 0 });
+  const other = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const results = await runStudy({ plan: short, folder: other, executor: inventor(short, other).executor });
+  expect(preparationSeconds(short, name, "he+self-training", results.pretrainings, results.timing)).toBe(0.5);
 });
 
 test("an interrupted study keeps what is finished", async () => {
