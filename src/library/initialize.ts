@@ -203,7 +203,9 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const weights: Weights = new Map([...trainedFeatures, ...head]);
   requireFinite(weights);
   const report = async (of: Weights): Promise<FeatureReport> => {
-    const probe = await nearestNeighbourProbe(features, of, labelled ?? dataset, seed, evaluation);
+    // Samples whose labels F was taught would be found again.
+    const taught = options.head === "self-training";
+    const probe = taught ? undefined : await nearestNeighbourProbe(features, of, labelled ?? dataset, seed, evaluation);
     return {
       activations: await activationStatistics(features, of, dataset, seed, evaluation),
       effectiveRank: await featureRank(features, of, dataset, seed, evaluation),

@@ -286,7 +286,9 @@ describe("initialize", () => {
       if (event.type === "self-training") steps.push(event.step);
     };
     const taught = { ...options, ...given, head: "self-training", output: path("taught"), onEvent } as const;
-    const { weights: trained } = await initialize(taught);
+    const { weights: trained, before, after } = await initialize(taught);
+    // What was taught is not asked for.
+    expect([before.nearestNeighbour, after.nearestNeighbour]).toEqual([undefined, undefined]);
     expect([...trained.keys()].sort()).toEqual([...weights.keys()].sort());
     for (const [name, elements] of weights) expect(trained.get(name), name).not.toEqual(elements);
     expect(steps).toEqual(Array.from({ length: selfTrainingSteps }, (_, step) => step + 1));
