@@ -1,10 +1,8 @@
 /** The training graph of self-training: labelled samples, and confident guesses about the others. */
-import { gradients } from "../autodiff/gradients.js";
 import { attribute } from "../graph/graph.js";
-import { instantiate } from "../ops/instantiate.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
 import type { OptimizerSettings } from "./recipe.js";
-import { classScores, logitsName } from "./supervised-graph.js";
+import { classScores, descend, wholeNetwork } from "./supervised-graph.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 /**
@@ -43,20 +41,9 @@ export function selfTrainingGraph(plan: SelfTrainingPlan): TrainingGraph {
   const { network } = features;
   const build = new TrainingGraphBuilder(plan);
   const { emit } = build;
-  const inF = new Set(features.parameters.map(({ name }) => name));
   const scoresOf = (name: string, count: number) => {
-    const instance = instantiate({
-      emit,
-      network,
-      input: build.feed(name, [count, ...network.sampleShape]),
-      targets: [logitsName(network)],
-      parameter: (own) => {
-        const spec = network.parameters.get(own);
-        if (!spec) throw new Error(`${own} is not a parameter`);
-        return build.parameter(inF.has(own) ? "features" : "head", spec);
-      },
-      normalization: "batch",
-    });
+    const input = build.feed(name, [count, ...network.sampleShape]);
+    const instance = wholeNetwork(build, features, input, "cross-entropy");
     return { instance, scores: classScores(emit, network, instance) };
   };
   const guessed = scoresOf(selfTrainingFeedNames.samples, batchSize);
@@ -75,15 +62,6 @@ export function selfTrainingGraph(plan: SelfTrainingPlan): TrainingGraph {
   );
   const logProbabilities = emit.one("LogSoftmax", [learned.scores], { axis: attribute.int(1) });
   const loss = emit.scale(emit.reduceSum(emit.multiply(targets, logProbabilities)), -1);
-  build.metric("loss", loss);
-  const trainable = build.trainable(["features", "head"]);
-  const slopes = gradients(
-    emit,
-    [{ value: loss }],
-    trainable.map(({ value }) => value),
-  );
-  const { norm } = build.optimize(selfTrainingOptimizer, plan.optimizer, trainable, slopes, 0);
-  build.metric("gradient-norm", norm);
-  for (const [name, value] of learned.instance.runningStatistics) build.replace(name, value);
+  descend(build, selfTrainingOptimizer, plan.optimizer, loss, learned.instance);
   return build.build("self-training", batchSize);
 }

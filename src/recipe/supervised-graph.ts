@@ -71,20 +71,8 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
   const { network } = features;
   const build = new TrainingGraphBuilder(plan);
   const { emit } = build;
-  const inF = new Set(features.parameters.map(({ name }) => name));
   const samples = build.feed(supervisedFeedNames.samples, [batchSize, ...network.sampleShape]);
-  const instance = instantiate({
-    emit,
-    network,
-    input: samples,
-    targets: [logitsName(network, plan.loss)],
-    parameter: (name) => {
-      const spec = network.parameters.get(name);
-      if (!spec) throw new Error(`${name} is not a parameter`);
-      return build.parameter(inF.has(name) ? "features" : "head", spec);
-    },
-    normalization: "batch",
-  });
+  const instance = wholeNetwork(build, features, samples, plan.loss);
   const logits = plan.loss === "cross-entropy" ? classScores(emit, network, instance) : rows(emit, network, instance);
   const targets = build.feed(supervisedFeedNames.targets, logits.shape);
   let loss: Value;
@@ -95,17 +83,54 @@ export function supervisedGraph(plan: SupervisedPlan): TrainingGraph {
   } else {
     loss = emit.reduceMean(emit.square(emit.subtract(logits, targets)));
   }
+  descend(build, "supervised", plan.optimizer, loss, instance, plan.gradientClip);
+  return build.build("supervised", batchSize);
+}
+
+/** F and head on a batch, with the parameters of the graph under construction. */
+export function wholeNetwork(
+  build: TrainingGraphBuilder,
+  { network, parameters }: FeatureExtractor,
+  input: Value,
+  loss: SupervisedLoss,
+): Instance {
+  const inF = new Set(parameters.map(({ name }) => name));
+  return instantiate({
+    emit: build.emit,
+    network,
+    input,
+    targets: [logitsName(network, loss)],
+    parameter: (name) => {
+      const spec = network.parameters.get(name);
+      if (!spec) throw new Error(`${name} is not a parameter`);
+      return build.parameter(inF.has(name) ? "features" : "head", spec);
+    },
+    normalization: "batch",
+  });
+}
+
+/**
+ * An optimiser's step of F and head down a loss. Running statistics become those of the instance. Metrics: loss,
+ * gradient-norm.
+ */
+export function descend(
+  build: TrainingGraphBuilder,
+  prefix: string,
+  optimizer: OptimizerSettings,
+  loss: Value,
+  { runningStatistics }: Instance,
+  gradientClip = 0,
+): void {
   build.metric("loss", loss);
   const trainable = build.trainable(["features", "head"]);
   const slopes = gradients(
-    emit,
+    build.emit,
     [{ value: loss }],
     trainable.map(({ value }) => value),
   );
-  const { norm } = build.optimize("supervised", plan.optimizer, trainable, slopes, plan.gradientClip ?? 0);
+  const { norm } = build.optimize(prefix, optimizer, trainable, slopes, gradientClip);
   build.metric("gradient-norm", norm);
-  for (const [name, value] of instance.runningStatistics) build.replace(name, value);
-  return build.build("supervised", batchSize);
+  for (const [name, value] of runningStatistics) build.replace(name, value);
 }
 
 /** The network's outputs as [batch, width]. */
