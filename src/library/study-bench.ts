@@ -300,16 +300,18 @@ export class StudyBench {
       kind: "timing",
       secondsPerStep: durations[Math.floor(durations.length / 2)] / 1000,
       secondsPerEvaluation,
-      ...(plan.arms.some(selfTrained) ? { selfTrainingSeconds: await this.#timeSelfTraining(features, weights) } : {}),
+      ...(plan.arms.some(selfTrained)
+        ? { selfTrainingSeconds: await this.#timeSelfTraining(plan, features, weights) }
+        : {}),
     };
   }
 
   /** Seconds of a whole self-training, from a few steps. */
-  async #timeSelfTraining(features: FeatureExtractor, weights: Weights): Promise<number> {
+  async #timeSelfTraining(plan: StudyPlan, features: FeatureExtractor, weights: Weights): Promise<number> {
     const { train, unlabelled } = await this.#dataOf();
     const moments: number[] = [];
     await selfTrain(features, weights, unlabelled, train, 0, {
-      threads: trialThreads,
+      ...computing(plan),
       steps: 16,
       onStep: () => moments.push(performance.now()),
     });
@@ -398,6 +400,7 @@ export class StudyBench {
       gradientProbe,
       steps: plan.steps,
       extension: job.extension,
+      session: computing(plan),
       signal,
       onStep: onProgress,
     });

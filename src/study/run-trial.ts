@@ -8,6 +8,7 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import type { SupervisedLoss } from "../recipe/supervised-graph.js";
+import type { SessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart } from "../training/head-start.js";
 import { variancesOf } from "../training/objective.js";
@@ -49,6 +50,8 @@ export interface TrialOptions {
   readonly gradientProbe: Supervisor;
   readonly steps: number;
   readonly extension: number;
+  /** What self-training runs on. */
+  readonly session?: SessionOptions;
   readonly signal?: AbortSignal;
   readonly onStep?: (step: number, steps: number) => void;
 }
@@ -115,7 +118,8 @@ async function trialStart(options: TrialOptions, given: Weights | undefined, lab
   const start = await startWeights({ ...options, given, seed: trial.seed });
   if (arm.head === undefined) return start;
   const samples = { labelled, unlabelled: options.data.unlabelled, seed: trial.seed };
-  const settings = { threads: trialThreads, ...(options.signal ? { signal: options.signal } : {}) };
+  const { signal, session = {} } = options;
+  const settings = { ...session, threads: trialThreads, ...(signal ? { signal } : {}) };
   return new Map([...start, ...(await headStart(arm.head, features, start, samples, settings))]);
 }
 
