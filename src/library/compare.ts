@@ -29,6 +29,7 @@ import {
   targetNotes,
   withoutDuplicates,
 } from "./plan-study.js";
+import { requireGiven } from "./run-settings.js";
 import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
@@ -156,6 +157,7 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   const emit = options.onEvent ?? (() => {});
   const signal = options.signal ?? new AbortController().signal;
   const deadline = options.pilot === undefined ? undefined : performance.now() + options.pilot * 60_000;
+  requireGiven({ model: options.model, data: options.data, test: options.test });
   const device = await requireDevice(options.device);
   if (device !== "cpu" && (options.workers ?? 1) > 1)
     throw userError({

@@ -39,7 +39,7 @@ import { type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
 import { RunFolder, runFiles } from "./run-folder.js";
-import { requireSettings, withSettings } from "./run-settings.js";
+import { requireGiven, requireSettings, withSettings } from "./run-settings.js";
 import { allWatchers, type RunWatcher } from "./run-watcher.js";
 import { resumeFolder, startFolder } from "./start-run.js";
 import { tensorboardWatcher } from "./tensorboard-watcher.js";
@@ -76,6 +76,7 @@ interface BegunRun {
 async function initializeWatched(options: InitializeOptions, begun: BegunRun): Promise<InitializeResult> {
   const emit = options.onEvent ?? (() => {});
   const seed = options.seed ?? 0;
+  requireGiven({ model: options.model, data: options.data });
   requireSettings(options);
   const path = options.output ?? `${basename(options.model, extname(options.model))}-headstart`;
   if (!options.resume) await RunFolder.requireFree(path, options.overwrite ?? false);

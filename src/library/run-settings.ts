@@ -30,6 +30,16 @@ export function requireSettings(settings: RunSettings): void {
     throw misfit("minutes", "a number above 0", minutes);
 }
 
+/**
+ * @param given what a function of the library was given under these names
+ * @throws UserError naming what is missing, for programs whose types nobody checks
+ */
+export function requireGiven(given: Readonly<Record<string, unknown>>): void {
+  for (const [where, value] of Object.entries(given))
+    if (value === undefined || value === null || value === "")
+      throw userError({ where, required: "a value", got: "none", advice: "Give it among the options." });
+}
+
 function misfit(where: string, required: string, value: number): Error {
   return userError({ where, required, got: String(value), advice: "Correct the setting." });
 }

@@ -103,6 +103,13 @@ async function classMeansHead(
  */
 export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, labelled: Dataset | undefined): Layer {
   const { network, feature, parameters } = features;
+  if (!headStarts.includes(kind))
+    throw userError({
+      where: "head",
+      required: `one of ${headStarts.join(", ")}`,
+      got: `"${kind}"`,
+      advice: "Correct the setting.",
+    });
   const inF = new Set(parameters.map(({ name }) => name));
   const layer = mainLayers(network).findLast(({ weight }) => !inF.has(weight.name));
   if (!layer)

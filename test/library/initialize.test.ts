@@ -317,6 +317,14 @@ describe("initialize", () => {
     expect(await firstWeights(2, { ...labelled, head: "class-means" })).toEqual(before?.map((value) => 2 * value));
   });
 
+  it("says what a program without types has left out", async () => {
+    const { options } = setUp();
+    for (const name of ["model", "data"] as const)
+      expect(await messageOf(initialize({ ...options, [name]: undefined as unknown as string }))).toBe(
+        `${name}: required a value, got none. Give it among the options.`,
+      );
+  });
+
   it("says before it trains that there are no labels for the head", async () => {
     const { options, path } = setUp();
     expect(await messageOf(initialize({ ...options, head: "class-means" }))).toMatch(

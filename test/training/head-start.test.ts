@@ -6,7 +6,7 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { newClassifier, newNetworkOpset } from "../../src/recipe/new-network.js";
 import { evaluate } from "../../src/training/evaluate.js";
-import { headStart, requireHeadStart } from "../../src/training/head-start.js";
+import { type HeadStart, headStart, requireHeadStart } from "../../src/training/head-start.js";
 import { barDataset, curvedVectors, toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
@@ -129,6 +129,13 @@ describe("a head from class means", () => {
     ],
   ])("says what is wrong with %s", (_, data, message) => {
     expect(() => requireHeadStart("class-means", features, data)).toThrow(message);
+  });
+
+  it("says which starts there are", () => {
+    const kind = "self" as HeadStart;
+    expect(() => requireHeadStart(kind, features, labelled)).toThrow(
+      'head: required one of zero, class-means, self-training, got "self".',
+    );
   });
 
   it("says where the head is more than one layer", () => {
