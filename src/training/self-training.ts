@@ -26,8 +26,10 @@ const settings = {
   batchSize: 64,
   labelledBatchSize: 32,
   threshold: 0.8,
-  /** Pictures are moved by up to this share of each side, and by a pixel at least. */
+  /** Pictures are moved by up to this share of each side, and by a pixel at least; */
   shift: 0.05,
+  /** those in colour, most of them photographs, by this one, and mirrored in half of the cases. */
+  shiftInColour: 0.1,
   /** This share of other samples' values comes from another sample. */
   swapped: 0.1,
 } as const;
