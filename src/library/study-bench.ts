@@ -400,7 +400,7 @@ export class StudyBench {
       gradientProbe,
       steps: plan.steps,
       extension: job.extension,
-      session: computing(plan),
+      selfTraining: computing(plan),
       signal,
       onStep: onProgress,
     });

@@ -8,12 +8,12 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import type { SupervisedLoss } from "../recipe/supervised-graph.js";
-import type { SessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart } from "../training/head-start.js";
 import { variancesOf } from "../training/objective.js";
 import { activationStatistics } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
+import type { SelfTrainOptions } from "../training/self-training.js";
 import { type SupervisedResult, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import type { Arm } from "./arm.js";
@@ -51,7 +51,7 @@ export interface TrialOptions {
   readonly steps: number;
   readonly extension: number;
   /** What self-training runs on. */
-  readonly session?: SessionOptions;
+  readonly selfTraining?: SelfTrainOptions;
   readonly signal?: AbortSignal;
   readonly onStep?: (step: number, steps: number) => void;
 }
@@ -118,8 +118,8 @@ async function trialStart(options: TrialOptions, given: Weights | undefined, lab
   const start = await startWeights({ ...options, given, seed: trial.seed });
   if (arm.head === undefined) return start;
   const samples = { labelled, unlabelled: options.data.unlabelled, seed: trial.seed };
-  const { signal, session = {} } = options;
-  const settings = { ...session, threads: trialThreads, ...(signal ? { signal } : {}) };
+  const { signal, selfTraining = {} } = options;
+  const settings = { ...selfTraining, threads: trialThreads, ...(signal ? { signal } : {}) };
   return new Map([...start, ...(await headStart(arm.head, features, start, samples, settings))]);
 }
 
