@@ -283,7 +283,7 @@ function replaced(asked: Recipe, recipe: Recipe): string {
 function withoutConvolutions(asked: Recipe, features: FeatureExtractor, dataset: Dataset): string | undefined {
   const isDense = features.layers.every(({ weight }) => weight.layout?.kind === "matrix");
   if (asked.name !== "default" || !isDense || datasetGeometry(dataset) === undefined) return undefined;
-  return "F has no convolutions, where the recipe default was not seen to help on pictures; --recipe clusters together with --head class-means was (docs/log.md)";
+  return "F has no convolutions, where the recipe default was not seen to help on pictures; --recipe clusters together with --head class-means or self-training was (docs/log.md)";
 }
 
 /** Warns of the task that was measured to cost accuracy on samples that are no pictures. */
