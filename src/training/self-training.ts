@@ -14,8 +14,8 @@ import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
-import { datasetGeometry } from "./picture-geometry.js";
-import { drawView } from "./picture-views.js";
+import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
+import { drawView, type ViewSettings } from "./picture-views.js";
 import { Trainer } from "./trainer.js";
 
 /** Steps of self-training, whatever the data's size. */
@@ -47,6 +47,13 @@ const optimizer: OptimizerSettings = {
 };
 
 const schedule: Recipe["schedule"] = { kind: "cosine", warmUp: 0.1 };
+
+/** How pictures of this geometry are changed: by a pixel at least, and those in colour farther, and mirrored. */
+export function selfTrainingViews({ channels, height, width }: PictureGeometry): ViewSettings {
+  const inColour = channels > 1;
+  const shift = Math.max(inColour ? settings.shiftInColour : settings.shift, 1 / Math.max(height, width));
+  return { shift, flip: inColour, zoom: 0, jitter: 0, colour: 0 };
+}
 
 export interface SelfTrainOptions extends SessionOptions {
   readonly signal?: AbortSignal;
@@ -111,15 +118,14 @@ export async function selfTrain(
   const pool = new NormalPool(seed);
   const change = (step: number): void => {
     if (picture) {
-      const onePixel = 1 / Math.max(picture.height, picture.width);
-      const moved = {
-        shift: Math.max(settings.shift, onePixel),
-        flip: picture.channels > 1,
-        zoom: 0,
-        jitter: 0,
-        colour: 0,
-      };
-      drawView(originals, views.data, count, picture, moved, new RandomStream(seed, "self-training/views", step));
+      drawView(
+        originals,
+        views.data,
+        count,
+        picture,
+        selfTrainingViews(picture),
+        new RandomStream(seed, "self-training/views", step),
+      );
     } else {
       const context = { seed, step, batchSize: count, sampleSize, picture, groups, pool };
       corrupt("swapped-values", settings.swapped, originals, views.data, context);

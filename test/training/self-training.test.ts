@@ -9,7 +9,7 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { accuracyOf, evaluate } from "../../src/training/evaluate.js";
 import { headStart } from "../../src/training/head-start.js";
-import { selfTrain } from "../../src/training/self-training.js";
+import { selfTrain, selfTrainingViews } from "../../src/training/self-training.js";
 import { barDataset, toyNetwork } from "../support/toy-data.js";
 
 const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 8] });
@@ -100,6 +100,18 @@ describe("selfTrain", () => {
     await expect(run).rejects.toThrow(InterruptedError);
   });
 });
+
+it.each([
+  [1, 28, 0.05, false],
+  [3, 32, 0.1, true],
+  [1, 8, 1 / 8, false],
+])(
+  "changes pictures of %i channels and %i pixels a side by shifts of %f, mirrored: %s",
+  (channels, side, shift, flip) => {
+    const picture = { channels, height: side, width: side, layout: "NCHW" } as const;
+    expect(selfTrainingViews(picture)).toEqual({ shift, flip, zoom: 0, jitter: 0, colour: 0 });
+  },
+);
 
 it("starts from class means, and gives values to F and head", async () => {
   const samples = { labelled: all, unlabelled: all, seed: 0 };
