@@ -128,3 +128,8 @@ function pickRows({ names, values }: Targets, kept: ArrayLike<number>): Float64A
     picked.set(values.subarray(kept[place] * width, (kept[place] + 1) * width), place * width);
   return picked;
 }
+
+/** The samples whose class is known: those with a label from 0 on. */
+export function knownLabels(labels: Int32Array = new Int32Array()): Uint32Array {
+  return Uint32Array.from(labels.keys()).filter((index) => labels[index] >= 0);
+}

@@ -2,6 +2,7 @@
 import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import type { Graph } from "../graph/graph.js";
+import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { Emitter } from "../ops/emitter.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { joined, parted, smallTogether } from "./joined-parameters.js";
@@ -64,6 +65,12 @@ export interface TrainingGraph {
 /** Name of the output that replaces a state tensor. */
 export function nextName(name: string): string {
   return `next/${name}`;
+}
+
+/** A tensor of zeros for what is fed under a name; a scalar where nothing is. */
+export function emptyFeed({ feeds }: TrainingGraph, name: string): FloatTensor {
+  const { shape = [] } = feeds.find((feed) => feed.name === name) ?? {};
+  return floatTensor(new Float32Array(sizeOf(shape)), shape);
 }
 
 /** How a training graph is written, which changes rounding at most. */

@@ -1,5 +1,6 @@
 /** How many labels a setting trains with, and which samples they are. */
 import type { Dataset } from "../data/dataset.js";
+import { knownLabels } from "../data/sample-labels.js";
 import { labelledSubset } from "../data/subset.js";
 import { userError } from "../errors.js";
 import { RandomStream } from "../random/stream.js";
@@ -36,7 +37,7 @@ export function parseLabelAmount(text: string): LabelAmount {
  */
 export function labelledSamples(data: Labelled, amount: LabelAmount, seed: number): Uint32Array {
   const labels = data.labels ?? new Int32Array(data.count);
-  const known = Uint32Array.from(labels.keys()).filter((index) => labels[index] >= 0);
+  const known = knownLabels(labels);
   if (amount === "all") return known;
   if (amount.endsWith("%")) {
     const count = Math.max(1, Math.round((known.length * Number(amount.slice(0, -1))) / 100));

@@ -1,5 +1,6 @@
 /** What the head, the layer behind F, starts from where it is not drawn: nothing, or what a few labels say. */
 import type { Dataset } from "../data/dataset.js";
+import { knownLabels } from "../data/sample-labels.js";
 import { userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import { emptyUnitMatrices, fromUnitMatrices } from "../initializers/unit-matrices.js";
@@ -150,10 +151,6 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
   // Complains of what it cannot differentiate.
   if (kind === "self-training") selfTrainingGraphOf(features);
   return layer;
-}
-
-function knownLabels(labels: Int32Array | undefined): Uint32Array {
-  return Uint32Array.from(labels?.keys() ?? []).filter((index) => (labels?.[index] ?? -1) >= 0);
 }
 
 /** One output stands for two classes: its sign tells them apart. */

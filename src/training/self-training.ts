@@ -1,6 +1,7 @@
 /** Self-training of a network: what a few labels say and, more and more, what the network itself is sure of. */
 import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
+import { knownLabels } from "../data/sample-labels.js";
 import { InterruptedError } from "../errors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { RandomStream } from "../random/stream.js";
@@ -8,7 +9,7 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
 import { selfTrainingFeedNames, selfTrainingGraph, selfTrainingOptimizer } from "../recipe/self-training-graph.js";
-import type { TrainingGraph } from "../recipe/training-graph.js";
+import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { corrupt } from "./corruption.js";
@@ -101,12 +102,8 @@ export async function selfTrain(
   const { batchSize, labelledBatchSize } = settings;
   const { sampleShape } = features.network;
   const training = selfTrainingGraphOf(features, options.device);
-  const shapes = new Map(training.feeds.map(({ name, shape }) => [name, shape]));
-  const make = (name: string) => {
-    const shape = shapes.get(name) ?? [];
-    return floatTensor(new Float32Array(sizeOf(shape)), shape);
-  };
-  const [views, targets] = [make(selfTrainingFeedNames.views), make(selfTrainingFeedNames.targets)];
+  const views = emptyFeed(training, selfTrainingFeedNames.views);
+  const targets = emptyFeed(training, selfTrainingFeedNames.targets);
   const classes = targets.shape[1];
   const sampleSize = sizeOf(sampleShape);
   const originals = new Float32Array(views.data.length);
@@ -132,7 +129,7 @@ export async function selfTrain(
     }
   };
   const { labels = new Int32Array() } = labelled;
-  const known = Uint32Array.from(labels.keys()).filter((index) => labels[index] >= 0);
+  const known = knownLabels(labels);
   const order = new BatchOrder(unlabelled.count, batchSize, seed, unlabelled.blocks);
   const labelledOrder = new BatchOrder(known.length, labelledBatchSize, seed);
   const trainer = await Trainer.open(training, weights, sessionOptions(options));

@@ -8,7 +8,7 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import { logitsName, type SupervisedLoss, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
-import type { TrainingGraph } from "../recipe/training-graph.js";
+import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
@@ -95,13 +95,8 @@ export class Supervisor {
     const { data, test, steps, seed } = run;
     const { optimizer, batchSize } = this.#options;
     const settings = run.learningRate === undefined ? optimizer : { ...optimizer, learningRate: run.learningRate };
-    const shapes = new Map(this.#training.feeds.map(({ name, shape }) => [name, shape]));
-    const make = (name: string) => {
-      const shape = shapes.get(name) ?? [];
-      return floatTensor(new Float32Array(sizeOf(shape)), shape);
-    };
-    const samples = make(supervisedFeedNames.samples);
-    const targets = make(supervisedFeedNames.targets);
+    const samples = emptyFeed(this.#training, supervisedFeedNames.samples);
+    const targets = emptyFeed(this.#training, supervisedFeedNames.targets);
     const objective = this.#objective(run);
     const order = new BatchOrder(data.count, batchSize, seed, data.blocks);
     this.#trainer.load(run.weights);
