@@ -19,6 +19,7 @@ import { type StudySummary, summarize } from "../study/summary.js";
 import { fitPilot, type PilotFit } from "./fit-pilot.js";
 import {
   benchSettings,
+  besidesInPilot,
   draftPlan,
   duplicateNotes,
   locateLabels,
@@ -182,11 +183,12 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
 
   const arms = armsForData(asked, data.unlabelled, options.pretrainingEpochs);
   for (const message of replacedNotes(asked, arms)) emit({ type: "note", message });
+  const besides = armsForData(await besidesInPilot(options, task), data.unlabelled, options.pretrainingEpochs);
   const drafted = draftPlan(options, task, networks, arms, data, device);
   for (const amount of drafted.labels) labelledSamples(data.train, amount, 0);
   const unlock = await (await StudyFolder.open(path, false)).lock();
   try {
-    return await runIn(options, path, { drafted, settings, data, prepare, deadline, signal, emit });
+    return await runIn(options, path, { drafted, besides, settings, data, prepare, deadline, signal, emit });
   } finally {
     await unlock();
   }
@@ -213,6 +215,8 @@ function unusedNotes({ train, test, unlabelled }: StudyData): string[] {
 /** What {@link compare} has found out before it writes anything. */
 interface Prepared {
   readonly drafted: StudyPlan;
+  /** Arms that a pilot takes along where it can. */
+  readonly besides: readonly Arm[];
   readonly settings: BenchSettings;
   readonly data: StudyData;
   readonly prepare: () => Promise<void>;
@@ -225,7 +229,7 @@ interface Prepared {
 async function runIn(
   options: CompareOptions,
   path: string,
-  { drafted, settings, data, prepare, deadline, signal, emit }: Prepared,
+  { drafted, besides, settings, data, prepare, deadline, signal, emit }: Prepared,
 ): Promise<CompareResult> {
   const folder = await openFolder(path, options.overwrite ?? false, drafted);
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0, data.test.count));
@@ -238,9 +242,10 @@ async function runIn(
     told.add(message);
   };
   if (options.pilot !== undefined) {
-    const fit = await pilotFit(options, folder, settings, data, drafted, options.pilot, parallel, signal);
+    const fit = await pilotFit(options, folder, settings, data, drafted, besides, options.pilot, parallel, signal);
     plan = fit.plan;
     emit({ type: "pilot", fit });
+    if (fit.leftOut) note(fit.leftOut);
   }
   const trials = settingsOf(plan).length * plan.arms.length * plan.seeds;
   const workers = Math.max(1, Math.min(parallel, trials));
@@ -288,15 +293,16 @@ async function pilotFit(
   settings: BenchSettings,
   data: StudyData,
   draft: StudyPlan,
+  besides: readonly Arm[],
   minutes: number,
   workers: number,
   signal: AbortSignal,
 ): Promise<PilotFit> {
-  const of = shortHash({ draft, minutes, seeds: options.seeds ?? null });
+  const of = shortHash({ draft, besides, minutes, seeds: options.seeds ?? null });
   const known = await folder.readJson<{ of: string; fit: PilotFit }>(studyFiles.pilot);
   if (known?.of === of) return known.fit;
   const bench = await StudyBench.open(settings, data);
-  const fit = await fitPilot(bench, draft, minutes * 60, workers, options.seeds, signal);
+  const fit = await fitPilot(bench, draft, besides, minutes * 60, workers, options.seeds, signal);
   await bench.close();
   await folder.writeJson(studyFiles.pilot, { of, fit });
   return fit;

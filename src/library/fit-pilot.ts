@@ -1,4 +1,5 @@
 /** Fits a small study into the time that there is. */
+import type { Arm } from "../study/arm.js";
 import { pretrainingKey, type StudyPlan, selfTrained, settingsOf } from "../study/plan.js";
 import { pretrainingSteps, type StudyBench } from "./study-bench.js";
 
@@ -8,7 +9,12 @@ export interface PilotFit {
   /** Seconds that it is expected to take. */
   readonly expected: number;
   readonly secondsPerStep: number;
+  /** Why arms that a pilot takes along where it can were left out, in words. */
+  readonly leftOut?: string;
 }
+
+/** What a pilot asks of a bench. */
+export type PilotBench = Pick<StudyBench, "usePlan" | "run" | "takesHead" | "unlabelledCount" | "timePretraining">;
 
 /** Shares of the time: the rest is for reading, measuring and the report. */
 const pretrainingShare = 0.4;
@@ -16,24 +22,30 @@ const trialShare = 0.4;
 /** Evaluations of a trial, extension included. */
 const evaluations = 20;
 const [fewestSeeds, mostSeeds] = [3, 10];
+/** Most of the trials' time that what is taken along may spend before them. */
+const besidesShare = 0.5;
 
 /**
  * Measures a few steps, then gives pretraining and trials their shares of the time: epochs are cut to what fits, then as
  * many seeds as fit, from 3 to 10, and with fewer than 3 fewer steps.
  *
+ * @param besides self-trained arms that are taken along where the network allows it and there is time
  * @param seconds of the whole pilot
  * @param askedSeeds a number of seeds to keep, whatever fits
  */
 export async function fitPilot(
-  bench: StudyBench,
-  plan: StudyPlan,
+  bench: PilotBench,
+  draft: StudyPlan,
+  besides: readonly Arm[],
   seconds: number,
   workers: number,
   askedSeeds: number | undefined,
   signal: AbortSignal,
 ): Promise<PilotFit> {
-  bench.usePlan(plan);
-  const [setting] = settingsOf(plan);
+  const able = besides.length > 0 && (await bench.takesHead(draft, "self-training"));
+  const whole = able ? { ...draft, arms: [...draft.arms, ...besides] } : draft;
+  bench.usePlan(whole);
+  const [setting] = settingsOf(draft);
   const timing = await bench.run(
     { kind: "timing", network: setting.network, optimizer: setting.optimizer },
     signal,
@@ -41,6 +53,9 @@ export async function fitPilot(
   );
   if (timing.kind !== "timing") throw new Error("a timing was asked for");
   const { secondsPerStep, secondsPerEvaluation, selfTrainingSeconds = 0 } = timing;
+  const preparing = selfTrainingSeconds * besides.length * settingsOf(draft).length * fewestSeeds;
+  const plan = preparing <= besidesShare * trialShare * seconds * workers ? whole : draft;
+  bench.usePlan(plan);
 
   const trained = plan.arms.filter(({ source }) => source.kind === "recipe");
   const runs =
@@ -52,13 +67,17 @@ export async function fitPilot(
   const count = await bench.unlabelledCount();
   let longest = 0;
   const arms: StudyPlan["arms"][number][] = [];
+  // Arms that differ in what follows share a pretraining, and have to be cut alike.
+  const perStepOf = new Map<string, number>();
   for (const arm of plan.arms) {
     if (arm.source.kind !== "recipe") {
       arms.push(arm);
       continue;
     }
     const { recipe } = arm.source;
-    const perStep = await bench.timePretraining(setting.network, arm.name, signal);
+    const key = pretrainingKey(plan, setting.network, arm, 0);
+    const perStep = perStepOf.get(key) ?? (await bench.timePretraining(setting.network, arm.name, signal));
+    perStepOf.set(key, perStep);
     const full = pretrainingSteps(recipe, count);
     const share = Math.min(1, Math.max(1, each / perStep) / full);
     longest = Math.max(longest, share * full * perStep);
@@ -83,5 +102,10 @@ export async function fitPilot(
     plan: { ...plan, arms, steps, seeds },
     expected: longest * rounds + (trialsASeed * seeds * cost(steps)) / workers,
     secondsPerStep,
+    ...(whole !== draft && plan === draft
+      ? {
+          leftOut: `self-training is left out: it takes ${Math.ceil(selfTrainingSeconds)} s for each start; a longer pilot takes it along, and so do --arms ${[...draft.arms, ...besides].map(({ name }) => name).join(",")}`,
+        }
+      : {}),
   };
 }

@@ -11,7 +11,7 @@ import { featureExtractor } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/new-network.js";
 import { logitsName, outputSize, unboundedOutput } from "../recipe/supervised-graph.js";
 import type { Device } from "../runtime/device.js";
-import { type Arm, defaultArms, parseArm, pilotArms } from "../study/arm.js";
+import { type Arm, defaultArms, parseArm, pilotArms, selfTrainedPilotArms } from "../study/arm.js";
 import { duplicatesOf } from "../study/duplicates.js";
 import { parseGrid } from "../study/grid.js";
 import { parseLabelAmount } from "../study/labels.js";
@@ -28,8 +28,17 @@ import { resolveRecipe } from "./resolve-recipe.js";
 import { type BenchSettings, openStudyData } from "./study-bench.js";
 
 /** The arms, each name once. @throws UserError */
-export async function parseArms(options: CompareOptions): Promise<Arm[]> {
-  const names = options.arms ?? (options.pilot === undefined ? defaultArms : pilotArms);
+export function parseArms(options: CompareOptions): Promise<Arm[]> {
+  return armsOf(options.arms ?? (options.pilot === undefined ? defaultArms : pilotArms));
+}
+
+/** The arms that a pilot compares besides where it can; none where the user has named arms. */
+export async function besidesInPilot(options: CompareOptions, task: StudyTask): Promise<Arm[]> {
+  const wanted = options.pilot !== undefined && options.arms === undefined && task === "classification";
+  return wanted ? armsOf(selfTrainedPilotArms) : [];
+}
+
+async function armsOf(names: readonly string[]): Promise<Arm[]> {
   const arms: Arm[] = [];
   for (const name of names) {
     if (arms.some((arm) => arm.name === name)) continue;

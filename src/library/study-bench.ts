@@ -6,7 +6,7 @@ import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { isLabelFile, openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { subset } from "../data/subset.js";
-import { fileError } from "../errors.js";
+import { fileError, UserError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { singlePrecision } from "../ops/instantiate.js";
@@ -21,6 +21,7 @@ import type { Job, JobResult } from "../study/run-study.js";
 import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
+import { type HeadStart, requireHeadStart } from "../training/head-start.js";
 import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
 import { selfTrain, selfTrainingSteps } from "../training/self-training.js";
@@ -320,6 +321,20 @@ export class StudyBench {
       .map((moment, index) => moment - moments[index + 3])
       .sort((a, b) => a - b);
     return (selfTrainingSteps * durations[Math.floor(durations.length / 2)]) / 1000;
+  }
+
+  /** Whether all networks of a plan can have this start of the head, made from the training data. */
+  async takesHead(plan: StudyPlan, kind: HeadStart): Promise<boolean> {
+    const { train } = await this.#dataOf();
+    for (const { name } of plan.networks) {
+      try {
+        requireHeadStart(kind, await this.#features(plan, name), train);
+      } catch (error) {
+        if (error instanceof UserError) return false;
+        throw error;
+      }
+    }
+    return true;
   }
 
   /** How many samples pretraining has. */

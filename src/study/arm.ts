@@ -59,6 +59,9 @@ export const defaultArms: readonly string[] = [
 /** The arms of a pilot: the framework's default, the control, the product. */
 export const pilotArms: readonly string[] = ["pytorch-default", "he+calibrated", "default"];
 
+/** What a pilot compares besides, where labels are classes, the network allows it, and there is time. */
+export const selfTrainedPilotArms: readonly string[] = ["he+calibrated+self-training", "default+self-training"];
+
 /** Where an arm's recipe or weights come from. */
 export interface ArmSources {
   /** A recipe by name or file. */
