@@ -42,7 +42,14 @@ export function drawView(
 
   const rows = new Line(height, strides.row);
   const columns = new Line(width, strides.column);
+  const size = channels * height * width;
+  const blended = zoom > 0 ? new Float64Array(height * width) : undefined;
   for (let sample = 0; sample < batchSize; sample++) {
+    const isOnlyShifted = !flips[sample] && !blended && [changes[sample], ...colours[sample]].every(isUnchanged);
+    if (isOnlyShifted) {
+      shiftPicture(batch, target, sample * size, picture, down[sample], right[sample]);
+      continue;
+    }
     const { share, top, left } = parts[sample];
     rows.place(share, top, down[sample], false);
     columns.place(share, left, right[sample], flips[sample]);
@@ -50,8 +57,9 @@ export function drawView(
       const colour = colours[sample][channel];
       const contrast = colour.contrast * changes[sample].contrast;
       const brightness = colour.contrast * changes[sample].brightness + colour.brightness;
-      const start = sample * channels * height * width + channel * strides.channel;
-      copyPlane(batch, target, start, rows, columns, { contrast, brightness });
+      const start = sample * size + channel * strides.channel;
+      if (blended) blendPlane(batch, target, start, rows, columns, { contrast, brightness }, blended);
+      else movePlane(batch, target, start, rows, columns, { contrast, brightness });
     }
   }
 }
@@ -67,32 +75,85 @@ interface Change {
 
 const unchanged: Change = { contrast: 1, brightness: 0 };
 
-/** Writes one channel of a picture, each value between four of the original's by the two lines' places. */
-function copyPlane(
+const isUnchanged = ({ contrast, brightness }: Change): boolean => contrast === 1 && brightness === 0;
+
+/** Writes a picture moved by whole pixels. Far quicker than a value at a time. */
+function shiftPicture(
+  original: Float32Array,
+  target: Float32Array,
+  start: number,
+  { channels, height, width, layout }: PictureGeometry,
+  down: number,
+  right: number,
+): void {
+  const [planes, unit] = layout === "NCHW" ? [channels, 1] : [1, channels];
+  const row = width * unit;
+  const within = (shift: number, side: number): number => Math.min(Math.max(shift, 1 - side), side - 1);
+  const lower = within(down, height);
+  const moved = within(right, width) * unit;
+  for (let plane = 0; plane < planes; plane++) {
+    const from = start + plane * height * row;
+    const to = from + height * row;
+    // All at once; what runs over an edge is written anew below.
+    const offset = lower * row + moved;
+    target.set(original.subarray(from + Math.max(0, -offset), to - Math.max(0, offset)), from + Math.max(0, offset));
+    const [firstRow, lastRow] = [from + Math.max(0, lower) * row, to - row + Math.min(0, lower) * row];
+    for (let at = firstRow; at <= lastRow; at += row) {
+      for (let x = moved - 1; x >= 0; x--) target[at + x] = target[at + x + unit];
+      for (let x = row + moved; x < row; x++) target[at + x] = target[at + x - unit];
+    }
+    for (let at = from; at < firstRow; at += row) target.copyWithin(at, firstRow, firstRow + row);
+    for (let at = lastRow + row; at < to; at += row) target.copyWithin(at, lastRow, lastRow + row);
+  }
+}
+
+/** Writes one channel of a picture, each value from the place that the two lines say. */
+function movePlane(
   original: Float32Array,
   target: Float32Array,
   start: number,
   rows: Line,
-  columns: Line,
+  { side, stride, before }: Line,
   { contrast, brightness }: Change,
 ): void {
-  const between = rows.between || columns.between;
   for (let y = 0; y < rows.side; y++) {
-    const above = start + rows.before[y];
-    const below = start + rows.after[y];
-    const lower = rows.part[y];
+    const from = start + rows.before[y];
     let to = start + y * rows.stride;
-    for (let x = 0; x < columns.side; x++, to += columns.stride) {
-      const left = columns.before[x];
-      let value = original[above + left];
-      if (between) {
-        const right = columns.after[x];
-        const part = columns.part[x];
-        value += (original[above + right] - value) * part;
-        const under = original[below + left];
-        value += (under + (original[below + right] - under) * part - value) * lower;
-      }
-      target[to] = contrast * value + brightness;
+    for (let x = 0; x < side; x++, to += stride) target[to] = contrast * original[from + before[x]] + brightness;
+  }
+}
+
+/**
+ * Writes one channel of a picture, each value between four of the original's by the two lines' places.
+ *
+ * @param blended room for the original's rows with the columns' places
+ */
+function blendPlane(
+  original: Float32Array,
+  target: Float32Array,
+  start: number,
+  rows: Line,
+  { side, stride, before, after, part }: Line,
+  { contrast, brightness }: Change,
+  blended: Float64Array,
+): void {
+  const firstRow = rows.before[0] / rows.stride;
+  const lastRow = rows.after[rows.side - 1] / rows.stride;
+  for (let y = firstRow; y <= lastRow; y++) {
+    const from = start + y * rows.stride;
+    for (let x = 0; x < side; x++) {
+      const left = original[from + before[x]];
+      blended[y * side + x] = left + (original[from + after[x]] - left) * part[x];
+    }
+  }
+  for (let y = 0; y < rows.side; y++) {
+    const above = (rows.before[y] / rows.stride) * side;
+    const below = (rows.after[y] / rows.stride) * side;
+    const share = rows.part[y];
+    let to = start + y * rows.stride;
+    for (let x = 0; x < side; x++, to += stride) {
+      const value = blended[above + x];
+      target[to] = contrast * (value + (blended[below + x] - value) * share) + brightness;
     }
   }
 }
@@ -103,8 +164,6 @@ class Line {
   readonly before: Int32Array;
   readonly after: Int32Array;
   readonly part: Float32Array;
-  /** Whether any place lies between two. */
-  between = false;
 
   constructor(
     readonly side: number,
@@ -129,7 +188,6 @@ class Line {
       const unshifted = Math.min(Math.max(place - shift, 0), last);
       return (flipped ? last - unshifted : unshifted) * this.stride;
     };
-    this.between = share < 1;
     for (let place = 0; place < this.side; place++) {
       const exact = Math.min(Math.max(start + (place + 0.5) * share - 0.5, 0), last);
       const before = Math.floor(exact);

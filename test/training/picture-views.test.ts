@@ -125,19 +125,44 @@ describe("drawView", () => {
     expect(Math.abs(contrasts[0] - contrasts[1])).toBeGreaterThan(0.01);
   });
 
-  it("draws the edge out where it shifts, each picture by its own", () => {
-    const plane = Float32Array.from({ length: 64 }, (_, index) => index);
-    const settings = parseRecipe({ contrast: { weight: 1, flip: false, shift: 0.25, jitter: 0 } }, "test").contrast;
+  it.each([
+    [0.25, { channels: 1, height: 8, width: 8, layout: "NCHW" }],
+    [0.4, { channels: 3, height: 5, width: 7, layout: "NCHW" }],
+    [0.4, { channels: 3, height: 7, width: 5, layout: "NHWC" }],
+    [1, { channels: 2, height: 4, width: 3, layout: "NCHW" }],
+    [1, { channels: 3, height: 1, width: 6, layout: "NHWC" }],
+  ] as const)("draws the edge out where it shifts by %d, each picture by its own: %o", (shift, geometry) => {
+    const { channels, height, width, layout } = geometry;
+    const pixels = height * width;
+    // Values tell where they come from: 100 · row + column, and a part of one for the channel.
+    const at = (pixel: number, channel: number): number =>
+      layout === "NCHW" ? channel * pixels + pixel : pixel * channels + channel;
+    const original = new Float32Array(channels * pixels);
+    for (let pixel = 0; pixel < pixels; pixel++)
+      for (let channel = 0; channel < channels; channel++)
+        original[at(pixel, channel)] = 100 * Math.floor(pixel / width) + (pixel % width) + channel / 4;
+    const settings = parseRecipe({ contrast: { weight: 1, flip: false, shift, jitter: 0 } }, "test").contrast;
+    const [down, right] = [height, width].map((side) => Math.floor(side * shift));
+    const inside = (place: number, side: number): number => Math.min(Math.max(place, 0), side - 1);
     const seen = new Set<string>();
     for (let seed = 0; seed < 40; seed++) {
-      const target = new Float32Array(64);
-      drawView(plane, target, 1, picture, settings, new RandomStream(seed, "view"));
-      const inside = (place: number): number => Math.min(Math.max(place, 0), 7);
-      const [down, right] = [4 - Math.floor(target[36] / 8), 4 - (target[36] % 8)];
-      seen.add(`${down},${right}`);
-      target.forEach((value, index) => {
-        expect(value).toBe(8 * inside(Math.floor(index / 8) - down) + inside((index % 8) - right));
-      });
+      const target = new Float32Array(original.length);
+      drawView(original, target, 1, geometry, settings, new RandomStream(seed, "view"));
+      const fits: string[] = [];
+      for (let y = -down; y <= down; y++)
+        for (let x = -right; x <= right; x++) {
+          const isShifted = original.every((_, index) => {
+            const [pixel, channel] =
+              layout === "NCHW"
+                ? [index % pixels, Math.floor(index / pixels)]
+                : [Math.floor(index / channels), index % channels];
+            const row = inside(Math.floor(pixel / width) - y, height);
+            return target[index] === original[at(row * width + inside((pixel % width) - x, width), channel)];
+          });
+          if (isShifted) fits.push(`${y},${x}`);
+        }
+      expect(fits).not.toEqual([]);
+      seen.add(fits.join(" "));
     }
     expect(seen.size).toBeGreaterThan(10);
   });
