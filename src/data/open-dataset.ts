@@ -105,6 +105,15 @@ async function openParts(parts: readonly Part[], where: string, options: OpenOpt
       advice: "Name files of one kind",
     });
   }
+  const named = Object.keys(options.columns ?? {});
+  if (first.kind !== "table" && named.length > 0) {
+    throw userError({
+      where: "columns",
+      required: "a table",
+      got: `${shorten(named)} for ${first.kind === "array" ? "an array" : "pictures"} (${where})`,
+      advice: "Leave the option out, or give the table that it is for",
+    });
+  }
   const pictures = parts.flatMap((part) => (part.kind === "pictures" ? [part.items] : []));
   const tables = parts.flatMap((part) => (part.kind === "table" ? [part.table] : []));
   const arrays = parts.flatMap((part) => (part.kind === "array" ? [part.array] : []));

@@ -77,6 +77,21 @@ describe("what a path is", () => {
     expect((await openDataset(folder)).kind).toBe("images");
   });
 
+  test("refuses to say what the columns of something else than a table are", async () => {
+    const folder = temporaryFolder({
+      "images-idx3-ubyte": pictures,
+      "set/cat/one.png": await solidPicture([1, 2, 3]),
+    });
+    const columns = { age: "number" } as const;
+    for (const [name, kind] of [
+      ["images-idx3-ubyte", "an array"],
+      ["set", "pictures"],
+    ])
+      await expect(openDataset(join(folder, name), { columns })).rejects.toThrow(
+        new RegExp(`^columns: required a table, got age for ${kind} \\(.*${name}\\)\\. Leave the option out`),
+      );
+  });
+
   test("ranges of numbers, with leading zeros and without, and each of them must be there", async () => {
     const folder = temporaryFolder({
       "t-008.csv": "a,b\n1,2\n",
