@@ -15,6 +15,7 @@ import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
+import { deviceNotes } from "../training/device-check.js";
 import { headStart, needsLabels, requireHeadStart } from "../training/head-start.js";
 import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
@@ -197,6 +198,9 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
         { labelled, unlabelled: dataset, seed },
         {
           ...evaluation,
+          onDeviceCheck: (check) => {
+            for (const message of deviceNotes(check)) emit({ type: "note", message });
+          },
           onStep: (step, steps, metrics) => emit({ type: "self-training", step, steps, metrics }),
         },
       )

@@ -3,7 +3,7 @@ import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { knownLabels } from "../data/sample-labels.js";
 import { InterruptedError } from "../errors.js";
-import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
@@ -13,6 +13,7 @@ import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { corrupt } from "./corruption.js";
+import { checkDevice, type DeviceCheck } from "./device-check.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
@@ -60,6 +61,8 @@ export interface SelfTrainOptions extends SessionOptions {
   readonly signal?: AbortSignal;
   /** Default {@link selfTrainingSteps}. The learning rate's course is stretched over them. */
   readonly steps?: number;
+  /** Called before the first step on another device than the CPU. Costs a step on both. */
+  readonly onDeviceCheck?: (check: DeviceCheck) => void;
   readonly onStep?: (step: number, steps: number, metrics: Readonly<Record<string, number>>) => void;
 }
 
@@ -132,26 +135,31 @@ export async function selfTrain(
   const known = knownLabels(labels);
   const order = new BatchOrder(unlabelled.count, batchSize, seed, unlabelled.blocks);
   const labelledOrder = new BatchOrder(known.length, labelledBatchSize, seed);
+  const feedsAt = async (step: number): Promise<Record<string, FloatTensor>> => {
+    await unlabelled.read(order.indices(step), ofUnlabelled);
+    prepareAhead(unlabelled, order, step, steps);
+    const chosen = labelledOrder.indices(step).map((place) => known[place]);
+    await labelled.read(chosen, originals.subarray(ofUnlabelled.length));
+    targets.data.fill(0);
+    chosen.forEach((index, row) => {
+      targets.data[row * classes + labels[index]] = 1;
+    });
+    change(step);
+    return {
+      [selfTrainingFeedNames.samples]: samples,
+      [selfTrainingFeedNames.views]: views,
+      [selfTrainingFeedNames.targets]: targets,
+      ...optimizerFeeds(selfTrainingOptimizer, optimizer, step, scheduleFactor(schedule, step, steps)),
+    };
+  };
+  const { device = "cpu", onDeviceCheck } = options;
+  if (device !== "cpu" && onDeviceCheck) onDeviceCheck(await checkDevice(training, device, weights, await feedsAt(0)));
   const trainer = await Trainer.open(training, weights, sessionOptions(options));
   try {
     for (let step = 0; step < steps; step++) {
       if (options.signal?.aborted)
         throw new InterruptedError(`stopped after ${step} of ${steps} steps of self-training`);
-      await unlabelled.read(order.indices(step), ofUnlabelled);
-      prepareAhead(unlabelled, order, step, steps);
-      const chosen = labelledOrder.indices(step).map((place) => known[place]);
-      await labelled.read(chosen, originals.subarray(ofUnlabelled.length));
-      targets.data.fill(0);
-      chosen.forEach((index, row) => {
-        targets.data[row * classes + labels[index]] = 1;
-      });
-      change(step);
-      const { metrics } = await trainer.step({
-        [selfTrainingFeedNames.samples]: samples,
-        [selfTrainingFeedNames.views]: views,
-        [selfTrainingFeedNames.targets]: targets,
-        ...optimizerFeeds(selfTrainingOptimizer, optimizer, step, scheduleFactor(schedule, step, steps)),
-      });
+      const { metrics } = await trainer.step(await feedsAt(step));
       options.onStep?.(step + 1, steps, metrics);
     }
     return await trainer.parameters();

@@ -1,22 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { InterruptedError } from "../../src/errors.js";
-import { floatTensor } from "../../src/graph/tensor.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { builtInRecipe } from "../../src/recipe/recipe.js";
-import {
-  selfTrainingFeedNames,
-  selfTrainingGraph,
-  selfTrainingOptimizer,
-} from "../../src/recipe/self-training-graph.js";
-import { graphStyle } from "../../src/runtime/device.js";
-import { checkDevice, type DeviceCheck, deviceNotes } from "../../src/training/device-check.js";
+import { type DeviceCheck, deviceNotes } from "../../src/training/device-check.js";
 import { evaluate } from "../../src/training/evaluate.js";
-import { optimizerFeeds } from "../../src/training/optimizer-feeds.js";
 import { type PretrainOptions, pretrain, type StepReport } from "../../src/training/pretrain.js";
+import { selfTrain } from "../../src/training/self-training.js";
 import { DivergedError, Trainer } from "../../src/training/trainer.js";
-import { normalTensor } from "../support/run-graph.js";
 import { squaresFeeds, squaresGraph, squaresStart } from "../support/squares-graph.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 import { needWebgpu } from "./webgpu-device.js";
@@ -147,26 +139,18 @@ it("evaluates as on the CPU", async () => {
   });
 });
 
-it("self-trains without help of the CPU, and as it would", async () => {
+it("self-trains without help of the CPU, and as it would, which is checked first", async () => {
   const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] });
-  const [batchSize, labelledBatchSize] = [4, 2];
-  const optimizer = { ...builtInRecipe("default").generatorOptimizer, kind: "sgd", learningRate: 0.1 } as const;
-  const features = featureExtractor(network);
-  const training = selfTrainingGraph({
-    features,
-    optimizer,
-    batchSize,
-    labelledBatchSize,
-    threshold: 0.5,
-    ...graphStyle("webgpu"),
+  const data = barDataset(80);
+  const checks: DeviceCheck[] = [];
+  const weights = initialWeights(network, "he", 0);
+  const trained = await selfTrain(featureExtractor(network), weights, data, data, 0, {
+    device: "webgpu",
+    steps: 2,
+    onDeviceCheck: (check) => checks.push(check),
+    onStep: () => expect(checks).toHaveLength(1),
   });
-  const feeds = {
-    [selfTrainingFeedNames.samples]: normalTensor("samples", [batchSize, 1, 8, 8]),
-    [selfTrainingFeedNames.views]: normalTensor("views", [batchSize + labelledBatchSize, 1, 8, 8]),
-    [selfTrainingFeedNames.targets]: floatTensor([1, 0, 0, 1], [labelledBatchSize, 2]),
-    ...optimizerFeeds(selfTrainingOptimizer, optimizer, 0, 1),
-  };
-  const check = await checkDevice(training, "webgpu", initialWeights(network, "he", 0), feeds);
-  expect(check.differing).toEqual([]);
-  expect(deviceNotes(check)).toEqual([]);
+  expect(checks.map(({ differing }) => differing)).toEqual([[]]);
+  expect(checks.flatMap(deviceNotes)).toEqual([]);
+  expect([...trained.keys()]).toEqual([...weights.keys()]);
 });

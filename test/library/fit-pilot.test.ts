@@ -1,34 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { fitPilot, type PilotBench } from "../../src/library/fit-pilot.js";
-import { resolveRecipe } from "../../src/library/resolve-recipe.js";
-import { type Arm, parseArm, pilotArms, selfTrainedPilotArms } from "../../src/study/arm.js";
+import { pilotArms, selfTrainedPilotArms } from "../../src/study/arm.js";
 import { parseLabelAmount } from "../../src/study/labels.js";
-import { studyOptimizer } from "../../src/study/optimizer.js";
 import { pretrainingKey, type StudyPlan } from "../../src/study/plan.js";
+import { armsOf, planOf } from "../support/study-plan.js";
 
-const arms = (names: readonly string[]): Promise<Arm[]> =>
-  Promise.all(names.map((name) => parseArm(name, { recipe: resolveRecipe, weightsHash: async () => "" })));
-
-async function draftOf(names: readonly string[] = pilotArms): Promise<StudyPlan> {
-  return {
-    networks: [{ name: "net", file: "net.onnx", hash: "h" }],
-    discriminator: "auto",
-    data: { train: "a", test: "b", unlabelled: "a" },
-    arms: await arms(names),
+const draftOf = async (): Promise<StudyPlan> =>
+  planOf(await armsOf(...pilotArms), {
     baselines: ["he+calibrated"],
     labels: [parseLabelAmount("10/class")],
-    optimizers: [studyOptimizer("adam")],
-    learningRates: [],
-    tune: false,
     steps: 300,
-    batchSize: 64,
-    seeds: 5,
     pretrainingSeeds: 1,
-    head: "he",
     longestExtension: 1,
-    minimumEffect: 0.01,
-  };
-}
+  });
 
 /** A bench on which everything takes as long as it is told. */
 function benchOf(
@@ -55,8 +39,8 @@ function benchOf(
 }
 
 const none = new AbortController().signal;
-const fitted = async (bench: PilotBench, minutes: number, draft?: StudyPlan) =>
-  fitPilot(bench, draft ?? (await draftOf()), await arms(selfTrainedPilotArms), minutes * 60, 2, undefined, none);
+const fitted = async (bench: PilotBench, minutes: number) =>
+  fitPilot(bench, await draftOf(), await armsOf(...selfTrainedPilotArms), minutes * 60, 2, undefined, none);
 const names = ({ arms: planned }: StudyPlan): string[] => planned.map(({ name }) => name);
 
 describe("fitPilot", () => {
@@ -81,7 +65,7 @@ describe("fitPilot", () => {
     expect(names(plan)).toEqual(pilotArms);
     expect(leftOut).toMatch(/takes 200 s for each start; .*--arms pytorch-default,.*,default\+self-training$/);
     const [recipe] = plan.arms.flatMap(({ source }) => (source.kind === "recipe" ? [source.recipe] : []));
-    expect(recipe.epochs).toBe(3);
+    expect(recipe.epochs).toBe(2);
   });
 
   test("compares heads from labels only where the network takes them", async () => {
