@@ -372,10 +372,6 @@ export class StudyBench {
     const layout = pictureGeometry(features.network.sampleShape)?.layout;
     const chosen =
       recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features, layout) : undefined;
-    // What one seed has shown need not be shown by every other.
-    const checked = `${features.network.where} ${recipe.name}`;
-    const onDeviceCheck = this.#onNote && !this.#checked.has(checked) && ((check: DeviceCheck) => this.#note(check));
-    this.#checked.add(checked);
     return pretrain({
       features,
       dataset: unlabelled,
@@ -383,11 +379,18 @@ export class StudyBench {
       seed,
       steps,
       ...computing(plan),
-      ...(onDeviceCheck ? { onDeviceCheck } : {}),
+      ...this.#checking(`${features.network.where} ${recipe.name}`),
       ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
       signal,
       onStep,
     });
+  }
+
+  /** Has a device's first step checked, once for each name: what one seed has shown need not be shown by every other. */
+  #checking(name: string): { onDeviceCheck?: (check: DeviceCheck) => void } {
+    if (!this.#onNote || this.#checked.has(name)) return {};
+    this.#checked.add(name);
+    return { onDeviceCheck: (check) => this.#note(check) };
   }
 
   async #trial(
@@ -415,7 +418,10 @@ export class StudyBench {
       gradientProbe,
       steps: plan.steps,
       extension: job.extension,
-      selfTraining: computing(plan),
+      selfTraining: {
+        ...computing(plan),
+        ...(selfTrained(arm) ? this.#checking(`${features.network.where} self-training`) : {}),
+      },
       signal,
       onStep: onProgress,
     });
