@@ -10,7 +10,7 @@ import { requireDevice } from "../runtime/require-device.js";
 import { type Arm, armsForData } from "../study/arm.js";
 import { labelledSamples } from "../study/labels.js";
 import type { StudyTask } from "../study/measure.js";
-import { type StudyPlan, settingsOf, shortHash } from "../study/plan.js";
+import { type StudyPlan, selfTrained, settingsOf, shortHash } from "../study/plan.js";
 import { writeReport } from "../study/report.js";
 import { type Executor, runStudy, type StudyEvent } from "../study/run-study.js";
 import type { StudyData } from "../study/run-trial.js";
@@ -30,7 +30,7 @@ import {
   targetNotes,
   withoutDuplicates,
 } from "./plan-study.js";
-import { requireGiven } from "./run-settings.js";
+import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
 import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
@@ -64,6 +64,8 @@ export interface CompareOptions {
   readonly tune?: boolean;
   /** Supervised steps; default 300. */
   readonly steps?: number;
+  /** Steps of self-training, for arms that have it; default 1,000. */
+  readonly selfTrainingSteps?: number;
   /** Default 5. */
   readonly seeds?: number;
   /** Default 64. */
@@ -168,6 +170,8 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
       advice: "Leave --workers out",
     });
   const asked = await parseArms(options);
+  const mayBeTakenAlong = options.pilot !== undefined && options.arms === undefined;
+  requireSelfTrainingSteps(options.selfTrainingSteps, mayBeTakenAlong || asked.some(selfTrained), "an arm");
   emit({ type: "reading" });
   const path = options.output ?? `${basename(options.model, extname(options.model))}-study`;
   const labels = await locateLabels(options);

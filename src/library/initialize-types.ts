@@ -61,6 +61,8 @@ export interface InitializeOptions {
    * or self-training, which trains F and head further on labels and confident guesses. They are written beside F's weights.
    */
   readonly head?: HeadStart;
+  /** Steps of the head self-training; default 1,000. */
+  readonly selfTrainingSteps?: number;
   /** Labelled samples for a head from labels: a path, pattern or address, or several; default: the data itself. */
   readonly labelled?: string | readonly string[] | Dataset;
   /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
@@ -151,7 +153,12 @@ export interface RunRecord {
   readonly recipe: Recipe;
   readonly task: string;
   /** What the head's start values come from, where they were asked for. */
-  readonly head?: { readonly kind: HeadStart; readonly labelled?: { readonly sha256: string; readonly count: number } };
+  readonly head?: {
+    readonly kind: HeadStart;
+    readonly labelled?: { readonly sha256: string; readonly count: number };
+    /** Where they are not as many as usual. */
+    readonly selfTrainingSteps?: number;
+  };
   readonly discriminator: {
     readonly kind: string;
     readonly layers: readonly unknown[];

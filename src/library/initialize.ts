@@ -40,7 +40,13 @@ import { type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
 import { RunFolder, runFiles } from "./run-folder.js";
-import { requireGiven, requireSettings, withSettings } from "./run-settings.js";
+import {
+  requireGiven,
+  requireSelfTrainingSteps,
+  requireSettings,
+  unusualSelfTraining,
+  withSettings,
+} from "./run-settings.js";
 import { allWatchers, type RunWatcher } from "./run-watcher.js";
 import { resumeFolder, startFolder } from "./start-run.js";
 import { tensorboardWatcher } from "./tensorboard-watcher.js";
@@ -89,9 +95,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const asked = await resolveRecipe(options.recipe ?? "default");
   // Settings that do not fit show before the data is read.
   withSettings(asked, options);
-  const dataset = await openData(options, opened, emit);
-  const forData = recipeForData(asked, dataset);
-  const recipe = withSettings(forData, options);
+  requireSelfTrainingSteps(options.selfTrainingSteps, options.head === "self-training", "a head");
   if (options.labelled !== undefined && !needsLabels(options.head))
     throw userError({
       where: "labelled samples",
@@ -99,6 +103,9 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
       got: options.head === undefined ? "no head" : `a head of ${options.head}`,
       advice: "Ask for the head class-means or self-training, or leave the labelled samples out.",
     });
+  const dataset = await openData(options, opened, emit);
+  const forData = recipeForData(asked, dataset);
+  const recipe = withSettings(forData, options);
   const labelled = needsLabels(options.head) ? await openLabelled(options, dataset, emit) : undefined;
   // Shows before F is trained what the model's head or the labels cannot give.
   if (options.head) requireHeadStart(options.head, features, labelled);
@@ -158,6 +165,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
           head: {
             kind: options.head,
             ...(labelled ? { labelled: { sha256: labelled.hash, count: labelled.count } } : {}),
+            ...unusualSelfTraining(options.selfTrainingSteps),
           },
         }
       : {}),
@@ -198,6 +206,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
         { labelled, unlabelled: dataset, seed },
         {
           ...evaluation,
+          ...(options.selfTrainingSteps === undefined ? {} : { steps: options.selfTrainingSteps }),
           onDeviceCheck: (check) => {
             for (const message of deviceNotes(check)) emit({ type: "note", message });
           },

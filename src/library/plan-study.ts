@@ -25,6 +25,7 @@ import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
+import { unusualSelfTraining } from "./run-settings.js";
 import { type BenchSettings, openStudyData } from "./study-bench.js";
 
 /** The arms, each name once. @throws UserError */
@@ -417,6 +418,7 @@ export function draftPlan(
     tune: options.tune ?? false,
     steps: options.steps ?? 300,
     batchSize: options.batchSize ?? 64,
+    ...unusualSelfTraining(options.selfTrainingSteps),
     seeds,
     ...(pretrainingSeeds === undefined ? {} : { pretrainingSeeds }),
     head: "he",

@@ -1,6 +1,7 @@
 /** The numbers that a run is given beside its recipe. */
 import { userError } from "../errors.js";
 import { parseRecipe, type Recipe } from "../recipe/recipe.js";
+import { selfTrainingSteps } from "../training/self-training.js";
 
 export interface RunSettings {
   readonly epochs?: number;
@@ -28,6 +29,25 @@ export function requireSettings(settings: RunSettings): void {
   const { minutes } = settings;
   if (minutes !== undefined && !(Number.isFinite(minutes) && minutes > 0))
     throw misfit("minutes", "a number above 0", minutes);
+}
+
+/** @throws UserError where steps of self-training are no number of steps, or there is no `place` that asks for it */
+export function requireSelfTrainingSteps(steps: number | undefined, isAskedFor: boolean, place: string): void {
+  if (steps === undefined) return;
+  const where = "self-training steps";
+  if (!Number.isSafeInteger(steps) || steps < 1) throw misfit(where, "a whole number of at least 1", steps);
+  if (isAskedFor) return;
+  throw userError({
+    where,
+    required: `${place} with self-training, whose steps they are`,
+    got: "none",
+    advice: "Ask for self-training, or leave its steps out.",
+  });
+}
+
+/** Steps of self-training as plans and records have them: only where they are not as many as usual. */
+export function unusualSelfTraining(steps: number | undefined): { readonly selfTrainingSteps?: number } {
+  return steps === undefined || steps === selfTrainingSteps ? {} : { selfTrainingSteps: steps };
 }
 
 /**

@@ -320,7 +320,7 @@ export class StudyBench {
       .slice(4)
       .map((moment, index) => moment - moments[index + 3])
       .sort((a, b) => a - b);
-    return (selfTrainingSteps * durations[Math.floor(durations.length / 2)]) / 1000;
+    return ((plan.selfTrainingSteps ?? selfTrainingSteps) * durations[Math.floor(durations.length / 2)]) / 1000;
   }
 
   /** Whether all networks of a plan can have this start of the head, made from the training data. */
@@ -420,6 +420,7 @@ export class StudyBench {
       extension: job.extension,
       selfTraining: {
         ...computing(plan),
+        ...(plan.selfTrainingSteps === undefined ? {} : { steps: plan.selfTrainingSteps }),
         ...(selfTrained(arm) ? this.#checking(`${features.network.where} self-training`) : {}),
       },
       signal,

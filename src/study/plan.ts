@@ -42,6 +42,8 @@ export interface StudyPlan {
   readonly tune: boolean;
   readonly steps: number;
   readonly batchSize: number;
+  /** Steps of self-training, where they are not as many as usual. */
+  readonly selfTrainingSteps?: number;
   readonly seeds: number;
   /** How many pretrainings the seeds share; undefined: each seed has its own. */
   readonly pretrainingSeeds?: number;
@@ -146,6 +148,7 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     seed: trial.seed,
     purpose: trial.purpose,
     ...deviceOf(plan),
+    ...(selfTrained(arm) && plan.selfTrainingSteps !== undefined ? { selfTrainingSteps: plan.selfTrainingSteps } : {}),
     // Absent for classes, as it was before there was another task.
     ...(plan.task === "regression" ? { task: plan.task, standardise: plan.standardise ?? true } : {}),
   });

@@ -399,7 +399,7 @@ function summarizeArm(
 
 function pretrainingSamples(plan: StudyPlan, network: string, name: string, { pretrainings }: StudyResults): number {
   const arm = armOf(plan, name);
-  const own = selfTrained(arm) ? selfTrainingSamples : 0;
+  const own = selfTrained(arm) ? selfTrainingSamples(plan.selfTrainingSteps) : 0;
   if (arm.source.kind !== "recipe") return own;
   return own + (pretrainings.get(pretrainingKey(plan, network, arm, pretrainingSeed(plan, 0)))?.samples ?? 0);
 }

@@ -20,7 +20,7 @@ import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
 import { drawView, type ViewSettings } from "./picture-views.js";
 import { Trainer } from "./trainer.js";
 
-/** Steps of self-training, whatever the data's size. */
+/** Steps of self-training where nothing else is asked for, whatever the data's size. */
 export const selfTrainingSteps = 1000;
 
 /** What was measured to help most, see docs/log.md. */
@@ -37,7 +37,9 @@ const settings = {
 } as const;
 
 /** Samples without labels that a self-training sees, repeated ones counted again. */
-export const selfTrainingSamples = selfTrainingSteps * settings.batchSize;
+export function selfTrainingSamples(steps = selfTrainingSteps): number {
+  return steps * settings.batchSize;
+}
 
 const optimizer: OptimizerSettings = {
   kind: "adam",

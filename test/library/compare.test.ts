@@ -60,6 +60,20 @@ function trialsOf(folder: string): TrialRecord[] {
     .map((line) => JSON.parse(line) as TrialRecord);
 }
 
+test("self-training takes as many steps as it is told, and only where an arm has it", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const few = { ...options, seeds: 1, steps: 5, longestExtension: 0, selfTrainingSteps: 4 };
+  await expect(compare({ ...few, arms: ["he"] })).rejects.toThrow(
+    /^self-training steps: required an arm with self-training, whose steps they are, got none\./,
+  );
+  const { plan, summary } = await compare({ ...few, arms: ["he", "he+self-training"] });
+  expect(plan.selfTrainingSteps).toBe(4);
+  const samples = summary.settings[0].arms.map(({ pretraining }) => pretraining.samples);
+  expect(samples).toEqual([0, 4 * 64]);
+  const { plan: usual } = await compare({ ...few, arms: ["he"], selfTrainingSteps: undefined as never });
+  expect(usual).not.toHaveProperty("selfTrainingSteps");
+});
+
 test("only the start differs between arms, and only what is new runs again", async () => {
   const { made: _, folder: __, ...options } = await ready();
   const arms = ["he", "he+calibrated", "autoencoder"];

@@ -65,7 +65,7 @@ describe("fitPilot", () => {
     expect(names(plan)).toEqual(pilotArms);
     expect(leftOut).toMatch(/takes 200 s for each start; .*--arms pytorch-default,.*,default\+self-training$/);
     const [recipe] = plan.arms.flatMap(({ source }) => (source.kind === "recipe" ? [source.recipe] : []));
-    expect(recipe.epochs).toBe(2);
+    expect(recipe.epochs).toBe(2.5);
   });
 
   test("compares heads from labels only where the network takes them", async () => {

@@ -286,12 +286,17 @@ describe("initialize", () => {
       if (event.type === "self-training") steps.push(event.step);
     };
     const taught = { ...options, ...given, head: "self-training", output: path("taught"), onEvent } as const;
-    const { weights: trained, before, after } = await initialize(taught);
+    const { weights: trained, before, after, run: usual } = await initialize(taught);
     // What was taught is not asked for.
     expect([before.nearestNeighbour, after.nearestNeighbour]).toEqual([undefined, undefined]);
     expect([...trained.keys()].sort()).toEqual([...weights.keys()].sort());
     for (const [name, elements] of weights) expect(trained.get(name), name).not.toEqual(elements);
     expect(steps).toEqual(Array.from({ length: selfTrainingSteps }, (_, step) => step + 1));
+    expect(usual.head).toEqual({ ...run.head, kind: "self-training" });
+    steps.length = 0;
+    const shorter = await initialize({ ...taught, output: path("shorter"), selfTrainingSteps: 3 });
+    expect(steps).toEqual([1, 2, 3]);
+    expect(shorter.run.head).toEqual({ ...run.head, kind: "self-training", selfTrainingSteps: 3 });
     const zero = await initialize({ ...options, head: "zero", output: path("zero") });
     for (const name of head) expect(zero.weights.get(name)?.every((value) => value === 0)).toBe(true);
   });
@@ -323,6 +328,17 @@ describe("initialize", () => {
       expect(await messageOf(initialize({ ...options, [name]: undefined as unknown as string }))).toBe(
         `${name}: required a value, got none. Give it among the options.`,
       );
+  });
+
+  it("says before it reads the data what steps of self-training are not for", async () => {
+    const { options } = setUp();
+    const asked = { ...options, data: "nowhere" };
+    expect(await messageOf(initialize({ ...asked, selfTrainingSteps: 5 }))).toBe(
+      "self-training steps: required a head with self-training, whose steps they are, got none. Ask for self-training, or leave its steps out.",
+    );
+    expect(await messageOf(initialize({ ...asked, head: "self-training", selfTrainingSteps: 0.5 }))).toBe(
+      "self-training steps: required a whole number of at least 1, got 0.5. Correct the setting.",
+    );
   });
 
   it("says before it trains that there are no labels for the head", async () => {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
-import { decideTask, locateLabels } from "../../src/library/plan-study.js";
+import type { CompareOptions } from "../../src/library/compare.js";
+import { besidesInPilot, decideTask, locateLabels } from "../../src/library/plan-study.js";
 import { temporaryFolder } from "../data/temporary-folder.js";
 
 function labelled(labels: readonly number[] | undefined, targets?: readonly number[], width = 1): Dataset {
@@ -37,6 +38,16 @@ describe("decideTask", () => {
     expect(() => decideTask(labelled([0, 1, 2]), 1)).toThrow(/two classes, or numbers to predict.*got 3 classes/);
     expect(() => decideTask(labelled(undefined), 1)).toThrow(/required labelled samples/);
   });
+});
+
+test("a pilot takes self-training along for classes, where no arms are named", async () => {
+  const options = { model: "m.onnx", data: "d", test: "t" };
+  const names = async (more: Partial<CompareOptions>, task: "classification" | "regression" = "classification") =>
+    (await besidesInPilot({ ...options, ...more }, task)).map(({ name }) => name);
+  expect(await names({ pilot: 1 })).toEqual(["he+calibrated+self-training", "default+self-training"]);
+  expect(await names({ pilot: 1 }, "regression")).toEqual([]);
+  expect(await names({ pilot: 1, arms: ["he"] })).toEqual([]);
+  expect(await names({})).toEqual([]);
 });
 
 test("a file of training labels is not taken for the test data's", async () => {

@@ -21,6 +21,8 @@ test("a trial's key holds what decides its result, and nothing else", async () =
   expect(trialKey({ ...plan, ...others }, trained)).not.toBe(trialKey(plan, trained));
   const taught = trialOf(plan, "he+self-training", 0);
   expect(trialKey({ ...plan, ...others }, taught)).not.toBe(trialKey(plan, taught));
+  expect(trialKey({ ...plan, selfTrainingSteps: 9 }, taught)).not.toBe(trialKey(plan, taught));
+  expect(trialKey({ ...plan, selfTrainingSteps: 9 }, he)).toBe(key);
   expect(trialKey({ ...plan, pretrainingSeeds: 1 }, trained)).not.toBe(trialKey(plan, trained));
 
   const keys = [

@@ -364,6 +364,7 @@ export const koOptions: Readonly<Record<string, string>> = {
     "내보내면서 바뀐 가중치 이름을 되찾는 데 쓸 PyTorch 자체의 텐서 파일 (safetensors.torch.save_model로 저장)",
   "init.head":
     "마지막 층의 시작 값도 쓰기: zero(0), class-means(레이블된 샘플의 특징의 클래스별 평균), self-training(거기서 시작해 레이블과 확신하는 추측으로 F까지 더 훈련)",
+  "init.selfTrainingSteps": "--head self-training의 스텝 수 (기본값: 1000)",
   "init.labelled": "--head class-means, self-training에 쓸 레이블된 샘플 (기본값: --data의 샘플)",
   keepNames: "프레임워크의 이름과 다르더라도 모델의 텐서 이름을 그대로 쓰기",
   "compare.data": "학습에 쓸 레이블된 샘플: 클래스별 폴더, IDX, NPY, NPZ, CSV, TSV",
@@ -380,6 +381,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.learningRates": "학습률 (기본값: 최적화기의 것)",
   "compare.tune": "떼어 둔 레이블로 비교 대상마다 가장 좋은 학습률을 고르기",
   "compare.steps": "지도 학습 스텝 수 (기본값: 300)",
+  "compare.selfTrainingSteps": "self-training의 스텝 수, 그것을 쓰는 시작점에만 (기본값: 1000)",
   "compare.seeds": "반복 횟수 (기본값: 5)",
   "compare.batchSize": "스텝마다 레이블된 샘플 수 (기본값: 64)",
   "compare.pretrainingSeeds": "시드들이 나누어 쓸 사전 학습의 수 (기본값: 시드마다 하나)",
