@@ -198,6 +198,7 @@ const contrast = {
   gradientClip: 10,
   conditioning: conditioned,
   generatorBatchSize: 16,
+  epochs: 2.5,
   minimumSteps: 800,
 } as const;
 
@@ -228,7 +229,7 @@ export const builtInRecipes = {
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,
     conditioning: conditioned,
-    epochs: 10,
+    epochs: 9,
     minimumSteps: 800,
   },
   /**
