@@ -82,7 +82,7 @@ export interface RunStudyOptions {
 /** timing.json: seconds of a supervised step by network and optimiser, for the conversion of time into steps. */
 export interface StudyTiming {
   readonly secondsPerStep: Readonly<Record<string, number>>;
-  /** Seconds of a self-training by network, where arms have it. */
+  /** Seconds of a self-training by {@link selfTrainingName}, where arms have it. */
   readonly selfTrainingSeconds?: Readonly<Record<string, number>>;
 }
 
@@ -106,6 +106,11 @@ export function tuningName(setting: Setting, arm: string): string {
 /** Names a timing. */
 export function timingName(network: string, optimizer: OptimizerSettings): string {
   return `${network} | ${optimizer.kind}`;
+}
+
+/** Names the time of a plan's self-training: it depends on its steps, which another plan of the same folder may have changed. */
+export function selfTrainingName({ selfTrainingSteps }: StudyPlan, network: string): string {
+  return selfTrainingSteps === undefined ? network : `${network} | ${selfTrainingSteps} steps`;
 }
 
 /** Runs a study to its end, or to the deadline. @throws InterruptedError where the signal aborts; all finished work is kept */
@@ -264,11 +269,13 @@ async function measureTimings(options: RunStudyOptions, settings: readonly Setti
   if (!selfTrains && (plan.longestExtension === 0 || !prepares(plan))) return { secondsPerStep };
   for (const { network, optimizer } of settings) {
     const name = timingName(network, optimizer);
-    if (secondsPerStep[name] !== undefined && (!selfTrains || selfTrainingSeconds[network] !== undefined)) continue;
+    const selfTraining = selfTrainingName(plan, network);
+    if (secondsPerStep[name] !== undefined && (!selfTrains || selfTrainingSeconds[selfTraining] !== undefined))
+      continue;
     const result = await options.executor.run({ kind: "timing", network, optimizer }, () => {});
     if (result.kind !== "timing") continue;
     secondsPerStep[name] = result.secondsPerStep;
-    if (result.selfTrainingSeconds !== undefined) selfTrainingSeconds[network] = result.selfTrainingSeconds;
+    if (result.selfTrainingSeconds !== undefined) selfTrainingSeconds[selfTraining] = result.selfTrainingSeconds;
   }
   const timing: StudyTiming = { secondsPerStep, ...(selfTrains ? { selfTrainingSeconds } : {}) };
   await folder.writeJson(studyFiles.timing, timing);
@@ -283,7 +290,7 @@ export function preparationSeconds(
   pretrainings: ReadonlyMap<string, PretrainingRecord>,
   { selfTrainingSeconds }: StudyTiming,
 ): number {
-  const own = selfTrained(armOf(plan, armName)) ? (selfTrainingSeconds?.[network] ?? 0) : 0;
+  const own = selfTrained(armOf(plan, armName)) ? (selfTrainingSeconds?.[selfTrainingName(plan, network)] ?? 0) : 0;
   return own + pretrainingSeconds(plan, network, armName, pretrainings);
 }
 

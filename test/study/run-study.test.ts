@@ -101,6 +101,18 @@ test("counts self-training as time that others have left", async () => {
   const other = await StudyFolder.open(join(temporaryFolder(), "study"), false);
   const results = await runStudy({ plan: short, folder: other, executor: inventor(short, other).executor });
   expect(preparationSeconds(short, name, "he+self-training", results.pretrainings, results.timing)).toBe(0.5);
+  // Other steps take another time, which is measured once.
+  const longer = { ...short, selfTrainingSteps: 9 };
+  for (const [again, timings] of [
+    [longer, 1],
+    [longer, 0],
+    [short, 0],
+  ] as const) {
+    const { executor: next, state: made } = inventor(again, other);
+    const { timing: of } = await runStudy({ plan: again, folder: other, executor: next });
+    expect(made.jobs.filter(({ kind }) => kind === "timing")).toHaveLength(timings);
+    expect(preparationSeconds(again, name, "he+self-training", results.pretrainings, of)).toBe(0.5);
+  }
 });
 
 test("an interrupted study keeps what is finished", async () => {
