@@ -66,7 +66,7 @@ export async function fitPilot(
   const each = (pretrainingShare * seconds) / rounds;
   const count = await bench.unlabelledCount();
   let longest = 0;
-  const arms: StudyPlan["arms"][number][] = [];
+  const arms: Arm[] = [];
   // Arms that differ in what follows share a pretraining, and have to be cut alike.
   const perStepOf = new Map<string, number>();
   for (const arm of plan.arms) {

@@ -15,7 +15,6 @@ import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
-import { deviceNotes } from "../training/device-check.js";
 import { headStart, needsLabels, requireHeadStart } from "../training/head-start.js";
 import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
@@ -36,7 +35,7 @@ import { loadingLines, type WrittenModel } from "./loading-lines.js";
 import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { outputsNote } from "./outputs-note.js";
-import { type Training, trainWithRecords } from "./recorded-training.js";
+import { notingDevice, type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
 import { RunFolder, runFiles } from "./run-folder.js";
@@ -207,9 +206,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
         {
           ...evaluation,
           ...(options.selfTrainingSteps === undefined ? {} : { steps: options.selfTrainingSteps }),
-          onDeviceCheck: (check) => {
-            for (const message of deviceNotes(check)) emit({ type: "note", message });
-          },
+          onDeviceCheck: notingDevice(emit),
           onStep: (step, steps, metrics) => emit({ type: "self-training", step, steps, metrics }),
         },
       )

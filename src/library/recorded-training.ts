@@ -9,7 +9,7 @@ import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
-import { deviceNotes } from "../training/device-check.js";
+import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { layerSnapshots, snapshotSamples } from "../training/layer-snapshots.js";
 import { scheduleFactor } from "../training/optimizer-feeds.js";
 import { MetricMeans, type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
@@ -29,6 +29,13 @@ export interface RecordedTraining {
   readonly steps: number;
   readonly checkpoint: Checkpoint | undefined;
   readonly watcher: RunWatcher;
+}
+
+/** Tells what a device's check has found, in words. */
+export function notingDevice(emit: (event: InitializeEvent) => void): (check: DeviceCheck) => void {
+  return (check) => {
+    for (const message of deviceNotes(check)) emit({ type: "note", message });
+  };
 }
 
 /** Trains while keeping metrics, checkpoints and pictures. */
@@ -57,9 +64,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
       ...training,
       steps,
       ...(checkpoint ? { resume: checkpoint } : {}),
-      onDeviceCheck: (check) => {
-        for (const message of deviceNotes(check)) emit({ type: "note", message });
-      },
+      onDeviceCheck: notingDevice(emit),
       onStep: async (report) => {
         const { step, epoch, metrics } = report;
         last = report;

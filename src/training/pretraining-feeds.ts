@@ -5,7 +5,7 @@ import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { RandomStream } from "../random/stream.js";
 import { feedNames, rotationClasses } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
-import type { TrainingGraph } from "../recipe/training-graph.js";
+import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
@@ -40,9 +40,7 @@ export function pretrainingFeeds(
   const pool = new NormalPool(seed);
   const possible = possibleTurns(picture);
   const copies = recipe.selfSupervision.allTurns ? possible.length : 1;
-  const tensors = new Map(
-    training.feeds.map(({ name, shape }) => [name, floatTensor(new Float32Array(sizeOf(shape)), shape)]),
-  );
+  const tensors = new Map(training.feeds.map(({ name }) => [name, emptyFeed(training, name)]));
   // G may see fewer samples than the batch has.
   const generatorSamples = tensors.get(feedNames.samples);
   const rotated = tensors.get(feedNames.rotated);

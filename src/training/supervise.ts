@@ -2,7 +2,7 @@
 import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError } from "../errors.js";
-import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { sizeOf } from "../graph/tensor.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
@@ -169,7 +169,7 @@ export async function checkSupervised(
   });
   const stream = new RandomStream(0, "device-check");
   const feeds = training.feeds.map(({ name, shape }) => {
-    const tensor = floatTensor(new Float32Array(sizeOf(shape)), shape);
+    const tensor = emptyFeed(training, name);
     for (let index = 0; index < tensor.data.length; index++) {
       const [row, column] = [Math.floor(index / shape[1]), index % shape[1]];
       if (name === supervisedFeedNames.samples) tensor.data[index] = stream.normal();
