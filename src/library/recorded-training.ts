@@ -80,12 +80,13 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
             memory: process.memoryUsage.rss(),
           });
         }
-        if (pictureSteps.has(step) && report.views.generated && report.samples) {
+        const { generated } = pictureSteps.has(step) ? await report.views() : {};
+        if (generated && report.samples) {
           const size = sizeOf(features.network.sampleShape);
           const shown = Math.min(32, report.samples.shape[0]);
           const png = await pictureGrid(
             report.samples.data.subarray(0, shown * size),
-            report.views.generated.data.subarray(0, shown * size),
+            generated.data.subarray(0, shown * size),
             dataset.record,
           ).catch((error: unknown) => {
             if (error instanceof RangeError) return undefined;

@@ -232,8 +232,9 @@ export class StudyBench {
         async ({ step, views, samples }) => {
           made = step;
           onProgress(step, steps);
-          if (step === steps && job.seed === 0 && views.generated && samples)
-            picture = await reconstructions(samples.data, views.generated.data, sizeOf(sampleShape), unlabelled);
+          const { generated } = step === steps && job.seed === 0 ? await views() : {};
+          if (generated && samples)
+            picture = await reconstructions(samples.data, generated.data, sizeOf(sampleShape), unlabelled);
         },
       );
       record = {

@@ -1,21 +1,23 @@
 /** Makes training steps: holds a training graph's session and its state. */
 import { UserError } from "../errors.js";
-import { type FloatTensor, type Tensor, zeros } from "../graph/tensor.js";
-import { nextName, type TrainingGraph } from "../recipe/training-graph.js";
+import { type FloatTensor, floatTensor, sizeOf, type Tensor, zeros } from "../graph/tensor.js";
+import { type Feed, nextName, type TrainingGraph } from "../recipe/training-graph.js";
+import { joinInputs } from "../rewrite/join-inputs.js";
 import { joinOutputs } from "../rewrite/join-outputs.js";
 import { rewritePartsForCpu } from "../rewrite/rewrite-for-cpu.js";
 import { rewriteForDevice } from "../rewrite/rewrite-for-device.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { keepsTensors } from "../runtime/device.js";
-import { openSession } from "../runtime/node.js";
+import { openSession, readDeviceTensors } from "../runtime/node.js";
 import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
 import { HostOptimizer } from "./host-optimizer.js";
 import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
-/** What a step gave: the graph's metrics by name, and its views (valid until the next step). */
+/** What a step gave: the graph's metrics by name, and on demand its views, until the next step. */
 export interface StepResult {
   readonly metrics: Readonly<Record<string, number>>;
-  readonly views: Readonly<Record<string, FloatTensor>>;
+  /** A device is waited for when they are asked for. */
+  readonly views: () => Promise<Readonly<Record<string, FloatTensor>>>;
 }
 
 /** A training graph with its state, ready to step. */
@@ -24,6 +26,8 @@ export class Trainer {
   readonly #program: Program;
   readonly #options: SessionOptions;
   #state: TrainingState;
+  /** The last step's views that lie on the device. */
+  #left: Readonly<Record<string, DeviceTensor>> = {};
 
   private constructor(training: TrainingGraph, program: Program, options: SessionOptions, state: TrainingState) {
     this.#training = training;
@@ -58,10 +62,12 @@ export class Trainer {
    * metrics are given in a {@link DivergedError}.
    */
   async step(feeds: Readonly<Record<string, FloatTensor>>): Promise<StepResult> {
-    const { parts, optimizer, results } = this.#program;
+    const { parts, optimizer, results, joined } = this.#program;
     const metrics: Record<string, number> = {};
     const targets = { ...results, ...this.#state.targets };
-    const fed: Record<string, Feeds[string]> = { ...this.#state.feeds, ...feeds };
+    const fed: Record<string, Feeds[string]> = { ...this.#state.feeds, ...(joined?.(feeds) ?? feeds) };
+    disposeAll(this.#left);
+    this.#left = {};
     for (const [index, { session, metrics: places }] of parts.entries()) {
       const { outputs, kept } = await session.runKeeping(fed, targets);
       for (const { name, output, at } of places) metrics[name] = (outputs[output].data as Float32Array)[at];
@@ -69,15 +75,25 @@ export class Trainer {
       if (isLast) this.#checkFinite(metrics, kept);
       const cut = optimizer?.cuts[index];
       if (cut) optimizer.update(index, this.#state.flipped, feeds, outputs);
-      if (isLast) this.#state.accept(kept);
+      if (isLast) this.#accept(kept);
       else {
         Object.assign(fed, outputs);
         for (const name of cut?.back ?? []) fed[name] = targets[name];
       }
     }
-    const views: Record<string, FloatTensor> = {};
-    for (const name of this.#training.views) views[name] = results[name] as FloatTensor;
-    return { metrics, views };
+    return { metrics, views: () => this.#views() };
+  }
+
+  #accept(kept: Readonly<Record<string, DeviceTensor>>): void {
+    const { views } = this.#training;
+    const isView = ([name]: readonly [string, DeviceTensor]): boolean => views.includes(name);
+    this.#left = Object.fromEntries(Object.entries(kept).filter(isView));
+    this.#state.accept(kept);
+  }
+
+  async #views(): Promise<Readonly<Record<string, FloatTensor>>> {
+    const read = { ...this.#program.results, ...(await readDeviceTensors(this.#left)) };
+    return Object.fromEntries(this.#training.views.map((name) => [name, read[name] as FloatTensor]));
   }
 
   /** Drops the step's results where a metric is not finite. @throws DivergedError */
@@ -114,6 +130,8 @@ export class Trainer {
 
   /** Frees the native memory. */
   async release(): Promise<void> {
+    disposeAll(this.#left);
+    this.#left = {};
     this.#state.dispose();
     for (const { session } of this.#program.parts) await session.release();
   }
@@ -130,6 +148,8 @@ interface Program {
   readonly optimizer: HostOptimizer | undefined;
   /** Where all outputs go that are no state. */
   readonly results: Tensors;
+  /** A step's feeds as the graph takes them, where it takes them otherwise. */
+  readonly joined: ((feeds: Readonly<Record<string, FloatTensor>>) => Feeds) | undefined;
 }
 
 /** Where a part gives a metric: an output, and an element of it. */
@@ -142,22 +162,36 @@ interface MetricPlace {
 /** The output that has all metrics side by side, beside a device. */
 const joinedMetrics = "headstart/metrics";
 
+/** The input that has a step's feeds side by side, beside a device that keeps tensors. */
+const joinedFeeds = "headstart/feeds";
+
+/** Elements of feeds that are large enough to be given by themselves. */
+const largeFeed = 2 ** 22;
+
 async function openProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
   const device = options.device ?? "cpu";
-  const keep = keepsTensors(device) ? training.state.map(({ name }) => nextName(name)) : [];
+  const keep = keepsTensors(device) ? [...training.state.map(({ name }) => nextName(name)), ...training.views] : [];
+  const together = keepsTensors(device) ? training.feeds.filter(({ shape }) => sizeOf(shape) < largeFeed) : [];
+  const feedNames = together.map(({ name }) => name);
   const optimizer = device === "cpu" ? HostOptimizer.open(training) : undefined;
   const graphs =
     device === "cpu"
       ? rewritePartsForCpu(training.graph, await channelBlock(), optimizer?.cuts ?? [])
-      : [joinOutputs(rewriteForDevice(training.graph, device), training.metrics, joinedMetrics)];
+      : [
+          joinOutputs(
+            rewriteForDevice(joinInputs(training.graph, feedNames, joinedFeeds), device),
+            training.metrics,
+            joinedMetrics,
+          ),
+        ];
   const results: Record<string, Tensor> = { ...optimizer?.gradients };
-  const states = new Set(training.state.map(({ name }) => nextName(name)));
+  const elsewhere = new Set([...training.state.map(({ name }) => nextName(name)), ...keep]);
   const parts: { session: Session; metrics: MetricPlace[] }[] = [];
   // Behind the last cut there may be nothing left to do.
   const present = graphs.filter(({ outputs }) => outputs.length > 0);
   for (const graph of present) {
     for (const { name, type, shape } of graph.outputs) {
-      const place = states.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
+      const place = elsewhere.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
       if (place) results[name] = place;
     }
     const given = new Set(graph.outputs.map(({ name }) => name));
@@ -168,7 +202,30 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
     const session = await openSession(graph, { ...options, keep, inTurn: present.length > 1, intoTargets: true });
     parts.push({ session, metrics });
   }
-  return { parts, optimizer, results };
+  return { parts, optimizer, results, joined: together.length > 1 ? feedJoiner(together) : undefined };
+}
+
+/** What joins these feeds in one tensor, {@link joinedFeeds}, and leaves the others. */
+function feedJoiner(together: readonly Feed[]): NonNullable<Program["joined"]> {
+  const sizes = together.map(({ shape }) => sizeOf(shape));
+  const all = floatTensor(new Float32Array(sizes.reduce((sum, size) => sum + size, 0)));
+  const names = new Set(together.map(({ name }) => name));
+  return (feeds) => {
+    let at = 0;
+    for (const [index, { name }] of together.entries()) {
+      const data = feeds[name]?.data;
+      if (data?.length !== sizes[index])
+        throw new Error(`training step: ${name} needs ${sizes[index]} elements, ${data?.length ?? "none"} were fed`);
+      all.data.set(data, at);
+      at += sizes[index];
+    }
+    const others = Object.entries(feeds).filter(([name]) => !names.has(name));
+    return { ...Object.fromEntries(others), [joinedFeeds]: all };
+  };
+}
+
+function disposeAll(tensors: Readonly<Record<string, DeviceTensor>>): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
 /** A state with its start values, on the device where that can be. */

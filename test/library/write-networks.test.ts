@@ -27,8 +27,8 @@ async function written(recipe: RecipeInput) {
     steps: 1,
     threads: 1,
     ...(discriminator ? { discriminator } : {}),
-    onStep: ({ views, samples }) => {
-      view = views.generated ? [...views.generated.data] : [];
+    onStep: async ({ views, samples }) => {
+      view = [...((await views()).generated?.data ?? [])];
       seen = [...(samples?.data ?? [])];
     },
   });

@@ -20,7 +20,7 @@ describe("Trainer", () => {
     for (let step = 0; step < 30; step++) {
       const { metrics, views } = await trainer.step(feeds([0, 0]));
       losses.push(metrics.loss);
-      if (step === 0) expect([...views.difference.data]).toEqual([1, 2]);
+      if (step === 0) expect([...(await views()).difference.data]).toEqual([1, 2]);
     }
     expect(losses[0]).toBe(5);
     expect(losses.at(-1)).toBeLessThan(1);
