@@ -5,6 +5,7 @@
  */
 import type { Graph } from "../graph/graph.js";
 import { deviceFilterGradients } from "./device-filter-gradients.js";
+import { deviceSums } from "./device-sums.js";
 import { fewerPieces } from "./fewer-pieces.js";
 import { onDeviceOnly } from "./on-device-only.js";
 import { firstOf, rewriteGraph } from "./rewrite-graph.js";
@@ -15,5 +16,5 @@ import { firstOf, rewriteGraph } from "./rewrite-graph.js";
  */
 export function rewriteForDevice(graph: Graph, device: string): Graph {
   if (device !== "webgpu") return graph;
-  return rewriteGraph(graph, firstOf([fewerPieces(), onDeviceOnly(), deviceFilterGradients()]));
+  return rewriteGraph(graph, firstOf([fewerPieces(), onDeviceOnly(), deviceFilterGradients(), deviceSums()]));
 }
