@@ -64,18 +64,8 @@ function oneProduct(emit: Emitter, x: Value, y: Value): Value {
 /**
  * Σ over n of Y[n] · unfold(X)[n]ᵀ, group by group; the unfolding has the taps of a channel side by side. See
  * {@link filterGradient}.
- *
- * @param atOnce numbers that the unfolding or the products of the samples treated at once may hold; by default what a
- *   processor's cache does
  */
-export function productPerSample(
-  emit: Emitter,
-  x: Value,
-  y: Value,
-  windows: readonly WindowAxis[],
-  group: number,
-  atOnce?: number,
-): Value {
+function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly WindowAxis[], group: number): Value {
   const batch = x.shape[0];
   const channels = x.shape[1] / group;
   const filters = y.shape[1] / group;
@@ -83,9 +73,7 @@ export function productPerSample(
   const rows = channels * sizeOf(kernel);
   const positions = sizeOf(windows.map(({ output }) => output));
   const perSample = group * rows * Math.max(positions, filters);
-  const wanted = atOnce
-    ? Math.floor(atOnce / perSample)
-    : Math.max(Math.floor(cachedUnfolded / perSample), Math.ceil(batch / mostParts));
+  const wanted = Math.max(Math.floor(cachedUnfolded / perSample), Math.ceil(batch / mostParts));
   const part = Math.max(1, Math.min(batch, wanted, Math.floor(largestUnfolded / perSample)));
   let sum: Value | undefined;
   for (let start = 0; start < batch; start += part) {
@@ -103,15 +91,19 @@ export function productPerSample(
 /**
  * What each tap reads in each window: [N, C · taps, output...]. A depthwise convolution whose kernels are the unit
  * vectors does it: on a CPU it is several times as fast as slicing, and runs on all threads.
+ *
+ * @param places for the taps of a channel; those behind them stay zero
  */
-function unfold(emit: Emitter, x: Value, windows: readonly WindowAxis[]): Value {
-  if (isIdentity(windows)) return x;
+export function unfold(emit: Emitter, x: Value, windows: readonly WindowAxis[], places?: number): Value {
   const channels = x.shape[1];
   const kernel = windows.map((axis) => axis.kernel);
   const taps = sizeOf(kernel);
-  const units = new Float32Array(channels * taps * taps);
-  for (let row = 0; row < channels * taps; row++) units[row * taps + (row % taps)] = 1;
-  const weight = emit.constant(floatTensor(units, [channels * taps, 1, ...kernel]));
+  const filters = places ?? taps;
+  if (isIdentity(windows) && filters === 1) return x;
+  const units = new Float32Array(channels * filters * taps);
+  for (let channel = 0; channel < channels; channel++)
+    for (let tap = 0; tap < taps; tap++) units[(channel * filters + tap) * taps + tap] = 1;
+  const weight = emit.constant(floatTensor(units, [channels * filters, 1, ...kernel]));
   return emit.convolution(x, weight, undefined, {
     strides: windows.map(({ stride }) => stride),
     dilations: windows.map(({ dilation }) => dilation),

@@ -4,14 +4,21 @@
  * filter; WebGPU's convolution gives such a sum to one thread. A product for each sample, summed afterwards, has work
  * for all of them.
  */
+
+import type { Value } from "../graph/builder.js";
+import { sizeOf } from "../graph/tensor.js";
 import { convolutionGeometry } from "../ops/convolutions.js";
-import { productPerSample } from "../ops/filter-gradient.js";
+import type { Emitter } from "../ops/emitter.js";
+import { unfold } from "../ops/filter-gradient.js";
 import { spanOf, type WindowAxis } from "../ops/window.js";
 import { exchangedAxes } from "./blocked-layout.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
-/** Numbers that the unfolded samples of one product may hold: 64 MiB of a device's memory. */
-const mostUnfolded = 2 ** 24;
+/** Filters of a group that WebGPU's convolution computes at once, see runtime/webgpu-exceptions.ts. */
+const filtersAtOnce = 4;
+
+/** Numbers that the unfolded samples of one product may hold: 128 MiB of a device's memory. */
+const mostUnfolded = 2 ** 25;
 
 export function deviceFilterGradients(): NodeRule {
   return (emit, node, inputs) => {
@@ -35,7 +42,38 @@ export function deviceFilterGradients(): NodeRule {
     });
     // Where elements are left behind the last window, unfolding would find one window more.
     if (slid.some((axis) => axis.input + axis.begin + axis.end - spanOf(axis) >= axis.stride)) return undefined;
-    const product = productPerSample(emit, x, y, slid, 1, mostUnfolded);
+    const product = productPerSample(emit, x, y, slid);
     return [emit.transpose(product, [1, 0, ...windows.map((_, axis) => axis + 2)])];
   };
+}
+
+/**
+ * Σ over n of Y[n] · unfold(X)[n]ᵀ: [filters, channels, kernel...]. Where the provider computes channels last, the
+ * unfolding is what it left behind, transposed already; and so that it may compute like that, the taps of a channel are
+ * filled up to a multiple of four.
+ */
+function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly WindowAxis[]): Value {
+  const [batch, channels] = x.shape;
+  const filters = y.shape[1];
+  const kernel = windows.map((axis) => axis.kernel);
+  const taps = sizeOf(kernel);
+  const places = taps < filtersAtOnce ? taps : filtersAtOnce * Math.ceil(taps / filtersAtOnce);
+  const positions = sizeOf(windows.map(({ output }) => output));
+  const perSample = channels * places * Math.max(positions, filters);
+  const parts = Math.ceil(batch / Math.max(1, Math.floor(mostUnfolded / perSample)));
+  const part = Math.ceil(batch / parts);
+  let sum: Value | undefined;
+  for (let start = 0; start < batch; start += part) {
+    const end = Math.min(batch, start + part);
+    const range = [{ axis: 0, start, end }];
+    const unfolded = unfold(emit, emit.slice(x, range), windows, places);
+    const channelsLast = emit.transpose(unfolded, [0, ...windows.map((_, axis) => axis + 2), 1]);
+    const columns = emit.reshape(channelsLast, [end - start, positions, channels * places]);
+    const arrived = emit.reshape(emit.slice(y, range), [end - start, filters, positions]);
+    const product = emit.reduceSum(emit.matmul(arrived, columns), [0]);
+    sum = sum ? emit.add(sum, product) : product;
+  }
+  if (!sum) throw new Error("filter gradient: an empty batch");
+  const placed = emit.reshape(sum, [filters, channels, places]);
+  return emit.reshape(emit.slice(placed, [{ axis: 2, start: 0, end: taps }]), [filters, channels, ...kernel]);
 }

@@ -9,7 +9,7 @@ import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
 import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "./session.js";
 import { sequenceMessage, sequenceOutput } from "./uncopied-outputs.js";
-import { webgpuExceptions } from "./webgpu-exceptions.js";
+import { webgpuExceptions, webgpuLayout } from "./webgpu-exceptions.js";
 
 /** Loads a graph of the pinned opset into ONNX Runtime. @throws UserError where the device has no room for it */
 export async function openSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
@@ -17,7 +17,7 @@ export async function openSession(graph: Graph, options: SessionOptions = {}): P
   const message = isUncopied ? await sequenceMessage() : undefined;
   const sequence = message === undefined ? undefined : sequenceOutput;
   const bytes = serializeGraph(graph, pinnedOpset, { sequence });
-  return openBytes(bytes, { ...options, onCpu: webgpuExceptions(graph) }, message);
+  return openBytes(bytes, { ...options, onCpu: webgpuExceptions(graph), layout: webgpuLayout(graph) }, message);
 }
 
 /** Loads a serialized model. Only ever called with bytes that headstart wrote itself. */
@@ -88,23 +88,27 @@ async function openBytes(bytes: Uint8Array, options: SessionOptions, over?: stri
   };
 }
 
-/**
- * In the layout that the provider would choose, channels last, its convolution of groups is wrong where the filters of a
- * group are no multiple of the four that it computes at once: they read the input of the group before (1.30, docs/log.md).
- */
-const webgpu = { name: "webgpu", preferredLayout: "NCHW" } as const;
-
 /** ONNX Runtime's own session with headstart's settings. */
 export async function createSession(
   bytes: Uint8Array,
-  { threads, device = "cpu", keep = [], onCpu = [], inTurn = false, arena = true }: SessionOptions,
+  {
+    threads,
+    device = "cpu",
+    keep = [],
+    onCpu = [],
+    layout: preferredLayout = "NCHW",
+    inTurn = false,
+    arena = true,
+  }: SessionOptions,
   more: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(bytes, {
       // Operators that another provider has no kernel for go to the CPU's.
       executionProviders: [
-        device === "webgpu" ? { ...webgpu, ...(onCpu.length > 0 ? { forceCpuNodeNames: onCpu } : {}) } : device,
+        device === "webgpu"
+          ? { name: device, preferredLayout, ...(onCpu.length > 0 ? { forceCpuNodeNames: onCpu } : {}) }
+          : device,
       ],
       intraOpNumThreads: threads ?? availableParallelism(),
       interOpNumThreads: 1,

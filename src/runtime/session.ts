@@ -52,6 +52,8 @@ export interface SessionOptions {
   readonly arena?: boolean;
   /** Names of nodes that the CPU computes, where the device is webgpu. */
   readonly onCpu?: readonly string[];
+  /** The layout that convolutions are computed in, where the device is webgpu. Default: NCHW. */
+  readonly layout?: "NHWC" | "NCHW";
 }
 
 /** The options of a session among others, those left out that are not given. */

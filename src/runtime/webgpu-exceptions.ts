@@ -7,6 +7,26 @@ export function webgpuExceptions(graph: Graph): string[] {
   return graph.nodes.flatMap((node) => (isException(node, graph) ? [node.name] : []));
 }
 
+/** Filters of a group that the provider's convolution computes at once where channels come last. */
+const filtersAtOnce = 4;
+
+/**
+ * The layout for the provider to compute convolutions in. With channels last it is about twice as fast, but its
+ * convolution of groups is wrong where the filters of a group are no multiple of the four that it computes at once: they
+ * read the input of the group before (1.30, docs/log.md).
+ */
+export function webgpuLayout({ nodes, inputs, initializers }: Graph): "NHWC" | "NCHW" {
+  const shapes = new Map(inputs.map(({ name, shape }) => [name, shape]));
+  const isWrong = ({ op, inputs: [, filters], attributes }: Node): boolean => {
+    const group = intOf(attributes, "group", 1);
+    if (op !== "Conv" || group === 1) return false;
+    const count = initializers.get(filters)?.shape[0] ?? Number(shapes.get(filters)?.[0] ?? Number.NaN);
+    const each = count / group;
+    return !(each < filtersAtOnce || each % filtersAtOnce === 0);
+  };
+  return nodes.some(isWrong) ? "NCHW" : "NHWC";
+}
+
 function isException(node: Node, graph: Graph): boolean {
   const { op, inputs, outputs, attributes } = node;
   switch (op) {
