@@ -5,9 +5,8 @@ import { serializeGraph } from "../formats/onnx-write.js";
 import type { Graph } from "../graph/graph.js";
 import { pinnedOpset } from "../graph/opset.js";
 import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
-import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
-import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "./session.js";
+import { type DeviceTensor, RuntimeDeviceTensor, type Session, type SessionOptions } from "./session.js";
 import { sequenceMessage, sequenceOutput } from "./uncopied-outputs.js";
 import { webgpuExceptions, webgpuLayout } from "./webgpu-exceptions.js";
 
@@ -30,7 +29,6 @@ async function openBytes(bytes: Uint8Array, options: SessionOptions, over?: stri
   const device = options.device ?? "cpu";
   const session = await createSession(bytes, options);
   const outputNames = session.outputNames.filter((name) => over === undefined || name !== sequenceOutput);
-  const kept = new Set(options.keep);
   const wrappers = new WeakMap<object, RuntimeTensor>();
   const wrap = (tensor: Tensor | DeviceTensor): RuntimeTensor => {
     if (tensor instanceof RuntimeDeviceTensor) return tensor.value;
@@ -46,7 +44,7 @@ async function openBytes(bytes: Uint8Array, options: SessionOptions, over?: stri
     wrappers.set(data, made);
     return made;
   };
-  const runKeeping: Session["runKeeping"] = async (feeds, targets = {}) => {
+  const run: Session["run"] = async (feeds, targets = {}) => {
     const runtimeFeeds: Record<string, RuntimeTensor> = {};
     for (const name of session.inputNames) {
       const tensor = feeds[name];
@@ -63,29 +61,19 @@ async function openBytes(bytes: Uint8Array, options: SessionOptions, over?: stri
       throw deviceError(error, device);
     });
     const outputs: Record<string, Tensor> = {};
-    const left: Record<string, DeviceTensor> = {};
     for (const name of outputNames) {
-      const result = results[name];
-      if (kept.has(name)) {
-        left[name] = new RuntimeDeviceTensor(device, result);
-        continue;
-      }
       const target = targets[name];
-      // Where outputs are kept, the binding passes targets over and gives tensors of its own.
-      if (target && kept.size > 0) (target.data as Float32Array).set(result.data as Float32Array);
-      outputs[name] = target ?? {
+      if (target instanceof RuntimeDeviceTensor) continue;
+      const result = results[name];
+      outputs[name] = (target as Tensor | undefined) ?? {
         type: result.type as DataType,
         shape: result.dims,
         data: result.data as TensorData,
       };
     }
-    return { outputs, kept: left };
+    return outputs;
   };
-  return {
-    run: async (feeds, targets) => (await runKeeping(feeds, targets)).outputs,
-    runKeeping,
-    release: () => session.release(),
-  };
+  return { run, release: () => session.release() };
 }
 
 /** ONNX Runtime's own session with headstart's settings. */
@@ -94,9 +82,9 @@ export async function createSession(
   {
     threads,
     device = "cpu",
-    keep = [],
     onCpu = [],
     layout: preferredLayout = "NCHW",
+    records = false,
     inTurn = false,
     arena = true,
   }: SessionOptions,
@@ -119,9 +107,7 @@ export async function createSession(
       // Threads wait for the next operator by spinning, and go on a while after a run. Where another session's threads
       // run next, they would take the processor from them.
       ...(inTurn ? { extra: { session: { force_spinning_stop: "1" } } } : {}),
-      ...(keep.length > 0
-        ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, "gpu-buffer" as const])) }
-        : {}),
+      ...(records ? { extra: { ep: { webgpuexecutionprovider: { enableGraphCapture: "1" } } } } : {}),
       ...more,
     });
   } catch (error) {
@@ -132,56 +118,4 @@ export async function createSession(
 /** A tensor as ONNX Runtime takes it; the elements are not copied. */
 export function runtimeTensor({ type, data, shape }: Tensor): RuntimeTensor {
   return new RuntimeTensor(type as "float32", data as Float32Array, shape);
-}
-
-/** Copies tensors from a device's memory to the main memory. */
-export async function readDeviceTensors(tensors: Readonly<Record<string, DeviceTensor>>): Promise<Tensors> {
-  const names = Object.keys(tensors);
-  if (names.length === 0) return {};
-  const device = tensors[names[0]].location;
-  // The binding cannot read a device's memory, but what a session gives it does.
-  const graph: Graph = {
-    name: "read",
-    inputs: names.map((name) => ({ name, type: tensors[name].type, shape: tensors[name].shape })),
-    outputs: names.map((name) => ({ name: `${name}/read`, type: tensors[name].type, shape: tensors[name].shape })),
-    initializers: new Map(),
-    nodes: names.map((name) => ({
-      op: "Identity",
-      domain: "",
-      name: "",
-      inputs: [name],
-      outputs: [`${name}/read`],
-      attributes: {},
-    })),
-  };
-  const session = await openSession(graph, { device });
-  try {
-    const read = await session.run(tensors satisfies Feeds);
-    return Object.fromEntries(names.map((name) => [name, read[`${name}/read`]]));
-  } finally {
-    await session.release();
-  }
-}
-
-/** A tensor as ONNX Runtime left it on the device. */
-class RuntimeDeviceTensor implements DeviceTensor {
-  readonly location: Device;
-  readonly value: RuntimeTensor;
-
-  constructor(location: Device, value: RuntimeTensor) {
-    this.location = location;
-    this.value = value;
-  }
-
-  get type(): DataType {
-    return this.value.type as DataType;
-  }
-
-  get shape(): readonly number[] {
-    return this.value.dims;
-  }
-
-  dispose(): void {
-    this.value.dispose();
-  }
 }

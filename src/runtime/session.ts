@@ -1,4 +1,5 @@
 /** What every device offers: run a graph on tensors. */
+import type { Tensor as RuntimeTensor } from "onnxruntime-node";
 import type { DataType, Tensor } from "../graph/tensor.js";
 import type { Device } from "./device.js";
 
@@ -10,12 +11,32 @@ export interface DeviceTensor {
   readonly location: Device;
   readonly type: DataType;
   readonly shape: readonly number[];
-  /** Frees the memory. The tensor cannot be fed any more. */
-  dispose(): void;
+}
+
+/** A tensor as ONNX Runtime left it on a device. */
+export class RuntimeDeviceTensor implements DeviceTensor {
+  readonly location: Device;
+  readonly value: RuntimeTensor;
+
+  constructor(location: Device, value: RuntimeTensor) {
+    this.location = location;
+    this.value = value;
+  }
+
+  get type(): DataType {
+    return this.value.type as DataType;
+  }
+
+  get shape(): readonly number[] {
+    return this.value.dims;
+  }
 }
 
 /** What a graph's inputs can be fed with, by name. */
 export type Feeds = Readonly<Record<string, Tensor | DeviceTensor>>;
+
+/** Where some of a graph's outputs go, by name: an output written to a device's memory is not given back. */
+export type Targets = Readonly<Record<string, Tensor | DeviceTensor>>;
 
 /** A graph made ready to run on a device. */
 export interface Session {
@@ -24,14 +45,10 @@ export interface Session {
    *
    * @param feeds every graph input by name
    * @param targets preallocated tensors that receive these outputs in place; they must not be fed in the same run
-   * @returns every graph output by name that is not kept; those of `targets` are the very tensors given
+   * @returns every graph output by name that does not go to a device's memory; those of `targets` are the very tensors
+   *   given
    */
-  run(feeds: Feeds, targets?: Tensors): Promise<Tensors>;
-  /** The same, and gives the outputs that {@link SessionOptions.keep} names. The caller disposes of them. */
-  runKeeping(
-    feeds: Feeds,
-    targets?: Tensors,
-  ): Promise<{ outputs: Tensors; kept: Readonly<Record<string, DeviceTensor>> }>;
+  run(feeds: Feeds, targets?: Targets): Promise<Tensors>;
   /** Frees the native memory. */
   release(): Promise<void>;
 }
@@ -42,8 +59,11 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Default: cpu. */
   readonly device?: Device;
-  /** Outputs that stay in the device's memory, see {@link keepsTensors}. */
-  readonly keep?: readonly string[];
+  /**
+   * Whether the device may record its orders in the first run and repeat them in all others. All feeds and targets must
+   * lie in its memory, at the same places in every run. Where it cannot, every run gives the orders anew.
+   */
+  readonly records?: boolean;
   /** Whether it runs in turn with other sessions, many times a second. */
   readonly inTurn?: boolean;
   /** Whether every run gives a target for every output: on a CPU, they are then written once only. */

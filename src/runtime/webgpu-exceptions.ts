@@ -11,18 +11,19 @@ export function webgpuExceptions(graph: Graph): string[] {
 const filtersAtOnce = 4;
 
 /**
- * The layout for the provider to compute convolutions in. With channels last it is about twice as fast, but its
- * convolution of groups is wrong where the filters of a group are no multiple of the four that it computes at once: they
- * read the input of the group before (1.30, docs/log.md).
+ * The layout for the provider to compute convolutions in. With channels last it is about twice as fast, but wrong with
+ * some groups (1.30, docs/log.md): where the filters of a group are no multiple of the four that it computes at once,
+ * they read the input of the group before; and a transposed convolution is wrong whose groups make one channel of several.
  */
 export function webgpuLayout({ nodes, inputs, initializers }: Graph): "NHWC" | "NCHW" {
   const shapes = new Map(inputs.map(({ name, shape }) => [name, shape]));
   const isWrong = ({ op, inputs: [, filters], attributes }: Node): boolean => {
     const group = intOf(attributes, "group", 1);
-    if (op !== "Conv" || group === 1) return false;
-    const count = initializers.get(filters)?.shape[0] ?? Number(shapes.get(filters)?.[0] ?? Number.NaN);
-    const each = count / group;
-    return !(each < filtersAtOnce || each % filtersAtOnce === 0);
+    if (group === 1) return false;
+    const [first, second] = (initializers.get(filters)?.shape ?? shapes.get(filters) ?? []).map(Number);
+    const each = first / group;
+    if (op === "ConvTranspose") return !(second > 1 || each === 1);
+    return op === "Conv" && !(each < filtersAtOnce || each % filtersAtOnce === 0);
   };
   return nodes.some(isWrong) ? "NCHW" : "NHWC";
 }
@@ -45,6 +46,8 @@ function isException(node: Node, graph: Graph): boolean {
       const steps = graph.initializers.get(inputs[4] ?? "");
       return (inputs[4] ?? "") !== "" && (!steps || numbersOf(steps).some((step) => step < 0));
     }
+    case "Resize":
+      return intOf(attributes, "antialias", 0) === 1;
     // Empty axes stand for none here, and the provider takes them for all.
     default:
       return op.startsWith("Reduce") && intOf(attributes, "noop_with_empty_axes", 0) === 1;

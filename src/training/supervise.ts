@@ -99,7 +99,7 @@ export class Supervisor {
     const targets = emptyFeed(this.#training, supervisedFeedNames.targets);
     const objective = this.#objective(run);
     const order = new BatchOrder(data.count, batchSize, seed, data.blocks);
-    this.#trainer.load(run.weights);
+    await this.#trainer.load(run.weights);
     const losses: number[] = [];
     const evaluations: (Measurement & { step: number })[] = [];
     const measure = async (step: number): Promise<void> => {

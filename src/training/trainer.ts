@@ -1,5 +1,6 @@
 /** Makes training steps: holds a training graph's session and its state. */
 import { UserError } from "../errors.js";
+import type { Graph } from "../graph/graph.js";
 import { type FloatTensor, floatTensor, sizeOf, type Tensor, zeros } from "../graph/tensor.js";
 import { type Feed, nextName, type TrainingGraph } from "../recipe/training-graph.js";
 import { joinInputs } from "../rewrite/join-inputs.js";
@@ -7,9 +8,10 @@ import { joinOutputs } from "../rewrite/join-outputs.js";
 import { rewritePartsForCpu } from "../rewrite/rewrite-for-cpu.js";
 import { rewriteForDevice } from "../rewrite/rewrite-for-device.js";
 import { channelBlock } from "../runtime/channel-block.js";
-import { keepsTensors } from "../runtime/device.js";
-import { openSession, readDeviceTensors } from "../runtime/node.js";
-import type { DeviceTensor, Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
+import { type Device, keepsTensors } from "../runtime/device.js";
+import { openSession } from "../runtime/node.js";
+import { openResidentSession, type ResidentSession } from "../runtime/resident-session.js";
+import type { Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
 import { HostOptimizer } from "./host-optimizer.js";
 import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
@@ -24,15 +26,11 @@ export interface StepResult {
 export class Trainer {
   readonly #training: TrainingGraph;
   readonly #program: Program;
-  readonly #options: SessionOptions;
-  #state: TrainingState;
-  /** The last step's views that lie on the device. */
-  #left: Readonly<Record<string, DeviceTensor>> = {};
+  readonly #state: TrainingState;
 
-  private constructor(training: TrainingGraph, program: Program, options: SessionOptions, state: TrainingState) {
+  private constructor(training: TrainingGraph, program: Program, state: TrainingState) {
     this.#training = training;
     this.#program = program;
-    this.#options = options;
     this.#state = state;
   }
 
@@ -47,14 +45,19 @@ export class Trainer {
     // Complains of start values before anything is loaded.
     const values = initialState(training.state, initial);
     const program = await openProgram(training, options);
-    return new Trainer(training, program, options, stateOn(values, options, program));
+    const { device = "cpu" } = options;
+    if (!keepsTensors(device)) return new Trainer(training, program, new HostState(values, program.optimizer));
+    try {
+      return new Trainer(training, program, await DeviceState.open(values, device));
+    } catch (error) {
+      await releaseProgram(program);
+      throw error;
+    }
   }
 
   /** Starts anew from these values, see {@link Trainer.open}. */
-  load(initial: ReadonlyMap<string, Float32Array>): void {
-    const state = stateOn(initialState(this.#training.state, initial), this.#options, this.#program);
-    this.#state.dispose();
-    this.#state = state;
+  load(initial: ReadonlyMap<string, Float32Array>): Promise<void> {
+    return this.#state.load(initialState(this.#training.state, initial));
   }
 
   /**
@@ -66,16 +69,14 @@ export class Trainer {
     const metrics: Record<string, number> = {};
     const targets = { ...results, ...this.#state.targets };
     const fed: Record<string, Feeds[string]> = { ...this.#state.feeds, ...(joined?.(feeds) ?? feeds) };
-    disposeAll(this.#left);
-    this.#left = {};
     for (const [index, { session, metrics: places }] of parts.entries()) {
-      const { outputs, kept } = await session.runKeeping(fed, targets);
+      const outputs = await session.run(fed, targets);
       for (const { name, output, at } of places) metrics[name] = (outputs[output].data as Float32Array)[at];
       const isLast = index === parts.length - 1;
-      if (isLast) this.#checkFinite(metrics, kept);
+      if (isLast) checkFinite(metrics);
       const cut = optimizer?.cuts[index];
       if (cut) optimizer.update(index, this.#state.flipped, feeds, outputs);
-      if (isLast) this.#accept(kept);
+      if (isLast) this.#state.accept();
       else {
         Object.assign(fed, outputs);
         for (const name of cut?.back ?? []) fed[name] = targets[name];
@@ -84,27 +85,11 @@ export class Trainer {
     return { metrics, views: () => this.#views() };
   }
 
-  #accept(kept: Readonly<Record<string, DeviceTensor>>): void {
-    const { views } = this.#training;
-    const isView = ([name]: readonly [string, DeviceTensor]): boolean => views.includes(name);
-    this.#left = Object.fromEntries(Object.entries(kept).filter(isView));
-    this.#state.accept(kept);
-  }
-
   async #views(): Promise<Readonly<Record<string, FloatTensor>>> {
-    const read = { ...this.#program.results, ...(await readDeviceTensors(this.#left)) };
-    return Object.fromEntries(this.#training.views.map((name) => [name, read[name] as FloatTensor]));
-  }
-
-  /** Drops the step's results where a metric is not finite. @throws DivergedError */
-  #checkFinite(metrics: Readonly<Record<string, number>>, kept: Readonly<Record<string, DeviceTensor>>): void {
-    const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
-    if (broken.length === 0) return;
-    this.#state.reject(kept);
-    throw new DivergedError(
-      metrics,
-      broken.map(([name]) => name),
-    );
+    const { views } = this.#training;
+    const { left, results } = this.#program;
+    const read = left ? await left(views) : results;
+    return Object.fromEntries(views.map((name) => [name, read[name] as FloatTensor]));
   }
 
   /** Copies of the state's elements by name. */
@@ -130,11 +115,15 @@ export class Trainer {
 
   /** Frees the native memory. */
   async release(): Promise<void> {
-    disposeAll(this.#left);
-    this.#left = {};
-    this.#state.dispose();
-    for (const { session } of this.#program.parts) await session.release();
+    await releaseProgram(this.#program);
+    await this.#state.dispose();
   }
+}
+
+/** @throws DivergedError where a metric is not finite */
+function checkFinite(metrics: Readonly<Record<string, number>>): void {
+  const broken = Object.entries(metrics).flatMap(([name, value]) => (Number.isFinite(value) ? [] : [name]));
+  if (broken.length > 0) throw new DivergedError(metrics, broken);
 }
 
 /** What a step consists of. */
@@ -150,6 +139,12 @@ interface Program {
   readonly results: Tensors;
   /** A step's feeds as the graph takes them, where it takes them otherwise. */
   readonly joined: ((feeds: Readonly<Record<string, FloatTensor>>) => Feeds) | undefined;
+  /** Reads what the last step left on the device. */
+  readonly left: ResidentSession["left"] | undefined;
+}
+
+async function releaseProgram({ parts }: Program): Promise<void> {
+  for (const { session } of parts) await session.release();
 }
 
 /** Where a part gives a metric: an output, and an element of it. */
@@ -169,40 +164,51 @@ const joinedFeeds = "headstart/feeds";
 const largeFeed = 2 ** 22;
 
 async function openProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
-  const device = options.device ?? "cpu";
-  const keep = keepsTensors(device) ? [...training.state.map(({ name }) => nextName(name)), ...training.views] : [];
-  const together = keepsTensors(device) ? training.feeds.filter(({ shape }) => sizeOf(shape) < largeFeed) : [];
-  const feedNames = together.map(({ name }) => name);
+  if (keepsTensors(options.device ?? "cpu")) return openResidentProgram(training, options);
+  const { device = "cpu" } = options;
   const optimizer = device === "cpu" ? HostOptimizer.open(training) : undefined;
   const graphs =
     device === "cpu"
       ? rewritePartsForCpu(training.graph, await channelBlock(), optimizer?.cuts ?? [])
-      : [
-          joinOutputs(
-            rewriteForDevice(joinInputs(training.graph, feedNames, joinedFeeds), device),
-            training.metrics,
-            joinedMetrics,
-          ),
-        ];
+      : [joinOutputs(rewriteForDevice(training.graph, device), training.metrics, joinedMetrics)];
   const results: Record<string, Tensor> = { ...optimizer?.gradients };
-  const elsewhere = new Set([...training.state.map(({ name }) => nextName(name)), ...keep]);
-  const parts: { session: Session; metrics: MetricPlace[] }[] = [];
+  const states = new Set(training.state.map(({ name }) => nextName(name)));
+  const parts: Program["parts"][number][] = [];
   // Behind the last cut there may be nothing left to do.
   const present = graphs.filter(({ outputs }) => outputs.length > 0);
   for (const graph of present) {
     for (const { name, type, shape } of graph.outputs) {
-      const place = elsewhere.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
+      const place = states.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
       if (place) results[name] = place;
     }
-    const given = new Set(graph.outputs.map(({ name }) => name));
-    const metrics = training.metrics.flatMap((name, at): MetricPlace[] => {
-      if (given.has(joinedMetrics)) return [{ name, output: joinedMetrics, at }];
-      return given.has(name) ? [{ name, output: name, at: 0 }] : [];
-    });
-    const session = await openSession(graph, { ...options, keep, inTurn: present.length > 1, intoTargets: true });
-    parts.push({ session, metrics });
+    const session = await openSession(graph, { ...options, inTurn: present.length > 1, intoTargets: true });
+    parts.push({ session, metrics: metricPlaces(training, graph) });
   }
-  return { parts, optimizer, results, joined: together.length > 1 ? feedJoiner(together) : undefined };
+  return { parts, optimizer, results, joined: undefined, left: undefined };
+}
+
+/** The same where state, feeds and results have places in the device's memory. */
+async function openResidentProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
+  const together = training.feeds.filter(({ shape }) => sizeOf(shape) < largeFeed);
+  const feedNames = together.map(({ name }) => name);
+  const rewritten = rewriteForDevice(joinInputs(training.graph, feedNames, joinedFeeds), options.device as Device);
+  const graph = joinOutputs(rewritten, training.metrics, joinedMetrics);
+  const session = await openResidentSession(graph, options, training.views);
+  return {
+    parts: [{ session, metrics: metricPlaces(training, graph) }],
+    optimizer: undefined,
+    results: {},
+    joined: together.length > 1 ? feedJoiner(together) : undefined,
+    left: session.left,
+  };
+}
+
+function metricPlaces(training: TrainingGraph, { outputs }: Graph): MetricPlace[] {
+  const given = new Set(outputs.map(({ name }) => name));
+  return training.metrics.flatMap((name, at): MetricPlace[] => {
+    if (given.has(joinedMetrics)) return [{ name, output: joinedMetrics, at }];
+    return given.has(name) ? [{ name, output: name, at: 0 }] : [];
+  });
 }
 
 /** What joins these feeds in one tensor, {@link joinedFeeds}, and leaves the others. */
@@ -222,19 +228,6 @@ function feedJoiner(together: readonly Feed[]): NonNullable<Program["joined"]> {
     const others = Object.entries(feeds).filter(([name]) => !names.has(name));
     return { ...Object.fromEntries(others), [joinedFeeds]: all };
   };
-}
-
-function disposeAll(tensors: Readonly<Record<string, DeviceTensor>>): void {
-  for (const tensor of Object.values(tensors)) tensor.dispose();
-}
-
-/** A state with its start values, on the device where that can be. */
-function stateOn(
-  values: Readonly<Record<string, FloatTensor>>,
-  options: SessionOptions,
-  { optimizer }: Program,
-): TrainingState {
-  return keepsTensors(options.device ?? "cpu") ? new DeviceState(values) : new HostState(values, optimizer);
 }
 
 function elementsOf(state: ReadonlyMap<string, Float32Array>, name: string): Float32Array {

@@ -1,27 +1,28 @@
 /** Where a training graph's state lies between two steps: in the main memory, or in the device's own. */
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { nextName, type StateTensor } from "../recipe/training-graph.js";
-import { readDeviceTensors } from "../runtime/node.js";
-import type { DeviceTensor, Feeds, Tensors } from "../runtime/session.js";
+import type { Device } from "../runtime/device.js";
+import { type DevicePlaces, openPlaces } from "../runtime/device-places.js";
+import type { Feeds, Targets } from "../runtime/session.js";
 
 /** The tensors that a step reads and replaces. A step's results count once they are accepted. */
 export interface TrainingState {
   /** What the next step is fed, by state name. */
   readonly feeds: Feeds;
   /** Where the next step's results go, by output name. */
-  readonly targets: Tensors;
+  readonly targets: Targets;
   /** Whether the state lies in the second of its two places, where it has two. */
   readonly flipped: boolean;
-  /** Makes the last step's results the state. */
-  accept(kept: Readonly<Record<string, DeviceTensor>>): void;
-  /** Drops the last step's results. */
-  reject(kept: Readonly<Record<string, DeviceTensor>>): void;
+  /** Makes the last step's results the state; the next one's overwrite what was it before. */
+  accept(): void;
+  /** Overwrites the whole state. */
+  load(values: Readonly<Record<string, FloatTensor>>): Promise<void>;
   /** Elements of some of the state by name; later steps may write into them. */
   read(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array>>;
   /** Moves the state to the main memory, where it can be read without the device. */
   retreat(): Promise<void>;
   /** Frees the memory of the device. */
-  dispose(): void;
+  dispose(): Promise<void>;
 }
 
 /** Where some of a state's tensors have to lie: now, and after the next step. */
@@ -36,8 +37,8 @@ export class HostState implements TrainingState {
   #current: Record<string, FloatTensor>;
   #other: Record<string, FloatTensor>;
   #flipped = false;
-  #targets: Tensors;
-  #otherTargets: Tensors;
+  #targets: Targets;
+  #otherTargets: Targets;
 
   /** @param places of tensors that must lie there; they get the start values */
   constructor(initial: Readonly<Record<string, FloatTensor>>, places?: StatePlaces) {
@@ -61,7 +62,7 @@ export class HostState implements TrainingState {
     return this.#current;
   }
 
-  get targets(): Tensors {
+  get targets(): Targets {
     return this.#targets;
   }
 
@@ -71,7 +72,9 @@ export class HostState implements TrainingState {
     this.#flipped = !this.#flipped;
   }
 
-  reject(): void {}
+  async load(values: Readonly<Record<string, FloatTensor>>): Promise<void> {
+    for (const [name, { data }] of Object.entries(this.#current)) data.set(values[name].data);
+  }
 
   async read(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array>> {
     return new Map(names.map((name) => [name, this.#current[name].data]));
@@ -79,59 +82,77 @@ export class HostState implements TrainingState {
 
   async retreat(): Promise<void> {}
 
-  dispose(): void {}
+  async dispose(): Promise<void> {}
 }
 
 /** A state's tensors by the names of the outputs that replace them. */
-function targetsIn(tensors: Readonly<Record<string, FloatTensor>>): Tensors {
+function targetsIn(tensors: Targets): Targets {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [nextName(name), tensor]));
 }
 
-/** The first step is fed from the main memory; from then on its results stay on the device and are fed again. */
+/** The same in the device's memory. */
 export class DeviceState implements TrainingState {
-  #current: Record<string, FloatTensor | DeviceTensor>;
-  readonly targets: Tensors = {};
+  #current: DevicePlaces;
+  #other: DevicePlaces;
+  #targets: Targets;
+  #otherTargets: Targets;
+  /** Elements by name, once it has left the device. */
+  #retreated: ReadonlyMap<string, Float32Array> | undefined;
   readonly flipped = false;
 
-  constructor(initial: Readonly<Record<string, FloatTensor>>) {
-    this.#current = { ...initial };
+  private constructor(current: DevicePlaces, other: DevicePlaces) {
+    this.#current = current;
+    this.#other = other;
+    this.#targets = targetsIn(other.tensors);
+    this.#otherTargets = targetsIn(current.tensors);
+  }
+
+  /** @throws UserError where the device has no room for it */
+  static async open(initial: Readonly<Record<string, FloatTensor>>, device: Device): Promise<DeviceState> {
+    const current = await openPlaces(initial, device);
+    try {
+      return new DeviceState(current, await openPlaces(initial, device));
+    } catch (error) {
+      await current.release();
+      throw error;
+    }
   }
 
   get feeds(): Feeds {
-    return this.#current;
+    return this.#current.tensors;
   }
 
-  accept(kept: Readonly<Record<string, DeviceTensor>>): void {
-    this.dispose();
-    this.#current = Object.fromEntries(Object.keys(this.#current).map((name) => [name, kept[nextName(name)]]));
+  get targets(): Targets {
+    return this.#targets;
   }
 
-  reject(kept: Readonly<Record<string, DeviceTensor>>): void {
-    for (const tensor of Object.values(kept)) tensor.dispose();
+  accept(): void {
+    [this.#current, this.#other] = [this.#other, this.#current];
+    [this.#targets, this.#otherTargets] = [this.#otherTargets, this.#targets];
+  }
+
+  load(values: Readonly<Record<string, FloatTensor>>): Promise<void> {
+    return this.#current.write(values);
   }
 
   async read(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array>> {
-    const entries = names.map((name) => [name, this.#current[name]] as const);
-    const onDevice = entries.filter((entry): entry is readonly [string, DeviceTensor] => "location" in entry[1]);
-    const read = await readDeviceTensors(Object.fromEntries(onDevice));
-    return new Map(
-      entries.map(([name, tensor]) => [name, ("location" in tensor ? read[name].data : tensor.data) as Float32Array]),
-    );
+    const retreated = this.#retreated;
+    if (retreated) return new Map(names.map((name) => [name, retreated.get(name) as Float32Array]));
+    const read = await this.#current.read(names);
+    return new Map(names.map((name) => [name, read[name].data as Float32Array]));
   }
 
   async retreat(): Promise<void> {
-    const elements = await this.read(Object.keys(this.#current));
-    this.dispose();
-    this.#current = Object.fromEntries(
-      Object.entries(this.#current).map(([name, { shape }]) => [
-        name,
-        floatTensor(elements.get(name) ?? new Float32Array(sizeOf(shape)), shape),
-      ]),
-    );
+    const elements = await this.read(Object.keys(this.#current.tensors));
+    await this.dispose();
+    this.#retreated = elements;
   }
 
-  dispose(): void {
-    for (const tensor of Object.values(this.#current)) if ("location" in tensor) tensor.dispose();
+  async dispose(): Promise<void> {
+    if (this.#retreated) return;
+    this.#retreated = new Map();
+    await this.#current.release();
+    await this.#other.release();
   }
 }
 

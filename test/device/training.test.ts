@@ -42,7 +42,7 @@ describe("Trainer on WebGPU", () => {
     }
     expectNear(await trainers[1].state(), await trainers[0].state());
     expectNear(await trainers[1].parameters(true), await trainers[0].parameters(true));
-    for (const trainer of trainers) trainer.load(squaresStart);
+    for (const trainer of trainers) await trainer.load(squaresStart);
     expect(await trainers[1].state()).toEqual(await trainers[0].state());
     await trainers[1].step(squaresFeeds([0, 0]));
     await trainers[0].step(squaresFeeds([0, 0]));

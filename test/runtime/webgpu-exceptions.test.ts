@@ -79,19 +79,26 @@ it.each([
   expect(webgpuExceptions(emit.build("test")).length).toBe(expected);
 });
 
-it.each<[number, number[], "NHWC" | "NCHW"]>([
-  // Filters a group: 4, 8 in one, 1 and 3 (less than are computed at once), 9, 6.
-  [2, [8, 2, 3, 3], "NHWC"],
-  [1, [9, 4, 3, 3], "NHWC"],
-  [4, [4, 1, 3, 3], "NHWC"],
-  [4, [12, 1, 3, 3], "NHWC"],
-  [4, [36, 1, 3, 3], "NCHW"],
-  [2, [12, 2, 3, 3], "NCHW"],
-])("convolutions in %d groups, filters %j, are computed in the layout %s", (group, shape, layout) => {
-  const emit = new Emitter();
-  const x = emit.input("x", "float32", [1, 4, 5, 5]);
-  const settings = { kernel_shape: attribute.ints([3, 3]), group: attribute.int(group) };
-  emit.output("given", emit.one("Conv", [x, emit.input("w", "float32", shape)], settings));
-  emit.output("known", emit.one("Conv", [x, emit.filled(1, shape)], settings));
-  expect(webgpuLayout(emit.build("convolutions"))).toBe(layout);
+it.each<[string, number, number[], "NHWC" | "NCHW"]>([
+  ["Conv", 2, [8, 2, 3, 3], "NHWC"],
+  ["Conv", 1, [9, 4, 3, 3], "NHWC"],
+  ["Conv", 4, [4, 1, 3, 3], "NHWC"],
+  ["Conv", 4, [12, 1, 3, 3], "NHWC"],
+  // Nine and six filters of a group.
+  ["Conv", 4, [36, 1, 3, 3], "NCHW"],
+  ["Conv", 2, [12, 2, 3, 3], "NCHW"],
+  ["ConvTranspose", 1, [4, 1, 3, 3], "NHWC"],
+  ["ConvTranspose", 4, [4, 1, 3, 3], "NHWC"],
+  ["ConvTranspose", 2, [4, 3, 3, 3], "NHWC"],
+  // Two channels become one.
+  ["ConvTranspose", 2, [4, 1, 3, 3], "NCHW"],
+])("%s in %d groups, filters %j, is computed in the layout %s", (op, group, shape, layout) => {
+  for (const isConstant of [false, true]) {
+    const emit = new Emitter();
+    const x = emit.input("x", "float32", [1, 4, 5, 5]);
+    const filters = isConstant ? emit.filled(1, shape) : emit.input("w", "float32", shape);
+    const settings = { kernel_shape: attribute.ints([3, 3]), group: attribute.int(group) };
+    emit.output("y", emit.one(op, [x, filters], settings));
+    expect(webgpuLayout(emit.build("convolutions"))).toBe(layout);
+  }
 });

@@ -41,7 +41,7 @@ describe("Trainer", () => {
     const rest = await Trainer.open(squares(), middle, { threads: 1 });
     for (let step = 0; step < 3; step++) await rest.step(feeds([0, 0]));
     expect(await rest.state()).toEqual(await whole.state());
-    rest.load(start);
+    await rest.load(start);
     expect((await rest.state()).get("generator/first-moment/w")).toEqual(new Float32Array(2));
     await whole.release();
     await rest.release();

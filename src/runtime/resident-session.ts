@@ -1,0 +1,99 @@
+/**
+ * A graph of which nothing leaves a device's memory between two runs but what is asked for: inputs have places there
+ * that are written before a run, and outputs have some that are read afterwards. So ONNX Runtime's WebGPU provider can
+ * record its orders to the device and repeat them, which takes the processor about half of the time.
+ */
+import type { Graph } from "../graph/graph.js";
+import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
+import { type DevicePlaces, openPlaces } from "./device-places.js";
+import { openSession } from "./node.js";
+import { type DeviceTensor, RuntimeDeviceTensor, type Session, type SessionOptions, type Tensors } from "./session.js";
+
+export interface ResidentSession extends Session {
+  /** Outputs of the last run that it did not give back. */
+  left(names: readonly string[]): Promise<Tensors>;
+}
+
+/** Recordings are made for that many sets of places: a state's two, one of which is read and the other one written. */
+const mostRecordings = 2;
+
+/**
+ * Loads a graph whose outputs are float32.
+ *
+ * @param options its device keeps tensors (see device.ts)
+ * @param leaves outputs that a run leaves on the device
+ * @throws UserError where the device has no room for it
+ */
+export async function openResidentSession(
+  graph: Graph,
+  options: SessionOptions,
+  leaves: readonly string[] = [],
+): Promise<ResidentSession> {
+  const { device = "cpu" } = options;
+  const open = (): Promise<Session> => openSession(graph, { ...options, records: true });
+  let unused: Session | undefined = await open();
+  const recordings = new Map<DeviceTensor | undefined, Session>();
+  let inputs: DevicePlaces | undefined;
+  let outputs: DevicePlaces | undefined;
+
+  /** The session that has recorded a run into this place, or may do so. */
+  const recordingFor = async (place: DeviceTensor | undefined): Promise<Session> => {
+    const known = recordings.get(place);
+    if (known) return known;
+    const [oldest] = recordings;
+    if (oldest && recordings.size >= mostRecordings) {
+      recordings.delete(oldest[0]);
+      await oldest[1].release();
+    }
+    const session = unused ?? (await open());
+    unused = undefined;
+    recordings.set(place, session);
+    return session;
+  };
+
+  return {
+    run: async (feeds, targets = {}) => {
+      const fromOutside: Record<string, Tensor> = {};
+      const resident: Record<string, DeviceTensor> = {};
+      for (const { name } of graph.inputs) {
+        const tensor = feeds[name];
+        if (!tensor) throw new Error(`session: the input ${name} was not fed`);
+        if (tensor instanceof RuntimeDeviceTensor) resident[name] = tensor;
+        else fromOutside[name] = tensor as Tensor;
+      }
+      const places: Record<string, DeviceTensor> = {};
+      for (const { name } of graph.outputs) {
+        const target = targets[name];
+        if (target instanceof RuntimeDeviceTensor) places[name] = target;
+      }
+      const others = graph.outputs.filter(({ name }) => !places[name]);
+      if (inputs) await inputs.write(fromOutside);
+      else inputs = await openPlaces(fromOutside, device);
+      outputs ??= await openPlaces(
+        Object.fromEntries(
+          others.map(({ name, shape }) => {
+            const sizes = (shape ?? []).map(Number);
+            return [name, floatTensor(new Float32Array(sizeOf(sizes)), sizes)];
+          }),
+        ),
+        device,
+      );
+      const session = await recordingFor(Object.values(places)[0]);
+      await session.run({ ...resident, ...inputs.tensors }, { ...places, ...outputs.tensors });
+      const read = await outputs.read(others.flatMap(({ name }) => (leaves.includes(name) ? [] : [name])));
+      return Object.fromEntries(
+        Object.entries(read).map(([name, tensor]) => {
+          const target = targets[name] as Tensor | undefined;
+          (target?.data as Float32Array | undefined)?.set(tensor.data as Float32Array);
+          return [name, target ?? tensor];
+        }),
+      );
+    },
+    left: async (names) => (outputs ? outputs.read(names) : {}),
+    release: async () => {
+      for (const session of [...recordings.values(), ...(unused ? [unused] : [])]) await session.release();
+      await inputs?.release();
+      await outputs?.release();
+    },
+  };
+}
