@@ -14,6 +14,12 @@ export interface ResidentSession extends Session {
   left(names: readonly string[]): Promise<Tensors>;
 }
 
+/**
+ * Operators from which a recording is worth it: writing inputs and reading outputs are runs of their own then, of about
+ * half a millisecond each.
+ */
+const leastRecorded = 200;
+
 /** Recordings are made for that many sets of places: a state's two, one of which is read and the other one written. */
 const mostRecordings = 2;
 
@@ -22,16 +28,18 @@ const mostRecordings = 2;
  *
  * @param options its device keeps tensors (see device.ts)
  * @param leaves outputs that a run leaves on the device
+ * @param records whether it is recorded
  * @throws UserError where the device has no room for it
  */
 export async function openResidentSession(
   graph: Graph,
   options: SessionOptions,
   leaves: readonly string[] = [],
+  records = graph.nodes.length >= leastRecorded,
 ): Promise<ResidentSession> {
   const { device = "cpu" } = options;
-  const open = (): Promise<Session> => openSession(graph, { ...options, records: true });
-  let unused: Session | undefined = await open();
+  const open = (): Promise<Session> => openSession(graph, { ...options, records });
+  const first = await open();
   const recordings = new Map<DeviceTensor | undefined, Session>();
   let inputs: DevicePlaces | undefined;
   let outputs: DevicePlaces | undefined;
@@ -41,46 +49,38 @@ export async function openResidentSession(
     const known = recordings.get(place);
     if (known) return known;
     const [oldest] = recordings;
-    if (oldest && recordings.size >= mostRecordings) {
-      recordings.delete(oldest[0]);
-      await oldest[1].release();
-    }
-    const session = unused ?? (await open());
-    unused = undefined;
+    if (oldest && recordings.size >= mostRecordings)
+      throw new Error("session: places other than those of earlier runs");
+    const session = oldest ? await open() : first;
     recordings.set(place, session);
     return session;
   };
 
   return {
     run: async (feeds, targets = {}) => {
-      const fromOutside: Record<string, Tensor> = {};
+      const others = graph.outputs.filter(({ name }) => !(targets[name] instanceof RuntimeDeviceTensor));
+      const given = others.filter(({ name }) => !leaves.includes(name));
+      outputs ??= await openPlaces(
+        emptyTensors(records ? others : others.filter((one) => !given.includes(one))),
+        device,
+      );
+      const places = { ...targets, ...outputs.tensors };
+      if (!records) return first.run(feeds, places);
       const resident: Record<string, DeviceTensor> = {};
+      const fromOutside: Record<string, Tensor> = {};
       for (const { name } of graph.inputs) {
         const tensor = feeds[name];
         if (!tensor) throw new Error(`session: the input ${name} was not fed`);
         if (tensor instanceof RuntimeDeviceTensor) resident[name] = tensor;
         else fromOutside[name] = tensor as Tensor;
       }
-      const places: Record<string, DeviceTensor> = {};
-      for (const { name } of graph.outputs) {
-        const target = targets[name];
-        if (target instanceof RuntimeDeviceTensor) places[name] = target;
-      }
-      const others = graph.outputs.filter(({ name }) => !places[name]);
       if (inputs) await inputs.write(fromOutside);
       else inputs = await openPlaces(fromOutside, device);
-      outputs ??= await openPlaces(
-        Object.fromEntries(
-          others.map(({ name, shape }) => {
-            const sizes = (shape ?? []).map(Number);
-            return [name, floatTensor(new Float32Array(sizeOf(sizes)), sizes)];
-          }),
-        ),
-        device,
+      const session = await recordingFor(
+        Object.values(targets).find((target) => target instanceof RuntimeDeviceTensor),
       );
-      const session = await recordingFor(Object.values(places)[0]);
-      await session.run({ ...resident, ...inputs.tensors }, { ...places, ...outputs.tensors });
-      const read = await outputs.read(others.flatMap(({ name }) => (leaves.includes(name) ? [] : [name])));
+      await session.run({ ...resident, ...inputs.tensors }, places);
+      const read = await outputs.read(given.map(({ name }) => name));
       return Object.fromEntries(
         Object.entries(read).map(([name, tensor]) => {
           const target = targets[name] as Tensor | undefined;
@@ -91,9 +91,18 @@ export async function openResidentSession(
     },
     left: async (names) => (outputs ? outputs.read(names) : {}),
     release: async () => {
-      for (const session of [...recordings.values(), ...(unused ? [unused] : [])]) await session.release();
+      for (const session of new Set([first, ...recordings.values()])) await session.release();
       await inputs?.release();
       await outputs?.release();
     },
   };
+}
+
+function emptyTensors(described: Graph["outputs"]): Tensors {
+  return Object.fromEntries(
+    described.map(({ name, shape }) => {
+      const sizes = (shape ?? []).map(Number);
+      return [name, floatTensor(new Float32Array(sizeOf(sizes)), sizes)];
+    }),
+  );
 }

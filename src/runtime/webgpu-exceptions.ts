@@ -7,23 +7,25 @@ export function webgpuExceptions(graph: Graph): string[] {
   return graph.nodes.flatMap((node) => (isException(node, graph) ? [node.name] : []));
 }
 
-/** Filters of a group that the provider's convolution computes at once where channels come last. */
-const filtersAtOnce = 4;
+/** Channels that the provider's convolution computes at once where they come last. */
+const atOnce = 4;
 
 /**
- * The layout for the provider to compute convolutions in. With channels last it is about twice as fast, but wrong with
- * some groups (1.30, docs/log.md): where the filters of a group are no multiple of the four that it computes at once,
- * they read the input of the group before; and a transposed convolution is wrong whose groups make one channel of several.
+ * The layout for the provider to compute convolutions in. With channels last it is about twice as fast, but wrong for
+ * some numbers of channels (1.30, docs/log.md): for an input of 6, 9, 15 channels; for groups of 5, 6, 9 filters, which
+ * read the input of the group before; and transposed, for groups that make one channel of several. What was not seen to
+ * be right is taken for wrong.
  */
 export function webgpuLayout({ nodes, inputs, initializers }: Graph): "NHWC" | "NCHW" {
   const shapes = new Map(inputs.map(({ name, shape }) => [name, shape]));
   const isWrong = ({ op, inputs: [, filters], attributes }: Node): boolean => {
+    if (op !== "Conv" && op !== "ConvTranspose") return false;
     const group = intOf(attributes, "group", 1);
-    if (group === 1) return false;
     const [first, second] = (initializers.get(filters)?.shape ?? shapes.get(filters) ?? []).map(Number);
     const each = first / group;
-    if (op === "ConvTranspose") return !(second > 1 || each === 1);
-    return op === "Conv" && !(each < filtersAtOnce || each % filtersAtOnce === 0);
+    if (op === "ConvTranspose") return !(group === 1 || second > 1 || each === 1);
+    const counted = group === 1 ? second : each;
+    return !(counted < atOnce || counted % atOnce === 0);
   };
   return nodes.some(isWrong) ? "NCHW" : "NHWC";
 }

@@ -41,29 +41,32 @@ describe("places in a device's memory", () => {
 });
 
 describe("a resident session", () => {
-  it("repeats a run from the places that it is given, and leaves outputs", async () => {
-    const session = await openResidentSession(doubling(), { device: "webgpu" }, ["same"]);
-    const one = await openPlaces({ next: floatTensor([0, 0, 0]) }, "webgpu");
-    const two = await openPlaces({ next: floatTensor([0, 0, 0]) }, "webgpu");
-    const sum = floatTensor([0], []);
-    for (const [run, { tensors }] of [one, two, one, two, one].entries()) {
-      const outputs = await session.run({ x: floatTensor([run, 1, 1]) }, { ...tensors, sum });
-      expect(outputs).toEqual({ sum });
-      expect(sum.data[0]).toBe(run + 2);
-      expect([...(await session.left(["same"])).same.data]).toEqual([run, 1, 1]);
-    }
-    expect([...(await one.read(["next"])).next.data]).toEqual([8, 2, 2]);
-    expect([...(await two.read(["next"])).next.data]).toEqual([6, 2, 2]);
-    await session.release();
-    await one.release();
-    await two.release();
-  });
+  it.each([true, false])(
+    "runs from and to the places it is given, and leaves outputs (recorded: %s)",
+    async (records) => {
+      const session = await openResidentSession(doubling(), { device: "webgpu" }, ["same"], records);
+      const one = await openPlaces({ next: floatTensor([0, 0, 0]) }, "webgpu");
+      const two = await openPlaces({ next: floatTensor([0, 0, 0]) }, "webgpu");
+      const sum = floatTensor([0], []);
+      for (const [run, { tensors }] of [one, two, one, two, one].entries()) {
+        const outputs = await session.run({ x: floatTensor([run, 1, 1]) }, { ...tensors, sum });
+        expect(outputs).toEqual({ sum });
+        expect(sum.data[0]).toBe(run + 2);
+        expect([...(await session.left(["same"])).same.data]).toEqual([run, 1, 1]);
+      }
+      expect([...(await one.read(["next"])).next.data]).toEqual([8, 2, 2]);
+      expect([...(await two.read(["next"])).next.data]).toEqual([6, 2, 2]);
+      await session.release();
+      await one.release();
+      await two.release();
+    },
+  );
 
   it("computes right where the provider leaves an operator to the CPU", async () => {
     const emit = new Emitter();
     const x = emit.input("x", "float32", [1, 3]);
     emit.output("next", emit.one("LogSoftmax", [emit.scale(x, 2)]));
-    const session = await openResidentSession(emit.build("scores"), { device: "webgpu" });
+    const session = await openResidentSession(emit.build("scores"), { device: "webgpu" }, [], true);
     const places = await openPlaces({ next: floatTensor([0, 0, 0], [1, 3]) }, "webgpu");
     for (const first of [0, 1, 5]) {
       await session.run({ x: floatTensor([first, 0, 0], [1, 3]) }, places.tensors);
@@ -104,6 +107,9 @@ describe("convolutions on WebGPU", () => {
     [[2, 4, 8, 8], [8, 1, 3, 3], 4],
     [[2, 4, 8, 8], [4, 1, 3, 3], 4],
     [[2, 4, 8, 8], [32, 1, 3, 3], 4],
+    [[2, 12, 8, 8], [16, 12, 3, 3], 1],
+    // Channels last, six of them are mixed up.
+    [[2, 6, 8, 8], [16, 6, 3, 3], 1],
     // And transposed, one channel from two of a group.
     [[2, 4, 8, 8], [4, 1, 3, 3], 2, "ConvTranspose"],
     [[2, 4, 8, 8], [4, 1, 3, 3], 4, "ConvTranspose"],

@@ -82,6 +82,8 @@ it.each([
 it.each<[string, number, number[], "NHWC" | "NCHW"]>([
   ["Conv", 2, [8, 2, 3, 3], "NHWC"],
   ["Conv", 1, [9, 4, 3, 3], "NHWC"],
+  ["Conv", 1, [16, 3, 3, 3], "NHWC"],
+  ["Conv", 1, [16, 6, 3, 3], "NCHW"],
   ["Conv", 4, [4, 1, 3, 3], "NHWC"],
   ["Conv", 4, [12, 1, 3, 3], "NHWC"],
   // Nine and six filters of a group.
@@ -95,7 +97,8 @@ it.each<[string, number, number[], "NHWC" | "NCHW"]>([
 ])("%s in %d groups, filters %j, is computed in the layout %s", (op, group, shape, layout) => {
   for (const isConstant of [false, true]) {
     const emit = new Emitter();
-    const x = emit.input("x", "float32", [1, 4, 5, 5]);
+    const channels = op === "Conv" ? group * shape[1] : shape[0];
+    const x = emit.input("x", "float32", [1, channels, 5, 5]);
     const filters = isConstant ? emit.filled(1, shape) : emit.input("w", "float32", shape);
     const settings = { kernel_shape: attribute.ints([3, 3]), group: attribute.int(group) };
     emit.output("y", emit.one(op, [x, filters], settings));
