@@ -12,7 +12,7 @@ const atOnce = 4;
 
 /**
  * The layout for the provider to compute convolutions in. With channels last it is about twice as fast, but wrong for
- * some numbers of channels (1.30, docs/log.md): for an input of 6, 9, 15 channels; for groups of 5, 6, 9 filters, which
+ * some numbers of channels (1.30, docs/log.md): for an input of 6 or 9 channels; for groups of 5, 6, 9 filters, which
  * read the input of the group before; and transposed, for groups that make one channel of several. What was not seen to
  * be right is taken for wrong.
  */
