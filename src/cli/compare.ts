@@ -1,5 +1,6 @@
 /** `headstart compare`: the honest study. */
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
+import type { Arm } from "../study/arm.js";
 import { earlyWord } from "../study/early-training.js";
 import { type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
@@ -142,6 +143,19 @@ function quoted(word: string): string {
 }
 
 /** Shows events as progress bars and records. */
+/** How long arms are pretrained; those that share a pretraining are named together. */
+function pretrainedArms(arms: readonly Arm[]): string[] {
+  const together = new Map<string, { readonly names: string[]; readonly epochs: number }>();
+  for (const { name, source } of arms) {
+    if (source.kind !== "recipe") continue;
+    const key = JSON.stringify(source.recipe);
+    const group = together.get(key) ?? { names: [], epochs: source.recipe.epochs };
+    group.names.push(name);
+    together.set(key, group);
+  }
+  return [...together.values()].map(({ names, epochs }) => `${names.join(" and ")} pretrained for ${epochs} epochs`);
+}
+
 function progressOf(console: Console): (event: CompareEvent) => void {
   let running: Progress | undefined;
   return (event) => {
@@ -156,7 +170,7 @@ function progressOf(console: Console): (event: CompareEvent) => void {
       case "pilot": {
         const { plan, expected } = event.fit;
         console.line(
-          `pilot: ${plan.seeds} seeds, ${plan.steps} steps${plan.arms.flatMap(({ name, source }) => (source.kind === "recipe" ? [`, ${name} pretrained for ${source.recipe.epochs} epochs`] : [])).join("")}; about ${Math.round(expected)} s`,
+          `pilot: ${[`${plan.seeds} seeds`, `${plan.steps} steps`, ...pretrainedArms(plan.arms)].join(", ")}; about ${Math.round(expected)} s`,
         );
         console.event({ type: "pilot", expected, seeds: plan.seeds, steps: plan.steps });
         return;

@@ -107,7 +107,10 @@ export async function createSession(
       // Threads wait for the next operator by spinning, and go on a while after a run. Where another session's threads
       // run next, they would take the processor from them.
       ...(inTurn ? { extra: { session: { force_spinning_stop: "1" } } } : {}),
-      ...(records ? { extra: { ep: { webgpuexecutionprovider: { enableGraphCapture: "1" } } } } : {}),
+      // A recording has whole numbers of 64 bits on the device; so that a check sees the same, everything has.
+      ...(device === "webgpu"
+        ? { extra: { ep: { webgpuexecutionprovider: { enableInt64: "1", enableGraphCapture: records ? "1" : "0" } } } }
+        : {}),
       ...more,
     });
   } catch (error) {
