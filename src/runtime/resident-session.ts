@@ -48,10 +48,8 @@ export async function openResidentSession(
   const recordingFor = async (place: DeviceTensor | undefined): Promise<Session> => {
     const known = recordings.get(place);
     if (known) return known;
-    const [oldest] = recordings;
-    if (oldest && recordings.size >= mostRecordings)
-      throw new Error("session: places other than those of earlier runs");
-    const session = oldest ? await open() : first;
+    if (recordings.size === mostRecordings) throw new Error("session: places other than those of earlier runs");
+    const session = recordings.size === 0 ? first : await open();
     recordings.set(place, session);
     return session;
   };
@@ -60,10 +58,8 @@ export async function openResidentSession(
     run: async (feeds, targets = {}) => {
       const others = graph.outputs.filter(({ name }) => !(targets[name] instanceof RuntimeDeviceTensor));
       const given = others.filter(({ name }) => !leaves.includes(name));
-      outputs ??= await openPlaces(
-        emptyTensors(records ? others : others.filter((one) => !given.includes(one))),
-        device,
-      );
+      const placed = records ? others : others.filter(({ name }) => leaves.includes(name));
+      outputs ??= await openPlaces(emptyTensors(placed), device);
       const places = { ...targets, ...outputs.tensors };
       if (!records) return first.run(feeds, places);
       const resident: Record<string, DeviceTensor> = {};
