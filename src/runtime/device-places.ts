@@ -6,7 +6,7 @@ import { pinnedOpset } from "../graph/opset.js";
 import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
-import { createSession, runtimeTensor } from "./node.js";
+import { createSession, forget, runtimeTensor } from "./node.js";
 import { type DeviceTensor, RuntimeDeviceTensor, type Tensors } from "./session.js";
 
 export interface DevicePlaces {
@@ -44,7 +44,7 @@ export async function openPlaces(values: Tensors, device: Device): Promise<Devic
     tensors,
     write: async (next) => {
       writer ??= await open(names);
-      await run(writer, device, fed(next, names), fetches);
+      Object.values(await run(writer, device, fed(next, names), fetches)).forEach(forget);
     },
     read: async (some) => {
       if (some.length === 0) return {};

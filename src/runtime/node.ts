@@ -63,8 +63,11 @@ async function openBytes(bytes: Uint8Array, options: SessionOptions, over?: stri
     const outputs: Record<string, Tensor> = {};
     for (const name of outputNames) {
       const target = targets[name];
-      if (target instanceof RuntimeDeviceTensor) continue;
       const result = results[name];
+      if (target instanceof RuntimeDeviceTensor) {
+        forget(result);
+        continue;
+      }
       outputs[name] = (target as Tensor | undefined) ?? {
         type: result.type as DataType,
         shape: result.dims,
@@ -116,6 +119,11 @@ export async function createSession(
   } catch (error) {
     throw deviceError(error, device);
   }
+}
+
+/** Frees what the binding gives beside a target in a device's memory: another handle of it, which nobody else does. */
+export function forget(result: RuntimeTensor): void {
+  result.dispose();
 }
 
 /** A tensor as ONNX Runtime takes it; the elements are not copied. */
