@@ -142,7 +142,6 @@ function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** Shows events as progress bars and records. */
 /** How long arms are pretrained; those that share a pretraining are named together. */
 function pretrainedArms(arms: readonly Arm[]): string[] {
   const together = new Map<string, { readonly names: string[]; readonly epochs: number }>();
@@ -156,6 +155,7 @@ function pretrainedArms(arms: readonly Arm[]): string[] {
   return [...together.values()].map(({ names, epochs }) => `${names.join(" and ")} pretrained for ${epochs} epochs`);
 }
 
+/** Shows events as progress bars and records. */
 function progressOf(console: Console): (event: CompareEvent) => void {
   let running: Progress | undefined;
   return (event) => {

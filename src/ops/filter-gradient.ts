@@ -75,17 +75,37 @@ function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly W
   const perSample = group * rows * Math.max(positions, filters);
   const wanted = Math.max(Math.floor(cachedUnfolded / perSample), Math.ceil(batch / mostParts));
   const part = Math.max(1, Math.min(batch, wanted, Math.floor(largestUnfolded / perSample)));
+  const sum = sumOverParts(emit, x, y, part, (xs, ys) => {
+    const samples = xs.shape[0];
+    const columns = emit.reshape(unfold(emit, xs, windows), [samples, group, rows, positions]);
+    const arrived = emit.reshape(ys, [samples, group, filters, positions]);
+    return emit.matmul(arrived, emit.transposeMatrix(columns));
+  });
+  return emit.reshape(sum, [group * filters, channels, ...kernel]);
+}
+
+/**
+ * The sum over samples of what they give in parts of a batch.
+ *
+ * @param part samples of x and y in a part
+ * @param give a value for each sample of a part, side by side
+ */
+export function sumOverParts(
+  emit: Emitter,
+  x: Value,
+  y: Value,
+  part: number,
+  give: (x: Value, y: Value) => Value,
+): Value {
+  const batch = x.shape[0];
   let sum: Value | undefined;
   for (let start = 0; start < batch; start += part) {
-    const samples = Math.min(part, batch - start);
-    const range = [{ axis: 0, start, end: start + samples }];
-    const columns = emit.reshape(unfold(emit, emit.slice(x, range), windows), [samples, group, rows, positions]);
-    const arrived = emit.reshape(emit.slice(y, range), [samples, group, filters, positions]);
-    const product = emit.reduceSum(emit.matmul(arrived, emit.transposeMatrix(columns)), [0]);
+    const range = [{ axis: 0, start, end: Math.min(batch, start + part) }];
+    const product = emit.reduceSum(give(emit.slice(x, range), emit.slice(y, range)), [0]);
     sum = sum ? emit.add(sum, product) : product;
   }
   if (!sum) throw new Error("filter gradient: an empty batch");
-  return emit.reshape(sum, [group * filters, channels, ...kernel]);
+  return sum;
 }
 
 /**

@@ -4,12 +4,11 @@
  * filter; WebGPU's convolution gives such a sum to one thread. A product for each sample, summed afterwards, has work
  * for all of them.
  */
-
 import type { Value } from "../graph/builder.js";
 import { sizeOf } from "../graph/tensor.js";
 import { convolutionGeometry } from "../ops/convolutions.js";
 import type { Emitter } from "../ops/emitter.js";
-import { unfold } from "../ops/filter-gradient.js";
+import { sumOverParts, unfold } from "../ops/filter-gradient.js";
 import { spanOf, type WindowAxis } from "../ops/window.js";
 import { exchangedAxes } from "./blocked-layout.js";
 import type { NodeRule } from "./rewrite-graph.js";
@@ -61,19 +60,16 @@ function productPerSample(emit: Emitter, x: Value, y: Value, windows: readonly W
   const positions = sizeOf(windows.map(({ output }) => output));
   const perSample = channels * places * Math.max(positions, filters);
   const parts = Math.ceil(batch / Math.max(1, Math.floor(mostUnfolded / perSample)));
-  const part = Math.ceil(batch / parts);
-  let sum: Value | undefined;
-  for (let start = 0; start < batch; start += part) {
-    const end = Math.min(batch, start + part);
-    const range = [{ axis: 0, start, end }];
-    const unfolded = unfold(emit, emit.slice(x, range), windows, places);
-    const channelsLast = emit.transpose(unfolded, [0, ...windows.map((_, axis) => axis + 2), 1]);
-    const columns = emit.reshape(channelsLast, [end - start, positions, channels * places]);
-    const arrived = emit.reshape(emit.slice(y, range), [end - start, filters, positions]);
-    const product = emit.reduceSum(emit.matmul(arrived, columns), [0]);
-    sum = sum ? emit.add(sum, product) : product;
-  }
-  if (!sum) throw new Error("filter gradient: an empty batch");
+  const sum = sumOverParts(emit, x, y, Math.ceil(batch / parts), (xs, ys) => {
+    const samples = xs.shape[0];
+    const channelsLast = emit.transpose(unfold(emit, xs, windows, places), [
+      0,
+      ...windows.map((_, axis) => axis + 2),
+      1,
+    ]);
+    const columns = emit.reshape(channelsLast, [samples, positions, channels * places]);
+    return emit.matmul(emit.reshape(ys, [samples, filters, positions]), columns);
+  });
   const placed = emit.reshape(sum, [filters, channels, places]);
   return emit.reshape(emit.slice(placed, [{ axis: 2, start: 0, end: taps }]), [filters, channels, ...kernel]);
 }

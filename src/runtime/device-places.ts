@@ -99,17 +99,13 @@ function fed(values: Tensors, names: readonly string[]): Record<string, RuntimeT
   return Object.fromEntries(names.map((name) => [name, runtimeTensor(values[name])]));
 }
 
-/** @param outputs their names, or where they go by name */
 async function run(
   session: InferenceSession,
   device: Device,
-  feeds: Readonly<Record<string, RuntimeTensor>>,
-  outputs: readonly string[] | Readonly<Record<string, RuntimeTensor>>,
+  feeds: InferenceSession.FeedsType,
+  outputs: InferenceSession.FetchesType,
 ): Promise<InferenceSession.ReturnType> {
-  const result = Array.isArray(outputs)
-    ? session.run(feeds, outputs as readonly string[])
-    : session.run(feeds, outputs as Record<string, RuntimeTensor>);
-  return result.catch((error: unknown) => {
+  return session.run(feeds, outputs).catch((error: unknown) => {
     throw deviceError(error, device);
   });
 }

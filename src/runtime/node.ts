@@ -8,7 +8,7 @@ import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import { deviceError } from "./device-error.js";
 import { type DeviceTensor, RuntimeDeviceTensor, type Session, type SessionOptions } from "./session.js";
 import { sequenceMessage, sequenceOutput } from "./uncopied-outputs.js";
-import { webgpuExceptions, webgpuLayout } from "./webgpu-exceptions.js";
+import { webgpuSettings } from "./webgpu-exceptions.js";
 
 /** Loads a graph of the pinned opset into ONNX Runtime. @throws UserError where the device has no room for it */
 export async function openSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
@@ -16,7 +16,7 @@ export async function openSession(graph: Graph, options: SessionOptions = {}): P
   const message = isUncopied ? await sequenceMessage() : undefined;
   const sequence = message === undefined ? undefined : sequenceOutput;
   const bytes = serializeGraph(graph, pinnedOpset, { sequence });
-  return openBytes(bytes, { ...options, onCpu: webgpuExceptions(graph), layout: webgpuLayout(graph) }, message);
+  return openBytes(bytes, { ...options, ...webgpuSettings(graph, options.device) }, message);
 }
 
 /** Loads a serialized model. Only ever called with bytes that headstart wrote itself. */

@@ -10,7 +10,7 @@ import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
 import { createSession, runtimeTensor } from "./node.js";
 import type { Tensors } from "./session.js";
-import { webgpuExceptions, webgpuLayout } from "./webgpu-exceptions.js";
+import { webgpuSettings } from "./webgpu-exceptions.js";
 
 /** Where the nodes of a graph ran, as ONNX Runtime has rewritten it for the device. */
 export interface Placement {
@@ -35,7 +35,7 @@ export async function profiledRun(
   try {
     const session = await createSession(
       serializeGraph(graph, pinnedOpset),
-      { device, onCpu: webgpuExceptions(graph), layout: webgpuLayout(graph) },
+      { device, ...webgpuSettings(graph, device) },
       { enableProfiling: true, profileFilePrefix: join(folder, "run") },
     );
     const outputs: Record<string, Tensor> = {};

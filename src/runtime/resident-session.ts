@@ -56,10 +56,11 @@ export async function openResidentSession(
 
   return {
     run: async (feeds, targets = {}) => {
-      const others = graph.outputs.filter(({ name }) => !(targets[name] instanceof RuntimeDeviceTensor));
-      const given = others.filter(({ name }) => !leaves.includes(name));
-      const placed = records ? others : others.filter(({ name }) => leaves.includes(name));
-      outputs ??= await openPlaces(emptyTensors(placed), device);
+      if (!outputs) {
+        const others = graph.outputs.filter(({ name }) => !(targets[name] instanceof RuntimeDeviceTensor));
+        const placed = records ? others : others.filter(({ name }) => leaves.includes(name));
+        outputs = await openPlaces(emptyTensors(placed), device);
+      }
       const places = { ...targets, ...outputs.tensors };
       if (!records) return first.run(feeds, places);
       const resident: Record<string, DeviceTensor> = {};
@@ -76,7 +77,7 @@ export async function openResidentSession(
         Object.values(targets).find((target) => target instanceof RuntimeDeviceTensor),
       );
       await session.run({ ...resident, ...inputs.tensors }, places);
-      const read = await outputs.read(given.map(({ name }) => name));
+      const read = await outputs.read(Object.keys(outputs.tensors).filter((name) => !leaves.includes(name)));
       return Object.fromEntries(
         Object.entries(read).map(([name, tensor]) => {
           const target = targets[name] as Tensor | undefined;

@@ -1,6 +1,13 @@
 /** Nodes that ONNX Runtime's WebGPU provider takes and then cannot compute, or computes wrongly (1.30, docs/log.md). */
 import type { Attributes, Graph, Node } from "../graph/graph.js";
 import { numbersOf } from "../graph/tensor.js";
+import type { Device } from "./device.js";
+import type { SessionOptions } from "./session.js";
+
+/** How a session computes a graph on WebGPU; nothing for other devices. */
+export function webgpuSettings(graph: Graph, device: Device | undefined): Pick<SessionOptions, "onCpu" | "layout"> {
+  return device === "webgpu" ? { onCpu: webgpuExceptions(graph), layout: webgpuLayout(graph) } : {};
+}
 
 /** Names of the nodes that are to stay on the CPU. */
 export function webgpuExceptions(graph: Graph): string[] {

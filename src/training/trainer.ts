@@ -164,8 +164,8 @@ const joinedFeeds = "headstart/feeds";
 const largeFeed = 2 ** 22;
 
 async function openProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
-  if (keepsTensors(options.device ?? "cpu")) return openResidentProgram(training, options);
   const { device = "cpu" } = options;
+  if (keepsTensors(device)) return openResidentProgram(training, device, options);
   const optimizer = device === "cpu" ? HostOptimizer.open(training) : undefined;
   const graphs =
     device === "cpu"
@@ -188,10 +188,10 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
 }
 
 /** The same where state, feeds and results have places in the device's memory. */
-async function openResidentProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
+async function openResidentProgram(training: TrainingGraph, device: Device, options: SessionOptions): Promise<Program> {
   const together = training.feeds.filter(({ shape }) => sizeOf(shape) < largeFeed);
   const feedNames = together.map(({ name }) => name);
-  const rewritten = rewriteForDevice(joinInputs(training.graph, feedNames, joinedFeeds), options.device as Device);
+  const rewritten = rewriteForDevice(joinInputs(training.graph, feedNames, joinedFeeds), device);
   const graph = joinOutputs(rewritten, training.metrics, joinedMetrics);
   const session = await openResidentSession(graph, options, training.views);
   return {
