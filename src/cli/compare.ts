@@ -33,7 +33,7 @@ export const command = defineCommand({
     arms: list(
       "LIST",
       "starts to compare: initializers, recipes (names or JSON files), weights:FILE.safetensors, each with +calibrated, " +
-        "+layer-calibrated, +conditioned or +raw, and with +zero-head, +class-means or +self-training (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,autoencoder,paper,default)",
+        "+layer-calibrated, +conditioned or +raw, and with +zero-head, +class-means, +linear-discriminant or +self-training (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,autoencoder,paper,default)",
     ),
     baseline: text("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
     labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all; for numbers 10%,all)"),

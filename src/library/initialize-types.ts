@@ -58,7 +58,8 @@ export interface InitializeOptions {
   readonly device?: string;
   /**
    * Start values of the head, which is else left to the framework: zero; class-means, by F's features of labelled samples;
-   * or self-training, which trains F and head further on labels and confident guesses. They are written beside F's weights.
+   * linear-discriminant, by their covariance too; or self-training, which trains F and head further on labels and confident
+   * guesses. They are written beside F's weights.
    */
   readonly head?: HeadStart;
   /** Steps of the head self-training; default 1,000. */

@@ -100,7 +100,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
       where: "labelled samples",
       required: "a head that starts from labels, which is all they are for",
       got: options.head === undefined ? "no head" : `a head of ${options.head}`,
-      advice: "Ask for the head class-means or self-training, or leave the labelled samples out.",
+      advice: "Ask for the head class-means, linear-discriminant or self-training, or leave the labelled samples out.",
     });
   const dataset = await openData(options, opened, emit);
   const forData = recipeForData(asked, dataset);

@@ -37,6 +37,7 @@ const conditionings: Readonly<Record<string, Conditioning>> = {
 const heads: Readonly<Record<string, HeadStart>> = {
   "zero-head": "zero",
   "class-means": "class-means",
+  "linear-discriminant": "linear-discriminant",
   "self-training": "self-training",
 };
 
@@ -75,7 +76,7 @@ export interface ArmSources {
  * initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or `weights:FILE.safetensors`;
  * the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
  * flattened by half, then calibrated). Without one a recipe does its own and everything else is raw. The head is
- * zero-head, class-means or self-training, see {@link HeadStart}; without one it is drawn, alike for all arms.
+ * zero-head, class-means, linear-discriminant or self-training, see {@link HeadStart}; without one it is drawn, alike for all arms.
  *
  * @throws UserError naming what is known
  */

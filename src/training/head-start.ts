@@ -3,18 +3,22 @@ import type { Dataset } from "../data/dataset.js";
 import { knownLabels } from "../data/sample-labels.js";
 import { userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
-import { emptyUnitMatrices, fromUnitMatrices } from "../initializers/unit-matrices.js";
 import type { Layer } from "../ops/network.js";
 import { type FeatureExtractor, mainLayers } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
-import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import { classMeansScores } from "./class-means.js";
+import type { EvaluateOptions } from "./evaluate.js";
+import { LabelledFeatures } from "./labelled-features.js";
+import { discriminantScores, requireWidth } from "./linear-discriminant.js";
+import { classesOf, linearHead, scoresOfUnits, sizeOfHead } from "./linear-head.js";
 import { type SelfTrainOptions, selfTrain, selfTrainingGraphOf } from "./self-training.js";
 
 /**
  * zero: the last layer's weights are zero. class-means: its outputs tell the classes by the nearest mean of features.
- * self-training: from there, F and head are trained on the labels and on the network's own confident guesses.
+ * linear-discriminant: by means and covariance of features, as probabilities. self-training: from class means on, F and
+ * head are trained on the labels and on the network's own confident guesses.
  */
-export const headStarts = ["zero", "class-means", "self-training"] as const;
+export const headStarts = ["zero", "class-means", "linear-discriminant", "self-training"] as const;
 
 export type HeadStart = (typeof headStarts)[number];
 
@@ -29,13 +33,13 @@ export interface HeadSamples {
   readonly labelled: Dataset | undefined;
   /** What self-training guesses about. */
   readonly unlabelled: Dataset;
-  /** Decides the order of the samples, and how they are changed, in self-training. */
+  /** Decides which samples are held out, and the order of samples in self-training and how they are changed. */
   readonly seed: number;
 }
 
 /**
  * What the network starts from where the head is not drawn: the head's tensors alone, or F's as well where self-training
- * changes them. See {@link classMeansHead} and {@link selfTrain}.
+ * changes them. See {@link classMeansScores}, {@link discriminantScores} and {@link selfTrain}.
  *
  * @param weights the network's parameters, F's as the head will meet them; not changed
  * @returns the tensors that get values
@@ -50,8 +54,9 @@ export async function headStart(
 ): Promise<Weights> {
   const layer = requireHeadStart(kind, features, labelled);
   if (kind === "zero" || !labelled) return zeroHead(layer);
-  const head = await classMeansHead(layer, features, weights, labelled, options);
-  if (kind === "class-means") return head;
+  const isWhole = kind !== "self-training";
+  const head = await headFromLabels(isWhole ? kind : "class-means", layer, features, weights, labelled, seed, options);
+  if (isWhole) return head;
   return selfTrain(features, new Map([...weights, ...head]), unlabelled, labelled, seed, options);
 }
 
@@ -60,41 +65,27 @@ function zeroHead({ weight, bias }: Layer): Weights {
   return new Map((bias ? [weight, bias] : [weight]).map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]));
 }
 
-/**
- * With mc the mean of the features f of class c, and m that of all, the score of c is
- * k · ((mc − m) · (f − m) − ‖mc − m‖² / 2), so that the largest score is that of the nearest mean (linear discriminant
- * analysis with one variance for all features, Fisher 1936); k gives the scores a standard deviation of one on the
- * samples, which is what a random head gives calibrated features. A class without samples keeps zeros.
- */
-async function classMeansHead(
-  { weight, bias }: Layer,
+/** A dense head whose scores tell the classes of labelled samples, by their means or by their covariance too. */
+async function headFromLabels(
+  kind: "class-means" | "linear-discriminant",
+  layer: Layer,
   features: FeatureExtractor,
   weights: Weights,
   labelled: Dataset,
+  seed: number,
   options: EvaluateOptions,
 ): Promise<Weights> {
-  if (!weight.layout || !bias || !labelled.labels) throw new Error("a head from class means was not asked for first");
-  const { labels } = labelled;
-  const indices = knownLabels(labels);
-  const { data } = await evaluate(features.network, features.feature, weights, labelled, indices, options);
-  const units = sizeOf(bias.shape);
-  const width = sizeOf(weight.shape) / units;
-  const known = Array.from(indices, (index) => labels[index]);
-  const scores = nearestMeanScores(data, width, known, classesOf(units));
-  const rows = units === 1 ? [difference(scores[1], scores[0])] : scores;
-  const factor = 1 / (deviationOfScores(data, width, rows) || 1);
-  const matrices = emptyUnitMatrices(weight.shape, weight.layout);
-  const biases = new Float32Array(units);
-  rows.forEach(({ slope, offset }, unit) => {
-    biases[unit] = factor * offset;
-    slope.forEach((value, input) => {
-      matrices.values[unit * width + input] = factor * value;
-    });
-  });
-  return new Map([
-    [weight.name, fromUnitMatrices(matrices, weight.shape, weight.layout)],
-    [bias.name, biases],
-  ]);
+  const { units, width } = sizeOfHead(layer);
+  const classes = classesOf(units);
+  const read = await LabelledFeatures.open(features, weights, labelled, width, options);
+  try {
+    if (kind === "linear-discriminant")
+      return linearHead(layer, scoresOfUnits(await discriminantScores(read, classes, seed, options), units));
+    const { scores, factor } = await classMeansScores(read, classes, (own) => scoresOfUnits(own, units));
+    return linearHead(layer, scoresOfUnits(scores, units), factor);
+  } finally {
+    await read.release();
+  }
 }
 
 /**
@@ -130,6 +121,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
       got: `${features.head.join(", ") || "nothing"}${bias ? "" : ", without a bias"}${others > 0 ? `, and ${others} more tensors behind it` : ""}`,
       advice: "Take a head of zeros, or name what the last layer reads with --features.",
     });
+  if (kind === "linear-discriminant") requireWidth(sizeOfHead(layer).width);
   const indices = knownLabels(labelled?.labels);
   if (!labelled?.labels || indices.length === 0)
     throw userError({
@@ -151,59 +143,4 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
   // Complains of what it cannot differentiate.
   if (kind === "self-training") selfTrainingGraphOf(features);
   return layer;
-}
-
-/** One output stands for two classes: its sign tells them apart. */
-function classesOf(units: number): number {
-  return Math.max(2, units);
-}
-
-/** A linear function of the features. */
-interface LinearScore {
-  readonly slope: Float64Array;
-  readonly offset: number;
-}
-
-/** For each class its score before scaling, see {@link headStart}. */
-function nearestMeanScores(
-  data: Float32Array,
-  width: number,
-  labels: readonly number[],
-  classes: number,
-): LinearScore[] {
-  const counts = new Float64Array(classes);
-  const means = Array.from({ length: classes }, () => new Float64Array(width));
-  const whole = new Float64Array(width);
-  labels.forEach((label, row) => {
-    counts[label]++;
-    for (let column = 0; column < width; column++) means[label][column] += data[row * width + column];
-  });
-  for (let column = 0; column < width; column++)
-    whole[column] = means.reduce((sum, mean) => sum + mean[column], 0) / labels.length;
-  return means.map((sums, label) => {
-    if (counts[label] === 0) return { slope: new Float64Array(width), offset: 0 };
-    const slope = sums.map((sum, column) => sum / counts[label] - whole[column]);
-    return {
-      slope,
-      offset: -slope.reduce((sum, value, column) => sum + value * (whole[column] + value / 2), 0),
-    };
-  });
-}
-
-function difference(a: LinearScore, b: LinearScore): LinearScore {
-  return { slope: a.slope.map((value, column) => value - b.slope[column]), offset: a.offset - b.offset };
-}
-
-/** Standard deviation of all scores of all samples. */
-function deviationOfScores(data: Float32Array, width: number, scores: readonly LinearScore[]): number {
-  let [sum, squares, count] = [0, 0, 0];
-  for (let row = 0; row < data.length / width; row++)
-    for (const { slope, offset } of scores) {
-      let score = offset;
-      for (let column = 0; column < width; column++) score += slope[column] * data[row * width + column];
-      sum += score;
-      squares += score ** 2;
-      count++;
-    }
-  return Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2));
 }

@@ -42,6 +42,7 @@ test("reads where the head starts, behind the conditioning or at once", async ()
     head: "class-means",
   });
   expect(await parseArm("he+self-training", sources)).toMatchObject({ head: "self-training" });
+  expect(await parseArm("he+linear-discriminant", sources)).toMatchObject({ head: "linear-discriminant" });
   const rotation = await parseArm("rotation+class-means", sources);
   expect(rotation.conditioning).toEqual(builtInRecipe("rotation").conditioning);
   expect(await parseArm("rotation", sources)).not.toHaveProperty("head");

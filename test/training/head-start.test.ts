@@ -134,7 +134,7 @@ describe("a head from class means", () => {
   it("says which starts there are", () => {
     const kind = "self" as HeadStart;
     expect(() => requireHeadStart(kind, features, labelled)).toThrow(
-      'head: required one of zero, class-means, self-training, got "self".',
+      'head: required one of zero, class-means, linear-discriminant, self-training, got "self".',
     );
   });
 

@@ -363,9 +363,9 @@ export const koOptions: Readonly<Record<string, string>> = {
   stateDict:
     "내보내면서 바뀐 가중치 이름을 되찾는 데 쓸 PyTorch 자체의 텐서 파일 (safetensors.torch.save_model로 저장)",
   "init.head":
-    "마지막 층의 시작 값도 쓰기: zero(0), class-means(레이블된 샘플의 특징의 클래스별 평균), self-training(거기서 시작해 레이블과 확신하는 추측으로 F까지 더 훈련)",
+    "마지막 층의 시작 값도 쓰기: zero(0), class-means(레이블된 샘플의 특징의 클래스별 평균), linear-discriminant(특징의 공분산까지 쓰는 선형 판별), self-training(클래스별 평균에서 시작해 레이블과 확신하는 추측으로 F까지 더 훈련)",
   "init.selfTrainingSteps": "--head self-training의 스텝 수 (기본값: 1000)",
-  "init.labelled": "--head class-means, self-training에 쓸 레이블된 샘플 (기본값: --data의 샘플)",
+  "init.labelled": "레이블로 만드는 --head에 쓸 레이블된 샘플 (기본값: --data의 샘플)",
   keepNames: "프레임워크의 이름과 다르더라도 모델의 텐서 이름을 그대로 쓰기",
   "compare.data": "학습에 쓸 레이블된 샘플: 클래스별 폴더, IDX, NPY, NPZ, CSV, TSV",
   "compare.test": "측정에 쓸 레이블된 샘플",
@@ -373,7 +373,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.output": "비교 실험의 폴더 (기본값: 모델 이름-study)",
   "compare.overwrite": "그 폴더에서 새로 시작",
   "compare.arms":
-    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +raw를, 머리 부분의 시작은 +zero-head, +class-means, +self-training을 붙일 수 있습니다",
+    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +raw를, 머리 부분의 시작은 +zero-head, +class-means, +linear-discriminant, +self-training을 붙일 수 있습니다",
   "compare.baseline": "판정의 기준 (기본값: he+calibrated 또는 첫 번째)",
   "compare.labels": "레이블의 양: 전체 수, 10/class, 5%, all (기본값: 10/class,all, 수를 예측하면 10%,all)",
   "compare.labelsPerClass": "클래스마다 레이블 수",

@@ -1,0 +1,339 @@
+/**
+ * Scores of classes by linear discriminant analysis (Fisher 1936; Rao 1948): normal distributions of features around a
+ * mean for each class, with one covariance for all. The covariance is shrunk towards that of features that vary alike
+ * and by themselves (Friedman 1989), by as much as tells samples best that were held out.
+ */
+import { userError } from "../errors.js";
+import { attribute } from "../graph/graph.js";
+import { floatTensor } from "../graph/tensor.js";
+import { Emitter } from "../ops/emitter.js";
+import { RandomStream } from "../random/stream.js";
+import { openSession } from "../runtime/node.js";
+import type { Session, SessionOptions } from "../runtime/session.js";
+import { type ClassMeans, ClassSums } from "./class-means.js";
+import { solveTogether } from "./conjugate-gradients.js";
+import { type LabelledFeatures, readAtOnce } from "./labelled-features.js";
+import { type LinearScore, scoresOf } from "./linear-head.js";
+
+/** Features are at most so many numbers: their covariance has as many as the square, 256 MiB. */
+export const mostDiscriminantFeatures = 8192;
+
+/** Shares of the covariance that are replaced; 1 leaves one variance for all features, and so the nearest mean. */
+const shrinkages = [1, 0.9, 0.6, 0.3, 0.1, 0.03, 0.01] as const;
+
+/** Every sample is held out once where there are fewer than these, else a fifth of all. */
+const fewSamples = 5000;
+const foldCount = 5;
+
+/** At most so many are held out, and fewer where there are many classes. */
+const mostHeldOut = 10_000;
+const mostHeldOutScores = 2 ** 20;
+
+/** Standard deviations of the scores among which the best is chosen, each by a fifth above the one before. */
+const deviations = Array.from({ length: 26 }, (_, index) => 0.3 * 1.2 ** index);
+
+/**
+ * For features f, the score of class c with mean mc among nc of n samples is k · ((mc − m) S⁻¹ f − (mc − m) S⁻¹ (mc + m) / 2) +
+ * ln((nc + 1) / (n + C)): S is the covariance within classes, shrunk, and m the mean of all. How far S is shrunk, and k, are
+ * those of least cross-entropy on samples that S and the means were not made of; so the outputs are fit to be read as
+ * probabilities by softmax.
+ *
+ * @param classes their number C; a class without samples has the offset alone
+ * @param seed decides which samples are held out
+ * @throws UserError where features are too many for their covariance
+ */
+export async function discriminantScores(
+  features: LabelledFeatures,
+  classes: number,
+  seed: number,
+  options: SessionOptions = {},
+): Promise<readonly LinearScore[]> {
+  requireWidth(features.width);
+  const products = await Products.open(features.width, classes, options);
+  try {
+    const held = await heldOutScores(features, classes, seed, products);
+    const priors = logPriors(features.labels, classes);
+    const { shrinkage, factor } = bestFit(held, priors);
+    const covariance = await covarianceWithin(features, allPlaces(features), classes, products);
+    const scores = await scoresAt(covariance, shrinkage, products, undefined);
+    return scores.linear.map(({ slope, offset }, label) => ({
+      slope: slope.map((value) => factor * value),
+      offset: factor * offset + priors[label],
+    }));
+  } finally {
+    await products.release();
+  }
+}
+
+/** @throws UserError where features are too many for their covariance */
+export function requireWidth(width: number): void {
+  if (width <= mostDiscriminantFeatures) return;
+  throw userError({
+    where: "head linear-discriminant",
+    required: `features of at most ${mostDiscriminantFeatures} numbers, whose covariance is computed`,
+    got: `${width}`,
+    advice: "Take the head class-means.",
+  });
+}
+
+function allPlaces({ count }: LabelledFeatures): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, place) => place);
+}
+
+/** Held-out samples' scores, by shrinkage: [samples, classes]. */
+interface HeldOut {
+  readonly classes: number;
+  readonly labels: number[];
+  readonly scores: readonly number[][];
+}
+
+async function heldOutScores(
+  features: LabelledFeatures,
+  classes: number,
+  seed: number,
+  products: Products,
+): Promise<HeldOut> {
+  const held: HeldOut = { classes, labels: [], scores: shrinkages.map(() => []) };
+  const order = new RandomStream(seed, "linear-discriminant").permutation(features.count);
+  const foldOf = foldsByClass(features.labels, classes, order);
+  const folds = features.count < fewSamples ? foldCount : 1;
+  const most = Math.min(mostHeldOut, Math.max(1000, Math.floor(mostHeldOutScores / classes)));
+  for (let fold = 0; fold < folds; fold++) {
+    const test = order
+      .filter((place) => foldOf[place] === fold)
+      .slice(0, most)
+      .sort();
+    const train = allPlaces(features).filter((place) => foldOf[place] !== fold);
+    if (test.length === 0 || train.length === 0) continue;
+    const covariance = await covarianceWithin(features, train, classes, products);
+    const fits: (readonly LinearScore[])[] = [];
+    let last: Float64Array | undefined;
+    for (const shrinkage of shrinkages) {
+      const { linear, slopes } = await scoresAt(covariance, shrinkage, products, last);
+      fits.push(linear);
+      last = slopes;
+    }
+    for await (const some of features.read(test)) {
+      held.labels.push(...some.labels);
+      fits.forEach((linear, index) => {
+        for (const score of scoresOf(some, linear)) held.scores[index].push(score);
+      });
+    }
+  }
+  return held;
+}
+
+/** Which fifth each sample is in: those of each class are shared out evenly, in this order. */
+function foldsByClass(labels: Int32Array, classes: number, order: Uint32Array): Uint8Array {
+  const seen = new Uint32Array(classes);
+  const folds = new Uint8Array(labels.length);
+  for (const place of order) folds[place] = seen[labels[place]]++ % foldCount;
+  return folds;
+}
+
+/** ln((nc + 1) / (n + C)), so that a class without samples is no impossible one. */
+function logPriors(labels: Int32Array, classes: number): Float64Array {
+  const counts = new Float64Array(classes).fill(1);
+  for (const label of labels) counts[label]++;
+  return counts.map((count) => Math.log(count / (labels.length + classes)));
+}
+
+/** The shrinkage and the factor of all scores that tell held-out samples best. */
+function bestFit(held: HeldOut, priors: Float64Array): { shrinkage: number; factor: number } {
+  let best = { shrinkage: 1, factor: 1, loss: Number.POSITIVE_INFINITY };
+  held.scores.forEach((scores, index) => {
+    const deviation = deviationOf(scores);
+    if (!(deviation > 0)) return;
+    for (const wanted of deviations) {
+      const factor = wanted / deviation;
+      const loss = crossEntropy(scores, held.labels, priors, factor);
+      if (loss < best.loss) best = { shrinkage: shrinkages[index], factor, loss };
+    }
+  });
+  return best;
+}
+
+function deviationOf(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+}
+
+/** Mean over samples, in nats. */
+function crossEntropy(
+  scores: readonly number[],
+  labels: readonly number[],
+  priors: Float64Array,
+  factor: number,
+): number {
+  const classes = priors.length;
+  let total = 0;
+  labels.forEach((label, row) => {
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let at = 0; at < classes; at++) largest = Math.max(largest, factor * scores[row * classes + at] + priors[at]);
+    let sum = 0;
+    for (let at = 0; at < classes; at++) sum += Math.exp(factor * scores[row * classes + at] + priors[at] - largest);
+    total += largest + Math.log(sum) - factor * scores[row * classes + label] - priors[label];
+  });
+  return total / labels.length;
+}
+
+/** What the samples say. */
+interface Covariance extends ClassMeans {
+  /** The covariance within classes: [width, width]. */
+  readonly within: Float32Array;
+  /** The mean of its diagonal. */
+  readonly variance: number;
+}
+
+async function covarianceWithin(
+  features: LabelledFeatures,
+  places: Uint32Array,
+  classes: number,
+  products: Products,
+): Promise<Covariance> {
+  const { width } = features;
+  const sums = new ClassSums(classes, width);
+  // Squares of numbers far from zero would lose their digits: all are taken from the mean of the first ones.
+  let shift: Float64Array | undefined;
+  products.begin();
+  for await (const { points, labels } of features.read(places)) {
+    shift ??= meanOf(points, width);
+    for (let start = 0; start < points.length; start += width)
+      for (let column = 0; column < width; column++) points[start + column] -= shift[column];
+    sums.add(points, labels);
+    await products.add(points);
+  }
+  const { counts, means, whole } = sums.means();
+  const within = products.sum();
+  counts.forEach((count, label) => {
+    const mean = means[label];
+    if (count > 0)
+      for (let row = 0; row < width; row++) {
+        const scaled = count * mean[row];
+        for (let column = 0; column < width; column++) within[row * width + column] -= scaled * mean[column];
+      }
+  });
+  for (let at = 0; at < within.length; at++) within[at] /= places.length;
+  let trace = 0;
+  for (let row = 0; row < width; row++) trace += Math.max(0, within[row * width + row]);
+  const moved = (mean: Float64Array): Float64Array => mean.map((value, column) => value + (shift?.[column] ?? 0));
+  return { counts, means: means.map(moved), whole: moved(whole), within, variance: trace / width };
+}
+
+function meanOf(points: Float32Array, width: number): Float64Array {
+  const mean = new Float64Array(width);
+  for (let start = 0; start < points.length; start += width)
+    for (let column = 0; column < width; column++) mean[column] += points[start + column];
+  return mean.map((sum) => sum / (points.length / width));
+}
+
+/**
+ * The classes' scores without k and priors.
+ *
+ * @param near slopes to begin from: [width, classes]
+ */
+async function scoresAt(
+  { counts, means, whole, within, variance }: Covariance,
+  shrinkage: number,
+  products: Products,
+  near: Float64Array | undefined,
+): Promise<{ linear: readonly LinearScore[]; slopes: Float64Array }> {
+  const classes = counts.length;
+  const width = whole.length;
+  const differences = new Float64Array(width * classes);
+  means.forEach((mean, label) => {
+    if (counts[label] > 0)
+      for (let column = 0; column < width; column++)
+        differences[column * classes + label] = mean[column] - whole[column];
+  });
+  // Where nothing varies within classes there is nothing to divide by.
+  const identity = variance > 0 ? shrinkage * variance : 1;
+  const multiply = async (directions: Float64Array): Promise<Float64Array> => {
+    if (shrinkage === 1 || !(variance > 0)) return directions.map((value) => identity * value);
+    const product = await products.times(within, directions);
+    return directions.map((value, at) => (1 - shrinkage) * product[at] + identity * value);
+  };
+  const slopes = await solveTogether(multiply, differences, classes, near);
+  const linear = means.map((mean, label): LinearScore => {
+    const slope = new Float64Array(width);
+    for (let column = 0; column < width; column++) slope[column] = slopes[column * classes + label];
+    const offset = slope.reduce((sum, value, column) => sum - (value * (mean[column] + whole[column])) / 2, 0);
+    return { slope, offset: counts[label] > 0 ? offset : 0 };
+  });
+  return { linear, slopes };
+}
+
+/** Products of large matrices, in ONNX Runtime. */
+class Products {
+  readonly #width: number;
+  readonly #classes: number;
+  readonly #squares: Session;
+  readonly #times: Session;
+  readonly #points: Float32Array;
+  #current: Float32Array;
+  #other: Float32Array;
+
+  private constructor(width: number, classes: number, squares: Session, times: Session) {
+    this.#width = width;
+    this.#classes = classes;
+    this.#squares = squares;
+    this.#times = times;
+    this.#points = new Float32Array(readAtOnce * width);
+    this.#current = new Float32Array(width * width);
+    this.#other = new Float32Array(width * width);
+  }
+
+  static async open(width: number, classes: number, { threads }: SessionOptions): Promise<Products> {
+    const settings = threads === undefined ? {} : { threads };
+    const adding = new Emitter();
+    const points = adding.input("points", "float32", [readAtOnce, width]);
+    const before = adding.input("before", "float32", [width, width]);
+    adding.output("after", adding.one("Gemm", [points, points, before], { transA: attribute.int(1) }));
+    const multiplying = new Emitter();
+    const matrix = multiplying.input("matrix", "float32", [width, width]);
+    const directions = multiplying.input("directions", "float32", [width, classes]);
+    multiplying.output("product", multiplying.one("MatMul", [matrix, directions]));
+    return new Products(
+      width,
+      classes,
+      await openSession(adding.build("squares"), settings),
+      await openSession(multiplying.build("times"), settings),
+    );
+  }
+
+  /** Forgets what was added. */
+  begin(): void {
+    this.#current.fill(0);
+  }
+
+  /** Adds the products of all pairs of columns of so many rows. */
+  async add(rows: Float32Array): Promise<void> {
+    const shape = [this.#width, this.#width];
+    this.#points.fill(0).set(rows);
+    const feeds = {
+      points: floatTensor(this.#points, [readAtOnce, this.#width]),
+      before: floatTensor(this.#current, shape),
+    };
+    await this.#squares.run(feeds, { after: floatTensor(this.#other, shape) });
+    [this.#current, this.#other] = [this.#other, this.#current];
+  }
+
+  /** What was added, [width, width]: good until the next {@link Products.begin}. */
+  sum(): Float32Array {
+    return this.#current;
+  }
+
+  /** @param directions [width, classes] */
+  async times(matrix: Float32Array, directions: Float64Array): Promise<Float32Array> {
+    const { product } = await this.#times.run({
+      matrix: floatTensor(matrix, [this.#width, this.#width]),
+      directions: floatTensor(Float32Array.from(directions), [this.#width, this.#classes]),
+    });
+    return product.data as Float32Array;
+  }
+
+  async release(): Promise<void> {
+    await this.#squares.release();
+    await this.#times.release();
+  }
+}

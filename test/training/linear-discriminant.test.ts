@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { memoryDataset } from "../../src/data/memory-dataset.js";
+import { RandomStream } from "../../src/random/stream.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import type { Weights } from "../../src/recipe/initial-values.js";
+import { accuracyOf, crossEntropyOf, evaluate } from "../../src/training/evaluate.js";
+import { headStart, requireHeadStart } from "../../src/training/head-start.js";
+import { LabelledFeatures } from "../../src/training/labelled-features.js";
+import { requireWidth } from "../../src/training/linear-discriminant.js";
+import { toyNetwork } from "../support/toy-data.js";
+
+const options = { threads: 1 };
+const width = 6;
+
+/** F with the identity, so that features are the samples where these are not negative. */
+const network = toyNetwork({ template: "mlp", inputShape: [width], widths: [width], classes: 3 });
+const features = featureExtractor(network);
+const identity: Weights = new Map(
+  [...network.parameters].map(([name, { shape }]) => {
+    const elements = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    if (shape.length === 2 && shape[0] === width && shape[1] === width)
+      for (let unit = 0; unit < width; unit++) elements[unit * width + unit] = 1;
+    return [name, elements];
+  }),
+);
+
+/**
+ * Normal samples of three classes with one covariance in which two features vary much and together, across the direction in
+ * which the classes differ: the nearest mean tells them badly, the discriminant well.
+ */
+function normalSamples(count: number, seed: number, shares: readonly number[] = [1, 1, 1]) {
+  const stream = new RandomStream(seed, "normal-samples");
+  const values = new Float32Array(count * width);
+  const labels = new Int32Array(count);
+  const all = shares.reduce((a, b) => a + b, 0);
+  for (let sample = 0; sample < count; sample++) {
+    let drawn = stream.below(all);
+    const label = shares.findIndex((share) => {
+      drawn -= share;
+      return drawn < 0;
+    });
+    const common = 6 * stream.normal();
+    for (let column = 0; column < width; column++) {
+      const mean = column === 0 ? 2 * label : column === 2 && label === 1 ? 2 : 0;
+      values[sample * width + column] = 60 + mean + stream.normal() + (column < 2 ? common : 0);
+    }
+    labels[sample] = label;
+  }
+  return { ...memoryDataset(values, [width], undefined, { normalise: "none" }), labels };
+}
+
+async function scoresWith(head: Weights, data: ReturnType<typeof normalSamples>) {
+  const all = Array.from({ length: data.count }, (_, index) => index);
+  return evaluate(network, network.graph.outputs[0].name, new Map([...identity, ...head]), data, all, options);
+}
+
+describe("a head by linear discriminant", () => {
+  it("tells apart what the nearest mean cannot", async () => {
+    const samples = { labelled: normalSamples(600, 0), unlabelled: normalSamples(10, 1), seed: 0 };
+    const test = normalSamples(3000, 2);
+    const accuracy = async (kind: "class-means" | "linear-discriminant"): Promise<number> =>
+      accuracyOf(await scoresWith(await headStart(kind, features, identity, samples, options), test), test.labels);
+    expect(await accuracy("class-means")).toBeLessThan(0.6);
+    expect(await accuracy("linear-discriminant")).toBeGreaterThan(0.75);
+  });
+
+  it("gives nearly the probabilities of the distributions that samples come from", async () => {
+    const shares = [6, 3, 1];
+    const labelled = normalSamples(4000, 0, shares);
+    const test = normalSamples(4000, 2, shares);
+    const samples = { labelled, unlabelled: labelled, seed: 0 };
+    const head = await headStart("linear-discriminant", features, identity, samples, options);
+    const found = crossEntropyOf(await scoresWith(head, test), test.labels);
+    // Bayes' rule with the true means, covariance and shares: x0 − x1 has variance 2 given the class, and x1 − 60 the rest.
+    const bayes = new Float32Array(test.count * 3);
+    const raw = new Float32Array(test.count * width);
+    await test.read(
+      Uint32Array.from({ length: test.count }, (_, index) => index),
+      raw,
+    );
+    for (let row = 0; row < test.count; row++) {
+      const [x0, x1, x2] = raw.subarray(row * width, row * width + 3);
+      for (let label = 0; label < 3; label++) {
+        const [a, b] = [x0 - 60 - 2 * label, x1 - 60];
+        // The inverse of [[37, 36], [36, 37]].
+        const square = (37 * a * a - 72 * a * b + 37 * b * b) / 73;
+        bayes[row * 3 + label] = Math.log(shares[label] / 10) - square / 2 - (x2 - 60 - (label === 1 ? 2 : 0)) ** 2 / 2;
+      }
+    }
+    const best = crossEntropyOf({ data: bayes, shape: [test.count, 3] }, test.labels);
+    expect(best).toBeGreaterThan(0.2);
+    expect(found).toBeLessThan(best + 0.02);
+    expect(found).toBeGreaterThan(best - 0.01);
+  });
+
+  it.each([
+    ["kept", 2500 * width],
+    ["computed anew", 2500 * width - 1],
+  ])("reads features that are %s, some at a time", async (_, mostKept) => {
+    const labelled = normalSamples(2500, 0);
+    const all = Uint32Array.from({ length: 2500 }, (_, index) => index);
+    const { data } = await evaluate(network, features.feature, identity, labelled, all, options);
+    const read = await LabelledFeatures.open(features, identity, labelled, width, { ...options, mostKept });
+    const collected: Float32Array[] = [];
+    for await (const { points, labels } of read.read()) {
+      expect(labels.length).toBe(points.length / width);
+      collected.push(points);
+    }
+    expect(collected.map(({ length }) => length / width)).toEqual([1024, 1024, 452]);
+    expect(collected.flatMap((part) => [...part])).toEqual([...data]);
+    // What a reader does to what it was given stays its own.
+    collected[0].fill(0);
+    for await (const { points, labels } of read.read(Uint32Array.of(3, 0))) {
+      expect([...points]).toEqual([...data.subarray(3 * width, 4 * width), ...data.subarray(0, width)]);
+      expect([...labels]).toEqual([labelled.labels[3], labelled.labels[0]]);
+    }
+    await read.release();
+  });
+
+  it.each([
+    ["one sample of each class", [0, 1, 2]],
+    ["one sample at all", [1]],
+    ["one class", [2, 2, 2, 2]],
+    ["two samples of two classes", [0, 0, 2, 2]],
+  ])("gives finite weights for %s", async (_, labels) => {
+    const some = normalSamples(labels.length, 3);
+    const labelled = { ...some, labels: Int32Array.from(labels) };
+    const samples = { labelled, unlabelled: labelled, seed: 0 };
+    const head = await headStart("linear-discriminant", features, identity, samples, options);
+    for (const elements of head.values()) expect(elements.every(Number.isFinite)).toBe(true);
+  });
+
+  it("gives finite weights where features do not vary", async () => {
+    const some = normalSamples(40, 3);
+    const labelled = {
+      ...memoryDataset(new Float32Array(40 * width).fill(1), [width], undefined, { normalise: "none" }),
+      labels: some.labels,
+    };
+    const head = await headStart(
+      "linear-discriminant",
+      features,
+      identity,
+      { labelled, unlabelled: labelled, seed: 0 },
+      options,
+    );
+    for (const elements of head.values()) expect(elements.every(Number.isFinite)).toBe(true);
+  });
+
+  it("leaves a class without samples unlikely", async () => {
+    const some = normalSamples(900, 0);
+    const labelled = { ...some, labels: some.labels.map((label) => (label === 1 ? -1 : label)) };
+    const head = await headStart(
+      "linear-discriminant",
+      features,
+      identity,
+      { labelled, unlabelled: some, seed: 0 },
+      options,
+    );
+    const { data } = await scoresWith(head, labelled);
+    for (let row = 0; row < 900; row++)
+      expect(data[3 * row + 1]).toBeLessThan(Math.max(data[3 * row], data[3 * row + 2]));
+  });
+
+  it("comes out alike for the same seed", async () => {
+    const labelled = normalSamples(300, 0);
+    const make = () =>
+      headStart("linear-discriminant", features, identity, { labelled, unlabelled: labelled, seed: 1 }, options);
+    expect(await make()).toEqual(await make());
+  });
+
+  it("says where features are too many", () => {
+    expect(() => requireWidth(8192)).not.toThrow();
+    expect(() => requireWidth(8193)).toThrow(
+      "head linear-discriminant: required features of at most 8192 numbers, whose covariance is computed, got 8193. Take the head class-means.",
+    );
+    const wide = toyNetwork({ template: "mlp", inputShape: [4], widths: [8200], classes: 3 });
+    const labelled = { ...memoryDataset(new Float32Array(12), [4]), labels: Int32Array.of(0, 1, 2) };
+    expect(() => requireHeadStart("linear-discriminant", featureExtractor(wide), labelled)).toThrow(/got 8200/);
+  });
+});
