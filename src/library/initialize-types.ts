@@ -7,6 +7,7 @@ import type { Recipe, RecipeInput } from "../recipe/recipe.js";
 import type { Device, devices } from "../runtime/device.js";
 import type { ConditioningRecord } from "../training/condition.js";
 import type { HeadStart } from "../training/head-start.js";
+import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import type { ActivationStatistics } from "../training/probe.js";
 import type { Warning } from "../training/warnings.js";
 import type { Restoration } from "./graph-restorer.js";
@@ -195,6 +196,8 @@ export interface InitializeResult {
   readonly before: FeatureReport;
   readonly after: FeatureReport;
   readonly conditioning: readonly ConditioningRecord[];
+  /** How a head by linear discriminant was chosen. */
+  readonly discriminant?: DiscriminantAccount;
   readonly warnings: readonly Warning[];
   /** The model with the new weights in it. */
   readonly written: WrittenModel;

@@ -16,6 +16,7 @@ import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart, needsLabels, requireHeadStart } from "../training/head-start.js";
+import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
@@ -197,6 +198,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ...(options.head ? { head: options.head } : {}),
   });
   const trainedFeatures = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
+  let discriminant: DiscriminantAccount | undefined;
   const head = options.head
     ? await headStart(
         options.head,
@@ -207,6 +209,10 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
           ...evaluation,
           ...(options.selfTrainingSteps === undefined ? {} : { steps: options.selfTrainingSteps }),
           onDeviceCheck: notingDevice(emit),
+          onDiscriminant: (account) => {
+            discriminant = account;
+            emit({ type: "note", message: discriminantNote(account) });
+          },
           onStep: (step, steps, metrics) => emit({ type: "self-training", step, steps, metrics }),
         },
       )
@@ -261,6 +267,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     before,
     after,
     conditioning: conditioned.records,
+    ...(discriminant === undefined ? {} : { discriminant }),
     warnings: trained.warnings,
     written,
   };
@@ -278,6 +285,14 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     loading: loadingLines(folder.path, written),
     seconds: (performance.now() - began) / 1000,
   };
+}
+
+/** Says how good a head by linear discriminant is. */
+function discriminantNote({ heldOut, accuracy }: DiscriminantAccount): string {
+  if (accuracy === undefined)
+    return "too few labelled samples to hold any out: the head tells classes by the nearest mean";
+  const samples = heldOut.toLocaleString("en");
+  return `before any training with labels, features and head classify ${(100 * accuracy).toFixed(1)} % of ${samples} held-out samples right`;
 }
 
 /** Says which recipe has taken the place of the one that was asked for. */

@@ -9,7 +9,7 @@ import type { Weights } from "../recipe/initial-values.js";
 import { classMeansScores } from "./class-means.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { LabelledFeatures } from "./labelled-features.js";
-import { discriminantScores, requireWidth } from "./linear-discriminant.js";
+import { type DiscriminantAccount, discriminantScores, requireWidth } from "./linear-discriminant.js";
 import { classesOf, linearHead, scoresOfUnits, sizeOfHead } from "./linear-head.js";
 import { type SelfTrainOptions, selfTrain, selfTrainingGraphOf } from "./self-training.js";
 
@@ -37,6 +37,11 @@ export interface HeadSamples {
   readonly seed: number;
 }
 
+export interface HeadStartOptions extends EvaluateOptions, SelfTrainOptions {
+  /** Told what was chosen for a head by linear discriminant, and how well that tells held-out samples. */
+  readonly onDiscriminant?: (account: DiscriminantAccount) => void;
+}
+
 /**
  * What the network starts from where the head is not drawn: the head's tensors alone, or F's as well where self-training
  * changes them. See {@link classMeansScores}, {@link discriminantScores} and {@link selfTrain}.
@@ -50,7 +55,7 @@ export async function headStart(
   features: FeatureExtractor,
   weights: Weights,
   { labelled, unlabelled, seed }: HeadSamples,
-  options: EvaluateOptions & SelfTrainOptions = {},
+  options: HeadStartOptions = {},
 ): Promise<Weights> {
   const layer = requireHeadStart(kind, features, labelled);
   if (kind === "zero" || !labelled) return zeroHead(layer);
@@ -73,14 +78,17 @@ async function headFromLabels(
   weights: Weights,
   labelled: Dataset,
   seed: number,
-  options: EvaluateOptions,
+  options: HeadStartOptions,
 ): Promise<Weights> {
   const { units, width } = sizeOfHead(layer);
   const classes = classesOf(units);
   const read = await LabelledFeatures.open(features, weights, labelled, width, options);
   try {
-    if (kind === "linear-discriminant")
-      return linearHead(layer, scoresOfUnits(await discriminantScores(read, classes, seed, options), units));
+    if (kind === "linear-discriminant") {
+      const { scores, account } = await discriminantScores(read, classes, seed, options);
+      options.onDiscriminant?.(account);
+      return linearHead(layer, scoresOfUnits(scores, units));
+    }
     const { scores, factor } = await classMeansScores(read, classes, (own) => scoresOfUnits(own, units));
     return linearHead(layer, scoresOfUnits(scores, units), factor);
   } finally {

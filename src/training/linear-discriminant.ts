@@ -32,6 +32,16 @@ const mostHeldOutScores = 2 ** 20;
 /** Standard deviations of the scores among which the best is chosen, each by a fifth above the one before. */
 const deviations = Array.from({ length: 26 }, (_, index) => 0.3 * 1.2 ** index);
 
+/** What came of a choice by samples that were held out. */
+export interface DiscriminantAccount {
+  /** The share of the covariance that was replaced by one variance for all features. */
+  readonly shrinkage: number;
+  /** Samples that were held out while the choice was made, */
+  readonly heldOut: number;
+  /** and the share of them that was classified right; undefined where there were none. */
+  readonly accuracy?: number;
+}
+
 /**
  * For features f, the score of class c with mean mc among nc of n samples is k · ((mc − m) S⁻¹ f − (mc − m) S⁻¹ (mc + m) / 2) +
  * ln((nc + 1) / (n + C)): S is the covariance within classes, shrunk, and m the mean of all. How far S is shrunk, and k, are
@@ -47,19 +57,22 @@ export async function discriminantScores(
   classes: number,
   seed: number,
   options: SessionOptions = {},
-): Promise<readonly LinearScore[]> {
+): Promise<{ scores: readonly LinearScore[]; account: DiscriminantAccount }> {
   requireWidth(features.width);
   const products = await Products.open(features.width, classes, options);
   try {
     const held = await heldOutScores(features, classes, seed, products);
     const priors = logPriors(features.labels, classes);
-    const { shrinkage, factor } = bestFit(held, priors);
+    const { shrinkage, factor, accuracy } = bestFit(held, priors);
     const covariance = await covarianceWithin(features, allPlaces(features), classes, products);
-    const scores = await scoresAt(covariance, shrinkage, products, undefined);
-    return scores.linear.map(({ slope, offset }, label) => ({
-      slope: slope.map((value) => factor * value),
-      offset: factor * offset + priors[label],
-    }));
+    const { linear } = await scoresAt(covariance, shrinkage, products, undefined);
+    return {
+      scores: linear.map(({ slope, offset }, label) => ({
+        slope: slope.map((value) => factor * value),
+        offset: factor * offset + priors[label],
+      })),
+      account: { shrinkage, heldOut: held.labels.length, ...(accuracy === undefined ? {} : { accuracy }) },
+    };
   } finally {
     await products.release();
   }
@@ -138,16 +151,25 @@ function logPriors(labels: Int32Array, classes: number): Float64Array {
   return counts.map((count) => Math.log(count / (labels.length + classes)));
 }
 
+/** A choice, and what it is worth. */
+interface Fit {
+  readonly shrinkage: number;
+  readonly factor: number;
+  /** Mean over held-out samples, in nats. */
+  readonly loss: number;
+  readonly accuracy?: number;
+}
+
 /** The shrinkage and the factor of all scores that tell held-out samples best. */
-function bestFit(held: HeldOut, priors: Float64Array): { shrinkage: number; factor: number } {
-  let best = { shrinkage: 1, factor: 1, loss: Number.POSITIVE_INFINITY };
+function bestFit(held: HeldOut, priors: Float64Array): Fit {
+  let best: Fit = { shrinkage: 1, factor: 1, loss: Number.POSITIVE_INFINITY };
   held.scores.forEach((scores, index) => {
     const deviation = deviationOf(scores);
     if (!(deviation > 0)) return;
     for (const wanted of deviations) {
       const factor = wanted / deviation;
-      const loss = crossEntropy(scores, held.labels, priors, factor);
-      if (loss < best.loss) best = { shrinkage: shrinkages[index], factor, loss };
+      const { loss, accuracy } = judge(scores, held.labels, priors, factor);
+      if (loss < best.loss) best = { shrinkage: shrinkages[index], factor, loss, accuracy };
     }
   });
   return best;
@@ -158,23 +180,23 @@ function deviationOf(values: readonly number[]): number {
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }
 
-/** Mean over samples, in nats. */
-function crossEntropy(
+/** Cross-entropy, and the share of samples whose largest score is their label's. */
+function judge(
   scores: readonly number[],
   labels: readonly number[],
   priors: Float64Array,
   factor: number,
-): number {
+): { loss: number; accuracy: number } {
   const classes = priors.length;
-  let total = 0;
+  let [total, right] = [0, 0];
+  const own = new Float64Array(classes);
   labels.forEach((label, row) => {
-    let largest = Number.NEGATIVE_INFINITY;
-    for (let at = 0; at < classes; at++) largest = Math.max(largest, factor * scores[row * classes + at] + priors[at]);
-    let sum = 0;
-    for (let at = 0; at < classes; at++) sum += Math.exp(factor * scores[row * classes + at] + priors[at] - largest);
-    total += largest + Math.log(sum) - factor * scores[row * classes + label] - priors[label];
+    for (let at = 0; at < classes; at++) own[at] = factor * scores[row * classes + at] + priors[at];
+    const largest = own.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
+    total += largest + Math.log(own.reduce((sum, score) => sum + Math.exp(score - largest), 0)) - own[label];
+    if (own.indexOf(largest) === label) right++;
   });
-  return total / labels.length;
+  return { loss: total / labels.length, accuracy: right / labels.length };
 }
 
 /** What the samples say. */

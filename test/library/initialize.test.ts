@@ -266,6 +266,29 @@ describe("initialize", () => {
     expect(Number.isInteger(result.run.steps)).toBe(true);
   });
 
+  it("says how many held-out samples a head by linear discriminant tells right", async () => {
+    const { options, path } = setUp();
+    const bars = barPictures(60, 8, 5);
+    writeFileSync(path("few-idx3-ubyte"), idxFile(8, [60, 8, 8], bars.pixels));
+    writeFileSync(path("few-labels-idx1-ubyte"), idxFile(8, [60], bars.labels));
+    const notes: string[] = [];
+    const { discriminant, weights } = await initialize({
+      ...options,
+      labelled: path("few-idx3-ubyte"),
+      labels: path("few-labels-idx1-ubyte"),
+      head: "linear-discriminant",
+      onEvent: (event) => {
+        if (event.type === "note") notes.push(event.message);
+      },
+    });
+    expect([...weights.keys()].some((name) => name.startsWith("classifier"))).toBe(true);
+    expect(discriminant).toEqual({ shrinkage: expect.any(Number), heldOut: 60, accuracy: expect.any(Number) });
+    expect(notes.filter((note) => note.includes("of 60 held-out samples right"))).toEqual([
+      `before any training with labels, features and head classify ${(100 * (discriminant?.accuracy ?? 0)).toFixed(1)} % of 60 held-out samples right`,
+    ]);
+    expect(JSON.parse(readFileSync(path("run/result.json"), "utf8")).discriminant).toEqual(discriminant);
+  });
+
   it("writes the head where it is asked to, from labelled samples", async () => {
     const { options, path } = setUp();
     const few = barPictures(20, 8, 5);
