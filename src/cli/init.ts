@@ -51,7 +51,7 @@ export const command = defineCommand({
     head: choice(
       "START",
       headStarts,
-      "also write start values of the last layer: zero, class-means by the features of labelled samples, linear-discriminant by their covariance too, or self-training, from class means by labels and confident guesses, which trains F further, too",
+      "also write start values of the last layer: zero, class-means by the features of labelled samples, linear-discriminant by their covariance too, or self-training, from there by labels and confident guesses, which trains F further, too",
     ),
     selfTrainingSteps: whole("COUNT", "steps of --head self-training (default: 1000)", { min: 1 }),
     labelled: paths("PATH", "labelled samples for a --head that is made from labels (default: those of --data)"),

@@ -9,14 +9,19 @@ import type { Weights } from "../recipe/initial-values.js";
 import { classMeansScores } from "./class-means.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { LabelledFeatures } from "./labelled-features.js";
-import { type DiscriminantAccount, discriminantScores, requireWidth } from "./linear-discriminant.js";
+import {
+  type DiscriminantAccount,
+  discriminantScores,
+  mostDiscriminantFeatures,
+  requireWidth,
+} from "./linear-discriminant.js";
 import { classesOf, linearHead, scoresOfUnits, sizeOfHead } from "./linear-head.js";
 import { type SelfTrainOptions, selfTrain, selfTrainingGraphOf } from "./self-training.js";
 
 /**
  * zero: the last layer's weights are zero. class-means: its outputs tell the classes by the nearest mean of features.
- * linear-discriminant: by means and covariance of features, as probabilities. self-training: from class means on, F and
- * head are trained on the labels and on the network's own confident guesses.
+ * linear-discriminant: by means and covariance of features, as probabilities. self-training: from there, F and head are
+ * trained on the labels and on the network's own confident guesses.
  */
 export const headStarts = ["zero", "class-means", "linear-discriminant", "self-training"] as const;
 
@@ -59,15 +64,20 @@ export async function headStart(
 ): Promise<Weights> {
   const layer = requireHeadStart(kind, features, labelled);
   if (kind === "zero" || !labelled) return zeroHead(layer);
-  const isWhole = kind !== "self-training";
-  const head = await headFromLabels(isWhole ? kind : "class-means", layer, features, weights, labelled, seed, options);
-  if (isWhole) return head;
+  const first = kind === "self-training" ? selfTrainingHead(layer) : kind;
+  const head = await headFromLabels(first, layer, features, weights, labelled, seed, options);
+  if (kind !== "self-training") return head;
   return selfTrain(features, new Map([...weights, ...head]), unlabelled, labelled, seed, options);
 }
 
 /** All classes are equally likely at first, and no noise of a random head reaches F with the first gradients. */
 function zeroHead({ weight, bias }: Layer): Weights {
   return new Map((bias ? [weight, bias] : [weight]).map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]));
+}
+
+/** What self-training begins with: the discriminant's probabilities say better what is sure, where features allow them. */
+function selfTrainingHead(layer: Layer): "class-means" | "linear-discriminant" {
+  return sizeOfHead(layer).width <= mostDiscriminantFeatures ? "linear-discriminant" : "class-means";
 }
 
 /** A dense head whose scores tell the classes of labelled samples, by their means or by their covariance too. */

@@ -10,7 +10,7 @@ import { initialWeights } from "../../src/recipe/initial-values.js";
 import { accuracyOf, evaluate } from "../../src/training/evaluate.js";
 import { headStart } from "../../src/training/head-start.js";
 import { selfTrain, selfTrainingViews } from "../../src/training/self-training.js";
-import { barDataset, toyNetwork } from "../support/toy-data.js";
+import { barDataset, curvedVectors, toyNetwork } from "../support/toy-data.js";
 
 const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 8] });
 const features = featureExtractor(network);
@@ -113,11 +113,27 @@ it.each([
   },
 );
 
-it("starts from class means, and gives values to F and head", async () => {
-  const samples = { labelled: all, unlabelled: all, seed: 0 };
-  const means = await headStart("class-means", features, start, samples, options);
-  const trained = await headStart("self-training", features, start, samples, { ...options, steps: 1 });
-  expect([...trained.keys()].sort()).toEqual([...start.keys()].sort());
-  const expected = await selfTrain(features, new Map([...start, ...means]), all, all, 0, { ...options, steps: 1 });
-  expect(trained).toEqual(expected);
+describe("its start", () => {
+  const once = { ...options, steps: 1 };
+
+  it("is a linear discriminant, and F and head get values", async () => {
+    const samples = { labelled: all, unlabelled: all, seed: 0 };
+    const first = await headStart("linear-discriminant", features, start, samples, options);
+    const trained = await headStart("self-training", features, start, samples, once);
+    expect([...trained.keys()].sort()).toEqual([...start.keys()].sort());
+    expect(trained).toEqual(await selfTrain(features, new Map([...start, ...first]), all, all, 0, once));
+  });
+
+  it("is class means where features are too many for their covariance", async () => {
+    const wide = featureExtractor(toyNetwork({ template: "mlp", inputShape: [12], widths: [8200], classes: 3 }));
+    const weights = initialWeights(wide.network, "he", 0);
+    const { labels: _, ...unlabelled } = memoryDataset(curvedVectors(60, 12), [12], undefined, {
+      normalise: "standard",
+    });
+    const labelled = { ...unlabelled, labels: Int32Array.from({ length: 60 }, (_, index) => index % 3) };
+    const samples = { labelled, unlabelled, seed: 0 };
+    const first = await headStart("class-means", wide, weights, samples, options);
+    const trained = await headStart("self-training", wide, weights, samples, once);
+    expect(trained).toEqual(await selfTrain(wide, new Map([...weights, ...first]), unlabelled, labelled, 0, once));
+  });
 });

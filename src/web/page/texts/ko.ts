@@ -363,7 +363,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   stateDict:
     "내보내면서 바뀐 가중치 이름을 되찾는 데 쓸 PyTorch 자체의 텐서 파일 (safetensors.torch.save_model로 저장)",
   "init.head":
-    "마지막 층의 시작 값도 쓰기: zero(0), class-means(레이블된 샘플의 특징의 클래스별 평균), linear-discriminant(특징의 공분산까지 쓰는 선형 판별), self-training(클래스별 평균에서 시작해 레이블과 확신하는 추측으로 F까지 더 훈련)",
+    "마지막 층의 시작 값도 쓰기: zero(0), class-means(레이블된 샘플의 특징의 클래스별 평균), linear-discriminant(특징의 공분산까지 쓰는 선형 판별), self-training(거기서 시작해 레이블과 확신하는 추측으로 F까지 더 훈련)",
   "init.selfTrainingSteps": "--head self-training의 스텝 수 (기본값: 1000)",
   "init.labelled": "레이블로 만드는 --head에 쓸 레이블된 샘플 (기본값: --data의 샘플)",
   keepNames: "프레임워크의 이름과 다르더라도 모델의 텐서 이름을 그대로 쓰기",
