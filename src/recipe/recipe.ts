@@ -155,7 +155,7 @@ const recipeSchema = z.strictObject({
       scale: z.enum(["auto", "none", "unit", "layer"]).default("none"),
       samples: z.number().int().min(2).max(100000).default(512),
       /**
-       * Where the head starts from class means and F is a chain of layers with ReLU-like activations: F's features are so many
+       * Where the head starts from labels and F is a chain of layers with ReLU-like activations: F's features are so many
        * times as large, by the first layer's weights and all biases. Training with Adam, whose steps do not follow the weights'
        * size, then changes that layer less. (Features so large are too much for a drawn head.) Absent: 1.
        */

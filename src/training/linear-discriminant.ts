@@ -15,8 +15,8 @@ import { solveTogether } from "./conjugate-gradients.js";
 import { type LabelledFeatures, readAtOnce } from "./labelled-features.js";
 import { type LinearScore, scoresOf } from "./linear-head.js";
 
-/** Features are at most so many numbers: their covariance has as many as the square, 256 MiB. */
-export const mostDiscriminantFeatures = 8192;
+/** Features are at most so many numbers: their covariance has as many as the square, 64 MiB, and is held twice. */
+export const mostDiscriminantFeatures = 4096;
 
 /** Shares of the covariance that are replaced; 1 leaves one variance for all features, and so the nearest mean. */
 const shrinkages = [1, 0.9, 0.6, 0.3, 0.1, 0.03, 0.01] as const;

@@ -125,7 +125,7 @@ describe("its start", () => {
   });
 
   it("is class means where features are too many for their covariance", async () => {
-    const wide = featureExtractor(toyNetwork({ template: "mlp", inputShape: [12], widths: [8200], classes: 3 }));
+    const wide = featureExtractor(toyNetwork({ template: "mlp", inputShape: [12], widths: [4100], classes: 3 }));
     const weights = initialWeights(wide.network, "he", 0);
     const { labels: _, ...unlabelled } = memoryDataset(curvedVectors(60, 12), [12], undefined, {
       normalise: "standard",
