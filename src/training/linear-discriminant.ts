@@ -318,7 +318,7 @@ class Products {
     return new Products(
       width,
       classes,
-      await openSession(adding.build("squares"), settings),
+      await openSession(adding.build("squares"), { ...settings, intoTargets: true }),
       await openSession(multiplying.build("times"), settings),
     );
   }
