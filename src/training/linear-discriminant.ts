@@ -25,8 +25,9 @@ const shrinkages = [1, 0.9, 0.6, 0.3, 0.1, 0.03, 0.01] as const;
 const fewSamples = 5000;
 const foldCount = 5;
 
-/** At most so many are held out, and fewer where there are many classes. */
+/** At most so many are held out in all, and fewer where there are many classes, whose scores are all kept. */
 const mostHeldOut = 10_000;
+const leastHeldOut = 100;
 const mostHeldOutScores = 2 ** 20;
 
 /** Standard deviations of the scores among which the best is chosen, each by a fifth above the one before. */
@@ -110,11 +111,11 @@ async function heldOutScores(
   const order = new RandomStream(seed, "linear-discriminant").permutation(features.count);
   const foldOf = foldsByClass(features.labels, classes, order);
   const folds = features.count < fewSamples ? foldCount : 1;
-  const most = Math.min(mostHeldOut, Math.max(1000, Math.floor(mostHeldOutScores / classes)));
+  const most = Math.min(mostHeldOut, Math.max(leastHeldOut, Math.floor(mostHeldOutScores / classes)));
   for (let fold = 0; fold < folds; fold++) {
     const test = order
       .filter((place) => foldOf[place] === fold)
-      .slice(0, most)
+      .slice(0, Math.ceil(most / folds))
       .sort();
     const train = allPlaces(features).filter((place) => foldOf[place] !== fold);
     if (test.length === 0 || train.length === 0) continue;

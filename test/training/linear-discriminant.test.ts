@@ -6,7 +6,7 @@ import type { Weights } from "../../src/recipe/initial-values.js";
 import { accuracyOf, crossEntropyOf, evaluate } from "../../src/training/evaluate.js";
 import { headStart, requireHeadStart } from "../../src/training/head-start.js";
 import { LabelledFeatures } from "../../src/training/labelled-features.js";
-import { requireWidth } from "../../src/training/linear-discriminant.js";
+import { discriminantScores, requireWidth } from "../../src/training/linear-discriminant.js";
 import { toyNetwork } from "../support/toy-data.js";
 
 const options = { threads: 1 };
@@ -159,6 +159,21 @@ describe("a head by linear discriminant", () => {
     const { data } = await scoresWith(head, labelled);
     for (let row = 0; row < 900; row++)
       expect(data[3 * row + 1]).toBeLessThan(Math.max(data[3 * row], data[3 * row + 2]));
+  });
+
+  it("holds fewer samples out where there are many classes", async () => {
+    const classes = 2000;
+    const many = toyNetwork({ template: "mlp", inputShape: [width], widths: [width], classes });
+    const some = normalSamples(2 * classes, 0);
+    const labelled = { ...some, labels: some.labels.map((_, index) => index % classes) };
+    const weights = new Map([...identity].filter(([name]) => !name.startsWith("classifier")));
+    const read = await LabelledFeatures.open(featureExtractor(many), weights, labelled, width, options);
+    const { scores, account } = await discriminantScores(read, classes, 0, options);
+    await read.release();
+    // 2^20 scores are those of 524 samples, a fifth of them from each fifth of the data.
+    expect(account.heldOut).toBe(525);
+    expect(scores.length).toBe(classes);
+    expect(scores.every(({ slope, offset }) => Number.isFinite(offset) && slope.every(Number.isFinite))).toBe(true);
   });
 
   it("comes out alike for the same seed", async () => {
