@@ -10,7 +10,7 @@ import { Emitter } from "../ops/emitter.js";
 import { RandomStream } from "../random/stream.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, SessionOptions } from "../runtime/session.js";
-import { type ClassMeans, ClassSums } from "./class-means.js";
+import { type ClassMeans, ClassSums, classMeansScores } from "./class-means.js";
 import { solveTogether } from "./conjugate-gradients.js";
 import { type LabelledFeatures, readAtOnce } from "./labelled-features.js";
 import { type LinearScore, scoresOf } from "./linear-head.js";
@@ -63,6 +63,7 @@ export async function discriminantScores(
   const products = await Products.open(features.width, classes, options);
   try {
     const held = await heldOutScores(features, classes, seed, products);
+    if (held.labels.length === 0) return { scores: await nearestMeans(features, classes), account: noneHeldOut };
     const priors = logPriors(features.labels, classes);
     const { shrinkage, factor, accuracy } = bestFit(held, priors);
     const covariance = await covarianceWithin(features, allPlaces(features), classes, products);
@@ -77,6 +78,14 @@ export async function discriminantScores(
   } finally {
     await products.release();
   }
+}
+
+/** Nothing could be chosen. */
+const noneHeldOut: DiscriminantAccount = { shrinkage: 1, heldOut: 0 };
+
+async function nearestMeans(features: LabelledFeatures, classes: number): Promise<readonly LinearScore[]> {
+  const { scores, factor } = await classMeansScores(features, classes, (own) => own);
+  return scores.map(({ slope, offset }) => ({ slope: slope.map((value) => factor * value), offset: factor * offset }));
 }
 
 /** @throws UserError where features are too many for their covariance */
@@ -137,11 +146,23 @@ async function heldOutScores(
   return held;
 }
 
-/** Which fifth each sample is in: those of each class are shared out evenly, in this order. */
+/** No fifth: never held out. */
+const never = foldCount;
+
+/**
+ * Which fifth each sample is in: those of each class are shared out evenly, in this order. Classes of fewer samples than there
+ * are fifths begin with different ones, and a class's only sample is not held out, since nothing would tell what it is.
+ */
 function foldsByClass(labels: Int32Array, classes: number, order: Uint32Array): Uint8Array {
+  const counts = new Uint32Array(classes);
+  for (const label of labels) counts[label]++;
   const seen = new Uint32Array(classes);
   const folds = new Uint8Array(labels.length);
-  for (const place of order) folds[place] = seen[labels[place]]++ % foldCount;
+  for (const place of order) {
+    const label = labels[place];
+    const first = counts[label] < foldCount ? label : 0;
+    folds[place] = counts[label] === 1 ? never : (first + seen[label]++) % foldCount;
+  }
   return folds;
 }
 

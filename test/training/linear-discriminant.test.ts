@@ -161,6 +161,18 @@ describe("a head by linear discriminant", () => {
       expect(data[3 * row + 1]).toBeLessThan(Math.max(data[3 * row], data[3 * row + 2]));
   });
 
+  it("tells classes of one sample each by the nearest mean", async () => {
+    const labelled = { ...normalSamples(3, 3), labels: Int32Array.of(2, 0, 1) };
+    const samples = { labelled, unlabelled: labelled, seed: 0 };
+    const accounts: unknown[] = [];
+    const onDiscriminant = (account: unknown) => accounts.push(account);
+    const head = await headStart("linear-discriminant", features, identity, samples, { ...options, onDiscriminant });
+    expect(accounts).toEqual([{ shrinkage: 1, heldOut: 0 }]);
+    const means = await headStart("class-means", features, identity, samples, options);
+    for (const [name, elements] of means)
+      elements.forEach((value, at) => expect(head.get(name)?.[at]).toBeCloseTo(value, 5));
+  });
+
   it("holds fewer samples out where there are many classes", async () => {
     const classes = 2000;
     const many = toyNetwork({ template: "mlp", inputShape: [width], widths: [width], classes });
