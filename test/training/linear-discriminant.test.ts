@@ -170,7 +170,7 @@ describe("a head by linear discriminant", () => {
     expect(accounts).toEqual([{ shrinkage: 1, heldOut: 0 }]);
     const means = await headStart("class-means", features, identity, samples, options);
     for (const [name, elements] of means)
-      elements.forEach((value, at) => expect(head.get(name)?.[at]).toBeCloseTo(value, 5));
+      for (const [at, value] of elements.entries()) expect(head.get(name)?.[at]).toBeCloseTo(value, 5);
   });
 
   it("holds fewer samples out where there are many classes", async () => {
