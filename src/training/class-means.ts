@@ -1,6 +1,6 @@
 /** Scores of classes by the nearest mean of features. */
 import type { LabelledFeatures } from "./labelled-features.js";
-import { type LinearScore, scoresOf } from "./linear-head.js";
+import { difference, type LinearScore, scaledScores, scoresOf } from "./linear-head.js";
 
 /** How many samples each class has, the mean of each class's features, and that of all. */
 export interface ClassMeans {
@@ -41,28 +41,35 @@ export class ClassSums {
 }
 
 /**
- * With mc the mean of the features f of class c, and m that of all, the score of c is
- * k · ((mc − m) · (f − m) − ‖mc − m‖² / 2), so that the largest score is that of the nearest mean (linear discriminant
- * analysis with one variance for all features, Fisher 1936); k gives the scores a standard deviation of one on the
- * samples, which is what a random head gives calibrated features. A class without samples keeps zeros.
- *
- * @returns the scores of the classes, and k
- * @param scoresOfUnits what the head's units compute of them: its deviation counts
+ * A class's score with this slope, but for a constant that all classes share: zero half-way between the class's mean and that
+ * of all.
  */
-export async function classMeansScores(
-  features: LabelledFeatures,
-  classes: number,
-  scoresOfUnits: (scores: readonly LinearScore[]) => readonly LinearScore[],
-): Promise<{ scores: readonly LinearScore[]; factor: number }> {
+export function scoreFromMeans(slope: Float64Array, mean: Float64Array, whole: Float64Array): LinearScore {
+  const half = (column: number): number => whole[column] + (mean[column] - whole[column]) / 2;
+  return { slope, offset: 0 - slope.reduce((sum, value, column) => sum + value * half(column), 0) };
+}
+
+/**
+ * With mc the mean of the features f of class c, and m that of all, the score of c is (mc − m) · (f − m) − ‖mc − m‖² / 2, so
+ * that the largest score is that of the nearest mean (linear discriminant analysis with one variance for all features,
+ * Fisher 1936). A class without samples has zeros.
+ */
+export async function classMeansScores(features: LabelledFeatures, classes: number): Promise<readonly LinearScore[]> {
   const sums = new ClassSums(classes, features.width);
   for await (const { points, labels } of features.read()) sums.add(points, labels);
   const { counts, means, whole } = sums.means();
-  const scores = means.map((mean, label): LinearScore => {
-    if (counts[label] === 0) return { slope: new Float64Array(features.width), offset: 0 };
-    const slope = mean.map((value, column) => value - whole[column]);
-    return { slope, offset: -slope.reduce((sum, value, column) => sum + value * (whole[column] + value / 2), 0) };
+  return means.map((mean, label) => {
+    const slope = counts[label] === 0 ? new Float64Array(features.width) : difference(mean, whole);
+    return scoreFromMeans(slope, mean, whole);
   });
-  return { scores, factor: 1 / ((await deviationOf(features, scoresOfUnits(scores))) || 1) };
+}
+
+/** The scores with a standard deviation of one over all samples, which is what a random head gives calibrated features. */
+export async function withUnitDeviation(
+  features: LabelledFeatures,
+  scores: readonly LinearScore[],
+): Promise<readonly LinearScore[]> {
+  return scaledScores(scores, 1 / ((await deviationOf(features, scores)) || 1));
 }
 
 /** Standard deviation of all scores of all samples. */

@@ -129,22 +129,30 @@ export async function evaluate(
   }
 }
 
+/** Scores of samples by class: [samples, classes], row-major. */
+export interface ClassScores {
+  readonly data: Float32Array | Float64Array;
+  readonly shape: readonly number[];
+}
+
 /** Mean cross-entropy of softmax(scores) against the labels, in nats. */
-export function crossEntropyOf(scores: Evaluation, labels: ArrayLike<number>): number {
-  const [rows, classes] = scores.shape;
+export function crossEntropyOf({ data, shape }: ClassScores, labels: ArrayLike<number>): number {
+  const [rows, classes] = shape;
   let total = 0;
   for (let row = 0; row < rows; row++) {
-    const own = scores.data.subarray(row * classes, (row + 1) * classes);
-    const largest = own.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
+    const [start, end] = [row * classes, (row + 1) * classes];
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let at = start; at < end; at++) largest = Math.max(largest, data[at]);
     // Scores below the largest one: their exponentials cannot overflow.
-    const sum = own.reduce((exponentials, score) => exponentials + Math.exp(score - largest), 0);
-    total += largest + Math.log(sum) - own[labels[row]];
+    let sum = 0;
+    for (let at = start; at < end; at++) sum += Math.exp(data[at] - largest);
+    total += largest + Math.log(sum) - data[start + labels[row]];
   }
   return total / rows;
 }
 
 /** Share of samples whose largest class score is their label's. */
-export function accuracyOf(scores: Evaluation, labels: ArrayLike<number>): number {
+export function accuracyOf(scores: ClassScores, labels: ArrayLike<number>): number {
   const [rows, classes] = scores.shape;
   let right = 0;
   for (let row = 0; row < rows; row++) {

@@ -6,7 +6,7 @@ import { sizeOf } from "../graph/tensor.js";
 import type { Layer } from "../ops/network.js";
 import { type FeatureExtractor, mainLayers } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
-import { classMeansScores } from "./class-means.js";
+import { classMeansScores, withUnitDeviation } from "./class-means.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { LabelledFeatures } from "./labelled-features.js";
 import {
@@ -99,8 +99,8 @@ async function headFromLabels(
       options.onDiscriminant?.(account);
       return linearHead(layer, scoresOfUnits(scores, units));
     }
-    const { scores, factor } = await classMeansScores(read, classes, (own) => scoresOfUnits(own, units));
-    return linearHead(layer, scoresOfUnits(scores, units), factor);
+    const scores = scoresOfUnits(await classMeansScores(read, classes), units);
+    return linearHead(layer, await withUnitDeviation(read, scores));
   } finally {
     await read.release();
   }
@@ -149,7 +149,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
       advice: "Give labelled samples, or take a head of zeros.",
     });
   const { labels } = labelled;
-  const classes = classesOf(sizeOf(bias.shape));
+  const classes = classesOf(sizeOfHead(layer).units);
   const largest = indices.reduce((most, index) => Math.max(most, labels[index]), 0);
   if (largest >= classes)
     throw userError({

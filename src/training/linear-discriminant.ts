@@ -10,10 +10,11 @@ import { Emitter } from "../ops/emitter.js";
 import { RandomStream } from "../random/stream.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, SessionOptions } from "../runtime/session.js";
-import { type ClassMeans, ClassSums, classMeansScores } from "./class-means.js";
+import { type ClassMeans, ClassSums, classMeansScores, scoreFromMeans, withUnitDeviation } from "./class-means.js";
 import { solveTogether } from "./conjugate-gradients.js";
+import { accuracyOf, type ClassScores, crossEntropyOf } from "./evaluate.js";
 import { type LabelledFeatures, readAtOnce } from "./labelled-features.js";
-import { type LinearScore, scoresOf } from "./linear-head.js";
+import { type LinearScore, scaledScores, scoresOf } from "./linear-head.js";
 
 /** Features are at most so many numbers: their covariance has as many as the square, 64 MiB, and is held twice. */
 export const mostDiscriminantFeatures = 4096;
@@ -63,29 +64,24 @@ export async function discriminantScores(
   const products = await Products.open(features.width, classes, options);
   try {
     const held = await heldOutScores(features, classes, seed, products);
-    if (held.labels.length === 0) return { scores: await nearestMeans(features, classes), account: noneHeldOut };
+    if (held.labels.length === 0) {
+      const nearest = await classMeansScores(features, classes);
+      return { scores: await withUnitDeviation(features, nearest), account: { shrinkage: 1, heldOut: 0 } };
+    }
     const priors = logPriors(features.labels, classes);
     const { shrinkage, factor, accuracy } = bestFit(held, priors);
-    const covariance = await covarianceWithin(features, allPlaces(features), classes, products);
-    const { linear } = await scoresAt(covariance, shrinkage, products, undefined);
+    const covariance = await covarianceWithin(features, classes, products);
+    const { linear } = await scoresAt(covariance, shrinkage, products);
     return {
-      scores: linear.map(({ slope, offset }, label) => ({
-        slope: slope.map((value) => factor * value),
-        offset: factor * offset + priors[label],
+      scores: scaledScores(linear, factor).map(({ slope, offset }, label) => ({
+        slope,
+        offset: offset + priors[label],
       })),
       account: { shrinkage, heldOut: held.labels.length, ...(accuracy === undefined ? {} : { accuracy }) },
     };
   } finally {
     await products.release();
   }
-}
-
-/** Nothing could be chosen. */
-const noneHeldOut: DiscriminantAccount = { shrinkage: 1, heldOut: 0 };
-
-async function nearestMeans(features: LabelledFeatures, classes: number): Promise<readonly LinearScore[]> {
-  const { scores, factor } = await classMeansScores(features, classes, (own) => own);
-  return scores.map(({ slope, offset }) => ({ slope: slope.map((value) => factor * value), offset: factor * offset }));
 }
 
 /** @throws UserError where features are too many for their covariance */
@@ -99,13 +95,8 @@ export function requireWidth(width: number): void {
   });
 }
 
-function allPlaces({ count }: LabelledFeatures): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, place) => place);
-}
-
 /** Held-out samples' scores, by shrinkage: [samples, classes]. */
 interface HeldOut {
-  readonly classes: number;
   readonly labels: number[];
   readonly scores: readonly number[][];
 }
@@ -116,7 +107,7 @@ async function heldOutScores(
   seed: number,
   products: Products,
 ): Promise<HeldOut> {
-  const held: HeldOut = { classes, labels: [], scores: shrinkages.map(() => []) };
+  const held: HeldOut = { labels: [], scores: shrinkages.map(() => []) };
   const order = new RandomStream(seed, "linear-discriminant").permutation(features.count);
   const foldOf = foldsByClass(features.labels, classes, order);
   const folds = features.count < fewSamples ? foldCount : 1;
@@ -126,9 +117,9 @@ async function heldOutScores(
       .filter((place) => foldOf[place] === fold)
       .slice(0, Math.ceil(most / folds))
       .sort();
-    const train = allPlaces(features).filter((place) => foldOf[place] !== fold);
+    const train = order.filter((place) => foldOf[place] !== fold).sort();
     if (test.length === 0 || train.length === 0) continue;
-    const covariance = await covarianceWithin(features, train, classes, products);
+    const covariance = await covarianceWithin(features, classes, products, train);
     const fits: (readonly LinearScore[])[] = [];
     let last: Float64Array | undefined;
     for (const shrinkage of shrinkages) {
@@ -173,52 +164,34 @@ function logPriors(labels: Int32Array, classes: number): Float64Array {
   return counts.map((count) => Math.log(count / (labels.length + classes)));
 }
 
-/** A choice, and what it is worth. */
-interface Fit {
-  readonly shrinkage: number;
-  readonly factor: number;
-  /** Mean over held-out samples, in nats. */
-  readonly loss: number;
-  readonly accuracy?: number;
-}
-
-/** The shrinkage and the factor of all scores that tell held-out samples best. */
-function bestFit(held: HeldOut, priors: Float64Array): Fit {
-  let best: Fit = { shrinkage: 1, factor: 1, loss: Number.POSITIVE_INFINITY };
-  held.scores.forEach((scores, index) => {
-    const deviation = deviationOf(scores);
+/** The shrinkage and the factor of all scores that tell held-out samples best, and how many of them are told right. */
+function bestFit(
+  { labels, scores }: HeldOut,
+  priors: Float64Array,
+): { shrinkage: number; factor: number; accuracy: number | undefined } {
+  const classes = priors.length;
+  let best = { shrinkage: 1, factor: 1, loss: Number.POSITIVE_INFINITY, index: -1 };
+  const shape = [labels.length, classes];
+  const fitted = (own: readonly number[], factor: number): ClassScores => ({
+    data: Float64Array.from(own, (score, at) => factor * score + priors[at % classes]),
+    shape,
+  });
+  scores.forEach((own, index) => {
+    const deviation = deviationOf(own);
     if (!(deviation > 0)) return;
     for (const wanted of deviations) {
       const factor = wanted / deviation;
-      const { loss, accuracy } = judge(scores, held.labels, priors, factor);
-      if (loss < best.loss) best = { shrinkage: shrinkages[index], factor, loss, accuracy };
+      const loss = crossEntropyOf(fitted(own, factor), labels);
+      if (loss < best.loss) best = { shrinkage: shrinkages[index], factor, loss, index };
     }
   });
-  return best;
+  const { shrinkage, factor, index } = best;
+  return { shrinkage, factor, accuracy: scores[index] && accuracyOf(fitted(scores[index], factor), labels) };
 }
 
 function deviationOf(values: readonly number[]): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-}
-
-/** Cross-entropy, and the share of samples whose largest score is their label's. */
-function judge(
-  scores: readonly number[],
-  labels: readonly number[],
-  priors: Float64Array,
-  factor: number,
-): { loss: number; accuracy: number } {
-  const classes = priors.length;
-  let [total, right] = [0, 0];
-  const own = new Float64Array(classes);
-  labels.forEach((label, row) => {
-    for (let at = 0; at < classes; at++) own[at] = factor * scores[row * classes + at] + priors[at];
-    const largest = own.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
-    total += largest + Math.log(own.reduce((sum, score) => sum + Math.exp(score - largest), 0)) - own[label];
-    if (own.indexOf(largest) === label) right++;
-  });
-  return { loss: total / labels.length, accuracy: right / labels.length };
 }
 
 /** What the samples say. */
@@ -229,11 +202,12 @@ interface Covariance extends ClassMeans {
   readonly variance: number;
 }
 
+/** @param places the samples; default: all */
 async function covarianceWithin(
   features: LabelledFeatures,
-  places: Uint32Array,
   classes: number,
   products: Products,
+  places?: Uint32Array,
 ): Promise<Covariance> {
   const { width } = features;
   const sums = new ClassSums(classes, width);
@@ -257,7 +231,8 @@ async function covarianceWithin(
         for (let column = 0; column < width; column++) within[row * width + column] -= scaled * mean[column];
       }
   });
-  for (let at = 0; at < within.length; at++) within[at] /= places.length;
+  const { length } = places ?? features.labels;
+  for (let at = 0; at < within.length; at++) within[at] /= length;
   let trace = 0;
   for (let row = 0; row < width; row++) trace += Math.max(0, within[row * width + row]);
   const moved = (mean: Float64Array): Float64Array => mean.map((value, column) => value + (shift?.[column] ?? 0));
@@ -280,7 +255,7 @@ async function scoresAt(
   { counts, means, whole, within, variance }: Covariance,
   shrinkage: number,
   products: Products,
-  near: Float64Array | undefined,
+  near?: Float64Array,
 ): Promise<{ linear: readonly LinearScore[]; slopes: Float64Array }> {
   const classes = counts.length;
   const width = whole.length;
@@ -301,8 +276,7 @@ async function scoresAt(
   const linear = means.map((mean, label): LinearScore => {
     const slope = new Float64Array(width);
     for (let column = 0; column < width; column++) slope[column] = slopes[column * classes + label];
-    const offset = slope.reduce((sum, value, column) => sum - (value * (mean[column] + whole[column])) / 2, 0);
-    return { slope, offset: counts[label] > 0 ? offset : 0 };
+    return scoreFromMeans(slope, mean, whole);
   });
   return { linear, slopes };
 }

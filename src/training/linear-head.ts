@@ -27,21 +27,28 @@ export function classesOf(units: number): number {
 export function scoresOfUnits(classes: readonly LinearScore[], units: number): readonly LinearScore[] {
   if (units > 1) return classes;
   const [no, yes] = classes;
-  return [{ slope: yes.slope.map((value, column) => value - no.slope[column]), offset: yes.offset - no.offset }];
+  return [{ slope: difference(yes.slope, no.slope), offset: yes.offset - no.offset }];
 }
 
-/** The layer's tensors whose units compute these scores, times a factor. */
-export function linearHead({ weight, bias }: Layer, scores: readonly LinearScore[], factor = 1): Weights {
+export function difference(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((value, column) => value - b[column]);
+}
+
+/** All scores times a factor. */
+export function scaledScores(scores: readonly LinearScore[], factor: number): readonly LinearScore[] {
+  return scores.map(({ slope, offset }) => ({ slope: slope.map((value) => factor * value), offset: factor * offset }));
+}
+
+/** The layer's tensors whose units compute these scores. */
+export function linearHead({ weight, bias }: Layer, scores: readonly LinearScore[]): Weights {
   if (!weight.layout || !bias) throw new Error("the head is no dense layer with a bias");
   const matrices = emptyUnitMatrices(weight.shape, weight.layout);
   scores.forEach(({ slope }, unit) => {
-    slope.forEach((value, input) => {
-      matrices.values[unit * slope.length + input] = factor * value;
-    });
+    matrices.values.set(slope, unit * slope.length);
   });
   return new Map([
     [weight.name, fromUnitMatrices(matrices, weight.shape, weight.layout)],
-    [bias.name, Float32Array.from(scores, ({ offset }) => factor * offset)],
+    [bias.name, Float32Array.from(scores, ({ offset }) => offset)],
   ]);
 }
 

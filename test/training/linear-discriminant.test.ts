@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { Dataset } from "../../src/data/dataset.js";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import type { Weights } from "../../src/recipe/initial-values.js";
 import { accuracyOf, crossEntropyOf, evaluate } from "../../src/training/evaluate.js";
-import { headStart, requireHeadStart } from "../../src/training/head-start.js";
+import { type HeadStartOptions, headStart, requireHeadStart } from "../../src/training/head-start.js";
 import { LabelledFeatures } from "../../src/training/labelled-features.js";
 import { discriminantScores, requireWidth } from "../../src/training/linear-discriminant.js";
 import { toyNetwork } from "../support/toy-data.js";
@@ -49,6 +50,17 @@ function normalSamples(count: number, seed: number, shares: readonly number[] = 
   return { ...memoryDataset(values, [width], undefined, { normalise: "none" }), labels };
 }
 
+/** The head from these samples, which stand for those without labels, too. */
+function headOf(labelled: Dataset, seed = 0, more: HeadStartOptions = {}): Promise<Weights> {
+  return headStart(
+    "linear-discriminant",
+    features,
+    identity,
+    { labelled, unlabelled: labelled, seed },
+    { ...options, ...more },
+  );
+}
+
 async function scoresWith(head: Weights, data: ReturnType<typeof normalSamples>) {
   const all = Array.from({ length: data.count }, (_, index) => index);
   return evaluate(network, network.graph.outputs[0].name, new Map([...identity, ...head]), data, all, options);
@@ -68,8 +80,7 @@ describe("a head by linear discriminant", () => {
     const shares = [6, 3, 1];
     const labelled = normalSamples(4000, 0, shares);
     const test = normalSamples(4000, 2, shares);
-    const samples = { labelled, unlabelled: labelled, seed: 0 };
-    const head = await headStart("linear-discriminant", features, identity, samples, options);
+    const head = await headOf(labelled);
     const found = crossEntropyOf(await scoresWith(head, test), test.labels);
     // Bayes' rule with the true means, covariance and shares: x0 − x1 has variance 2 given the class, and x1 − 60 the rest.
     const bayes = new Float32Array(test.count * 3);
@@ -125,8 +136,7 @@ describe("a head by linear discriminant", () => {
   ])("gives finite weights for %s", async (_, labels) => {
     const some = normalSamples(labels.length, 3);
     const labelled = { ...some, labels: Int32Array.from(labels) };
-    const samples = { labelled, unlabelled: labelled, seed: 0 };
-    const head = await headStart("linear-discriminant", features, identity, samples, options);
+    const head = await headOf(labelled);
     for (const elements of head.values()) expect(elements.every(Number.isFinite)).toBe(true);
   });
 
@@ -136,26 +146,14 @@ describe("a head by linear discriminant", () => {
       ...memoryDataset(new Float32Array(40 * width).fill(1), [width], undefined, { normalise: "none" }),
       labels: some.labels,
     };
-    const head = await headStart(
-      "linear-discriminant",
-      features,
-      identity,
-      { labelled, unlabelled: labelled, seed: 0 },
-      options,
-    );
+    const head = await headOf(labelled);
     for (const elements of head.values()) expect(elements.every(Number.isFinite)).toBe(true);
   });
 
   it("leaves a class without samples unlikely", async () => {
     const some = normalSamples(900, 0);
     const labelled = { ...some, labels: some.labels.map((label) => (label === 1 ? -1 : label)) };
-    const head = await headStart(
-      "linear-discriminant",
-      features,
-      identity,
-      { labelled, unlabelled: some, seed: 0 },
-      options,
-    );
+    const head = await headOf(labelled);
     const { data } = await scoresWith(head, labelled);
     for (let row = 0; row < 900; row++)
       expect(data[3 * row + 1]).toBeLessThan(Math.max(data[3 * row], data[3 * row + 2]));
@@ -166,7 +164,7 @@ describe("a head by linear discriminant", () => {
     const samples = { labelled, unlabelled: labelled, seed: 0 };
     const accounts: unknown[] = [];
     const onDiscriminant = (account: unknown) => accounts.push(account);
-    const head = await headStart("linear-discriminant", features, identity, samples, { ...options, onDiscriminant });
+    const head = await headOf(labelled, 0, { onDiscriminant });
     expect(accounts).toEqual([{ shrinkage: 1, heldOut: 0 }]);
     const means = await headStart("class-means", features, identity, samples, options);
     for (const [name, elements] of means)
@@ -190,9 +188,7 @@ describe("a head by linear discriminant", () => {
 
   it("comes out alike for the same seed", async () => {
     const labelled = normalSamples(300, 0);
-    const make = () =>
-      headStart("linear-discriminant", features, identity, { labelled, unlabelled: labelled, seed: 1 }, options);
-    expect(await make()).toEqual(await make());
+    expect(await headOf(labelled, 1)).toEqual(await headOf(labelled, 1));
   });
 
   it("says where features are too many", () => {
