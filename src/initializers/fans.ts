@@ -31,6 +31,11 @@ export function weightAxes(shape: readonly number[], layout: WeightLayout): Weig
     if (shape.length !== 2) throw new Error(`a matrix weight has 2 axes, this one has shape [${shape.join(", ")}]`);
     return { groups: 1, inputs: shape[layout.inputAxis], outputs: shape[1 - layout.inputAxis], kernel: 1 };
   }
+  if (layout.kind === "matrices") {
+    if (shape.length !== 3)
+      throw new Error(`a stack of matrices has 3 axes, this weight has shape [${shape.join(", ")}]`);
+    return { groups: shape[0], inputs: shape[2], outputs: shape[1], kernel: 1 };
+  }
   const { groups, transposed } = layout;
   if (shape.length < 3 || !Number.isInteger(groups) || groups < 1 || shape[0] % groups !== 0) {
     throw new Error(`a convolution's weight of ${groups} groups cannot have shape [${shape.join(", ")}]`);

@@ -69,7 +69,8 @@ function forEachElement(
   const { groups, inputs, outputs, kernel } = weightAxes(shape, layout);
   const cols = inputs * kernel;
   // Output units come first, as in the matrices, unless the weight is [in, out] or transposed.
-  const inputsFirst = layout.kind === "matrix" ? layout.inputAxis === 0 : layout.transposed;
+  const inputsFirst =
+    layout.kind === "matrix" ? layout.inputAxis === 0 : layout.kind === "convolution" && layout.transposed;
   for (let group = 0; group < groups; group++) {
     for (let output = 0; output < outputs; output++) {
       for (let input = 0; input < inputs; input++) {

@@ -14,6 +14,8 @@ import {
 import { discriminatorFromNetwork } from "../recipe/discriminator-from-network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import { signalLayout } from "../recipe/signal-layout.js";
+import { pictureGeometry } from "../training/picture-geometry.js";
 import { openModel } from "./open-model.js";
 
 export interface ChosenDiscriminator {
@@ -29,14 +31,16 @@ export interface ChosenDiscriminator {
 /**
  * Builds D by kind, sized to F's cost, or reads the user's own ONNX file.
  *
+ * @param given where samples have their channels; by default as their shape or F's first layer tells
  * @throws UserError where the option names neither a kind nor a model that fits
  */
 export async function chooseDiscriminator(
   option: string,
   features: FeatureExtractor,
-  layout?: "NCHW" | "NHWC",
+  given?: "NCHW" | "NHWC",
 ): Promise<ChosenDiscriminator> {
   const { sampleShape } = features.network;
+  const layout = given ?? pictureGeometry(sampleShape)?.layout ?? signalLayout(features.network);
   if ((discriminatorKinds as readonly string[]).includes(option)) {
     const discriminator = buildDiscriminator({
       kind: option as DiscriminatorKind,

@@ -2,7 +2,9 @@
 import { convertTensor } from "../formats/convert-tensor.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { attribute, type Node } from "../graph/graph.js";
+import { type DirectionTensors, type Gate, recurrentNode } from "../graph/recurrent-node.js";
 import { floatTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+import { reorderGates, stackedGates, stackedParts } from "./stacked-matrices.js";
 
 /** How the framework's tensor is the file's: as it is, a matrix the other way round, or the same elements in one axis. */
 export type View = "same" | "transposed" | "flat";
@@ -19,6 +21,8 @@ export interface Restoration {
   readonly zeros: readonly string[];
   /** Weights into which the export had folded a batch normalisation, and the normalisation's tensors. */
   readonly unfolded: Readonly<Record<string, readonly string[]>>;
+  /** Tensors of recurrent layers, and the tensor in which ONNX has each, stacked with others. */
+  readonly unstacked: Readonly<Record<string, string>>;
 }
 
 /** A batch normalisation's tensors by name. */
@@ -49,6 +53,14 @@ interface Fold extends Unfolding {
   readonly addedBias: string;
 }
 
+/** A stacked tensor of the file and what it is made of. */
+interface Stack {
+  readonly file: string;
+  readonly parts: readonly string[];
+  readonly gates: readonly Gate[];
+  readonly ownGates: readonly Gate[];
+}
+
 /** A graph that changes step by step. Nodes go by their first output. */
 export class GraphRestorer {
   readonly #model: ModelFile;
@@ -62,6 +74,7 @@ export class GraphRestorer {
   readonly #zeros: string[] = [];
   readonly #merged: string[] = [];
   readonly #folds: Fold[] = [];
+  readonly #stacks: Stack[] = [];
   readonly #added = new Map<string, Tensor>();
   readonly #dropped = new Set<string>();
   readonly #inputs = new Map<string, readonly string[]>();
@@ -214,6 +227,53 @@ export class GraphRestorer {
     return true;
   }
 
+  /**
+   * Has recurrent layers read the framework's own tensors, in place of the stacked ones that hold them or, where these are
+   * no initializers, are computed from them.
+   *
+   * @param outputs the nodes that share the tensors
+   * @param own the framework's order of gates
+   * @returns false where that cannot be
+   */
+  unstack(outputs: readonly string[], directions: readonly DirectionTensors[], own: readonly Gate[]): boolean {
+    const nodes = this.nodes.filter((node) => outputs.includes(node.outputs[0]));
+    const parts = stackedParts(directions);
+    if (nodes.length === 0 || new Set(parts.map(({ name }) => name)).size < parts.length) return false;
+    const gates = stackedGates[nodes[0].op];
+    const stacks: Stack[] = [];
+    const tensors = new Map<string, Tensor>();
+    for (const slot of [1, 2, 3]) {
+      const inside = parts.filter((part) => part.slot === slot).map(({ name }) => name);
+      const [input, ...others] = new Set(nodes.map((node) => node.inputs[slot] ?? ""));
+      if ((input === "") !== (inside.length === 0)) return false;
+      if (input === "") continue;
+      const tensor = this.parameter(input);
+      if (!tensor) {
+        if (!inside.every((name) => this.parameter(name))) return false;
+        continue;
+      }
+      const size = sizeOf(tensor.shape) / inside.length;
+      const fits = tensor.shape.length === (slot === 3 ? 2 : 3) && tensor.shape[0] === directions.length;
+      if (others.length > 0 || this.#readers(input) !== nodes.length || !fits || size % gates.length !== 0)
+        return false;
+      if (!inside.every((name) => this.isFree(name))) return false;
+      const elements = reorderGates(numbersOf(tensor), gates, own, size);
+      const shape = slot === 3 ? [size] : tensor.shape.slice(1);
+      for (const [place, name] of inside.entries()) {
+        const part = floatTensor(elements.slice(place * size, (place + 1) * size), shape);
+        tensors.set(name, convertTensor(part, tensor.type));
+      }
+      stacks.push({ file: input, parts: inside, gates, ownGates: own });
+    }
+    for (const [name, tensor] of tensors) this.initializers.set(name, tensor);
+    for (const stack of stacks) {
+      this.initializers.delete(stack.file);
+      this.#stacks.push({ ...stack, file: this.#fileNames.get(stack.file) ?? stack.file });
+    }
+    this.nodes = this.nodes.map((node) => (nodes.includes(node) ? withOwnMatrices(node, directions, own) : node));
+    return true;
+  }
+
   /** Number of inputs of nodes that read a value. */
   #readers(name: string): number {
     return this.nodes.reduce((count, { inputs }) => count + inputs.filter((input) => input === name).length, 0);
@@ -240,6 +300,7 @@ export class GraphRestorer {
       separated: [...this.#separated].filter((name) => this.initializers.has(name)),
       zeros: this.#zeros,
       unfolded: Object.fromEntries(this.#folds.map(({ weight, names }) => [weight, Object.values(names)])),
+      unstacked: Object.fromEntries(this.#stacks.flatMap(({ file, parts }) => parts.map((name) => [name, file]))),
     };
   }
 
@@ -294,12 +355,38 @@ export class GraphRestorer {
         inputs.set(fold.output, [read[0], read[1], fold.addedBias]);
       }
     }
+    for (const { file: stack, parts, gates, ownGates } of this.#stacks) {
+      for (const name of parts) inFolds.add(name);
+      const before = this.#model.graph.initializers.get(stack);
+      if (!before || !parts.some((name) => replacements.has(name))) continue;
+      const elements = parts.flatMap((name) => numbersOf(now(name)));
+      const stacked = reorderGates(elements, ownGates, gates, elements.length / parts.length);
+      file.set(stack, convertTensor(floatTensor(stacked, before.shape), before.type));
+    }
     for (const [name, tensor] of replacements) {
       if (inFolds.has(name)) continue;
       file.set(this.#fileNames.get(name) ?? name, tensor);
     }
     return { file, edits: { added, dropped: this.#dropped, inputs } };
   }
+}
+
+/** One of ONNX's recurrent layers as a node with a framework's own tensors. */
+function withOwnMatrices(node: Node, directions: readonly DirectionTensors[], gates: readonly Gate[]): Node {
+  const { op, name, inputs, attributes, outputs } = node;
+  const [sequence, , , , , state = "", cell = ""] = inputs;
+  const layer = {
+    op: op as "LSTM" | "GRU" | "RNN",
+    name,
+    sequence,
+    state,
+    cell,
+    directions,
+    gates,
+    attributes,
+    outputs,
+  };
+  return recurrentNode(layer);
 }
 
 /** Does a layer's weight have its outputs on the first axis? */
@@ -321,6 +408,7 @@ export function viewed(tensor: Tensor, view: View): Tensor {
 }
 
 /** True where every tensor is as the file has it. */
-export function isNothing({ renamed, separated, zeros, unfolded }: Restoration): boolean {
-  return Object.keys(renamed).length + separated.length + zeros.length + Object.keys(unfolded).length === 0;
+export function isNothing({ renamed, separated, zeros, unfolded, unstacked }: Restoration): boolean {
+  const records = [renamed, unfolded, unstacked].map((record) => Object.keys(record).length);
+  return records.reduce((sum, count) => sum + count, separated.length + zeros.length) === 0;
 }

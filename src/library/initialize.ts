@@ -111,11 +111,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   if (options.head) requireHeadStart(options.head, features, labelled);
   const chosen =
     recipe.adversarial.weight > 0
-      ? await chooseDiscriminator(
-          options.discriminator ?? "auto",
-          features,
-          options.layout ?? pictureGeometry(opened.network.sampleShape)?.layout,
-        )
+      ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout)
       : undefined;
   const restored = restorationLine(opened.restoration);
   const remarks = [

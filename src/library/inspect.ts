@@ -12,7 +12,6 @@ import { operatorOf } from "../ops/table.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { usesGenerator } from "../recipe/pretraining-graph.js";
 import type { RecipeInput } from "../recipe/recipe.js";
-import { pictureGeometry } from "../training/picture-geometry.js";
 import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
 import { recipeForData } from "../training/recipe-for-data.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
@@ -121,16 +120,23 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       parameter: parameterInputs(emit, network),
       normalization: "batch",
     });
-    const extractor = instance.steps.map(
-      (step): ChainStep => ({
-        op: step.node.op,
-        name: step.node.outputs[0],
-        shape: step.outputs[0].shape.slice(step.fromSample.some(Boolean) ? 1 : 0),
-        parameters: step.parameters.flatMap((name) => {
-          const spec = name === undefined ? undefined : network.parameters.get(name);
-          return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
-        }),
-      }),
+    const extractor = stretches(instance.steps, network, ({ node }) => node.outputs[0]).map(
+      ({ layer, steps }): ChainStep => {
+        const last = steps[steps.length - 1];
+        const names = new Set(steps.flatMap(({ parameters }) => parameters));
+        const [output] = last.node.outputs;
+        return {
+          op: layer?.op ?? last.node.op,
+          name: output,
+          shape: layer
+            ? withoutAxis(last.outputs[0].shape, batchAxis(layer, output))
+            : last.outputs[0].shape.slice(last.fromSample.some(Boolean) ? 1 : 0),
+          parameters: [...names].flatMap((name) => {
+            const spec = name === undefined ? undefined : network.parameters.get(name);
+            return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
+          }),
+        };
+      },
     );
     const code = instance.targets[0];
     const mirrored: ParameterSpec[] = [];
@@ -150,21 +156,23 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
         },
         lastActivation: "none",
       });
-      mirrorSteps = built.steps.flatMap(({ op, node, mirroredBy, to }) =>
-        mirroredBy === ""
-          ? []
-          : [{ op: mirroredBy, name: `mirror of ${op} ${node}`, shape: (to[0] ?? []).slice(1), parameters: [] }],
-      );
+      mirrorSteps = stretches(built.steps, network, ({ value }) => value).flatMap(({ layer, steps }) => {
+        const { op, node, mirroredBy, to } = steps[steps.length - 1];
+        const shape = to[0] ?? [];
+        if (layer) {
+          const [first] = layer.outputs.filter((name) => name !== "");
+          const name = `mirror of ${layer.op} ${layer.name || first}`;
+          return [{ op: layer.op, name, shape: shape.slice(1), parameters: [] }];
+        }
+        if (mirroredBy === "") return [];
+        return [{ op: mirroredBy, name: `mirror of ${op} ${node}`, shape: shape.slice(1), parameters: [] }];
+      });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       if (usesGenerator(recipe)) problems.push(obstacle(error, features.feature, "mirror"));
       else warnings.push(`${error.message} The recipe ${recipe.name} needs no mirror, but others do.`);
     }
-    const chosen = await chooseDiscriminator(
-      options.discriminator ?? "auto",
-      features,
-      options.layout ?? pictureGeometry(network.sampleShape)?.layout,
-    );
+    const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout);
     if (problems.length === 0) {
       // What else stands in the way shows as it would in training.
       try {
@@ -209,6 +217,35 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   }
 }
 
+/** Steps one by one, those of one recurrent layer together. */
+function stretches<Step>(
+  steps: readonly Step[],
+  { unrolled }: Network,
+  outputOf: (step: Step) => string,
+): { readonly layer: Node | undefined; readonly steps: readonly Step[] }[] {
+  const all: { readonly layer: Node | undefined; readonly steps: Step[] }[] = [];
+  for (const step of steps) {
+    const layer = unrolled.get(outputOf(step));
+    const before = all.at(-1);
+    if (layer && before?.layer === layer) before.steps.push(step);
+    else all.push({ layer, steps: [step] });
+  }
+  return all;
+}
+
+function batchFirst({ attributes: { layout } }: Node): boolean {
+  return layout?.kind === "int" && layout.value === 1;
+}
+
+/** Where a recurrent layer's output has the batch: all states, [length, directions, batch, hidden], or the last ones. */
+function batchAxis(layer: Node, output: string): number {
+  return batchFirst(layer) ? 0 : output === layer.outputs[0] ? 2 : 1;
+}
+
+function withoutAxis(shape: readonly number[], axis: number): readonly number[] {
+  return shape.filter((_, index) => index !== axis);
+}
+
 type Obstacle = InspectResult["unsupported"][number];
 
 function obstacle(error: UserError, feature: string, op: string): Obstacle {
@@ -221,7 +258,8 @@ function unknownOperators(network: Network, features: FeatureExtractor): Obstacl
   return ancestors(network, [features.feature]).flatMap((node) => {
     if (node.domain === "" && operatorOf(node.op)) return [];
     const op = node.domain ? `${node.domain}.${node.op}` : node.op;
-    return [{ node: nameOf(node), op, reason: "headstart does not know this operator" }];
+    const reason = network.obstacles.get(node.outputs.find((name) => name !== "") ?? "");
+    return [{ node: nameOf(node), op, reason: reason ?? "headstart does not know this operator" }];
   });
 }
 

@@ -1,7 +1,9 @@
 /** Reads a model file and finds its network. */
 import type { ModelFile } from "../formats/model-file.js";
+import type { Node } from "../graph/graph.js";
 import { analyzeNetwork, type Network, type NetworkOptions } from "../ops/network.js";
 import { takeBranches } from "../ops/take-branches.js";
+import { unrollRecurrences } from "../ops/unroll-recurrences.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import type { Restoration } from "./graph-restorer.js";
 import { readModelFile } from "./read-model-file.js";
@@ -44,15 +46,32 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.inputShape === undefined ? {} : { sampleShape: options.inputShape }),
   };
-  const taken = takeBranches(model.graph, model.opset, settings);
-  const network = analyzeNetwork(upgradeGraph(taken.graph, model.opset), {
+  const { graph, ...known } = plainGraph(model, settings);
+  const network = analyzeNetwork(upgradeGraph(graph, model.opset), {
     ...settings,
+    ...known,
     ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
-    constants: new Set([...(constants ?? []), ...taken.constants]),
+    constants: new Set([...(constants ?? []), ...known.constants]),
   });
   return { path, model, network, hash, ...(restoration ? { restoration } : {}), ...(state ? { state } : {}) };
 }
 
 function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined; constants?: ReadonlySet<string> } {
   return { model, ...(model.constants ? { constants: model.constants } : {}) };
+}
+
+/** The graph without branches and recurrent layers, as far as the sample's shape decides them. */
+function plainGraph(model: ModelFile, settings: NetworkOptions) {
+  let { graph } = model;
+  const constants = new Set<string>();
+  const unrolled = new Map<string, Node>();
+  // What one of them gives may decide about another.
+  for (;;) {
+    const taken = takeBranches(graph, model.opset, settings);
+    for (const name of taken.constants) constants.add(name);
+    const { layers, obstacles, ...rest } = unrollRecurrences(taken.graph, model.opset, settings);
+    graph = rest.graph;
+    for (const [name, layer] of layers) unrolled.set(name, layer);
+    if (layers.size === 0) return { graph, constants, unrolled, obstacles };
+  }
 }

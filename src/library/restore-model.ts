@@ -3,6 +3,7 @@ import type { ModelFile } from "../formats/model-file.js";
 import { GraphRestorer, isNothing, type Restoration } from "./graph-restorer.js";
 import { restoreByValues, type StateDict } from "./restore-by-values.js";
 import { findConstants, restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
+import { restoreRecurrentLayers } from "./restore-recurrent.js";
 
 /** A model and what was restored in it. */
 interface RestoredModel {
@@ -22,6 +23,7 @@ interface RestoredModel {
 export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel {
   const restorer = new GraphRestorer(model);
   if (model.writeEdited && (isFromPytorch(model) || state)) {
+    restoreRecurrentLayers(restorer, model, state);
     restoreByOrigins(restorer, model, state);
     restoreByScopes(restorer);
     if (state) restoreByValues(restorer, state);
@@ -29,7 +31,8 @@ export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel
   }
   const constants = new Set([...restorer.constants, ...(model.constants ?? [])]);
   const restoration = restorer.restoration();
-  return { model: isNothing(restoration) ? model : restorer.finish(), restoration, constants };
+  const isAsItWas = isNothing(restoration) && restorer.nodes === model.graph.nodes;
+  return { model: isAsItWas ? model : restorer.finish(), restoration, constants };
 }
 
 /** Did PyTorch write this file, or a program that has left PyTorch's names in it? */
@@ -42,7 +45,7 @@ export function isFromPytorch({ format, producer, graph, origins }: ModelFile): 
 /** One line for people; undefined where nothing was restored. */
 export function restorationLine(restoration: Restoration | undefined): string | undefined {
   if (!restoration || isNothing(restoration)) return undefined;
-  const { renamed, separated, zeros, unfolded } = restoration;
+  const { renamed, separated, zeros, unfolded, unstacked } = restoration;
   const [example] = Object.entries(renamed);
   const parts = [
     ...(example ? [`${Object.keys(renamed).length} renamed (${example[1]} is ${example[0]})`] : []),
@@ -50,6 +53,9 @@ export function restorationLine(restoration: Restoration | undefined): string | 
     ...(zeros.length > 0 ? [`${zeros.length} left out, being zero (${listed(zeros)})`] : []),
     ...(Object.keys(unfolded).length > 0
       ? [`${Object.keys(unfolded).length} with a batch normalisation folded in (${listed(Object.keys(unfolded))})`]
+      : []),
+    ...(Object.keys(unstacked).length > 0
+      ? [`${Object.keys(unstacked).length} of recurrent layers, stacked (${listed(Object.keys(unstacked))})`]
       : []),
   ];
   return `The export had changed weights, which are as PyTorch has them again: ${parts.join("; ")}.`;

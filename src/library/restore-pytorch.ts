@@ -144,7 +144,7 @@ function argumentAt(
 const underscored = new Set(["running_mean", "running_var", "in_proj_weight", "in_proj_bias"]);
 
 /** Reads placeholders such as `%p_layer1_0_bn1_weight`, in which a dot and an underscore look alike. */
-function placeholderNames(
+export function placeholderNames(
   restorer: GraphRestorer,
   origins: ReadonlyMap<string, PytorchOrigin>,
 ): (text: string | undefined, origin: PytorchOrigin) => string | undefined {

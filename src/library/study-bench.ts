@@ -22,7 +22,7 @@ import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type HeadStart, requireHeadStart } from "../training/head-start.js";
-import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
+import type { PictureGeometry } from "../training/picture-geometry.js";
 import { type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
 import { selfTrain, selfTrainingSteps } from "../training/self-training.js";
 import { checkSupervised, Supervisor } from "../training/supervise.js";
@@ -370,9 +370,7 @@ export class StudyBench {
     onStep: NonNullable<PretrainOptions["onStep"]>,
   ): Promise<PretrainResult> {
     const { unlabelled } = await this.#dataOf();
-    const layout = pictureGeometry(features.network.sampleShape)?.layout;
-    const chosen =
-      recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features, layout) : undefined;
+    const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features) : undefined;
     return pretrain({
       features,
       dataset: unlabelled,

@@ -43,6 +43,7 @@ function transposedLayer(context: MirrorContext, { sample, weight, layout, featu
 
 function mirroredFanIn(shape: readonly number[], layout: WeightLayout): number {
   if (layout.kind === "matrix") return shape[layout.inputAxis];
+  if (layout.kind === "matrices") return shape[2];
   const kernel = sizeOf(shape.slice(2));
   return layout.transposed ? (shape[0] / layout.groups) * kernel : shape[1] * kernel;
 }

@@ -38,6 +38,8 @@ export interface MirroredStep {
   /** Operator and name of F's node. */
   readonly op: string;
   readonly node: string;
+  /** F's value that the node made, the first where it made several. */
+  readonly value: string;
   /** The operator that made what goes back; "" where a value is handed on as it is, or nothing goes back. */
   readonly mirroredBy: string;
   /** Shapes of what goes back, the batch first. */
@@ -104,6 +106,7 @@ export function mirror(options: MirrorOptions): MirrorResult {
     described.push({
       op: step.node.op,
       node: step.node.name || step.node.outputs[0],
+      value: step.node.outputs[0],
       mirroredBy: operatorBehind(emit, deliveries, values),
       to: deliveries.map(({ value }) => value.shape),
     });

@@ -135,10 +135,13 @@ export function instantiate(options: InstantiateOptions): Instance {
 
 function unfit(network: Network, node: Node, error: RuleError): UserError {
   const known = operatorOf(node.op) !== undefined && node.domain === "";
+  const obstacle = network.obstacles.get(node.outputs.find((name) => name !== "") ?? "");
   return userError({
     where: `${network.where}: node ${node.name || node.outputs[0]} (${node.op})`,
     required: known ? "inputs that fit the operator" : "an operator that headstart can differentiate",
-    got: known ? error.message : `${node.domain ? `${node.domain}.` : ""}${node.op}`,
+    got: known
+      ? error.message
+      : `${node.domain ? `${node.domain}.` : ""}${node.op}${obstacle === undefined ? "" : `: ${obstacle}`}`,
     advice: known
       ? 'Check the model with onnx.checker; if it was exported with a fixed batch size, export it with a dynamic one (in PyTorch: dynamic_shapes=({0: "batch"},) and a sample of two).'
       : "Choose an earlier feature tensor with --features, or export the model with standard operators.",

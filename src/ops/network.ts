@@ -14,6 +14,8 @@ export interface Layer {
   readonly node: Node;
   /** A normalisation reads the pre-activation directly. */
   readonly followedByNormalization: boolean;
+  /** It is applied again to what came of it, as the matrix of a recurrent layer's state is; this is its first use. */
+  readonly isRecurrent: boolean;
 }
 
 /** A graph of the pinned opset with what is known of its parts. */
@@ -34,6 +36,10 @@ export interface Network {
   readonly layers: readonly Layer[];
   readonly producers: ReadonlyMap<string, Node>;
   readonly consumers: ReadonlyMap<string, readonly Node[]>;
+  /** The recurrent layer of the model that a node is a part of, by the node's first output. */
+  readonly unrolled: ReadonlyMap<string, Node>;
+  /** Why headstart cannot take a node that it knows, by its first output. */
+  readonly obstacles: ReadonlyMap<string, string>;
 }
 
 export interface NetworkOptions {
@@ -49,6 +55,9 @@ export interface NetworkOptions {
   readonly sampleShape?: readonly number[];
   /** Names of tensors that are known to be no parameters. */
   readonly constants?: ReadonlySet<string>;
+  /** See {@link Network}; none by default. */
+  readonly unrolled?: ReadonlyMap<string, Node>;
+  readonly obstacles?: ReadonlyMap<string, string>;
 }
 
 /** Operators that pass a parameter on in another form. */
@@ -112,6 +121,8 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
     layers: findLayers(graph, parameters, tensors, consumers),
     producers,
     consumers,
+    unrolled: options.unrolled ?? new Map(),
+    obstacles: options.obstacles ?? new Map(),
   };
 }
 
@@ -212,6 +223,10 @@ interface Origin {
   readonly flipped: boolean;
   /** Identity and Cast only, or a matrix transposition: the layout carries over. */
   readonly plain: boolean;
+  /** The axes that it arrives with, where they are known. */
+  readonly rank: number | undefined;
+  /** Rows of the tensor, whose last axis is whole: all of them in another shape, or those at one index. */
+  readonly rows: boolean;
 }
 
 function findParameters(
@@ -223,7 +238,8 @@ function findParameters(
   const found = new Map<string, ParameterSpec>();
   const origins = new Map<string, Origin>();
   for (const [name, tensor] of tensors)
-    if (isFloating(tensor.type) && !constants?.has(name)) origins.set(name, { name, flipped: false, plain: true });
+    if (isFloating(tensor.type) && !constants?.has(name))
+      origins.set(name, { name, flipped: false, plain: true, rank: tensor.shape.length, rows: true });
   /** Values that depend on the sample, and those of them that lie behind a weight. */
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();
@@ -246,14 +262,7 @@ function findParameters(
           "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False.",
       });
     if (known) return;
-    const carried =
-      layout && origin.plain
-        ? layout.kind === "matrix" && origin.flipped
-          ? ({ kind: "matrix", inputAxis: layout.inputAxis === 0 ? 1 : 0 } as const)
-          : origin.flipped
-            ? undefined
-            : layout
-        : undefined;
+    const carried = layout && layoutOf(origin, tensor, layout);
     found.set(origin.name, {
       name: origin.name,
       shape: tensor.shape,
@@ -314,10 +323,8 @@ function findParameters(
         break;
       }
       case "MatMul": {
-        const rankOf = (origin: Origin | undefined): number =>
-          origin ? (tensors.get(origin.name)?.shape.length ?? 0) : 0;
-        weight(slots[1], rankOf(slots[1]) === 2 ? { kind: "matrix", inputAxis: 0 } : undefined);
-        weight(slots[0], rankOf(slots[0]) === 2 ? { kind: "matrix", inputAxis: 1 } : undefined);
+        weight(slots[1], slots[1]?.rank === 2 ? { kind: "matrix", inputAxis: 0 } : undefined);
+        weight(slots[0], slots[0]?.rank === 2 ? { kind: "matrix", inputAxis: 1 } : undefined);
         break;
       }
       case "InstanceNormalization":
@@ -371,18 +378,40 @@ function isMask(origin: Origin | undefined, tensors: ReadonlyMap<string, Tensor>
 
 function viewed(origin: Origin, node: Node, tensors: ReadonlyMap<string, Tensor>): Origin {
   if (node.op === "Identity" || node.op === "Cast") return origin;
-  const rank = tensors.get(origin.name)?.shape.length;
-  if (node.op === "Transpose" && rank === 2) {
+  const tensor = tensors.get(origin.name);
+  if (node.op === "Transpose" && origin.rank === 2) {
     const permutation = node.attributes.perm;
     const flips = permutation?.kind !== "ints" || permutation.value[0] === 1;
     return flips ? { ...origin, flipped: !origin.flipped } : origin;
   }
-  return { ...origin, plain: false };
+  const setting = tensors.get(node.inputs[1] ?? "");
+  if (node.op === "Reshape" && setting) {
+    const shape = numbersOf(setting);
+    const rows = origin.rows && !origin.flipped && shape.at(-1) === tensor?.shape.at(-1);
+    return { ...origin, plain: false, rank: shape.length, rows };
+  }
+  if (node.op === "Gather" && setting?.shape.length === 0 && origin.rank !== undefined && origin.rank > 1) {
+    const axis = node.attributes.axis;
+    const rows = origin.rows && !origin.flipped && (axis?.kind !== "int" || axis.value === 0);
+    return { ...origin, plain: false, rank: origin.rank - 1, rows };
+  }
+  return { ...origin, plain: false, rank: undefined, rows: false };
+}
+
+/** The layout of a tensor whose view has this one; undefined where that is none that is known. */
+function layoutOf(origin: Origin, { shape }: Tensor, layout: WeightLayout): WeightLayout | undefined {
+  if (layout.kind !== "matrix") return origin.plain && !origin.flipped ? layout : undefined;
+  const inputAxis = origin.flipped ? (layout.inputAxis === 0 ? 1 : 0) : layout.inputAxis;
+  if (origin.plain) return { kind: "matrix", inputAxis };
+  // Rows of outputs, some of them or all.
+  if (!origin.rows || inputAxis !== 1) return undefined;
+  return shape.length === 3 ? { kind: "matrices" } : shape.length === 2 ? { kind: "matrix", inputAxis: 1 } : undefined;
 }
 
 /** How many inputs each output sums over. */
 function fanInOf(shape: readonly number[], layout: WeightLayout): number {
   if (layout.kind === "matrix") return shape[layout.inputAxis];
+  if (layout.kind === "matrices") return shape[2];
   const kernel = sizeOf(shape.slice(2));
   return layout.transposed ? (shape[0] / layout.groups) * kernel : shape[1] * kernel;
 }
@@ -395,15 +424,18 @@ function findLayers(
 ): Layer[] {
   const aliases = new Map<string, string>([...parameters.keys()].map((name) => [name, name]));
   const layers: Layer[] = [];
+  const repeated = new RepeatedUses();
   for (const node of graph.nodes) {
     const first = aliases.get(node.inputs[0]);
     if (first !== undefined && views.has(node.op)) aliases.set(node.outputs[0], first);
+    repeated.pass(node);
     if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
     const weight = node.inputs
       .slice(0, 2)
       .map((name) => parameters.get(aliases.get(name) ?? ""))
       .find((parameter) => parameter?.role === "weight");
     if (!weight) continue;
+    repeated.use(node, weight.name);
     let bias = node.inputs[2] ? parameters.get(aliases.get(node.inputs[2]) ?? "") : undefined;
     let preActivation = node.outputs[0];
     const followers = consumers.get(preActivation) ?? [];
@@ -424,9 +456,42 @@ function findLayers(
       preActivation,
       node,
       followedByNormalization: readers.some((reader) => normalizations.has(reader.op)),
+      isRecurrent: false,
     });
   }
-  return layers;
+  const seen = new Set<string>();
+  return layers.flatMap((layer) => {
+    const { name } = layer.weight;
+    if (!repeated.weights.has(name)) return [layer];
+    if (seen.has(name)) return [];
+    seen.add(name);
+    return [{ ...layer, isRecurrent: true }];
+  });
+}
+
+/** Finds the weights that are applied to what has come of them, walking a graph in its order. */
+class RepeatedUses {
+  readonly weights = new Set<string>();
+  /** The weights on which a value depends. */
+  readonly #behind = new Map<string, ReadonlySet<string>>();
+
+  /** Takes note of what a node's outputs depend on. */
+  pass({ inputs, outputs }: Node): void {
+    let all: ReadonlySet<string> | undefined;
+    for (const name of inputs) {
+      const some = this.#behind.get(name);
+      if (!some || some === all) continue;
+      all = all && [...some].some((each) => !all?.has(each)) ? new Set([...all, ...some]) : (all ?? some);
+    }
+    if (all) for (const name of outputs) this.#behind.set(name, all);
+  }
+
+  /** Takes note of a layer, after its node. */
+  use({ outputs }: Node, weight: string): void {
+    const before = this.#behind.get(outputs[0]);
+    if (before?.has(weight)) this.weights.add(weight);
+    else for (const name of outputs) this.#behind.set(name, new Set([...(before ?? []), weight]));
+  }
 }
 
 /** Number of a weight's outputs; undefined where its layout is not known. */
@@ -434,6 +499,7 @@ export function unitsOf(weight: ParameterSpec): number | undefined {
   const { layout, shape } = weight;
   if (!layout) return undefined;
   if (layout.kind === "matrix") return shape[1 - layout.inputAxis];
+  if (layout.kind === "matrices") return shape[0] * shape[1];
   return layout.transposed ? shape[1] * layout.groups : shape[0];
 }
 

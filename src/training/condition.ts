@@ -31,9 +31,13 @@ export function measuringSamples(dataset: Dataset, count: number, seed: number, 
 }
 
 /** Whether a layer is scaled, and not by a normalisation; of layers with one weight, the first. */
-function needsStatistics({ weight, followedByNormalization }: Layer, index: number, layers: readonly Layer[]): boolean {
+function needsStatistics(
+  { weight, followedByNormalization, isRecurrent }: Layer,
+  index: number,
+  layers: readonly Layer[],
+): boolean {
   const first = layers.findIndex((layer) => layer.weight.name === weight.name);
-  return first === index && weight.layout !== undefined && !followedByNormalization;
+  return first === index && weight.layout !== undefined && !followedByNormalization && !isRecurrent;
 }
 
 export interface ConditionOptions extends EvaluateOptions {
@@ -111,14 +115,15 @@ async function conditionLayers(
         { weight, bias: layer.bias && result.get(layer.bias.name) },
         {
           ...(exponent === null ? {} : { alpha: exponent }),
-          scale: settings.scale !== "none",
+          // How large a state's matrix may be is a matter of what comes of it in the end, not of its first use.
+          scale: settings.scale !== "none" && !layer.isRecurrent,
           granularity,
         },
         async (tensors) => {
           const trial: Weights = new Map(result);
           trial.set(name, tensors.weight);
           if (layer.bias && tensors.bias) trial.set(layer.bias.name, tensors.bias);
-          return statistics.measure(layer.preActivation, layout.kind === "matrix" ? -1 : 1, trial);
+          return statistics.measure(layer.preActivation, layout.kind === "convolution" ? 1 : -1, trial);
         },
       );
       result.set(name, conditioned.weight);

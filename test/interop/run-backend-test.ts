@@ -72,6 +72,8 @@ function emit(task: Task, emitter = new Emitter(), given?: Readonly<Record<strin
     layers: [],
     producers: new Map(),
     consumers: new Map(),
+    unrolled: new Map(),
+    obstacles: new Map(),
   };
   return instantiate({
     emit: emitter,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.js";
+import type { WeightLayout } from "../../src/graph/weight-layout.js";
 import { analyzeNetwork, ancestors, unitsOf } from "../../src/ops/network.js";
 import { toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -11,9 +12,12 @@ function rolesOf(body: (net: TestNetwork) => string, shape: readonly number[] = 
   return [...network.parameters.values()].map(({ name, role, layout }) =>
     layout === undefined
       ? [name, role]
-      : [name, role, layout.kind === "matrix" ? `input axis ${layout.inputAxis}` : `groups ${layout.groups}`],
+      : [name, role, layout.kind === "convolution" ? `groups ${layout.groups}` : `input axis ${inputAxisOf(layout)}`],
   );
 }
+
+const inputAxisOf = (layout: Exclude<WeightLayout, { kind: "convolution" }>): number =>
+  layout.kind === "matrix" ? layout.inputAxis : 2;
 
 describe("parameters", () => {
   it("of Gemm, in either orientation", () => {
