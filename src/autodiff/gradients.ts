@@ -4,6 +4,7 @@
  */
 import { UserError } from "../errors.js";
 import type { BuiltNode, Value } from "../graph/builder.js";
+import { type Attributes, attribute } from "../graph/graph.js";
 import { isFloating } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
 import { type GradientContext, type InputGradient, type InputRule, RuleError } from "../ops/operator.js";
@@ -43,7 +44,7 @@ export function gradients(
   const total = (value: Value): Value | undefined => {
     const parts = collected.get(value.name);
     if (!parts) return undefined;
-    const sum = parts.reduce((a, b) => emit.add(a, b));
+    const sum = joinProducts(emit, parts).reduce((a, b) => emit.add(a, b));
     collected.set(value.name, [sum]);
     return sum;
   };
@@ -66,6 +67,36 @@ export function gradients(
   }
   return withRespectTo.map(total);
 }
+
+/** From so many products on, joining them costs less than it saves. */
+const fewestJoined = 4;
+
+/**
+ * A weight that many products read, as at each position of a recurrent layer, gets A₁ᵀB₁ + A₂ᵀB₂ + ..., which is one product
+ * of all rows of A with all rows of B. Gives the summands, these together.
+ */
+function joinProducts(emit: Emitter, parts: readonly Value[]): readonly Value[] {
+  if (parts.length < fewestJoined) return parts;
+  const products = parts.flatMap((part) => {
+    const node = emit.producerOf(part);
+    const [a, b, c] = node?.inputs ?? [];
+    const isSum = node?.op === "Gemm" && JSON.stringify(node.attributes) === JSON.stringify(overRows);
+    return isSum && a && b && !c ? [{ part, a, b }] : [];
+  });
+  if (products.length < fewestJoined) return parts;
+  const joined = products.map(({ part }) => part);
+  const rows = { axis: attribute.int(0) };
+  const [a, b] = (["a", "b"] as const).map((side) =>
+    emit.one(
+      "Concat",
+      products.map((product) => product[side]),
+      rows,
+    ),
+  );
+  return [emit.one("Gemm", [a, b], overRows), ...parts.filter((part) => !joined.includes(part))];
+}
+
+const overRows: Attributes = { transA: attribute.int(1) };
 
 /** Names of all values that vary with a wanted value while the fixed ones do not, the wanted ones included. */
 function valuesBetween(

@@ -5,11 +5,12 @@ import { analyzeNetwork, type Network, type NetworkOptions } from "../ops/networ
 import { takeBranches } from "../ops/take-branches.js";
 import { unrollRecurrences } from "../ops/unroll-recurrences.js";
 import { upgradeGraph } from "../ops/upgrade.js";
-import type { Restoration } from "./graph-restorer.js";
+import { GraphRestorer, type Restoration } from "./graph-restorer.js";
 import { readModelFile } from "./read-model-file.js";
 import { readStateDict } from "./read-state-dict.js";
 import type { StateDict } from "./restore-by-values.js";
 import { restoreModel } from "./restore-model.js";
+import { readComputedMatrices } from "./restore-recurrent.js";
 
 /** A model file and what headstart sees in it. */
 export interface OpenedModel {
@@ -57,7 +58,12 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
 }
 
 function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined; constants?: ReadonlySet<string> } {
-  return { model, ...(model.constants ? { constants: model.constants } : {}) };
+  const restorer = new GraphRestorer(model);
+  if (model.writeEdited) readComputedMatrices(restorer);
+  return {
+    model: restorer.nodes === model.graph.nodes ? model : restorer.finish(),
+    ...(model.constants ? { constants: model.constants } : {}),
+  };
 }
 
 /** The graph without branches and recurrent layers, as far as the sample's shape decides them. */

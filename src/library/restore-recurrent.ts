@@ -41,6 +41,15 @@ export function restoreRecurrentLayers(
   }
 }
 
+/** Has layers read the tensors from which the graph computes all of their stacked ones: that changes no names. */
+export function readComputedMatrices(restorer: GraphRestorer): void {
+  for (const node of restorer.nodes.filter(isStacked)) {
+    const isComputed = node.inputs.slice(1, 4).every((name) => !restorer.initializers.has(name));
+    const directions = isComputed ? computedFrom(restorer, node) : undefined;
+    if (directions) restorer.unstack([node.outputs[0]], directions, pytorchGates[node.op]);
+  }
+}
+
 /** Names of one layer's tensors as torch.nn.RNNBase has them. */
 function pytorchNames(module: string, layer: number, directions: number, hasBiases: boolean): DirectionTensors[] {
   return Array.from({ length: directions }, (_, direction) => {

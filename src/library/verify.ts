@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import { fileError, UserError, userError } from "../errors.js";
 import { bytesOf } from "../formats/element-types.js";
-import type { ModelFormat } from "../formats/model-file.js";
+import type { ModelFile, ModelFormat } from "../formats/model-file.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
 import { upgradeGraph } from "../ops/upgrade.js";
@@ -117,8 +117,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const inFeatures = new Set(features?.parameters.map(({ name }) => name));
 
   const tensors: VerifiedTensor[] = [];
-  for (const [name, tensor] of network.tensors) {
-    const before = model.asStored(name, tensor);
+  // The network may have more than the file: what the branches that it takes and its unrolled layers have brought along.
+  const own = storedTensors(model);
+  for (const name of network.tensors.keys()) {
+    const before = own.get(name);
+    if (!before) continue;
     const after = given.tensors.get(name);
     const isParameter = network.parameters.has(name);
     if (after) tensors.push(compare(name, before, after, isParameter));
@@ -129,7 +132,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     }
   }
   for (const [name, after] of given.tensors)
-    if (!network.tensors.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
+    if (!own.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
 
   const { model_sha256: trainedFor } = given.metadata;
   const restored = restorationLine(opened.restoration);
@@ -223,14 +226,18 @@ async function readWeights({ weights: path, keepNames }: Omit<VerifyOptions, "mo
   }
   const { model: asItIs, hash } = await readModelFile(path);
   const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs);
+  return { format: model.format, hash, tensors: storedTensors(model), metadata: {} };
+}
+
+/** A model's initializers and constants as its file lays them out. */
+function storedTensors(model: ModelFile): ReadonlyMap<string, Tensor> {
   const graph = upgradeGraph(model.graph, model.opset);
   const tensors = new Map(graph.initializers);
   for (const node of graph.nodes) {
     const value = node.op === "Constant" ? node.attributes.value : undefined;
     if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
   }
-  const stored = [...tensors].map(([name, tensor]) => [name, model.asStored(name, tensor)] as const);
-  return { format: model.format, hash, tensors: new Map(stored), metadata: {} };
+  return new Map([...tensors].map(([name, tensor]) => [name, model.asStored(name, tensor)]));
 }
 
 /** A safetensors file has the length of its header in 8 bytes, then a brace; no model format begins so. */

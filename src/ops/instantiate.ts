@@ -2,7 +2,7 @@
 import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute, type Node } from "../graph/graph.js";
-import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
+import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import { ancestors, type Network } from "./network.js";
 import { batchNormalizationTraining, groupNormalizationOf } from "./normalizations.js";
@@ -205,6 +205,8 @@ function fitBatch(
     const sizes = shape?.constant ? Array.from(shape.constant.data as BigInt64Array, Number) : [];
     if (data && fromSample[0] && data.shape[0] === actual && sizes[0] === declared)
       return [data, emit.ints([actual, ...sizes.slice(1)])];
+    const inside = data && fromSample[0] ? batchWithin(data.shape, sizes, declared, actual) : -1;
+    if (inside > 0) return [data, emit.ints(sizes.with(inside, actual))];
   }
   if (node.op === "Concat") {
     const axis = node.attributes.axis;
@@ -217,6 +219,16 @@ function fitBatch(
       );
   }
   return inputs;
+}
+
+/**
+ * Where a target shape has the old batch size behind as many elements as its data has in front of the new one, as in the
+ * states of recurrent layers, whose first axis counts positions; -1 where the shape fits as it is, or that is nowhere.
+ */
+function batchWithin(from: readonly number[], sizes: readonly number[], declared: number, actual: number): number {
+  if (sizes.some((size) => size < 1) || sizeOf(from) * declared !== sizeOf(sizes) * actual) return -1;
+  const before = from.flatMap((size, axis) => (size === actual ? [sizeOf(from.slice(0, axis))] : []));
+  return sizes.findIndex((size, axis) => size === declared && before.includes(sizeOf(sizes.slice(0, axis))));
 }
 
 /** Everything that is trained is float32; models in other precisions get their own type back when written. */

@@ -24,8 +24,8 @@ export interface UnrolledGraph {
   readonly obstacles: ReadonlyMap<string, string>;
 }
 
-/** Graphs grow with the sequence; beyond this, building and differentiating them takes minutes. */
-const longestSequence = 1024;
+/** Graphs grow with the sequence: at this length an LSTM takes about a minute to start and 2 GB. */
+const longestSequence = 512;
 
 const gatesOf: Readonly<Record<RecurrentSettings["kind"], readonly Gate[]>> = {
   LSTM: ["input", "output", "forget", "cell"],
@@ -37,8 +37,8 @@ const usualActivations: Readonly<Record<RecurrentSettings["kind"], readonly stri
   GRU: ["Sigmoid", "Tanh"],
   RNN: ["Tanh"],
 };
-/** Activations of ONNX's recurrent layers that are operators of the same name and settings. */
-const knownActivations = ["Sigmoid", "Tanh", "Relu", "Softsign", "Softplus"];
+/** Activations of ONNX's recurrent layers that are operators of the same name, with the same settings by default. */
+const knownActivations = ["Sigmoid", "Tanh", "Relu", "Softsign", "Softplus", "HardSigmoid"];
 
 /** Says why a layer stays as it is. */
 class Obstacle extends Error {}
@@ -161,6 +161,8 @@ class Unrolling {
     const hidden = this.#int("hidden_size", 0);
     if (hidden < 1) throw new Obstacle("it has no hidden_size");
     if (attributes.clip !== undefined) throw new Obstacle("it clips what the activations read");
+    if (attributes.activation_alpha !== undefined || attributes.activation_beta !== undefined)
+      throw new Obstacle("its activations have settings (activation_alpha, activation_beta)");
     if (this.#int("input_forget", 0) !== 0) throw new Obstacle("its input and forget gates are coupled");
     if (this.#node.domain === "" && this.#node.inputs[4])
       throw new Obstacle("its sequences have lengths of their own (sequence_lens)");

@@ -57,6 +57,8 @@ export interface Session {
 export interface SessionOptions {
   /** Threads for one operator; default: as many as the machine offers. */
   readonly threads?: number;
+  /** ONNX Runtime's own passes over the graph; default: true. */
+  readonly optimizes?: boolean;
   /** Default: cpu. */
   readonly device?: Device;
   /**

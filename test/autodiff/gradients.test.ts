@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.js";
 import { UserError } from "../../src/errors.js";
+import type { Value } from "../../src/graph/builder.js";
 import { attribute } from "../../src/graph/graph.js";
 import { floatTensor, numbersOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
-import { runGraph } from "../support/run-graph.js";
+import { normalTensor, runGraph } from "../support/run-graph.js";
+
+function requireClose(found: readonly number[], expected: readonly number[]): void {
+  expect(found).toHaveLength(expected.length);
+  const largest = Math.max(...expected.map(Math.abs));
+  found.forEach((number, place) => {
+    expect(Math.abs(number - expected[place])).toBeLessThan(1e-5 * largest);
+  });
+}
 
 const opsOf = (emit: Emitter): string[] => emit.nodes.map(({ op }) => op);
 
@@ -30,6 +39,44 @@ describe("gradients", () => {
       gradient: gradients(emit, [{ value: emit.add(emit.square(x), emit.scale(x, 3)) }], [x])[0]!,
     }));
     expect(numbersOf(gradient)).toEqual([5, -1]);
+  });
+
+  it("of a matrix that many products read are one product", async () => {
+    const [rows, inputs, outputs] = [3, 2, 4];
+    const values = Object.fromEntries(
+      [0, 1, 2, 3, 4].map((index) => [`x${index}`, normalTensor(`x${index}`, [rows, inputs])]),
+    );
+    const weight = normalTensor("w", [inputs, outputs]);
+    const { together, apart, second } = await runGraph({ ...values, w: weight }, (emit, { w, ...xs }) => {
+      const sum = (some: readonly Value[]) =>
+        some.map((x) => emit.square(emit.matmul(x, w))).reduce((a, b) => emit.add(a, b));
+      const all = Object.values(xs);
+      const [joined] = gradients(emit, [{ value: sum(all) }], [w]);
+      expect(opsOf(emit).filter((op) => op === "Concat")).toHaveLength(2);
+      // Each by itself, and then added.
+      const single = all.map((x) => gradients(emit, [{ value: sum([x]) }], [w])[0]!);
+      const again = gradients(emit, [{ value: emit.square(joined!) }], [w])[0]!;
+      return { together: joined!, apart: single.reduce((a, b) => emit.add(a, b)), second: again };
+    });
+    requireClose(numbersOf(together), numbersOf(apart));
+    // Σ x xᵀ w is the gradient's half: the gradient of its square is 8 (Σ x xᵀ)² w.
+    const sums = numbersOf(together).map((number) => number / 2);
+    const products = Array.from({ length: inputs * inputs }, (_, place) => {
+      const [row, column] = [Math.floor(place / inputs), place % inputs];
+      return Object.values(values).reduce((total, { data }) => {
+        for (let sample = 0; sample < rows; sample++)
+          total += data[sample * inputs + row] * data[sample * inputs + column];
+        return total;
+      }, 0);
+    });
+    const expected = Array.from({ length: inputs * outputs }, (_, place) => {
+      const [row, column] = [Math.floor(place / outputs), place % outputs];
+      let total = 0;
+      for (let inner = 0; inner < inputs; inner++)
+        total += 8 * products[row * inputs + inner] * sums[inner * outputs + column];
+      return total;
+    });
+    requireClose(numbersOf(second), expected);
   });
 
   it("add up over several seeds, each times its gradient", async () => {

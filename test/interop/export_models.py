@@ -82,12 +82,10 @@ USUAL = [
 ]
 # What headstart refuses, in exports that PyTorch can make.
 REFUSED = {
-    "gru": ("dynamo", "torchscript-fresh"),
-    "lstm": ("dynamo", "torchscript-fresh"),
     "weight-norm": ("dynamo", "torchscript-training"),
     "spectral-norm": ("dynamo",),
 }
-IN_EVERY_WAY = ("lenet", "resnet", "mobilenet-v3", "vit")
+IN_EVERY_WAY = ("lenet", "resnet", "mobilenet-v3", "vit", "gru", "lstm")
 MERGED_TOO = ("wide-resnet", "densenet", "convnext", "grouped")
 
 

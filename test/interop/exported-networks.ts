@@ -1,8 +1,8 @@
 /** The networks that setup.ts had exported, as the tests see them. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, inject, it } from "vitest";
-import { readSafetensors } from "../../src/formats/safetensors.js";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.js";
 import type { Tensor } from "../../src/graph/tensor.js";
 
 /** Reasons by suite and export. */
@@ -52,6 +52,12 @@ export function exportedNetworks(): ExportedNetwork[] {
 /** The framework's own numbers for a network: see `reference` in export_models.py. */
 export function readReference(network: ExportedNetwork): Map<string, Tensor> {
   return readSafetensors(readFileSync(network.reference), network.reference).tensors;
+}
+
+/** Writes the framework's own tensors, as `--state-dict` takes them. */
+export function writeState(network: ExportedNetwork, path: string): void {
+  const own = [...readReference(network)].filter(([key]) => key.startsWith("weights/"));
+  writeFileSync(path, writeSafetensors(new Map(own.map(([key, value]) => [key.slice("weights/".length), value]))));
 }
 
 /** Part of the message with which init refuses this export; undefined where it must not. */

@@ -211,6 +211,28 @@ class Recurrent(nn.Module):
         return self.fc(self.rnn(x)[0][:, -1])
 
 
+class Recurrences(nn.Module):
+    """Recurrent layers behind a convolution and each other: both directions, two layers, no biases, large and small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(8, 10, 3, padding=1)
+        self.gru = nn.GRU(10, 12, bias=False, batch_first=True)
+        self.norm = nn.LayerNorm(12)
+        # Its matrices are too large for the dynamo exporter to fold.
+        self.lstm = nn.LSTM(12, 32, num_layers=2, bidirectional=True, batch_first=True)
+        self.drop = nn.Dropout(0.1)
+        self.rnn = nn.RNN(64, 9, nonlinearity="relu", batch_first=True)
+        self.fc = nn.Linear(9 + 64, CLASSES)
+
+    def forward(self, x):
+        x = F.silu(self.conv(x.transpose(1, 2))).transpose(1, 2)
+        x, _ = self.gru(x)
+        x, (last, _) = self.lstm(self.norm(x))
+        _, hidden = self.rnn(self.drop(x))
+        return self.fc(torch.cat([hidden[0], last[-2], last[-1]], 1))
+
+
 class Reparametrized(nn.Module):
     """Weight normalisation and spectral normalisation, which compute a layer's weight from other tensors."""
 
@@ -247,6 +269,7 @@ def further() -> dict[str, tuple]:
         "normed": (Normed, (3, 16, 16), "fc."),
         "gru": (partial(Recurrent, nn.GRU), (6, 8), "fc."),
         "lstm": (partial(Recurrent, nn.LSTM), (6, 8), "fc."),
+        "recurrences": (Recurrences, (7, 8), "fc."),
         "weight-norm": (partial(Reparametrized, weight_norm), (3, 16, 16), "fc."),
         "spectral-norm": (partial(Reparametrized, spectral_norm), (3, 16, 16), "fc."),
     }

@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { writeSafetensors } from "../../src/formats/safetensors.js";
 import { numbersOf, sizeOf, type Tensor } from "../../src/graph/tensor.js";
 import { initialize } from "../../src/library/initialize.js";
 import { inspect } from "../../src/library/inspect.js";
@@ -21,6 +20,7 @@ import {
   readReference,
   refusalOf,
   testExport,
+  writeState,
 } from "./exported-networks.js";
 
 /** What check_weights.py says of a run. */
@@ -86,8 +86,8 @@ describe("weights back in PyTorch", () => {
 });
 
 /**
- * The exports whose weights cannot be found without the framework's own tensors: normalisation folded by the TorchScript
- * exporter, which leaves no trace, and a token that the dynamo exporter has expanded for one sample.
+ * The exports whose weights cannot be found without the framework's own tensors: normalisation folded and recurrent layers'
+ * matrices stacked by the TorchScript exporter, which leave no trace, and a token that the dynamo exporter has expanded for one sample.
  */
 function needsState({ name, variant, state }: ExportedNetwork): boolean {
   if (/^vit.*\.dynamo-18-one$/.test(name)) return true;
@@ -95,7 +95,8 @@ function needsState({ name, variant, state }: ExportedNetwork): boolean {
     Object.keys(state).some((key) => key.endsWith("running_mean")) && !/^(table|grouped|shared)\./.test(name);
   // A linear layer without bias, in a network that calls a module twice: scopes are no paths there.
   if (name === "shared.torchscript-fresh") return true;
-  return variant.exporter === "torchscript" && variant.mode === "inference" && hasFolds;
+  const hasStacks = Object.keys(state).some((key) => /weight_ih_l\d/.test(key));
+  return variant.exporter === "torchscript" && variant.mode === "inference" && (hasFolds || hasStacks);
 }
 
 function problemsOf(network: ExportedNetwork, found: Loaded): string[] {
@@ -131,11 +132,7 @@ async function train(network: ExportedNetwork): Promise<void> {
   if (isTorch && needsState(network)) {
     await expect(initialize(settings)).rejects.toThrow(/would not take.*optimize=False.*--state-dict.*--keep-names/);
     expect(readdirSync(output)).toEqual([]);
-    const own = [...reference].filter(([key]) => key.startsWith("weights/"));
-    writeFileSync(
-      stateDict,
-      writeSafetensors(new Map(own.map(([key, value]) => [key.slice("weights/".length), value]))),
-    );
+    writeState(network, stateDict);
     expect((await inspect({ model: network.path, stateDict })).warnings).toEqual([]);
   }
   const naming = isTorch && needsState(network) ? { stateDict } : {};

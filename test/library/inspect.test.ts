@@ -64,7 +64,8 @@ describe("inspect", () => {
   });
 
   it.each([
-    ["LSTM", "", "headstart does not know this operator"],
+    ["LSTM", "", "its sequences have not three axes"],
+    ["Hardmax", "", "headstart does not know this operator"],
     ["Odd", "com.example", "headstart does not know this operator"],
   ])("reports %s of domain '%s' with its node", async (op, domain, reason) => {
     const net = new TestNetwork();

@@ -126,7 +126,7 @@ const cases: readonly (readonly [string, Case])[] = [
     "LSTM with other activations",
     {
       kind: "LSTM",
-      attributes: { activations: attribute.strings(["Sigmoid", "Softsign", "Relu"]) },
+      attributes: { activations: attribute.strings(["HardSigmoid", "Softsign", "Relu"]) },
     },
   ],
   [
@@ -307,7 +307,8 @@ describe("what cannot be unrolled says why", () => {
           nodes: nodes.slice(1).map((node) => ({ ...node, inputs: node.inputs.with(0, "x") })),
         })),
     ],
-    [/1 to 1024 positions can be trained, not of 1025/, () => obstacleOf(layer({ kind: "RNN", length: 1025 }))],
+    [/1 to 512 positions can be trained, not of 513/, () => obstacleOf(layer({ kind: "RNN", length: 513 }))],
+    [/activation_alpha/, () => lstm({ activation_alpha: attribute.floats([0.1, 0, 0]) })],
     [
       /what it reads is not known: .*Unheard/,
       () =>

@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import { signalLayout } from "../../src/recipe/signal-layout.js";
+import { TestNetwork } from "../support/write-network.js";
+
+const layoutOf = (shape: readonly number[], body: (net: TestNetwork) => string) => {
+  const net = new TestNetwork();
+  return signalLayout(net.build(shape, body(net)));
+};
+const exchanged = { perm: [0, 2, 1] };
+const convolution = (net: TestNetwork, x: string) => net.node("Conv", [x, net.weight("w", [4, 3, 3])]);
+const matrix = (net: TestNetwork, x: string) => net.node("MatMul", [x, net.weight("w", [3, 4])]);
+
+it.each<readonly [string, string | undefined, readonly number[], (net: TestNetwork) => string]>([
+  ["a convolution", "NCHW", [3, 8], (net) => convolution(net, "x")],
+  [
+    "a convolution behind a transposition",
+    "NHWC",
+    [8, 3],
+    (net) => convolution(net, net.node("Transpose", ["x"], exchanged)),
+  ],
+  ["a matrix at every position", "NHWC", [8, 3], (net) => matrix(net, "x")],
+  [
+    "one behind a transposition and a shift",
+    "NCHW",
+    [3, 8],
+    (net) => matrix(net, net.node("Transpose", [net.node("Add", ["x", net.number(1)])], exchanged)),
+  ],
+  ["a transposition of the batch", undefined, [8, 3], (net) => net.node("Transpose", ["x"], { perm: [1, 0, 2] })],
+  [
+    "all of the sample at once",
+    undefined,
+    [8, 3],
+    (net) => net.node("Gemm", [net.node("Flatten", ["x"]), net.weight("w", [24, 4])]),
+  ],
+  ["a picture", undefined, [3, 8, 8], (net) => net.node("Conv", ["x", net.weight("w", [4, 3, 3, 3])])],
+])("by what reads the signal first: %s", (_, layout, shape, body) => {
+  expect(layoutOf(shape, body)).toBe(layout);
+});
