@@ -3,7 +3,7 @@ import { type UserError, userError } from "../errors.js";
 import { type Attributes, attribute, type Dimension, type Graph, type Node } from "../graph/graph.js";
 import { floatTensor, intTensor, type Tensor } from "../graph/tensor.js";
 import { describe, type LayerConfig } from "./keras-config.js";
-import { type Conversion, type LayerPlace, toGraph, type VariableStore } from "./keras-variables.js";
+import { type Conversion, type LayerPlace, nameOf, toGraph, type VariableStore } from "./keras-variables.js";
 
 /**
  * A value as Keras sees it: its shape without the batch, channels last. The graph may have it in that order, in ONNX's
@@ -65,8 +65,28 @@ export class LayerContext {
     readonly layer: LayerConfig,
     readonly place: LayerPlace,
   ) {
-    this.scope = place.names.join("/");
+    this.scope = nameOf(place);
     this.where = `${graph.where}: layer ${this.scope} (${layer.className})`;
+  }
+
+  /**
+   * The context of a layer inside this one, or of its cell. It is not trainable where this one is not.
+   *
+   * @param group in which Keras 3 stores it, within this one's
+   * @param first how many of this one's weights come before its own
+   */
+  inside(layer: LayerConfig, group: string, first = 0): LayerContext {
+    const { part } = this.place;
+    const trainable = this.flag("trainable", true) && (layer.settings.trainable ?? true);
+    return new LayerContext(
+      this.graph,
+      { ...layer, settings: { ...layer.settings, trainable } },
+      {
+        names: this.place.names,
+        group: `${this.place.group}/${group}`,
+        part: { names: [...(part?.names ?? []), layer.name], first: (part?.first ?? 0) + first },
+      },
+    );
   }
 
   refuse(required: string, got: string): UserError {

@@ -2,7 +2,7 @@
 import type { Dataset, Entity, File, Group } from "h5wasm";
 import { UserError, userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
-import { type LayerPlace, matchName, type VariableSpec, type VariableStore } from "./keras-variables.js";
+import { type LayerPlace, matchName, nameOf, type VariableSpec, type VariableStore } from "./keras-variables.js";
 
 /** Compressed data may take this many times its bytes; Keras does not compress. */
 const mostExpansion = 200;
@@ -180,7 +180,8 @@ function storeOf(
     if (layout === "groups") return `${place.group}/vars/${variable.index}`;
     const names = layers.get(place.names[0]);
     if (!names) return undefined;
-    const index = matchName(names, place, variable.name) ?? (place.names.length === 1 ? variable.index : undefined);
+    const byPlace = place.names.length === 1 ? (place.part?.first ?? 0) + variable.index : undefined;
+    const index = matchName(names, place, variable.name) ?? byPlace;
     const name = index === undefined ? undefined : names[index];
     return name === undefined ? undefined : `${root === "" ? "" : `${root}/`}${place.names[0]}/${name}`;
   };
@@ -188,7 +189,7 @@ function storeOf(
     read(place, variable) {
       const key = pathOf(place, variable);
       const stored = key === undefined ? undefined : datasets.get(key);
-      const name = `${place.names.join("/")}/${variable.name}`;
+      const name = `${nameOf(place)}/${variable.name}`;
       const fail = (required: string, got: string): UserError =>
         userError({ where: `${where}: ${name}`, required, got, advice: "Save the model again with Keras 3." });
       if (key === undefined || !stored) throw fail("weights for every layer", "none");

@@ -5,15 +5,30 @@ import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 export interface LayerPlace {
   /** Names of the models that hold the layer, without the outermost, then the layer's own. */
   readonly names: readonly string[];
-  /** The group in which Keras 3 stores the layer: class names in snake case, numbered, such as layers/conv2d_1. */
+  /**
+   * The group in which Keras 3 stores the weights: class names in snake case, numbered, such as layers/conv2d_1, and
+   * behind them the attributes that lead to a part of the layer, such as forward_layer/cell.
+   */
   readonly group: string;
+  /** Set where a part of the layer holds the weights: the layer in a wrapper, a recurrent layer's cell. */
+  readonly part?: {
+    /** Names behind the layer's own, such as forward_lstm and lstm_cell. */
+    readonly names: readonly string[];
+    /** How many of the layer's weights come before the part's. */
+    readonly first: number;
+  };
+}
+
+/** A layer's name in its model, and that of its part. */
+export function nameOf({ names, part }: LayerPlace): string {
+  return [...names, ...(part?.names ?? [])].join("/");
 }
 
 /** One of a layer's weights. */
 export interface VariableSpec {
   /** Keras' name of it, such as kernel. */
   readonly name: string;
-  /** Its place among the layer's weights. */
+  /** Its place among the weights of the layer, or of its part. */
   readonly index: number;
   /** As Keras has it. */
   readonly shape: readonly number[];
@@ -73,19 +88,32 @@ function transposed(data: Float32Array, shape: readonly number[], permutation: r
   return result;
 }
 
+/** Cells by the names that Keras gives them, which some of its versions number. */
+const cellName = /^(lstm|gru|simple_rnn)_cell(_\d+)?$/;
+
 /**
  * Finds a weight by the names in a file, which may begin with the names of models around the layer or lack them, and may
- * end in ":0".
+ * end in ":0". Those of cells are there or not, and so are those of layers in a wrapper.
  *
  * @returns the index among `names`, or undefined where no name or more than one fits
  */
 export function matchName(names: readonly string[], place: LayerPlace, variable: string): number | undefined {
-  const wanted = [...place.names, variable];
-  const parts = names.map((name) => name.replace(/:\d+$/, "").split("/"));
+  const inside = (place.part?.names ?? []).filter((name) => !cellName.test(name));
+  const parts = names.map((name) => {
+    const segments = name.replace(/:\d+$/, "").split("/");
+    const isCell = place.part !== undefined && cellName.test(segments.at(-2) ?? "");
+    return isCell ? segments.toSpliced(-2, 1) : segments;
+  });
   // The longest agreement first: a nested layer may be called as one outside is.
-  for (let length = wanted.length; length >= 2; length--) {
-    const tail = wanted.slice(-length).join("/");
-    const fits = parts.flatMap((segments, index) => (segments.slice(-length).join("/") === tail ? [index] : []));
+  const wanted = [place.names, ...place.names.map((_, index) => place.names.slice(index + 1))].flatMap((around) => [
+    ...(inside.length > 0 ? [[...around, ...inside, variable]] : []),
+    [...around, variable],
+  ]);
+  for (const segments of wanted) {
+    const { length } = segments;
+    if (length < 2) continue;
+    const tail = segments.join("/");
+    const fits = parts.flatMap((other, index) => (other.slice(-length).join("/") === tail ? [index] : []));
     // A name without any prefix is meant before one with.
     const exact = fits.filter((index) => parts[index].length === length);
     if (exact.length === 1) return exact[0];

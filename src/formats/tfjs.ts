@@ -5,7 +5,7 @@ import { bytesOf, elementsFromBytes } from "./element-types.js";
 import { parseJson, type ReadKerasOptions } from "./keras.js";
 import { describe, isObject, readModelConfig } from "./keras-config.js";
 import { kerasGraph, kerasOpset } from "./keras-model.js";
-import { matchName, type VariableStore } from "./keras-variables.js";
+import { matchName, nameOf, type VariableStore } from "./keras-variables.js";
 import type { ModelFile } from "./model-file.js";
 import type { ExternalReader } from "./onnx-tensor.js";
 
@@ -60,7 +60,7 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
   const store: VariableStore = {
     read(place, variable) {
       const index = matchName(names, place, variable.name);
-      const name = `${place.names.join("/")}/${variable.name}`;
+      const name = `${nameOf(place)}/${variable.name}`;
       if (index === undefined) throw fail(`weights for ${name}`, "none, or several of that name");
       const { shape, type, group, begin, length } = entries[index];
       if (shape.join() !== variable.shape.join())

@@ -155,8 +155,8 @@ test("takes the sample's shape where the model leaves it open", async () => {
 test("names the layer that it does not read", async () => {
   const cases: [RegExp, (config: string) => string][] = [
     [
-      /layer relu \(LSTM\): required a layer that headstart knows/,
-      (config) => config.replace('"class_name": "ReLU"', '"class_name": "LSTM"'),
+      /layer relu \(ConvLSTM2D\): required a layer that headstart knows/,
+      (config) => config.replace('"class_name": "ReLU"', '"class_name": "ConvLSTM2D"'),
     ],
     [
       /layer inner\/conv \(Conv2D\): required an activation/,

@@ -123,11 +123,37 @@ def volume():
     return keras.Model(i, L.Dense(3)(L.Concatenate()([L.GlobalAveragePooling3D()(x), L.GlobalMaxPooling3D()(x)])))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume)}
-
-
 def recurrent():
-    return keras.Sequential([L.Input((5, 3)), L.LSTM(4, name="memory"), L.Dense(2)])
+    return keras.Sequential([L.Input((6, 3)), L.LSTM(5, return_sequences=True, dropout=0.1), L.LSTM(4, return_sequences=True, go_backwards=True, use_bias=False), L.SimpleRNN(4, activation="relu", return_sequences=True), L.LSTM(3, activation="softsign", unroll=True), L.Dense(2)])
+
+
+def gated():
+    """GRUs of both kinds, one of which is used twice."""
+    i = L.Input((5, 4))
+    x = L.GRU(4, return_sequences=True, activation="softplus", recurrent_dropout=0.1)(i)
+    twice = L.GRU(4, reset_after=False, return_sequences=True)
+    y = twice(L.Add()([x, twice(i)]))
+    z = L.GRU(3, go_backwards=True, use_bias=False)(x)
+    return keras.Model(i, L.Dense(3)(L.Concatenate()([L.GRU(3, reset_after=False, go_backwards=True)(y), z])))
+
+
+def directions():
+    return keras.Sequential([L.Input((6, 3)), L.Bidirectional(L.LSTM(4, return_sequences=True)), L.TimeDistributed(L.Dense(5, activation="tanh")), L.Bidirectional(L.GRU(4), backward_layer=L.GRU(4, go_backwards=True, name="back")), L.Dense(2)])
+
+
+def merged():
+    """All ways to merge two directions, in a model inside the model and outside of it."""
+    i = L.Input((6, 3))
+    x = L.Bidirectional(L.SimpleRNN(4, return_sequences=True), merge_mode="ave")(i)
+    inner = keras.Sequential([L.Input((6, 4)), L.Bidirectional(L.GRU(4, return_sequences=True), merge_mode="sum"), L.LSTM(3)], name="inner")
+    return keras.Model(i, [L.Dense(2)(inner(x)), L.Bidirectional(L.LSTM(3), merge_mode="mul")(x)])
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged)}
+
+
+def filming():
+    return keras.Sequential([L.Input((5, 6, 6, 1)), L.ConvLSTM2D(4, 3, name="memory"), L.Flatten(), L.Dense(2)])
 
 
 def attending():
@@ -136,7 +162,7 @@ def attending():
 
 
 # Saved as .keras only, for what is said of them.
-refused = {f.__name__: f for f in (recurrent, attending)}
+refused = {f.__name__: f for f in (filming, attending)}
 
 
 def randomise(model, seed=0):
