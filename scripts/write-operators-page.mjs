@@ -13,6 +13,7 @@ const built = (...path) => import(pathToFileURL(join(root, "dist", ...path)).hre
 const { operators } = await built("ops", "table.js");
 const { mirrors } = await built("mirror", "table.js");
 const { mirroredConv, mirroredConvTranspose } = await built("mirror", "layers.js");
+const { knownActivations, longestSequence } = await built("ops", "unroll-recurrences.js");
 const { newestOpset, oldestOpset } = await built("formats", "onnx-read.js");
 const { pinnedOpset } = await built("graph", "opset.js");
 const results = JSON.parse(readFileSync(join(root, "test", "interop", "backend-results.json"), "utf8"));
@@ -121,7 +122,11 @@ const limits = Object.entries(results.operators).flatMap(([name, record]) => {
 const listed = Object.entries(results.listed).flatMap(([stage, reasons]) =>
   Object.entries(reasons).map(([reason, count]) => [stage, `${count}`, reason]),
 );
-const unknown = Object.entries(results.unknownOperators).sort((a, b) => b[1] - a[1]);
+/** Unrolled where a network is found in a model; ONNX's tests of them have no network, and no batch on the first axis. */
+const recurrent = ["LSTM", "GRU", "RNN"];
+const unknown = Object.entries(results.unknownOperators)
+  .filter(([name]) => !recurrent.includes(name))
+  .sort((a, b) => b[1] - a[1]);
 
 function table(head, body) {
   const line = (cells) => `| ${cells.map(escaped).join(" | ")} |`;
@@ -164,6 +169,15 @@ Shapes, gradients and mirrors are those of the operators that they are written i
 gradients to second order agreed with differences, and how many were mirrored.
 
 ${table(["operator", "opsets", "tests", "gradients", "mirrored"], composed)}
+
+## Recurrent layers
+
+${recurrent.join(", ")} are written as what they compute at each position of a sequence, whose length has to follow from the sample's
+shape (${longestSequence} positions at most): forward, reverse and bidirectional, from given states or zeros, with peepholes and either kind
+of GRU, with the activations ${knownActivations.join(", ")}.
+What they leave out is said by \`inspect\`: coupled gates, clipping, lengths of a sequence's own. They are compared with ONNX Runtime's operators (\`test/ops/unroll-recurrences.test.ts\`) and, gradients
+included, with PyTorch's layers. ONNX's own tests have their sequences' positions on the axis that headstart takes for the
+batch, and count above as not known.
 
 ## Known limits
 

@@ -25,7 +25,7 @@ export interface UnrolledGraph {
 }
 
 /** Graphs grow with the sequence: at this length an LSTM takes about a minute to start and 2 GB. */
-const longestSequence = 512;
+export const longestSequence = 512;
 
 const gatesOf: Readonly<Record<RecurrentSettings["kind"], readonly Gate[]>> = {
   LSTM: ["input", "output", "forget", "cell"],
@@ -38,7 +38,7 @@ const usualActivations: Readonly<Record<RecurrentSettings["kind"], readonly stri
   RNN: ["Tanh"],
 };
 /** Activations of ONNX's recurrent layers that are operators of the same name, with the same settings by default. */
-const knownActivations = ["Sigmoid", "Tanh", "Relu", "Softsign", "Softplus", "HardSigmoid"];
+export const knownActivations = ["Sigmoid", "Tanh", "Relu", "Softsign", "Softplus", "HardSigmoid"];
 
 /** Says why a layer stays as it is. */
 class Obstacle extends Error {}
