@@ -6,6 +6,7 @@ import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { lookingGraph, supervisedFeedNames } from "../recipe/supervised-graph.js";
 import { rewriteForCpu } from "../rewrite/rewrite-for-cpu.js";
+import { rewriteForDevice } from "../rewrite/rewrite-for-device.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { openSession } from "../runtime/node.js";
 import type { SessionOptions } from "../runtime/session.js";
@@ -43,7 +44,8 @@ export async function openEvaluator(
   const batchSize = options.batchSize ?? usualBatch;
   const graph = lookingGraph(network, [target], batchSize, undefined, options.normalization);
   // Weights are fed, as in training, so that ONNX Runtime leaves convolutions in the plain layout of its own accord.
-  const quick = (options.device ?? "cpu") === "cpu" ? rewriteForCpu(graph, await channelBlock()) : graph;
+  const { device = "cpu" } = options;
+  const quick = device === "cpu" ? rewriteForCpu(graph, await channelBlock()) : rewriteForDevice(graph, device);
   const session = await openSession(quick, options);
   const sampleSize = sizeOf(network.sampleShape);
   const samples = floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...network.sampleShape]);

@@ -11,7 +11,7 @@ import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { lookingGraph, supervisedFeedNames } from "../recipe/supervised-graph.js";
 import { rewritePartsForCpu } from "../rewrite/rewrite-for-cpu.js";
-import { rewriteParts } from "../rewrite/rewrite-graph.js";
+import { rewritePartsForDevice } from "../rewrite/rewrite-for-device.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, Tensors } from "../runtime/session.js";
@@ -80,10 +80,11 @@ export class StagedEvaluator {
       back: [],
     }));
     const whole = { ...graph, outputs: [] };
-    const isOnCpu = (options.device ?? "cpu") === "cpu";
-    const parts = isOnCpu
-      ? rewritePartsForCpu(whole, await channelBlock(), cuts)
-      : rewriteParts(whole, cuts, () => undefined);
+    const { device = "cpu" } = options;
+    const parts =
+      device === "cpu"
+        ? rewritePartsForCpu(whole, await channelBlock(), cuts)
+        : rewritePartsForDevice(whole, cuts, device);
     const stages = groups.map((names, index): Stage => {
       const { inputs } = parts[index];
       const made = [...graph.inputs, ...parts.slice(0, index + 1).flatMap(({ outputs }) => outputs)];

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { InterruptedError } from "../../src/errors.js";
+import { pinnedOpset } from "../../src/graph/opset.js";
+import { analyzeNetwork } from "../../src/ops/network.js";
+import { unrollRecurrences } from "../../src/ops/unroll-recurrences.js";
+import { upgradeGraph } from "../../src/ops/upgrade.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
@@ -8,9 +12,11 @@ import { type DeviceCheck, deviceNotes } from "../../src/training/device-check.j
 import { evaluate } from "../../src/training/evaluate.js";
 import { type PretrainOptions, pretrain, type StepReport } from "../../src/training/pretrain.js";
 import { selfTrain } from "../../src/training/self-training.js";
+import { StagedEvaluator } from "../../src/training/staged-evaluator.js";
 import { DivergedError, Trainer } from "../../src/training/trainer.js";
 import { squaresFeeds, squaresGraph, squaresStart } from "../support/squares-graph.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
 import { needWebgpu } from "./webgpu-device.js";
 
 needWebgpu();
@@ -124,6 +130,30 @@ describe("pretraining on WebGPU", () => {
     const rest = await pretrain({ ...shorter, resume: { step: 2, state: await last!.state() } });
     expect(rest.parameters).toEqual(whole.parameters);
   });
+});
+
+it("evaluates a recurrent layer of more positions than a shader has buffers, stage by stage, too", async () => {
+  const [length, width, hidden] = [19, 3, 4];
+  const net = new TestNetwork();
+  const sequence = net.node("Transpose", ["x"], { perm: [1, 0, 2] });
+  const weights = [net.weight("w", [1, 3 * hidden, width], 1), net.weight("r", [1, 3 * hidden, hidden])];
+  const states = net.node("GRU", [sequence, ...weights], { hidden_size: hidden });
+  const unrolled = unrollRecurrences(net.graph([length, width], [states]), pinnedOpset, { where: "test" });
+  const network = analyzeNetwork(upgradeGraph(unrolled.graph, pinnedOpset), { where: "test" });
+  const dataset = toyDataset([length, width]);
+  const start = initialWeights(network, "file", 0);
+  const [expected, got] = await Promise.all(
+    (["cpu", "webgpu"] as const).map(async (device) => {
+      const targets = network.layers.map(({ preActivation }) => preActivation);
+      const stages = await StagedEvaluator.open(network, targets, { device, batchSize: 4, stageBytes: 0 });
+      const values = new Map<string, Float32Array>();
+      await stages.evaluate(start, dataset, [0, 1, 2, 3], (target, { data }) => values.set(target, data.slice()));
+      await stages.release();
+      return values;
+    }),
+  );
+  expect(expected.size).toBe(2);
+  expectNear(got, expected);
 });
 
 it("evaluates as on the CPU", async () => {
