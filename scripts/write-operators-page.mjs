@@ -13,7 +13,7 @@ const built = (...path) => import(pathToFileURL(join(root, "dist", ...path)).hre
 const { operators } = await built("ops", "table.js");
 const { mirrors } = await built("mirror", "table.js");
 const { mirroredConv, mirroredConvTranspose } = await built("mirror", "layers.js");
-const { knownActivations, longestSequence } = await built("ops", "unroll-recurrences.js");
+const { knownActivations, longestSequence, mostPositions } = await built("ops", "unroll-recurrences.js");
 const { newestOpset, oldestOpset } = await built("formats", "onnx-read.js");
 const { pinnedOpset } = await built("graph", "opset.js");
 const results = JSON.parse(readFileSync(join(root, "test", "interop", "backend-results.json"), "utf8"));
@@ -173,7 +173,7 @@ ${table(["operator", "opsets", "tests", "gradients", "mirrored"], composed)}
 ## Recurrent layers
 
 ${recurrent.join(", ")} are written as what they compute at each position of a sequence, whose length has to follow from the sample's
-shape (${longestSequence} positions at most): forward, reverse and bidirectional, from given states or zeros, with peepholes and either kind
+shape (${longestSequence} positions at most, and ${mostPositions} in all layers and directions together): forward, reverse and bidirectional, from given states or zeros, with peepholes and either kind
 of GRU, with the activations ${knownActivations.join(", ")}.
 What they leave out is said by \`inspect\`: coupled gates, clipping, lengths of a sequence's own. They are compared with ONNX Runtime's operators (\`test/ops/unroll-recurrences.test.ts\`) and, gradients
 included, with PyTorch's layers. ONNX's own tests have their sequences' positions on the axis that headstart takes for the

@@ -26,6 +26,8 @@ export interface UnrolledGraph {
 
 /** Graphs grow with the sequence: at this length an LSTM takes about a minute to start and 2 GB. */
 export const longestSequence = 512;
+/** The same for the positions of all layers and directions together. */
+export const mostPositions = 2048;
 
 const gatesOf: Readonly<Record<RecurrentSettings["kind"], readonly Gate[]>> = {
   LSTM: ["input", "output", "forget", "cell"],
@@ -52,12 +54,16 @@ export function unrollRecurrences(graph: Graph, opset: number, options: NetworkO
   const layers = new Map<string, Node>();
   const obstacles = new Map<string, string>();
   let current = graph;
+  let positions = 0;
   for (;;) {
     const node = current.nodes.find((each) => isRecurrent(each) && !obstacles.has(firstOutput(each)));
     if (!node) return { graph: current, layers, obstacles };
     try {
-      const unrolled = new Unrolling(current, opset, options, node);
-      const { nodes, initializers } = unrolled.write();
+      const unrolling = new Unrolling(current, opset, options, node);
+      positions += unrolling.positions;
+      if (positions > mostPositions)
+        throw new Obstacle(`with it recurrent layers have more than ${mostPositions} positions in all`);
+      const { nodes, initializers } = unrolling.write();
       for (const each of nodes) layers.set(each.outputs[0], node);
       current = {
         ...current,
@@ -111,6 +117,11 @@ class Unrolling {
     if (first < 1 || first > longestSequence)
       throw new Obstacle(`sequences of 1 to ${longestSequence} positions can be trained, not of ${first}`);
     this.#length = first;
+  }
+
+  /** How many positions are computed, over all directions. */
+  get positions(): number {
+    return this.#directions().length * this.#length;
   }
 
   write(): { readonly nodes: readonly Node[]; readonly initializers: ReadonlyMap<string, Tensor> } {

@@ -262,6 +262,20 @@ test("layers are unrolled one after another, with the lengths that the ones befo
   requireClose(await run(ours.graph, samples()), await run(graph, samples()));
 });
 
+it("unrolls no more than so many positions in all", () => {
+  const net = new TestNetwork();
+  let sequence = net.node("Transpose", ["x"], { perm: [1, 0, 2] });
+  const names = [0, 1, 2, 3, 4].map((index) => {
+    const weights = [net.weight(`w${index}`, [1, 3, index === 0 ? 1 : 3]), net.weight(`r${index}`, [1, 3, 3])];
+    const states = net.node("RNN", [sequence, ...weights], { hidden_size: 3 });
+    sequence = net.node("Squeeze", [states, net.ints([1])]);
+    return states;
+  });
+  const { obstacles, graph } = unrolled(net.graph([500, 1], [sequence]));
+  expect([...obstacles]).toEqual([[names[4], "with it recurrent layers have more than 2048 positions in all"]]);
+  expect(graph.nodes.filter(({ op }) => op === "RNN")).toHaveLength(1);
+});
+
 describe("what cannot be unrolled says why", () => {
   const obstacleOf = (graph: Graph): string => {
     const { obstacles, graph: left } = unrolled(graph);
