@@ -3,6 +3,7 @@ import { basename, extname } from "node:path";
 import { BatchOrder } from "../data/batches.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { isLabelFile, openDataset } from "../data/open-dataset.js";
+import { knownLabels } from "../data/sample-labels.js";
 import { savedTransform } from "../data/saved-transform.js";
 import { dataNotes } from "../data/unusable-samples.js";
 import { InterruptedError, UserError, userError } from "../errors.js";
@@ -195,6 +196,11 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   });
   const trainedFeatures = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
   let discriminant: DiscriminantAccount | undefined;
+  // All of Fashion-MNIST takes some seconds, in which nothing else is said.
+  if (needsLabels(options.head) && labelled) {
+    const count = knownLabels(labelled.labels).length.toLocaleString("en");
+    emit({ type: "note", message: `the last layer starts from the features of ${count} labelled samples` });
+  }
   const head = options.head
     ? await headStart(
         options.head,
