@@ -242,20 +242,16 @@ class Unrolling {
     const projected = writeProduct(this.#writer, sequence, reshaped("input_rows", w, [count * rows, width]), biases);
     const sizes = new Array<number>(count).fill(rows);
     const parts = count === 1 ? [projected] : this.#split("direction", projected, sizes, 2);
-    const looks = p === "" ? [] : this.#split("peepholes", p, [settings.hidden, settings.hidden, settings.hidden], 1);
+    const looks = p === "" ? "" : reshaped("peepholes", p, [count, 3, settings.hidden]);
+    const lookOf = (which: number, index: number): string =>
+      taken("peephole", taken("peephole_rows", looks, which, 1), index, 0);
     return parts.map((part, index) => ({
       projected: part,
       weight: taken("state_weight", r, index, 0),
       ...(isInside && both !== "" ? { bias: taken("state_bias", taken("state_biases", both, 1, 1), index, 0) } : {}),
-      ...(looks.length > 0
-        ? {
-            peepholes: {
-              input: taken("peephole", looks[0], index, 0),
-              output: taken("peephole", looks[1], index, 0),
-              forget: taken("peephole", looks[2], index, 0),
-            },
-          }
-        : {}),
+      ...(looks === ""
+        ? {}
+        : { peepholes: { input: lookOf(0, index), output: lookOf(1, index), forget: lookOf(2, index) } }),
       ...this.#first(state, cell, index, count),
     }));
   }
@@ -274,7 +270,6 @@ class Unrolling {
       return count === 1 ? ordered : this.#split(part, ordered, new Array<number>(count).fill(1), 1)[index];
     };
     const [h, c] = [of("first_state", state), of("first_cell", cell)];
-    // An LSTM that starts from either has both.
     return { ...(h === undefined ? {} : { state: h }), ...(c === undefined ? {} : { cell: c }) };
   }
 

@@ -226,6 +226,11 @@ describe("what becomes of parameters", () => {
     ]);
   });
 
+  it("finds peepholes", () => {
+    const { parameters } = networkOf(layer({ kind: "LSTM", peepholes: true }));
+    expect(parameters.get("p")).toMatchObject({ shape: [1, 3 * hidden], role: "factor" });
+  });
+
   it("knows a gate's rows as part of their matrix", () => {
     const order = ["update", "reset", "hidden"] as const;
     const graph = withOwnMatrices(layer({ kind: "GRU", attributes: { direction: "bidirectional" } }), order, order);
