@@ -10,6 +10,13 @@ export const recurrentDomain = "headstart";
 /** The parts of a recurrent layer's matrices: four of an LSTM, three of a GRU, the hidden one alone of an RNN. */
 export type Gate = "input" | "output" | "forget" | "cell" | "update" | "reset" | "hidden";
 
+/** ONNX's order of gates, by operator. */
+export const stackedGates: Readonly<Record<string, readonly Gate[]>> = {
+  LSTM: ["input", "output", "forget", "cell"],
+  GRU: ["update", "reset", "hidden"],
+  RNN: ["hidden"],
+};
+
 /** Tensors of one direction, by name; "" for a bias that is not there. */
 export interface DirectionTensors {
   /** [gates · hidden, inputs] */

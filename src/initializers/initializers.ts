@@ -21,6 +21,18 @@ export interface InitializerContext {
   activation?: string;
   /** The slope for negative inputs of LeakyRelu (ONNX's default: 0.01) or PRelu (as it starts, usually 0.25). */
   slope?: number;
+  /** The recurrent layer that it is a part of, for the frameworks' defaults, which treat such layers in their own way. */
+  recurrent?: RecurrentContext;
+}
+
+/** What frameworks' defaults look at in a recurrent layer. */
+export interface RecurrentContext {
+  /** Size of its state. */
+  hidden: number;
+  /** The weight multiplies the state, not the input. */
+  isState: boolean;
+  /** An LSTM: the first of the biases of the forget gates. */
+  forget?: number;
 }
 
 /** A way to draw the weights and biases of a layer. */
@@ -38,7 +50,13 @@ export interface Initializer {
     context?: InitializerContext,
   ): Float32Array;
   /** Draws the `count` biases of the layer whose weight has this shape and layout. */
-  bias(count: number, weightShape: readonly number[], layout: WeightLayout, stream: RandomStream): Float32Array;
+  bias(
+    count: number,
+    weightShape: readonly number[],
+    layout: WeightLayout,
+    stream: RandomStream,
+    context?: InitializerContext,
+  ): Float32Array;
 }
 
 /**
@@ -70,6 +88,13 @@ function heGain(context: InitializerContext): number {
 }
 
 const noBias: Initializer["bias"] = (count) => new Float32Array(count);
+
+/** Zeros, and in an LSTM ones for the forget gates, so that it keeps what it has at first (Jozefowicz et al., 2015). */
+const unitForgetBias: Initializer["bias"] = (count, _shape, _layout, _stream, { recurrent } = {}) => {
+  const biases = new Float32Array(count);
+  if (recurrent?.forget !== undefined) biases.fill(1, recurrent.forget, recurrent.forget + recurrent.hidden);
+  return biases;
+};
 
 /** The three distributions of one family that scales a weight's standard deviation by its fans. */
 function varianceFamily(
@@ -168,25 +193,36 @@ const table: Initializer[] = [
   constant("ones", 1),
   {
     name: "pytorch-default",
-    formula: "U(±1/√n), biases too; n as PyTorch counts it",
-    source: "PyTorch: reset_parameters of torch.nn.Linear and torch.nn.Conv*, kaiming_uniform_ with a = √5",
-    draw: (shape, layout, stream) => drawUniform(shape, 1 / Math.sqrt(pytorchFanIn(shape, layout)), stream),
-    bias: (count, weightShape, layout, stream) =>
-      drawUniform([count], 1 / Math.sqrt(pytorchFanIn(weightShape, layout)), stream),
+    formula: "U(±1/√n), biases too; n as PyTorch counts it, in recurrent layers the size of the state",
+    source: "PyTorch: reset_parameters of torch.nn.Linear, Conv* (kaiming_uniform_ with a = √5) and RNNBase",
+    draw: (shape, layout, stream, { recurrent } = {}) =>
+      drawUniform(shape, 1 / Math.sqrt(recurrent?.hidden ?? pytorchFanIn(shape, layout)), stream),
+    bias: (count, weightShape, layout, stream, { recurrent } = {}) =>
+      drawUniform([count], 1 / Math.sqrt(recurrent?.hidden ?? pytorchFanIn(weightShape, layout)), stream),
   },
   {
     name: "keras-default",
-    formula: "U(±√(6/(n+m))), biases 0; m counts the outputs of all groups",
-    source: "Keras: glorot_uniform, the default of Dense and Conv",
-    draw: (shape, layout, stream) => drawUniform(shape, Math.sqrt(3 / kerasMeanFan(shape, layout)), stream),
-    bias: noBias,
+    formula:
+      "U(±√(6/(n+m))), biases 0; m counts the outputs of all groups. What multiplies a state: orthogonal; forget biases 1",
+    source:
+      "Keras: glorot_uniform, the default of Dense and Conv; LSTM, GRU and SimpleRNN: orthogonal, unit_forget_bias",
+    draw: (shape, layout, stream, { recurrent } = {}) =>
+      recurrent?.isState
+        ? drawOrthogonal(shape, layout, 1, stream)
+        : drawUniform(shape, Math.sqrt(3 / kerasMeanFan(shape, layout)), stream),
+    bias: unitForgetBias,
   },
   {
     name: "tfjs-default",
-    formula: "N(0, s) cut at ±2 s, s = √(2/(n+m)) without a correction for the cut, biases 0",
-    source: "TensorFlow.js layers: glorotNormal, the default of dense and conv",
-    draw: (shape, layout, stream) => drawTruncatedNormal(shape, Math.sqrt(1 / kerasMeanFan(shape, layout)), stream),
-    bias: noBias,
+    formula:
+      "N(0, s) cut at ±2 s, s = √(2/(n+m)) without a correction for the cut, biases 0. What multiplies a state: orthogonal; forget biases 1",
+    source:
+      "TensorFlow.js layers: glorotNormal, the default of dense and conv; lstm, gru and simpleRNN: orthogonal, unitForgetBias",
+    draw: (shape, layout, stream, { recurrent } = {}) =>
+      recurrent?.isState
+        ? drawOrthogonal(shape, layout, 1, stream)
+        : drawTruncatedNormal(shape, Math.sqrt(1 / kerasMeanFan(shape, layout)), stream),
+    bias: unitForgetBias,
   },
 ];
 
@@ -272,7 +308,7 @@ export function drawLayer(
   const { weight, shape, layout, bias } = layer;
   return {
     weight: initializer.draw(shape, layout, new RandomStream(seed, `weights/${weight}`), context),
-    bias: bias && initializer.bias(bias.count, shape, layout, new RandomStream(seed, `weights/${bias.name}`)),
+    bias: bias && initializer.bias(bias.count, shape, layout, new RandomStream(seed, `weights/${bias.name}`), context),
   };
 }
 

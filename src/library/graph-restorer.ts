@@ -2,9 +2,9 @@
 import { convertTensor } from "../formats/convert-tensor.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { attribute, type Node } from "../graph/graph.js";
-import { type DirectionTensors, type Gate, recurrentNode } from "../graph/recurrent-node.js";
+import { type DirectionTensors, type Gate, recurrentNode, stackedGates } from "../graph/recurrent-node.js";
 import { floatTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
-import { reorderGates, stackedGates, stackedParts } from "./stacked-matrices.js";
+import { reorderGates, stackedParts } from "./stacked-matrices.js";
 
 /** How the framework's tensor is the file's: as it is, a matrix the other way round, or the same elements in one axis. */
 export type View = "same" | "transposed" | "flat";

@@ -5,12 +5,12 @@
 import type { ModelFile } from "../formats/model-file.js";
 import type { PytorchOrigin } from "../formats/pytorch-origin.js";
 import type { Node } from "../graph/graph.js";
-import type { DirectionTensors } from "../graph/recurrent-node.js";
+import { type DirectionTensors, stackedGates } from "../graph/recurrent-node.js";
 import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
 import type { GraphRestorer } from "./graph-restorer.js";
 import type { StateDict } from "./restore-by-values.js";
 import { placeholderNames } from "./restore-pytorch.js";
-import { isStacked, pytorchGates, reorderGates, stackedGates, stackedParts } from "./stacked-matrices.js";
+import { isStacked, pytorchGates, reorderGates, stackedParts } from "./stacked-matrices.js";
 
 /**
  * Restores the layers whose tensors are certain: where the graph computes a stacked one from them, where the dynamo

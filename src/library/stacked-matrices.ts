@@ -3,16 +3,9 @@
  * a direction one row, and the gates stand in ONNX's order. A framework has a tensor for each, and its own order.
  */
 import type { Node } from "../graph/graph.js";
-import type { DirectionTensors, Gate } from "../graph/recurrent-node.js";
+import { type DirectionTensors, type Gate, stackedGates } from "../graph/recurrent-node.js";
 
-/** ONNX's order of gates, by operator. */
-export const stackedGates: Readonly<Record<string, readonly Gate[]>> = {
-  LSTM: ["input", "output", "forget", "cell"],
-  GRU: ["update", "reset", "hidden"],
-  RNN: ["hidden"],
-};
-
-/** PyTorch's. */
+/** PyTorch's order of gates, by operator. */
 export const pytorchGates: Readonly<Record<string, readonly Gate[]>> = {
   LSTM: ["input", "forget", "cell", "output"],
   GRU: ["reset", "update", "hidden"],

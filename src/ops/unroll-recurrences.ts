@@ -1,7 +1,7 @@
 /** Writes LSTM, GRU and RNN as what they compute at each position of the sequence, whose length the sample's shape says. */
 import { UserError } from "../errors.js";
 import { type Attributes, attribute, type Graph, type Node } from "../graph/graph.js";
-import { directionTensors, type Gate, recurrentDomain } from "../graph/recurrent-node.js";
+import { directionTensors, type Gate, recurrentDomain, stackedGates } from "../graph/recurrent-node.js";
 import { intTensor, type Tensor } from "../graph/tensor.js";
 import { Emitter } from "./emitter.js";
 import { instantiate, parameterInputs } from "./instantiate.js";
@@ -29,11 +29,6 @@ export const longestSequence = 512;
 /** The same for the positions of all layers and directions together. */
 export const mostPositions = 2048;
 
-const gatesOf: Readonly<Record<RecurrentSettings["kind"], readonly Gate[]>> = {
-  LSTM: ["input", "output", "forget", "cell"],
-  GRU: ["update", "reset", "hidden"],
-  RNN: ["hidden"],
-};
 const usualActivations: Readonly<Record<RecurrentSettings["kind"], readonly string[]>> = {
   LSTM: ["Sigmoid", "Tanh", "Tanh"],
   GRU: ["Sigmoid", "Tanh"],
@@ -78,7 +73,7 @@ export function unrollRecurrences(graph: Graph, opset: number, options: NetworkO
 }
 
 function isRecurrent({ op, domain }: Node): boolean {
-  return Object.hasOwn(gatesOf, op) && (domain === "" || domain === recurrentDomain);
+  return Object.hasOwn(stackedGates, op) && (domain === "" || domain === recurrentDomain);
 }
 
 function firstOutput({ outputs }: Node): string {
@@ -187,9 +182,9 @@ class Unrolling {
       throw new Obstacle(
         `its activations are ${given.join(", ")}; ${knownActivations.join(", ")} are known, the same for both directions`,
       );
-    const order = attributes.gates?.kind === "strings" ? attributes.gates.value : gatesOf[this.#kind];
-    if ([...order].sort().join() !== [...gatesOf[this.#kind]].sort().join())
-      throw new Obstacle(`its gates are ${order.join(", ")}, not ${gatesOf[this.#kind].join(", ")}`);
+    const order = attributes.gates?.kind === "strings" ? attributes.gates.value : stackedGates[this.#kind];
+    if ([...order].sort().join() !== [...stackedGates[this.#kind]].sort().join())
+      throw new Obstacle(`its gates are ${order.join(", ")}, not ${stackedGates[this.#kind].join(", ")}`);
     const resetsAfterProduct = this.#int("linear_before_reset", 0) !== 0;
     return { kind: this.#kind, gates: order as Gate[], hidden, activations, resetsAfterProduct };
   }

@@ -1,16 +1,20 @@
 /** Start values of parameters: drawn afresh, or as the model's file has them. */
 
 import { userError } from "../errors.js";
+import type { Node } from "../graph/graph.js";
+import { stackedGates } from "../graph/recurrent-node.js";
 import { sizeOf } from "../graph/tensor.js";
 import {
   drawLayer,
   type Initializer,
   type InitializerContext,
   parseInitializer,
+  type RecurrentContext,
 } from "../initializers/initializers.js";
 import { singlePrecision } from "../ops/instantiate.js";
 import type { Layer, Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
+import { RandomStream } from "../random/stream.js";
 
 /** float32 elements by parameter name. */
 export type Weights = Map<string, Float32Array>;
@@ -38,7 +42,22 @@ export function initialWeights(network: Network, start: string, seed: number): W
   for (const layer of network.layers) {
     if (drawn.has(layer.weight.name)) continue;
     drawn.add(layer.weight.name);
-    drawInto(weights, initializer, layer.weight, layer.bias, seed, activationAfter(network, layer));
+    const { isRecurrent: isState, node } = layer;
+    const recurrent = recurrentContext(network.unrolled.get(node.outputs[0]), isState);
+    const context = { ...activationAfter(network, layer), ...(recurrent ? { recurrent } : {}) };
+    drawInto(weights, initializer, layer.weight, layer.bias, seed, context);
+    if (layer.bias) drawn.add(layer.bias.name);
+  }
+  // Recurrent layers have second biases, and biases that lie together in one tensor.
+  for (const { name, role, shape } of network.parameters.values()) {
+    const context =
+      role === "bias" && !drawn.has(name) ? recurrentContext(recurrentReader(network, name), true) : undefined;
+    if (!context) continue;
+    const stream = new RandomStream(seed, `weights/${name}`);
+    const count = sizeOf(shape);
+    const { forget: _, ...recurrent } = context;
+    const matrix = [count, recurrent.hidden];
+    weights.set(name, initializer.bias(count, matrix, { kind: "matrix", inputAxis: 1 }, stream, { recurrent }));
   }
   for (const spec of network.parameters.values()) {
     if (spec.role === "scale") weights.set(spec.name, new Float32Array(sizeOf(spec.shape)).fill(1));
@@ -97,6 +116,26 @@ function drawInto(
   );
   weights.set(weight.name, drawn.weight);
   if (bias && drawn.bias) weights.set(bias.name, drawn.bias);
+}
+
+/** What initializers look at in a recurrent layer, given as the model has it. */
+function recurrentContext(layer: Node | undefined, isState: boolean): RecurrentContext | undefined {
+  const { hidden_size: size, gates } = layer?.attributes ?? {};
+  if (!layer || size?.kind !== "int") return undefined;
+  const order: readonly string[] = gates?.kind === "strings" ? gates.value : stackedGates[layer.op];
+  const forget = order.indexOf("forget");
+  return { hidden: size.value, isState, ...(forget < 0 ? {} : { forget: forget * size.value }) };
+}
+
+/** The recurrent layer that reads a tensor, as it is or a part of it. */
+function recurrentReader(network: Network, name: string): Node | undefined {
+  const views = new Set(["Identity", "Cast", "Reshape", "Gather"]);
+  for (const { op, outputs } of network.consumers.get(name) ?? []) {
+    const layer =
+      network.unrolled.get(outputs[0]) ?? (views.has(op) ? recurrentReader(network, outputs[0]) : undefined);
+    if (layer) return layer;
+  }
+  return undefined;
 }
 
 /** The first activation behind a layer, looking through normalisations, pools and changes of shape. */

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { attribute } from "../../src/graph/graph.js";
+import { pinnedOpset } from "../../src/graph/opset.js";
+import { recurrentNode } from "../../src/graph/recurrent-node.js";
+import { analyzeNetwork } from "../../src/ops/network.js";
+import { unrollRecurrences } from "../../src/ops/unroll-recurrences.js";
+import { upgradeGraph } from "../../src/ops/upgrade.js";
 import { activationAfter, drawParameters, initialWeights } from "../../src/recipe/initial-values.js";
 import { toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -7,6 +12,75 @@ import { TestNetwork } from "../support/write-network.js";
 const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch" });
 const deviation = (values: ArrayLike<number>): number =>
   Math.sqrt(Array.from(values).reduce((sum, value) => sum + value ** 2, 0) / values.length);
+
+/** An LSTM of 16 units with PyTorch's tensors, whose file has sevens everywhere. */
+function recurrentNetwork() {
+  const [inputs, hidden] = [3, 16];
+  const net = new TestNetwork();
+  const tensor = (name: string, shape: readonly number[]): string => net.filled(name, shape, 7);
+  const plain = net.graph([5, inputs], ["states"]);
+  const layer = recurrentNode({
+    op: "LSTM",
+    name: "layer",
+    sequence: "x",
+    state: "",
+    cell: "",
+    directions: [
+      {
+        inputWeight: tensor("weight_ih", [4 * hidden, inputs]),
+        stateWeight: tensor("weight_hh", [4 * hidden, hidden]),
+        inputBias: tensor("bias_ih", [4 * hidden]),
+        stateBias: tensor("bias_hh", [4 * hidden]),
+      },
+    ],
+    gates: ["input", "forget", "cell", "output"],
+    attributes: { hidden_size: attribute.int(hidden), layout: attribute.int(1) },
+    outputs: ["states"],
+  });
+  const { graph, layers } = unrollRecurrences({ ...plain, nodes: [layer] }, pinnedOpset, { where: "test" });
+  return analyzeNetwork(upgradeGraph(graph, pinnedOpset), { where: "test", unrolled: layers });
+}
+
+describe("initialWeights of recurrent layers", () => {
+  const recurrent = recurrentNetwork();
+  const largest = (values: Float32Array | undefined): number => Math.max(...values!.map(Math.abs));
+
+  it("are PyTorch's own default under its name: uniform by the size of the state, all of them", () => {
+    const weights = initialWeights(recurrent, "pytorch-default", 0);
+    expect([...weights.keys()].sort()).toEqual(["bias_hh", "bias_ih", "weight_hh", "weight_ih"]);
+    for (const [name, values] of weights) {
+      expect(largest(values), name).toBeLessThan(0.25);
+      expect(largest(values), name).toBeGreaterThan(0.2);
+    }
+  });
+
+  it.each(["keras-default", "tfjs-default"])(
+    "are %s: orthogonal for the state, and gates that do not forget",
+    (name) => {
+      const weights = initialWeights(recurrent, name, 0);
+      const state = weights.get("weight_hh")!;
+      for (const [a, b] of [
+        [0, 0],
+        [3, 3],
+        [2, 5],
+      ]) {
+        let product = 0;
+        for (let row = 0; row < 64; row++) product += state[row * 16 + a] * state[row * 16 + b];
+        expect(product).toBeCloseTo(a === b ? 1 : 0, 5);
+      }
+      const ones = new Float32Array(64).fill(1, 16, 32);
+      expect(weights.get("bias_ih")).toEqual(ones);
+      expect(weights.get("bias_hh")).toEqual(new Float32Array(64));
+    },
+  );
+
+  it("have biases of zero elsewhere", () => {
+    const weights = initialWeights(recurrent, "he", 0);
+    for (const name of ["bias_ih", "bias_hh"]) expect(weights.get(name)).toEqual(new Float32Array(64));
+    expect(deviation(weights.get("weight_ih")!)).toBeCloseTo(Math.sqrt(2 / 3), 0);
+    expect(deviation(weights.get("weight_hh")!)).toBeCloseTo(Math.sqrt(2 / 16), 1);
+  });
+});
 
 describe("initialWeights", () => {
   it("copies the file's values where the start is the file", () => {
