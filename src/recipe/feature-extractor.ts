@@ -1,5 +1,6 @@
 /** Where a supervised network's feature extractor F ends and its head begins. */
 import { userError } from "../errors.js";
+import type { Node } from "../graph/graph.js";
 import { nearest } from "../nearest.js";
 import { ancestors, type Layer, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
@@ -45,7 +46,7 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
   const used = new Set(nodes.flatMap((node) => [...node.inputs, ...node.outputs]));
   const layers = network.layers.filter((layer) => used.has(layer.node.outputs[0]));
   const parameters = [...network.parameters.values()].filter((parameter) => used.has(parameter.name));
-  const unknown = nodes.find(({ op, domain }) => domain !== "" || operatorOf(op) === undefined);
+  const unknown = unknownOperator(nodes);
   if (layers.length === 0 && unknown)
     throw userError({
       where: `${network.where}: feature tensor "${name}"`,
@@ -67,15 +68,21 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
   return { network, feature: name, parameters, layers, head };
 }
 
+/** The first node of an operator that headstart does not know. */
+function unknownOperator(nodes: readonly Node[]): Node | undefined {
+  return nodes.find(({ op, domain }) => domain !== "" || operatorOf(op) === undefined);
+}
+
 /**
- * The layers in front of the network's first output, input first: others belong to heads beside it, such as an auxiliary
- * classifier that reads earlier features. Where there are none, those in front of any output.
+ * The dense layers and convolutions in front of the network's first output, input first: others belong to heads beside it,
+ * such as an auxiliary classifier that reads earlier features. Where there are none, those in front of any output. The
+ * products inside of a recurrent layer are none of them.
  */
 export function mainLayers(network: Network): readonly Layer[] {
   const outputs = network.graph.outputs.map(({ name }) => name);
   const reaching = (names: readonly string[]): readonly Layer[] => {
     const nodes = new Set(ancestors(network, names));
-    return network.layers.filter(({ node }) => nodes.has(node));
+    return network.layers.filter(({ node }) => nodes.has(node) && !network.unrolled.has(node.outputs[0]));
   };
   const main = reaching(outputs.slice(0, 1));
   return main.length > 0 ? main : reaching(outputs);
@@ -87,13 +94,17 @@ function defaultFeature(network: Network): string {
   const dense = layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
   const candidates = dense.length > 0 ? dense : layers;
   const last = candidates.at(-1);
-  if (!last)
+  if (!last) {
+    const outputs = network.graph.outputs.map(({ name }) => name);
+    const unknown = unknownOperator(ancestors(network, outputs));
     throw userError({
       where: network.where,
       required: "a network with a Gemm, MatMul or Conv layer whose weight is stored in the model",
-      got: "none",
-      advice: "Export the model with its weights (export_params=True in PyTorch).",
+      got: unknown ? `none, and ${unknown.op} at ${unknown.name || unknown.outputs[0]}` : "none",
+      advice:
+        "Export the model with its weights (export_params=True in PyTorch), or name the tensor that F ends at with --features.",
     });
+  }
   const sampled = last.node.inputs.slice(0, 2).find((name) => dependsOnInput(network, name));
   if (sampled === undefined) throw new Error(`${last.node.op} reads nothing that depends on the sample`);
   return sampled;

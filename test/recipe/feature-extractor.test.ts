@@ -1,10 +1,37 @@
 import { describe, expect, it } from "vitest";
+import { pinnedOpset } from "../../src/graph/opset.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
+import { unrollRecurrences } from "../../src/ops/unroll-recurrences.js";
+import { upgradeGraph } from "../../src/ops/upgrade.js";
 import { featureExtractor, mainLayers } from "../../src/recipe/feature-extractor.js";
 import { toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
 describe("the default feature tensor", () => {
+  it("does not lie inside of a recurrent layer", () => {
+    const recurrent = (body: (net: TestNetwork, states: string) => string) => {
+      const net = new TestNetwork();
+      const sequence = net.node("Transpose", ["x"], { perm: [1, 0, 2] });
+      const weights = [net.weight("w", [1, 6, 3]), net.weight("r", [1, 6, 2])];
+      const states = net.node("GRU", [sequence, ...weights], { hidden_size: 2 });
+      const { graph, layers } = unrollRecurrences(net.graph([4, 3], [body(net, states)]), pinnedOpset, {
+        where: "net",
+      });
+      return analyzeNetwork(upgradeGraph(graph, pinnedOpset), { where: "net", unrolled: layers });
+    };
+    const features = featureExtractor(
+      recurrent((net, states) => {
+        const last = net.node("Gather", [net.node("Squeeze", [states, net.ints([1])]), net.ints([3])]);
+        return net.node("MatMul", [last, net.weight("v", [2, 5])]);
+      }),
+    );
+    expect(features.feature).toBe("gather3");
+    expect(features.layers.map(({ weight }) => weight.name)).toEqual(["w", "r"]);
+    expect(() => featureExtractor(recurrent((_, states) => states))).toThrow(/required a network with .*, got none\. /);
+    const loop = recurrent((net, states) => net.node("Loop", [states]));
+    expect(() => featureExtractor(loop)).toThrow(/got none, and Loop at node_loop2\. .*--features/);
+  });
+
   it("is what the last linear layer reads", () => {
     const features = featureExtractor(toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] }));
     expect(features.feature).toBe("flatten/Flatten_output");
