@@ -75,6 +75,8 @@ export interface ScaleOptions {
   target?: number;
   /** "unit" by default. */
   granularity?: Granularity;
+  /** First and number of the units whose mean becomes one, not zero: an LSTM's forget gates. */
+  openUnits?: readonly [first: number, count: number];
   /** No unit is scaled by more than this, nor by less than its inverse; 1,000 by default. */
   largestFactor?: number;
 }
@@ -106,7 +108,7 @@ export function scaleUnits(
   std: Float32Array,
   options: ScaleOptions = {},
 ): ScaledUnits {
-  const { target = 1, granularity = "unit", largestFactor = 1000 } = options;
+  const { target = 1, granularity = "unit", largestFactor = 1000, openUnits: [open, count] = [0, 0] } = options;
   const units = std.length;
   if (bias && bias.length !== units) throw new Error(`${bias.length} biases do not fit ${units} units`);
   const largest = std.reduce((most, value) => Math.max(most, value), 0);
@@ -122,8 +124,9 @@ export function scaleUnits(
     const factor = Math.min(Math.max(wanted, 1 / largestFactor), largestFactor);
     if (factor !== wanted) capped++;
     factors[unit] = factor;
+    const wantedMean = unit >= open && unit < open + count ? 1 : 0;
     // The mean without the bias is scaled; the new bias takes it out.
-    if (bias && shifted) shifted[unit] = factor * (bias[unit] - mean[unit]);
+    if (bias && shifted) shifted[unit] = factor * (bias[unit] - mean[unit]) + wantedMean;
   }
 
   const scaled = new Float32Array(weight.length);

@@ -89,7 +89,10 @@ function heGain(context: InitializerContext): number {
 
 const noBias: Initializer["bias"] = (count) => new Float32Array(count);
 
-/** Zeros, and in an LSTM ones for the forget gates, so that it keeps what it has at first (Jozefowicz et al., 2015). */
+/**
+ * Zeros, and in an LSTM ones for the forget gates, so that it keeps what it has at first (Jozefowicz et al., 2015); the
+ * publications that the initializers come from are of weights.
+ */
 const unitForgetBias: Initializer["bias"] = (count, _shape, _layout, _stream, { recurrent } = {}) => {
   const biases = new Float32Array(count);
   if (recurrent?.forget !== undefined) biases.fill(1, recurrent.forget, recurrent.forget + recurrent.hidden);
@@ -109,7 +112,7 @@ function varianceFamily(
       formula: `N(0, σ), σ = ${deviationFormula}`,
       source,
       draw: (shape, layout, stream, context = {}) => drawNormal(shape, deviation(shape, layout, context), stream),
-      bias: noBias,
+      bias: unitForgetBias,
     },
     {
       name: `${family}-uniform`,
@@ -117,7 +120,7 @@ function varianceFamily(
       source,
       draw: (shape, layout, stream, context = {}) =>
         drawUniform(shape, Math.sqrt(3) * deviation(shape, layout, context), stream),
-      bias: noBias,
+      bias: unitForgetBias,
     },
     {
       name: `${family}-truncated`,
@@ -125,7 +128,7 @@ function varianceFamily(
       source: `${source}; the cut as in Keras and JAX`,
       draw: (shape, layout, stream, context = {}) =>
         drawTruncatedNormal(shape, deviation(shape, layout, context) / TRUNCATED_DEVIATION, stream),
-      bias: noBias,
+      bias: unitForgetBias,
     },
   ];
 }
@@ -180,14 +183,14 @@ const table: Initializer[] = [
       "g Q, Q from the QR decomposition of a Gaussian matrix (units × fan-in, per group), g the activation's gain",
     source: "Saxe, McClelland and Ganguli 2014, Exact solutions to the nonlinear dynamics of learning",
     draw: (shape, layout, stream, context = {}) => drawOrthogonal(shape, layout, gain(context, 1), stream),
-    bias: noBias,
+    bias: unitForgetBias,
   },
   {
     name: "delta-orthogonal",
     formula: "g Q at the kernel's centre, 0 elsewhere, Q orthogonal (out × in, per group); a matrix: as orthogonal",
     source: "Xiao et al. 2018, Dynamical isometry and a mean field theory of CNNs, algorithm 1",
     draw: (shape, layout, stream, context = {}) => drawDeltaOrthogonal(shape, layout, gain(context, 1), stream),
-    bias: noBias,
+    bias: unitForgetBias,
   },
   constant("zeros", 0),
   constant("ones", 1),

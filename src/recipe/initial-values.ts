@@ -42,16 +42,14 @@ export function initialWeights(network: Network, start: string, seed: number): W
   for (const layer of network.layers) {
     if (drawn.has(layer.weight.name)) continue;
     drawn.add(layer.weight.name);
-    const { isRecurrent: isState, node } = layer;
-    const recurrent = recurrentContext(network.unrolled.get(node.outputs[0]), isState);
+    const recurrent = recurrentContext(network, layer);
     const context = { ...activationAfter(network, layer), ...(recurrent ? { recurrent } : {}) };
     drawInto(weights, initializer, layer.weight, layer.bias, seed, context);
     if (layer.bias) drawn.add(layer.bias.name);
   }
   // Recurrent layers have second biases, and biases that lie together in one tensor.
   for (const { name, role, shape } of network.parameters.values()) {
-    const context =
-      role === "bias" && !drawn.has(name) ? recurrentContext(recurrentReader(network, name), true) : undefined;
+    const context = role === "bias" && !drawn.has(name) ? contextOf(recurrentReader(network, name), true) : undefined;
     if (!context) continue;
     const stream = new RandomStream(seed, `weights/${name}`);
     const count = sizeOf(shape);
@@ -118,8 +116,13 @@ function drawInto(
   if (bias && drawn.bias) weights.set(bias.name, drawn.bias);
 }
 
-/** What initializers look at in a recurrent layer, given as the model has it. */
-function recurrentContext(layer: Node | undefined, isState: boolean): RecurrentContext | undefined {
+/** What initializers look at, where a layer is a part of a recurrent one. */
+export function recurrentContext(network: Network, { node, isRecurrent }: Layer): RecurrentContext | undefined {
+  return contextOf(network.unrolled.get(node.outputs[0]), isRecurrent);
+}
+
+/** The same of a recurrent layer as the model has it. */
+function contextOf(layer: Node | undefined, isState: boolean): RecurrentContext | undefined {
   const { hidden_size: size, gates } = layer?.attributes ?? {};
   if (!layer || size?.kind !== "int") return undefined;
   const order: readonly string[] = gates?.kind === "strings" ? gates.value : stackedGates[layer.op];

@@ -5,7 +5,7 @@ import { type ConditionedLayer, conditionLayer } from "../initializers/condition
 import type { Layer } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
-import { activationAfter, type Weights } from "../recipe/initial-values.js";
+import { activationAfter, recurrentContext, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { multiplyFeatures } from "./feature-gain.js";
@@ -104,6 +104,7 @@ async function conditionLayers(
       }
       const saturates = saturating.has(activationAfter(features.network, layer).activation ?? "");
       const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
+      const { forget, hidden = 0 } = recurrentContext(features.network, layer) ?? {};
       const conditioned: ConditionedLayer = await conditionLayer(
         {
           weight: name,
@@ -115,6 +116,7 @@ async function conditionLayers(
         { weight, bias: layer.bias && result.get(layer.bias.name) },
         {
           ...(exponent === null ? {} : { alpha: exponent }),
+          ...(forget === undefined ? {} : { openUnits: [forget, hidden] as const }),
           // How large a state's matrix may be is a matter of what comes of it in the end, not of its first use.
           scale: settings.scale !== "none" && !layer.isRecurrent,
           granularity,

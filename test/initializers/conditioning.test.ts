@@ -89,6 +89,14 @@ describe("scaling units", () => {
     expect(bias).toEqual(Float32Array.of(1, -2, 0.5, 7));
   });
 
+  test("units that are to be open have mean 1", () => {
+    const after = measure(scale({ openUnits: [1, 2] }));
+    [0, 1, 1, 0].forEach((mean, unit) => {
+      expect(after.mean[unit]).toBeCloseTo(mean, 5);
+    });
+    expectAll(after.std, 1);
+  });
+
   test("another target", () => {
     expectAll(measure(scale({ target: 0.5 })).std, 0.5);
   });

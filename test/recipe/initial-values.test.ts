@@ -74,9 +74,10 @@ describe("initialWeights of recurrent layers", () => {
     },
   );
 
-  it("have biases of zero elsewhere", () => {
+  it("have biases of zero but for the forget gates elsewhere", () => {
     const weights = initialWeights(recurrent, "he", 0);
-    for (const name of ["bias_ih", "bias_hh"]) expect(weights.get(name)).toEqual(new Float32Array(64));
+    expect(weights.get("bias_ih")).toEqual(new Float32Array(64).fill(1, 16, 32));
+    expect(weights.get("bias_hh")).toEqual(new Float32Array(64));
     expect(deviation(weights.get("weight_ih")!)).toBeCloseTo(Math.sqrt(2 / 3), 0);
     expect(deviation(weights.get("weight_hh")!)).toBeCloseTo(Math.sqrt(2 / 16), 1);
   });
