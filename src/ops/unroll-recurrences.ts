@@ -218,7 +218,7 @@ class Unrolling {
   }
 
   #stackedMatrices(settings: RecurrentSettings, sequence: string, count: number) {
-    const [, w, r, b = "", , state = "", cell = "", p = ""] = this.#node.inputs;
+    const [, w = "", r = "", b = "", , state = "", cell = "", p = ""] = this.#node.inputs;
     const rows = settings.gates.length * settings.hidden;
     const width = this.#width;
     this.#expect(w, [count, rows, width]);
@@ -252,6 +252,7 @@ class Unrolling {
   }
 
   #expect(name: string, shape: readonly number[]): void {
+    if (name === "") throw new Obstacle(`it lacks a tensor of the shape [${shape.join(", ")}]`);
     const found = this.#shapes.get(name) ?? [];
     if (found.join() !== shape.join())
       throw new Obstacle(`its tensor ${name} has the shape [${found.join(", ")}], not [${shape.join(", ")}]`);
@@ -261,6 +262,10 @@ class Unrolling {
   #first(state = "", cell = "", index = 0, count = 1): { readonly state?: string; readonly cell?: string } {
     const of = (part: string, name: string): string | undefined => {
       if (name === "" || this.#zeros.has(name)) return undefined;
+      const [batch, directions] = this.#batchFirst ? [0, 1] : [1, 0];
+      const found = this.#shapes.get(name) ?? [];
+      if (found.length !== 3 || found[directions] !== count || found[2] !== this.#int("hidden_size", 0))
+        this.#expect(name, [count, found[batch] ?? 1, this.#int("hidden_size", 0)]);
       const ordered = this.#batchFirst ? name : this.#one(part, "Transpose", [name], exchanged);
       return count === 1 ? ordered : this.#split(part, ordered, new Array<number>(count).fill(1), 1)[index];
     };

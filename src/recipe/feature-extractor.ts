@@ -51,7 +51,7 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
     throw userError({
       where: `${network.where}: feature tensor "${name}"`,
       required: "a feature extractor of operators that headstart can train",
-      got: `${unknown.op} at ${unknown.name || unknown.outputs[0]}, and no Gemm, MatMul or Conv before it`,
+      got: `${described(network, unknown)}, and no Gemm, MatMul or Conv before it`,
       advice: "Choose another tensor with --features, or a network without this operator.",
     });
   if (layers.length === 0)
@@ -66,6 +66,12 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
     .filter((node) => node.inputs.includes(name))
     .map((node) => `${node.op} ${node.name || node.outputs[0]}`);
   return { network, feature: name, parameters, layers, head };
+}
+
+/** Operator and name of a node, and why it cannot be taken, where that is known. */
+function described({ obstacles }: Network, { op, name, outputs }: Node): string {
+  const reason = obstacles.get(outputs.find((output) => output !== "") ?? "");
+  return `${op} at ${name || outputs[0]}${reason === undefined ? "" : ` (${reason})`}`;
 }
 
 /** The first node of an operator that headstart does not know. */
@@ -100,7 +106,7 @@ function defaultFeature(network: Network): string {
     throw userError({
       where: network.where,
       required: "a network with a Gemm, MatMul or Conv layer whose weight is stored in the model",
-      got: unknown ? `none, and ${unknown.op} at ${unknown.name || unknown.outputs[0]}` : "none",
+      got: unknown ? `none, and ${described(network, unknown)}` : "none",
       advice:
         "Export the model with its weights (export_params=True in PyTorch), or name the tensor that F ends at with --features.",
     });

@@ -305,6 +305,23 @@ describe("what cannot be unrolled says why", () => {
     ],
     [/the shape \[1, 20, 3\], not \[1, 24, 3\]/, () => lstm({ hidden_size: 6 })],
     [
+      /tensor h0 has the shape \[2, 1, 5\], not \[1, 1, 5\]/,
+      () =>
+        changed(
+          ({ initializers }) => ({
+            initializers: new Map(initializers).set("h0", normalTensor("h0", [2, 1, 5])),
+          }),
+          { kind: "GRU", state: "given" },
+        ),
+    ],
+    [
+      /lacks a tensor of the shape \[1, 20, 3\]/,
+      () =>
+        changed(({ nodes }) => ({
+          nodes: nodes.map((node) => (node.op === "LSTM" ? { ...node, inputs: node.inputs.slice(0, 1) } : node)),
+        })),
+    ],
+    [
       /same for both directions/,
       () => {
         const activations = attribute.strings(["Tanh", "Relu"]);

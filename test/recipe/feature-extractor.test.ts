@@ -29,6 +29,10 @@ describe("the default feature tensor", () => {
     expect(features.layers.map(({ weight }) => weight.name)).toEqual(["w", "r"]);
     expect(() => featureExtractor(recurrent((_, states) => states))).toThrow(/required a network with .*, got none\. /);
     const loop = recurrent((net, states) => net.node("Loop", [states]));
+    const reasons = new Map([["loop2", "its body is unread"]]);
+    expect(() => featureExtractor({ ...loop, obstacles: reasons })).toThrow(
+      /and Loop at node_loop2 \(its body is unread\)\. /,
+    );
     expect(() => featureExtractor(loop)).toThrow(/got none, and Loop at node_loop2\. .*--features/);
   });
 
