@@ -27,6 +27,11 @@ export interface Node {
   readonly attributes: Attributes;
 }
 
+/** The first output that is not omitted, by which a node goes where it is looked up; "" for none. */
+export function firstOutput({ outputs }: Node): string {
+  return outputs.find((name) => name !== "") ?? "";
+}
+
 /** A dimension: a number, a symbol such as "batch", or null where nothing is known. */
 export type Dimension = number | string | null;
 

@@ -31,7 +31,7 @@ export interface RecurrentContext {
   hidden: number;
   /** The weight multiplies the state, not the input. */
   isState: boolean;
-  /** An LSTM: the first of the biases of the forget gates. */
+  /** An LSTM's weight of the input: the first of the biases of the forget gates. */
   forget?: number;
 }
 

@@ -2,7 +2,13 @@
 import { convertTensor } from "../formats/convert-tensor.js";
 import type { ModelFile } from "../formats/model-file.js";
 import { attribute, type Node } from "../graph/graph.js";
-import { type DirectionTensors, type Gate, recurrentNode, stackedGates } from "../graph/recurrent-node.js";
+import {
+  type DirectionTensors,
+  type Gate,
+  type RecurrentNode,
+  recurrentNode,
+  stackedGates,
+} from "../graph/recurrent-node.js";
 import { floatTensor, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import { reorderGates, stackedParts } from "./stacked-matrices.js";
 
@@ -375,18 +381,8 @@ export class GraphRestorer {
 function withOwnMatrices(node: Node, directions: readonly DirectionTensors[], gates: readonly Gate[]): Node {
   const { op, name, inputs, attributes, outputs } = node;
   const [sequence, , , , , state = "", cell = ""] = inputs;
-  const layer = {
-    op: op as "LSTM" | "GRU" | "RNN",
-    name,
-    sequence,
-    state,
-    cell,
-    directions,
-    gates,
-    attributes,
-    outputs,
-  };
-  return recurrentNode(layer);
+  const own = { sequence, state, cell, directions, gates };
+  return recurrentNode({ op: op as RecurrentNode["op"], name, ...own, attributes, outputs });
 }
 
 /** Does a layer's weight have its outputs on the first axis? */

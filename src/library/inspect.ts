@@ -1,6 +1,6 @@
 /** What headstart sees in a model: F, mirror, discriminator, and what is in the way. */
 import { UserError } from "../errors.js";
-import type { Node } from "../graph/graph.js";
+import { firstOutput, type Node } from "../graph/graph.js";
 import { sizeOf } from "../graph/tensor.js";
 import { MirrorError, mirror } from "../mirror/mirror.js";
 import { networkCost } from "../ops/cost.js";
@@ -160,8 +160,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
         const { op, node, mirroredBy, to } = steps[steps.length - 1];
         const shape = to[0] ?? [];
         if (layer) {
-          const [first] = layer.outputs.filter((name) => name !== "");
-          const name = `mirror of ${layer.op} ${layer.name || first}`;
+          const name = `mirror of ${layer.op} ${layer.name || firstOutput(layer)}`;
           return [{ op: layer.op, name, shape: shape.slice(1), parameters: [] }];
         }
         if (mirroredBy === "") return [];
@@ -258,7 +257,7 @@ function unknownOperators(network: Network, features: FeatureExtractor): Obstacl
   return ancestors(network, [features.feature]).flatMap((node) => {
     if (node.domain === "" && operatorOf(node.op)) return [];
     const op = node.domain ? `${node.domain}.${node.op}` : node.op;
-    const reason = network.obstacles.get(node.outputs.find((name) => name !== "") ?? "");
+    const reason = network.obstacles.get(firstOutput(node));
     return [{ node: nameOf(node), op, reason: reason ?? "headstart does not know this operator" }];
   });
 }

@@ -50,9 +50,12 @@ export function readComputedMatrices(restorer: GraphRestorer): void {
   }
 }
 
-/** Names of one layer's tensors as torch.nn.RNNBase has them. */
-function pytorchNames(module: string, layer: number, directions: number, hasBiases: boolean): DirectionTensors[] {
-  return Array.from({ length: directions }, (_, direction) => {
+/** Names of a node's tensors as torch.nn.RNNBase has them, where it is this layer of the module. */
+function pytorchNames({ inputs, attributes }: Node, module: string, layer: number): DirectionTensors[] {
+  const { direction: directions } = attributes;
+  const isBidirectional = directions?.kind === "string" && directions.value === "bidirectional";
+  const hasBiases = Boolean(inputs[3]);
+  return Array.from({ length: isBidirectional ? 2 : 1 }, (_, direction) => {
     const end = `l${layer}${direction === 1 ? "_reverse" : ""}`;
     return {
       inputWeight: `${module}weight_ih_${end}`,
@@ -61,10 +64,6 @@ function pytorchNames(module: string, layer: number, directions: number, hasBias
       stateBias: hasBiases ? `${module}bias_hh_${end}` : "",
     };
   });
-}
-
-function directionsOf({ attributes: { direction } }: Node): number {
-  return direction?.kind === "string" && direction.value === "bidirectional" ? 2 : 1;
 }
 
 /**
@@ -78,7 +77,7 @@ function computedFrom(restorer: GraphRestorer, node: Node): DirectionTensors[] |
   const pattern = /^(.*)(?:weight|bias)_[ih]h_l(\d+)(?:_reverse)?$/;
   const [, module, layer] = pattern.exec([...(sources[0] ?? [])][0] ?? "") ?? [];
   if (module === undefined) return undefined;
-  const names = pytorchNames(module, Number(layer), directionsOf(node), Boolean(node.inputs[3]));
+  const names = pytorchNames(node, module, Number(layer));
   const parts = stackedParts(names);
   const areAll = slots.every((slot, index) => {
     const expected = parts.filter((part) => part.slot === slot);
@@ -128,16 +127,11 @@ function notedIn(
   const [, module] = /^(.*)weight_ih_l0$/.exec(names[0] ?? "") ?? [];
   if (module === undefined) return undefined;
   const same = nodes.filter((each) => each.op === node.op && call(each) === call(node));
-  const each = pytorchNames(module, 0, directionsOf(node), Boolean(node.inputs[3])).flatMap(tensorsOf).length;
-  const layers = same.map((_, layer) => pytorchNames(module, layer, directionsOf(node), Boolean(node.inputs[3])));
-  const expected = layers.flatMap((layer) => layer.flatMap(tensorsOf));
+  const layers = same.map((_, layer) => pytorchNames(node, module, layer));
+  const expected = stackedParts(layers.flat()).map(({ name }) => name);
   // Two calls of one module would have one text, if they read the same values.
-  if (names.length !== each * same.length || expected.some((name, index) => name !== names[index])) return undefined;
+  if (names.length !== expected.length || expected.some((name, index) => name !== names[index])) return undefined;
   return layers[same.indexOf(node)];
-}
-
-function tensorsOf({ inputWeight, stateWeight, inputBias, stateBias }: DirectionTensors): string[] {
-  return [inputWeight, stateWeight, inputBias, stateBias].filter((name) => name !== "");
 }
 
 /** The state's tensors that are a node's stacked ones, element by element. */
@@ -147,7 +141,7 @@ function equalIn(restorer: GraphRestorer, node: Node, { tensors }: StateDict): D
   for (const key of tensors.keys()) {
     const [, module, layer] = /^(.*)weight_ih_l(\d+)$/.exec(key) ?? [];
     if (module === undefined) continue;
-    const names = pytorchNames(module, Number(layer), directionsOf(node), Boolean(node.inputs[3]));
+    const names = pytorchNames(node, module, Number(layer));
     const parts = stackedParts(names);
     const isEqual = [1, 2, 3].every((slot) => {
       const own = parts.filter((part) => part.slot === slot).map(({ name }) => tensors.get(name));

@@ -6,6 +6,7 @@ import { bytesOf } from "../formats/element-types.js";
 import type { ModelFile, ModelFormat } from "../formats/model-file.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
+import { storedTensors } from "../ops/network.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { type OpenedModel, type OpenModelOptions, openModel } from "./open-model.js";
@@ -118,7 +119,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
 
   const tensors: VerifiedTensor[] = [];
   // The network may have more than the file: what the branches that it takes and its unrolled layers have brought along.
-  const own = storedTensors(model);
+  const own = tensorsAsStored(model);
   for (const name of network.tensors.keys()) {
     const before = own.get(name);
     if (!before) continue;
@@ -226,17 +227,12 @@ async function readWeights({ weights: path, keepNames }: Omit<VerifyOptions, "mo
   }
   const { model: asItIs, hash } = await readModelFile(path);
   const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs);
-  return { format: model.format, hash, tensors: storedTensors(model), metadata: {} };
+  return { format: model.format, hash, tensors: tensorsAsStored(model), metadata: {} };
 }
 
 /** A model's initializers and constants as its file lays them out. */
-function storedTensors(model: ModelFile): ReadonlyMap<string, Tensor> {
-  const graph = upgradeGraph(model.graph, model.opset);
-  const tensors = new Map(graph.initializers);
-  for (const node of graph.nodes) {
-    const value = node.op === "Constant" ? node.attributes.value : undefined;
-    if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
-  }
+function tensorsAsStored(model: ModelFile): ReadonlyMap<string, Tensor> {
+  const tensors = storedTensors(upgradeGraph(model.graph, model.opset));
   return new Map([...tensors].map(([name, tensor]) => [name, model.asStored(name, tensor)]));
 }
 

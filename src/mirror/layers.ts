@@ -1,8 +1,8 @@
 /** Layers with weights: the transpose of each, with a weight of its own or F's, and a bias of its own. */
 import type { Value } from "../graph/builder.js";
-import { sizeOf } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import type { Emitter } from "../ops/emitter.js";
+import { fanInOf } from "../ops/network.js";
 import { intAttribute, type NodeContext } from "../ops/operator.js";
 import { adjoint } from "./adjoint.js";
 import { attentionOrder } from "./gates.js";
@@ -26,7 +26,7 @@ function transposedLayer(context: MirrorContext, { sample, weight, layout, featu
   const { emit, step } = context;
   const given = step.inputs[weight] as Value;
   const name = step.parameters[weight];
-  const fanIn = layout && mirroredFanIn(given.shape, layout);
+  const fanIn = layout && fanInOf(given.shape, layout);
   const inputs = [...step.inputs];
   if (!context.tied && name !== undefined && layout && fanIn !== undefined)
     inputs[weight] = context.own({ name, shape: given.shape, role: "weight", layout, fanIn }).value;
@@ -39,13 +39,6 @@ function transposedLayer(context: MirrorContext, { sample, weight, layout, featu
     ...(fanIn === undefined ? {} : { fanIn }),
   });
   return [{ to: step.node.inputs[sample], value: withBias(emit, value, bias.value, featureAxis) }];
-}
-
-function mirroredFanIn(shape: readonly number[], layout: WeightLayout): number {
-  if (layout.kind === "matrix") return shape[layout.inputAxis];
-  if (layout.kind === "matrices") return shape[2];
-  const kernel = sizeOf(shape.slice(2));
-  return layout.transposed ? (shape[0] / layout.groups) * kernel : shape[1] * kernel;
 }
 
 /** The bias goes by its layer's weight: F's bias may be one tensor that several layers share. */

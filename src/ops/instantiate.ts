@@ -1,7 +1,7 @@
 /** Emits a network into a graph under construction: on a batch of any size, with weights given as values. */
 import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
-import { type Attributes, attribute, type Node } from "../graph/graph.js";
+import { type Attributes, attribute, firstOutput, type Node } from "../graph/graph.js";
 import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import { ancestors, type Network } from "./network.js";
@@ -135,7 +135,7 @@ export function instantiate(options: InstantiateOptions): Instance {
 
 function unfit(network: Network, node: Node, error: RuleError): UserError {
   const known = operatorOf(node.op) !== undefined && node.domain === "";
-  const obstacle = network.obstacles.get(node.outputs.find((name) => name !== "") ?? "");
+  const obstacle = network.obstacles.get(firstOutput(node));
   return userError({
     where: `${network.where}: node ${node.name || node.outputs[0]} (${node.op})`,
     required: known ? "inputs that fit the operator" : "an operator that headstart can differentiate",

@@ -87,11 +87,7 @@ const normalizations = new Set([
  */
 export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
   const graph = beginAt(whole, options);
-  const tensors = new Map(graph.initializers);
-  for (const node of graph.nodes) {
-    const value = node.op === "Constant" ? node.attributes.value : undefined;
-    if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
-  }
+  const tensors = storedTensors(graph);
   const input = sampleInput(graph, options);
   const shape = input.shape ?? options.sampleShape?.map((size): Dimension => size) ?? [];
   const declared = input.shape ? shape.slice(1) : shape;
@@ -124,6 +120,16 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
     unrolled: options.unrolled ?? new Map(),
     obstacles: options.obstacles ?? new Map(),
   };
+}
+
+/** An upgraded graph's initializers and the values of its Constant nodes. */
+export function storedTensors(graph: Graph): Map<string, Tensor> {
+  const tensors = new Map(graph.initializers);
+  for (const node of graph.nodes) {
+    const value = node.op === "Constant" ? node.attributes.value : undefined;
+    if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
+  }
+  return tensors;
 }
 
 /** A graph whose sample input is a tensor that the model computes: without the node that computes it. */
@@ -408,8 +414,8 @@ function layoutOf(origin: Origin, { shape }: Tensor, layout: WeightLayout): Weig
   return shape.length === 3 ? { kind: "matrices" } : shape.length === 2 ? { kind: "matrix", inputAxis: 1 } : undefined;
 }
 
-/** How many inputs each output sums over. */
-function fanInOf(shape: readonly number[], layout: WeightLayout): number {
+/** How many inputs each output of a weight sums over. */
+export function fanInOf(shape: readonly number[], layout: WeightLayout): number {
   if (layout.kind === "matrix") return shape[layout.inputAxis];
   if (layout.kind === "matrices") return shape[2];
   const kernel = sizeOf(shape.slice(2));

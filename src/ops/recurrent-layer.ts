@@ -6,7 +6,7 @@
  * Elman, 1990 (RNN); the equations and their options as ONNX's operators LSTM, GRU and RNN state them.
  */
 import { type Attributes, attribute } from "../graph/graph.js";
-import type { Gate } from "../graph/recurrent-node.js";
+import type { Gate, RecurrentNode } from "../graph/recurrent-node.js";
 import { floatTensor, intTensor, type Tensor } from "../graph/tensor.js";
 
 /** Adds nodes to a graph. Names say what a value is; what makes them unique is the writer's business. */
@@ -25,7 +25,7 @@ export interface NodeWriter {
 
 /** What all directions of a layer have in common. */
 export interface RecurrentSettings {
-  readonly kind: "LSTM" | "GRU" | "RNN";
+  readonly kind: RecurrentNode["op"];
   /** Gates as they lie in the matrices: four of an LSTM, three of a GRU, one of an RNN. */
   readonly gates: readonly Gate[];
   /** Size of the state. */

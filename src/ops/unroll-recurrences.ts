@@ -1,6 +1,6 @@
 /** Writes LSTM, GRU and RNN as what they compute at each position of the sequence, whose length the sample's shape says. */
 import { UserError } from "../errors.js";
-import { type Attributes, attribute, type Graph, type Node } from "../graph/graph.js";
+import { type Attributes, attribute, firstOutput, type Graph, type Node } from "../graph/graph.js";
 import { directionTensors, type Gate, recurrentDomain, stackedGates } from "../graph/recurrent-node.js";
 import { intTensor, type Tensor } from "../graph/tensor.js";
 import { Emitter } from "./emitter.js";
@@ -76,10 +76,6 @@ function isRecurrent({ op, domain }: Node): boolean {
   return Object.hasOwn(stackedGates, op) && (domain === "" || domain === recurrentDomain);
 }
 
-function firstOutput({ outputs }: Node): string {
-  return outputs.find((name) => name !== "") ?? "";
-}
-
 class Unrolling {
   readonly #node: Node;
   readonly #kind: RecurrentSettings["kind"];
@@ -101,7 +97,7 @@ class Unrolling {
     this.#names = new Set(graph.initializers.keys());
     for (const { name } of graph.inputs) this.#names.add(name);
     for (const { inputs, outputs } of graph.nodes) for (const name of [...inputs, ...outputs]) this.#names.add(name);
-    const known = [2, 3].map((batchSize) => inputsOf(upgradeGraph(graph, opset), node, options, batchSize));
+    const known = inputsOf(upgradeGraph(graph, opset), node, options, [2, 3]);
     this.#shapes = known[0].shapes;
     this.#zeros = new Set([...known[0].zeros].filter((name) => known[1].zeros.has(name)));
     const [first, second] = known.map(({ shapes }) => shapes.get(node.inputs[0])?.[this.#batchFirst ? 1 : 0] ?? 0);
@@ -347,29 +343,32 @@ class Unrolling {
 
 const exchanged: Attributes = { perm: attribute.ints([1, 0, 2]) };
 
-/** Shapes of a node's inputs for a batch of this size, and which of them are all zero. @throws Obstacle */
-function inputsOf(
-  graph: Graph,
-  node: Node,
-  options: NetworkOptions,
-  batchSize: number,
-): { readonly shapes: ReadonlyMap<string, readonly number[]>; readonly zeros: ReadonlySet<string> } {
+interface KnownInputs {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Those that are all zero. */
+  readonly zeros: ReadonlySet<string>;
+}
+
+/** What is known of a node's inputs, for batches of these sizes. @throws Obstacle */
+function inputsOf(graph: Graph, node: Node, options: NetworkOptions, batchSizes: readonly number[]): KnownInputs[] {
   const names = [...new Set(node.inputs)].filter((name) => name !== "");
   try {
     const network = analyzeNetwork(graph, options);
-    const emit = new Emitter();
-    const { targets } = instantiate({
-      emit,
-      network,
-      input: emit.input("headstart/samples", "float32", [batchSize, ...network.sampleShape]),
-      targets: names,
-      parameter: parameterInputs(emit, network),
-      normalization: "running",
+    return batchSizes.map((batchSize) => {
+      const emit = new Emitter();
+      const { targets } = instantiate({
+        emit,
+        network,
+        input: emit.input("headstart/samples", "float32", [batchSize, ...network.sampleShape]),
+        targets: names,
+        parameter: parameterInputs(emit, network),
+        normalization: "running",
+      });
+      const shapes = new Map(names.map((name, index) => [name, targets[index].shape]));
+      if ((shapes.get(node.inputs[0]) ?? []).length !== 3) throw new Obstacle("its sequences have not three axes");
+      const zeros = names.filter((_, index) => targets[index].constant?.data.every((element) => Number(element) === 0));
+      return { shapes, zeros: new Set(zeros) };
     });
-    const shapes = new Map(names.map((name, index) => [name, targets[index].shape]));
-    if ((shapes.get(node.inputs[0]) ?? []).length !== 3) throw new Obstacle("its sequences have not three axes");
-    const zeros = names.filter((_, index) => targets[index].constant?.data.every((element) => Number(element) === 0));
-    return { shapes, zeros: new Set(zeros) };
   } catch (error) {
     if (error instanceof UserError) throw new Obstacle(`what it reads is not known: ${error.message}`);
     throw error;

@@ -1,6 +1,6 @@
 /** Where a supervised network's feature extractor F ends and its head begins. */
 import { userError } from "../errors.js";
-import type { Node } from "../graph/graph.js";
+import { firstOutput, type Node } from "../graph/graph.js";
 import { nearest } from "../nearest.js";
 import { ancestors, type Layer, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
@@ -69,9 +69,9 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
 }
 
 /** Operator and name of a node, and why it cannot be taken, where that is known. */
-function described({ obstacles }: Network, { op, name, outputs }: Node): string {
-  const reason = obstacles.get(outputs.find((output) => output !== "") ?? "");
-  return `${op} at ${name || outputs[0]}${reason === undefined ? "" : ` (${reason})`}`;
+function described({ obstacles }: Network, node: Node): string {
+  const reason = obstacles.get(firstOutput(node));
+  return `${node.op} at ${node.name || node.outputs[0]}${reason === undefined ? "" : ` (${reason})`}`;
 }
 
 /** The first node of an operator that headstart does not know. */

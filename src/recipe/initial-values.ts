@@ -49,11 +49,10 @@ export function initialWeights(network: Network, start: string, seed: number): W
   }
   // Recurrent layers have second biases, and biases that lie together in one tensor.
   for (const { name, role, shape } of network.parameters.values()) {
-    const context = role === "bias" && !drawn.has(name) ? contextOf(recurrentReader(network, name), true) : undefined;
-    if (!context) continue;
+    const recurrent = role === "bias" && !drawn.has(name) ? contextOf(recurrentReader(network, name), true) : undefined;
+    if (!recurrent) continue;
     const stream = new RandomStream(seed, `weights/${name}`);
     const count = sizeOf(shape);
-    const { forget: _, ...recurrent } = context;
     const matrix = [count, recurrent.hidden];
     weights.set(name, initializer.bias(count, matrix, { kind: "matrix", inputAxis: 1 }, stream, { recurrent }));
   }
@@ -127,7 +126,7 @@ function contextOf(layer: Node | undefined, isState: boolean): RecurrentContext 
   if (!layer || size?.kind !== "int") return undefined;
   const order: readonly string[] = gates?.kind === "strings" ? gates.value : stackedGates[layer.op];
   const forget = order.indexOf("forget");
-  return { hidden: size.value, isState, ...(forget < 0 ? {} : { forget: forget * size.value }) };
+  return { hidden: size.value, isState, ...(isState || forget < 0 ? {} : { forget: forget * size.value }) };
 }
 
 /** The recurrent layer that reads a tensor, as it is or a part of it. */

@@ -12,11 +12,11 @@ import { webgpuSettings } from "./webgpu-exceptions.js";
 
 /** Loads a graph of the pinned opset into ONNX Runtime. @throws UserError where the device has no room for it */
 export async function openSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
-  const isUncopied = options.intoTargets && (options.device ?? "cpu") === "cpu";
-  const message = isUncopied ? await sequenceMessage() : undefined;
+  const isOnCpu = (options.device ?? "cpu") === "cpu";
+  const message = options.intoTargets && isOnCpu ? await sequenceMessage() : undefined;
   const sequence = message === undefined ? undefined : sequenceOutput;
   const bytes = serializeGraph(graph, pinnedOpset, { sequence });
-  const plain = (options.device ?? "cpu") === "cpu" && graph.nodes.length > mostOptimized ? { optimizes: false } : {};
+  const plain = isOnCpu && graph.nodes.length > mostOptimized ? { optimizes: false } : {};
   return openBytes(bytes, { ...options, ...plain, ...webgpuSettings(graph, options.device) }, message);
 }
 

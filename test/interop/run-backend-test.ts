@@ -7,7 +7,7 @@ import { type DataType, dataTypes, floatTensor, isFloating, type Tensor } from "
 import { mirror } from "../../src/mirror/mirror.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { type Instance, instantiate, singlePrecision } from "../../src/ops/instantiate.js";
-import type { Network } from "../../src/ops/network.js";
+import { type Network, storedTensors } from "../../src/ops/network.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { checkGradients } from "../support/check-gradients.js";
 import { startValue } from "../support/mirror-network.js";
@@ -53,11 +53,7 @@ function emit(task: Task, emitter = new Emitter(), given?: Readonly<Record<strin
       fed.map((name) => [name, emitter.input(name, inputs.get(name)!.type, inputs.get(name)!.shape)] as const),
     );
   const sample = sampleOf(task);
-  const tensors = new Map([...graph.initializers, ...inputs]);
-  for (const node of graph.nodes) {
-    const value = node.op === "Constant" ? node.attributes.value : undefined;
-    if (value?.kind === "tensor") tensors.set(node.outputs[0], value.value);
-  }
+  const tensors = new Map([...storedTensors(graph), ...inputs]);
   const parameters = fed
     .filter((name) => name !== sample)
     .map((name) => [name, { name, shape: inputs.get(name)!.shape, role: "weight" }] as const);
