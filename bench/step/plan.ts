@@ -12,6 +12,7 @@ import { chooseDiscriminator } from "../../src/library/choose-discriminator.js";
 import { openModel } from "../../src/library/open-model.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { instantiate, parameterInputs } from "../../src/ops/instantiate.js";
+import type { Network } from "../../src/ops/network.js";
 import { RandomStream } from "../../src/random/stream.js";
 import type { Discriminator } from "../../src/recipe/discriminator.js";
 import { type FeatureExtractor, featureExtractor } from "../../src/recipe/feature-extractor.js";
@@ -129,7 +130,7 @@ export async function planOf(
     writeFileSync(join(folder, "start.safetensors"), writeSafetensors(startTensors(features, training)));
     const fed = supervised
       ? supervisedBatches(bench, dataset, training)
-      : await pretrainingBatches(training, recipe, dataset, bench);
+      : await pretrainingBatches(training, recipe, dataset, features.network);
     writeFileSync(join(folder, "feeds.safetensors"), writeSafetensors(fed));
   };
   return { file, training, write };
@@ -160,9 +161,9 @@ async function pretrainingBatches(
   training: TrainingGraph,
   recipe: Recipe,
   dataset: Dataset,
-  bench: BenchNetwork,
+  network: Network,
 ): Promise<Map<string, Tensor>> {
-  const feeds = pretrainingFeeds(training, recipe, dataset, bench.sampleShape, 0, totalSteps);
+  const feeds = pretrainingFeeds(training, recipe, dataset, network, 0, totalSteps);
   const fed = new Map<string, Tensor>();
   for (let batch = 0; batch < batches; batch++)
     for (const [name, { data, shape }] of Object.entries(await feeds.at(batch)))

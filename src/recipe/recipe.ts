@@ -54,8 +54,8 @@ const recipeSchema = z.strictObject({
         .enum(["none", "gaussian", "masked-pixels", "masked-patches", "swapped-values", "shifted"])
         .default("none"),
       /**
-       * Standard deviation of the noise, the share of what is masked or swapped, or the largest shift of a picture as a share
-       * of its side.
+       * Standard deviation of the noise, the share of what is masked or swapped, or the largest shift of a picture or signal
+       * as a share of its side.
        */
       amount: weight.default(0),
     })
@@ -82,8 +82,9 @@ const recipeSchema = z.strictObject({
     .prefault({}),
   /**
    * A second task for F: to know two views of one sample for the same among all views of the batch (Chen et al., 2020,
-   * SimCLR). Views of pictures are shifted, flipped, and changed in brightness and contrast; those of other data have
-   * values swapped between samples.
+   * SimCLR). Views of pictures are shifted, flipped, and changed in brightness and contrast; those of signals, which a
+   * convolution or a recurrent layer reads position by position, are moved along their positions, magnified, and changed
+   * in size and level; those of other data have values swapped between samples.
    */
   contrast: z
     .strictObject({
@@ -91,18 +92,21 @@ const recipeSchema = z.strictObject({
       temperature: z.number().positive().default(0.5),
       /** Hidden ReLU units between F's features and the space in which views are compared; 0: a linear projection. */
       hidden: hiddenUnits,
-      /** Pictures: largest shift as a share of the side. */
+      /** Pictures and signals: largest shift as a share of the side. */
       shift: fraction.default(0.125),
       /**
-       * Pictures: views are magnified, so that they show a part whose sides are down to 1 − this of the whole. auto: 0.5 for
-       * pictures in colour, 0 for grey ones, as was measured to help (docs/log.md).
+       * Pictures and signals: views are magnified, so that they show a part whose sides are down to 1 − this of the whole.
+       * auto: 0.5 for signals and pictures in colour, 0 for grey ones, as was measured to help (docs/log.md).
        */
       zoom: z.union([z.number().min(0).max(0.9), z.literal("auto")]).default(0),
       /** Pictures: left and right are exchanged in half of the views. */
       flip: z.boolean().default(true),
-      /** Pictures: contrast is multiplied by up to 1 ± this, brightness moved by up to ± this (in standard deviations). */
+      /**
+       * Pictures, and signals of one channel: contrast (size) is multiplied by up to 1 ± this, brightness (level) moved by
+       * up to ± this (in standard deviations).
+       */
       jitter: fraction.default(0.4),
-      /** Pictures: the same for each channel by itself, which changes colours. */
+      /** Pictures and signals: the same for each of several channels by itself, which changes colours. */
       colour: fraction.default(0),
       /** Other data: share of the values that come from another sample. */
       swap: fraction.default(0.3),

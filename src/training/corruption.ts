@@ -12,8 +12,8 @@ export interface CorruptionContext {
   readonly batchSize: number;
   /** Values in one sample. */
   readonly sampleSize: number;
-  /** There for pictures. */
-  readonly picture: PictureGeometry | undefined;
+  /** There for pictures, and for signals as pictures of one row. */
+  readonly geometry: PictureGeometry | undefined;
   /** Columns that are changed together: one-hot codes. */
   readonly groups: readonly { readonly start: number; readonly end: number }[];
   readonly pool: NormalPool;
@@ -27,8 +27,8 @@ export interface CorruptionContext {
  * - masked-patches: a share `amount` of a grid of patches is 0, eight to a side (He et al., 2022, in small)
  * - swapped-values: a share `amount` of the columns comes from another sample of the batch (Yoon et al., 2020);
  *   `swapped`, where given, receives 1 there and 0 elsewhere
- * - shifted: pictures are moved by up to a share `amount` of each side, in whole pixels, and their edges drawn out; other
- *   samples stay as they are
+ * - shifted: pictures and signals are moved by up to a share `amount` of each side, in whole pixels (positions), and their
+ *   edges drawn out; other samples stay as they are
  */
 export function corrupt(
   kind: Recipe["corruption"]["kind"],
@@ -54,7 +54,7 @@ export function corrupt(
       return;
     case "masked-patches": {
       target.set(batch);
-      const longest = context.picture ? Math.max(context.picture.height, context.picture.width) : context.sampleSize;
+      const longest = context.geometry ? Math.max(context.geometry.height, context.geometry.width) : context.sampleSize;
       mask(target, context, Math.max(1, Math.ceil(longest / 8)), amount, stream);
       return;
     }
@@ -63,8 +63,8 @@ export function corrupt(
       swapValues(batch, target, amount, context, stream, swapped);
       return;
     case "shifted":
-      if (context.picture)
-        drawView(batch, target, context.batchSize, context.picture, { ...unchanged, shift: amount }, stream);
+      if (context.geometry)
+        drawView(batch, target, context.batchSize, context.geometry, { ...unchanged, shift: amount }, stream);
       else target.set(batch);
   }
 }
@@ -76,10 +76,10 @@ function mask(
   amount: number,
   stream: RandomStream,
 ): void {
-  const { batchSize, sampleSize, picture } = context;
-  const { height, width, channels } = picture ?? { height: 1, width: sampleSize, channels: 1 };
-  const pixelStride = picture?.layout === "NHWC" ? channels : 1;
-  const channelStride = picture?.layout === "NHWC" ? 1 : height * width;
+  const { batchSize, sampleSize, geometry } = context;
+  const { height, width, channels } = geometry ?? { height: 1, width: sampleSize, channels: 1 };
+  const pixelStride = geometry?.layout === "NHWC" ? channels : 1;
+  const channelStride = geometry?.layout === "NHWC" ? 1 : height * width;
   const rows = Math.ceil(height / side);
   const columns = Math.ceil(width / side);
   for (let sample = 0; sample < batchSize; sample++) {

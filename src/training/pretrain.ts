@@ -171,7 +171,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   let clusters: SampleClusters | undefined;
   try {
     clusters = await clustersFor(options);
-    const feeds = pretrainingFeeds(training, recipe, dataset, sampleShape, seed, steps, clusters);
+    const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, steps, clusters);
     const first = options.resume?.step ?? 0;
     await check(options, start, clusters);
     const tail = new MetricMeans();
@@ -222,7 +222,7 @@ async function check(options: PretrainOptions, start: Weights, clusters: SampleC
   if (device === "cpu" || !onDeviceCheck) return;
   const recipe = { ...options.recipe, batchSize: Math.min(checkedBatch, options.recipe.batchSize) };
   const training = trainingGraphOf({ ...options, recipe });
-  const feeds = pretrainingFeeds(training, recipe, dataset, features.network.sampleShape, seed, 1, clusters);
+  const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, 1, clusters);
   onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
 }
 

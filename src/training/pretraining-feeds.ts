@@ -2,6 +2,7 @@
 import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+import type { Network } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import { feedNames, rotationClasses } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
@@ -13,6 +14,7 @@ import { datasetGeometry } from "./picture-geometry.js";
 import { possibleTurns, rotateQuarter } from "./picture-rotation.js";
 import { drawView } from "./picture-views.js";
 import type { SampleClusters } from "./sample-clusters.js";
+import { signalGeometry, signalViews } from "./signal-geometry.js";
 
 /** The tensors of one step; valid until the next call. Everything depends on (seed, step) alone. */
 export interface StepFeeds {
@@ -28,14 +30,18 @@ export function pretrainingFeeds(
   training: TrainingGraph,
   recipe: Recipe,
   dataset: Dataset,
-  sampleShape: readonly number[],
+  network: Network,
   seed: number,
   steps: number,
   clusters?: SampleClusters,
 ): StepFeeds {
   const { batchSize } = training;
+  const { sampleShape } = network;
   const sampleSize = sizeOf(sampleShape);
   const picture = datasetGeometry(dataset);
+  const signal = picture ? undefined : signalGeometry(network);
+  const geometry = picture ?? signal;
+  const viewSettings = signal ? signalViews(recipe.contrast, signal) : recipe.contrast;
   const groups = dataset.oneHotGroups ?? [];
   const pool = new NormalPool(seed);
   const possible = possibleTurns(picture);
@@ -76,20 +82,20 @@ export function pretrainingFeeds(
           corruption.amount,
           samples.data.subarray(0, corrupted.data.length),
           corrupted.data,
-          { seed, step, batchSize: corrupted.shape[0], sampleSize, picture, groups, pool },
+          { seed, step, batchSize: corrupted.shape[0], sampleSize, geometry, groups, pool },
           swapped?.data,
         );
       if (groupRows) await clusters?.writeOneHot(indices, samples.data, groupRows.data);
       if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
         if (!view) return;
-        if (picture)
+        if (geometry)
           drawView(
             samples.data,
             view.data,
             batchSize,
-            picture,
-            recipe.contrast,
+            geometry,
+            viewSettings,
             new RandomStream(seed, `view/${index}`, step),
           );
         else
@@ -98,7 +104,7 @@ export function pretrainingFeeds(
             step: 2 * step + index,
             batchSize,
             sampleSize,
-            picture,
+            geometry,
             groups,
             pool,
           });

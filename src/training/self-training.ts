@@ -18,6 +18,7 @@ import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
 import { drawView, type ViewSettings } from "./picture-views.js";
+import { signalGeometry, signalViews } from "./signal-geometry.js";
 import { Trainer } from "./trainer.js";
 
 /** Steps of self-training where nothing else is asked for, whatever the data's size. */
@@ -32,6 +33,8 @@ const settings = {
   shift: 0.05,
   /** those in colour, most of them photographs, by this one, and mirrored in half of the cases. */
   shiftInColour: 0.1,
+  /** Signals are moved, magnified, and changed channel by channel. */
+  signals: { shift: 0.2, zoom: 0.4, flip: false, jitter: 0.4, colour: 0.4 },
   /** This share of other samples' values comes from another sample. */
   swapped: 0.1,
 } as const;
@@ -88,7 +91,8 @@ export function selfTrainingGraphOf(features: FeatureExtractor, device?: Device)
 /**
  * Trains F and head by FixMatch (Sohn et al., 2020): copies of labelled samples, changed a little, are told their labels,
  * and copies of other samples what the network says of the originals, where it is sure. Pictures are shifted a
- * little, and mirrored where they are in colour; of other samples a tenth of the values comes from others.
+ * little, and mirrored where they are in colour; signals are moved, magnified and changed channel by channel; of other
+ * samples a tenth of the values comes from others.
  *
  * @param weights all parameters of the network; not changed
  * @param labelled samples with class labels; those with a label below 0 have none
@@ -115,21 +119,16 @@ export async function selfTrain(
   const ofUnlabelled = originals.subarray(0, batchSize * sampleSize);
   const samples = floatTensor(ofUnlabelled, [batchSize, ...sampleShape]);
   const picture = datasetGeometry(unlabelled);
+  const signal = picture ? undefined : signalGeometry(features.network);
   const count = batchSize + labelledBatchSize;
   const groups = unlabelled.oneHotGroups ?? [];
   const pool = new NormalPool(seed);
   const change = (step: number): void => {
-    if (picture) {
-      drawView(
-        originals,
-        views.data,
-        count,
-        picture,
-        selfTrainingViews(picture),
-        new RandomStream(seed, "self-training/views", step),
-      );
-    } else {
-      const context = { seed, step, batchSize: count, sampleSize, picture, groups, pool };
+    const stream = new RandomStream(seed, "self-training/views", step);
+    if (picture) drawView(originals, views.data, count, picture, selfTrainingViews(picture), stream);
+    else if (signal) drawView(originals, views.data, count, signal, signalViews(settings.signals, signal), stream);
+    else {
+      const context = { seed, step, batchSize: count, sampleSize, geometry: undefined, groups, pool };
       corrupt("swapped-values", settings.swapped, originals, views.data, context);
     }
   };

@@ -6,7 +6,7 @@ import { normalTensor } from "../support/run-graph.js";
 const pool = new NormalPool(0);
 
 function context(batchSize: number, sampleSize: number, more: Partial<CorruptionContext> = {}): CorruptionContext {
-  return { seed: 0, step: 0, batchSize, sampleSize, picture: undefined, groups: [], pool, ...more };
+  return { seed: 0, step: 0, batchSize, sampleSize, geometry: undefined, groups: [], pool, ...more };
 }
 
 function corrupted(
@@ -50,7 +50,7 @@ describe("corrupt", () => {
 
   it.each(["NCHW", "NHWC"] as const)("masks all channels of a pixel (%s)", (layout) => {
     const picture = { channels: 3, height: 4, width: 5, layout };
-    const { target } = corrupted("masked-pixels", 0.5, batch, context(50, 60, { picture }));
+    const { target } = corrupted("masked-pixels", 0.5, batch, context(50, 60, { geometry: picture }));
     const at = (sample: number, channel: number, pixel: number): number =>
       target[sample * 60 + (layout === "NCHW" ? channel * 20 + pixel : pixel * 3 + channel)];
     let masked = 0;
@@ -67,7 +67,7 @@ describe("corrupt", () => {
   it("masked-patches masks whole squares", () => {
     const picture = { channels: 1, height: 16, width: 16, layout: "NCHW" as const };
     const pictures = normalTensor("pictures", [20, 256]).data;
-    const { target } = corrupted("masked-patches", 0.5, pictures, context(20, 256, { picture }));
+    const { target } = corrupted("masked-patches", 0.5, pictures, context(20, 256, { geometry: picture }));
     for (let sample = 0; sample < 20; sample++)
       for (let patch = 0; patch < 64; patch++) {
         const corner = sample * 256 + Math.floor(patch / 8) * 32 + (patch % 8) * 2;
@@ -110,7 +110,7 @@ describe("corrupt", () => {
     const picture = { channels: 3, height: 6, width: 10, layout: "NHWC" as const };
     const pictures = normalTensor("pictures", [40, 180]).data;
     // A sixth of six rows and of ten columns, rounded down: one pixel each way.
-    const { target } = corrupted("shifted", 1 / 6, pictures, context(40, 180, { picture }));
+    const { target } = corrupted("shifted", 1 / 6, pictures, context(40, 180, { geometry: picture }));
     const clamped = (place: number, side: number): number => Math.min(Math.max(place, 0), side - 1);
     const shifts = Array.from({ length: 40 }, (_, sample) => {
       const moved = (down: number, right: number): number[] =>

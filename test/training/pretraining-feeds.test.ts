@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BatchOrder } from "../../src/data/batches.js";
+import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { parseRecipe, type RecipeInput } from "../../src/recipe/recipe.js";
@@ -23,7 +24,12 @@ function feedsOf(input: RecipeInput, shape: readonly number[] = [1, 8, 8], seed 
       ? { discriminator: buildDiscriminator({ kind: "auto", sampleShape: shape, targetCost: 100 }) }
       : {}),
   });
-  return { feeds: pretrainingFeeds(training, recipe, dataset, shape, seed, steps), training, dataset };
+  return {
+    feeds: pretrainingFeeds(training, recipe, dataset, features.network, seed, steps),
+    training,
+    dataset,
+    features,
+  };
 }
 
 /** A copy of what a step is fed, by name. */
@@ -71,17 +77,35 @@ describe("pretrainingFeeds", () => {
     for (const name of ["turns", "view/first", "view/second"]) expect(fewer[name], name).toEqual(whole[name]);
   });
 
+  it("moves signals along their positions in views, in place of swapping their values", async () => {
+    const features = featureExtractor(toyNetwork({ template: "cnn1d", inputShape: [2, 16], widths: [4] }));
+    const values = Float32Array.from({ length: 32 * 32 }, (_, place) => (place % 16) + 1000 * Math.floor(place / 32));
+    const dataset = memoryDataset(values, [2, 16], undefined, { normalise: "none" });
+    const recipe = parseRecipe({ batchSize, contrast: { weight: 1, shift: 0.25, colour: 0, zoom: 0 } }, "test");
+    const training = trainingGraphOf({ features, dataset, recipe });
+    const tensors = await pretrainingFeeds(training, recipe, dataset, features.network, 0, 10).at(0);
+    const order = new BatchOrder(dataset.count, batchSize, 0, dataset.blocks).indices(0);
+    const moves = Array.from(order).map((sample, row) => {
+      const view = Array.from(tensors["view/first"].data.subarray(row * 32, row * 32 + 16));
+      const moved = view[8] - 1000 * sample - 8;
+      expect(view).toEqual(view.map((_, place) => 1000 * sample + Math.min(Math.max(place + moved, 0), 15)));
+      return moved;
+    });
+    expect(new Set(moves).size).toBeGreaterThan(2);
+    expect(Math.max(...moves.map(Math.abs))).toBeLessThanOrEqual(4);
+  });
+
   it("asks for the groups that samples had before they were changed", async () => {
     const input: RecipeInput = {
       selfSupervision: { task: "clusters", weight: 1, clusters: 5, groupings: 2 },
       corruption: { kind: "shifted", amount: 0.25 },
     };
-    const { dataset, training } = feedsOf(input);
+    const { dataset, training, features } = feedsOf(input);
     const seed = 0;
     const clusters = await SampleClusters.find(dataset, 5, 2, seed, { threads: 1 });
     try {
       const recipe = parseRecipe({ batchSize, ...input }, "test");
-      const feeds = await pretrainingFeeds(training, recipe, dataset, [1, 8, 8], seed, 10, clusters).at(0);
+      const feeds = await pretrainingFeeds(training, recipe, dataset, features.network, seed, 10, clusters).at(0);
       expect(feeds.corrupted.data).not.toEqual(feeds.samples.data);
       const ofUnchanged = new Float32Array(batchSize * 2 * 5);
       const indices = new BatchOrder(dataset.count, batchSize, seed, dataset.blocks).indices(0);

@@ -60,6 +60,30 @@ describe("selfTrain", () => {
     expect(learned).toBeGreaterThan((await accuracy(mlp, alone, unseen)) + 0.05);
   });
 
+  it("knows a signal again that begins elsewhere", async () => {
+    const length = 48;
+    /** A pulse that rises at once and fades, or the reverse, by class, and begins at one of so many positions. */
+    const pulses = (count: number, seed: number, first: number, places: number): Dataset => {
+      const stream = new RandomStream(seed, "pulses");
+      const labels = Uint8Array.from({ length: count }, (_, index) => index % 2);
+      const values = new Float32Array(count * length);
+      labels.forEach((label, index) => {
+        const place = first + stream.below(places);
+        for (let at = 0; at < length; at++) values[index * length + at] = 0.3 * stream.normal();
+        for (let at = 0; at < 12; at++) values[index * length + place + at] += (2 * (label ? 12 - at : at + 1)) / 12;
+      });
+      return memoryDataset(values, [1, length], labels, { normalise: "none" });
+    };
+    const inTheMiddle = pulses(400, 0, 18, 1);
+    const cnn = toyNetwork({ template: "cnn1d", inputShape: [1, length], widths: [8, 8] });
+    const drawn = initialWeights(cnn, "he", 0);
+    const steps = { ...options, steps: 600 };
+    const learned = await selfTrain(featureExtractor(cnn), drawn, inTheMiddle, inTheMiddle, 0, steps);
+    expect(await accuracy(cnn, learned, inTheMiddle)).toBeGreaterThan(0.85);
+    // 0.7 where values are swapped between samples in place.
+    expect(await accuracy(cnn, learned, pulses(400, 1, 12, 13))).toBeGreaterThan(0.85);
+  });
+
   it("gives the same weights for the same seed, and leaves its own start alone", async () => {
     const before = new Map([...start].map(([name, values]) => [name, values.slice()]));
     const once = await selfTrain(features, start, all, few, 3, { ...options, steps: 5 });
