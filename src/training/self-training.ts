@@ -18,7 +18,7 @@ import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
 import { drawView, type ViewSettings } from "./picture-views.js";
-import { signalGeometry, signalViews } from "./signal-geometry.js";
+import { signalGeometry } from "./signal-geometry.js";
 import { Trainer } from "./trainer.js";
 
 /** Steps of self-training where nothing else is asked for, whatever the data's size. */
@@ -33,8 +33,8 @@ const settings = {
   shift: 0.05,
   /** those in colour, most of them photographs, by this one, and mirrored in half of the cases. */
   shiftInColour: 0.1,
-  /** Signals are moved, magnified, and changed channel by channel. */
-  signals: { shift: 0.2, zoom: 0.4, flip: false, jitter: 0.4, colour: 0.4 },
+  /** Signals are moved, magnified, and, where they have several channels, each of these changed by itself. */
+  signals: { shift: 0.2, zoom: 0.4, flip: false, jitter: 0, colour: 0.4 },
   /** This share of other samples' values comes from another sample. */
   swapped: 0.1,
 } as const;
@@ -126,7 +126,7 @@ export async function selfTrain(
   const change = (step: number): void => {
     const stream = new RandomStream(seed, "self-training/views", step);
     if (picture) drawView(originals, views.data, count, picture, selfTrainingViews(picture), stream);
-    else if (signal) drawView(originals, views.data, count, signal, signalViews(settings.signals, signal), stream);
+    else if (signal) drawView(originals, views.data, count, signal, settings.signals, stream);
     else {
       const context = { seed, step, batchSize: count, sampleSize, geometry: undefined, groups, pool };
       corrupt("swapped-values", settings.swapped, originals, views.data, context);
