@@ -119,16 +119,17 @@ export async function selfTrain(
   const ofUnlabelled = originals.subarray(0, batchSize * sampleSize);
   const samples = floatTensor(ofUnlabelled, [batchSize, ...sampleShape]);
   const picture = datasetGeometry(unlabelled);
-  const signal = picture ? undefined : signalGeometry(features.network);
+  const geometry = picture ?? signalGeometry(features.network);
+  const viewSettings = picture ? selfTrainingViews(picture) : settings.signals;
   const count = batchSize + labelledBatchSize;
   const groups = unlabelled.oneHotGroups ?? [];
   const pool = new NormalPool(seed);
   const change = (step: number): void => {
-    const stream = new RandomStream(seed, "self-training/views", step);
-    if (picture) drawView(originals, views.data, count, picture, selfTrainingViews(picture), stream);
-    else if (signal) drawView(originals, views.data, count, signal, settings.signals, stream);
-    else {
-      const context = { seed, step, batchSize: count, sampleSize, geometry: undefined, groups, pool };
+    if (geometry) {
+      const stream = new RandomStream(seed, "self-training/views", step);
+      drawView(originals, views.data, count, geometry, viewSettings, stream);
+    } else {
+      const context = { seed, step, batchSize: count, sampleSize, geometry, groups, pool };
       corrupt("swapped-values", settings.swapped, originals, views.data, context);
     }
   };

@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { pinnedOpset } from "../../src/graph/opset.js";
+import { analyzeNetwork } from "../../src/ops/network.js";
+import { unrollRecurrences } from "../../src/ops/unroll-recurrences.js";
+import { upgradeGraph } from "../../src/ops/upgrade.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { parseRecipe } from "../../src/recipe/recipe.js";
 import type { PictureGeometry } from "../../src/training/picture-geometry.js";
 import { drawView } from "../../src/training/picture-views.js";
 import { signalGeometry, signalViews } from "../../src/training/signal-geometry.js";
 import { toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
 
 const settings = parseRecipe({ contrast: { weight: 1, zoom: "auto", colour: 0.3 } }, "test").contrast;
 
@@ -12,6 +17,16 @@ describe("signalGeometry", () => {
   it("takes a signal for a picture of one row", () => {
     const network = toyNetwork({ template: "cnn1d", inputShape: [3, 20], widths: [4] });
     expect(signalGeometry(network)).toEqual({ channels: 3, height: 1, width: 20, layout: "NCHW" });
+  });
+
+  it("knows the positions of a recurrent layer's sequences", () => {
+    const net = new TestNetwork();
+    const sequence = net.node("Transpose", ["x"], { perm: [1, 0, 2] });
+    const weights = [net.weight("w", [1, 6, 3]), net.weight("r", [1, 6, 2])];
+    const states = net.node("GRU", [sequence, ...weights], { hidden_size: 2 });
+    const { graph, layers } = unrollRecurrences(net.graph([4, 3], [states]), pinnedOpset, { where: "net" });
+    const network = analyzeNetwork(upgradeGraph(graph, pinnedOpset), { where: "net", unrolled: layers });
+    expect(signalGeometry(network)).toEqual({ channels: 3, height: 1, width: 4, layout: "NHWC" });
   });
 
   it("knows none where no layer minds the order of the positions, and none of pictures and vectors", () => {
