@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { temporaryFolder } from "./support/temporary-folder.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const files = ["train", "t10k"].flatMap((part) => [`${part}-images-idx3-ubyte.gz`, `${part}-labels-idx1-ubyte.gz`]);
@@ -25,7 +25,7 @@ test.each([
 
 const originals = "/usr/share/datasets/fashion-mnist";
 test.runIf(existsSync(originals))("the script makes the same sample again", () => {
-  const folder = mkdtempSync(join(tmpdir(), "headstart-demo-data-"));
+  const folder = temporaryFolder();
   const script = join(root, "scripts", "make-demo-data.mjs");
   expect(spawnSync(process.execPath, [script, originals, folder]).status).toBe(0);
   // Unpacked: another version of zlib may pack the same pictures differently.

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { temporaryFolder } from "./data/temporary-folder.js";
+import { temporaryFolder } from "./support/temporary-folder.js";
 
 const page = readFileSync(join(import.meta.dirname, "../docs/library.md"), "utf8");
 const programs = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program]) => program);

@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Layer } from "../../bench/step/layers.js";
 import { type NetworkName, networks } from "../../bench/step/networks.js";
 import { openOurStep } from "../../bench/step/ours.js";
 import { planOf, stepNames } from "../../bench/step/plan.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-bench-test-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedTemporaryFolder();
 const batchSize = 4;
 
 /** Names of parameters that layers read, with repetitions left out. */

@@ -1,7 +1,6 @@
 /** Bad input through the program as a user starts it: one clear line, the right exit status, nothing left behind. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -10,12 +9,12 @@ import { attribute, type Graph } from "../../src/graph/graph.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { npyFile } from "../data/array-files.js";
 import { RecordingStream } from "../support/recording-stream.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 import { barFile, modelFile, toyModel, vectorFile } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "headstart-bad-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedTemporaryFolder();
 
 function graphOf(body: (net: TestNetwork) => string, sampleShape: readonly number[] = [4]): Graph {
   const net = new TestNetwork();

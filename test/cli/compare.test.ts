@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
 import { newModel } from "../../src/library/new-model.js";
 import { idxFile } from "../data/array-files.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
 import { RecordingStream } from "../support/recording-stream.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { barPictures } from "../support/toy-data.js";
 
 async function run(...words: string[]) {

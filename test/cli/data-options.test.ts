@@ -5,7 +5,7 @@ import { defineCommand, readArguments } from "../../src/cli/command.js";
 import { readDataOptions, readLabels } from "../../src/cli/data-options.js";
 import { paths, required, size } from "../../src/cli/options.js";
 import { UsageError, UserError } from "../../src/errors.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 const plain = { resize: false, convert: false };
 

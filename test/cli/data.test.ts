@@ -4,8 +4,8 @@ import { crc32, deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
 import { solidPicture } from "../data/solid-picture.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
 import { RecordingStream } from "../support/recording-stream.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 async function run(...words: string[]) {
   const [stdout, stderr] = [new RecordingStream(), new RecordingStream()];

@@ -1,15 +1,15 @@
 /** The program as a user starts it: needs the build that `npm test` makes first. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 describe.skipIf(!existsSync(main))("the built program", () => {
-  const folder = mkdtempSync(join(tmpdir(), "headstart-main-"));
+  const folder = sharedTemporaryFolder();
   const headstart = (...words: string[]) =>
     spawnSync(process.execPath, [main, ...words], { cwd: folder, encoding: "utf8" });
 

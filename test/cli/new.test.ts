@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
 import { RecordingStream } from "../support/recording-stream.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-cli-new-"));
+const folder = sharedTemporaryFolder();
 
 async function run(...words: string[]) {
   const stdout = new RecordingStream();

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
@@ -7,8 +6,9 @@ import { readOnnx } from "../../src/formats/onnx-read.js";
 import { writeSafetensors } from "../../src/formats/safetensors.js";
 import { newModel } from "../../src/library/new-model.js";
 import { RecordingStream } from "../support/recording-stream.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-cli-verify-"));
+const folder = sharedTemporaryFolder();
 
 async function run(...words: string[]) {
   const stdout = new RecordingStream();

@@ -6,8 +6,8 @@ import { describe, expect, test } from "vitest";
 import { describeArrayFile, gatherArrays } from "../../src/data/array-file.js";
 import { FileSamples } from "../../src/data/file-samples.js";
 import { UserError } from "../../src/errors.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { idxFile, npyFile, safetensorsFile } from "./array-files.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 const samples = npyFile("<f4", [2, 3], new Float32Array([1, 2, 3, 4, 5, 6]));
 const labels = npyFile("<i4", [2], new Int32Array([1, 0]));

@@ -2,8 +2,8 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 const fixture = (name: string) => join(import.meta.dirname, "../fixtures/columnar", name);
 

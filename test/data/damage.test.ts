@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { temporaryFolder } from "./temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 const fixtures = join(import.meta.dirname, "../fixtures/columnar");
 const built = (name: string) => fileURLToPath(new URL(`../../dist/data/${name}.js`, import.meta.url));

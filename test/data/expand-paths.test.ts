@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { expandPaths } from "../../src/data/expand-paths.js";
-import { temporaryFolder } from "./temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 const files = { "t-1.csv": "", "t-2.csv": "", "t-10.csv": "", "odd[1].csv": "", "deep/a.csv": "" };
 

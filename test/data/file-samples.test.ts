@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import { BatchOrder } from "../../src/data/batches.js";
 import { FileSamples, OpenFile } from "../../src/data/file-samples.js";
 import { openDataset } from "../../src/data/open-dataset.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { npyFile } from "./array-files.js";
 import { readAll } from "./read-all.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 test("an array beyond memory delivers what it delivers in memory, in every layout", async () => {
   const values = Float32Array.from({ length: 300 * 12 }, (_, index) => Math.sin(index));

@@ -3,8 +3,8 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { chooseIdxImages, findIdxLabels, parseIdx, readIdx } from "../../src/data/idx.js";
 import { UserError } from "../../src/errors.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { idxFile } from "./array-files.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 const bigEndian = (values: Float32Array | Float64Array) => {
   const bytes = new Uint8Array(values.buffer.slice(0));

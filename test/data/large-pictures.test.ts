@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { openDataset } from "../../src/data/open-dataset.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
 import { solidPicture } from "./solid-picture.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 const count = 24;
 

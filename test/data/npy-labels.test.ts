@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findNpyLabels } from "../../src/data/npy-labels.js";
-import { temporaryFolder } from "./temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 test.each([
   ["X_train.npy", "y_train.npy"],

@@ -7,10 +7,10 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { idxFile, npyFile } from "./array-files.js";
 import { readAll } from "./read-all.js";
 import { solidPicture } from "./solid-picture.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 const pictures = idxFile(8, [2, 2, 2], [0, 51, 102, 153, 204, 255, 0, 0]);
 const labels = idxFile(8, [2], [1, 0]);

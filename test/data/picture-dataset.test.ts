@@ -4,8 +4,8 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { openPictureFolder } from "../../src/data/picture-dataset.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 type Format = "png" | "jpeg" | "webp" | "gif" | "tiff" | "avif";
 

@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { fetchAddress } from "../../src/data/remote.js";
 import { UserError } from "../../src/errors.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { solidPicture } from "./solid-picture.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

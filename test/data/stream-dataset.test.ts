@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { streamDataset } from "../../src/data/stream-dataset.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 async function* numbers(count: number) {
   // One array, filled again and again, as many readers do.

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { OpenOptions } from "../../src/data/dataset.js";
 import { type Survey, surveyRows } from "../../src/data/survey-table.js";
 import { textTable } from "../../src/data/table-source.js";
-import { temporaryFolder } from "./temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 async function survey(text: string, options: OpenOptions = {}, ...labels: number[]): Promise<Survey> {
   const path = join(temporaryFolder({ "t.csv": text }), "t.csv");

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { openTable } from "../../src/data/table-dataset.js";
 import { UserError } from "../../src/errors.js";
 import { sharedData } from "../shared-data.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 const table = (text: string | Uint8Array, name = "table.csv") => join(temporaryFolder({ [name]: text }), name);
 const rows = (values: Float32Array, width: number) =>

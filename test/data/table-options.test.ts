@@ -4,8 +4,8 @@ import { embeddingSize } from "../../src/data/embedding-codes.js";
 import { inverseNormal, normalScore } from "../../src/data/normal-score.js";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { savedTransform } from "../../src/data/saved-transform.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 const rows = Array.from({ length: 300 }, (_, row) => `${row % 7},${Math.exp(row / 30)},c${row % 11},${row % 2}`);
 const csv = (lines: readonly string[] = rows) => {

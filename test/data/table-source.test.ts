@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 test("a table in several files is what it is in one, whatever text each of them begins with", async () => {
   const lines = ["3,x,yes,2", "1,y,no,3", "4,z,no,2", "1,y,yes,10", "5,x,maybe,3", ",z,no,2", "2,w,yes,10"];

@@ -3,10 +3,10 @@ import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { UserError } from "../../src/errors.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
 import { solidPicture } from "./solid-picture.js";
 import { tarFile } from "./tar-file.js";
-import { temporaryFolder } from "./temporary-folder.js";
 
 async function shard(first: number) {
   const picture = (value: number) => solidPicture([value]);

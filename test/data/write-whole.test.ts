@@ -2,7 +2,7 @@ import fs, { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { writeWhole } from "../../src/data/write-whole.js";
-import { temporaryFolder } from "./temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 test("writes bytes and texts in place of what was there, and nothing beside", async () => {
   const folder = temporaryFolder({ a: "something longer" });

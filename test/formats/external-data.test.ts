@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { externalDataReader } from "../../src/formats/external-data.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 const ten = Uint8Array.from({ length: 10 }, (_, index) => index);
 const files = { "models/m.onnx": "", "models/w.bin": ten, "models/deep/v.bin": ten, "secret.bin": ten };

@@ -1,12 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs-core";
 import { type LayersModel, layers, sequential } from "@tensorflow/tfjs-layers";
 import "@tensorflow/tfjs-backend-cpu";
 import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { readKeras } from "../../src/formats/keras.js";
 import { matchName } from "../../src/formats/keras-variables.js";
@@ -15,11 +14,11 @@ import { openModel } from "../../src/library/open-model.js";
 import { readModelFile } from "../../src/library/read-model-file.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { openSession } from "../../src/runtime/node.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const archive = new Uint8Array(readFileSync(fixture("keras-recurrent.keras")));
-const folder = mkdtempSync(join(tmpdir(), "headstart-recurrent-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedTemporaryFolder();
 
 interface KerasRecord {
   readonly input: unknown[];

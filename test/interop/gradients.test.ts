@@ -1,8 +1,6 @@
 /** Outputs, losses and gradients of whole networks agree with the frameworks that exported them. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.js";
 import type { Value } from "../../src/graph/builder.js";
 import { numbersOf, type Tensor } from "../../src/graph/tensor.js";
@@ -13,6 +11,7 @@ import type { Network } from "../../src/ops/network.js";
 import { crossEntropy } from "../../src/recipe/cross-entropy.js";
 import { logitsName } from "../../src/recipe/supervised-graph.js";
 import { openSession } from "../../src/runtime/node.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 import {
   type ExportedNetwork,
   exportedNetworks,
@@ -29,9 +28,7 @@ const tolerance = 1e-4;
 const negligible = 1e-6;
 
 const networks = exportedNetworks();
-const states = mkdtempSync(join(tmpdir(), "headstart-states-"));
-
-afterAll(() => rmSync(states, { recursive: true, force: true }));
+const states = sharedTemporaryFolder();
 
 describe("gradients", () => {
   it("has networks to look at", () => {

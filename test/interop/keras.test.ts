@@ -1,9 +1,8 @@
 /** Keras' own files: read, run, trained and loaded back by Keras itself. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, inject, test } from "vitest";
 import { floatTensor, numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { initialize } from "../../src/library/initialize.js";
 import { openModel } from "../../src/library/open-model.js";
@@ -12,6 +11,7 @@ import { verify } from "../../src/library/verify.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { openSession } from "../../src/runtime/node.js";
 import { npyFile } from "../data/array-files.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
 /** As keras_models.py has them. */
 const names = [
@@ -37,7 +37,7 @@ const files = names.flatMap((name) =>
 /** Those that take a short run. */
 const documentedModels = ["mlp", "resnet", "recurrent", "directions"];
 const script = resolve("test", "interop", "keras_models.py");
-const folder = mkdtempSync(join(tmpdir(), "headstart-keras-"));
+const folder = sharedTemporaryFolder();
 
 interface KerasRecord {
   readonly input: unknown[];
@@ -106,8 +106,6 @@ function requireClose(got: readonly (readonly number[])[], wanted: readonly (rea
 beforeAll(() => {
   python(folder);
 }, 300_000);
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("read", () => {
   test.each(files)("$name as $extension", async ({ name, extension }) => {

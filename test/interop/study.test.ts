@@ -1,9 +1,8 @@
 /** A study agrees with the same study written by hand in PyTorch, trial by trial and in what it concludes. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, inject, it, vi } from "vitest";
+import { describe, expect, inject, it, vi } from "vitest";
 import { BatchOrder } from "../../src/data/batches.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { writeSafetensors } from "../../src/formats/safetensors.js";
@@ -14,6 +13,7 @@ import { openModel } from "../../src/library/open-model.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { type SupervisedResult, type SupervisedRun, Supervisor } from "../../src/training/supervise.js";
 import { idxFile, npyFile } from "../data/array-files.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
 const side = 8;
 const classes = 4;
@@ -23,8 +23,7 @@ const comparedSteps = 50;
 /** Rounding may tip this many test samples that lie on a border. */
 const tippedSamples = 3;
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-study-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedTemporaryFolder();
 
 /** Pictures of one of four random patterns beneath noise that hides some of them. */
 function patternFiles(name: string, count: number): string {

@@ -1,16 +1,15 @@
 /** What docs/data.md says of transform.json, in Python: its own lines must give what headstart feeds. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import sharp from "sharp";
-import { afterAll, expect, inject, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { type OpenOptions, sizeOf } from "../../src/data/dataset.js";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { savedTransform } from "../../src/data/saved-transform.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-transform-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedTemporaryFolder();
 
 const given = inject("python");
 const python = isAbsolute(given) || !given.includes("/") ? given : resolve(given);

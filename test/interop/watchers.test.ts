@@ -1,15 +1,15 @@
 /** Runs as TensorBoard's own reader and a real MLflow server see them. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { beforeAll, expect, inject, test } from "vitest";
 import { initialize } from "../../src/library/initialize.js";
 import { newModel } from "../../src/library/new-model.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-watchers-"));
+const folder = sharedTemporaryFolder();
 const data = fileURLToPath(new URL("../../demo-data/t10k-images-idx3-ubyte.gz", import.meta.url));
 const python = inject("python");
 const settings = { model: join(folder, "model.onnx"), data, limit: 100, batchSize: 8, threads: 1, checkpointEvery: 4 };
@@ -23,8 +23,6 @@ const recorded = (run: string) =>
 beforeAll(async () => {
   await newModel({ template: "cnn", inputShape: [1, 28, 28], output: settings.model });
 });
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("TensorBoard reads scalars, pictures and histograms, of a resumed and extended run too", async () => {
   const run = { ...settings, output: join(folder, "board"), tensorboard: true };

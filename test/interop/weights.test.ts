@@ -1,9 +1,8 @@
 /** `init` on every exported network, and its weights back in the framework that the network came from. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, inject, it } from "vitest";
 import { numbersOf, sizeOf, type Tensor } from "../../src/graph/tensor.js";
 import { initialize } from "../../src/library/initialize.js";
 import { inspect } from "../../src/library/inspect.js";
@@ -13,6 +12,7 @@ import { singlePrecision } from "../../src/ops/instantiate.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { logitsName, lookingGraph, supervisedFeedNames } from "../../src/recipe/supervised-graph.js";
 import { openSession } from "../../src/runtime/node.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 import {
   type ExportedNetwork,
   exportedNetworks,
@@ -44,9 +44,7 @@ const refused = all.filter((network) => refusalOf(network) !== undefined);
 const networks = all
   .filter((network) => refusalOf(network) === undefined)
   .filter(({ model, variant }) => !(model in large) || large[model as keyof typeof large] === variant.name);
-const runs = mkdtempSync(join(tmpdir(), "headstart-runs-"));
-
-afterAll(() => rmSync(runs, { recursive: true, force: true }));
+const runs = sharedTemporaryFolder();
 
 describe("init", () => {
   for (const network of networks) testExport("init", network, () => train(network));

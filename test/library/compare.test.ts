@@ -8,7 +8,7 @@ import { newModel } from "../../src/library/new-model.js";
 import { RandomStream } from "../../src/random/stream.js";
 import type { TrialRecord } from "../../src/study/records.js";
 import { idxFile, npyFile } from "../data/array-files.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { barPictures, modelFile } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 

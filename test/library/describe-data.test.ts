@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { describeData } from "../../src/library/describe-data.js";
 import { solidPicture } from "../data/solid-picture.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 test("pictures: sizes, classes, duplicates, what is unreadable, a grid and a normalisation", async () => {
   const folder = temporaryFolder({

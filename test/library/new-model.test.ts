@@ -1,12 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { readOnnx } from "../../src/formats/onnx-read.js";
 import { newModel } from "../../src/library/new-model.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-new-"));
+const folder = sharedTemporaryFolder();
 const settings = { template: "mlp", inputShape: [4], widths: [3], classes: 2, seed: 7 };
 
 test("writes a model that reads back as it was made", async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import type { CompareOptions } from "../../src/library/compare.js";
 import { besidesInPilot, decideTask, locateLabels } from "../../src/library/plan-study.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 function labelled(labels: readonly number[] | undefined, targets?: readonly number[], width = 1): Dataset {
   return {

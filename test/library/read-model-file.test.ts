@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -14,8 +13,9 @@ import { readModelFile } from "../../src/library/read-model-file.js";
 import { verify } from "../../src/library/verify.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { npyFile } from "../data/array-files.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-formats-"));
+const folder = sharedTemporaryFolder();
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
 /** A TensorFlow.js model of two dense layers, as files. */

@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, StringStringEntryProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
@@ -14,8 +13,9 @@ import { readModelFile } from "../../src/library/read-model-file.js";
 import { restorationLine, restoreModel } from "../../src/library/restore-model.js";
 import { openSession } from "../../src/runtime/node.js";
 import { normalTensor } from "../support/run-graph.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-restore-"));
+const folder = sharedTemporaryFolder();
 let files = 0;
 
 function node(op: string, name: string, inputs: string[], output: string, attributes: Attributes = {}): Node {

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ModelFile } from "../../src/formats/model-file.js";
 import { readOnnx } from "../../src/formats/onnx-read.js";
 import { serializeGraph } from "../../src/formats/onnx-write.js";
@@ -14,9 +13,9 @@ import { readModelFile } from "../../src/library/read-model-file.js";
 import { restorationLine, restoreModel } from "../../src/library/restore-model.js";
 import { unrollRecurrences } from "../../src/ops/unroll-recurrences.js";
 import { normalTensor, runOnce } from "../support/run-graph.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-restore-recurrent-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedTemporaryFolder();
 let files = 0;
 const [length, width, hidden] = [3, 4, 2];
 const opset = 17;

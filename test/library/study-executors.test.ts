@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { newModel } from "../../src/library/new-model.js";
 import type { TrialRecord } from "../../src/study/records.js";
 import { idxFile } from "../data/array-files.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 import { barPictures } from "../support/toy-data.js";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));

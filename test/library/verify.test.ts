@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { readOnnx } from "../../src/formats/onnx-read.js";
@@ -9,8 +8,9 @@ import { writeSafetensors } from "../../src/formats/safetensors.js";
 import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
 import { newModel } from "../../src/library/new-model.js";
 import { type TensorVerdict, verify } from "../../src/library/verify.js";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "headstart-verify-"));
+const folder = sharedTemporaryFolder();
 const model = join(folder, "model.onnx");
 const initializers = new Map<string, Tensor>();
 /** The two tensors of F, then the two of the head. */

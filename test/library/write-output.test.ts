@@ -1,13 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { writeOutput } from "../../src/library/write-output.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "headstart-output-"));
+  folder = temporaryFolder();
 });
 
 const bytes = Uint8Array.of(1, 2, 3, 4, 5).subarray(1, 4);

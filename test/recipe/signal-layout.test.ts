@@ -7,6 +7,8 @@ const layoutOf = (shape: readonly number[], body: (net: TestNetwork) => string) 
   return signalLayout(net.build(shape, body(net)));
 };
 const exchanged = { perm: [0, 2, 1] };
+/** As layers that have the positions first, and the batch second, see a batch. */
+const positionsFirst = { perm: [1, 0, 2] };
 const convolution = (net: TestNetwork, x: string) => net.node("Conv", [x, net.weight("w", [4, 3, 3])]);
 const matrix = (net: TestNetwork, x: string) => net.node("MatMul", [x, net.weight("w", [3, 4])]);
 
@@ -25,7 +27,25 @@ it.each<readonly [string, string | undefined, readonly number[], (net: TestNetwo
     [3, 8],
     (net) => matrix(net, net.node("Transpose", [net.node("Add", ["x", net.number(1)])], exchanged)),
   ],
-  ["a transposition of the batch", undefined, [8, 3], (net) => net.node("Transpose", ["x"], { perm: [1, 0, 2] })],
+  [
+    "nothing but an exchange of batch and positions",
+    undefined,
+    [8, 3],
+    (net) => net.node("Transpose", ["x"], positionsFirst),
+  ],
+  ["a matrix behind it", "NHWC", [8, 3], (net) => matrix(net, net.node("Transpose", ["x"], positionsFirst))],
+  [
+    "a matrix behind two transpositions",
+    "NCHW",
+    [3, 8],
+    (net) => matrix(net, net.node("Transpose", [net.node("Transpose", ["x"], exchanged)], positionsFirst)),
+  ],
+  [
+    "a convolution over the batch",
+    undefined,
+    [8, 3],
+    (net) => convolution(net, net.node("Transpose", ["x"], positionsFirst)),
+  ],
   [
     "all of the sample at once",
     undefined,

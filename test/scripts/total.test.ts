@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, realpathSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
 const script = fileURLToPath(new URL("../../scripts/total.mjs", import.meta.url));
-const folder = realpathSync(mkdtempSync(join(tmpdir(), "headstart-total-")));
+const folder = realpathSync(sharedTemporaryFolder());
 
 function total(...options: string[]) {
   const { stdout, status } = spawnSync(process.execPath, [script, ...options], { cwd: folder, encoding: "utf8" });

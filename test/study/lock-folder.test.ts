@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lockFolder } from "../../src/study/lock-folder.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 /** A process that has ended. */
 function endedProcess(): number {

@@ -5,8 +5,8 @@ import { studyCharts } from "../../src/study/charts.js";
 import { writeReport } from "../../src/study/report.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
 import { summarize } from "../../src/study/summary.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 const origin = {
   headstart: "0",

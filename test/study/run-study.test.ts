@@ -11,8 +11,8 @@ import {
   runStudy,
 } from "../../src/study/run-study.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
 import { armsOf, planOf, recordOf } from "../support/study-plan.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 /** Does jobs by making their results up, and remembers them. */
 function inventor(

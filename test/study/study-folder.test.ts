@@ -2,8 +2,8 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { StudyFolder } from "../../src/study/study-folder.js";
-import { temporaryFolder } from "../data/temporary-folder.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
 
 async function filled() {
   const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);

@@ -1,8 +1,5 @@
 /** Small learnable data and networks for tests of training. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { serializeGraph } from "../../src/formats/onnx-write.js";
 import type { Graph } from "../../src/graph/graph.js";
@@ -12,6 +9,7 @@ import { upgradeGraph } from "../../src/ops/upgrade.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { type ClassifierOptions, newClassifier, newNetworkOpset } from "../../src/recipe/new-network.js";
 import { idxFile, npyFile } from "../data/array-files.js";
+import { temporaryFolder } from "./temporary-folder.js";
 
 /** Grey pictures of a bright bar, lying or standing by class, at a random place. Values from 0 to 255, labels 0 and 1. */
 export function barPictures(count: number, side = 8, seed = 0): { pixels: Uint8Array; labels: Uint8Array } {
@@ -84,8 +82,6 @@ export function toyModel(options: ClassifierOptions): Uint8Array {
 
 /** A folder with these files, removed when the test is over; gives a function from names to paths. */
 export function folderWith(files: Readonly<Record<string, string | Uint8Array>>): (name: string) => string {
-  const folder = mkdtempSync(join(tmpdir(), "headstart-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  const folder = temporaryFolder(files);
   return (name) => join(folder, name);
 }
