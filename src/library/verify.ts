@@ -95,7 +95,7 @@ const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head"])
  * Compares weights with a model by name, shape, type and elements. A safetensors file must have all of F's parameters and
  * may have the head's; a model must have all tensors, and none but parameters may differ.
  *
- * @throws UserError where a file cannot be read; mismatches are reported, not thrown
+ * @throws UserError where a file cannot be read, or where the two are exchanged; mismatches are reported, not thrown
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const given = await readWeights(options);
@@ -169,6 +169,13 @@ function requireAll({ tensors, metadata }: GivenWeights, where: string): void {
 /** Against the framework's own tensors: what the weights do not have, the network keeps. */
 async function verifyState(given: GivenWeights, options: VerifyOptions): Promise<VerifyResult> {
   const state = await readWeights({ weights: options.model });
+  if (state.metadata.model_sha256 !== undefined && given.format !== "safetensors")
+    throw userError({
+      where: options.model,
+      required: "the model that the weights are for, after the weights",
+      got: `weights that headstart wrote, after the ${given.format} model ${options.weights}`,
+      advice: "Exchange the two.",
+    });
   const tensors: VerifiedTensor[] = [];
   for (const [name, before] of state.tensors) {
     const after = given.tensors.get(name);

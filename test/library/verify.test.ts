@@ -112,6 +112,13 @@ test("compares two models, which must have all tensors", async () => {
   expect(fewer.mismatches).toBeGreaterThan(0);
 });
 
+test("says that weights and model are exchanged", async () => {
+  const path = join(folder, "exchanged.safetensors");
+  const weights = { [weight]: shifted(weight, 1), [bias]: shifted(bias, 0) };
+  writeFileSync(path, writeSafetensors(new Map(Object.entries(weights)), { model_sha256: "ab" }));
+  await expect(verify({ weights: model, model: path })).rejects.toThrow(/after the onnx model .* Exchange the two/);
+});
+
 test("says what is no weights file", async () => {
   const path = join(folder, "none.safetensors");
   await expect(verify({ weights: path, model })).rejects.toThrow(/required a weights file, got nothing there/);
