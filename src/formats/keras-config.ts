@@ -11,6 +11,10 @@ export interface TensorReference {
 /** A use of a layer. A layer that is used twice has two calls and one set of weights. */
 export interface LayerCall {
   readonly inputs: readonly TensorReference[];
+  /** Tensors that are given by the argument's name, such as an attention's value. */
+  readonly named?: Readonly<Record<string, TensorReference>>;
+  /** Names of arguments that are true, such as use_causal_mask. */
+  readonly flags?: readonly string[];
   /** Set where numbers are among the arguments, as in x * 2: all arguments in order, undefined for the inputs. */
   readonly numbers?: readonly (number | undefined)[];
   /** Set where the call has other constant arguments, which headstart does not read. */
@@ -100,7 +104,7 @@ export function readModelConfig(config: unknown, where: string, depth = 0): Mode
  * list of calls: references begin at 1.
  */
 function renumbered(model: ModelConfig): ModelConfig {
-  const every = [...model.outputs, ...model.layers.flatMap(({ calls }) => calls.flatMap(({ inputs }) => inputs))];
+  const every = [...model.outputs, ...model.layers.flatMap(({ calls }) => calls.flatMap(tensorsOf))];
   const surplus = new Map<string, number>();
   for (const { name, calls, model: inner } of model.layers) {
     if (!inner) continue;
@@ -113,7 +117,11 @@ function renumbered(model: ModelConfig): ModelConfig {
   });
   const layers = model.layers.map((layer) => ({
     ...layer,
-    calls: layer.calls.map((call) => ({ ...call, inputs: call.inputs.map(shift) })),
+    calls: layer.calls.map(({ named, ...call }) => ({
+      ...call,
+      inputs: call.inputs.map(shift),
+      ...(named ? { named: Object.fromEntries(Object.entries(named).map(([key, one]) => [key, shift(one)])) } : {}),
+    })),
   }));
   return { ...model, layers, outputs: model.outputs.map(shift) };
 }
@@ -142,9 +150,17 @@ function readLayer(
   };
 }
 
+/** All tensors that a call takes. */
+export function tensorsOf({ inputs, named = {} }: LayerCall): TensorReference[] {
+  return [...inputs, ...Object.values(named)];
+}
+
 /** Keras 3 has {args, kwargs}; Keras 2 and TensorFlow.js have lists of [layer, call, output, keyword arguments]. */
 function readCall(node: unknown, fail: (required: string, got: string) => UserError): LayerCall {
-  if (Array.isArray(node)) return { inputs: references(node, fail) };
+  if (Array.isArray(node)) {
+    const keywords = node.map((entry) => (Array.isArray(entry) && isObject(entry[3]) ? entry[3] : {}));
+    return { inputs: references(node, fail), ...readKeywords(Object.assign({}, ...keywords), fail) };
+  }
   if (!isObject(node) || !Array.isArray(node.args)) throw fail("inbound_nodes with args", describe(node));
   const inputs: TensorReference[] = [];
   const constants: string[] = [];
@@ -158,15 +174,37 @@ function readCall(node: unknown, fail: (required: string, got: string) => UserEr
     else if (argument !== null) constants.push(JSON.stringify(argument) ?? "");
   };
   collect(node.args);
-  // Layers of attention and recurrent ones take tensors by name; masks and modes are null or false in saved models.
-  if (isObject(node.kwargs))
-    for (const [key, value] of Object.entries(node.kwargs))
-      if (isObject(value) || (Array.isArray(value) && value.length > 0))
-        constants.push(`${key}=${JSON.stringify(value)}`);
+  const keywords = readKeywords(isObject(node.kwargs) ? node.kwargs : {}, fail);
+  if (keywords.constants !== undefined) constants.push(keywords.constants);
   const mixed = numbers.some((number) => number !== undefined);
   return {
     inputs,
+    ...keywords,
     ...(mixed ? { numbers } : {}),
+    ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}),
+  };
+}
+
+/** Layers of attention and recurrent ones take tensors by name; masks and modes are mostly null or false in saved models. */
+function readKeywords(
+  keywords: Json,
+  fail: (required: string, got: string) => UserError,
+): Omit<LayerCall, "inputs" | "numbers"> {
+  const named: Record<string, TensorReference> = {};
+  const flags: string[] = [];
+  const constants: string[] = [];
+  for (const [key, value] of Object.entries(keywords)) {
+    const isTensor = isObject(value) && value.class_name === "__keras_tensor__" && isObject(value.config);
+    const history = isTensor ? (value.config as Json).keras_history : value;
+    if (Array.isArray(history) && history.length === 3 && typeof history[0] === "string")
+      [named[key]] = references([history], fail);
+    else if (value === true) flags.push(key);
+    else if (isObject(value) || (Array.isArray(value) && value.length > 0))
+      constants.push(`${key}=${JSON.stringify(value)}`);
+  }
+  return {
+    ...(Object.keys(named).length > 0 ? { named } : {}),
+    ...(flags.length > 0 ? { flags } : {}),
     ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}),
   };
 }

@@ -24,7 +24,7 @@ export class KerasGraph {
   readonly initializers = new Map<string, Tensor>();
   readonly inputs: { name: string; type: "float32"; shape: Dimension[] }[] = [];
   readonly conversions = new Map<string, Conversion>();
-  /** Weights of layers that are not trainable. */
+  /** Tensors that are not trained: those that are no weights, and weights of layers that are not trainable. */
   readonly constants = new Set<string>();
   readonly #names = new Set<string>();
 
@@ -184,8 +184,10 @@ export class LayerContext {
     return full;
   }
 
+  /** A tensor that is no weight. */
   constant(tensor: Tensor, stem: string): string {
     const name = this.graph.fresh(`${this.scope}/${stem}`);
+    this.graph.constants.add(name);
     this.graph.initializers.set(name, tensor);
     return name;
   }

@@ -166,7 +166,9 @@ function readStored(dataset: Dataset, fileSize: number, where: string): Stored {
       advice: "The file is damaged; save the model again.",
     });
   const { value } = dataset;
-  return { shape, type, data: value instanceof Float32Array ? value : undefined };
+  // A dataset without axes is a number by itself.
+  const elements = typeof value === "number" ? Float32Array.of(value) : value;
+  return { shape, type, data: elements instanceof Float32Array ? elements : undefined };
 }
 
 function storeOf(

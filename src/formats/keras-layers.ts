@@ -12,6 +12,7 @@ import {
   transposedConvolution,
 } from "./keras-convolutions.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
+import { normalised, normalizationLayers } from "./keras-normalizations.js";
 import { bidirectional, recurrent, wrappedLayer } from "./keras-recurrent.js";
 
 /** Writes one call of a layer. */
@@ -25,7 +26,43 @@ const unary =
     return body(context, inputs[0]);
   };
 
-/** Layers that do something while training only. */
+/** Layers that do something while training only, and pictures' and samples' random changes among them. */
+const trainingOnly: readonly string[] = [
+  "Dropout",
+  "SpatialDropout1D",
+  "SpatialDropout2D",
+  "SpatialDropout3D",
+  "AlphaDropout",
+  "GaussianNoise",
+  "GaussianDropout",
+  "ActivityRegularization",
+  "StochasticDepth",
+  "RandomFlip",
+  "RandomRotation",
+  "RandomZoom",
+  "RandomTranslation",
+  "RandomContrast",
+  "RandomBrightness",
+  "RandomColorDegeneration",
+  "RandomColorJitter",
+  "RandomElasticTransform",
+  "RandomErasing",
+  "RandomGaussianBlur",
+  "RandomGrayscale",
+  "RandomHue",
+  "RandomInvert",
+  "RandomPerspective",
+  "RandomPosterization",
+  "RandomSaturation",
+  "RandomSharpness",
+  "RandomShear",
+  "RandAugment",
+  "AugMix",
+  "MixUp",
+  "CutMix",
+];
+
+/** A layer that gives back what it gets. */
 const passing = unary((_, value) => value);
 
 const elementwise =
@@ -113,89 +150,6 @@ const dense = unary((context, value) => {
   return activate(context, { shape, last: bias.length > 0 ? context.node("Add", [product, ...bias]) : product });
 });
 
-/** Refuses axes other than the last. */
-function requireLastAxis(context: LayerContext, value: KerasValue): void {
-  const { axis } = context.layer.settings;
-  const given = Array.isArray(axis) && axis.length === 1 ? axis[0] : (axis ?? -1);
-  if (given !== -1 && given !== value.shape.length) throw context.refuse("the last axis", `axis ${describe(axis)}`);
-}
-
-const batchNormalization = unary((context, value) => {
-  requireLastAxis(context, value);
-  if (context.flag("renorm", false)) throw context.refuse("plain batch normalisation", "renorm");
-  const channels = value.shape[value.shape.length - 1];
-  let index = 0;
-  const gamma = context.flag("scale", true)
-    ? context.variable("gamma", index++, [channels])
-    : context.filled(1, channels, "scale");
-  const beta = context.flag("center", true)
-    ? context.variable("beta", index++, [channels])
-    : context.filled(0, channels, "shift");
-  const mean = context.variable("moving_mean", index++, [channels]);
-  const variance = context.variable("moving_variance", index++, [channels]);
-  const output = context.node("BatchNormalization", [context.first(value), gamma, beta, mean, variance], {
-    epsilon: attribute.float(context.number("epsilon", 1e-3)),
-    momentum: attribute.float(context.number("momentum", 0.99)),
-  });
-  return value.shape.length > 1 ? { shape: value.shape, first: output } : { shape: value.shape, last: output };
-});
-
-/** ConvNeXt's factor for each channel. */
-const layerScale = unary((context, value) => {
-  const gamma = context.variable("gamma", 0, [value.shape[value.shape.length - 1]]);
-  return { shape: value.shape, last: context.node("Mul", [context.last(value), gamma]) };
-});
-
-const layerNormalization = unary((context, value) => {
-  requireLastAxis(context, value);
-  if (context.flag("rms_scaling", false)) throw context.refuse("plain layer normalisation", "rms_scaling");
-  const channels = value.shape[value.shape.length - 1];
-  let index = 0;
-  const gamma = context.flag("scale", true)
-    ? context.variable("gamma", index++, [channels])
-    : context.filled(1, channels, "scale");
-  const beta = context.flag("center", true) ? [context.variable("beta", index, [channels])] : [];
-  const output = context.node("LayerNormalization", [context.last(value), gamma, ...beta], {
-    axis: attribute.int(-1),
-    epsilon: attribute.float(context.number("epsilon", 1e-3)),
-  });
-  return { shape: value.shape, last: output };
-});
-
-/** Normalised in groups of channels as instances are, then scaled and shifted channel by channel. */
-const groupNormalization = unary((context, value) => {
-  requireLastAxis(context, value);
-  context.requireChannelsLast();
-  const channels = value.shape[value.shape.length - 1];
-  const given = context.number("groups", 32);
-  const groups = given === -1 ? channels : given;
-  if (!(groups >= 1) || channels % groups !== 0 || value.shape.length < 2)
-    throw context.refuse(`groups that ${channels} channels of a picture or series divide into`, describe(given));
-  const size = sizeOf(value.shape) / groups;
-  const [ones, zeros] = [context.filled(1, groups, "ones"), context.filled(0, groups, "zeros")];
-  const grouped = context.node("Reshape", [
-    context.first(value),
-    context.constant(intTensor([0, groups, size]), "grouped"),
-  ]);
-  const normalised = context.node("InstanceNormalization", [grouped, ones, zeros], {
-    epsilon: attribute.float(context.number("epsilon", 1e-3)),
-  });
-  const spatial = value.shape.slice(0, -1);
-  let output = context.node("Reshape", [
-    normalised,
-    context.constant(intTensor([0, channels, ...spatial]), "ungrouped"),
-  ]);
-  const perChannel = context.constant(intTensor([channels, ...spatial.map(() => 1)]), "per-channel");
-  const apply = (op: "Mul" | "Add", name: string, index: number): void => {
-    const weight = context.node("Reshape", [context.variable(name, index, [channels]), perChannel]);
-    output = context.node(op, [output, weight]);
-  };
-  const hasScale = context.flag("scale", true);
-  if (hasScale) apply("Mul", "gamma", 0);
-  if (context.flag("center", true)) apply("Add", "beta", hasScale ? 1 : 0);
-  return { shape: value.shape, first: output };
-});
-
 const reshape = unary((context, value) => {
   const target = context.layer.settings.target_shape;
   if (!Array.isArray(target) || !target.every((size) => Number.isSafeInteger(size) && (size > 0 || size === -1)))
@@ -208,6 +162,49 @@ const reshape = unary((context, value) => {
   const constant = context.constant(intTensor([0, ...shape]), "shape");
   return { shape, last: context.node("Reshape", [context.last(value), constant]) };
 });
+
+/** One vector at so many positions. */
+const repeatVector = unary((context, value) => {
+  context.requireRank(value, 1);
+  const [size] = value.shape;
+  const count = context.count("n");
+  const single = context.node("Unsqueeze", [context.last(value), context.constant(intTensor([1]), "position")]);
+  const output = context.node("Expand", [single, context.constant(intTensor([1, count, size]), "positions")]);
+  return { shape: [count, size], last: output };
+});
+
+/** Products of two vectors, or of all pairs of vectors of two sequences, along one axis of each. */
+const dot: LayerConverter = (context, inputs) => {
+  if (inputs.length !== 2) throw context.refuse("two inputs", String(inputs.length));
+  const { axes } = context.layer.settings;
+  const given: unknown[] = Array.isArray(axes) ? axes : [axes, axes];
+  const along = inputs.map((value, index) => context.axis(Number(given[index]), value, "last"));
+  const [left, right] = inputs.map(({ shape }, index) => shape[along[index] - 1]);
+  const [rank, other] = inputs.map(({ shape }) => shape.length);
+  if (rank !== other || rank > 2 || left !== right || given.length !== 2)
+    throw context.refuse(
+      "two vectors or two sequences, and an axis of one size in both",
+      `${inputs.map(({ shape }) => describe(shape)).join(", ")}, axes ${describe(axes)}`,
+    );
+  const unit = context.flag("normalize", false);
+  const [first, second] = inputs.map((value, index) => {
+    const name = context.last(value);
+    return unit ? normalised(context, name, context.constant(intTensor([along[index]]), "axis")) : name;
+  });
+  if (rank === 1) {
+    const sum = context.node("ReduceSum", [
+      context.node("Mul", [first, second]),
+      context.constant(intTensor([1]), "axis"),
+    ]);
+    return { shape: [1], last: sum };
+  }
+  const turned = (name: string): string => context.node("Transpose", [name], { perm: attribute.ints([0, 2, 1]) });
+  const output = context.node("MatMul", [
+    along[0] === 1 ? turned(first) : first,
+    along[1] === 2 ? turned(second) : second,
+  ]);
+  return { shape: inputs.map(({ shape }, index) => shape[2 - along[index]]), last: output };
+};
 
 const flatten = unary((context, value) => {
   context.requireChannelsLast();
@@ -282,44 +279,6 @@ const upSampling = (axes: number): LayerConverter =>
     return { shape: value.shape.map((size, axis) => size * (sizes[axis] ?? 1)), first: output };
   });
 
-/** A number, or one for each channel. */
-function scaling(context: LayerContext, key: string, initial: number, value: KerasValue): readonly number[] {
-  const given = context.layer.settings[key] ?? initial;
-  const list: unknown[] = Array.isArray(given) ? given.flat(8) : [given];
-  const channels = value.shape[value.shape.length - 1];
-  if (!list.every((entry) => typeof entry === "number") || (list.length !== 1 && list.length !== channels))
-    throw context.refuse(`a number, or ${channels}, for ${key}`, describe(given));
-  return list as number[];
-}
-
-/** A constant for an elementwise operation with a value that has its channels last. */
-function factor(context: LayerContext, numbers: readonly number[], stem: string): string {
-  return context.constant(floatTensor(numbers, numbers.length === 1 ? [] : [numbers.length]), stem);
-}
-
-const rescaling = unary((context, value) => {
-  const scale = scaling(context, "scale", 1, value);
-  const offset = scaling(context, "offset", 0, value);
-  const scaled = context.node("Mul", [context.last(value), factor(context, scale, "scale")]);
-  if (offset.every((number) => number === 0)) return { shape: value.shape, last: scaled };
-  return { shape: value.shape, last: context.node("Add", [scaled, factor(context, offset, "offset")]) };
-});
-
-/** (x − mean) / max(√variance, 1e-7), with the data's statistics in the config or stored beside the weights. */
-const normalization = unary((context, value) => {
-  requireLastAxis(context, value);
-  if (context.flag("invert", false)) throw context.refuse("normalisation", "its inverse");
-  const channels = value.shape[value.shape.length - 1];
-  const given = context.layer.settings.mean ?? null;
-  const stored = (name: string, index: number): readonly number[] =>
-    Array.from(context.graph.store.read(context.place, { name, index, shape: [channels] }).data);
-  const mean = given === null ? stored("mean", 0) : scaling(context, "mean", 0, value);
-  const variance = given === null ? stored("variance", 1) : scaling(context, "variance", 1, value);
-  const deviation = variance.map((number) => Math.max(Math.sqrt(number), 1e-7));
-  const centred = context.node("Sub", [context.last(value), factor(context, mean, "mean")]);
-  return { shape: value.shape, last: context.node("Div", [centred, factor(context, deviation, "deviation")]) };
-});
-
 /** Layers that do to each position by itself what they do to a whole sample: they act along the last axis. */
 const alongLastAxis: Readonly<Record<string, LayerConverter>> = {
   Dense: dense,
@@ -335,7 +294,9 @@ const timeDistributed: LayerConverter = (context, inputs) => {
 };
 
 export const layerConverters: Readonly<Record<string, LayerConverter>> = {
-  ...Object.fromEntries(Object.entries(activationLayers).map(([name, body]) => [name, unary(body)])),
+  ...Object.fromEntries(
+    Object.entries({ ...activationLayers, ...normalizationLayers }).map(([name, body]) => [name, unary(body)]),
+  ),
   Dense: dense,
   LSTM: unary(recurrent),
   GRU: unary(recurrent),
@@ -351,6 +312,7 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   SeparableConv2D: unary((context, value) => separableConvolution(context, value, 2)),
   Conv1DTranspose: unary((context, value) => transposedConvolution(context, value, 1)),
   Conv2DTranspose: unary((context, value) => transposedConvolution(context, value, 2)),
+  Conv3DTranspose: unary((context, value) => transposedConvolution(context, value, 3)),
   MaxPooling1D: unary((context, value) => pooling(context, value, 1, "MaxPool")),
   MaxPooling2D: unary((context, value) => pooling(context, value, 2, "MaxPool")),
   MaxPooling3D: unary((context, value) => pooling(context, value, 3, "MaxPool")),
@@ -363,13 +325,10 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   GlobalAveragePooling3D: unary((context, value) => globalPooling(context, value, 3, "GlobalAveragePool")),
   GlobalAveragePooling1D: unary((context, value) => globalPooling(context, value, 1, "GlobalAveragePool")),
   GlobalAveragePooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalAveragePool")),
-  BatchNormalization: batchNormalization,
-  LayerNormalization: layerNormalization,
-  GroupNormalization: groupNormalization,
-  LayerScale: layerScale,
   Flatten: flatten,
   Reshape: reshape,
   Permute: permute,
+  RepeatVector: repeatVector,
   ZeroPadding1D: zeroPadding(1),
   ZeroPadding2D: zeroPadding(2),
   ZeroPadding3D: zeroPadding(3),
@@ -378,6 +337,7 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   Cropping3D: cropping(3),
   UpSampling1D: upSampling(1),
   UpSampling2D: upSampling(2),
+  UpSampling3D: upSampling(3),
   Add: elementwise("Add"),
   Subtract: elementwise("Sub"),
   Multiply: elementwise("Mul"),
@@ -387,21 +347,7 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   Minimum: elementwise("Min"),
   Average: average,
   Concatenate: concatenate,
-  Rescaling: rescaling,
-  Normalization: normalization,
-  Dropout: passing,
-  SpatialDropout1D: passing,
-  SpatialDropout2D: passing,
-  SpatialDropout3D: passing,
-  AlphaDropout: passing,
-  GaussianNoise: passing,
-  GaussianDropout: passing,
-  ActivityRegularization: passing,
-  StochasticDepth: passing,
-  RandomFlip: passing,
-  RandomRotation: passing,
-  RandomZoom: passing,
-  RandomTranslation: passing,
-  RandomContrast: passing,
-  RandomBrightness: passing,
+  Dot: dot,
+  Identity: passing,
+  ...Object.fromEntries(trainingOnly.map((name) => [name, passing])),
 };

@@ -2,7 +2,8 @@
 import { userError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { sizeOf, type Tensor } from "../graph/tensor.js";
-import { describe, type LayerConfig, type ModelConfig, type TensorReference } from "./keras-config.js";
+import { attentionConverters } from "./keras-attention.js";
+import { describe, type LayerConfig, type ModelConfig, type TensorReference, tensorsOf } from "./keras-config.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
 import { layerConverters, withNumber } from "./keras-layers.js";
 import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
@@ -143,7 +144,11 @@ function convertModel(
   for (const layer of config.layers)
     layer.calls.forEach((call, index) => {
       if (values.has(keyOf({ layer: layer.name, call: index, output: 0 }))) return;
-      const open = new Set(call.inputs.map(keyOf).filter((key) => !values.has(key)));
+      const open = new Set(
+        tensorsOf(call)
+          .map(keyOf)
+          .filter((key) => !values.has(key)),
+      );
       const pending = { layer, index, missing: open.size };
       for (const key of open) waiting.set(key, [...(waiting.get(key) ?? []), pending]);
       if (open.size === 0) ready.push(pending);
@@ -180,17 +185,26 @@ function convertCall(
 ): KerasValue[] {
   const context = new LayerContext(graph, layer, place);
   const call = layer.calls[index];
-  const inputs = call.inputs.map((reference) => values.get(keyOf(reference)) as KerasValue);
+  const inputOf = (reference: TensorReference): KerasValue => values.get(keyOf(reference)) as KerasValue;
+  const inputs = call.inputs.map(inputOf);
   if (layer.model) {
     const { model } = layer;
     const shapes = model.inputs.map(({ layer: name }) => name);
     if (inputs.length !== shapes.length) throw context.refuse(`${shapes.length} inputs`, String(inputs.length));
     return convertModel(graph, model, inputs, place.names, place.group);
   }
-  const converter = Object.hasOwn(layerConverters, layer.className) ? layerConverters[layer.className] : undefined;
-  if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (call.constants !== undefined) throw context.refuse("calls with tensors only", call.constants);
+  const named = new Map(Object.entries(call.named ?? {}).map(([key, reference]) => [key, inputOf(reference)]));
+  const attention = converterOf(attentionConverters, layer);
+  if (attention) return [attention(context, { inputs, named, flags: new Set(call.flags) })];
+  const converter = converterOf(layerConverters, layer);
+  if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
+  if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
   return [call.numbers ? withNumber(context, inputs, call.numbers) : converter(context, inputs)];
+}
+
+function converterOf<T>(converters: Readonly<Record<string, T>>, { className }: LayerConfig): T | undefined {
+  return Object.hasOwn(converters, className) ? converters[className] : undefined;
 }
 
 /** Groups of Keras 3's weights file: class names in snake case, numbered by class. */

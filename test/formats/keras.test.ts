@@ -219,7 +219,7 @@ test("survives any damage to the weights' file", async () => {
 
 test("weights of layers that are not trainable are constants, statistics included", async () => {
   const { constants } = await readKeras(archive, { where });
-  expect(constants?.size).toBe(0);
+  expect([...(constants ?? [])].filter((name) => /kernel$|bias$|gamma$|moving_mean$/.test(name))).toEqual([]);
   const frozen = withConfig((config) => config.replaceAll('"trainable": true', '"trainable": false'));
   const model = await readKeras(frozen, { where });
   const weights = [...model.graph.initializers.keys()].filter((name) => /kernel$|bias$|gamma$|moving_mean$/.test(name));

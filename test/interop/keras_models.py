@@ -149,20 +149,50 @@ def merged():
     return keras.Model(i, [L.Dense(2)(inner(x)), L.Bidirectional(L.LSTM(3), merge_mode="mul")(x)])
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged)}
+def attending():
+    """A transformer's block over a series, and attention to another one with all that the layer can do."""
+    i = L.Input((6, 5))
+    x = L.Dense(8)(i)
+    x = L.LayerNormalization()(x + L.MultiHeadAttention(2, 4, dropout=0.1)(x, x, use_causal_mask=True))
+    y = L.Conv1D(7, 2)(i)
+    x = L.Add()([x, L.MultiHeadAttention(3, 4, value_dim=5)(x, y)])
+    x = L.MultiHeadAttention(2, 3, use_bias=False, output_shape=6, name="look")(x, value=y, key=L.Dense(4)(y))
+    return keras.Model(i, L.Dense(3)(L.GlobalAveragePooling1D()(x)))
+
+
+def looking():
+    """Attention without matrices, and products of sequences and vectors."""
+    i = L.Input((6, 5))
+    x, y = L.LSTM(4, return_sequences=True)(i), L.Conv1D(4, 3)(i)
+    x = L.Concatenate()([L.Attention(use_scale=True)([x, y]), L.Attention()([x, L.Dense(3)(y), y], use_causal_mask=True), L.AdditiveAttention()([x, y]), L.AdditiveAttention(use_scale=False)([x, y])])
+    x = L.RMSNormalization()(x)
+    z = L.Concatenate()([L.Flatten()(L.Dot((2, 2))([y, L.Dense(4)(x)])), L.Flatten()(L.Dot(1, normalize=True)([L.Cropping1D(1)(x), y]))])
+    a, b = L.Dense(4)(z), L.UnitNormalization()(L.Dense(4, activation="tanh")(z))
+    z = L.LSTM(3)(L.RepeatVector(3)(L.Concatenate()([a, L.Dot(1)([a, b]), L.Dot(-1, normalize=True)([a, b]), L.Identity()(b)])))
+    return keras.Model(i, L.Dense(2)(z))
+
+
+def swelling():
+    i = L.Input((2, 3, 2, 2))
+    x = L.Conv3DTranspose(4, 3, strides=2, padding="same", activation="relu")(i)
+    return keras.Model(i, L.Dense(3)(L.GlobalMaxPooling3D()(L.UpSampling3D((1, 2, 2))(x))))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling)}
 
 
 def filming():
     return keras.Sequential([L.Input((5, 6, 6, 1)), L.ConvLSTM2D(4, 3, name="memory"), L.Flatten(), L.Dense(2)])
 
 
-def attending():
+def masked():
     i = L.Input((5, 8))
-    return keras.Model(i, L.Dense(2)(L.MultiHeadAttention(2, 4, name="look")(i, i)))
+    mask = L.Dense(5, activation="sigmoid")(i)
+    return keras.Model(i, L.Dense(2)(L.MultiHeadAttention(2, 4, name="look")(i, i, attention_mask=mask)))
 
 
 # Saved as .keras only, for what is said of them.
-refused = {f.__name__: f for f in (filming, attending)}
+refused = {f.__name__: f for f in (filming, masked)}
 
 
 def randomise(model, seed=0):
