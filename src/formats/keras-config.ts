@@ -42,6 +42,11 @@ export interface ModelConfig {
   readonly inputShape?: unknown;
 }
 
+/** Whether a layer is itself a model. */
+export function isModel({ className }: LayerConfig): boolean {
+  return modelClasses.has(className);
+}
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** Nested models deeper than this are no real ones. */

@@ -13,7 +13,7 @@ import {
 } from "./keras-convolutions.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 import { normalised, normalizationLayers } from "./keras-normalizations.js";
-import { bidirectional, recurrent, wrappedLayer } from "./keras-recurrent.js";
+import { bidirectional, recurrent } from "./keras-recurrent.js";
 
 /** Writes one call of a layer. */
 export type LayerConverter = (context: LayerContext, inputs: readonly KerasValue[]) => KerasValue;
@@ -280,17 +280,10 @@ const upSampling = (axes: number): LayerConverter =>
   });
 
 /** Layers that do to each position by itself what they do to a whole sample: they act along the last axis. */
-const alongLastAxis: Readonly<Record<string, LayerConverter>> = {
+export const alongLastAxis: Readonly<Record<string, LayerConverter>> = {
   Dense: dense,
   Activation: unary(activationLayers.Activation),
   Dropout: passing,
-};
-
-const timeDistributed: LayerConverter = (context, inputs) => {
-  const layer = wrappedLayer(context, "layer");
-  if (!Object.hasOwn(alongLastAxis, layer.className))
-    throw context.refuse(`a layer of ${Object.keys(alongLastAxis).join(", ")}`, layer.className);
-  return alongLastAxis[layer.className](context.inside(layer, "layer"), inputs);
 };
 
 export const layerConverters: Readonly<Record<string, LayerConverter>> = {
@@ -302,7 +295,6 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   GRU: unary(recurrent),
   SimpleRNN: unary(recurrent),
   Bidirectional: unary(bidirectional),
-  TimeDistributed: timeDistributed,
   Conv1D: unary((context, value) => convolution(context, value, 1)),
   Conv2D: unary((context, value) => convolution(context, value, 2)),
   Conv3D: unary((context, value) => convolution(context, value, 3)),

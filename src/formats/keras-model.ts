@@ -1,11 +1,20 @@
 /** A Keras model's config and weights as one graph. */
 import { userError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
-import { sizeOf, type Tensor } from "../graph/tensor.js";
+import { intTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import { attentionConverters } from "./keras-attention.js";
-import { describe, type LayerConfig, type ModelConfig, type TensorReference, tensorsOf } from "./keras-config.js";
+import {
+  describe,
+  isModel,
+  type LayerConfig,
+  type ModelConfig,
+  readModelConfig,
+  type TensorReference,
+  tensorsOf,
+} from "./keras-config.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
-import { layerConverters, withNumber } from "./keras-layers.js";
+import { alongLastAxis, layerConverters, withNumber } from "./keras-layers.js";
+import { wrappedLayer } from "./keras-recurrent.js";
 import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
 
 /** Operator set of the graphs that Keras models are read into. */
@@ -195,12 +204,38 @@ function convertCall(
   }
   if (call.constants !== undefined) throw context.refuse("calls with tensors only", call.constants);
   const named = new Map(Object.entries(call.named ?? {}).map(([key, reference]) => [key, inputOf(reference)]));
+  if (layer.className === "TimeDistributed") return [timeDistributed(context, inputs)];
   const attention = converterOf(attentionConverters, layer);
   if (attention) return [attention(context, { inputs, named, flags: new Set(call.flags) })];
   const converter = converterOf(layerConverters, layer);
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
   return [call.numbers ? withNumber(context, inputs, call.numbers) : converter(context, inputs)];
+}
+
+/** A layer, or a whole model, at each position by itself: all positions of all samples are samples to it. */
+function timeDistributed(context: LayerContext, inputs: readonly KerasValue[]): KerasValue {
+  const { graph, place } = context;
+  if (inputs.length !== 1) throw context.refuse("one input", String(inputs.length));
+  const wrapped = wrappedLayer(context, "layer");
+  const plain = converterOf(alongLastAxis, wrapped);
+  if (plain) return plain(context.inside(wrapped, "layer"), inputs);
+  const [positions, ...sample] = inputs[0].shape;
+  if (sample.length === 0) throw context.refuse("an input of two axes and more beside the batch", "one");
+  const reshaped = (name: string, shape: readonly number[], stem: string): string =>
+    context.node("Reshape", [name, context.constant(intTensor([-1, ...shape]), stem)]);
+  const one = { shape: sample, last: reshaped(context.last(inputs[0]), sample, "apart") };
+  const result = (() => {
+    if (isModel(wrapped)) {
+      const model = readModelConfig({ class_name: wrapped.className, config: wrapped.settings }, context.where);
+      return convertModel(graph, model, [one], [...place.names, wrapped.name], `${place.group}/layer`)[0];
+    }
+    const converter = converterOf(layerConverters, wrapped);
+    if (!converter) throw context.refuse("a layer that headstart knows, of one input", wrapped.className);
+    return converter(context.inside(wrapped, "layer"), [one]);
+  })();
+  const shape = [positions, ...result.shape];
+  return { shape, last: reshaped(context.last(result), shape, "together") };
 }
 
 function converterOf<T>(converters: Readonly<Record<string, T>>, { className }: LayerConfig): T | undefined {

@@ -182,8 +182,8 @@ test("says what it does not read", async () => {
       ),
     ],
     [
-      /layer each \(TimeDistributed\): required a layer of Dense, Activation, Dropout, got Conv1D/,
-      withConfig((config) => config.replace('"Dense"', '"Conv1D"')),
+      /layer each \(TimeDistributed\): required a layer that headstart knows, of one input, got Dense9/,
+      withConfig((config) => config.replace('"Dense"', '"Dense9"')),
     ],
     [
       /layer lstm \(LSTM\): required calls with tensors only, got initial_state/,

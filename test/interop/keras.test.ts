@@ -32,6 +32,7 @@ const names = [
   "attending",
   "looking",
   "swelling",
+  "watching",
 ];
 /** Keras cannot load HDF5 files of its own with numbers or tensors by name among the arguments of calls, or of Attention. */
 const withoutHdf5 = ["arithmetic", "attending", "looking"];

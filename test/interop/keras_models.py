@@ -178,7 +178,17 @@ def swelling():
     return keras.Model(i, L.Dense(3)(L.GlobalMaxPooling3D()(L.UpSampling3D((1, 2, 2))(x))))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling)}
+def watching():
+    """A small network at each picture of a film, and single layers at each position."""
+    i = L.Input((4, 6, 6, 2))
+    eye = keras.Sequential([L.Input((6, 6, 2)), L.Conv2D(4, 3, activation="relu", name="edges"), L.BatchNormalization(), L.GlobalAveragePooling2D()], name="eye")
+    x = L.TimeDistributed(eye, name="each")(i)
+    y = L.TimeDistributed(L.MaxPooling2D(2))(L.TimeDistributed(L.Conv2D(3, 2, padding="same"), name="filters")(i))
+    y = L.TimeDistributed(L.Flatten())(y)
+    return keras.Model(i, L.Dense(3)(L.LSTM(4)(L.Concatenate()([x, y]))))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching)}
 
 
 def filming():
