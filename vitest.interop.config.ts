@@ -9,5 +9,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 600_000,
+    // Python has its own copy of ONNX Runtime.
+    env: { ORT_DISABLE_TELEMETRY: "1" },
   },
 });

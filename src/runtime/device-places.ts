@@ -1,5 +1,5 @@
 /** Tensors that stay at one place in a device's memory, to be written and read from outside. */
-import type { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
+
 import { serializeGraph } from "../formats/onnx-write.js";
 import type { Graph } from "../graph/graph.js";
 import { pinnedOpset } from "../graph/opset.js";
@@ -7,6 +7,7 @@ import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
 import { createSession, forget, runtimeTensor } from "./node.js";
+import type { InferenceSession, RuntimeTensor } from "./onnx-runtime.js";
 import { type DeviceTensor, RuntimeDeviceTensor, type Tensors } from "./session.js";
 
 export interface DevicePlaces {

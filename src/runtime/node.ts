@@ -1,11 +1,11 @@
 /** ONNX Runtime in Node. */
 import { availableParallelism } from "node:os";
-import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { serializeGraph } from "../formats/onnx-write.js";
 import type { Graph } from "../graph/graph.js";
 import { pinnedOpset } from "../graph/opset.js";
 import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import { deviceError } from "./device-error.js";
+import { InferenceSession, RuntimeTensor } from "./onnx-runtime.js";
 import { type DeviceTensor, RuntimeDeviceTensor, type Session, type SessionOptions } from "./session.js";
 import { sequenceMessage, sequenceOutput } from "./uncopied-outputs.js";
 import { webgpuSettings } from "./webgpu-exceptions.js";

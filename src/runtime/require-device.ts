@@ -2,12 +2,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { InferenceSession, listSupportedBackends } from "onnxruntime-node";
 import { type UserError, userError } from "../errors.js";
 import { serializeGraph } from "../formats/onnx-write.js";
 import { pinnedOpset } from "../graph/opset.js";
 import { type Device, devices } from "./device.js";
 import { firstLine } from "./device-error.js";
+import { InferenceSession, listSupportedBackends } from "./onnx-runtime.js";
 
 /** What a device needs, where it is not there. */
 const needs: Readonly<Record<Device, string>> = {

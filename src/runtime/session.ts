@@ -1,7 +1,8 @@
 /** What every device offers: run a graph on tensors. */
-import type { Tensor as RuntimeTensor } from "onnxruntime-node";
+
 import type { DataType, Tensor } from "../graph/tensor.js";
 import type { Device } from "./device.js";
+import type { RuntimeTensor } from "./onnx-runtime.js";
 
 /** Tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;

@@ -7,10 +7,11 @@
  * The binding goes through outputs in the graph's order and gives up at the first that is no tensor, by an error that
  * nothing else gives. So a graph whose outputs all have targets gets an empty sequence in front of them.
  */
-import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
+
 import { serializeGraph } from "../formats/onnx-write.js";
 import type { Graph } from "../graph/graph.js";
 import { pinnedOpset } from "../graph/opset.js";
+import { InferenceSession, RuntimeTensor } from "./onnx-runtime.js";
 
 /** Name of the output that is an empty sequence. */
 export const sequenceOutput = "headstart/sequence";
