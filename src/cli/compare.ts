@@ -11,7 +11,20 @@ import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { deviceOption } from "./device-option.js";
 import { modelOptions } from "./model-options.js";
-import { choice, flag, given, list, number, required, text, whole } from "./options.js";
+import {
+  choice,
+  existingPath,
+  flag,
+  given,
+  list,
+  nameOrPath,
+  namesOrPaths,
+  newPath,
+  number,
+  required,
+  text,
+  whole,
+} from "./options.js";
 import type { Progress } from "./progress.js";
 
 // A study fits its own transform, and its trials run side by side already.
@@ -25,17 +38,17 @@ export const command = defineCommand({
     "of a seed. A stopped study continues where it was; more seeds, arms or settings run only what is new.",
   arguments: [{ name: "model", description: "an ONNX file, or a template: mlp, cnn, resnet, cnn1d" }],
   options: {
-    data: required(text("PATH", "labelled samples to train on: folders of classes, IDX, NPY, NPZ, CSV or TSV")),
-    test: required(text("PATH", "labelled samples to measure on")),
-    unlabelled: text("PATH", "samples to pretrain on (default: those to train on, without their labels)"),
-    output: text("FOLDER", "the study's folder (default: MODEL-study)"),
+    data: required(existingPath("PATH", "labelled samples to train on: folders of classes, IDX, NPY, NPZ, CSV or TSV")),
+    test: required(existingPath("PATH", "labelled samples to measure on")),
+    unlabelled: existingPath("PATH", "samples to pretrain on (default: those to train on, without their labels)"),
+    output: newPath("FOLDER", "the study's folder (default: MODEL-study)"),
     overwrite: flag("begin anew in that folder"),
-    arms: list(
+    arms: namesOrPaths(
       "LIST",
       "starts to compare: initializers, recipes (names or JSON files), weights:FILE.safetensors, each with +calibrated, " +
         "+layer-calibrated, +conditioned or +raw, and with +zero-head, +class-means, +linear-discriminant or +self-training (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,autoencoder,paper,default)",
     ),
-    baseline: text("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
+    baseline: nameOrPath("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
     labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all; for numbers 10%,all)"),
     labelsPerClass: list("LIST", "amounts of labels a class"),
     optimizer: list("LIST", "adam, adamw, sgd (default: adam)"),
@@ -76,12 +89,12 @@ export const command = defineCommand({
     device: deviceOption,
     ...modelOptions,
     ...reading,
-    labelColumn: text(
+    labelColumn: nameOrPath(
       "NAME",
       "where the labels are: a table's column (name, number, or -1; several with commas in between), an array of an NPZ " +
         "or safetensors file, or an NPY or IDX file (default: found, such as y_train.npy beside X_train.npy)",
     ),
-    testLabelColumn: text(
+    testLabelColumn: nameOrPath(
       "NAME",
       "the same for the test data (default: as for the training data, unless that is a file)",
     ),

@@ -3,7 +3,18 @@ import { readFileSync } from "node:fs";
 import type { ColumnChoice } from "../data/column-profile.js";
 import type { NormalisationChoice } from "../data/dataset.js";
 import { fileError, UsageError, userError } from "../errors.js";
-import { choice, flag, type Given, list, type OptionValues, size, text, whole } from "./options.js";
+import {
+  choice,
+  existingPath,
+  flag,
+  type Given,
+  list,
+  newPath,
+  type OptionValues,
+  size,
+  text,
+  whole,
+} from "./options.js";
 
 /** How samples are understood. */
 export const dataOptions = {
@@ -16,7 +27,7 @@ export const dataOptions = {
   columns: list("LIST", "what a table's columns are: NAME=number, NAME=category or NAME=drop, with commas in between"),
   categories: choice("CODE", ["one-hot", "embedding"], "how a table's categories are given (default: one-hot)"),
   header: choice("WHEN", ["auto", "yes", "no"], "whether a table's first line is its header (default: auto)"),
-  transform: text("FILE", "treat the data as an earlier run did: its transform.json"),
+  transform: existingPath("FILE", "treat the data as an earlier run did: its transform.json"),
   onBad: choice(
     "WHAT",
     ["fail", "skip"],
@@ -24,7 +35,7 @@ export const dataOptions = {
   ),
   limit: whole("COUNT", "use at most this many samples", { min: 2 }),
   memory: size("SIZE", "keep at most this much data in memory, such as 500MB (default: 256MB); the rest stays on disk"),
-  cache: text("FOLDER", "where decoded and fetched data is kept (default: headstart in the user's cache folder)"),
+  cache: newPath("FOLDER", "where decoded and fetched data is kept (default: headstart in the user's cache folder)"),
   cacheLimit: size("SIZE", "most that is kept there of one data set (default: 20GB)"),
   dataWorkers: whole("COUNT", "threads that decode pictures ahead (default: one per core, at most 8)", { min: 0 }),
 };

@@ -6,7 +6,7 @@ import { requireFree, writeOutput } from "../library/write-output.js";
 import { defineCommand } from "./command.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
-import { choice, flag, given, text } from "./options.js";
+import { choice, flag, given, nameOrPath, newPath } from "./options.js";
 
 function freeName(): string {
   for (let number = 1; ; number++) {
@@ -31,9 +31,9 @@ export const command = defineCommand({
   ],
   options: {
     ...reading,
-    labels: text("NAME", "a label file, or a table's column or archive's array (name, number, or -1)"),
+    labels: nameOrPath("NAME", "a label file, or a table's column or archive's array (name, number, or -1)"),
     layout: choice("ORDER", ["NCHW", "NHWC"], "where the shape has a picture's channels (default: NCHW)"),
-    output: text("FILE", "where the pictures are drawn (default: data-grid.png, or the next free number)"),
+    output: newPath("FILE", "where the pictures are drawn (default: data-grid.png, or the next free number)"),
     overwrite: flag("replace that file"),
   },
   examples: [

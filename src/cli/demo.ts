@@ -5,7 +5,7 @@ import type { Console } from "./console.js";
 import { chart } from "./curves.js";
 import { deviceOption } from "./device-option.js";
 import { progressOf } from "./init.js";
-import { byDefault, given, text, whole } from "./options.js";
+import { byDefault, given, newPath, whole } from "./options.js";
 import type { Progress } from "./progress.js";
 
 export const command = defineCommand({
@@ -13,7 +13,7 @@ export const command = defineCommand({
   description:
     "Runs the main job on pictures that ship with headstart (a sample of Fashion-MNIST), then trains the same classifier with 300 labels from random starts and from the new weights, and prints how it went. Takes about a minute.",
   options: {
-    output: byDefault(text("FOLDER", "where to write; an earlier demo there is replaced"), "headstart-demo"),
+    output: byDefault(newPath("FOLDER", "where to write; an earlier demo there is replaced"), "headstart-demo"),
     seeds: byDefault(whole("COUNT", "how often the comparison is repeated", { min: 2, max: 100 }), 5),
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
     device: deviceOption,

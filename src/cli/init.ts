@@ -7,7 +7,19 @@ import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
 import { deviceOption } from "./device-option.js";
 import { modelOptions, namingOptions, recipeOption } from "./model-options.js";
-import { byDefault, choice, flag, given, number, paths, required, text, whole } from "./options.js";
+import {
+  byDefault,
+  choice,
+  flag,
+  given,
+  nameOrPath,
+  newPath,
+  number,
+  paths,
+  required,
+  text,
+  whole,
+} from "./options.js";
 import type { Progress } from "./progress.js";
 
 export const command = defineCommand({
@@ -24,7 +36,7 @@ export const command = defineCommand({
           "'shards/*.tar', or an https://, s3:// or hf://datasets/ address; several times for several files",
       ),
     ),
-    output: text("FOLDER", "the run's folder (default: MODEL-headstart)"),
+    output: newPath("FOLDER", "the run's folder (default: MODEL-headstart)"),
     overwrite: flag("replace an earlier run in that folder"),
     resume: flag("continue an interrupted run in that folder"),
     recipe: recipeOption,
@@ -44,7 +56,7 @@ export const command = defineCommand({
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
     device: deviceOption,
     ...dataOptions,
-    labels: text(
+    labels: nameOrPath(
       "NAME",
       "labels for the report's probe and --head: a label file, or a table's column (name, number, or -1)",
     ),

@@ -70,6 +70,7 @@ function formOf({ name, options }: Command): CommandForm {
         initial: shownInitial(option.initial),
         required: option.required,
         ...(choices ? { choices } : {}),
+        ...(option.path ? { path: option.path } : {}),
       };
     }),
   };

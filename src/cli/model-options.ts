@@ -1,5 +1,5 @@
 /** Options of all commands that take a model apart. */
-import { byDefault, choice, flag, text, wholes } from "./options.js";
+import { byDefault, choice, existingPath, flag, nameOrPath, text, wholes } from "./options.js";
 
 export const modelOptions = {
   features: text(
@@ -10,16 +10,19 @@ export const modelOptions = {
   inputShape: wholes("SHAPE", "shape of one sample, where the model leaves it open, such as 3x32x32", { min: 1 }),
   freeze: text("TENSOR", "keep what this tensor is computed from as it is in the model"),
   layout: choice("ORDER", ["NCHW", "NHWC"], "where pictures have their channels (default: found out)"),
-  discriminator: text("KIND", "auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample"),
+  discriminator: nameOrPath("KIND", "auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample"),
 };
 
 export const recipeOption = byDefault(
-  text("NAME", "default, rotation, contrast, clusters, paper, adversarial, autoencoder, or a JSON file"),
+  nameOrPath("NAME", "default, rotation, contrast, clusters, paper, adversarial, autoencoder, or a JSON file"),
   "default",
 );
 
 /** Options of the commands for which the framework's own names of weights matter. */
 export const namingOptions = {
-  stateDict: text("FILE", "PyTorch's own tensors, of safetensors.torch.save_model, to find what an export has renamed"),
+  stateDict: existingPath(
+    "FILE",
+    "PyTorch's own tensors, of safetensors.torch.save_model, to find what an export has renamed",
+  ),
   keepNames: flag("take the model's tensor names as they are, even where its framework has others"),
 };

@@ -2,7 +2,7 @@
 import { newModel } from "../library/new-model.js";
 import { classifierActivations, classifierNormalizations, classifierTemplates } from "../recipe/new-network.js";
 import { defineCommand } from "./command.js";
-import { byDefault, choice, flag, given, required, text, whole, wholes } from "./options.js";
+import { byDefault, choice, flag, given, newPath, required, text, whole, wholes } from "./options.js";
 
 export const command = defineCommand({
   name: "new",
@@ -26,7 +26,7 @@ export const command = defineCommand({
       "pytorch-default",
     ),
     seed: byDefault(whole("NUMBER", "seed of the weights", { min: 0 }), 0),
-    output: text("FILE", "the file to write (default: TEMPLATE.onnx)"),
+    output: newPath("FILE", "the file to write (default: TEMPLATE.onnx)"),
     overwrite: flag("replace the file if it is there"),
   },
   examples: [

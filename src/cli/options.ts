@@ -15,9 +15,17 @@ export interface CommandOption<Value> {
   readonly repeated?: boolean;
   /** The names that can be chosen, where there are only these. */
   readonly choices?: readonly string[];
+  /** What of a file or folder the value names; absent where it never names one. */
+  readonly path?: PathKind;
   /** Reads the text given; flag is for messages. @throws UsageError where it does not fit */
   readonly read: (text: string, flag: string) => Value;
 }
+
+/**
+ * How a value names a file or folder: it is the path of what is there, or of what is to be made; or it is a name, such as a
+ * recipe's, or else a path; or several of these with commas in between. The lab holds all of them below its folders.
+ */
+export type PathKind = "existing" | "new" | "name-or-path" | "names-or-paths";
 
 /** What a command gets for its table of options. */
 export type OptionValues<Table> = {
@@ -35,15 +43,30 @@ export function flag(description: string): CommandOption<boolean> {
   return { placeholder: undefined, description, initial: false, required: false, read: () => true };
 }
 
-/** Any text. */
+/** Any text that names no file or folder. */
 export function text(placeholder: string, description: string): CommandOption<string | undefined> {
   return { placeholder, description, initial: undefined, required: false, read: (value) => value };
 }
 
-/** Paths; the option may be given several times. */
+/** The path of a file or folder that is there. */
+export function existingPath(placeholder: string, description: string): CommandOption<string | undefined> {
+  return { ...text(placeholder, description), path: "existing" };
+}
+
+/** The path of a file or folder that is made where it is not there. */
+export function newPath(placeholder: string, description: string): CommandOption<string | undefined> {
+  return { ...text(placeholder, description), path: "new" };
+}
+
+/** A name, or else the path of a file. */
+export function nameOrPath(placeholder: string, description: string): CommandOption<string | undefined> {
+  return { ...text(placeholder, description), path: "name-or-path" };
+}
+
+/** Paths of what is there; the option may be given several times. */
 export function paths(placeholder: string, description: string): CommandOption<readonly string[] | undefined> {
   const read = (value: string): string[] => [value];
-  return { placeholder, description, initial: undefined, required: false, repeated: true, read };
+  return { placeholder, description, initial: undefined, required: false, repeated: true, path: "existing", read };
 }
 
 /** A number of bytes, such as 500MB or 1.5GiB. */
@@ -82,7 +105,7 @@ export function wholes(
   return { placeholder, description, initial: undefined, required: false, read };
 }
 
-/** Texts with commas in between. */
+/** Texts that name no files, with commas in between. */
 export function list(placeholder: string, description: string): CommandOption<readonly string[] | undefined> {
   const read = (value: string, name: string): string[] => {
     const parts = value.split(",").map((part) => part.trim());
@@ -90,6 +113,11 @@ export function list(placeholder: string, description: string): CommandOption<re
     return parts;
   };
   return { placeholder, description, initial: undefined, required: false, read };
+}
+
+/** Names or paths of files, with commas in between. */
+export function namesOrPaths(placeholder: string, description: string): CommandOption<readonly string[] | undefined> {
+  return { ...list(placeholder, description), path: "names-or-paths" };
 }
 
 /** One of several names. */

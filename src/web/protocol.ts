@@ -256,6 +256,8 @@ export interface OptionField {
   readonly initial: string | null;
   readonly required: boolean;
   readonly choices?: readonly string[];
+  /** How the value names a file or folder; absent where it never names one. */
+  readonly path?: "existing" | "new" | "name-or-path" | "names-or-paths";
 }
 
 /** A command that the page can start. */

@@ -3,16 +3,9 @@ import { existsSync } from "node:fs";
 import { basename, extname, relative, resolve, sep } from "node:path";
 import { userError } from "../errors.js";
 import { nearest } from "../nearest.js";
-import type { CommandForm, StartRequest } from "./protocol.js";
+import type { CommandForm, OptionField, StartRequest } from "./protocol.js";
 import { newPathBelow, pathBelow } from "./safe-path.js";
 
-/** Options that always name a file or folder to read. */
-const alwaysPaths: ReadonlySet<string> = new Set(["data", "test", "unlabelled", "stateDict", "transform"]);
-/** Options that name one of a few words, or a file. */
-const maybePaths: Readonly<Record<CommandForm["name"], ReadonlySet<string>>> = {
-  init: new Set(["recipe", "discriminator", "labels"]),
-  compare: new Set(["discriminator", "arms", "baseline", "labelColumn", "testLabelColumn"]),
-};
 /** Options that the page decides about itself, or that would reach beyond this machine. */
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
 
@@ -65,7 +58,7 @@ export async function startCommand(
       if (value === "yes") words.push(field.flag);
       continue;
     }
-    words.push(`${field.flag}=${key === "output" ? value : await checked(form.name, key, value, roots)}`);
+    words.push(`${field.flag}=${await checked(field, value, roots)}`);
   }
   const output = await newPathBelow(root, given.output);
   const id = relative(root, output).split(sep).join("/") || ".";
@@ -76,27 +69,34 @@ export async function startCommand(
   };
 }
 
-async function checked(
-  command: CommandForm["name"],
-  key: string,
-  value: string,
-  roots: readonly string[],
-): Promise<string> {
-  // A folder to write to, made where it is needed.
-  if (key === "cache") return shortPath(roots[0], await newPathBelow(roots[0], value));
-  if (alwaysPaths.has(key)) return shortPath(roots[0], await pathBelow(roots, value));
-  if (!maybePaths[command].has(key)) return value;
-  const parts = value.split(",").map((part) =>
-    part
-      .trim()
-      .replace(/^weights:/, "")
-      .replace(/\+[a-z-]+$/, ""),
-  );
-  for (const part of parts) {
-    const isPath = /[/\\]/.test(part) || part.startsWith(".") || existsSync(resolve(roots[0], part));
-    if (isPath) await pathBelow(roots, part);
+/** The value, with a path that stands for itself made short. @throws UserError where a path lies elsewhere */
+async function checked({ path }: OptionField, value: string, roots: readonly string[]): Promise<string> {
+  const [root] = roots;
+  if (path === undefined) return value;
+  switch (path) {
+    case "existing":
+      return shortPath(root, await pathBelow(roots, value));
+    case "new":
+      return shortPath(root, await newPathBelow(root, value));
+    case "name-or-path":
+      await checkNameOrPath(value, roots);
+      return value;
+    case "names-or-paths":
+      for (const part of value.split(",")) await checkNameOrPath(part.trim(), roots);
+      return value;
   }
-  return value;
+}
+
+/** Checks what may be a path, as an arm writes it: with `weights:` before it, and `+calibrated` and the like behind it. */
+async function checkNameOrPath(given: string, roots: readonly string[]): Promise<void> {
+  const whole = given.replace(/^weights:/, "");
+  // A file's own name may end like that, too: whatever is there is checked.
+  const possible = [whole];
+  for (let rest = whole; /\+[a-z-]+$/.test(rest); possible.push(rest)) rest = rest.replace(/\+[a-z-]+$/, "");
+  const there = possible.filter((path) => existsSync(resolve(roots[0], path)));
+  for (const path of there) await pathBelow(roots, path);
+  const isPath = /[/\\]/.test(whole) || whole.startsWith(".");
+  if (isPath && there.length === 0) await pathBelow(roots, possible[possible.length - 1]);
 }
 
 /** A name that nothing has yet, with a number where it is needed. */

@@ -1,44 +1,14 @@
-import { mkdir, realpath, writeFile } from "node:fs/promises";
+import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { CommandForm } from "../../src/web/protocol.js";
+import { command as compare } from "../../src/cli/compare.js";
+import { command as init } from "../../src/cli/init.js";
+import { startForms } from "../../src/cli/lab.js";
 import { startCommand } from "../../src/web/start-command.js";
 import { temporaryFolder } from "./lab-folder.js";
 
-const option = (key: string, placeholder?: string) => ({
-  key,
-  flag: `--${key}`,
-  description: key,
-  initial: null,
-  required: false,
-  ...(placeholder ? { placeholder } : {}),
-});
-const forms: CommandForm[] = [
-  {
-    name: "init",
-    options: [
-      option("data", "PATH"),
-      option("output", "FOLDER"),
-      option("recipe", "NAME"),
-      option("steps", "N"),
-      option("resize"),
-      option("resume"),
-      option("stateDict", "FILE"),
-      option("transform", "FILE"),
-      option("cache", "FOLDER"),
-    ],
-  },
-  {
-    name: "compare",
-    options: [
-      option("data", "PATH"),
-      option("output", "FOLDER"),
-      option("labels", "LIST"),
-      option("arms", "LIST"),
-      option("labelColumn", "NAME"),
-    ],
-  },
-];
+const forms = startForms();
+const commands = { init, compare };
 
 async function folders() {
   const folder = await realpath(await temporaryFolder());
@@ -106,14 +76,84 @@ test("takes files and folders of the lab for the options that name one, and colu
   const init = { command: "init", model: "net.onnx", options: { stateDict, cache: "cache/new" } };
   expect((await startCommand(init, forms, roots)).words).toEqual([
     "init",
-    `--stateDict=${stateDict}`,
+    `--state-dict=${stateDict}`,
     "--cache=cache/new",
     "--output=net-headstart",
     "--",
     "net.onnx",
   ]);
   const compare = { command: "compare", model: "net.onnx", options: { labelColumn: "price,-1" } };
-  expect((await startCommand(compare, forms, roots)).words).toContain("--labelColumn=price,-1");
+  expect((await startCommand(compare, forms, roots)).words).toContain("--label-column=price,-1");
+});
+
+const pathOptions = forms.flatMap(({ name, options }) =>
+  options.flatMap(({ key, path }) => (path === undefined ? [] : [{ command: name, key, path }])),
+);
+
+test.each(pathOptions)("$command holds $key below the folders", async ({ command, key, path }) => {
+  const { folder, roots } = await folders();
+  await symlink(join(folder, "outside", "data.npy"), join(roots[0], "link"));
+  const start = (value: string) =>
+    startCommand({ command, model: "net.onnx", options: { [key]: value } }, forms, roots);
+  const outside = [join(folder, "outside", "data.npy"), "../outside/data.npy", "..", "link"];
+  if (path === "names-or-paths") outside.push("he,../outside/data.npy", "he, link");
+  if (path.startsWith("name")) {
+    outside.push(
+      "weights:../outside/data.npy",
+      "weights:link+calibrated",
+      "../outside/data.npy+calibrated+class-means",
+    );
+    expect((await start("a-name")).words[1]).toMatch(/=a-name$/);
+  }
+  for (const value of outside) await expect(start(value), value).rejects.toThrow(/path below/);
+  const inside = await start("net.onnx");
+  expect(inside.words[1]).toMatch(/^--[a-z-]+=net\.onnx$/);
+});
+
+test("knows of every option with text whether it may name a file", () => {
+  const plain = forms.map(({ name, options }) => [
+    name,
+    options
+      .filter(({ key, placeholder, choices, path }) => {
+        const option = commands[name].options[key];
+        if (placeholder === undefined || choices !== undefined || path !== undefined) return false;
+        // Numbers do not take this text.
+        try {
+          option.read("/etc/passwd", "");
+          return true;
+        } catch {
+          return false;
+        }
+      })
+      .map(({ key }) => key),
+  ]);
+  // An option that is new here: is it made by existingPath, newPath, nameOrPath or paths, if it may name a file?
+  expect(Object.fromEntries(plain)).toEqual({
+    init: ["features", "input", "freeze", "start", "normalise", "columns", "mlflow"],
+    compare: [
+      "labels",
+      "labelsPerClass",
+      "optimizer",
+      "learningRates",
+      "grid",
+      "features",
+      "input",
+      "freeze",
+      "normalise",
+      "columns",
+    ],
+  });
+});
+
+test("takes weights of the folder with all that may follow an arm", async () => {
+  const { roots } = await folders();
+  await mkdir(join(roots[0], "sub"));
+  await writeFile(join(roots[0], "sub", "w.safetensors"), "");
+  await writeFile(join(roots[0], "sub", "w+own"), "");
+  const arms =
+    "he+calibrated,weights:sub/w.safetensors,weights:sub/w.safetensors+calibrated+class-means,weights:sub/w+own+raw";
+  const { words } = await startCommand({ command: "compare", model: "net.onnx", options: { arms } }, forms, roots);
+  expect(words).toContain(`--arms=${arms}`);
 });
 
 test("a value cannot become an option of its own", async () => {

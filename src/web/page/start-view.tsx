@@ -14,17 +14,8 @@ import { go } from "./route.js";
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
 /** The formats that models are read from; a TensorFlow.js model is its model.json. */
 const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
-const paths: ReadonlySet<string> = new Set([
-  "data",
-  "test",
-  "unlabelled",
-  "stateDict",
-  "transform",
-  "cache",
-  "labelColumn",
-  "testLabelColumn",
-  "init labels",
-]);
+/** Paths that are rather written than chosen: of what is not there yet, or that stand where mostly names do. */
+const written: ReadonlySet<string> = new Set(["output", "recipe", "discriminator", "arms", "baseline"]);
 
 export function StartView({
   command,
@@ -254,7 +245,7 @@ function Field(props: {
   choose: (key: string) => void;
 }) {
   const { command, field, value, set, choose } = props;
-  const { key, flag, placeholder, initial, choices } = field;
+  const { key, flag, placeholder, initial, choices, path } = field;
   const help = optionText(`${command}.${key}`, field.description);
   const id = `option-${key}`;
   if (placeholder === undefined)
@@ -309,7 +300,7 @@ function Field(props: {
           </datalist>
         )}
       </label>
-      {(paths.has(key) || paths.has(`${command} ${key}`)) && (
+      {path !== undefined && !written.has(key) && (
         <button type="button" class="quiet" onClick={() => choose(key)} aria-label={`${say("start.choose")}: ${flag}`}>
           {say("start.choose")}
         </button>
