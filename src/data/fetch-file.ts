@@ -90,16 +90,19 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
   const path = join(folder, name);
   const earlier = existsSync(path) ? recordOf(folder) : undefined;
   const headers: Record<string, string> = earlier?.etag === undefined ? {} : { "if-none-match": earlier.etag };
-  const file = new GrowingFile(cache);
+  let file = new GrowingFile(cache);
   let tag: string | undefined;
+  let canResume = false;
   let total: number | undefined;
   try {
     const isUnchanged = await retryTransient(
       async () => {
         // What has come already is not asked for again, if the server can tell that it is still the same.
-        const resume: Record<string, string> =
-          file.length > 0 && tag !== undefined ? { range: `bytes=${file.length}-`, "if-range": tag } : {};
-        const response = await request(file.length > 0 ? resume : headers, options.signal);
+        const resume: Record<string, string> | undefined =
+          file.length > 0 && canResume && tag !== undefined
+            ? { range: `bytes=${file.length}-`, "if-range": tag }
+            : undefined;
+        const response = await request(resume ?? headers, options.signal);
         if (response.status === 304 && earlier !== undefined) {
           await response.body?.cancel();
           return true;
@@ -108,14 +111,19 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
           await response.body?.cancel();
           throw refused(response, notFetched(address, statusOf(response), advice));
         }
-        if (file.length > 0 && response.status !== 206) {
-          await response.body?.cancel();
-          throw notFetched(address, `an answer that broke off after ${file.length} bytes`);
+        if (file.length > 0 && (resume === undefined || response.status !== 206)) {
+          // It comes from its beginning again, and may be another by now.
+          file.discard();
+          file = new GrowingFile(cache);
+          total = undefined;
         }
         tag = response.headers.get("etag") ?? undefined;
+        const isPacked = response.headers.get("content-encoding") !== null;
+        // A weak tag does not promise the same bytes, and what has come of packed transfer is not what ranges count.
+        canResume = tag?.startsWith('"') === true && !isPacked;
         const length = Number(response.headers.get("content-length") ?? Number.NaN);
         // The length of packed transfer says nothing of what comes out.
-        if (!Number.isNaN(length) && response.headers.get("content-encoding") === null) total = file.length + length;
+        if (!Number.isNaN(length) && !isPacked) total = file.length + length;
         await receive(response, file, address, total, limit, options);
         return false;
       },
