@@ -41,8 +41,15 @@ export class BatchOrder {
    * @param batchSize how many a batch has
    * @param seed the run's seed
    * @param blocks as the data set has them; absent: one permutation of all samples
+   * @param purpose names the stream of random numbers: two orders that a step uses side by side must not share it
    */
-  constructor(count: number, batchSize: number, seed: number, blocks?: ShuffleBlocks) {
+  constructor(
+    count: number,
+    batchSize: number,
+    seed: number,
+    blocks?: ShuffleBlocks,
+    readonly purpose = "order",
+  ) {
     if (!(count > 0 && batchSize > 0)) throw new RangeError(`no batches of ${batchSize} among ${count} samples`);
     this.count = count;
     this.batchSize = batchSize;
@@ -140,7 +147,7 @@ export class BatchOrder {
       }
     }
     const length = this.#blockCount > 1 ? samples.length : this.count;
-    const order = new RandomStream(this.seed, "order", key).permutation(length);
+    const order = new RandomStream(this.seed, this.purpose, key).permutation(length);
     if (this.#blockCount > 1) for (let place = 0; place < length; place++) order[place] = samples[order[place]];
     if (this.#buffers.size > 1) this.#buffers.delete(this.#buffers.keys().next().value!);
     this.#buffers.set(key, order);
@@ -149,7 +156,7 @@ export class BatchOrder {
 
   #prepare(epoch: number): void {
     if (this.#blockCount === 1 || epoch === this.#epoch) return;
-    this.#blockOrder = new RandomStream(this.seed, "order/blocks", epoch).permutation(this.#blockCount);
+    this.#blockOrder = new RandomStream(this.seed, `${this.purpose}/blocks`, epoch).permutation(this.#blockCount);
     this.#shortPlace = this.#blockOrder.indexOf(this.#blockCount - 1);
     this.#epoch = epoch;
   }

@@ -17,6 +17,8 @@ export interface CorruptionContext {
   /** Columns that are changed together: one-hot codes. */
   readonly groups: readonly { readonly start: number; readonly end: number }[];
   readonly pool: NormalPool;
+  /** Names the stream of random numbers; default: the corruption's. */
+  readonly purpose?: string;
 }
 
 /**
@@ -38,7 +40,7 @@ export function corrupt(
   context: CorruptionContext,
   swapped?: Float32Array,
 ): void {
-  const stream = new RandomStream(context.seed, `corruption/${kind}`, context.step);
+  const stream = new RandomStream(context.seed, context.purpose ?? `corruption/${kind}`, context.step);
   swapped?.fill(0);
   switch (kind) {
     case "none":

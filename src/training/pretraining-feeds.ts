@@ -101,7 +101,8 @@ export function pretrainingFeeds(
         else
           corrupt("swapped-values", recipe.contrast.swap, samples.data, view.data, {
             seed,
-            step: 2 * step + index,
+            step,
+            purpose: `view/${index}`,
             batchSize,
             sampleSize,
             geometry,

@@ -83,7 +83,7 @@ export async function featureRank(
 
 /**
  * Accuracy of a nearest-neighbour vote in F's features: up to 2,000 samples vote (k = 20, cosine similarity), up to 500
- * others are asked. Undefined without labels or with too few samples.
+ * others are asked. Undefined without labels or with fewer than 100 samples that have one.
  */
 export async function nearestNeighbourProbe(
   features: FeatureExtractor,
@@ -93,8 +93,9 @@ export async function nearestNeighbourProbe(
   options: EvaluateOptions = {},
 ): Promise<number | undefined> {
   const { labels } = dataset;
-  if (!labels || dataset.count < 100) return undefined;
-  const chosen = measuringSamples(dataset, 2500, seed, "probe");
+  if (!labels) return undefined;
+  const chosen = measuringSamples(dataset, 2500, seed, "probe").filter((index) => labels[index] >= 0);
+  if (chosen.length < 100) return undefined;
   const asked = Math.floor(chosen.length / 5);
   const { data, size } = await featureRows(features, weights, dataset, chosen, options);
   normalizeRows(data, size);

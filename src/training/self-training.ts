@@ -136,7 +136,7 @@ export async function selfTrain(
   const { labels = new Int32Array() } = labelled;
   const known = knownLabels(labels);
   const order = new BatchOrder(unlabelled.count, batchSize, seed, unlabelled.blocks);
-  const labelledOrder = new BatchOrder(known.length, labelledBatchSize, seed);
+  const labelledOrder = new BatchOrder(known.length, labelledBatchSize, seed, undefined, "self-training/labelled");
   const feedsAt = async (step: number): Promise<Record<string, FloatTensor>> => {
     await unlabelled.read(order.indices(step), ofUnlabelled);
     prepareAhead(unlabelled, order, step, steps);

@@ -78,3 +78,14 @@ test("prepares the next batches, without blocks several and never past the end",
   prepareAhead(data, blocked, 0, 100);
   expect(asked).toEqual([Array.from(blocked.ahead(1))]);
 });
+
+test("orders of two purposes are two, with blocks too", () => {
+  const order = (purpose?: string, blocks?: { size: number; perBuffer: number }) =>
+    Array.from(new BatchOrder(100, 100, 3, blocks, purpose).indices(0));
+  const blocks = { size: 5, perBuffer: 1 };
+  expect(order("labelled")).not.toEqual(order());
+  expect(order("labelled")).toEqual(order("labelled"));
+  const firstOf = (drawn: number[]) =>
+    drawn.filter((_, place) => place % 5 === 0).map((index) => Math.floor(index / 5));
+  expect(firstOf(order("labelled", blocks))).not.toEqual(firstOf(order(undefined, blocks)));
+});

@@ -28,6 +28,14 @@ describe("corrupt", () => {
   const batch = normalTensor("batch", [50, 60]).data;
   const whole = context(50, 60);
 
+  it("draws for another purpose by itself", () => {
+    const drawn = (purpose?: string) =>
+      corrupted("swapped-values", 0.3, batch, context(50, 60, purpose === undefined ? {} : { purpose })).swapped;
+    expect(drawn("view/0")).not.toEqual(drawn());
+    expect(drawn("view/0")).not.toEqual(drawn("view/1"));
+    expect(drawn("view/0")).toEqual(drawn("view/0"));
+  });
+
   it("none copies", () => {
     expect(corrupted("none", 0.5, batch, whole).target).toEqual(batch);
   });

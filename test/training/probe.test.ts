@@ -72,5 +72,16 @@ describe("probes", () => {
     expect(await nearestNeighbourProbe(features, weights, plain, 0, options)).toBeUndefined();
     const few = memoryDataset(floatTensor(samples.data.slice(0, 90)).data, [3], labels.slice(0, 30));
     expect(await nearestNeighbourProbe(features, weights, few, 0, options)).toBeUndefined();
+    const mostUnknown = { ...dataset, labels: Int32Array.from(labels, (label, row) => (row < 90 ? label : -1)) };
+    expect(await nearestNeighbourProbe(features, weights, mostUnknown, 0, options)).toBeUndefined();
+  });
+
+  it("nearestNeighbourProbe leaves out samples of unknown class", async () => {
+    const telling = new Map([...weights, ["w", Float32Array.of(0, 0, 0, 0, 1, 0, 0, 0, 0)]] as [
+      string,
+      Float32Array,
+    ][]);
+    const halfKnown = { ...dataset, labels: Int32Array.from(labels, (label, row) => (row % 2 ? label : -1)) };
+    expect(await nearestNeighbourProbe(features, telling, halfKnown, 0, options)).toBeGreaterThan(0.9);
   });
 });
