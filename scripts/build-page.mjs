@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "vite";
 import { root } from "./prepare.mjs";
+import { foundLicences, thirdPartyLicences } from "./third-party-licenses.mjs";
 
 /** @param outDir where the page goes; its content is replaced */
 export async function buildPage(outDir = join(root, "dist", "web", "page")) {
@@ -12,6 +13,7 @@ export async function buildPage(outDir = join(root, "dist", "web", "page")) {
     base: "./",
     logLevel: "warn",
     oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+    plugins: [thirdPartyLicences()],
     // One origin, and no inline scripts: the page's security policy allows neither.
     build: {
       outDir,
@@ -20,6 +22,7 @@ export async function buildPage(outDir = join(root, "dist", "web", "page")) {
       modulePreload: { polyfill: false },
       assetsInlineLimit: 0,
       chunkSizeWarningLimit: 900,
+      license: { fileName: foundLicences },
     },
   });
 }

@@ -2,19 +2,32 @@
  * `npm run check`: every check that needs no test. All of them run, also after one has failed; arguments choose among
  * them by name.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installPackages, requireNode, run, tryBuild } from "./prepare.mjs";
+import { installPackages, requireNode, root, run, tryBuild } from "./prepare.mjs";
+import { licencesFile } from "./third-party-licenses.mjs";
 
 const windows = process.platform === "win32";
 
 /** Runs the program of a package with its options, as a shell would split them. */
 const program = (command) => run("npx", ["--no-install", ...command.split(" ")], { shell: windows });
 
-/** What package.json says of the built files. */
+/** What package.json says of the built files, and that the licences go with them. */
 async function checkPackage() {
-  return (await tryBuild()) || (await program("publint --strict"));
+  return (await tryBuild()) || (await program("publint --strict")) || checkLicences();
+}
+
+/** Whether what would be published has our licence and those of what the page contains. */
+function checkLicences() {
+  const words = ["pack", "--dry-run", "--json", "--ignore-scripts", "--silent"];
+  const { stdout } = spawnSync("npm", words, { cwd: root, encoding: "utf8", shell: windows });
+  const missing = ["LICENSE", "NOTICE", `dist/web/page/${licencesFile}`].filter(
+    (file) => !stdout.includes(`"path": "${file}"`),
+  );
+  if (missing.length > 0) console.error(`npm pack leaves out ${missing.join(", ")}.`);
+  return missing.length;
 }
 
 /** The types as somebody sees them who has installed the package, packed as it would be published. */
