@@ -112,10 +112,12 @@ function readManifest(
   manifest.forEach((group, index) => {
     if (!isObject(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights))
       throw fail("groups with paths and weights", describe(group));
-    const parts = group.paths.map((name: unknown) => {
+    const parts = group.paths.map((path: unknown) => {
+      // Models saved by a browser's download have "./weights.bin".
+      const name = typeof path === "string" ? path.replace(/^\.\//, "") : path;
       // Written back under the same name, in a folder with other files.
       if (typeof name !== "string" || !/^[A-Za-z0-9_][A-Za-z0-9_.-]*\.bin$/.test(name) || seen.has(name))
-        throw fail("weight files beside model.json with names that end in .bin, each once", describe(name));
+        throw fail("weight files beside model.json with names that end in .bin, each once", describe(path));
       seen.add(name);
       return { name, bytes: external(name, 0) };
     });

@@ -161,6 +161,19 @@ test("TensorFlow.js loads what was written, in the same layout and files", async
   expect(await model.write(new Map())).toEqual(files);
 });
 
+test("takes weight files that a browser's download names ./weights.bin", async () => {
+  const content = JSON.parse(new TextDecoder().decode(files.get("model.json")));
+  const [group] = content.weightsManifest;
+  const weightsManifest = [{ ...group, paths: group.paths.map((path: string) => `./${path}`) }];
+  const saved = new Map(files).set(
+    "model.json",
+    new TextEncoder().encode(JSON.stringify({ ...content, weightsManifest })),
+  );
+  const model = read(saved);
+  requireClose(await run(model), outputs);
+  expect(await model.write(new Map())).toEqual(saved);
+});
+
 test("reads branches, models inside the model, and layers that are used twice", async () => {
   const samples = input({ shape: shape.slice(1) });
   const twice = layers.conv2d({ filters: 2, kernelSize: 3, padding: "same", name: "twice" });
@@ -205,6 +218,11 @@ test("refuses what is broken or not a LayersModel", async () => {
     [{ ...content, format: "graph-model" }, /LayersModel/],
     [{ ...content, weightsManifest: undefined }, /weightsManifest/],
     [{ ...content, weightsManifest: [{ ...group, paths: ["../weights.bin"] }] }, /beside model\.json/],
+    [{ ...content, weightsManifest: [{ ...group, paths: ["././weights.bin"] }] }, /beside model\.json/],
+    [
+      { ...content, weightsManifest: [{ ...group, paths: [group.paths[0], `./${group.paths[0]}`] }] },
+      /beside model\.json.*each once/,
+    ],
     [{ ...content, weightsManifest: [{ ...group, paths: [group.paths[0]] }] }, /bytes in group1-shard1of2/],
     [{ ...content, weightsManifest: [{ ...group, weights: group.weights.slice(1) }] }, /bytes in group1/],
     [
