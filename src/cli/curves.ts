@@ -1,21 +1,5 @@
 /** Small pictures of numbers, made of characters. */
 
-const blocks = "▁▂▃▄▅▆▇█";
-const asciiLevels = "_.-=+*#@";
-
-/** One character a value, its height from the smallest to the largest. What is not finite is a gap. */
-export function sparkline(values: readonly number[], unicode: boolean): string {
-  const levels = unicode ? blocks : asciiLevels;
-  const { low, high } = extent(values);
-  return values
-    .map((value) => {
-      if (!Number.isFinite(value)) return " ";
-      const share = high > low ? (value - low) / (high - low) : 0.5;
-      return levels[Math.round(share * (levels.length - 1))];
-    })
-    .join("");
-}
-
 /** A line of a chart: its values stand at equal steps of the horizontal axis. */
 export interface Curve {
   readonly name: string;

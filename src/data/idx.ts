@@ -1,7 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { userError } from "../errors.js";
-import { readBytes } from "./read-bytes.js";
 import type { RawArray, SampleArray } from "./sample-array.js";
 
 /** The element types of IDX by their code; values are big-endian. Source: LeCun's description of the MNIST files. */
@@ -23,7 +22,7 @@ export function looksLikeIdx(head: Uint8Array): boolean {
 }
 
 /** The length that an IDX file's header says the whole has, or undefined if the head is too short to tell. */
-export function idxLength(head: Uint8Array): number | undefined {
+function idxLength(head: Uint8Array): number | undefined {
   if (head.length < 4 || head.length < 4 + 4 * head[3]) return undefined;
   return dimsOf(head).reduce((product, length) => product * length, elementTypes[head[2]].bytes) + 4 + 4 * head[3];
 }
@@ -34,22 +33,10 @@ function dimsOf(bytes: Uint8Array): number[] {
 }
 
 /**
- * Reads an IDX file, plain or gzipped.
+ * Parses the bytes of an IDX file; `where` begins the error messages.
  *
  * @throws UserError if it is not IDX or its length is not what its header says
  */
-export async function readIdx(
-  path: string,
-  options: { signal?: AbortSignal | undefined; onProgress?: ((done: number, total: number) => void) | undefined } = {},
-): Promise<RawArray> {
-  const bytes = await readBytes(path, {
-    ...options,
-    expectedLength: (head) => (looksLikeIdx(head) ? idxLength(head) : undefined),
-  });
-  return parseIdx(bytes, path);
-}
-
-/** Parses the bytes of an IDX file; `where` begins the error messages. */
 export function parseIdx(bytes: Uint8Array, where: string): RawArray {
   const length = looksLikeIdx(bytes) ? idxLength(bytes) : undefined;
   if (length === undefined) {

@@ -2,7 +2,7 @@ import { userError } from "../errors.js";
 import { pictureOrder } from "./array-dataset.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
 import { openLargePictures } from "./large-pictures.js";
-import { folderItems, type PictureItem, type PictureItems } from "./picture-items.js";
+import type { PictureItem, PictureItems } from "./picture-items.js";
 import { PicturePool } from "./picture-pool.js";
 import {
   checkPictureFits,
@@ -15,16 +15,6 @@ import { checkInterrupted } from "./read-bytes.js";
 import { defaultMemory } from "./sample-array.js";
 import { labelsOfTexts } from "./sample-labels.js";
 import { type SampleDescription, storedDataset } from "./stored-dataset.js";
-
-/**
- * Opens a folder of pictures: decodes all of them, with a bounded number at once, into one buffer of 8-bit values if
- * they fit in memory, see {@link openPictures}. The order is that of the names; class folders give labels.
- *
- * @throws UserError naming the file if a picture is corrupt, or does not fit and may not be resized or converted
- */
-export async function openPictureFolder(folder: string, options: OpenOptions): Promise<Dataset> {
-  return openPictures(await folderItems(folder, options.signal), options);
-}
 
 /**
  * Opens pictures of any source. What fits in the memory allowed is decoded into it; of larger sets, the decoded

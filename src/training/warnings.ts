@@ -2,7 +2,7 @@
 
 /** A warning with the numbers behind it. */
 export interface Warning {
-  readonly kind: "collapse" | "identity" | "discriminator-won" | "discriminator-lost" | "task-unsolved";
+  readonly kind: "collapse" | "identity" | "discriminator-won" | "task-unsolved";
   readonly message: string;
   /** The numbers in the message; absent in records of earlier versions. */
   readonly values?: Readonly<Record<string, number>>;

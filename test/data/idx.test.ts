@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { chooseIdxImages, findIdxLabels, parseIdx, readIdx } from "../../src/data/idx.js";
+import { describeArrayFile } from "../../src/data/array-file.js";
+import { chooseIdxImages, findIdxLabels, parseIdx } from "../../src/data/idx.js";
 import { UserError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { idxFile } from "./array-files.js";
+
+const readArray = async (path: string) => (await describeArrayFile(path, {}))!.load();
 
 const bigEndian = (values: Float32Array | Float64Array) => {
   const bytes = new Uint8Array(values.buffer.slice(0));
@@ -42,7 +45,7 @@ describe("parseIdx", () => {
 test("reads a gzipped file like the plain one", async () => {
   const file = idxFile(8, [2, 2], [1, 2, 3, 4]);
   const folder = temporaryFolder({ plain: file, packed: gzipSync(file) });
-  expect(await readIdx(join(folder, "packed"))).toEqual(await readIdx(join(folder, "plain")));
+  expect(await readArray(join(folder, "packed"))).toEqual(await readArray(join(folder, "plain")));
 });
 
 test.each([
@@ -56,8 +59,8 @@ test.each([
   ["a header that promises more than any memory", () => idxFile(8, [4e9, 4e9], [0]), /header says/],
 ])("refuses %s", async (_, make, message) => {
   const folder = temporaryFolder({ file: make(idxFile(8, [2, 2], [1, 2, 3, 4])) });
-  await expect(readIdx(join(folder, "file"))).rejects.toThrow(message);
-  await expect(readIdx(join(folder, "file"))).rejects.toBeInstanceOf(UserError);
+  await expect(readArray(join(folder, "file"))).rejects.toThrow(message);
+  await expect(readArray(join(folder, "file"))).rejects.toBeInstanceOf(UserError);
 });
 
 test("finds the labels beside the images, plain or gzipped", async () => {

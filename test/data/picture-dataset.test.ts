@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { openPictureFolder } from "../../src/data/picture-dataset.js";
+import { openDataset } from "../../src/data/open-dataset.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { readAll } from "./read-all.js";
@@ -31,7 +31,7 @@ describe("what is found in a folder", () => {
     const outside = temporaryFolder({ "secret.png": red });
     symlinkSync(join(outside, "secret.png"), join(folder, "ant", "link.png"));
     symlinkSync(outside, join(folder, "linked"));
-    const dataset = await openPictureFolder(folder, {});
+    const dataset = await openDataset(folder, {});
     expect(dataset.count).toBe(3);
     expect(dataset.classNames).toEqual(["Zebra", "ant"]);
     expect([...dataset.labels!]).toEqual([0, 1, 1]);
@@ -40,14 +40,14 @@ describe("what is found in a folder", () => {
 
   test("pictures beside each other, or in one subfolder, have no labels", async () => {
     const grey = await picture([7]);
-    expect((await openPictureFolder(temporaryFolder({ "a.png": grey, "b/1.png": grey }), {})).labels).toBeUndefined();
-    expect((await openPictureFolder(temporaryFolder({ "b/1.png": grey }), {})).labels).toBeUndefined();
+    expect((await openDataset(temporaryFolder({ "a.png": grey, "b/1.png": grey }), {})).labels).toBeUndefined();
+    expect((await openDataset(temporaryFolder({ "b/1.png": grey }), {})).labels).toBeUndefined();
   });
 
   test("of train and test folders only the training pictures are taken", async () => {
     const grey = await picture([7]);
     const names = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"];
-    const dataset = await openPictureFolder(temporaryFolder(Object.fromEntries(names.map((name) => [name, grey]))), {});
+    const dataset = await openDataset(temporaryFolder(Object.fromEntries(names.map((name) => [name, grey]))), {});
     expect(dataset.count).toBe(2);
     expect(dataset.classNames).toEqual(["a", "b"]);
     expect(dataset.record.subfolder).toBe("train");
@@ -55,29 +55,26 @@ describe("what is found in a folder", () => {
 
   test("class numbers follow the training data", async () => {
     const grey = await picture([7]);
-    const training = await openPictureFolder(
-      temporaryFolder({ "a/1.png": grey, "b/1.png": grey, "c/1.png": grey }),
-      {},
-    );
+    const training = await openDataset(temporaryFolder({ "a/1.png": grey, "b/1.png": grey, "c/1.png": grey }), {});
     const fitted = JSON.parse(JSON.stringify(training.record));
-    const testing = await openPictureFolder(temporaryFolder({ "c/1.png": grey, "b/1.png": grey }), { fitted });
+    const testing = await openDataset(temporaryFolder({ "c/1.png": grey, "b/1.png": grey }), { fitted });
     expect([...testing.labels!]).toEqual([1, 2]);
     const strange = temporaryFolder({ "c/1.png": grey, "d/1.png": grey });
-    await expect(openPictureFolder(strange, { fitted })).rejects.toThrow(/the class d/);
+    await expect(openDataset(strange, { fitted })).rejects.toThrow(/the class d/);
   });
 
   test("a limit takes pictures of every class", async () => {
     const grey = await picture([7]);
     const names = ["a/1", "a/2", "a/3", "b/1", "b/2", "b/3"];
     const folder = temporaryFolder(Object.fromEntries(names.map((name) => [`${name}.png`, grey])));
-    expect([...(await openPictureFolder(folder, { limit: 4 })).labels!]).toEqual([0, 0, 1, 1]);
+    expect([...(await openDataset(folder, { limit: 4 })).labels!]).toEqual([0, 0, 1, 1]);
   });
 });
 
 describe("decoding", () => {
   test.each(["png", "jpeg", "webp", "tiff", "avif", "gif"] as Format[])("reads %s", async (format) => {
     const folder = temporaryFolder({ [`a.${format}`]: await picture([200, 100, 50], { format }) });
-    const dataset = await openPictureFolder(folder, { normalise: "none" });
+    const dataset = await openDataset(folder, { normalise: "none" });
     expect(dataset.shape).toEqual([3, 4, 4]);
     const values = await readAll(dataset);
     [200, 100, 50].forEach((colour, channel) => {
@@ -90,36 +87,36 @@ describe("decoding", () => {
       .toColourspace("grey16")
       .png()
       .toBuffer();
-    const grey = await openPictureFolder(temporaryFolder({ "a.png": deep }), { normalise: "none" });
+    const grey = await openDataset(temporaryFolder({ "a.png": deep }), { normalise: "none" });
     expect(grey.shape).toEqual([1, 4, 4]);
     expect(Math.abs((await readAll(grey))[0] - 128)).toBeLessThan(2);
     const opaque = temporaryFolder({ "a.png": await picture([1, 2, 3, 255]) });
-    expect((await openPictureFolder(opaque, {})).shape).toEqual([3, 4, 4]);
+    expect((await openDataset(opaque, {})).shape).toEqual([3, 4, 4]);
     const glass = temporaryFolder({ "a.png": await picture([1, 2, 3, 128]) });
-    expect((await openPictureFolder(glass, {})).shape).toEqual([4, 4, 4]);
-    await expect(openPictureFolder(glass, { shape: [3, 4, 4] })).rejects.toThrow(/--convert/);
-    const dropped = await openPictureFolder(glass, { shape: [3, 4, 4], convert: true, normalise: "none" });
+    expect((await openDataset(glass, {})).shape).toEqual([4, 4, 4]);
+    await expect(openDataset(glass, { shape: [3, 4, 4] })).rejects.toThrow(/--convert/);
+    const dropped = await openDataset(glass, { shape: [3, 4, 4], convert: true, normalise: "none" });
     expect((await readAll(dropped)).slice(0, 1)).toEqual(new Float32Array([1]));
   });
 
   test("grey and RGB are converted into each other when asked", async () => {
     const grey = temporaryFolder({ "a.png": await picture([90]) });
-    const repeated = await openPictureFolder(grey, { shape: [3, 4, 4], convert: true, normalise: "none" });
+    const repeated = await openDataset(grey, { shape: [3, 4, 4], convert: true, normalise: "none" });
     expect(new Set(await readAll(repeated))).toEqual(new Set([90]));
     const red = temporaryFolder({ "a.png": await picture([200, 0, 0]) });
-    await expect(openPictureFolder(red, { shape: [1, 4, 4] })).rejects.toThrow(/Pass --convert/);
-    const luma = await openPictureFolder(red, { shape: [1, 4, 4], convert: true, normalise: "none" });
+    await expect(openDataset(red, { shape: [1, 4, 4] })).rejects.toThrow(/Pass --convert/);
+    const luma = await openDataset(red, { shape: [1, 4, 4], convert: true, normalise: "none" });
     expect(new Set(await readAll(luma))).toEqual(new Set([60]));
   });
 
   test("delivers channels last, and flat in the layout's order", async () => {
     const folder = temporaryFolder({ "a.png": await picture([1, 2, 3], { width: 2, height: 1 }) });
-    const last = await openPictureFolder(folder, { shape: [1, 2, 3], layout: "NHWC", normalise: "none" });
+    const last = await openDataset(folder, { shape: [1, 2, 3], layout: "NHWC", normalise: "none" });
     expect([...(await readAll(last))]).toEqual([1, 2, 3, 1, 2, 3]);
-    const flat = await openPictureFolder(folder, { shape: [6], normalise: "none" });
+    const flat = await openDataset(folder, { shape: [6], normalise: "none" });
     expect(flat.shape).toEqual([6]);
     expect([...(await readAll(flat))]).toEqual([1, 1, 2, 2, 3, 3]);
-    const flatLast = await openPictureFolder(folder, { shape: [6], layout: "NHWC", normalise: "none" });
+    const flatLast = await openDataset(folder, { shape: [6], layout: "NHWC", normalise: "none" });
     expect([...(await readAll(flatLast))]).toEqual([1, 2, 3, 1, 2, 3]);
   });
 
@@ -128,9 +125,9 @@ describe("decoding", () => {
       "a.png": await picture([10], { width: 8, height: 8 }),
       "b.png": await picture([20], { width: 6, height: 3 }),
     });
-    await expect(openPictureFolder(folder, { shape: [1, 4, 4] })).rejects.toThrow(/4×4 grey, got 8×8 grey.*--resize/);
-    await expect(openPictureFolder(folder, {})).rejects.toThrow(/8×8 grey, as a.png\), got 3×6 grey.*--resize/);
-    const dataset = await openPictureFolder(folder, { shape: [1, 4, 4], resize: true, normalise: "none" });
+    await expect(openDataset(folder, { shape: [1, 4, 4] })).rejects.toThrow(/4×4 grey, got 8×8 grey.*--resize/);
+    await expect(openDataset(folder, {})).rejects.toThrow(/8×8 grey, as a.png\), got 3×6 grey.*--resize/);
+    const dataset = await openDataset(folder, { shape: [1, 4, 4], resize: true, normalise: "none" });
     expect([...(await readAll(dataset))]).toEqual([...Array(16).fill(10), ...Array(16).fill(20)]);
   });
 });
@@ -144,8 +141,8 @@ describe("bad input", () => {
       "y/2.jpg": "rubbish",
       "y/3.jpg": good,
     });
-    await expect(openPictureFolder(folder, {})).rejects.toThrow(/0\.jpg: required a picture that can be read/);
-    const dataset = await openPictureFolder(folder, { onBad: "skip" });
+    await expect(openDataset(folder, {})).rejects.toThrow(/0\.jpg: required a picture that can be read/);
+    const dataset = await openDataset(folder, { onBad: "skip" });
     expect(dataset.count).toBe(2);
     expect([...dataset.labels!]).toEqual([0, 1]);
     expect(dataset.record.skipped).toMatchObject({ unreadable: 2 });
@@ -157,15 +154,15 @@ describe("bad input", () => {
     const folder = temporaryFolder({ "bad/a.png": "rubbish", "bomb/a.png": await bomb() });
     mkdirSync(join(folder, "empty"));
     for (const name of ["empty", "bad", "bomb"]) {
-      await expect(openPictureFolder(join(folder, name), {})).rejects.toBeInstanceOf(UserError);
+      await expect(openDataset(join(folder, name), {})).rejects.toBeInstanceOf(UserError);
     }
-    await expect(openPictureFolder(join(folder, "bad"), { onBad: "skip" })).rejects.toThrow(/none of its pictures/);
-    await expect(openPictureFolder(join(folder, "bomb"), {})).rejects.toThrow(/pixel limit/);
+    await expect(openDataset(join(folder, "bad"), { onBad: "skip" })).rejects.toThrow(/none of its pictures/);
+    await expect(openDataset(join(folder, "bomb"), {})).rejects.toThrow(/pixel limit/);
   });
 
   test("can be interrupted", async () => {
     const folder = temporaryFolder({ "a.png": await picture([1]) });
-    await expect(openPictureFolder(folder, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(InterruptedError);
+    await expect(openDataset(folder, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(InterruptedError);
   });
 });
 
@@ -186,9 +183,9 @@ async function bomb(): Promise<Uint8Array> {
 
 test("the same folder has the same hash, another picture another", async () => {
   const [a, b] = [await picture([1]), await picture([2])];
-  const first = await openPictureFolder(temporaryFolder({ "1.png": a, "2.png": b }), {});
-  const again = await openPictureFolder(temporaryFolder({ "1.png": a, "2.png": b }), {});
-  const other = await openPictureFolder(temporaryFolder({ "1.png": b, "2.png": a }), {});
+  const first = await openDataset(temporaryFolder({ "1.png": a, "2.png": b }), {});
+  const again = await openDataset(temporaryFolder({ "1.png": a, "2.png": b }), {});
+  const other = await openDataset(temporaryFolder({ "1.png": b, "2.png": a }), {});
   expect(again.hash).toBe(first.hash);
   expect(other.hash).not.toBe(first.hash);
 });

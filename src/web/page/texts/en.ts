@@ -120,8 +120,6 @@ export const en = {
   "warning.task-unsolved":
     "F hardly tells how a picture is turned: these pictures may have no upright position, and the rotation task then teaches nothing. Take the recipe contrast, or train for longer.",
   "warning.task-unsolved.values": "It is right in {accuracy} of the cases, where guessing gives {chance}.",
-  "warning.discriminator-lost":
-    "D cannot tell real from generated any more. Raise its learning rate, or give it more layers.",
   "warning.diverged":
     "A loss became infinite or no number. Lower the learning rate, or choose another start or recipe.",
 

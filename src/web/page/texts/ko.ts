@@ -123,7 +123,6 @@ export const ko: Texts = {
   "warning.task-unsolved":
     "F가 그림이 얼마나 돌아갔는지 거의 맞히지 못합니다. 위아래가 정해지지 않은 그림일 수 있으며, 그렇다면 회전 과제에서는 배울 것이 없습니다. contrast 레시피를 쓰거나 더 오래 학습하십시오.",
   "warning.task-unsolved.values": "{accuracy}를 맞히며, 찍어서 맞힐 확률은 {chance}입니다.",
-  "warning.discriminator-lost": "D가 실제와 생성을 더는 구별하지 못합니다. D의 학습률을 높이거나 층을 늘리십시오.",
   "warning.diverged":
     "손실이 무한대가 되거나 수가 아니게 되었습니다. 학습률을 낮추거나 다른 시작값이나 레시피를 고르십시오.",
 
