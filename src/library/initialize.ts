@@ -10,6 +10,7 @@ import { InterruptedError, UserError, userError } from "../errors.js";
 import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
+import type { Network } from "../ops/network.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
@@ -18,7 +19,7 @@ import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart, needsLabels, requireHeadStart } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
-import { datasetGeometry, pictureGeometry } from "../training/picture-geometry.js";
+import { datasetGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { recipeForData } from "../training/recipe-for-data.js";
@@ -37,6 +38,7 @@ import { loadingLines, type WrittenModel } from "./loading-lines.js";
 import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { outputsNote } from "./outputs-note.js";
+import { ownScalingNote, readingFor } from "./reading-for.js";
 import { notingDevice, type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
@@ -107,7 +109,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const dataset = await openData(options, opened, emit);
   const forData = recipeForData(asked, dataset);
   const recipe = withSettings(forData, options);
-  const labelled = needsLabels(options.head) ? await openLabelled(options, dataset, emit) : undefined;
+  const labelled = needsLabels(options.head) ? await openLabelled(options, opened.network, dataset, emit) : undefined;
   // Shows before F is trained what the model's head or the labels cannot give.
   if (options.head) requireHeadStart(options.head, features, labelled);
   const chosen =
@@ -121,6 +123,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     computedWeightsWarning(features),
     keptTensorsNote(opened, features),
     outputsNote(features, options.features),
+    ownScalingNote(opened.network, isDataset(options.data) || options.fitted ? "standard" : options.normalise),
     ...dataNotes(dataset.record),
     ...(forData === asked ? [] : [replaced(asked, forData)]),
     withoutConvolutions(asked, features, dataset),
@@ -337,7 +340,7 @@ async function openData(
 ): Promise<Dataset> {
   const { data, labels, labelled } = options;
   if (isDataset(data)) return requireShape(data, opened.network.sampleShape);
-  const reading = readingOf(options, opened.network.sampleShape, emit);
+  const reading = readingOf(options, opened.network, emit);
   // Beside labelled samples the data is only used without labels; a column or array of them is no part of its samples.
   const dataset = await openDataset(
     data,
@@ -354,20 +357,16 @@ async function openData(
 }
 
 /** How the options say that data is read. */
-function readingOf(
-  options: InitializeOptions,
-  shape: readonly number[],
-  emit: (event: InitializeEvent) => void,
-): OpenOptions {
-  const { resize, convert, normalise, labels, header, onBad, limit, signal } = options;
+function readingOf(options: InitializeOptions, network: Network, emit: (event: InitializeEvent) => void): OpenOptions {
+  const { layout, resize, convert, normalise, labels, header, onBad, limit, signal } = options;
   const { columns, categories, fitted, memory, cache, cacheLimit, dataWorkers: workers } = options;
-  const layout = options.layout ?? pictureGeometry(shape)?.layout;
   const storage = { memory, cache, cacheLimit, workers };
   const tables = { columns, categories, header };
   const given = { layout, resize, convert, normalise, labels, onBad, limit, signal, fitted, ...tables, ...storage };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return {
-    shape,
+    shape: network.sampleShape,
+    ...readingFor(network),
     ...present,
     onProgress: (done, total, what = "reading") => emit({ type: "data", what, done, total }),
   };
@@ -376,13 +375,14 @@ function readingOf(
 /** The labelled samples for the head, treated as the data is: the data itself where no others are named. */
 async function openLabelled(
   options: InitializeOptions,
+  network: Network,
   dataset: Dataset,
   emit: (event: InitializeEvent) => void,
 ): Promise<Dataset> {
   const { labelled } = options;
   if (labelled === undefined) return dataset;
   if (isDataset(labelled)) return requireShape(labelled, dataset.shape);
-  const { limit: _, ...reading } = readingOf(options, dataset.shape, emit);
+  const { limit: _, ...reading } = readingOf(options, network, emit);
   return openDataset(labelled, { ...reading, fitted: dataset.record });
 }
 
