@@ -123,34 +123,32 @@ export async function runStudy(options: RunStudyOptions): Promise<StudyResults> 
   const tuned = plan.tune ? await tune(options, settings, trials) : {};
   const wanted = trialsOf(plan, settings, tuned).map((trial) => ({ trial, key: trialKey(plan, trial) }));
   // A key that stands twice (an arm named in two ways) is one training.
-  const missing = [...new Map(wanted.map((entry) => [entry.key, entry])).values()].filter(
-    ({ key }) => !trials.has(key),
-  );
+  const jobs = [...new Map(wanted.map((entry) => [entry.key, entry])).values()].map(({ trial, key }) => ({
+    kind: "trial" as const,
+    key,
+    trial,
+    extension: extensionOf(plan, trial, pretrainings, timing),
+  }));
+  const missing = jobs.filter(({ key, extension }) => !isLongEnough(trials.get(key), plan.steps + extension));
   options.onEvent?.({
     type: "stage",
     stage: "training",
     jobs: missing.length,
-    finished: wanted.length - missing.length,
+    finished: jobs.length - missing.length,
   });
-  await runAll(
-    options,
-    "training",
-    missing.map(
-      ({ trial, key }): Job => ({
-        kind: "trial",
-        key,
-        trial,
-        extension: extensionOf(plan, trial, pretrainings, timing),
-      }),
-    ),
-    async (result) => {
-      if (result.kind !== "trial") return;
-      await folder.appendTrial(result.record);
-      trials.set(result.record.key, result.record);
-      options.onEvent?.({ type: "trial", record: result.record });
-    },
-  );
-  return { trials: finishedOf(wanted, trials), planned: wanted.length, pretrainings, timing, tuned };
+  await runAll(options, "training", missing, async (result) => {
+    if (result.kind !== "trial") return;
+    await folder.appendTrial(result.record);
+    trials.set(result.record.key, result.record);
+    options.onEvent?.({ type: "trial", record: result.record });
+  });
+  return {
+    trials: finishedOf(plan, wanted, trials, pretrainings, timing),
+    planned: wanted.length,
+    pretrainings,
+    timing,
+    tuned,
+  };
 }
 
 /**
@@ -172,7 +170,13 @@ export function resultsSoFar(
     return { trials: [], planned: settings.length * plan.arms.length * plan.seeds, pretrainings, timing, tuned: {} };
   const tuned = bestRates(candidates, trials);
   const wanted = trialsOf(plan, settings, tuned).map((trial) => ({ trial, key: trialKey(plan, trial) }));
-  return { trials: finishedOf(wanted, trials), planned: wanted.length, pretrainings, timing, tuned };
+  return {
+    trials: finishedOf(plan, wanted, trials, pretrainings, timing),
+    planned: wanted.length,
+    pretrainings,
+    timing,
+    tuned,
+  };
 }
 
 /** Keys of a plan's pretrainings. */
@@ -181,14 +185,32 @@ export function pretrainingKeysOf(plan: StudyPlan): Set<string> {
 }
 
 function finishedOf(
+  plan: StudyPlan,
   wanted: readonly { readonly trial: Trial; readonly key: string }[],
   trials: ReadonlyMap<string, TrialRecord>,
+  pretrainings: StudyResults["pretrainings"],
+  timing: StudyTiming,
 ): TrialRecord[] {
   return wanted.flatMap(({ trial, key }) => {
     const record = trials.get(key);
+    const steps = plan.steps + extensionOf(plan, trial, pretrainings, timing);
     // The names of this plan, should the record be from another one.
-    return record ? [{ ...record, ...trial }] : [];
+    return isLongEnough(record, steps) ? [{ ...record, ...trial }] : [];
   });
+}
+
+/** The steps that equal total time asks for rest on seconds, whose mean moves a little with the pretraining of each further seed. */
+const longEnough = 0.9;
+
+/**
+ * Whether a trial was measured as far as it has to be. An arm that was added to the study may take longer before its
+ * trials than any other did: then those of the others are too short for the comparison at equal total time. Where there is
+ * nothing to train on from, the steps that were made are all there are.
+ */
+function isLongEnough(record: TrialRecord | undefined, steps: number): record is TrialRecord {
+  if (record === undefined) return false;
+  if (record.diverged === "pretraining" || record.diverged === "non-finite") return true;
+  return record.points[record.points.length - 1].step >= longEnough * steps;
 }
 
 /** Seed by seed, so that a study that ends early has whole seeds. */

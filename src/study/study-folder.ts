@@ -107,7 +107,7 @@ export class StudyFolder {
   }
 
   /**
-   * The finished trials by key; where a key stands twice, the first.
+   * The finished trials by key; where a key stands twice, the last: it was made again with more steps.
    *
    * @throws UserError where a line other than the last is broken. A torn last line is cut off: its trial runs again.
    */
@@ -136,7 +136,7 @@ export class StudyFolder {
           });
         break;
       }
-      if (!trials.has(record.key)) trials.set(record.key, record);
+      trials.set(record.key, record);
       kept += Buffer.byteLength(line);
     }
     if (kept < found.size) await truncate(path, kept);

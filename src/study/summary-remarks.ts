@@ -125,8 +125,9 @@ export function notesOf(
         `${plan.seeds} seeds share ${shared} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
       ),
     );
+  const most = plan.steps + Math.round(plan.longestExtension * plan.steps);
   for (const { name, setting, arms } of settings) {
-    const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > timeStepsMade);
+    const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > Math.max(most, timeStepsMade));
     if (cut.length === 0 || timing.secondsPerStep[timingName(setting.network, setting.optimizer)] === undefined)
       continue;
     const [{ arm, timeSteps: steps, timeStepsMade: made }] = [...cut].sort((a, b) => b.timeSteps - a.timeSteps);

@@ -106,7 +106,8 @@ function isSummary({ settings, comparisons, warnings, notes }: SummaryView): boo
 async function readResults(folder: string, id: string, plan: StudyPlan): Promise<StudyResults> {
   const { lines } = await readJsonLines(join(folder, studyFiles.trials), id, 0, hasKey);
   const trials = new Map<string, TrialRecord>();
-  for (const line of lines) if (!trials.has(line.key)) trials.set(line.key, currentRecord(line));
+  // A trial that stands twice was made again with more steps.
+  for (const line of lines) trials.set(line.key, currentRecord(line));
   const pretrainings = new Map<string, PretrainingRecord>();
   for (const key of pretrainingKeysOf(plan)) {
     const record = await readRecord(join(folder, studyFiles.pretraining, `${key}.json`)).catch(() => undefined);

@@ -4,6 +4,7 @@ import { InterruptedError } from "../../src/errors.js";
 import { type StudyPlan, selfTrained } from "../../src/study/plan.js";
 import {
   type Executor,
+  fullExtension,
   type Job,
   type JobResult,
   preparationSeconds,
@@ -11,7 +12,7 @@ import {
   runStudy,
 } from "../../src/study/run-study.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
-import { armsOf, planOf, recordOf } from "../support/study-plan.js";
+import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 /** Does jobs by making their results up, and remembers them. */
@@ -37,7 +38,7 @@ function inventor(
         const selfTrainingSeconds = plan.arms.some(selfTrained) ? { selfTrainingSeconds: 0.5 } : {};
         return { kind: "timing", secondsPerStep: 0.01, secondsPerEvaluation: 0.1, ...selfTrainingSeconds };
       }
-      if (job.kind === "trial") return { kind: "trial", record: recordOf(plan, job.trial, accuracy(job)) };
+      if (job.kind === "trial") return { kind: "trial", record: madeBy(plan, job, accuracy(job)) };
       const record = {
         key: job.key,
         network: job.network,
@@ -54,6 +55,14 @@ function inventor(
     },
   };
   return { executor, state };
+}
+
+/** The record of a trial's job, measured at the end of its extension too. */
+function madeBy(plan: StudyPlan, { trial, extension }: Extract<Job, { kind: "trial" }>, score: number) {
+  const record = recordOf(plan, trial, score);
+  if (extension === 0) return record;
+  const step = plan.steps + extension;
+  return { ...record, stepsMade: step, points: [...record.points, { step, score, loss: 0.1, testLoss: 0.1 }] };
 }
 
 const kinds = (jobs: readonly Job[]) => {
@@ -82,6 +91,63 @@ test("runs everything once, several at a time, and then only what is new", async
   const more = inventor(larger, folder);
   expect((await runStudy({ plan: larger, folder, executor: more.executor })).trials).toHaveLength(9);
   expect(kinds(more.state.jobs)).toEqual({ pretraining: 1, trial: 5 });
+});
+
+const longestOf = ({ points }: { points: readonly { step: number }[] }) => points[points.length - 1].step;
+
+test("arms that are added later give the others the time that they would have had at once", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const alone = planOf(await armsOf("he"), { seeds: 2 });
+  const first = await runStudy({ plan: alone, folder, executor: inventor(alone, folder).executor });
+  expect(first.trials.map(longestOf)).toEqual([100, 100]);
+
+  const larger = planOf(await armsOf("he", "default"), { seeds: 2 });
+  const more = inventor(larger, folder);
+  const results = await runStudy({ plan: larger, folder, executor: more.executor });
+  expect(kinds(more.state.jobs)).toEqual({ pretraining: 2, timing: 1, trial: 4 });
+  expect(results.trials.map((trial) => [trial.arm, longestOf(trial)])).toEqual([
+    ["he", 300],
+    ["default", 100],
+    ["he", 300],
+    ["default", 100],
+  ]);
+  // Each of them again, once: the longer record stands behind the shorter one, and counts.
+  const again = inventor(larger, folder);
+  expect((await runStudy({ plan: larger, folder, executor: again.executor })).trials).toEqual(results.trials);
+  expect(again.state.jobs).toEqual([]);
+  const back = inventor(alone, folder);
+  expect((await runStudy({ plan: alone, folder, executor: back.executor })).trials.map(longestOf)).toEqual([300, 300]);
+  expect(back.state.jobs).toEqual([]);
+});
+
+test("a trial that is too short for equal total time is not finished, unless it has nothing to train on from", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "default"), { seeds: 1 });
+  const { timing, pretrainings } = await runStudy({ plan, folder, executor: inventor(plan, folder).executor });
+  // 300 steps are due; the mean of the seconds may move by a tenth.
+  for (const [diverged, last, counts] of [
+    [null, 100, false],
+    ["loss above its start", 100, false],
+    ["non-finite", 100, true],
+    ["pretraining", 100, true],
+    [null, 269, false],
+    [null, 270, true],
+  ] as const) {
+    const record = recordOf(plan, trialOf(plan, "he", 0), 0.5, { diverged });
+    const points = [...record.points, { step: last, score: 0.5, loss: null }];
+    const trials = new Map([[record.key, { ...record, points }]]);
+    expect(resultsSoFar(plan, trials, pretrainings, timing).trials, `${diverged}, ${last}`).toHaveLength(+counts);
+  }
+});
+
+test("steps for equal total time end at the limit", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  // 200 steps would fit into the seconds of pretraining.
+  const plan = planOf(await armsOf("he", "default"), { seeds: 1, longestExtension: 1.5 });
+  const results = await runStudy({ plan, folder, executor: inventor(plan, folder).executor });
+  expect(results.trials.map(longestOf)).toEqual([250, 100]);
+  const [{ network, arm, optimizer }] = results.trials;
+  expect(fullExtension(plan, { network, arm, optimizer }, results.pretrainings, results.timing)).toBe(200);
 });
 
 test("counts self-training as time that others have left", async () => {

@@ -18,6 +18,13 @@ test("gives back what was appended", async () => {
   expect([...(await folder.readTrials()).values()]).toEqual(records);
 });
 
+test("of a trial that was made again, the later record counts", async () => {
+  const { folder, records } = await filled();
+  await folder.appendTrial({ ...records[1], stepsMade: 500 });
+  const trials = [...(await folder.readTrials()).values()];
+  expect(trials).toEqual([records[0], { ...records[1], stepsMade: 500 }, records[2]]);
+});
+
 test("cuts a torn last line off, so that the next one begins a line of its own", async () => {
   const { folder, records, file } = await filled();
   const whole = readFileSync(file, "utf8");

@@ -1,11 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type StudyPlan, settingsOf } from "../../src/study/plan.js";
+import { type StudyPlan, settingsOf, trialKey } from "../../src/study/plan.js";
 import { summarize } from "../../src/study/summary.js";
 import type { StudySelection } from "../../src/web/protocol.js";
 import { StudyReports } from "../../src/web/study-report.js";
-import { armsOf, planOf, recordOf } from "../support/study-plan.js";
+import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 import { lines, temporaryFolder } from "./lab-folder.js";
 
 const noise = [0.03, -0.02, 0.01];
@@ -70,6 +70,20 @@ describe("StudyReports", () => {
     const done = await read();
     expect(done).toMatchObject({ provisional: false, trials: 24, planned: 24 });
     expect(words(done)).toEqual([["lecun", "helps"]]);
+  });
+
+  test("of a trial that was made again, the later record counts", async () => {
+    const { folder, plan, write, read } = await study({ labels: ["300"], learningRates: [0.001] });
+    await write(6);
+    const again = recordOf(plan, trialOf(plan, "he", 0), 0.9, {
+      key: trialKey(plan, { ...trialOf(plan, "he", 0), optimizer: { ...plan.optimizers[0], learningRate: 0.001 } }),
+    });
+    const before = await read();
+    await appendFile(join(folder, "trials.jsonl"), lines([again]));
+    const after = await read();
+    expect(after).toMatchObject({ trials: 6, planned: 6 });
+    const mean = ({ summary }: typeof after) => summary?.settings[0].arms[0].score.mean ?? 0;
+    expect(mean(after) - mean(before)).toBeCloseTo((0.9 - 0.63) / 3, 9);
   });
 
   test("an enlarged study's summary is not final any more", async () => {
