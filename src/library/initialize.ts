@@ -27,6 +27,7 @@ import { refreshRunningStatistics } from "../training/running-statistics.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings, keptTensorsNote, requireOwnNames } from "./export-warnings.js";
+import { featuresNote } from "./features-note.js";
 import type {
   FeatureReport,
   InitializeEvent,
@@ -37,7 +38,6 @@ import type {
 import { loadingLines, type WrittenModel } from "./loading-lines.js";
 import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
-import { outputsNote } from "./outputs-note.js";
 import { ownScalingNote, readingFor } from "./reading-for.js";
 import { notingDevice, type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
@@ -122,7 +122,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ...exportChanges,
     computedWeightsWarning(features),
     keptTensorsNote(opened, features),
-    outputsNote(features, options.features),
+    featuresNote(features, options.features),
     ownScalingNote(opened.network, isDataset(options.data) || options.fitted ? "standard" : options.normalise),
     ...dataNotes(dataset.record),
     ...(forData === asked ? [] : [replaced(asked, forData)]),

@@ -16,9 +16,9 @@ import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
 import { recipeForData } from "../training/recipe-for-data.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings } from "./export-warnings.js";
+import { featuresNote } from "./features-note.js";
 import type { Restoration } from "./graph-restorer.js";
 import { openModel } from "./open-model.js";
-import { outputsNote } from "./outputs-note.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 
 export interface InspectOptions {
@@ -96,7 +96,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const unsupported = unknownOperators(network, features);
   const computed = computedWeightsWarning(features);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];
-  const featuresNote = outputsNote(features, options.features);
+  const note = featuresNote(features, options.features);
   const base = {
     model: options.model,
     opset: model.opset,
@@ -105,7 +105,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     head: features.head,
     unsupported,
     ...(restoration ? { restoration } : {}),
-    ...(featuresNote === undefined ? {} : { featuresNote }),
+    ...(note === undefined ? {} : { featuresNote: note }),
   };
   const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const whole = count([...network.parameters.values()]);

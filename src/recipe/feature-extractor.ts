@@ -23,11 +23,12 @@ export interface FeatureExtractor {
  * Splits a network into F and head.
  *
  * @param feature name of the feature tensor; default: what the last Gemm or MatMul with a weight in front of the network's
- *   first output reads, or, without one, the last convolution there
+ *   first output reads, or, without one, the last convolution there; where that needs other inputs too, the last tensor
+ *   behind a layer that does not
  * @throws UserError where the tensor does not exist, does not depend on the input, or leaves F without weights
  */
 export function featureExtractor(network: Network, feature?: string): FeatureExtractor {
-  const name = feature ?? defaultFeature(network);
+  const name = feature ?? withoutOtherInputs(network, defaultFeature(network));
   const nodes = ancestors(network, [name]);
   if (nodes.length === 0 || !dependsOnInput(network, name)) {
     const outputs = network.graph.nodes.flatMap((node) => node.outputs.filter(Boolean));
@@ -114,6 +115,30 @@ function defaultFeature(network: Network): string {
   const sampled = last.node.inputs.slice(0, 2).find((name) => dependsOnInput(network, name));
   if (sampled === undefined) throw new Error(`${last.node.op} reads nothing that depends on the sample`);
   return sampled;
+}
+
+/** The tensor itself, or, where it needs other inputs of the network, the last one before it that the samples suffice for. */
+function withoutOtherInputs(network: Network, name: string): string {
+  const mixed = new Set(network.graph.inputs.map((input) => input.name));
+  for (const known of [network.input.name, ...network.tensors.keys()]) mixed.delete(known);
+  if (mixed.size === 0) return name;
+  const sampled = new Set([network.input.name]);
+  const behindLayer = new Set<string>();
+  const layers = new Set(network.layers.map(({ node }) => node));
+  let last: string | undefined;
+  for (const node of ancestors(network, [name])) {
+    const isMixed = node.inputs.some((input) => mixed.has(input));
+    const isSampled = node.inputs.some((input) => sampled.has(input));
+    const isBehind = isSampled && (layers.has(node) || node.inputs.some((input) => behindLayer.has(input)));
+    for (const output of node.outputs) {
+      if (isMixed) mixed.add(output);
+      else if (isSampled) sampled.add(output);
+      if (isBehind && !isMixed) behindLayer.add(output);
+    }
+    // What is joined with other inputs is complete; what comes earlier is on the way to it.
+    if (isMixed) last = node.inputs.findLast((input) => behindLayer.has(input)) ?? last;
+  }
+  return mixed.has(name) ? (last ?? name) : name;
 }
 
 function dependsOnInput(network: Network, name: string): boolean {
