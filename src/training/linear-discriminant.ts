@@ -4,17 +4,14 @@
  * and by themselves (Friedman 1989), by as much as tells samples best that were held out.
  */
 import { userError } from "../errors.js";
-import { attribute } from "../graph/graph.js";
-import { floatTensor } from "../graph/tensor.js";
-import { Emitter } from "../ops/emitter.js";
 import { RandomStream } from "../random/stream.js";
-import { openSession } from "../runtime/node.js";
-import type { Session, SessionOptions } from "../runtime/session.js";
+import type { SessionOptions } from "../runtime/session.js";
 import { type ClassMeans, ClassSums, classMeansScores, scoreFromMeans, withUnitDeviation } from "./class-means.js";
 import { solveTogether } from "./conjugate-gradients.js";
 import { accuracyOf, type ClassScores, crossEntropyOf } from "./evaluate.js";
-import { type LabelledFeatures, readAtOnce } from "./labelled-features.js";
+import type { LabelledFeatures } from "./labelled-features.js";
 import { type LinearScore, scaledScores, scoresOf } from "./linear-head.js";
+import { MatrixProducts } from "./matrix-products.js";
 
 /** Features are at most so many numbers: their covariance has as many as the square, 64 MiB, and is held twice. */
 export const mostDiscriminantFeatures = 4096;
@@ -61,7 +58,7 @@ export async function discriminantScores(
   options: SessionOptions = {},
 ): Promise<{ scores: readonly LinearScore[]; account: DiscriminantAccount }> {
   requireWidth(features.width);
-  const products = await Products.open(features.width, classes, options);
+  const products = await MatrixProducts.open(features.width, classes, options);
   try {
     const held = await heldOutScores(features, classes, seed, products);
     if (held.labels.length === 0) {
@@ -105,7 +102,7 @@ async function heldOutScores(
   features: LabelledFeatures,
   classes: number,
   seed: number,
-  products: Products,
+  products: MatrixProducts,
 ): Promise<HeldOut> {
   const held: HeldOut = { labels: [], scores: shrinkages.map(() => []) };
   const order = new RandomStream(seed, "linear-discriminant").permutation(features.count);
@@ -206,7 +203,7 @@ interface Covariance extends ClassMeans {
 async function covarianceWithin(
   features: LabelledFeatures,
   classes: number,
-  products: Products,
+  products: MatrixProducts,
   places?: Uint32Array,
 ): Promise<Covariance> {
   const { width } = features;
@@ -254,7 +251,7 @@ function meanOf(points: Float32Array, width: number): Float64Array {
 async function scoresAt(
   { counts, means, whole, within, variance }: Covariance,
   shrinkage: number,
-  products: Products,
+  products: MatrixProducts,
   near?: Float64Array,
 ): Promise<{ linear: readonly LinearScore[]; slopes: Float64Array }> {
   const classes = counts.length;
@@ -279,79 +276,4 @@ async function scoresAt(
     return scoreFromMeans(slope, mean, whole);
   });
   return { linear, slopes };
-}
-
-/** Products of large matrices, in ONNX Runtime. */
-class Products {
-  readonly #width: number;
-  readonly #classes: number;
-  readonly #squares: Session;
-  readonly #times: Session;
-  readonly #points: Float32Array;
-  #current: Float32Array;
-  #other: Float32Array;
-
-  private constructor(width: number, classes: number, squares: Session, times: Session) {
-    this.#width = width;
-    this.#classes = classes;
-    this.#squares = squares;
-    this.#times = times;
-    this.#points = new Float32Array(readAtOnce * width);
-    this.#current = new Float32Array(width * width);
-    this.#other = new Float32Array(width * width);
-  }
-
-  static async open(width: number, classes: number, { threads }: SessionOptions): Promise<Products> {
-    const settings = threads === undefined ? {} : { threads };
-    const adding = new Emitter();
-    const points = adding.input("points", "float32", [readAtOnce, width]);
-    const before = adding.input("before", "float32", [width, width]);
-    adding.output("after", adding.one("Gemm", [points, points, before], { transA: attribute.int(1) }));
-    const multiplying = new Emitter();
-    const matrix = multiplying.input("matrix", "float32", [width, width]);
-    const directions = multiplying.input("directions", "float32", [width, classes]);
-    multiplying.output("product", multiplying.one("MatMul", [matrix, directions]));
-    return new Products(
-      width,
-      classes,
-      await openSession(adding.build("squares"), { ...settings, intoTargets: true }),
-      await openSession(multiplying.build("times"), settings),
-    );
-  }
-
-  /** Forgets what was added. */
-  begin(): void {
-    this.#current.fill(0);
-  }
-
-  /** Adds the products of all pairs of columns of so many rows. */
-  async add(rows: Float32Array): Promise<void> {
-    const shape = [this.#width, this.#width];
-    this.#points.fill(0).set(rows);
-    const feeds = {
-      points: floatTensor(this.#points, [readAtOnce, this.#width]),
-      before: floatTensor(this.#current, shape),
-    };
-    await this.#squares.run(feeds, { after: floatTensor(this.#other, shape) });
-    [this.#current, this.#other] = [this.#other, this.#current];
-  }
-
-  /** What was added, [width, width]: good until the next {@link Products.begin}. */
-  sum(): Float32Array {
-    return this.#current;
-  }
-
-  /** @param directions [width, classes] */
-  async times(matrix: Float32Array, directions: Float64Array): Promise<Float32Array> {
-    const { product } = await this.#times.run({
-      matrix: floatTensor(matrix, [this.#width, this.#width]),
-      directions: floatTensor(Float32Array.from(directions), [this.#width, this.#classes]),
-    });
-    return product.data as Float32Array;
-  }
-
-  async release(): Promise<void> {
-    await this.#squares.release();
-    await this.#times.release();
-  }
 }
