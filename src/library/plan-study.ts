@@ -27,6 +27,7 @@ import { openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
 import { type BenchSettings, openStudyData } from "./study-bench.js";
+import { version } from "./version.js";
 
 /** The arms, each name once. @throws UserError */
 export function parseArms(options: CompareOptions): Promise<Arm[]> {
@@ -403,6 +404,7 @@ export function draftPlan(
   const few = regression ? "10%" : "10/class";
   const target = targetOf(options, data.test);
   return {
+    headstart: version,
     ...(regression
       ? { task, targets: data.train.targets?.names ?? [], standardise: networks.every(({ unbounded }) => unbounded) }
       : {}),

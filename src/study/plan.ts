@@ -19,6 +19,8 @@ export interface StudyNetwork {
 
 /** study.json's heart: everything that decides the trials. */
 export interface StudyPlan {
+  /** Version of headstart, with which numbers may change; plans of earlier versions had none. */
+  readonly headstart?: string;
   /** What the networks predict; undefined: classes. */
   readonly task?: StudyTask;
   /** Names of the numbers that they predict. */
@@ -122,23 +124,19 @@ export function pretrainingSeed(plan: StudyPlan, seed: number): number {
 }
 
 /** Raised when the meaning of a record changes, so that older ones are not reused. */
-const recordVersion = 2;
+const recordVersion = 3;
 
 /**
  * What a trial's result depends on, as a short hash: a finished trial of the same key is not run again, however the plan
  * around it has changed.
  */
 export function trialKey(plan: StudyPlan, trial: Trial): string {
-  const network = networkOf(plan, trial.network);
   const arm = armOf(plan, trial.arm);
-  const dataDependent = arm.source.kind === "recipe" || arm.conditioning.scale !== "none" || selfTrained(arm);
   return shortHash({
     recordVersion,
-    network: network.hash,
-    features: plan.features ?? null,
-    train: plan.data.train,
-    test: plan.data.test,
-    unlabelled: dataDependent ? plan.data.unlabelled : null,
+    ...computationOf(plan, trial.network),
+    // The unlabelled data too, whatever the arm: running statistics and what is said of the start are measured on it.
+    ...plan.data,
     start: startOf(plan, arm, trial.seed),
     labels: trial.labels,
     optimizer: trial.optimizer,
@@ -147,16 +145,13 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     head: plan.head,
     seed: trial.seed,
     purpose: trial.purpose,
-    ...deviceOf(plan),
     ...(selfTrained(arm) && plan.selfTrainingSteps !== undefined ? { selfTrainingSteps: plan.selfTrainingSteps } : {}),
-    // Absent for classes, as it was before there was another task.
     ...(plan.task === "regression" ? { task: plan.task, standardise: plan.standardise ?? true } : {}),
   });
 }
 
 function startOf(plan: StudyPlan, arm: Arm, seed: number): object {
   const { source, conditioning } = arm;
-  // Absent where the head is drawn, as it was before there was another.
   const after = { conditioning, ...(arm.head === undefined ? {} : { head: arm.head }) };
   if (source.kind === "initializer") return { initializer: source.initializer, ...after };
   if (source.kind === "weights") return { weights: source.hash, ...after };
@@ -173,19 +168,18 @@ export function pretrainingKey(plan: StudyPlan, network: string, arm: Arm, seed:
   if (arm.source.kind !== "recipe") throw new Error(`${arm.name} is not pretrained`);
   return shortHash({
     recordVersion,
-    network: networkOf(plan, network).hash,
-    features: plan.features ?? null,
+    ...computationOf(plan, network),
     unlabelled: plan.data.unlabelled,
     recipe: pretrainingPart(arm.source.recipe),
     discriminator: plan.discriminator,
     seed,
-    ...deviceOf(plan),
   });
 }
 
-/** The device as a part of a key; none for the CPU, so that its keys are those of before there was a choice. */
-function deviceOf({ device }: StudyPlan): Pick<StudyPlan, "device"> {
-  return device === undefined ? {} : { device };
+/** What computes, as a part of a key: the network, where, and by which version. */
+export function computationOf(plan: StudyPlan, network: string): object {
+  const { headstart = null, features = null, device = "cpu" } = plan;
+  return { headstart, network: networkOf(plan, network).hash, features, device };
 }
 
 /** @throws Error where the plan has no such network */
