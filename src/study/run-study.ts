@@ -3,6 +3,7 @@ import { InterruptedError } from "../errors.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import {
   armOf,
+  computationOf,
   type pretrainingKey as KeyOf,
   prepares,
   pretrainingKey,
@@ -12,6 +13,7 @@ import {
   type StudyPlan,
   selfTrained,
   settingsOf,
+  shortHash,
   type Trial,
   trialKey,
   tuningSeeds,
@@ -79,8 +81,9 @@ export interface RunStudyOptions {
   readonly onEvent?: (event: StudyEvent) => void;
 }
 
-/** timing.json: seconds of a supervised step by network and optimiser, for the conversion of time into steps. */
+/** timing.json, for the conversion of time into steps. */
 export interface StudyTiming {
+  /** Seconds of a supervised step by {@link timingName}. */
   readonly secondsPerStep: Readonly<Record<string, number>>;
   /** Seconds of a self-training by {@link selfTrainingName}, where arms have it. */
   readonly selfTrainingSeconds?: Readonly<Record<string, number>>;
@@ -103,14 +106,21 @@ export function tuningName(setting: Setting, arm: string): string {
   return [setting.network, setting.labels, setting.optimizer.kind, arm].join(" | ");
 }
 
-/** Names a timing. */
-export function timingName(network: string, optimizer: OptimizerSettings): string {
-  return `${network} | ${optimizer.kind}`;
+/** Names the time of a supervised step, by all that decides it but the machine. */
+export function timingName(plan: StudyPlan, network: string, optimizer: OptimizerSettings): string {
+  // The learning rate is fed at each step.
+  const of = {
+    ...computationOf(plan, network),
+    batchSize: plan.batchSize,
+    optimizer: { ...optimizer, learningRate: 0 },
+  };
+  return [network, optimizer.kind, shortHash(of)].join(" | ");
 }
 
-/** Names the time of a plan's self-training: it depends on its steps, which another plan of the same folder may have changed. */
-export function selfTrainingName({ selfTrainingSteps }: StudyPlan, network: string): string {
-  return selfTrainingSteps === undefined ? network : `${network} | ${selfTrainingSteps} steps`;
+/** Names the time of a plan's self-training, which another plan of the same folder may have changed. */
+export function selfTrainingName(plan: StudyPlan, network: string): string {
+  const { selfTrainingSteps = null } = plan;
+  return [network, "self-training", shortHash({ ...computationOf(plan, network), selfTrainingSteps })].join(" | ");
 }
 
 /** Runs a study to its end, or to the deadline. @throws InterruptedError where the signal aborts; all finished work is kept */
@@ -290,7 +300,7 @@ async function measureTimings(options: RunStudyOptions, settings: readonly Setti
   const selfTrains = plan.arms.some(selfTrained);
   if (!selfTrains && (plan.longestExtension === 0 || !prepares(plan))) return { secondsPerStep };
   for (const { network, optimizer } of settings) {
-    const name = timingName(network, optimizer);
+    const name = timingName(plan, network, optimizer);
     const selfTraining = selfTrainingName(plan, network);
     if (secondsPerStep[name] !== undefined && (!selfTrains || selfTrainingSeconds[selfTraining] !== undefined))
       continue;
@@ -353,7 +363,7 @@ export function fullExtension(
   pretrainings: ReadonlyMap<string, PretrainingRecord>,
   timing: StudyTiming,
 ): number {
-  const perStep = timing.secondsPerStep[timingName(network, optimizer)];
+  const perStep = timing.secondsPerStep[timingName(plan, network, optimizer)];
   if (perStep === undefined || perStep <= 0) return 0;
   const seconds = (name: string): number => preparationSeconds(plan, network, name, pretrainings, timing);
   return Math.round((Math.max(...plan.arms.map(({ name }) => seconds(name))) - seconds(arm)) / perStep);

@@ -128,7 +128,7 @@ export function notesOf(
   const most = plan.steps + Math.round(plan.longestExtension * plan.steps);
   for (const { name, setting, arms } of settings) {
     const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > Math.max(most, timeStepsMade));
-    if (cut.length === 0 || timing.secondsPerStep[timingName(setting.network, setting.optimizer)] === undefined)
+    if (cut.length === 0 || timing.secondsPerStep[timingName(plan, setting.network, setting.optimizer)] === undefined)
       continue;
     const [{ arm, timeSteps: steps, timeStepsMade: made }] = [...cut].sort((a, b) => b.timeSteps - a.timeSteps);
     notes.push(

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.js";
-import { type StudyPlan, selfTrained } from "../../src/study/plan.js";
+import { studyOptimizer } from "../../src/study/optimizer.js";
+import { type StudyPlan, selfTrained, settingsOf } from "../../src/study/plan.js";
 import {
   type Executor,
   fullExtension,
@@ -10,6 +11,8 @@ import {
   preparationSeconds,
   resultsSoFar,
   runStudy,
+  selfTrainingName,
+  timingName,
 } from "../../src/study/run-study.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
@@ -179,6 +182,40 @@ test("counts self-training as time that others have left", async () => {
     expect(made.jobs.filter(({ kind }) => kind === "timing")).toHaveLength(timings);
     expect(preparationSeconds(again, name, "he+self-training", results.pretrainings, of)).toBe(0.5);
   }
+});
+
+test("measures a step anew for whatever it depends on, and for nothing else", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const arms = await armsOf("he+self-training", "default");
+  const plan = planOf(arms, { seeds: 1 });
+  const timings = async (changes: Partial<StudyPlan>): Promise<number> => {
+    const changed = { ...plan, ...changes };
+    const { executor, state } = inventor(changed, folder);
+    const { timing } = await runStudy({ plan: changed, folder, executor });
+    const names = settingsOf(changed).map(({ network, optimizer }) => timingName(changed, network, optimizer));
+    for (const name of names) expect(timing.secondsPerStep).toHaveProperty([name], 0.01);
+    return state.jobs.filter(({ kind }) => kind === "timing").length;
+  };
+  expect(await timings({ optimizers: [studyOptimizer("adam"), studyOptimizer("sgd")] })).toBe(2);
+  const other = { ...studyOptimizer("adam"), learningRate: 0.5 };
+  expect(await timings({ labels: ["10"], steps: 50, learningRates: [0.1, 0.2], optimizers: [other] })).toBe(0);
+  for (const change of [
+    { batchSize: 4096 },
+    { device: "webgpu" as const },
+    { features: "x" },
+    { headstart: "0.0.1" },
+    { networks: [{ ...plan.networks[0], hash: "x" }] },
+    { optimizers: [{ ...plan.optimizers[0], kind: "adamw" as const }] },
+  ])
+    expect(await timings(change), JSON.stringify(change)).toBe(1);
+  const selfTrainings = [
+    plan,
+    { ...plan, selfTrainingSteps: 9 },
+    { ...plan, device: "webgpu" as const },
+    { ...plan, networks: [{ ...plan.networks[0], hash: "x" }] },
+  ].map((of) => selfTrainingName(of, "net"));
+  expect(new Set(selfTrainings).size).toBe(4);
+  expect(selfTrainingName({ ...plan, batchSize: 9 }, "net")).toBe(selfTrainings[0]);
 });
 
 test("an interrupted study keeps what is finished", async () => {

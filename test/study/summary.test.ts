@@ -166,7 +166,7 @@ test("at equal total time an arm without pretraining counts where its longer tra
       warnings: [],
     });
   }
-  const timing = { secondsPerStep: { [timingName("net", plan.optimizers[0])]: 0.01 } };
+  const timing = { secondsPerStep: { [timingName(plan, "net", plan.optimizers[0])]: 0.01 } };
   const trials = seedNoise.flatMap((noise, seed) => {
     const short = recordOf(plan, trialOf(plan, "he", seed), 0.6 + noise);
     const points = [
@@ -230,7 +230,7 @@ test("an arm with time left stops where training on would do harm", async () => 
       return [key, { ...record, metrics: {}, warnings: [] }];
     }),
   );
-  const timing = { secondsPerStep: { [timingName("net", plan.optimizers[0])]: 0.01 } };
+  const timing = { secondsPerStep: { [timingName(plan, "net", plan.optimizers[0])]: 0.01 } };
   const { settings, comparisons } = summarize(plan, { trials, planned: 6, pretrainings, timing, tuned: {} }, 1000);
   const [he, pretrained] = settings[0].arms;
   expect(he).toMatchObject({ timeSteps: 500, timeStop: 100, scoreAtEqualTime: he.score });
