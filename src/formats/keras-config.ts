@@ -11,10 +11,14 @@ export interface TensorReference {
 /** A use of a layer. A layer that is used twice has two calls and one set of weights. */
 export interface LayerCall {
   readonly inputs: readonly TensorReference[];
+  /** Set where a model is called with a dictionary: the inputs' keys, in their order. */
+  readonly keys?: readonly string[] | undefined;
   /** Tensors that are given by the argument's name, such as an attention's value. */
   readonly named?: Readonly<Record<string, TensorReference>>;
   /** Names of arguments that are true, such as use_causal_mask. */
   readonly flags?: readonly string[];
+  /** Whether it is written as Keras 3 does. */
+  readonly isNew?: boolean;
   /** Set where numbers are among the arguments, as in x * 2: all arguments in order, undefined for the inputs. */
   readonly numbers?: readonly (number | undefined)[];
   /** Set where the call has other constant arguments, which headstart does not read. */
@@ -37,6 +41,8 @@ export interface ModelConfig {
   readonly name: string;
   readonly layers: readonly LayerConfig[];
   readonly inputs: readonly TensorReference[];
+  /** Set where the model takes a dictionary: the inputs' keys, in their order. */
+  readonly inputKeys?: readonly string[] | undefined;
   readonly outputs: readonly TensorReference[];
   /** Declared shape of a Sequential model that has no InputLayer, with the batch. */
   readonly inputShape?: unknown;
@@ -74,7 +80,7 @@ export function readModelConfig(config: unknown, where: string, depth = 0): Mode
     const inputs = references(settings.input_layers, fail);
     const outputs = references(settings.output_layers, fail);
     if (inputs.length === 0 || outputs.length === 0) throw fail("input_layers and output_layers", "none");
-    return renumbered({ className, name, layers, inputs, outputs });
+    return renumbered({ className, name, layers, inputs, inputKeys: keysOf(settings.input_layers), outputs });
   }
   const first = layers[0];
   if (!first) throw fail("a Sequential model with layers", "none");
@@ -105,21 +111,26 @@ export function readModelConfig(config: unknown, where: string, depth = 0): Mode
 }
 
 /**
- * Keras 2 and TensorFlow.js count the building of a model inside the model as its first call, and leave that out of its
- * list of calls: references begin at 1.
+ * The building of a model inside the model is counted as its first call, which the list of calls leaves out, so that
+ * references begin at 1: in Keras 2 and TensorFlow.js all of them, in Keras 3 the model's outputs alone, and not for
+ * Sequential models.
  */
 function renumbered(model: ModelConfig): ModelConfig {
-  const every = [...model.outputs, ...model.layers.flatMap(({ calls }) => calls.flatMap(tensorsOf))];
+  const inner = model.layers.filter((layer) => layer.model);
+  const calls = model.layers.flatMap((layer) => layer.calls);
+  const every = [...model.outputs, ...calls.flatMap(tensorsOf)];
+  const isNew = calls.some(({ isNew }) => isNew);
   const surplus = new Map<string, number>();
-  for (const { name, calls, model: inner } of model.layers) {
-    if (!inner) continue;
+  for (const { name, calls, className } of inner) {
     const last = every.reduce((most, { layer, call }) => (layer === name ? Math.max(most, call) : most), 0);
-    surplus.set(name, Math.max(0, last - calls.length + 1));
+    surplus.set(name, isNew ? Number(className !== "Sequential") : Math.max(0, last - calls.length + 1));
   }
   const shift = (reference: TensorReference): TensorReference => ({
     ...reference,
-    call: reference.call - (surplus.get(reference.layer) ?? 0),
+    call: Math.max(0, reference.call - (surplus.get(reference.layer) ?? 0)),
   });
+  const outputs = model.outputs.map(shift);
+  if (isNew) return { ...model, outputs };
   const layers = model.layers.map((layer) => ({
     ...layer,
     calls: layer.calls.map(({ named, ...call }) => ({
@@ -128,7 +139,7 @@ function renumbered(model: ModelConfig): ModelConfig {
       ...(named ? { named: Object.fromEntries(Object.entries(named).map(([key, one]) => [key, shift(one)])) } : {}),
     })),
   }));
-  return { ...model, layers, outputs: model.outputs.map(shift) };
+  return { ...model, layers, outputs };
 }
 
 function readLayer(
@@ -162,6 +173,7 @@ export function tensorsOf({ inputs, named = {} }: LayerCall): TensorReference[] 
 
 /** Keras 3 has {args, kwargs}; Keras 2 and TensorFlow.js have lists of [layer, call, output, keyword arguments]. */
 function readCall(node: unknown, fail: (required: string, got: string) => UserError): LayerCall {
+  if (isObject(node) && !Array.isArray(node.args)) return { inputs: references(node, fail), keys: keysOf(node) };
   if (Array.isArray(node)) {
     const keywords = node.map((entry) => (Array.isArray(entry) && isObject(entry[3]) ? entry[3] : {}));
     return { inputs: references(node, fail), ...readKeywords(Object.assign({}, ...keywords), fail) };
@@ -175,6 +187,8 @@ function readCall(node: unknown, fail: (required: string, got: string) => UserEr
     else if (isObject(argument) && argument.class_name === "__keras_tensor__" && isObject(argument.config)) {
       inputs.push(...references([argument.config.keras_history], fail));
       numbers.push(undefined);
+    } else if (isObject(argument) && argument.class_name === undefined) {
+      for (const [, part] of sortedEntries(argument)) collect(part);
     } else if (typeof argument === "number") numbers.push(argument);
     else if (argument !== null) constants.push(JSON.stringify(argument) ?? "");
   };
@@ -182,8 +196,11 @@ function readCall(node: unknown, fail: (required: string, got: string) => UserEr
   const keywords = readKeywords(isObject(node.kwargs) ? node.kwargs : {}, fail);
   if (keywords.constants !== undefined) constants.push(keywords.constants);
   const mixed = numbers.some((number) => number !== undefined);
+  const [only] = node.args;
   return {
     inputs,
+    isNew: true,
+    keys: node.args.length === 1 && isObject(only) && only.class_name === undefined ? keysOf(only) : undefined,
     ...keywords,
     ...(mixed ? { numbers } : {}),
     ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}),
@@ -204,8 +221,7 @@ function readKeywords(
     if (Array.isArray(history) && history.length === 3 && typeof history[0] === "string")
       [named[key]] = references([history], fail);
     else if (value === true) flags.push(key);
-    else if (isObject(value) || (Array.isArray(value) && value.length > 0))
-      constants.push(`${key}=${JSON.stringify(value)}`);
+    else if (!isEmpty(value) && typeof value === "object") constants.push(`${key}=${JSON.stringify(value)}`);
   }
   return {
     ...(Object.keys(named).length > 0 ? { named } : {}),
@@ -214,16 +230,31 @@ function readKeywords(
   };
 }
 
-/** [[layer, call, output], ...], or one such triple by itself. */
+/**
+ * [layer, call, output], or a structure of such triples: a list, or a dictionary, in Python's order of keys whatever that of
+ * the file, as Keras flattens it.
+ */
 function references(value: unknown, fail: (required: string, got: string) => UserError): TensorReference[] {
-  if (!Array.isArray(value)) throw fail("tensors as [layer, call, output]", describe(value));
-  if (typeof value[0] === "string") return references([value], fail);
-  return value.map((entry) => {
-    const [layer, call, output] = Array.isArray(entry) ? entry : [];
-    if (typeof layer !== "string" || !Number.isSafeInteger(call) || !Number.isSafeInteger(output))
-      throw fail("tensors as [layer, call, output]", describe(entry));
-    return { layer, call, output };
-  });
+  const required = "tensors as [layer, call, output]";
+  if (isObject(value)) return sortedEntries(value).flatMap(([, part]) => references(part, fail));
+  if (!Array.isArray(value)) throw fail(required, describe(value));
+  const [layer, call, output] = value;
+  if (typeof layer !== "string") return value.flatMap((entry) => references(entry, fail));
+  if (!Number.isSafeInteger(call) || !Number.isSafeInteger(output)) throw fail(required, describe(value));
+  return [{ layer, call, output }];
+}
+
+function keysOf(value: unknown): readonly string[] | undefined {
+  return isObject(value) ? sortedEntries(value).map(([key]) => key) : undefined;
+}
+
+function sortedEntries(value: Json): [string, unknown][] {
+  return Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+}
+
+/** Whether nothing but null is in a value, as in masks that are not there. */
+function isEmpty(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.values(value).every(isEmpty));
 }
 
 export function isObject(value: unknown): value is Json {

@@ -6,6 +6,7 @@ import { attentionConverters } from "./keras-attention.js";
 import {
   describe,
   isModel,
+  type LayerCall,
   type LayerConfig,
   type ModelConfig,
   readModelConfig,
@@ -198,10 +199,11 @@ function convertCall(
   const inputs = call.inputs.map(inputOf);
   if (layer.model) {
     const { model } = layer;
-    const shapes = model.inputs.map(({ layer: name }) => name);
-    if (inputs.length !== shapes.length) throw context.refuse(`${shapes.length} inputs`, String(inputs.length));
-    return convertModel(graph, model, inputs, place.names, place.group);
+    if (inputs.length !== model.inputs.length)
+      throw context.refuse(`${model.inputs.length} inputs`, String(inputs.length));
+    return convertModel(graph, model, inOrder(context, model, call, inputs), place.names, place.group);
   }
+  if (call.keys) throw context.refuse("calls with tensors only", `a dictionary of ${call.keys.join(", ")}`);
   if (call.constants !== undefined) throw context.refuse("calls with tensors only", call.constants);
   const named = new Map(Object.entries(call.named ?? {}).map(([key, reference]) => [key, inputOf(reference)]));
   if (layer.className === "TimeDistributed") return [timeDistributed(context, inputs)];
@@ -211,6 +213,20 @@ function convertCall(
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
   return [call.numbers ? withNumber(context, inputs, call.numbers) : converter(context, inputs)];
+}
+
+/** What a model is called with, in the order of its inputs: dictionaries go by their keys, or by the inputs' names. */
+function inOrder(
+  context: LayerContext,
+  { inputs, inputKeys }: ModelConfig,
+  { keys }: LayerCall,
+  values: readonly KerasValue[],
+): readonly KerasValue[] {
+  if (!keys || inputKeys?.join() === keys.join()) return values;
+  const wanted = inputs.map(({ layer }) => layer);
+  if (inputKeys || !wanted.every((key) => keys.includes(key)) || keys.length !== values.length)
+    throw context.refuse(`a dictionary of ${(inputKeys ?? wanted).join(", ")}`, keys.join(", "));
+  return wanted.map((key) => values[keys.indexOf(key)]);
 }
 
 /** A layer, or a whole model, at each position by itself: all positions of all samples are samples to it. */

@@ -152,6 +152,23 @@ test("takes the sample's shape where the model leaves it open", async () => {
   requireClose(await outputOf(model), record.output.flat());
 });
 
+test("reads inputs and outputs in dictionaries, in the order of their keys", async () => {
+  const structured = withConfig((config) =>
+    config
+      .replace('"input_layers": ["input_layer", 0, 0]', '"input_layers": {"picture": ["input_layer", 0, 0]}')
+      .replace(
+        '"output_layers": ["dense", 0, 0]',
+        '"output_layers": {"z": ["input_layer", 0, 0], "b": [["dense", 0, 0]], "a": ["flatten", 0, 0]}',
+      ),
+  );
+  const model = await readKeras(structured, { where });
+  expect(model.graph.outputs.map(({ shape }) => shape)).toEqual([
+    ["batch", 108],
+    ["batch", 2],
+    ["batch", 6, 5, 2],
+  ]);
+});
+
 test("names the layer that it does not read", async () => {
   const cases: [RegExp, (config: string) => string][] = [
     [

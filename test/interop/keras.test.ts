@@ -33,6 +33,7 @@ const names = [
   "looking",
   "swelling",
   "watching",
+  "structured",
 ];
 /** Keras cannot load HDF5 files of its own with numbers or tensors by name among the arguments of calls, or of Attention. */
 const withoutHdf5 = ["arithmetic", "attending", "looking"];

@@ -188,7 +188,21 @@ def watching():
     return keras.Model(i, L.Dense(3)(L.LSTM(4)(L.Concatenate()([x, y]))))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching)}
+def structured():
+    """Inputs and outputs in dictionaries and lists, of the model and of models inside it."""
+    wide, narrow = L.Input((4,), name="wide"), L.Input((3,), name="narrow")
+    keyed = keras.Model({"wide": wide, "narrow": narrow}, {"y": L.Dense(2)(wide), "x": L.Dense(5)(narrow)}, name="keyed")
+    a, b = L.Input((4,), name="four"), L.Input((3,), name="also")
+    listed = keras.Model([a, b], [L.Dense(2)(a), [L.Dense(3)(b)]], name="listed")
+    i = L.Input((5,), name="samples")
+    four, three = L.Dense(4, activation="tanh")(i), L.Dense(3, activation="tanh")(i)
+    named = keyed({"wide": four, "narrow": three})
+    first, [second] = listed({"also": three, "four": four})
+    again, [last] = listed([L.Dense(4)(named["x"]), second])
+    return keras.Model({"samples": i}, {"z": L.Add()([named["y"], again]), "b": [named["x"], first], "a": last})
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured)}
 
 
 def filming():
@@ -222,8 +236,7 @@ def write(folder):
         model = make()
         randomise(model)
         x = np.random.default_rng(2).normal(0, 1, (3, *model.inputs[0].shape[1:])).astype("float32")
-        outputs = model.predict(x, verbose=0)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
+        outputs = keras.tree.flatten(model.predict(x, verbose=0))
         model.save(os.path.join(folder, f"{name}.keras"))
         model.save(os.path.join(folder, f"{name}.h5"))
         record = {
@@ -247,8 +260,7 @@ def run(requests):
         scope = {"model": models[request["make"]]()}
         os.chdir(request["folder"])
         exec("\n".join(request["lines"]), scope)
-        outputs = scope["model"].predict(np.asarray(request["input"], "float32"), verbose=0)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
+        outputs = keras.tree.flatten(scope["model"].predict(np.asarray(request["input"], "float32"), verbose=0))
         print("OUTPUTS " + json.dumps([output.tolist() for output in outputs]), flush=True)
 
 
