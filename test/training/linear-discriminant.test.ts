@@ -104,6 +104,75 @@ describe("a head by linear discriminant", () => {
     expect(found).toBeGreaterThan(best - 0.01);
   });
 
+  it("makes its scores of the covariance within classes", async () => {
+    const labelled = normalSamples(500, 4, [5, 2, 3]);
+    const read = await LabelledFeatures.open(features, identity, labelled, width, options);
+    const { scores, account } = await discriminantScores(read, 3, 0, options);
+    await read.release();
+    // The same from its definition, in double precision.
+    const raw = new Float32Array(500 * width);
+    await labelled.read(
+      Uint32Array.from({ length: 500 }, (_, index) => index),
+      raw,
+    );
+    const rows = Array.from({ length: 500 }, (_, row) => Array.from(raw.subarray(row * width, (row + 1) * width)));
+    const meanOf = (some: readonly number[][]) =>
+      some[0].map((_, column) => some.reduce((sum, row) => sum + row[column], 0) / some.length);
+    const ofClass = [0, 1, 2].map((label) => rows.filter((_, row) => labelled.labels[row] === label));
+    const means = ofClass.map(meanOf);
+    const whole = meanOf(rows);
+    const within = whole.map((_, a) =>
+      whole.map((_, b) => {
+        const products = rows.map((row, index) => {
+          const mean = means[labelled.labels[index]];
+          return (row[a] - mean[a]) * (row[b] - mean[b]);
+        });
+        return products.reduce((sum, value) => sum + value, 0) / 500;
+      }),
+    );
+    const variance = within.reduce((sum, row, a) => sum + row[a], 0) / width;
+    const { shrinkage } = account;
+    expect(shrinkage).toBeLessThan(0.5);
+    // The covariance times a slope gives back how the class differs from the mean of all, but for one factor.
+    const back = scores.map(({ slope }) =>
+      within.map(
+        (row, a) =>
+          row.reduce((sum, value, b) => sum + (1 - shrinkage) * value * slope[b], 0) + shrinkage * variance * slope[a],
+      ),
+    );
+    const factor = back[0][0] / (means[0][0] - whole[0]);
+    expect(factor).toBeGreaterThan(0);
+    scores.forEach(({ slope, offset }, label) => {
+      for (let column = 0; column < width; column++)
+        expect(back[label][column] / factor).toBeCloseTo(means[label][column] - whole[column], 2);
+      const prior = Math.log((ofClass[label].length + 1) / 503);
+      const half = slope.reduce((sum, value, column) => sum + (value * (means[label][column] + whole[column])) / 2, 0);
+      expect(offset).toBeCloseTo(prior - half, 2);
+    });
+  });
+
+  it("finds nothing where labels say nothing of the features", async () => {
+    const wide = 48;
+    const some = toyNetwork({ template: "mlp", inputShape: [wide], widths: [wide], classes: 3 });
+    const stream = new RandomStream(0, "noise");
+    const values = Float32Array.from({ length: 90 * wide }, () => 60 + stream.normal());
+    const labels = Int32Array.from({ length: 90 }, () => stream.below(3));
+    const labelled = { ...memoryDataset(values, [wide], undefined, { normalise: "none" }), labels };
+    const weights: Weights = new Map(
+      [...some.parameters].map(([name, { shape }]) => {
+        const isSquare = shape.length === 2 && shape[0] === wide && shape[1] === wide;
+        const size = shape.reduce((a, b) => a * b, 1);
+        return [name, Float32Array.from({ length: size }, (_, at) => (isSquare && at % (wide + 1) === 0 ? 1 : 0))];
+      }),
+    );
+    const read = await LabelledFeatures.open(featureExtractor(some), weights, labelled, wide, options);
+    const { account } = await discriminantScores(read, 3, 0, options);
+    await read.release();
+    // With as many features, samples that it was made of would be told nearly all.
+    expect(account.heldOut).toBe(90);
+    expect(account.accuracy).toBeLessThan(0.5);
+  });
+
   it.each([
     ["kept", 2500 * width],
     ["computed anew", 2500 * width - 1],
