@@ -42,7 +42,7 @@ export async function fitPilot(
   askedSeeds: number | undefined,
   signal: AbortSignal,
 ): Promise<PilotFit> {
-  const able = besides.length > 0 && (await bench.takesHead(draft, "self-training"));
+  const able = besides.length > 0 && (await bench.takesHead(draft, "self-training", signal));
   const whole = able ? { ...draft, arms: [...draft.arms, ...besides] } : draft;
   bench.usePlan(whole);
   const [setting] = settingsOf(draft);
@@ -64,7 +64,7 @@ export async function fitPilot(
     plan.networks.length;
   const rounds = Math.max(1, Math.ceil(runs / workers));
   const each = (pretrainingShare * seconds) / rounds;
-  const count = await bench.unlabelledCount();
+  const count = await bench.unlabelledCount(signal);
   let longest = 0;
   const arms: Arm[] = [];
   // Arms that differ in what follows share a pretraining, and have to be cut alike.

@@ -150,7 +150,7 @@ export class StudyBench {
       case "pretraining":
         return { kind: "pretraining", record: await this.#pretrain(plan, job, signal, onProgress) };
       case "timing":
-        return this.#time(plan, job);
+        return this.#time(plan, job, signal);
       case "trial":
         return this.#trial(plan, job, signal, onProgress);
     }
@@ -166,8 +166,8 @@ export class StudyBench {
     for (const message of deviceNotes(check)) this.#onNote?.(message);
   }
 
-  #dataOf(): Promise<StudyData> {
-    this.#data ??= openStudyData(this.#settings);
+  #dataOf(signal: AbortSignal): Promise<StudyData> {
+    this.#data ??= openStudyData(this.#settings, signal);
     return this.#data;
   }
 
@@ -212,7 +212,7 @@ export class StudyBench {
     if (arm.source.kind !== "recipe") throw new Error(`${arm.name} has no recipe`);
     const { recipe } = arm.source;
     const features = await this.#features(plan, job.network);
-    const { unlabelled } = await this.#dataOf();
+    const { unlabelled } = await this.#dataOf(signal);
     const { sampleShape } = features.network;
     const steps = pretrainingSteps(recipe, unlabelled.count);
     const common = { key: job.key, network: job.network, recipe: recipe.name, seed: job.seed, steps };
@@ -274,9 +274,9 @@ export class StudyBench {
   }
 
   /** Median seconds of a supervised step, and seconds of an evaluation, from a few steps. */
-  async #time(plan: StudyPlan, job: Extract<Job, { kind: "timing" }>): Promise<JobResult> {
+  async #time(plan: StudyPlan, job: Extract<Job, { kind: "timing" }>, signal: AbortSignal): Promise<JobResult> {
     const features = await this.#features(plan, job.network);
-    const { train, test } = await this.#dataOf();
+    const { train, test } = await this.#dataOf(signal);
     const { supervisor } = await this.#supervisors(plan, job.network, features, job.optimizer);
     const moments: number[] = [];
     const weights = initialWeights(features.network, "he", 0);
@@ -288,6 +288,7 @@ export class StudyBench {
       seed: 0,
       learningRate: 1e-6,
       evaluateAt: [],
+      signal,
       onStep: () => moments.push(performance.now()),
     });
     const durations = moments
@@ -303,18 +304,24 @@ export class StudyBench {
       secondsPerStep: durations[Math.floor(durations.length / 2)] / 1000,
       secondsPerEvaluation,
       ...(plan.arms.some(selfTrained)
-        ? { selfTrainingSeconds: await this.#timeSelfTraining(plan, features, weights) }
+        ? { selfTrainingSeconds: await this.#timeSelfTraining(plan, features, weights, signal) }
         : {}),
     };
   }
 
   /** Seconds of a whole self-training, from a few steps. */
-  async #timeSelfTraining(plan: StudyPlan, features: FeatureExtractor, weights: Weights): Promise<number> {
-    const { train, unlabelled } = await this.#dataOf();
+  async #timeSelfTraining(
+    plan: StudyPlan,
+    features: FeatureExtractor,
+    weights: Weights,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { train, unlabelled } = await this.#dataOf(signal);
     const moments: number[] = [];
     await selfTrain(features, weights, unlabelled, train, 0, {
       ...computing(plan),
       steps: 16,
+      signal,
       onStep: () => moments.push(performance.now()),
     });
     const durations = moments
@@ -325,8 +332,8 @@ export class StudyBench {
   }
 
   /** Whether all networks of a plan can have this start of the head, made from the training data. */
-  async takesHead(plan: StudyPlan, kind: HeadStart): Promise<boolean> {
-    const { train } = await this.#dataOf();
+  async takesHead(plan: StudyPlan, kind: HeadStart, signal: AbortSignal): Promise<boolean> {
+    const { train } = await this.#dataOf(signal);
     for (const { name } of plan.networks) {
       try {
         requireHeadStart(kind, await this.#features(plan, name), train);
@@ -339,8 +346,8 @@ export class StudyBench {
   }
 
   /** How many samples pretraining has. */
-  async unlabelledCount(): Promise<number> {
-    return (await this.#dataOf()).unlabelled.count;
+  async unlabelledCount(signal: AbortSignal): Promise<number> {
+    return (await this.#dataOf(signal)).unlabelled.count;
   }
 
   /** Median seconds of a pretraining step of an arm, from a few steps. */
@@ -369,7 +376,7 @@ export class StudyBench {
     signal: AbortSignal,
     onStep: NonNullable<PretrainOptions["onStep"]>,
   ): Promise<PretrainResult> {
-    const { unlabelled } = await this.#dataOf();
+    const { unlabelled } = await this.#dataOf(signal);
     const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features) : undefined;
     return pretrain({
       features,
@@ -401,9 +408,10 @@ export class StudyBench {
     const { trial } = job;
     const arm = armOf(plan, trial.arm);
     const features = await this.#features(plan, trial.network);
-    const data = await this.#dataOf();
+    const data = await this.#dataOf(signal);
     const { supervisor, gradientProbe } = await this.#supervisors(plan, trial.network, features, trial.optimizer);
     const given = await this.#givenWeights(plan, trial.network, trial.arm, trial.seed);
+    const before = selfTrained(arm) ? (plan.selfTrainingSteps ?? selfTrainingSteps) : 0;
     const record = await runTrial({
       key: job.key,
       trial,
@@ -421,12 +429,13 @@ export class StudyBench {
         ...computing(plan),
         ...(plan.selfTrainingSteps === undefined ? {} : { steps: plan.selfTrainingSteps }),
         ...(selfTrained(arm) ? this.#checking(`${features.network.where} self-training`) : {}),
+        onStep: (step) => onProgress(step, before + plan.steps + job.extension),
       },
       signal,
-      onStep: onProgress,
+      onStep: (step, steps) => onProgress(before + step, before + steps),
     });
     if (trial.seed === 0 && trial.purpose === "test" && trial.labels === plan.labels[0] && given !== "diverged") {
-      const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0 });
+      const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0, signal });
       const picture = await filtersPicture(features, start, data.train.record.picture as PictureGeometry | undefined);
       if (picture)
         await this.#folder.write(

@@ -3,12 +3,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { InterruptedError, UserError } from "../errors.js";
 import { StudyBench } from "./study-bench.js";
 import type { FromWorker, ToWorker, WorkerStart } from "./study-executors.js";
+import { signalOfFlag } from "./study-signal.js";
 
 const port = parentPort;
 if (!port) throw new Error("this file is the entry of a worker thread");
 const { settings, stop } = workerData as WorkerStart;
-const flag = new Int32Array(stop);
-const controller = new AbortController();
+const signal = signalOfFlag(stop);
 const say = (message: FromWorker): void => port.postMessage(message);
 const bench = StudyBench.open(settings);
 
@@ -23,8 +23,7 @@ port.on("message", async (message: ToWorker) => {
       return;
     }
     let last = 0;
-    const result = await opened.run(message.job, controller.signal, (step, steps) => {
-      if (Atomics.load(flag, 0) === 1) controller.abort();
+    const result = await opened.run(message.job, signal, (step, steps) => {
       if (performance.now() - last < reportEvery) return;
       last = performance.now();
       say({ type: "progress", step, steps });

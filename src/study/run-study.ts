@@ -125,6 +125,15 @@ export function selfTrainingName(plan: StudyPlan, network: string): string {
 
 /** Runs a study to its end, or to the deadline. @throws InterruptedError where the signal aborts; all finished work is kept */
 export async function runStudy(options: RunStudyOptions): Promise<StudyResults> {
+  try {
+    return await runJobs(options);
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    throw new InterruptedError("the study was stopped; the same command continues it");
+  }
+}
+
+async function runJobs(options: RunStudyOptions): Promise<StudyResults> {
   const { plan, folder } = options;
   const settings = settingsOf(plan);
   const trials = await folder.readTrials();
@@ -461,7 +470,7 @@ async function runAll(
   };
   const lane = async (): Promise<void> => {
     while (!failed && next < jobs.length) {
-      if (signal?.aborted) throw new InterruptedError("the study was stopped; the same command continues it");
+      if (signal?.aborted) throw new InterruptedError("stopped before a job");
       if (deadline !== undefined && performance.now() > deadline) return;
       const index = next++;
       try {
@@ -471,8 +480,6 @@ async function runAll(
         progress(index, 1);
       } catch (error) {
         failed = true;
-        if (error instanceof InterruptedError)
-          throw new InterruptedError("the study was stopped; the same command continues it");
         throw error;
       }
     }

@@ -9,6 +9,7 @@ import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import type { SupervisedLoss } from "../recipe/supervised-graph.js";
 import { conditionFeatures } from "../training/condition.js";
+import type { EvaluateOptions } from "../training/evaluate.js";
 import { headStart } from "../training/head-start.js";
 import { variancesOf } from "../training/objective.js";
 import { activationStatistics } from "../training/probe.js";
@@ -78,7 +79,7 @@ export function openGradientProbe(
 
 /** The arm's weights for F, and the head that all arms of a seed have where theirs is not another. */
 export async function startWeights(
-  options: Pick<TrialOptions, "arm" | "features" | "headInitializer" | "data"> & {
+  options: Pick<TrialOptions, "arm" | "features" | "headInitializer" | "data" | "signal"> & {
     given: Weights | undefined;
     seed: number;
   },
@@ -99,12 +100,17 @@ export async function startWeights(
       });
     weights.set(name, elements);
   }
-  const settings = { threads: trialThreads };
+  const settings = measuring(options);
   const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, {
     ...settings,
     ...(arm.head === undefined ? {} : { head: arm.head }),
   });
   return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+}
+
+/** How a trial is measured. */
+function measuring({ signal }: Pick<TrialOptions, "signal">): EvaluateOptions {
+  return { threads: trialThreads, ...(signal ? { signal } : {}) };
 }
 
 /** Self-training may leave nothing to start from, as pretraining may. */
@@ -118,8 +124,7 @@ async function trialStart(options: TrialOptions, given: Weights | undefined, lab
   const start = await startWeights({ ...options, given, seed: trial.seed });
   if (arm.head === undefined) return start;
   const samples = { labelled, unlabelled: options.data.unlabelled, seed: trial.seed };
-  const { signal, selfTraining = {} } = options;
-  const settings = { ...selfTraining, threads: trialThreads, ...(signal ? { signal } : {}) };
+  const settings = { ...options.selfTraining, ...measuring(options) };
   return new Map([...start, ...(await headStart(arm.head, features, start, samples, settings))]);
 }
 
@@ -229,9 +234,7 @@ async function layerStarts(
 ): Promise<LayerStart[]> {
   const { features, data, trial } = options;
   if (trial.purpose === "tuning") return [];
-  const activations = await activationStatistics(features, weights, data.unlabelled, trial.seed, {
-    threads: trialThreads,
-  });
+  const activations = await activationStatistics(features, weights, data.unlabelled, trial.seed, measuring(options));
   const { weights: after } = await options.gradientProbe.run({
     weights,
     data: train,
@@ -240,6 +243,7 @@ async function layerStarts(
     seed: trial.seed,
     standardise: options.standardise,
     evaluateAt: [],
+    ...(options.signal ? { signal: options.signal } : {}),
   });
   return activations.map((layer) => {
     const from = weights.get(layer.layer);

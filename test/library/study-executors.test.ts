@@ -37,6 +37,24 @@ function trialsOf(folder: string): Map<string, unknown> {
   );
 }
 
+/** Interrupts the program where it first says something. @returns its status */
+async function interruptedAt(text: string, words: readonly string[]): Promise<unknown> {
+  const child = spawn(process.execPath, [main, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  let told = false;
+  const listen = (chunk: Buffer): void => {
+    said += chunk.toString();
+    if (told || !said.includes(text)) return;
+    told = true;
+    child.kill("SIGINT");
+  };
+  child.stdout.on("data", listen);
+  child.stderr.on("data", listen);
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  expect(said).toContain("the same command continues it");
+  return status;
+}
+
 describe.skipIf(!existsSync(worker))("worker threads", () => {
   test("give the trials and pretrainings that one thread gives", { timeout: 60_000 }, async () => {
     const { folder, words } = await material();
@@ -68,26 +86,24 @@ describe.skipIf(!existsSync(worker))("worker threads", () => {
       const { folder, words } = await material();
       const output = join(folder, "stopped");
       const settings = ["--longest-extension", "0", "--workers", "2", "--output", output];
-      const long = [main, ...words, ...settings, "--steps", "100000", "--seeds", "2"];
-      const child = spawn(process.execPath, long, { stdio: ["ignore", "pipe", "pipe"] });
-      let said = "";
-      let told = false;
-      const listen = (chunk: Buffer): void => {
-        said += chunk.toString();
-        // The plan is printed when the workers start.
-        if (told || !said.includes("side by side")) return;
-        told = true;
-        child.kill("SIGINT");
-      };
-      child.stdout.on("data", listen);
-      child.stderr.on("data", listen);
-      const status = await new Promise((resolve) => child.on("close", resolve));
-      expect(status).toBe(130);
-      expect(said).toContain("the same command continues it");
+      // The plan is printed when the workers start.
+      const long = [...words, ...settings, "--steps", "100000", "--seeds", "2"];
+      expect(await interruptedAt("side by side", long)).toBe(130);
       expect(existsSync(join(output, "study.lock"))).toBe(false);
       const short = [main, ...words, ...settings, "--steps", "5", "--seeds", "1"];
       expect(spawnSync(process.execPath, short, { encoding: "utf8" }).status).toBe(0);
       expect(trialsOf(output).size).toBe(2);
+    },
+  );
+
+  test.skipIf(process.platform === "win32")(
+    "stop in the middle of self-training, of whose progress they tell",
+    { timeout: 60_000 },
+    async () => {
+      const { folder, words } = await material();
+      const settings = ["--workers", "2", "--output", join(folder, "stopped"), "--steps", "5", "--seeds", "2"];
+      const long = [...words, ...settings, "--arms", "he+self-training", "--self-training-steps", "10000000"];
+      expect(await interruptedAt("training: 0%", long)).toBe(130);
     },
   );
 });
