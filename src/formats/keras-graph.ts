@@ -96,8 +96,14 @@ export class LayerContext {
 
   // --- settings
 
+  /** A setting, or `initial` where the file lacks it. What is null in the file means something of its own. */
+  #setting(key: string, initial: unknown): unknown {
+    const given = this.layer.settings[key];
+    return given === undefined ? initial : given;
+  }
+
   number(key: string, initial?: number): number {
-    const value = this.layer.settings[key] ?? initial;
+    const value = this.#setting(key, initial);
     if (typeof value !== "number" || !Number.isFinite(value)) throw this.refuse(`a number for ${key}`, describe(value));
     return value;
   }
@@ -109,21 +115,22 @@ export class LayerContext {
     return value;
   }
 
+  /** Null counts as false. */
   flag(key: string, initial: boolean): boolean {
-    const value = this.layer.settings[key] ?? initial;
+    const value = this.#setting(key, initial) ?? false;
     if (typeof value !== "boolean") throw this.refuse(`true or false for ${key}`, describe(value));
     return value;
   }
 
   text(key: string, initial: string): string {
-    const value = this.layer.settings[key] ?? initial;
+    const value = this.#setting(key, initial);
     if (typeof value !== "string") throw this.refuse(`a name for ${key}`, describe(value));
     return value;
   }
 
   /** As many positive whole numbers; one number counts for all. */
   counts(key: string, length: number, initial?: number): number[] {
-    const value = this.layer.settings[key] ?? initial;
+    const value = this.#setting(key, initial);
     const list = typeof value === "number" ? new Array<number>(length).fill(value) : value;
     if (
       !Array.isArray(list) ||
@@ -135,8 +142,8 @@ export class LayerContext {
   }
 
   requireChannelsLast(): void {
-    const format = this.text("data_format", "channels_last");
-    if (format !== "channels_last") throw this.refuse("data_format channels_last", format);
+    const format = this.layer.settings.data_format ?? "channels_last";
+    if (format !== "channels_last") throw this.refuse("data_format channels_last", describe(format));
   }
 
   requireRank(value: KerasValue, rank: number): void {

@@ -179,6 +179,15 @@ test("names the layer that it does not read", async () => {
       /layer inner\/conv \(Conv2D\): required an activation/,
       (config) => config.replace('"swish"', '"own"').replace('"silu"', '"own"'),
     ],
+    [
+      /layer relu \(Softmax\): required a number for axis, got null/,
+      (config) =>
+        config.replace('"class_name": "ReLU", "config": {', '"class_name": "Softmax", "config": {"axis": null, '),
+    ],
+    [
+      /layer twice \(SeparableConv2D\): required a name for padding, got null/,
+      (config) => config.replace(/("name": "twice".*?"padding": )"same"/, "$1null"),
+    ],
     [/layer conv \(Conv2D\): required data_format/, (config) => config.replace("channels_last", "channels_first")],
     [
       /conv\/kernel: required the shape \[3, 3, 2, 4\], got \[3, 3, 2, 3\]/,
