@@ -102,3 +102,43 @@ it.each([
   // F learns, too.
   expect([...numbersOf(results["next/w1"])]).not.toEqual([...numbersOf(feeds.w1)]);
 });
+
+it("moves running statistics towards those of the views, of which gradients are", async () => {
+  const net = new TestNetwork();
+  const [scale, bias, mean, variance] = ["scale", "bias", "mean", "variance"].map((name) => net.weight(name, [4]));
+  const dense = net.node("Gemm", ["x", net.weight("w1", [3, 4])]);
+  const normal = net.node("BatchNormalization", [dense, scale, bias, mean, variance]);
+  const network = net.build([3], net.node("Gemm", [normal, net.weight("w2", [4, 2]), net.weight("b2", [2])]));
+  const training = selfTrainingGraph({
+    features: featureExtractor(network),
+    optimizer,
+    batchSize: 5,
+    labelledBatchSize: 2,
+    threshold: 0.6,
+  });
+  const feeds: Record<string, Tensor> = {
+    samples: normalTensor("samples", [5, 3], 2),
+    views: normalTensor("views", [7, 3], 2),
+    targets: floatTensor([1, 0, 0, 1], [2, 2]),
+    "self-training/learning-rate": floatTensor([rate], []),
+    "self-training/first-correction": floatTensor([1], []),
+    "self-training/second-correction": floatTensor([1], []),
+  };
+  for (const name of network.parameters.keys()) feeds[name] = network.tensors.get(name)!;
+  const results = await runOnce(training.graph, feeds);
+  const values = (tensor: Tensor): number[] => [...numbersOf(tensor)] as number[];
+  const meanOf = (samples: Tensor, unit: number): number => {
+    const x = values(samples);
+    const w1 = values(feeds.w1);
+    const units = Array.from({ length: x.length / 3 }, (_, row) =>
+      [0, 1, 2].reduce((sum, input) => sum + x[row * 3 + input] * w1[input * 4 + unit], 0),
+    );
+    return units.reduce((sum, value) => sum + value, 0) / units.length;
+  };
+  // ONNX's momentum is the share that stays: 0.9 by default.
+  values(results["next/mean"]).forEach((next, unit) => {
+    const before = values(feeds.mean)[unit];
+    expect(next).toBeCloseTo(0.9 * before + 0.1 * meanOf(feeds.views, unit), 5);
+    expect(Math.abs(meanOf(feeds.views, unit) - meanOf(feeds.samples, unit))).toBeGreaterThan(0.01);
+  });
+});

@@ -113,6 +113,28 @@ describe("conditionFeatures", () => {
     expect(product(0, 1) / product(0, 0)).toBeCloseTo(0, 4);
     expect(product(1, 1) / product(0, 0)).toBeCloseTo(1, 4);
   });
+
+  it.each([
+    ["sigmoid", true],
+    ["tanh", true],
+    ["relu", false],
+    ["gelu", false],
+  ] as const)("flattens the spectrum in front of %s by itself: %s", async (activation, isFlat) => {
+    const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6], activation });
+    const features = featureExtractor(network);
+    const settings = { spectrumExponent: "auto", scale: "none", samples } as const;
+    const start = initialWeights(network, "he", 0);
+    const { weights } = await conditionFeatures(features, start, toyDataset([12], samples), settings, 0, options);
+    const { name } = features.layers[0].weight;
+    const w = weights.get(name)!;
+    const product = (a: number, b: number): number =>
+      Array.from({ length: 12 }, (_, i) => w[a * 12 + i] * w[b * 12 + i]).reduce((x, y) => x + y, 0);
+    if (!isFlat) expect(w).toEqual(start.get(name));
+    else {
+      expect(product(0, 1) / product(0, 0)).toBeCloseTo(0, 4);
+      expect(product(1, 1) / product(0, 0)).toBeCloseTo(1, 4);
+    }
+  });
 });
 
 describe("measuringSamples", () => {
