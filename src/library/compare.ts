@@ -34,6 +34,7 @@ import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
 import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
+import { requireLabelAmounts, requireStudySettings } from "./study-settings.js";
 import { workerBytes, workersThatFit } from "./study-workers.js";
 import { version } from "./version.js";
 
@@ -159,8 +160,9 @@ export interface CompareResult {
 export async function compare(options: CompareOptions): Promise<CompareResult> {
   const emit = options.onEvent ?? (() => {});
   const signal = options.signal ?? new AbortController().signal;
-  const deadline = options.pilot === undefined ? undefined : performance.now() + options.pilot * 60_000;
   requireGiven({ model: options.model, data: options.data, test: options.test });
+  requireStudySettings(options);
+  const deadline = options.pilot === undefined ? undefined : performance.now() + options.pilot * 60_000;
   const device = await requireDevice(options.device);
   if (device !== "cpu" && (options.workers ?? 1) > 1)
     throw userError({
@@ -189,7 +191,7 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   for (const message of replacedNotes(asked, arms)) emit({ type: "note", message });
   const besides = armsForData(await besidesInPilot(options, task), data.unlabelled, options.pretrainingEpochs);
   const drafted = draftPlan(options, task, networks, arms, data, device);
-  for (const amount of drafted.labels) labelledSamples(data.train, amount, 0);
+  requireLabelAmounts(drafted, data.train);
   const unlock = await (await StudyFolder.open(path, false)).lock();
   try {
     return await runIn(options, path, { drafted, besides, settings, data, prepare, deadline, signal, emit });

@@ -75,6 +75,10 @@ test("wrong usage is one line that says what is known", async () => {
     status: 1,
     stderr: expect.stringMatching(/^headstart: labels: required/),
   });
+  expect(await run(...words, "--labels", "1", "--tune", "--learning-rates", "0.1,0.01")).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^headstart: labels: required two or more where learning rates are chosen/),
+  });
   expect(await run(...words, "--learning-rates", "0.1,x")).toMatchObject({ status: 2 });
   expect(await run(...words, "--optimizer", "sgdd")).toMatchObject({
     status: 1,

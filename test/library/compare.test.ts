@@ -411,6 +411,8 @@ test("refuses what cannot be compared", async () => {
   );
   await expect(compare({ ...options, arms: ["he"], labels: ["500"] })).rejects.toThrow(/at most the 120 labels/);
   await expect(compare({ ...options, arms: ["he"], grid: "depth=2" })).rejects.toThrow(/grid: required a template/);
+  await expect(compare({ ...options, arms: ["he"], minimumEffect: 0 })).rejects.toThrow(/^minimumEffect: required/);
+  await expect(compare({ ...options, arms: ["he"], data: "nowhere", seeds: 0 })).rejects.toThrow(/^seeds: required/);
   const unnamed = { ...options, arms: ["he"], test: undefined as unknown as string };
   await expect(compare(unnamed)).rejects.toThrow("test: required a value, got none.");
   await compare({ ...options, arms: ["he"], seeds: 1 });

@@ -1,0 +1,70 @@
+/** The numbers and lists that a study is given. */
+import { userError } from "../errors.js";
+import { type Labelled, labelledSamples, parseLabelAmount } from "../study/labels.js";
+import { studyOptimizer } from "../study/optimizer.js";
+import type { StudyPlan } from "../study/plan.js";
+import type { CompareOptions } from "./compare.js";
+
+/** Least whole numbers. */
+const wholes = {
+  steps: 5,
+  seeds: 1,
+  batchSize: 2,
+  pretrainingSeeds: 1,
+  workers: 1,
+  limit: 2,
+  testLimit: 2,
+  unlabelledLimit: 2,
+} as const;
+
+/** What other numbers must be, in words, and whether one is. */
+const numbers = {
+  pilot: ["a number above 0", (value) => value > 0],
+  pretrainingEpochs: ["a number above 0", (value) => value > 0],
+  longestExtension: ["a number of at least 0", (value) => value >= 0],
+  targetRmse: ["a number of at least 0", (value) => value >= 0],
+  target: ["a number from 0 to 1", (value) => value >= 0 && value <= 1],
+  minimumEffect: ["a number above 0, at most 1", (value) => value > 0 && value <= 1],
+} as const satisfies Partial<Record<keyof CompareOptions, readonly [string, (value: number) => boolean]>>;
+
+/**
+ * Looks at what can be seen without the data, for programs whose types nobody checks.
+ *
+ * @throws UserError naming the setting that does not fit
+ */
+export function requireStudySettings(options: CompareOptions): void {
+  for (const [name, least] of Object.entries(wholes)) {
+    const value = options[name as keyof typeof wholes];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
+    throw misfit(name, `a whole number of at least ${least}`, value);
+  }
+  for (const [name, [required, fits]] of Object.entries(numbers)) {
+    const value = options[name as keyof typeof numbers];
+    if (value === undefined || (Number.isFinite(value) && fits(value))) continue;
+    throw misfit(name, required, value);
+  }
+  for (const rate of options.learningRates ?? [])
+    if (!(Number.isFinite(rate) && rate > 0)) throw misfit("learningRates", "numbers above 0", rate);
+  for (const name of ["labels", "optimizers"] as const)
+    if (options[name]?.length === 0) throw misfit(name, "one or more", "none");
+  options.labels?.forEach(parseLabelAmount);
+  options.optimizers?.forEach(studyOptimizer);
+}
+
+/** @throws UserError where there are not as many labels as the plan asks for, or too few to choose learning rates by */
+export function requireLabelAmounts({ labels, tune }: Pick<StudyPlan, "labels" | "tune">, data: Labelled): void {
+  for (const amount of labels) {
+    const { length } = labelledSamples(data, amount, 0);
+    if (tune && length < 2)
+      throw userError({
+        where: "labels",
+        required: "two or more where learning rates are chosen, to train on one and choose by the other",
+        got: `"${amount}", which is ${length}`,
+        advice: "Ask for more labels, or leave --tune out.",
+      });
+  }
+}
+
+function misfit(where: string, required: string, got: number | string): Error {
+  return userError({ where, required, got: String(got), advice: "Correct the setting." });
+}
