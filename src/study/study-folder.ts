@@ -23,6 +23,9 @@ export const studyFiles = {
 /** Its lock, see {@link lockFolder}: not what a study writes, so that overwriting leaves it. */
 const lockFile = "study.lock";
 
+/** What a folder may hold before a study's plan is there: another study, begun at the same moment, is writing it. */
+const mayComeFirst = /^study\.lock(\.[0-9a-f-]+)?$|^study\.json\.\d+$/;
+
 /** A name that any file system takes. */
 export function fileNameOf(name: string): string {
   return name.replace(/[^a-zA-Z0-9.+_-]+/g, "_");
@@ -48,7 +51,7 @@ export class StudyFolder {
         if (error.code === "ENOENT") return [];
         throw error;
       });
-      if (content.some((name) => name !== lockFile) && !content.includes(studyFiles.plan))
+      if (content.some((name) => !mayComeFirst.test(name)) && !content.includes(studyFiles.plan))
         throw userError({
           where: path,
           required: "a new or empty folder, or that of an earlier study",

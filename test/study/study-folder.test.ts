@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { StudyFolder } from "../../src/study/study-folder.js";
@@ -62,6 +62,18 @@ test("leaves a folder with other files alone, also with overwrite", async () => 
   const path = temporaryFolder({ "thesis.txt": "irreplaceable" });
   for (const overwrite of [false, true]) await expect(StudyFolder.open(path, overwrite)).rejects.toThrow(/other files/);
   expect(readFileSync(join(path, "thesis.txt"), "utf8")).toBe("irreplaceable");
+});
+
+test("opens a folder in which another study is writing its plan at the moment", async () => {
+  const begun = {
+    "study.lock": "{}",
+    "study.lock.0f8fad5b-d9cb-469f-a165-70867728950e": "{}",
+    "study.json.2871736": "{",
+  };
+  const { path } = await StudyFolder.open(temporaryFolder(begun), false);
+  expect(readdirSync(path).sort()).toEqual(Object.keys(begun).sort());
+  for (const other of ["study.json.txt", "my study.json.7", "study.lock.txt"])
+    await expect(StudyFolder.open(temporaryFolder({ ...begun, [other]: "" }), false)).rejects.toThrow(/other files/);
 });
 
 test("overwriting removes what a study wrote", async () => {
