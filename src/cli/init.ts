@@ -1,5 +1,7 @@
 /** `headstart init`: the main job. */
+import { join } from "node:path";
 import { type InitializeOptions, type InitializeResult, initialize } from "../library/initialize.js";
+import { runFiles } from "../library/run-folder.js";
 import { headStarts } from "../training/head-start.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
@@ -153,6 +155,15 @@ function remark(metrics: Readonly<Record<string, number>>): string {
     .join("  ");
 }
 
+/** How the network saw its samples: trained on others, the weights would not fit. */
+function howPrepared({ folder, run }: InitializeResult): string {
+  const read = (run.data.understood.normalisation ?? {}) as { name?: string };
+  const name = run.data.taken ?? read.name;
+  if (name === "none") return "given to the network as they are; train it on such, too";
+  const how = name === undefined ? "scaled column by column" : `normalised (${name})`;
+  return `${how} as ${join(folder, runFiles.transform)} says; train the network on such, too`;
+}
+
 /** Prints what was measured, what was written, and the lines that load it. */
 function report(console: Console, result: InitializeResult): void {
   const { weights: _, ...record } = result;
@@ -188,6 +199,7 @@ function report(console: Console, result: InitializeResult): void {
   console.line();
   console.line(`weights: ${result.weightsFile}`);
   console.line(`model:   ${result.modelFile}`);
+  console.line(`samples: ${howPrepared(result)}`);
   for (const { framework, lines } of result.loading) {
     console.line();
     console.line(`${framework}:`);

@@ -151,6 +151,8 @@ export interface RunRecord {
     readonly sha256: string;
     readonly count: number;
     readonly understood: Record<string, unknown>;
+    /** The normalisation that transform.json holds, where the network scales pictures itself and takes others. */
+    readonly taken?: string;
   };
   readonly recipe: Recipe;
   readonly task: string;

@@ -38,7 +38,7 @@ import type {
 import { loadingLines, type WrittenModel } from "./loading-lines.js";
 import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
-import { ownScalingNote, readingFor } from "./reading-for.js";
+import { type FittedNetwork, networkOnStandardised, ownScalingNote, readingFor } from "./reading-for.js";
 import { notingDevice, type Training, trainWithRecords } from "./recorded-training.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
@@ -92,8 +92,8 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   if (!options.resume) await RunFolder.requireFree(path, options.overwrite ?? false);
   const device = await requireDevice(options.device);
   const opened = await openModel(options.model, options);
-  const features = featureExtractor(opened.network, options.features);
-  const exportChanges = exportWarnings(opened, features);
+  const ownFeatures = featureExtractor(opened.network, options.features);
+  const exportChanges = exportWarnings(opened, ownFeatures);
   if (!options.keepNames) requireOwnNames(opened, exportChanges);
   const asked = await resolveRecipe(options.recipe ?? "default");
   // Settings that do not fit show before the data is read.
@@ -107,6 +107,11 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
       advice: "Ask for the head class-means, linear-discriminant or self-training, or leave the labelled samples out.",
     });
   const dataset = await openData(options, opened, emit);
+  const isNormalised = isDataset(options.data) || options.fitted !== undefined || options.normalise !== undefined;
+  const taken: FittedNetwork = isNormalised
+    ? { network: opened.network, record: dataset.record }
+    : networkOnStandardised(opened.network, dataset.record);
+  const features = featureExtractor(taken.network, ownFeatures.feature);
   const forData = recipeForData(asked, dataset);
   const recipe = withSettings(forData, options);
   const labelled = needsLabels(options.head) ? await openLabelled(options, opened.network, dataset, emit) : undefined;
@@ -123,7 +128,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     computedWeightsWarning(features),
     keptTensorsNote(opened, features),
     featuresNote(features, options.features),
-    ownScalingNote(opened.network, isDataset(options.data) || options.fitted ? "standard" : options.normalise),
+    ownScalingNote(opened.network, isNormalised ? (options.normalise ?? "standard") : undefined),
     ...dataNotes(dataset.record),
     ...(forData === asked ? [] : [replaced(asked, forData)]),
     withoutConvolutions(asked, features, dataset),
@@ -157,7 +162,13 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
       ...(opened.state === undefined ? {} : { stateDict: opened.state.hash }),
       ...(options.keepNames ? { names: "kept" } : {}),
     },
-    data: { file: nameOf(options.data), sha256: dataset.hash, count: dataset.count, understood: dataset.record },
+    data: {
+      file: nameOf(options.data),
+      sha256: dataset.hash,
+      count: dataset.count,
+      understood: dataset.record,
+      ...(taken.normalisation === undefined ? {} : { taken: taken.normalisation }),
+    },
     recipe,
     task: taskFor(recipe, dataset, opened.network.sampleShape),
     ...(options.head
@@ -257,7 +268,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
       ...(opened.state === undefined ? {} : { state_dict_sha256: opened.state.hash }),
     }),
   );
-  await folder.writeJson(runFiles.transform, savedTransform(dataset.record));
+  await folder.writeJson(runFiles.transform, savedTransform(taken.record));
   const modelFiles = [...(await opened.model.write(tensors))];
   for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);

@@ -1,7 +1,8 @@
 /** How samples are read for a network where the user does not say. */
 import type { OpenOptions } from "../data/dataset.js";
+import { type FittedRecord, readFitted } from "../data/fitted-record.js";
 import type { Network } from "../ops/network.js";
-import { ownScaling } from "../recipe/own-scaling.js";
+import { onScaledSamples, ownScaling } from "../recipe/own-scaling.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 
 /** A network that divides pictures by more than this takes them as they are stored, from 0 to 255; else from 0 to 1. */
@@ -9,19 +10,57 @@ const storedPictures = 16;
 /** So does one that takes more than this away from them. */
 const storedOffset = 4;
 
+/** The normalisation that a network's own scaling is made for; undefined where it has none. */
+function takenSamples(network: Network): "none" | "unit" | undefined {
+  const own = ownScaling(network);
+  if (!own) return undefined;
+  const takesStored = Math.abs(own.scale) * storedPictures <= 1 || Math.abs(own.offset) > storedOffset;
+  return takesStored || !pictureGeometry(network.sampleShape) ? "none" : "unit";
+}
+
 /**
- * The layout by the samples' shape. And a network that scales its samples itself gets what it scales: pictures as they are
- * stored or from 0 to 1, whichever its own numbers are for, and other data as it is; standardised before, they would be
- * scaled twice, and the weights fit nothing that the network is given later.
+ * The layout by the samples' shape, and no normalisation where a network scales samples that are no pictures itself;
+ * pictures are read standardised for it, see {@link networkOnStandardised}.
  */
 export function readingFor(network: Network): Pick<OpenOptions, "layout" | "normalise"> {
   const picture = pictureGeometry(network.sampleShape);
-  const own = ownScaling(network);
-  const takesStored =
-    own !== undefined && (Math.abs(own.scale) * storedPictures <= 1 || Math.abs(own.offset) > storedOffset);
+  if (picture) return { layout: picture.layout };
+  return takenSamples(network) === undefined ? {} : { normalise: "none" };
+}
+
+/** A network on samples as they were read, and what the samples must go through for the network as the user has it. */
+export interface FittedNetwork {
+  readonly network: Network;
+  /** The data's record, with the normalisation that the user's network takes. */
+  readonly record: Record<string, unknown>;
+  /** That normalisation's name, where it is another than the data's. */
+  readonly normalisation?: "none" | "unit";
+}
+
+/**
+ * Puts a network that scales pictures itself on standardised ones: what the data's normalisation did is undone in front of
+ * it, so that it sees what it was made for, and everything beside it (G's output, D, noise) has pictures of mean 0 and
+ * deviation 1 as with other networks. All other networks stay.
+ *
+ * @param record of the data, read without any normalisation being asked for
+ */
+export function networkOnStandardised(network: Network, record: Record<string, unknown>): FittedNetwork {
+  const name = takenSamples(network);
+  const picture = pictureGeometry(network.sampleShape);
+  const read: FittedRecord["normalisation"] = readFitted(record)?.normalisation;
+  if (name === undefined || !picture || !read) return { network, record };
+  const { scale, offset, low, high } = read;
+  // The network's samples are raw · width + start.
+  const width = low.map((from, channel) => (name === "unit" ? 1 / (high[channel] - from || 1) : 1));
+  const start = low.map((from, channel) => (name === "unit" ? -from * width[channel] : 0));
+  const undone = {
+    scale: scale.map((each, channel) => width[channel] / each),
+    offset: offset.map((each, channel) => start[channel] - (each * width[channel]) / scale[channel]),
+  };
   return {
-    ...(picture ? { layout: picture.layout } : {}),
-    ...(own ? { normalise: picture && !takesStored ? "unit" : "none" } : {}),
+    network: onScaledSamples(network, undone, picture.layout),
+    record: { ...record, normalisation: { ...read, name, scale: width, offset: start } },
+    normalisation: name,
   };
 }
 
@@ -29,9 +68,10 @@ export function readingFor(network: Network): Pick<OpenOptions, "layout" | "norm
 export function ownScalingNote(network: Network, asked: OpenOptions["normalise"]): string | undefined {
   const own = ownScaling(network);
   if (!own) return undefined;
-  const { normalise } = readingFor(network);
-  const about = `about x · ${own.scale.toPrecision(3)} ${own.offset < 0 ? "−" : "+"} ${Math.abs(own.offset).toPrecision(3)}`;
-  return asked === undefined
-    ? `The network scales its samples x itself (${about}), so that they are given to it by --normalise ${normalise}; give it the same when you train it.`
-    : `The network scales its samples x itself (${about}), after the normalisation that was asked for: train it on samples normalised as transform.json says, or leave --normalise out.`;
+  const shift = `${own.offset < 0 ? "−" : "+"} ${Math.abs(own.offset).toPrecision(3)}`;
+  const fact = `the network scales its samples itself, to about ${own.scale.toPrecision(3)} x ${shift}`;
+  if (asked !== undefined)
+    return `${fact}, after the normalisation that was asked for: train it on samples that transform.json makes, or leave the normalisation out.`;
+  const taken = takenSamples(network) === "unit" ? "pictures from 0 to 1" : "samples as they are stored";
+  return `${fact}, so it is given ${taken}, as it must be in training.`;
 }

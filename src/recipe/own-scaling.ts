@@ -1,5 +1,6 @@
 /** What a network does to its samples' scale by itself, before anything in it learns. */
-import { numbersOf } from "../graph/tensor.js";
+import type { Node } from "../graph/graph.js";
+import { floatTensor, numbersOf } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 
 /** Samples x arrive as about scale · x + offset at what comes behind; both are means over the channels. */
@@ -43,4 +44,71 @@ export function ownScaling(network: Network): OwnScaling | undefined {
     name = node.outputs[0];
   }
   return scale === 1 && Math.abs(offset) < leastOffset ? undefined : { scale, offset };
+}
+
+/** Numbers for each channel of a picture, or one for all values. */
+export interface ChannelScaling {
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+}
+
+/**
+ * The same network on samples of another scale: its input z becomes what it was made for, x = scale · z + offset, by two
+ * nodes in front of all others. Its parameters, their names and the name of its input stay.
+ *
+ * @param layout where the channels are, where there is a number for each of them
+ */
+export function onScaledSamples(network: Network, { scale, offset }: ChannelScaling, layout: "NCHW" | "NHWC"): Network {
+  const { name } = network.input;
+  const used = new Set([name, ...network.tensors.keys(), ...network.producers.keys()]);
+  const fresh = (stem: string): string => {
+    let candidate = `${name}/${stem}`;
+    while (used.has(candidate)) candidate += "_";
+    used.add(candidate);
+    return candidate;
+  };
+  const shape = scale.length === 1 ? [] : layout === "NCHW" ? [scale.length, 1, 1] : [scale.length];
+  const [scaleName, offsetName, scaled, whole] = ["scale", "offset", "scaled", "whole"].map(fresh);
+  const made = new Map([
+    [scaleName, floatTensor(scale, shape)],
+    [offsetName, floatTensor(offset, shape)],
+  ]);
+  const node = (op: string, inputs: readonly string[], output: string): Node => ({
+    op,
+    domain: "",
+    name: output,
+    inputs,
+    outputs: [output],
+    attributes: {},
+  });
+  const front = [node("Mul", [name, scaleName], scaled), node("Add", [scaled, offsetName], whole)];
+  const readers = network.consumers.get(name) ?? [];
+  const moved = new Map(
+    readers.map((old) => [old, { ...old, inputs: old.inputs.map((input) => (input === name ? whole : input)) }]),
+  );
+  const nodeOf = (old: Node): Node => moved.get(old) ?? old;
+  const consumers = new Map(
+    [...network.consumers].map(([input, nodes]) => [input === name ? whole : input, nodes.map(nodeOf)]),
+  );
+  consumers.set(name, front.slice(0, 1));
+  consumers.set(scaled, front.slice(1));
+  for (const [index, constant] of [scaleName, offsetName].entries()) consumers.set(constant, [front[index]]);
+  return {
+    ...network,
+    graph: {
+      ...network.graph,
+      nodes: [...front, ...network.graph.nodes.map(nodeOf)],
+      initializers: new Map([...network.graph.initializers, ...made]),
+    },
+    tensors: new Map([...network.tensors, ...made]),
+    constants: new Set([...network.constants, ...made.keys()]),
+    layers: network.layers.map((layer) => ({ ...layer, node: nodeOf(layer.node) })),
+    producers: new Map([
+      ...[...network.producers].map(([output, old]) => [output, nodeOf(old)] as const),
+      [scaled, front[0]],
+      [whole, front[1]],
+    ]),
+    consumers,
+    unrolled: new Map([...network.unrolled].map(([output, old]) => [output, nodeOf(old)])),
+  };
 }
