@@ -1,0 +1,72 @@
+import { writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { type InitializeOptions, initialize } from "../../src/library/initialize.js";
+import { openModel } from "../../src/library/open-model.js";
+import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { initialWeights } from "../../src/recipe/initial-values.js";
+import { evaluate, usualBatch } from "../../src/training/evaluate.js";
+import { idxFile } from "../data/array-files.js";
+import { barDataset, barFile, barPictures, folderWith, toyModel } from "../support/toy-data.js";
+
+/** A folder with a network, pictures, and others that are labelled and darker; and the options of a short run. */
+function setUp(labelledCount: number) {
+  const path = folderWith({
+    "model.onnx": toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6], normalization: "batch" }),
+    "train-idx3-ubyte": barFile(96),
+  });
+  const { pixels, labels } = barPictures(labelledCount, 8, 5);
+  const darker = pixels.map((value) => value >> 2);
+  writeFileSync(path("some-idx3-ubyte"), idxFile(8, [labelledCount, 8, 8], darker));
+  writeFileSync(path("some-labels-idx1-ubyte"), idxFile(8, [labelledCount], labels));
+  const options = {
+    model: path("model.onnx"),
+    data: path("train-idx3-ubyte"),
+    recipe: "autoencoder",
+    batchSize: 16,
+    steps: 4,
+    threads: 1,
+  } satisfies Partial<InitializeOptions>;
+  const labelled = { labelled: path("some-idx3-ubyte"), labels: path("some-labels-idx1-ubyte") };
+  return { path, options, labelled };
+}
+
+test("labelled samples are normalised as the data is, not by themselves", async () => {
+  const { path, options, labelled } = setUp(40);
+  const head = { ...options, head: "class-means" } as const;
+  const { weights } = await initialize({ ...head, ...labelled, output: path("run") });
+  const shape = { shape: [1, 8, 8], layout: "NCHW" } as const;
+  const { record } = await openDataset(options.data, shape);
+  const reading = { ...shape, labels: labelled.labels };
+  const asTheData = await openDataset(labelled.labelled, { ...reading, fitted: record });
+  const byThemselves = await openDataset(labelled.labelled, reading);
+  const same = await initialize({ ...head, labelled: asTheData, output: path("same") });
+  const other = await initialize({ ...head, labelled: byThemselves, output: path("other") });
+  expect(same.weights).toEqual(weights);
+  expect(other.weights).not.toEqual(weights);
+});
+
+test("the probe asks for labels that F was not taught, and for no others", async () => {
+  const { path, options, labelled } = setUp(120);
+  const run = { ...options, ...labelled, selfTrainingSteps: 2 };
+  const { selfTrainingSteps: _, ...plain } = run;
+  const untaught = await initialize({ ...plain, head: "class-means", output: path("untaught") });
+  const taught = await initialize({ ...run, head: "self-training", output: path("taught") });
+  for (const report of [untaught.before, untaught.after]) expect(report.nearestNeighbour).toEqual(expect.any(Number));
+  for (const report of [taught.before, taught.after]) expect(report.nearestNeighbour).toBeUndefined();
+});
+
+test("running statistics are those of the data under the weights that are written", async () => {
+  const { path, options } = setUp(2);
+  // A whole batch of what measures them.
+  const data = barDataset(usualBatch);
+  const { weights } = await initialize({ ...options, data, steps: 12, output: path("run") });
+  const { network } = await openModel(options.model);
+  const { feature } = featureExtractor(network);
+  const everything = Array.from({ length: usualBatch }, (_, index) => index);
+  const all = new Map([...initialWeights(network, "file", 0), ...weights]);
+  const of = async (normalization: "batch" | "running") =>
+    (await evaluate(network, feature, all, data, everything, { threads: 1, normalization })).data;
+  const [running, batch] = [await of("running"), await of("batch")];
+  for (const [index, value] of running.entries()) expect(value).toBeCloseTo(batch[index], 3);
+});
