@@ -52,7 +52,7 @@ export function networkOnStandardised(network: Network, record: Record<string, u
   const { scale, offset, low, high } = read;
   // The network's samples are raw · width + start.
   const width = low.map((from, channel) => (name === "unit" ? 1 / (high[channel] - from || 1) : 1));
-  const start = low.map((from, channel) => (name === "unit" ? -from * width[channel] : 0));
+  const start = low.map((from, channel) => (name === "unit" ? 0 - from * width[channel] : 0));
   const undone = {
     scale: scale.map((each, channel) => width[channel] / each),
     offset: offset.map((each, channel) => start[channel] - (each * width[channel]) / scale[channel]),

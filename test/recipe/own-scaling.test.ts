@@ -1,6 +1,9 @@
 import { expect, it } from "vitest";
-import { ownScalingNote, readingFor } from "../../src/library/reading-for.js";
+import { floatTensor, numbersOf } from "../../src/graph/tensor.js";
+import { networkOnStandardised, ownScalingNote, readingFor } from "../../src/library/reading-for.js";
+import type { Network } from "../../src/ops/network.js";
 import { ownScaling } from "../../src/recipe/own-scaling.js";
+import { openSession } from "../../src/runtime/node.js";
 import { TestNetwork } from "../support/write-network.js";
 
 const pictures = [3, 8, 8] as const;
@@ -14,11 +17,26 @@ const network = (shape: readonly number[], front: (net: TestNetwork, x: string) 
   return net.build(shape, layer);
 };
 
-it.each<
-  readonly [string, readonly number[], (net: TestNetwork, x: string) => string, [number, number] | undefined, unknown]
->([
-  ["nothing", pictures, (_, x) => x, undefined, { layout: "NCHW" }],
-  ["x / 255", pictures, (net, x) => net.node("Div", [x, net.number(255)]), [1 / 255, 0], { normalise: "none" }],
+/** What was measured on pictures of three channels. */
+const normalisation = {
+  name: "standard",
+  scale: [1 / 64, 1 / 64, 1 / 32],
+  offset: [-2, -1, -3],
+  low: [0, 0, 0],
+  high: [255, 255, 255],
+};
+
+type Case = readonly [
+  string,
+  readonly number[],
+  (net: TestNetwork, x: string) => string,
+  (readonly [number, number])?,
+  ("none" | "unit")?,
+];
+
+it.each<Case>([
+  ["nothing", pictures, (_, x) => x, undefined],
+  ["x / 255", pictures, (net, x) => net.node("Div", [x, net.number(255)]), [1 / 255, 0], "none"],
   [
     "x / 127.5 − 1 behind a transposition",
     pictures,
@@ -27,39 +45,43 @@ it.each<
       return net.node("Sub", [net.node("Div", [first, net.number(127.5)]), net.number(1)]);
     },
     [1 / 127.5, -1],
-    { normalise: "none" },
+    "none",
   ],
-  ["x − 110", pictures, (net, x) => net.node("Sub", [x, net.number(110)]), [1, -110], { normalise: "none" }],
+  ["x − 110", pictures, (net, x) => net.node("Sub", [x, net.number(110)]), [1, -110], "none"],
   [
     "(x − 0.5) / 0.25, which pictures from 0 to 1 are for",
     pictures,
     (net, x) => net.node("Div", [net.node("Sub", [x, net.number(0.5)]), net.number(0.25)]),
     [4, -2],
-    { normalise: "unit" },
+    "unit",
   ],
-  ["1 − x", pictures, (net, x) => net.node("Sub", [net.number(1), x]), [-1, 1], { normalise: "unit" }],
-  ["2 x of a table's columns", [5], (net, x) => net.node("Mul", [x, net.number(2)]), [2, 0], { normalise: "none" }],
-  ["a learned shift", pictures, (net, x) => net.node("Add", [x, net.weight("b", [3, 1, 1])]), undefined, {}],
+  ["1 − x", pictures, (net, x) => net.node("Sub", [net.number(1), x]), [-1, 1], "unit"],
+  ["2 x of a table's columns", [5], (net, x) => net.node("Mul", [x, net.number(2)]), [2, 0], "none"],
+  ["a learned shift", pictures, (net, x) => net.node("Add", [x, net.weight("b", [3, 1, 1])]), undefined],
   [
     "an encoding of positions",
     pictures,
     (net, x) => net.node("Add", [x, net.filled("positions", [1, 8, 8], 2)]),
     undefined,
-    {},
   ],
-  ["1 / x", pictures, (net, x) => net.node("Div", [net.number(1), x]), undefined, {}],
-])("%s in front of the first layer", (_, shape, front, wanted, reading) => {
+  ["1 / x", pictures, (net, x) => net.node("Div", [net.number(1), x]), undefined],
+])("%s in front of the first layer", (_, shape, front, wanted, taken) => {
   const found = ownScaling(network(shape, front));
   expect(found === undefined ? undefined : [found.scale, found.offset]).toEqual(
     wanted?.map((number) => expect.closeTo(number, 5)),
   );
-  expect(readingFor(network(shape, front))).toMatchObject(reading as object);
-  expect("normalise" in readingFor(network(shape, front))).toBe(wanted !== undefined);
+  const fitted = networkOnStandardised(network(shape, front), { normalisation });
+  expect(readingFor(network(shape, front))).toEqual(
+    shape.length === 3 ? { layout: "NCHW" } : wanted ? { normalise: "none" } : {},
+  );
+  expect(fitted.normalisation).toBe(shape.length === 3 ? taken : undefined);
 });
 
 it("says what the network does, and how it is met", () => {
   const own = network(pictures, (net, x) => net.node("Div", [x, net.number(255)]));
-  expect(ownScalingNote(own, undefined)).toMatch(/x · 0\.00392 \+ 0\.00.*--normalise none/);
+  expect(ownScalingNote(own, undefined)).toMatch(
+    /to about 0\.00392 x \+ 0\.00, so it is given samples as they are stored/,
+  );
   expect(ownScalingNote(own, "standard")).toMatch(/after the normalisation that was asked for/);
   expect(
     ownScalingNote(
@@ -67,4 +89,37 @@ it("says what the network does, and how it is met", () => {
       undefined,
     ),
   ).toBeUndefined();
+});
+
+it("undoes the data's normalisation in front of the network, channel by channel", async () => {
+  const plain = network(pictures, (net, x) =>
+    net.node("Div", [net.node("Sub", [x, net.number(0.5)]), net.number(0.25)]),
+  );
+  const { network: whole, record } = networkOnStandardised(plain, { normalisation });
+  expect(whole.parameters).toBe(plain.parameters);
+  expect(record.normalisation).toMatchObject({ name: "unit", scale: [1 / 255, 1 / 255, 1 / 255], offset: [0, 0, 0] });
+  // Stored pictures raw, standardised ones z, and those from 0 to 1.
+  const raw = Float32Array.from({ length: 192 }, (_, index) => (index * 37) % 256);
+  const channel = (index: number): number => Math.floor(index / 64);
+  const z = raw.map(
+    (value, index) => value * normalisation.scale[channel(index)] + normalisation.offset[channel(index)],
+  );
+  const outputOf = async ({ graph }: Network, data: Float32Array): Promise<number[]> => {
+    const session = await openSession(graph, { threads: 1 });
+    try {
+      return numbersOf((await session.run({ x: floatTensor(data, [1, 3, 8, 8]) }))[graph.outputs[0].name]);
+    } finally {
+      await session.release();
+    }
+  };
+  const wanted = await outputOf(
+    plain,
+    raw.map((value) => value / 255),
+  );
+  const got = await outputOf(whole, z);
+  for (const [index, number] of got.entries()) expect(number).toBeCloseTo(wanted[index], 4);
+  // What headstart knows of the nodes holds for the new ones.
+  expect(whole.consumers.get("x")).toEqual([whole.graph.nodes[0]]);
+  for (const node of whole.graph.nodes) expect(whole.producers.get(node.outputs[0])).toBe(node);
+  for (const { node } of whole.layers) expect(whole.graph.nodes).toContain(node);
 });
