@@ -30,7 +30,7 @@ type Case = readonly [
   string,
   readonly number[],
   (net: TestNetwork, x: string) => string,
-  (readonly [number, number])?,
+  readonly [number, number] | undefined,
   ("none" | "unit")?,
 ];
 
