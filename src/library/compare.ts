@@ -32,6 +32,7 @@ import {
 } from "./plan-study.js";
 import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
 import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
+import { StudyDatasets } from "./study-datasets.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
 import { requireLabelAmounts, requireStudySettings } from "./study-settings.js";
@@ -158,8 +159,21 @@ export interface CompareResult {
  *   where the signal aborts
  */
 export async function compare(options: CompareOptions): Promise<CompareResult> {
-  const emit = options.onEvent ?? (() => {});
   const signal = options.signal ?? new AbortController().signal;
+  const datasets = new StudyDatasets(signal);
+  try {
+    return await compareOn(datasets, options, signal);
+  } finally {
+    await datasets.closeAll();
+  }
+}
+
+async function compareOn(
+  datasets: StudyDatasets,
+  options: CompareOptions,
+  signal: AbortSignal,
+): Promise<CompareResult> {
+  const emit = options.onEvent ?? (() => {});
   requireGiven({ model: options.model, data: options.data, test: options.test });
   requireStudySettings(options);
   const deadline = options.pilot === undefined ? undefined : performance.now() + options.pilot * 60_000;
@@ -177,13 +191,13 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   emit({ type: "reading" });
   const path = options.output ?? `${basename(options.model, extname(options.model))}-study`;
   const labels = await locateLabels(options);
-  const { networks, prepare, task: known } = await planNetworks(options, labels, path);
+  const { networks, prepare, task: known } = await planNetworks(options, labels, path, datasets);
   const draft = benchSettings(options, labels, path, networks[0]);
-  const { train, task } = await openTraining(draft, known, networks[0].outputs, signal);
+  const { train, task } = await openTraining(draft, known, networks[0].outputs, datasets);
   const unfiltered = { ...draft, reading: { ...draft.reading, task } };
-  const everything = await openStudyData(unfiltered, signal, train);
+  const everything = await openStudyData(unfiltered, datasets, train);
   requireLabels(options, everything, networks[0].outputs, task);
-  const { settings, data } = await withoutDuplicates(options, unfiltered, everything, signal);
+  const { settings, data } = await withoutDuplicates(options, unfiltered, everything);
   const remarks = [...unusedNotes(data), ...duplicateNotes(settings), ...targetNotes(options, data)];
   for (const message of remarks) emit({ type: "note", message });
 
@@ -308,10 +322,13 @@ async function pilotFit(
   const known = await folder.readJson<{ of: string; fit: PilotFit }>(studyFiles.pilot);
   if (known?.of === of) return known.fit;
   const bench = await StudyBench.open(settings, data);
-  const fit = await fitPilot(bench, draft, besides, minutes * 60, workers, options.seeds, signal);
-  await bench.close();
-  await folder.writeJson(studyFiles.pilot, { of, fit });
-  return fit;
+  try {
+    const fit = await fitPilot(bench, draft, besides, minutes * 60, workers, options.seeds, signal);
+    await folder.writeJson(studyFiles.pilot, { of, fit });
+    return fit;
+  } finally {
+    await bench.close();
+  }
 }
 
 /** study.json */

@@ -5,7 +5,7 @@ import { basename, extname, join } from "node:path";
 import { shorten } from "../data/classes.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { findNpyLabels } from "../data/npy-labels.js";
-import { isLabelFile, openDataset } from "../data/open-dataset.js";
+import { isLabelFile } from "../data/open-dataset.js";
 import { fileError, type UserError, userError } from "../errors.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/new-network.js";
@@ -26,7 +26,8 @@ import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
-import { type BenchSettings, openStudyData } from "./study-bench.js";
+import { type BenchSettings, withoutDropped } from "./study-bench.js";
+import type { StudyDatasets } from "./study-datasets.js";
 import { version } from "./version.js";
 
 /** The arms, each name once. @throws UserError */
@@ -123,15 +124,25 @@ export async function openTraining(
   { train: path, reading }: BenchSettings,
   known: StudyTask | undefined,
   outputs: number,
-  signal: AbortSignal,
+  datasets: StudyDatasets,
 ): Promise<{ train: Dataset; task: StudyTask }> {
-  const found = await openDataset(path, { ...reading, ...(known ? { task: known } : {}), signal });
+  const found = await datasets.open(path, { ...reading, ...(known ? { task: known } : {}) });
   if (known) return { train: found, task: known };
   const task = decideTask(found, outputs);
   const { labels, targets: _, ...whole } = found;
   if (task === "classification") return { train: { ...whole, ...(labels ? { labels } : {}) }, task };
+  if (!labels) return { train: found, task };
   // Whole numbers were taken for classes as well, which their data's hash and record say.
-  return { train: labels ? await openDataset(path, { ...reading, task, signal }) : found, task };
+  await datasets.close(found);
+  return { train: await datasets.open(path, { ...reading, task }), task };
+}
+
+/** A study's networks, as far as they can be known before there is a folder. */
+interface PlannedNetworks {
+  readonly networks: PlannedNetwork[];
+  /** Writes the files of those that are made. */
+  readonly prepare: () => Promise<void>;
+  readonly task: StudyTask | undefined;
 }
 
 /** The networks: the user's file, or the grid's cells, whose files `prepare` writes once the folder is there. */
@@ -139,7 +150,8 @@ export async function planNetworks(
   options: CompareOptions,
   labels: LabelPlaces,
   path: string,
-): Promise<{ networks: PlannedNetwork[]; prepare: () => Promise<void>; task: StudyTask | undefined }> {
+  datasets: StudyDatasets,
+): Promise<PlannedNetworks> {
   const isTemplate = (classifierTemplates as readonly string[]).includes(options.model);
   if (!isTemplate) {
     if (options.grid !== undefined)
@@ -165,10 +177,20 @@ export async function planNetworks(
       task: options.task,
     };
   }
-  const found = await openDataset(options.data, {
+  const found = await datasets.open(options.data, {
     ...readingOf(options, labels),
     ...(options.inputShape ? { shape: options.inputShape } : {}),
   });
+  try {
+    return gridNetworks(options, path, found);
+  } finally {
+    // It is opened again as the networks take it.
+    await datasets.close(found);
+  }
+}
+
+/** The networks of the cells of a grid, made for data. */
+function gridNetworks(options: CompareOptions, path: string, found: Dataset): PlannedNetworks {
   const task = options.task ?? decideTask(found, undefined);
   if (!found.labels && !found.targets) throw noLabels(options.data);
   const outputs =
@@ -344,7 +366,6 @@ export async function withoutDuplicates(
   options: CompareOptions,
   settings: BenchSettings,
   everything: StudyData,
-  signal: AbortSignal,
 ): Promise<{ settings: BenchSettings; data: StudyData }> {
   const { train, test, unlabelled } = everything;
   const inTrain = await duplicatesOf(train, test);
@@ -367,7 +388,7 @@ export async function withoutDuplicates(
     ...settings,
     dropped: { train: inTrain, unlabelled: options.unlabelled === undefined ? [] : inUnlabelled },
   };
-  return { settings: dropping, data: await openStudyData(dropping, signal) };
+  return { settings: dropping, data: withoutDropped(dropping, everything) };
 }
 
 /** What was left out, in words. */

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BatchOrder } from "../data/batches.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
-import { isLabelFile, openDataset } from "../data/open-dataset.js";
+import { isLabelFile } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { subset } from "../data/subset.js";
 import { fileError, UserError } from "../errors.js";
@@ -29,6 +29,7 @@ import { checkSupervised, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
+import { StudyDatasets } from "./study-datasets.js";
 
 /** What a bench needs to open the study's material; plain data, so that it can be sent to a worker thread. */
 export interface BenchSettings {
@@ -55,14 +56,14 @@ export interface BenchSettings {
  */
 export async function openStudyData(
   settings: BenchSettings,
-  signal?: AbortSignal,
+  datasets: StudyDatasets,
   opened?: Dataset,
 ): Promise<StudyData> {
-  const reading: OpenOptions = { ...settings.reading, signal };
-  const train = opened ?? (await openDataset(settings.train, reading));
+  const { reading } = settings;
+  const train = opened ?? (await datasets.open(settings.train, reading));
   const { limit: _, labels, ...others } = reading;
   const testReading = { ...others, labels: settings.testLabels, limit: settings.testLimit, fitted: train.record };
-  const test = await openDataset(settings.test, testReading);
+  const test = await datasets.open(settings.test, testReading);
   // Its labels, where it has some, are of no use; a column or array of them is no part of its samples.
   const unlabelledReading: OpenOptions = {
     ...others,
@@ -72,12 +73,23 @@ export async function openStudyData(
     fitted: train.record,
   };
   const unlabelled =
-    settings.unlabelled === undefined ? undefined : await openDataset(settings.unlabelled, unlabelledReading);
-  const kept = without(train, settings.dropped.train);
+    settings.unlabelled === undefined ? undefined : await datasets.open(settings.unlabelled, unlabelledReading);
+  return withoutDropped(settings, { train, test, unlabelled: unlabelled ?? train });
+}
+
+/**
+ * What a study uses of its data sets: not the samples that its settings drop, and where there are no unlabelled data of
+ * their own, as many of the training data as are asked for.
+ */
+export function withoutDropped(
+  { unlabelled: ownUnlabelled, unlabelledLimit, dropped }: BenchSettings,
+  { train, test, unlabelled }: StudyData,
+): StudyData {
+  const kept = without(train, dropped.train);
   return {
     train: kept,
     test,
-    unlabelled: unlabelled ? without(unlabelled, settings.dropped.unlabelled) : firstOf(kept, settings.unlabelledLimit),
+    unlabelled: ownUnlabelled === undefined ? firstOf(kept, unlabelledLimit) : without(unlabelled, dropped.unlabelled),
   };
 }
 
@@ -113,6 +125,8 @@ export class StudyBench {
   readonly #onNote: ((message: string) => void) | undefined;
   readonly #checked = new Set<string>();
   #data: Promise<StudyData> | undefined;
+  /** Those that the bench opened itself. */
+  #datasets: StudyDatasets | undefined;
   #plan: StudyPlan | undefined;
   readonly #networks = new Map<string, Promise<FeatureExtractor>>();
   /** The sessions used last: of one network and optimiser at a time, so that a grid does not fill the memory. */
@@ -157,6 +171,11 @@ export class StudyBench {
   }
 
   async close(): Promise<void> {
+    await this.#releaseSessions();
+    await this.#datasets?.closeAll();
+  }
+
+  async #releaseSessions(): Promise<void> {
     await this.#sessions?.supervisor.release();
     await this.#sessions?.gradientProbe.release();
     this.#sessions = undefined;
@@ -167,7 +186,10 @@ export class StudyBench {
   }
 
   #dataOf(signal: AbortSignal): Promise<StudyData> {
-    this.#data ??= openStudyData(this.#settings, signal);
+    if (this.#data === undefined) {
+      this.#datasets = new StudyDatasets(signal);
+      this.#data = openStudyData(this.#settings, this.#datasets);
+    }
     return this.#data;
   }
 
@@ -192,7 +214,7 @@ export class StudyBench {
     // The learning rate is fed at each step; a session serves all of them.
     const name = JSON.stringify([network, { ...optimizer, learningRate: 0 }]);
     if (this.#sessions?.name === name) return this.#sessions;
-    await this.close();
+    await this.#releaseSessions();
     const { batchSize } = plan;
     const loss = plan.task === "regression" ? "squared-error" : "cross-entropy";
     const supervisor = await Supervisor.open({ features, loss, optimizer, batchSize, ...computing(plan) });
