@@ -192,11 +192,8 @@ export async function planNetworks(
 /** The networks of the cells of a grid, made for data. */
 function gridNetworks(options: CompareOptions, path: string, found: Dataset): PlannedNetworks {
   const task = options.task ?? decideTask(found, undefined);
-  if (!found.labels && !found.targets) throw noLabels(options.data);
-  const outputs =
-    task === "regression"
-      ? (found.targets?.names.length ?? 1)
-      : (found.classNames?.length ?? Math.max(...(found.labels ?? [])) + 1);
+  const outputs = (task === "regression" ? found.targets?.names : found.classNames)?.length;
+  if (outputs === undefined) throw noLabels(options.data);
   const grid = parseGrid(options.grid ?? "depth=2");
   const cells = grid.activations.flatMap((activation) => grid.depths.map((depth) => ({ depth, activation })));
   const made = cells.map(({ depth, activation }) => {

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import type { CompareOptions } from "../../src/library/compare.js";
-import { besidesInPilot, decideTask, locateLabels } from "../../src/library/plan-study.js";
+import { besidesInPilot, decideTask, locateLabels, planNetworks } from "../../src/library/plan-study.js";
+import { StudyDatasets } from "../../src/library/study-datasets.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 function labelled(labels: readonly number[] | undefined, targets?: readonly number[], width = 1): Dataset {
@@ -38,6 +39,31 @@ describe("decideTask", () => {
     expect(() => decideTask(labelled([0, 1, 2]), 1)).toThrow(/two classes, or numbers to predict.*got 3 classes/);
     expect(() => decideTask(labelled(undefined), 1)).toThrow(/required labelled samples/);
   });
+});
+
+test("a template's network has an output for each class or number, and is not made without labels", async () => {
+  const classes = Array.from({ length: 12 }, (_, row) => `${row},${row * row},${"abc"[row % 3]}`);
+  const file = (rows: readonly string[], head: string) => `${head}\n${rows.join("\n")}\n`;
+  const folder = temporaryFolder({
+    "classes.csv": file(classes, "x,y,kind"),
+    "numbers.csv": file(
+      classes.map((_, row) => `${row},${Math.sin(row)},${Math.cos(row)}`),
+      "x,y,z",
+    ),
+  });
+  const outputs = async (data: string, more: Partial<CompareOptions>): Promise<number> => {
+    const options = { model: "mlp", data: join(folder, data), test: "t", ...more };
+    const datasets = new StudyDatasets(new AbortController().signal);
+    const places = { train: options.labelColumn, test: undefined };
+    const { networks } = await planNetworks(options, places, folder, datasets);
+    return networks[0].outputs;
+  };
+  expect(await outputs("classes.csv", { labelColumn: "kind" })).toBe(3);
+  expect(await outputs("numbers.csv", { labelColumn: "y,z" })).toBe(2);
+  for (const task of [undefined, "classification", "regression"] as const)
+    await expect(outputs("numbers.csv", task ? { task } : {})).rejects.toThrow(
+      /numbers\.csv: required labelled samples/,
+    );
 });
 
 test("a pilot takes self-training along for classes, where no arms are named", async () => {
