@@ -44,11 +44,11 @@ export interface TrialOptions {
   /** F's weights from pretraining or a file; "diverged" where pretraining had none to give. */
   readonly given: Weights | "diverged" | undefined;
   readonly headInitializer: string;
-  readonly supervisor: Supervisor;
+  readonly supervisor: Pick<Supervisor, "run">;
   /** See {@link StudyPlan.standardise}. */
   readonly standardise: boolean;
   /** Makes one plain gradient step, see {@link openGradientProbe}. */
-  readonly gradientProbe: Supervisor;
+  readonly gradientProbe: Pick<Supervisor, "run">;
   readonly steps: number;
   readonly extension: number;
   /** What self-training runs on. */

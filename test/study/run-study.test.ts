@@ -206,8 +206,11 @@ test("measures a step anew for whatever it depends on, and for nothing else", as
     { headstart: "0.0.1" },
     { networks: [{ ...plan.networks[0], hash: "x" }] },
     { optimizers: [{ ...plan.optimizers[0], kind: "adamw" as const }] },
-  ])
+  ]) {
     expect(await timings(change), JSON.stringify(change)).toBe(1);
+    const changed = { ...plan, ...change };
+    expect(timingName(changed, "net", changed.optimizers[0])).not.toBe(timingName(plan, "net", plan.optimizers[0]));
+  }
   const selfTrainings = [
     plan,
     { ...plan, selfTrainingSteps: 9 },

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { meanResolution } from "../../src/study/early-training.js";
 import type { StudyPlan } from "../../src/study/plan.js";
 import { pretrainingKey } from "../../src/study/plan.js";
 import type { PretrainingRecord, TrialRecord } from "../../src/study/records.js";
@@ -206,6 +207,42 @@ test("numbers that are predicted: the higher R² helps, and its target and error
   const [he, lecun] = summary.settings[0].arms;
   expect(he.rmse?.[0].mean).toBeCloseTo(100 * (1 - he.score.mean), 9);
   expect(lecun.rmse?.[0].mean).toBeLessThan(he.rmse?.[0].mean ?? 0);
+});
+
+test("equal differences are no surer than the test samples' number and the settings allow", async () => {
+  const plan = planOf(await armsOf("he", "lecun"), { seeds: 3, labels: ["100", "all"] });
+  // By ten points in every seed, after the last step only.
+  const trials = plan.labels.flatMap((labels) =>
+    plan.arms.flatMap(({ name }) =>
+      [0, 1, 2].map((seed) => {
+        const record = recordOf(plan, { ...trialOf(plan, name, seed), labels }, 0.7);
+        if (name === "he") return record;
+        return {
+          ...record,
+          score: 0.8,
+          points: record.points.map((point) => ({ ...point, score: point.score + 0.1 })),
+        };
+      }),
+    ),
+  );
+  const compared = (of: StudyPlan, testCount: number) => {
+    const own = trials.filter(({ labels }) => of.labels.includes(labels));
+    const [{ arms, early }] = summarize(of, results(of, own), testCount, 20).comparisons;
+    return { spread: arms[0].test?.standardDeviation, early: early[0].test?.standardDeviation, arm: arms[0] };
+  };
+  const one = { ...plan, labels: ["all"] };
+  const coarse = compared(one, 10);
+  // Of each of two scores, a rounding variance of a twelfth of the squared step: pairedT's floor.
+  expect(coarse.spread).toBeCloseTo(0.1 / Math.sqrt(6), 9);
+  expect(coarse.early).toBeCloseTo(meanResolution(trials[0].points, plan.steps, 0.1) / Math.sqrt(6), 9);
+  expect(coarse.early).toBeLessThan(0.1 / Math.sqrt(6));
+  expect(coarse.arm.verdict.verdict).toBe("unclear");
+  expect(compared(plan, 10).spread).toBeCloseTo(0.1 / Math.sqrt(6) / Math.sqrt(2), 9);
+  const fine = compared(one, 1000);
+  expect(fine.spread).toBeCloseTo(0.001 / Math.sqrt(6), 9);
+  expect(fine.arm.verdict.verdict).toBe("helps");
+  // R² moves without steps.
+  expect(compared({ ...one, task: "regression", targets: ["y"] }, 10).spread).toBeCloseTo(0, 9);
 });
 
 test("without pretraining equal time has the verdicts of equal steps", async () => {
