@@ -62,8 +62,10 @@ export function compileFunction(
   return exports.run;
 }
 
+/** The binary format's bytes for types of values. */
 export const valueType = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const;
 
+/** The binary format's bytes for the instructions that are used here. */
 export const code = {
   block: 0x02,
   loop: 0x03,

@@ -11,6 +11,7 @@ export type BatchColumn = ArrayLike<unknown> | CodedTexts;
 /** A batch of rows: each column's values. */
 export type ColumnBatch = ReadonlyMap<string, BatchColumn>;
 
+/** Whether a column of a batch has its texts as places in a list. */
 export function isCoded(column: BatchColumn): column is CodedTexts {
   return "codes" in column;
 }

@@ -106,6 +106,7 @@ const additiveAttention: AttentionConverter = (context, call) => {
   return { shape: [query.shape[0], value.shape[1]], last };
 };
 
+/** Layers of attention by Keras' class names: each writes one call, of sequences [positions, size]. */
 export const attentionConverters: Readonly<Record<string, AttentionConverter>> = {
   MultiHeadAttention: multiHeadAttention,
   Attention: dotAttention,

@@ -257,6 +257,7 @@ function isEmpty(value: unknown): boolean {
   return value === null || (typeof value === "object" && Object.values(value).every(isEmpty));
 }
 
+/** Whether a value of JSON is an object: no list, and not null. */
 export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

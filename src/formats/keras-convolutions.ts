@@ -84,6 +84,12 @@ function split(
   return { spatial: value.shape.slice(0, axes), channels: value.shape[axes] };
 }
 
+/**
+ * Conv1D, Conv2D and Conv3D with groups, bias and activation: [...positions, channels] to [...positions, filters].
+ *
+ * @param axes how many axes of positions there are
+ * @throws UserError where groups do not divide channels and filters, or the samples are too small
+ */
 export function convolution(context: LayerContext, value: KerasValue, axes: number): KerasValue {
   const { spatial, channels } = split(context, value, axes);
   const windows = windowsOf(context, axes);
@@ -122,6 +128,12 @@ function depthwise(
   return { output: context.node("Conv", inputs, attributesOf(windows, pads, channels)), sizes, channels: outputs };
 }
 
+/**
+ * DepthwiseConv1D and DepthwiseConv2D, each channel by itself: [...positions, channels] to [...positions, channels ·
+ * multiplier].
+ *
+ * @param axes how many axes of positions there are
+ */
 export function depthwiseConvolution(context: LayerContext, value: KerasValue, axes: number): KerasValue {
   // Keras 2 called it depthwise_kernel; Keras 3 calls it kernel.
   const name = context.graph.version === 2 ? "depthwise_kernel" : "kernel";
@@ -129,6 +141,12 @@ export function depthwiseConvolution(context: LayerContext, value: KerasValue, a
   return activate(context, { shape: [...sizes, channels], first: output });
 }
 
+/**
+ * SeparableConv1D and SeparableConv2D, a depthwise convolution and one of single positions behind it: [...positions,
+ * channels] to [...positions, filters].
+ *
+ * @param axes how many axes of positions there are
+ */
 export function separableConvolution(context: LayerContext, value: KerasValue, axes: number): KerasValue {
   const { output, sizes, channels } = depthwise(context, value, axes, "depthwise_kernel", false);
   const filters = context.count("filters");
@@ -141,6 +159,13 @@ export function separableConvolution(context: LayerContext, value: KerasValue, a
   return activate(context, { shape: [...sizes, filters], first: mixed });
 }
 
+/**
+ * Conv1DTranspose to Conv3DTranspose: [...positions, channels] to [...positions · stride, filters], and as much longer
+ * without padding as the kernel is than the stride.
+ *
+ * @param axes how many axes of positions there are
+ * @throws UserError for a dilation or an output_padding
+ */
 export function transposedConvolution(context: LayerContext, value: KerasValue, axes: number): KerasValue {
   const { spatial, channels } = split(context, value, axes);
   const windows = windowsOf(context, axes);
@@ -169,6 +194,11 @@ export function transposedConvolution(context: LayerContext, value: KerasValue, 
   return activate(context, { shape, first: output });
 }
 
+/**
+ * The largest or mean value of each window: [...positions, channels] to [...fewer positions, channels].
+ *
+ * @param axes how many axes of positions there are
+ */
 export function pooling(
   context: LayerContext,
   value: KerasValue,
@@ -188,6 +218,12 @@ export function pooling(
   return { shape, first: output };
 }
 
+/**
+ * The largest or mean value of all positions: [...positions, channels] to [channels], or, with keepdims, to as many axes
+ * as before.
+ *
+ * @param axes how many axes of positions there are
+ */
 export function globalPooling(
   context: LayerContext,
   value: KerasValue,

@@ -12,6 +12,7 @@ const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
 let files = 0;
 
+/** Whether bytes begin as every HDF5 file does. */
 export function isHdf5(bytes: Uint8Array): boolean {
   return signature.every((byte, index) => bytes[index] === byte);
 }

@@ -18,6 +18,7 @@ const mostExpansion = 200;
 
 const [configName, metadataName, weightsName] = ["config.json", "metadata.json", "model.weights.h5"];
 
+/** Whether bytes begin as a zip archive does, which a .keras file is. */
 export function isZip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x50 && bytes[1] === 0x4b;
 }

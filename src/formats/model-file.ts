@@ -3,6 +3,7 @@ import type { Graph } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import type { PytorchOrigin } from "./pytorch-origin.js";
 
+/** The formats of models: ONNX, .keras archives of Keras 3, Keras' HDF5 files, and TensorFlow.js' layers models. */
 export const modelFormats = ["onnx", "keras", "keras-hdf5", "tensorflow.js"] as const;
 
 /** A format that models are read from and written back to. */

@@ -43,6 +43,7 @@ export interface ReadOnnxOptions {
 
 /** Oldest and newest operator set whose differences to the pinned one are undone when a network is found in the model. */
 export const oldestOpset = 6;
+/** See {@link oldestOpset}. */
 export const newestOpset = 28;
 
 const decoder = new TextDecoder();

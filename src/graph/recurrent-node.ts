@@ -5,6 +5,7 @@
  */
 import { type Attributes, attribute, type Node } from "./graph.js";
 
+/** The domain of nodes of these layers. */
 export const recurrentDomain = "headstart";
 
 /** The parts of a recurrent layer's matrices: four of an LSTM, three of a GRU, the hidden one alone of an RNN. */

@@ -10,6 +10,7 @@ import { lockFolder } from "../study/lock-folder.js";
 /** Its lock: not what a run writes, so that overwriting leaves it. */
 const lockFile = "run.lock";
 
+/** Names of the files and folders of a run's folder. */
 export const runFiles = {
   record: "run.json",
   result: "result.json",

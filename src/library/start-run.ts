@@ -3,6 +3,13 @@ import { rm } from "node:fs/promises";
 import { userError } from "../errors.js";
 import type { RunRecord } from "./initialize-types.js";
 import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
+
+/**
+ * Makes a run's folder, locked, with the run's record in it.
+ *
+ * @param overwrite replace an earlier run there
+ * @throws UserError where the folder has other files, an earlier run that is to be kept, or one that still runs
+ */
 export async function startFolder(path: string, run: RunRecord, overwrite: boolean): Promise<RunFolder> {
   const folder = await RunFolder.create(path, overwrite);
   return unlockedOnError(folder, async () => {

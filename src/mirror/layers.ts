@@ -75,8 +75,14 @@ function asNode({ step }: MirrorContext): NodeContext {
 
 /** [outputs, inputs / groups, ...] convolves forward; the mirror reads it as [inputs, outputs / groups, ...], transposed. */
 export const mirroredConv = convolutionLayer(true);
+/** [inputs, outputs / groups, ...] convolves transposed; the mirror reads it as [outputs, inputs / groups, ...]. */
 export const mirroredConvTranspose = convolutionLayer(false);
 
+/**
+ * y = A B + C, with either factor as the weight: the other gets the adjoint, through a weight of the mirror's own or
+ * F's, and what is added gets the value summed to its shape. Of two factors that vary with the sample, see
+ * {@link attentionOrder}.
+ */
 export const mirroredGemm: MirrorRule = (context) => {
   const { step } = context;
   if (varies(step, 0) && varies(step, 1)) return productOfSamples(context);
@@ -95,6 +101,7 @@ export const mirroredGemm: MirrorRule = (context) => {
   return [...transposedLayer(context, { sample: 1, weight: 0, layout, featureAxis: flag("transB") ? 1 : 2 }), ...rest];
 };
 
+/** y = A B with a weight on either side, or with two factors that vary with the sample; as {@link mirroredGemm}. */
 export const mirroredMatMul: MirrorRule = (context) => {
   const { step } = context;
   if (varies(step, 0) && varies(step, 1)) return productOfSamples(context);

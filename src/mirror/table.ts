@@ -31,6 +31,7 @@ const noValue = "none";
 const forgetsSigns = { unsupported: "it keeps sums of magnitudes only, from which no value can be handed back" };
 const picksPositions = { unsupported: "it gives positions, not values" };
 
+/** How each operator of F is mirrored, or why it cannot be. A name without an entry does not compile. */
 export const mirrors: Readonly<Record<OperatorName, MirrorEntry>> = {
   // Linear: the adjoint.
   Add: passedOn,

@@ -45,6 +45,7 @@ const oneMinus = (emit: Emitter, a: Value): Value => emit.subtract(constantLike(
 const seluAlpha = 1.6732632423543772;
 const seluGamma = 1.0507009873554805;
 
+/** Shape rules and gradients of the activation functions. */
 export const activations: Record<ActivationName, Operator> = {
   // y says where x is positive and is kept anyway, so that x need not be.
   Relu: activation(({ emit, y }) => emit.cast(isPositive(emit, y), y.type)),

@@ -147,6 +147,7 @@ function biasGradient({ emit, gradient }: GradientContext): Value {
   );
 }
 
+/** Shape rules and gradients of convolutions: with A(w) the matrix of a convolution, each is linear in x and in w. */
 export const convolutions: Record<ConvolutionName, Operator> = {
   // y = A(w) x: gx = A(w)ᵀ g
   Conv: {

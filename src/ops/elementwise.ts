@@ -118,6 +118,7 @@ function extremum(op: "Max" | "Min", behind: "Less" | "Greater", choose: Kernel)
 
 const sum = (...elements: number[]): number => elements.reduce((a, b) => a + b);
 
+/** Shape rules, gradients and folds of operators that compute element by element. */
 export const elementwise: Record<ElementwiseName, Operator> = {
   Identity: { shape: likeFirstInput, gradient: [passOn], fold: (_, inputs) => inputs },
   Add: binary({ every: passOn }, { float: (a, b) => a + b, integer: (a, b) => a + b }),

@@ -29,6 +29,12 @@ export interface ConvolutionSettings {
   readonly outputPadding?: readonly number[];
 }
 
+/**
+ * Builds a graph by operators of the table: shapes of what they give are known at once, what is constant is folded, and
+ * what changes nothing, such as a product with one, adds no node.
+ *
+ * @throws RuleError where an operator is not known, or inputs or attributes do not fit it
+ */
 export class Emitter extends GraphBuilder {
   /** Adds any operator of the table and gives its outputs. */
   node(
@@ -233,6 +239,7 @@ function convolutionAttributes(weight: Value, settings: ConvolutionSettings): At
   return attributes;
 }
 
+/** Whether two shapes are equal, axis by axis: no broadcasting. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 }

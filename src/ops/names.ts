@@ -1,4 +1,6 @@
 /** The operators that headstart knows, grouped as the files of this folder are. One table entry each, by type. */
+
+/** Computed element by element. */
 export const elementwiseNames = [
   "Add",
   "Sub",
@@ -49,6 +51,7 @@ export const elementwiseNames = [
   "Dropout",
   "Cast",
 ] as const;
+/** Activation functions, Softmax along an axis among them. */
 export const activationNames = [
   "Relu",
   "LeakyRelu",
@@ -68,6 +71,7 @@ export const activationNames = [
   "Softmax",
   "LogSoftmax",
 ] as const;
+/** Computed of all elements along axes. */
 export const reductionNames = [
   "ReduceSum",
   "ReduceMean",
@@ -82,15 +86,20 @@ export const reductionNames = [
   "ArgMin",
   "CumSum",
 ] as const;
+/** Products of matrices. */
 export const productNames = ["MatMul", "Gemm"] as const;
+/** Products with a filter at each position. */
 export const convolutionNames = ["Conv", "ConvTranspose"] as const;
+/** Of windows of positions, or of all of them. */
 export const poolingNames = ["MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Resize"] as const;
+/** Shifted and scaled to mean 0 and deviation 1. */
 export const normalizationNames = [
   "BatchNormalization",
   "InstanceNormalization",
   "LayerNormalization",
   "GroupNormalization",
 ] as const;
+/** Elements are moved, repeated or left out, and not computed with. */
 export const movementNames = [
   "Reshape",
   "Flatten",
@@ -113,6 +122,7 @@ export const movementNames = [
   "SpaceToDepth",
   "Trilu",
 ] as const;
+/** Made of shapes and constants. */
 export const shapeArithmeticNames = [
   "Constant",
   "ConstantOfShape",

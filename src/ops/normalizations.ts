@@ -315,6 +315,7 @@ function groupwise(groupsOf: (node: NodeContext) => number): Operator {
   };
 }
 
+/** Shape rules and gradients of normalisations. */
 export const normalizations: Record<NormalizationName, Operator> = {
   BatchNormalization: batchNormalization,
   InstanceNormalization: groupwise((node) => requiredInput(node, 0).shape[1]),

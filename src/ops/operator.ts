@@ -71,21 +71,25 @@ export function constantInput(node: NodeContext, index: number): number[] | unde
   return Array.from(input.constant.data as ArrayLike<number | bigint>, Number);
 }
 
+/** A whole-number attribute of a node; the fallback, ONNX's default, where it is absent or of another kind. */
 export function intAttribute(node: Pick<NodeContext, "attributes">, name: string, fallback: number): number {
   const found = node.attributes[name];
   return found?.kind === "int" ? found.value : fallback;
 }
 
+/** A number attribute of a node, also where it is written as a whole number; otherwise the fallback. */
 export function floatAttribute(node: Pick<NodeContext, "attributes">, name: string, fallback: number): number {
   const found = node.attributes[name];
   return found?.kind === "float" || found?.kind === "int" ? found.value : fallback;
 }
 
+/** A text attribute of a node; the fallback where it is absent or of another kind. */
 export function stringAttribute(node: NodeContext, name: string, fallback: string): string {
   const found = node.attributes[name];
   return found?.kind === "string" ? found.value : fallback;
 }
 
+/** An attribute that is a list of whole numbers; undefined where it is absent or of another kind. */
 export function intsAttribute(node: NodeContext, name: string): readonly number[] | undefined {
   const found = node.attributes[name];
   return found?.kind === "ints" ? found.value : undefined;

@@ -176,6 +176,7 @@ const globalShape = (node: NodeContext) => {
   return [{ type, shape: [shape[0], shape[1], ...sizes.map(() => 1)] }];
 };
 
+/** Shape rules and gradients of poolings and of Resize. */
 export const poolings: Record<PoolingName, Operator> = {
   GlobalAveragePool: { shape: globalShape, gradient: [globalAverageGradient] },
   GlobalMaxPool: { shape: globalShape, gradient: [globalMaxGradient] },

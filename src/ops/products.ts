@@ -98,6 +98,7 @@ function matmulGradient({ emit, inputs, gradient }: GradientContext, side: numbe
   return wanted.length === 1 ? emit.reshape(emit.sumToShape(product, shapes[side]), wanted) : product;
 }
 
+/** Shape rules and gradients of products of matrices. */
 export const products: Record<ProductName, Operator> = {
   MatMul: { shape: matmulShape, gradient: { every: matmulGradient } },
   // Y = α A'B' + β C, the dash standing for a transposition or none

@@ -137,6 +137,7 @@ const position: Operator = {
   gradient: "none",
 };
 
+/** Shape rules and gradients of reductions. */
 export const reductions: Record<ReductionName, Operator> = {
   ReduceSum: reduction(({ g }) => g, { float: (a, b) => a + b, integer: (a, b) => a + b }, 0),
   ReduceMean: reduction(({ emit, g, count }) => emit.scale(g, 1 / count)),

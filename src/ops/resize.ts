@@ -232,6 +232,7 @@ function noGradient(node: NodeContext, required: string, got: string): Error {
   });
 }
 
+/** Resize: its shape, and its gradient in the modes that have one. */
 export const resize: Operator = {
   shape: (node) => [{ type: requiredInput(node, 0).type, shape: resizeShape(node) }],
   gradient: [resizeGradient],

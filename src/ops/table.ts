@@ -11,6 +11,7 @@ import { products } from "./products.js";
 import { reductions } from "./reductions.js";
 import { shapeArithmetic } from "./shape-arithmetic.js";
 
+/** Each operator's shape rule, gradient rule and, where shapes are computed with it, its fold. */
 export const operators: Readonly<Record<OperatorName, Operator>> = {
   ...elementwise,
   ...activations,

@@ -38,6 +38,12 @@ const mostParameters = 2 ** 29 - 2 ** 20;
 /** Channels are normalised in as many groups as divide them, up to this number. */
 const mostGroups = 8;
 
+/**
+ * A network in the making: each method adds one layer behind a value and gives what comes out. Weights are drawn by the
+ * initializer, by the layer's name and the seed; shapes are those of one sample, without the batch axis.
+ *
+ * @throws UserError where a layer does not fit its input, or the network is too large for a file
+ */
 export class NetworkWriter {
   readonly input: Feature;
   readonly #options: NetworkWriterOptions;

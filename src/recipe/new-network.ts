@@ -37,6 +37,7 @@ const activations: Readonly<Record<string, string | undefined>> = {
   silu: undefined,
   gelu: undefined,
 };
+/** Names of the activations that {@link newClassifier} knows. */
 export const classifierActivations: readonly string[] = Object.keys(activations);
 
 /** Settings of {@link newClassifier}. */

@@ -11,6 +11,7 @@ import type { FeatureExtractor } from "./feature-extractor.js";
 import type { OptimizerSettings } from "./recipe.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
+/** samples: [batch, ...sample shape]; targets: as the loss has them, see {@link SupervisedLoss}. */
 export const supervisedFeedNames = { samples: "samples", targets: "targets" } as const;
 
 /**

@@ -19,6 +19,10 @@ const filtersAtOnce = 4;
 /** Numbers that the unfolded samples of one product may hold: 128 MiB of a device's memory. */
 const mostUnfolded = 2 ** 25;
 
+/**
+ * The pass: a Conv of exchanged samples and filters, in one group and at most two dimensions, as one product for each
+ * sample and their sum. The result has the shape [filters, channels, ...kernel] that the Conv had after its exchange.
+ */
 export function deviceFilterGradients(): NodeRule {
   return (emit, node, inputs) => {
     const [exchanged, kernel] = inputs;

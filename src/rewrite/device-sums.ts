@@ -18,6 +18,7 @@ const leastAtOnce = 16;
 /** Rows of a product with one column from which it is worth two operators. */
 const leastRows = 256;
 
+/** The pass: large sums in two stages, and products with one column as sums; of float32 only. */
 export function deviceSums(): NodeRule {
   return (emit, node, [x, y, z]) => {
     if (x?.type !== "float32") return undefined;

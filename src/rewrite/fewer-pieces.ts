@@ -10,6 +10,7 @@ import type { NodeRule } from "./rewrite-graph.js";
 /** Beside the input. */
 const mostPieces = 7;
 
+/** The pass: a Split into more than seven pieces as a tree of Splits into seven or fewer, along the same axis. */
 export function fewerPieces(): NodeRule {
   return (emit, { op, attributes }, [x, sizes]) => {
     if (op !== "Split" || !x || !sizes?.constant) return undefined;

@@ -15,6 +15,7 @@ import { batchFactor, perChannel } from "../ops/normalizations.js";
 import { intAttribute, normalizedAxis } from "../ops/operator.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
+/** The pass: each operator above by what is computed on the device; others stay as they are. */
 export function onDeviceOnly(): NodeRule {
   return (emit, node, inputs) => {
     const [x, y] = inputs;

@@ -30,6 +30,7 @@ export function scoresOfUnits(classes: readonly LinearScore[], units: number): r
   return [{ slope: difference(yes.slope, no.slope), offset: yes.offset - no.offset }];
 }
 
+/** a − b, element by element; both of one length. */
 export function difference(a: Float64Array, b: Float64Array): Float64Array {
   return a.map((value, column) => value - b[column]);
 }

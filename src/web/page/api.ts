@@ -33,6 +33,7 @@ const post = <Answer>(path: string, body: unknown, signal?: AbortSignal): Promis
 
 const query = (values: Readonly<Record<string, string>>): string => new URLSearchParams(values).toString();
 
+/** Requests to the server, each with its answer's type. They reject with an Error that has the server's own words. */
 export const api = {
   session: () => ask<Session>("/api/session"),
   entries: () => ask<EntryList>("/api/entries"),

@@ -36,6 +36,7 @@ export function place(
   return svg as SVGSVGElement;
 }
 
+/** Buttons that save a chart as SVG and PNG, with its legend, and its numbers as CSV. */
 export function SaveButtons(props: {
   title: string;
   svg: () => SVGSVGElement | undefined;
@@ -65,6 +66,7 @@ export function SaveButtons(props: {
   );
 }
 
+/** Names beside their lines' colours. */
 export function Legend({ items }: { items: readonly LegendItem[] }) {
   return (
     <ul class="legend">

@@ -38,6 +38,7 @@ export type View = readonly [number, number];
 /** Distinct for eyes that see few colours, on light and on dark (after Okabe and Ito). */
 const palette = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6", "--line-7", "--line-8"];
 
+/** The colour of the line at this place, by the page's theme; after eight they come again. */
 export function lineColor(index: number): string {
   return getComputedStyle(document.body)
     .getPropertyValue(palette[index % palette.length])
@@ -51,6 +52,7 @@ interface Point {
   readonly high: number | null;
 }
 
+/** Lines over steps. Charts with one `view` are panned and zoomed together; without, each by itself. */
 export function Chart(props: ChartProps) {
   const { title, lines, height = 220, logarithmic = false, xLabel = say("step") } = props;
   const language = useLanguage();

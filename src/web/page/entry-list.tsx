@@ -130,6 +130,7 @@ export function EntryListView({
   );
 }
 
+/** What an entry is doing, as a coloured word. */
 export function StateTag({ entry }: { entry: Entry }) {
   return <span class={`tag ${entry.state}`}>{say(`state.${entry.state}`)}</span>;
 }

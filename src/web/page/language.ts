@@ -3,6 +3,7 @@ import { useSyncExternalStore } from "preact/compat";
 import { en, type Texts } from "./texts/en.js";
 import { ko, koOptions } from "./texts/ko.js";
 
+/** The page's languages, each by its own name. */
 export const languages = { en: "English", ko: "한국어" } as const;
 export type Language = keyof typeof languages;
 
@@ -16,6 +17,7 @@ function firstLanguage(): Language {
   return navigator.language.startsWith("ko") ? "ko" : "en";
 }
 
+/** Shows the page in another language, now and the next time that it is opened. */
 export function setLanguage(language: Language): void {
   current = language;
   localStorage.setItem("language", language);
@@ -63,16 +65,19 @@ export function number(value: number | null | undefined): string {
   return value.toLocaleString(current, { maximumSignificantDigits: Number.isInteger(value) ? 12 : 4 });
 }
 
+/** A share from 0 to 1 as a percentage with one decimal. */
 export function percent(value: number): string {
   return `${(100 * value).toLocaleString(current, { maximumFractionDigits: 1, minimumFractionDigits: 1 })}\u00a0%`;
 }
 
+/** A number of bytes in the largest binary unit of which there is at least one. */
 export function bytes(value: number): string {
   const units = ["B", "KiB", "MiB", "GiB"];
   const power = Math.min(3, value < 1 ? 0 : Math.floor(Math.log2(value) / 10));
   return `${(value / 1024 ** power).toLocaleString(current, { maximumFractionDigits: power === 0 ? 0 : 1 })} ${units[power]}`;
 }
 
+/** Seconds as seconds, minutes and seconds, or hours and minutes. */
 export function duration(seconds: number): string {
   const style = (value: number, unit: "second" | "minute" | "hour"): string =>
     value.toLocaleString(current, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 });

@@ -8,6 +8,7 @@ export type Route =
   | { readonly view: "start"; readonly command: "init" | "compare" }
   | { readonly view: "compare"; readonly ids: readonly string[] };
 
+/** What the part of an address behind # names; the welcome page for anything that names nothing. */
 export function readRoute(hash: string): Route {
   const [view, rest = ""] = hash.replace(/^#\/?/, "").split("/");
   const decoded = (text: string): string => {
@@ -23,6 +24,7 @@ export function readRoute(hash: string): Route {
   return { view: "welcome" };
 }
 
+/** The part of the address behind #, with it: what {@link readRoute} reads. */
 export function routeAddress(route: Route): string {
   switch (route.view) {
     case "welcome":
@@ -37,6 +39,7 @@ export function routeAddress(route: Route): string {
   }
 }
 
+/** Where the page is, in a component that changes with it. */
 export function useRoute(): Route {
   const [route, setRoute] = useState(() => readRoute(location.hash));
   useEffect(() => {
@@ -47,6 +50,7 @@ export function useRoute(): Route {
   return route;
 }
 
+/** Leads the page there; the browser's way back leads back. */
 export function go(route: Route): void {
   location.hash = routeAddress(route);
 }

@@ -33,6 +33,7 @@ const groups: readonly Group[] = [
 
 const known = new Set([...groups.flatMap(({ metrics }) => metrics), "epoch", "seconds", "memory"]);
 
+/** A metric's name in the page's language, or as it is recorded; the task's metrics go by the task's name. */
 export function metricName(name: string, task?: string): string {
   if (task && task !== "none" && name.startsWith("task/")) return task;
   return sayOr(`metric.${name}`, name);

@@ -149,6 +149,7 @@ function Status(props: { entry: Entry; detail: RunDetail; series: SeriesByName; 
   );
 }
 
+/** Buttons that pause, resume, stop or extend what was started here; else a word on where that is done. */
 export function Controls({ entry }: { entry: Entry }) {
   const [error, setError] = useState<string>();
   const [extending, setExtending] = useState<number>();
@@ -294,6 +295,7 @@ function TakeAway({ detail }: { detail: RunDetail }) {
   );
 }
 
+/** The files of a run or study, to take away. */
 export function Files({ id, files }: { id: string; files: RunDetail["files"] }) {
   return (
     <section class="panel">

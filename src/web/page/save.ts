@@ -19,6 +19,7 @@ export function csvOf(rows: readonly (readonly (string | number | null)[])[]): s
   return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
 
+/** Saves a table under this title, see {@link csvOf}. */
 export function saveCsv(name: string, rows: readonly (readonly (string | number | null)[])[]): void {
   saveBlob(`${fileName(name)}.csv`, new Blob([csvOf(rows)], { type: "text/csv" }));
 }
@@ -70,6 +71,7 @@ function standAlone(
   return outer;
 }
 
+/** Saves a chart as it looks now, with its title above and its legend below. */
 export function saveSvg(svg: SVGSVGElement, legend: readonly { name: string; color: string }[], title: string): void {
   const text = new XMLSerializer().serializeToString(standAlone(svg, legend, title));
   saveBlob(`${fileName(title)}.svg`, new Blob([text], { type: "image/svg+xml" }));

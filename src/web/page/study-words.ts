@@ -5,6 +5,7 @@ import { has, number, percent, say, sayOr } from "./language.js";
 /** What a study's scores are: its plan says what is predicted. */
 export type Measure = "accuracy" | "r2";
 
+/** The mean; NaN of none. */
 export const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
