@@ -10,6 +10,7 @@ const meanings: Readonly<Record<TensorVerdict, string>> = {
   changed: "changed",
   same: "same",
   head: "head, keeps its own",
+  kept: "stays as it is",
   missing: "MISSING",
   unexpected: "UNEXPECTED",
   shape: "OTHER SHAPE",
@@ -62,10 +63,10 @@ export const command = defineCommand({
     for (const note of result.notes) console.warn(note);
     const count = (verdict: TensorVerdict): number => result.tensors.filter((t) => t.verdict === verdict).length;
     console.line(
-      `${count("changed")} changed, ${count("same")} the same, ${count("head")} of the head, ${result.mismatches} that do not fit`,
+      `${count("changed")} changed, ${count("same")} the same, ${count("head")} of the head, ${count("kept")} left as they are, ${result.mismatches} that do not fit`,
     );
     if (result.mismatches === 0) return;
-    const first = result.tensors.find(({ verdict }) => !["changed", "same", "head"].includes(verdict));
+    const first = result.tensors.find(({ verdict }) => !["changed", "same", "head", "kept"].includes(verdict));
     throw new UserError(
       `${weights}: required tensors that fit ${model}, got ${result.mismatches} that do not (${first?.name}: ${first === undefined ? "" : meanings[first.verdict].toLowerCase()}). Load none of them before you know why.`,
     );

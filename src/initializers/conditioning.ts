@@ -6,6 +6,7 @@
  */
 import { userError } from "../errors.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
+import { weightAxes } from "./fans.js";
 import { flattenSpectrumOf } from "./spectrum.js";
 import { forEachUnit } from "./unit-matrices.js";
 
@@ -171,7 +172,7 @@ export type ConditionedLayer = ScaledUnits;
  *
  * @param measure runs the network on a few hundred real samples with the given tensors in this layer's place and
  *   returns the statistics of its pre-activation (what the layer yields, bias added, before its activation); not
- *   called where nothing is to be scaled
+ *   called where nothing is to be scaled. A layer that has some of its weight's units only is left unscaled
  * @throws UserError naming the weight, if it or the pre-activation is not finite
  */
 export async function conditionLayer(
@@ -189,7 +190,15 @@ export async function conditionLayer(
   }
   const { mean, std } = await measure({ weight, bias: tensors.bias });
   requireFinite(layer, "finite pre-activations to condition the layer by", mean, std);
+  // Some of the weight's units only, as where attention has its query's matrix in one tensor with the others.
+  if (std.length !== unitCount(layer))
+    return { weight, bias: tensors.bias, factors: new Float32Array(0), dead: 0, capped: 0 };
   return scaleUnits(weight, tensors.bias, layer.shape, layer.layout, mean, std, options);
+}
+
+function unitCount({ shape, layout }: ConditioningLayer): number {
+  const { groups, outputs } = weightAxes(shape, layout);
+  return groups * outputs;
 }
 
 function requireFinite(layer: ConditioningLayer, required: string, ...arrays: Float32Array[]): void {

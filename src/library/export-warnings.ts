@@ -1,7 +1,9 @@
 /** Signs that an export has changed the network: what its framework would miss, or not recognise, in written weights. */
 import { userError } from "../errors.js";
 import type { ModelFile } from "../formats/model-file.js";
-import { ancestors } from "../ops/network.js";
+import type { Node } from "../graph/graph.js";
+import { isFloating, sizeOf } from "../graph/tensor.js";
+import { ancestors, type Network, views } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { OpenedModel } from "./open-model.js";
 import { isFromPytorch, listed } from "./restore-model.js";
@@ -12,8 +14,6 @@ const pytorchRemedy =
   "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False; after torch.nn.utils.parametrize.remove_parametrizations, where a layer has weight_norm or spectral_norm.";
 
 const layers = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
-/** Operators behind which a stored weight is itself. */
-const keeping = new Set(["Constant", "Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand"]);
 
 /** One line for each kind of change; none where the weights fit the framework's own names. */
 export function exportWarnings({ model, restoration, state }: OpenedModel, features: FeatureExtractor): string[] {
@@ -42,20 +42,48 @@ export function exportWarnings({ model, restoration, state }: OpenedModel, featu
   return warnings.map((warning) => `${warning} ${remedyFor(model)}`);
 }
 
-/** Says where a layer's weight is computed from other tensors, which leaves the layer as it is; else undefined. */
-export function computedWeightsWarning({ network, feature }: FeatureExtractor): string | undefined {
-  const fromSample = new Set([network.input.name]);
-  const computed: string[] = [];
-  for (const { op, inputs, outputs } of ancestors(network, [feature])) {
-    if (inputs.some((name) => fromSample.has(name))) for (const output of outputs) fromSample.add(output);
-    const weight = inputs[1];
-    const maker = network.producers.get(weight ?? "");
-    if (!layers.has(op) || !maker || fromSample.has(weight) || keeping.has(maker.op)) continue;
-    computed.push(outputs[0]);
-  }
-  return computed.length === 0
-    ? undefined
-    : `The weights of ${computed.length} of F's layers (${listed(computed)}) are computed from other tensors and stay as they are. In PyTorch, call torch.nn.utils.parametrize.remove_parametrizations before the export.`;
+/** Says which weights of F stay as they are although no framework was found to want that; undefined where none does. */
+export function computedWeightsWarning(features: FeatureExtractor): string | undefined {
+  const { network, feature } = features;
+  const nodes = ancestors(network, [feature]);
+  const fromSample = dependingOn(network.input.name, nodes);
+  const untrained = untrainedTensors(features);
+  const computed = nodes.filter(({ op, inputs: [, weight = ""] }) => {
+    const isWeight = layers.has(op) && !fromSample.has(weight);
+    const maker = isWeight ? makerBehindViews(network, weight) : undefined;
+    return maker && ancestors(network, maker.outputs).some(({ inputs }) => inputs.some((name) => untrained.has(name)));
+  });
+  if (computed.length > 0)
+    return `The weights of ${computed.length} of F's layers (${listed(computed.map(({ outputs }) => outputs[0]))}) are computed from other tensors and stay as they are. In PyTorch, call torch.nn.utils.parametrize.remove_parametrizations before the export.`;
+  if (untrained.size === 0) return undefined;
+  return `${untrained.size} of F's tensors ${untrained.size === 1 ? "stays" : "stay"} as in the file, being used in no way that headstart knows for weights (${listed([...untrained])}).`;
+}
+
+/** Floating-point tensors that F reads, and that are neither parameters nor known to be constants. */
+export function untrainedTensors({ network, feature }: FeatureExtractor): ReadonlySet<string> {
+  const { graph, parameters, constants } = network;
+  const read = new Set(ancestors(network, [feature]).flatMap(({ inputs }) => inputs));
+  const names = [...graph.initializers].flatMap(([name, { type, shape }]) =>
+    read.has(name) && isFloating(type) && sizeOf(shape) > 1 && !parameters.has(name) && !constants.has(name)
+      ? [name]
+      : [],
+  );
+  return new Set(names);
+}
+
+/** Everything that is computed from a value by these nodes, itself included. */
+function dependingOn(name: string, nodes: readonly Node[]): ReadonlySet<string> {
+  const found = new Set([name]);
+  for (const { inputs, outputs } of nodes)
+    if (inputs.some((input) => found.has(input))) for (const output of outputs) found.add(output);
+  return found;
+}
+
+/** The node that computes a weight; undefined where it is stored, in this or another form. */
+function makerBehindViews({ producers }: Network, weight: string): Node | undefined {
+  let maker = producers.get(weight);
+  while (maker && views.has(maker.op)) maker = producers.get(maker.inputs[0]);
+  return maker?.op === "Constant" ? undefined : maker;
 }
 
 /** Names the tensors of F that stay as they are because the framework does not train them; undefined where none does. */

@@ -9,6 +9,7 @@ import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
 import { storedTensors } from "../ops/network.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
+import { untrainedTensors } from "./export-warnings.js";
 import { type OpenedModel, type OpenModelOptions, openModel } from "./open-model.js";
 import { readModelFile } from "./read-model-file.js";
 import { restorationLine, restoreModel } from "./restore-model.js";
@@ -29,13 +30,15 @@ export interface VerifyOptions {
 
 /**
  * What is with a tensor. `changed` and `same` fit. `head`: the weights are F's alone, and this is a parameter of the head,
- * which keeps what it has. All others are mismatches: not in the weights, not in the model, another shape or type, NaN or
+ * which keeps what it has. `kept`: the weights do not have it, and it stays as it is: a tensor of F that headstart does not
+ * train; against a state dict, which does not tell F from the head, also one of the head. All others are mismatches: not in the weights, not in the model, another shape or type, NaN or
  * infinity among the elements, or a change in a tensor that is no weight.
  */
 export type TensorVerdict =
   | "changed"
   | "same"
   | "head"
+  | "kept"
   | "missing"
   | "unexpected"
   | "shape"
@@ -89,7 +92,7 @@ interface GivenWeights {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head"]);
+const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head", "kept"]);
 
 /**
  * Compares weights with a model by name, shape, type and elements. A safetensors file must have all of F's parameters and
@@ -116,6 +119,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const notes: string[] = [];
   const features = extractorOf(opened, options.features ?? given.metadata.features, options.features, notes);
   const inFeatures = new Set(features?.parameters.map(({ name }) => name));
+  const untrained = features ? untrainedTensors(features) : new Set<string>();
 
   const tensors: VerifiedTensor[] = [];
   // The network may have more than the file: what the branches that it takes and its unrolled layers have brought along.
@@ -130,7 +134,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     else if (isParameter) {
       const verdict = features && !inFeatures.has(name) ? "head" : "missing";
       tensors.push({ name, verdict, before: factsOf(before) });
-    }
+    } else if (untrained.has(name)) tensors.push({ name, verdict: "kept", before: factsOf(before) });
   }
   for (const [name, after] of given.tensors)
     if (!own.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
@@ -179,7 +183,7 @@ async function verifyState(given: GivenWeights, options: VerifyOptions): Promise
   const tensors: VerifiedTensor[] = [];
   for (const [name, before] of state.tensors) {
     const after = given.tensors.get(name);
-    tensors.push(after ? compare(name, before, after, true) : { name, verdict: "head", before: factsOf(before) });
+    tensors.push(after ? compare(name, before, after, true) : { name, verdict: "kept", before: factsOf(before) });
   }
   for (const [name, after] of given.tensors)
     if (!state.tensors.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });

@@ -33,6 +33,8 @@ export interface Network {
   readonly parameters: ReadonlyMap<string, ParameterSpec>;
   /** Initializers and the values of Constant nodes. */
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** Names of tensors that are known to be no parameters. */
+  readonly constants: ReadonlySet<string>;
   readonly layers: readonly Layer[];
   readonly producers: ReadonlyMap<string, Node>;
   readonly consumers: ReadonlyMap<string, readonly Node[]>;
@@ -60,8 +62,8 @@ export interface NetworkOptions {
   readonly obstacles?: ReadonlyMap<string, string>;
 }
 
-/** Operators that pass a parameter on in another form. */
-const views = new Set([
+/** Operators that pass a parameter on in another form, or a part of it. */
+export const views: ReadonlySet<string> = new Set([
   "Identity",
   "Cast",
   "Transpose",
@@ -69,10 +71,17 @@ const views = new Set([
   "Squeeze",
   "Unsqueeze",
   "Expand",
+  "Tile",
   "Flatten",
   // Entries of a learned table, such as Swin's relative positions.
   "Gather",
+  "GatherND",
+  // Some of the matrices that lie together in one tensor, as those of attention do.
+  "Slice",
+  "Split",
 ]);
+/** What a learned query goes through as a sample does. */
+const queryLayers = new Set(["Gemm", "MatMul", "LayerNormalization"]);
 const normalizations = new Set([
   "BatchNormalization",
   "InstanceNormalization",
@@ -114,6 +123,7 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
     sampleShape,
     parameters,
     tensors,
+    constants: options.constants ?? new Set(),
     layers: findLayers(graph, parameters, tensors, consumers),
     producers,
     consumers,
@@ -231,8 +241,10 @@ interface Origin {
   readonly plain: boolean;
   /** The axes that it arrives with, where they are known. */
   readonly rank: number | undefined;
-  /** Rows of the tensor, whose last axis is whole: all of them in another shape, or those at one index. */
+  /** Rows of the tensor, whose last axis is whole: all of them in another shape, or some. */
   readonly rows: boolean;
+  /** It is repeated, as what is learned is given to each sample of a batch. */
+  readonly repeated: boolean;
 }
 
 function findParameters(
@@ -245,7 +257,7 @@ function findParameters(
   const origins = new Map<string, Origin>();
   for (const [name, tensor] of tensors)
     if (isFloating(tensor.type) && !constants?.has(name))
-      origins.set(name, { name, flipped: false, plain: true, rank: tensor.shape.length, rows: true });
+      origins.set(name, { name, flipped: false, plain: true, rank: tensor.shape.length, rows: true, repeated: false });
   /** Values that depend on the sample, and those of them that lie behind a weight. */
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();
@@ -286,8 +298,12 @@ function findParameters(
       const origin = slots[0];
       // One number expanded to many is no parameter: exporters write a missing bias as zero, expanded.
       const isFilling = node.op === "Expand" && sizeOf(tensors.get(origin?.name ?? "")?.shape ?? []) === 1;
-      if (origin && views.has(node.op) && !isFilling) origins.set(node.outputs[0], viewed(origin, node, tensors));
-      continue;
+      if (origin && views.has(node.op) && !isFilling)
+        for (const output of node.outputs) origins.set(output, viewed(origin, node, tensors));
+      if (!origin?.repeated || !queryLayers.has(node.op)) continue;
+      // From here on, a learned query is what a sample is to other layers.
+      add(origin, "table");
+      slots[0] = undefined;
     }
     const behind = node.inputs.some((name) => behindWeight.has(name));
     let weighted = false;
@@ -401,7 +417,28 @@ function viewed(origin: Origin, node: Node, tensors: ReadonlyMap<string, Tensor>
     const rows = origin.rows && !origin.flipped && (axis?.kind !== "int" || axis.value === 0);
     return { ...origin, plain: false, rank: origin.rank - 1, rows };
   }
-  return { ...origin, plain: false, rank: undefined, rows: false };
+  if (node.op === "Slice" || node.op === "Split") {
+    const rows = origin.rows && !origin.flipped && keepsLastAxis(node, origin.rank, tensors);
+    return { ...origin, plain: false, rows };
+  }
+  const repeated = origin.repeated || node.op === "Expand" || node.op === "Tile";
+  return { ...origin, plain: false, rank: undefined, rows: false, repeated };
+}
+
+/** Does Slice or Split leave the last axis whole, as far as is known? */
+function keepsLastAxis(
+  { op, inputs, attributes: { axis } }: Node,
+  rank: number | undefined,
+  tensors: ReadonlyMap<string, Tensor>,
+): boolean {
+  const [starts, given] = [inputs[1], inputs[3]].map((name) => tensors.get(name ?? ""));
+  const axes =
+    op === "Split"
+      ? [axis?.kind === "int" ? axis.value : 0]
+      : given
+        ? numbersOf(given)
+        : starts && numbersOf(starts).map((_, index) => index);
+  return (rank !== undefined && axes?.every((each) => each !== -1 && each !== rank - 1)) ?? false;
 }
 
 /** The layout of a tensor whose view has this one; undefined where that is none that is known. */
@@ -433,7 +470,7 @@ function findLayers(
   const repeated = new RepeatedUses();
   for (const node of graph.nodes) {
     const first = aliases.get(node.inputs[0]);
-    if (first !== undefined && views.has(node.op)) aliases.set(node.outputs[0], first);
+    if (first !== undefined && views.has(node.op)) for (const output of node.outputs) aliases.set(output, first);
     repeated.pass(node);
     if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
     const weight = node.inputs

@@ -26,7 +26,7 @@ test("exits with 0 where all fits and with 1 where a tensor does not", async () 
   writeFileSync(whole, writeSafetensors(graph.initializers));
   const fits = await run(whole, model);
   expect(fits).toMatchObject({ status: 0 });
-  expect(fits.stdout).toContain("0 changed, 4 the same, 0 of the head, 0 that do not fit");
+  expect(fits.stdout).toContain("0 changed, 4 the same, 0 of the head, 0 left as they are, 0 that do not fit");
 
   const part = join(folder, "part.safetensors");
   const [first, ...rest] = [...graph.initializers];

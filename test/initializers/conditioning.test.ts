@@ -207,6 +207,12 @@ describe("conditioning a layer", () => {
     expect(measured).not.toHaveBeenCalled();
   });
 
+  test("a layer that has some of its weight's units only is left unscaled", async () => {
+    const part = () => ({ mean: new Float32Array(units - 1), std: new Float32Array(units - 1).fill(2), count: 1 });
+    const result = await conditionLayer(layer, { weight, bias }, {}, part);
+    expect(result).toMatchObject({ weight, bias, dead: 0, capped: 0 });
+  });
+
   test("names the layer whose weights or pre-activations are not finite", async () => {
     const broken = weight.map((value, index) => (index === 5 ? Number.NaN : value));
     const attempt = conditionLayer(layer, { weight: broken, bias }, { alpha: 0 }, measure);

@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.fx.experimental import optimization
+from torchvision.ops import StochasticDepth
 
 from further_models import further
 from models import CLASSES, Entry, zoo
@@ -48,12 +49,13 @@ class Variant:
 
 COMMON = [
     Variant("dynamo", "dynamo", "inference", 20),
-    Variant("dynamo-plain", "dynamo", "training", 18, optimize=False),
+    Variant("dynamo-plain", "dynamo", "inference", 18, optimize=False),
     Variant("torchscript", "torchscript", "inference", 17),
     Variant("torchscript-training", "torchscript", "training", 17),
 ]
 EVERY = [
     *COMMON,
+    Variant("dynamo-plain-training", "dynamo", "training", 18, optimize=False),
     Variant("dynamo-18-one", "dynamo", "inference", 18, "one"),
     Variant("dynamo-newest-training", "dynamo", "training", 24),
     Variant("dynamo-newest-plain-one", "dynamo", "inference", 24, "one", optimize=False),
@@ -76,12 +78,14 @@ MERGED = [
 # What users get who give no options, before and after training, and what headstart tells them to take.
 USUAL = [
     Variant("dynamo", "dynamo", "inference", 20),
+    Variant("dynamo-plain", "dynamo", "inference", 18, optimize=False),
     Variant("dynamo-fresh", "dynamo", "inference", 18, fresh=True),
     Variant("torchscript-fresh", "torchscript", "inference", 17, fresh=True),
     Variant("torchscript-training", "torchscript", "training", 17),
 ]
-# What headstart refuses, in exports that PyTorch can make.
-REFUSED = {
+# What headstart refuses, in exports that PyTorch can make; and where the TorchScript exporter does not say what is a buffer.
+ONLY = {
+    "placed": ("dynamo", "dynamo-plain"),
     "weight-norm": ("dynamo", "torchscript-training"),
     "spectral-norm": ("dynamo",),
 }
@@ -132,7 +136,7 @@ def reference(entry: Entry, fresh: bool) -> dict[str, torch.Tensor]:
         found[f"{prefix}logits"] = network(samples.double()).float()
         network.train()
         for module in network.modules():
-            if isinstance(module, (nn.Dropout, nn.MultiheadAttention)):
+            if isinstance(module, (nn.Dropout, nn.MultiheadAttention, StochasticDepth)):
                 module.eval()
             if isinstance(module, nn.MultiheadAttention):
                 module.dropout = 0.0
@@ -186,8 +190,8 @@ def export_all(name: str, folder: Path) -> str:
     torch.set_num_threads(1)
     entry = zoo()[name]
     variants = EVERY if name in IN_EVERY_WAY else MERGED if name in MERGED_TOO else USUAL if name in further() else COMMON
-    if name in REFUSED:
-        variants = [variant for variant in variants if variant.name in REFUSED[name]]
+    if name in ONLY:
+        variants = [variant for variant in variants if variant.name in ONLY[name]]
     started = time.perf_counter()
     for fresh in {variant.fresh for variant in variants}:
         save_file(reference(entry, fresh), folder / f"{name}{'-fresh' if fresh else ''}.safetensors")

@@ -233,6 +233,55 @@ class Recurrences(nn.Module):
         return self.fc(torch.cat([hidden[0], last[-2], last[-1]], 1))
 
 
+class AttentionPooling(nn.Module):
+    """One learned query looks at all patches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 16, 4, 4)
+        self.query = nn.Parameter(torch.randn(1, 1, 16))
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.norm = nn.LayerNorm(16)
+        self.fc = nn.Linear(16, CLASSES)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        pooled, _ = self.attention(self.query.expand(x.shape[0], -1, -1), x, x, need_weights=False)
+        return self.fc(self.norm(pooled.squeeze(1)))
+
+
+class Placed(nn.Module):
+    """Positions that are a buffer, just as long as the sequences are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(8, 16)
+        self.register_buffer("fixed_positions", torch.randn(1, 6, 16))
+        self.hidden = nn.Linear(16, 12)
+        self.fc = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        x = self.embed(x) + self.fixed_positions[:, : x.size(1)]
+        return self.fc(F.gelu(self.hidden(x)).mean(1))
+
+
+class Repeated(nn.Module):
+    """A block that is called three times, and its normalisation with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 2, 1)
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.fc = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for _ in range(3):
+            x = self.norm(torch.sigmoid(self.conv(x)))
+        return self.fc(x.mean((2, 3)))
+
+
 class Reparametrized(nn.Module):
     """Weight normalisation and spectral normalisation, which compute a layer's weight from other tensors."""
 
@@ -270,6 +319,9 @@ def further() -> dict[str, tuple]:
         "gru": (partial(Recurrent, nn.GRU), (6, 8), "fc."),
         "lstm": (partial(Recurrent, nn.LSTM), (6, 8), "fc."),
         "recurrences": (Recurrences, (7, 8), "fc."),
+        "attention-pooling": (AttentionPooling, (3, 16, 16), "fc."),
+        "placed": (Placed, (6, 8), "fc."),
+        "repeated": (Repeated, (3, 16, 16), "fc."),
         "weight-norm": (partial(Reparametrized, weight_norm), (3, 16, 16), "fc."),
         "spectral-norm": (partial(Reparametrized, spectral_norm), (3, 16, 16), "fc."),
     }

@@ -70,6 +70,7 @@ function emit(task: Task, emitter = new Emitter(), given?: Readonly<Record<strin
     consumers: new Map(),
     unrolled: new Map(),
     obstacles: new Map(),
+    constants: new Set(),
   };
   return instantiate({
     emit: emitter,

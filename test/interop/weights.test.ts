@@ -90,7 +90,7 @@ describe("weights back in PyTorch", () => {
 function needsState({ name, variant, state }: ExportedNetwork): boolean {
   if (/^vit.*\.dynamo-18-one$/.test(name)) return true;
   const hasFolds =
-    Object.keys(state).some((key) => key.endsWith("running_mean")) && !/^(table|grouped|shared)\./.test(name);
+    Object.keys(state).some((key) => key.endsWith("running_mean")) && !/^(table|grouped|shared|repeated)\./.test(name);
   // A linear layer without bias, in a network that calls a module twice: scopes are no paths there.
   if (name === "shared.torchscript-fresh") return true;
   const hasStacks = Object.keys(state).some((key) => /weight_ih_l\d/.test(key));
@@ -100,7 +100,7 @@ function needsState({ name, variant, state }: ExportedNetwork): boolean {
 function problemsOf(network: ExportedNetwork, found: Loaded): string[] {
   if (found.error) return [found.error];
   const missing = found.missing.filter(
-    (key) => !network.head.includes(key) && !/(num_batches_tracked|relative_position_index)$/.test(key),
+    (key) => !network.head.includes(key) && !/(num_batches_tracked|relative_position_index|fixed_positions)$/.test(key),
   );
   const far = (difference: number | null | undefined): boolean => difference != null && !(difference < tolerance);
   return [
@@ -137,7 +137,7 @@ async function train(network: ExportedNetwork): Promise<void> {
   const result = await initialize({ ...settings, ...naming });
   for (const weights of [result.weightsFile, result.modelFile]) {
     const verified = await verify({ weights, model: network.path, ...naming });
-    expect(verified.tensors.filter(({ verdict }) => !["changed", "same", "head"].includes(verdict))).toEqual([]);
+    expect(verified.tensors.filter(({ verdict }) => !["changed", "same", "head", "kept"].includes(verdict))).toEqual([]);
     expect(verified.tensors.some(({ verdict }) => verdict === "changed")).toBe(true);
   }
   expect([...result.weights.values()].every((weights) => weights.every(Number.isFinite))).toBe(true);

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { ModelFile } from "../../src/formats/model-file.js";
 import type { Graph, Node } from "../../src/graph/graph.js";
-import { exportWarnings } from "../../src/library/export-warnings.js";
+import { computedWeightsWarning, exportWarnings } from "../../src/library/export-warnings.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { normalTensor } from "../support/run-graph.js";
+import { TestNetwork } from "../support/write-network.js";
 
 const folding = { modules: [""], moduleClass: "", operation: "", arguments: [], isFolded: true };
 
@@ -68,5 +69,40 @@ describe("exportWarnings", () => {
     expect(merged).toEqual([
       expect.stringMatching(/merged tensors that were equal \(conv1\.bias stands for several\)/),
     ]);
+  });
+});
+
+describe("computedWeightsWarning", () => {
+  /** A layer with this weight, another layer, and a head. */
+  function warningOf(weightIn: (net: TestNetwork) => string): string | undefined {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("MatMul", ["x", weightIn(net)])]);
+    const features = net.node("Relu", [net.node("MatMul", [hidden, net.weight("second", [4, 4])])]);
+    const graph = net.graph([4], [net.node("MatMul", [features, net.weight("head", [4, 2])])]);
+    return computedWeightsWarning(featureExtractor(analyzeNetwork(graph, { where: "m.onnx" })));
+  }
+
+  it("says nothing of weights that are stored, in whatever form", () => {
+    expect(warningOf((net) => net.node("Transpose", [net.weight("w", [4, 4])], { perm: [1, 0] }))).toBeUndefined();
+  });
+
+  it("names layers whose weight is computed, behind a transposition too", () => {
+    const computed = (net: TestNetwork) => net.node("Mul", [net.weight("g", [4, 1]), net.weight("v", [4, 4])]);
+    const message = /^The weights of 1 of F's layers \(matmul\d\) are computed from other tensors/;
+    expect(warningOf(computed)).toMatch(message);
+    expect(warningOf((net) => net.node("Transpose", [computed(net)], { perm: [1, 0] }))).toMatch(message);
+  });
+
+  it("names what else is left as it is, but not what is known to be a constant", () => {
+    const net = new TestNetwork();
+    const centred = net.node("Sub", ["x", net.weight("means", [4])]);
+    const features = net.node("Relu", [net.node("MatMul", [centred, net.weight("w", [4, 4])])]);
+    const graph = net.graph([4], [net.node("MatMul", [features, net.weight("head", [4, 2])])]);
+    const of = (constants: readonly string[]) =>
+      computedWeightsWarning(
+        featureExtractor(analyzeNetwork(graph, { where: "m.onnx", constants: new Set(constants) })),
+      );
+    expect(of([])).toMatch(/^1 of F's tensors stays as in the file, .*\(means\)\.$/);
+    expect(of(["means"])).toBeUndefined();
   });
 });

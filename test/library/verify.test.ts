@@ -9,6 +9,8 @@ import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
 import { newModel } from "../../src/library/new-model.js";
 import { type TensorVerdict, verify } from "../../src/library/verify.js";
 import { sharedTemporaryFolder } from "../support/temporary-folder.js";
+import { modelFile } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
 
 const folder = sharedTemporaryFolder();
 const model = join(folder, "model.onnx");
@@ -126,4 +128,21 @@ test("says what is no weights file", async () => {
   await expect(verify({ weights: path, model })).rejects.toThrow(/safetensors file/);
   writeFileSync(join(folder, "none.bin"), "neither");
   await expect(verify({ weights: join(folder, "none.bin"), model })).rejects.toThrow(/none\.bin/);
+});
+
+test("lists what of F the weights leave as it is", async () => {
+  const net = new TestNetwork();
+  const centred = net.node("Sub", ["x", net.weight("means", [4])]);
+  const features = net.node("Relu", [net.node("MatMul", [centred, net.weight("w", [4, 4])])]);
+  const path = join(folder, "centred.onnx");
+  writeFileSync(path, modelFile(net.graph([4], [net.node("MatMul", [features, net.weight("head", [4, 2])])])));
+  const weights = join(folder, "centred.safetensors");
+  writeFileSync(weights, writeSafetensors(new Map([["w", floatTensor(new Float32Array(16), [4, 4])]])));
+  const { tensors, mismatches } = await verify({ weights, model: path });
+  expect(tensors.map(({ name, verdict }) => [name, verdict])).toEqual([
+    ["means", "kept"],
+    ["w", "changed"],
+    ["head", "head"],
+  ]);
+  expect(mismatches).toBe(0);
 });

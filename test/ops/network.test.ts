@@ -50,6 +50,52 @@ describe("parameters", () => {
     ).toEqual([["w", "weight", "input axis 1"]]);
   });
 
+  it.each(["Slice", "Split"])("of several matrices in one tensor, by %s, with a learned query", (op) => {
+    const net = new TestNetwork();
+    const parts = (name: string): readonly string[] => {
+      if (op === "Slice")
+        return [
+          [0, 4],
+          [4, 12],
+        ].map(([start, end]) => net.node(op, [name, net.ints([start]), net.ints([end]), net.ints([0])]));
+      const first = net.node(op, [name, net.ints([4, 8])], { axis: 0 }, 2);
+      return [first, `${first}:1`];
+    };
+    const [[queryWeight, otherWeight], [queryBias, otherBias]] = [net.weight("w", [12, 4]), net.weight("b", [12])].map(
+      parts,
+    );
+    const linear = (value: string, weight: string, bias: string): string =>
+      net.node("Add", [net.node("MatMul", [value, net.node("Transpose", [weight], { perm: [1, 0] })]), bias]);
+    const query = linear(net.node("Expand", [net.weight("query", [1, 4]), net.ints([2, 4])]), queryWeight, queryBias);
+    const others = linear("x", otherWeight, otherBias);
+    const network = net.build([3, 4], net.node("MatMul", [others, net.node("Concat", [query, query], { axis: 1 })]));
+    expect([...network.parameters.values()].map(({ name, role, layout }) => [name, role, layout])).toEqual([
+      ["query", "table", undefined],
+      ["w", "weight", { kind: "matrix", inputAxis: 1 }],
+      ["b", "bias", undefined],
+    ]);
+    expect(network.layers.map(({ weight, bias, isRecurrent }) => [weight.name, bias?.name, isRecurrent])).toEqual([
+      ["w", "b", false],
+      ["w", "b", false],
+    ]);
+  });
+
+  it("are tables whose entries are gathered, and parts of columns without a known layout", () => {
+    expect(
+      rolesOf(
+        (net) => {
+          const kernel = net.node("Slice", [net.weight("w", [4, 6]), net.ints([1]), net.ints([5]), net.ints([-1])]);
+          const entries = net.node("GatherND", [net.weight("table", [9, 4]), net.ints([0, 3])]);
+          return net.node("Add", [net.node("MatMul", ["x", kernel]), entries]);
+        },
+        [4],
+      ),
+    ).toEqual([
+      ["w", "weight"],
+      ["table", "bias"],
+    ]);
+  });
+
   it("of convolutions with groups, and of batch normalisation", () => {
     expect(
       rolesOf(
