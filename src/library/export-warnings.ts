@@ -20,7 +20,7 @@ export function exportWarnings({ model, restoration, state }: OpenedModel, featu
   const warnings: string[] = [];
   const names = features.parameters.map(({ name }) => name);
   const renamed = state
-    ? names.filter((name) => !state.tensors.has(name))
+    ? names.filter((name) => !state.tensors.has(name) && !state.aliases.has(name))
     : names.filter((name) => !isOwnName(name, model));
   if (renamed.length > 0)
     warnings.push(

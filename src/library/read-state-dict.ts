@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { fileError, userError } from "../errors.js";
 import { isZip } from "../formats/keras.js";
 import { readSafetensors } from "../formats/safetensors.js";
+import type { Tensor } from "../graph/tensor.js";
 import type { StateDict } from "./restore-by-values.js";
 
 /** @throws UserError where the file is missing, or no safetensors file */
@@ -21,9 +22,27 @@ export async function readStateDict(path: string): Promise<StateDict> {
       got: "a file of torch.save, which can hold code",
       advice: 'Save it in Python: from safetensors.torch import save_model; save_model(model, "state.safetensors").',
     });
+  const file = readSafetensors(bytes, path);
   return {
     where: path,
     hash: createHash("sha256").update(bytes).digest("hex"),
-    tensors: readSafetensors(bytes, path).tensors,
+    tensors: file.tensors,
+    aliases: aliasesIn(file),
   };
+}
+
+/**
+ * The other names of tensors that a network has under several: save_model of safetensors writes such a tensor once, and
+ * notes its other names.
+ *
+ * @returns by other name, the name that the file has
+ */
+export function aliasesIn({
+  tensors,
+  metadata,
+}: {
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}): ReadonlyMap<string, string> {
+  return new Map(Object.entries(metadata).filter(([name, kept]) => tensors.has(kept) && !tensors.has(name)));
 }

@@ -10,6 +10,8 @@ export interface StateDict {
   /** SHA-256 of the file, in hexadecimal. */
   readonly hash: string;
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** Other names of tensors that the network has under several, each with the one that the file has. */
+  readonly aliases: ReadonlyMap<string, string>;
 }
 
 /** What frameworks add to a variance. */
@@ -40,7 +42,7 @@ export function restoreByValues(restorer: GraphRestorer, state: StateDict): void
   const read = new Set(restorer.nodes.flatMap(({ inputs }) => inputs));
   for (const name of [...restorer.initializers.keys()]) {
     const tensor = restorer.parameter(name);
-    if (!tensor || !read.has(name) || state.tensors.has(name)) continue;
+    if (!tensor || !read.has(name) || state.tensors.has(name) || state.aliases.has(name)) continue;
     const found: { key: string; view: View }[] = [];
     for (const [key, candidate] of state.tensors) {
       const view = isFree(key) ? viewOf(tensor, candidate) : undefined;

@@ -12,6 +12,7 @@ import { featureExtractor } from "../recipe/feature-extractor.js";
 import { untrainedTensors } from "./export-warnings.js";
 import { type OpenedModel, type OpenModelOptions, openModel } from "./open-model.js";
 import { readModelFile } from "./read-model-file.js";
+import { aliasesIn } from "./read-state-dict.js";
 import { restorationLine, restoreModel } from "./restore-model.js";
 
 export interface VerifyOptions {
@@ -180,13 +181,17 @@ async function verifyState(given: GivenWeights, options: VerifyOptions): Promise
       got: `weights that headstart wrote, after the ${given.format} model ${options.weights}`,
       advice: "Exchange the two.",
     });
+  const aliases = aliasesIn(state);
   const tensors: VerifiedTensor[] = [];
-  for (const [name, before] of state.tensors) {
-    const after = given.tensors.get(name);
-    tensors.push(after ? compare(name, before, after, true) : { name, verdict: "kept", before: factsOf(before) });
+  for (const [kept, before] of state.tensors) {
+    const names = [kept, ...[...aliases].flatMap(([alias, of]) => (of === kept ? [alias] : []))];
+    const loaded = names.filter((name) => given.tensors.has(name));
+    for (const name of loaded) tensors.push(compare(name, before, given.tensors.get(name) as Tensor, true));
+    if (loaded.length === 0) tensors.push({ name: kept, verdict: "kept", before: factsOf(before) });
   }
   for (const [name, after] of given.tensors)
-    if (!state.tensors.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
+    if (!state.tensors.has(name) && !aliases.has(name))
+      tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
   return {
     weights: { file: options.weights, format: given.format, sha256: given.hash, metadata: given.metadata },
     model: { file: options.model, format: "safetensors", sha256: state.hash },

@@ -352,7 +352,7 @@ describe("with the framework's own tensors", () => {
     normalise(own, "first", false);
     const given = await folded(own, ["first", "second"], 1e-3);
     expect(Object.keys(restoreModel(given).restoration.unfolded)).toEqual([]);
-    const { model, restoration } = restoreModel(given, { where: "s", hash: "", tensors: own });
+    const { model, restoration } = restoreModel(given, { where: "s", hash: "", tensors: own, aliases: new Map() });
     expect(Object.entries(restoration.unfolded).map(([weight, [scale]]) => [weight, scale])).toEqual([
       ["conv1.weight", "first.weight"],
       ["conv2.weight", "second.weight"],
@@ -369,7 +369,12 @@ describe("with the framework's own tensors", () => {
     ] as const) {
       const own = new Map(state);
       for (const name of norms) normalise(own, name, true);
-      const { restoration } = restoreModel(await folded(own, [...norms], 1e-5), { where: "s", hash: "", tensors: own });
+      const { restoration } = restoreModel(await folded(own, [...norms], 1e-5), {
+        where: "s",
+        hash: "",
+        tensors: own,
+        aliases: new Map(),
+      });
       expect(Object.keys(restoration.unfolded)).toEqual(certain ? ["conv1.weight", "conv2.weight"] : []);
     }
   });
@@ -378,7 +383,7 @@ describe("with the framework's own tensors", () => {
     const nodes = [node("Gemm", "/fc/Gemm", ["x", "fc.weight"], "y", { transB: attribute.int(1) })];
     const model = await modelOf(nodes, { "fc.weight": normalTensor("w", [2, 4]) }, ["batch", 4]);
     const other = (tensor: Tensor) => () =>
-      restoreModel(model, { where: "s", hash: "", tensors: new Map([["fc.weight", tensor]]) });
+      restoreModel(model, { where: "s", hash: "", tensors: new Map([["fc.weight", tensor]]), aliases: new Map() });
     expect(other(normalTensor("other", [2, 4]))).toThrow(
       /s: fc\.weight: required the elements that the model has there/,
     );

@@ -167,7 +167,7 @@ describe("PyTorch's recurrent layers", () => {
     const file = await fileOf({ ...each, origins: new Map() });
     expect(restoreModel(file).restoration.unstacked).toEqual({});
     const tensors = new Map([...each.state, ["other.weight_ih_l0", each.state.get("net.rnn.weight_hh_l0")!]]);
-    const { model } = restoreModel(file, { where: "state.safetensors", hash: "", tensors });
+    const { model } = restoreModel(file, { where: "state.safetensors", hash: "", tensors, aliases: new Map() });
     await expectRestored(model, each.state);
   });
 

@@ -130,6 +130,20 @@ test("says what is no weights file", async () => {
   await expect(verify({ weights: join(folder, "none.bin"), model })).rejects.toThrow(/none\.bin/);
 });
 
+test("against a state dict, finds a tensor under each of its names, and says what stays", async () => {
+  const state = join(folder, "state.safetensors");
+  const tensors = { tied: floatTensor([1, 2]), head: floatTensor([3]) };
+  writeFileSync(state, writeSafetensors(new Map(Object.entries(tensors)), { format: "pt", "other.name": "tied" }));
+  const weights = join(folder, "tied.safetensors");
+  writeFileSync(weights, writeSafetensors(new Map([["other.name", floatTensor([1, 3])]])));
+  const { tensors: found, mismatches } = await verify({ weights, model: state });
+  expect(found.map(({ name, verdict }) => [name, verdict])).toEqual([
+    ["head", "kept"],
+    ["other.name", "changed"],
+  ]);
+  expect(mismatches).toBe(0);
+});
+
 test("lists what of F the weights leave as it is", async () => {
   const net = new TestNetwork();
   const centred = net.node("Sub", ["x", net.weight("means", [4])]);
