@@ -25,7 +25,8 @@ export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel
   if (model.writeEdited && (isFromPytorch(model) || state)) {
     restoreRecurrentLayers(restorer, model, state);
     restoreByOrigins(restorer, model, state);
-    restoreByScopes(restorer);
+    // Files of the dynamo exporter tell their origins: what else they have, such as copies that stay equal, is no sign.
+    if (!model.origins || model.origins.size === 0) restoreByScopes(restorer);
     if (state) restoreByValues(restorer, state);
     if (isFromPytorch(model)) findConstants(restorer);
   }

@@ -42,6 +42,8 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
   const nameOf = placeholderNames(restorer, origins);
   const uses = new Map<string, Use[]>();
   for (const node of restorer.nodes) {
+    // Whatever reads the copy uses it; a module that is called again reads its running statistics so.
+    if (node.op === "Identity") continue;
     const origin = origins.get(node.outputs[0]);
     node.inputs.forEach((input, slot) => {
       // A slope may be one number for all channels; other single numbers are settings.

@@ -101,7 +101,8 @@ export function instantiate(options: InstantiateOptions): Instance {
       // Frozen statistics stay in use.
       const learns = parameterOf.has(node.inputs[3]) || parameterOf.has(node.inputs[4]);
       if (node.op === "BatchNormalization" && options.normalization === "batch" && learns) {
-        outputs = normalizeBatch(emit, node, inputs, runningStatistics);
+        const names = node.inputs.slice(3).map((name) => parameterOf.get(name) ?? name);
+        outputs = normalizeBatch(emit, node, inputs, names, runningStatistics);
       } else {
         const fitted =
           network.fixedBatch === undefined
@@ -170,9 +171,13 @@ function normalizeBatch(
   emit: Emitter,
   node: Node,
   inputs: readonly (Value | undefined)[],
+  [meanName, varianceName]: readonly string[],
   runningStatistics: Map<string, Value>,
 ): readonly Value[] {
-  const [x, scale, bias, mean, variance] = inputs;
+  const [x, scale, bias] = inputs;
+  // A normalisation that is used again goes on from what its last use has made of them.
+  const mean = runningStatistics.get(meanName) ?? inputs[3];
+  const variance = runningStatistics.get(varianceName) ?? inputs[4];
   if (!x || !scale || !bias || !mean || !variance) throw new RuleError("BatchNormalization needs five inputs");
   const number = (name: string, fallback: number): number => {
     const found = node.attributes[name];
@@ -182,8 +187,8 @@ function normalizeBatch(
     epsilon: number("epsilon", 1e-5),
     momentum: number("momentum", 0.9),
   });
-  runningStatistics.set(node.inputs[3], normalized.runningMean);
-  runningStatistics.set(node.inputs[4], normalized.runningVariance);
+  runningStatistics.set(meanName, normalized.runningMean);
+  runningStatistics.set(varianceName, normalized.runningVariance);
   return [normalized.output];
 }
 

@@ -197,6 +197,44 @@ describe("dynamo exports", () => {
     }
   });
 
+  it("leaves copies alone: a buffer's, and running statistics of a module that is called again", async () => {
+    const call = (...parts: string[]): PytorchOrigin => {
+      const module = { modules: ["", "norm"], moduleClass: "BatchNorm2d" };
+      return {
+        ...module,
+        operation: "aten._native_batch_norm_legit_functional.default",
+        arguments: parts,
+        isFolded: false,
+      };
+    };
+    const own = ["%p_norm_weight", "%p_norm_bias"];
+    const parts = ["norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"];
+    const given = await modelOf(
+      [
+        node("BatchNormalization", "first", ["x", ...parts], "a"),
+        node("Identity", "mean", [parts[2]], "getitem_3"),
+        node("Identity", "variance", [parts[3]], "getitem_4"),
+        node("Identity", "alias", ["positions"], "alias"),
+        node("Add", "add", ["a", "alias"], "b"),
+        node("BatchNormalization", "second", ["b", ...parts.slice(0, 2), "getitem_3", "getitem_4"], "y"),
+      ],
+      {
+        ...Object.fromEntries(parts.map((name) => [name, floatTensor([1, 2, 3])])),
+        positions: normalTensor("positions", [3, 4, 4]),
+      },
+      picture,
+      new Map([
+        ["a", call("%x", ...own, "%b_norm_running_mean", "%b_norm_running_var")],
+        ["getitem_3", call("%x", ...own, "%b_norm_running_mean", "%b_norm_running_var")],
+        ["getitem_4", call("%x", ...own, "%b_norm_running_mean", "%b_norm_running_var")],
+        ["y", call("%b", ...own, "%getitem_3", "%getitem_4")],
+      ]),
+    );
+    const { model, restoration } = restoreModel(given);
+    expect(restoration).toMatchObject({ renamed: {}, separated: [], merged: [] });
+    expect(model.graph.nodes).toBe(given.graph.nodes);
+  });
+
   it("names turned matrices, and parts merged scales, by arguments", async () => {
     const ones = floatTensor(new Float32Array(4).fill(1));
     const origin = (modules: string[], operation: string, ...parts: string[]): PytorchOrigin => {

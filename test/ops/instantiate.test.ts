@@ -86,6 +86,19 @@ describe("instantiate", () => {
     expect(batch.statistics["running/variance"][0]).toBeCloseTo(0.75 * 4 + 0.25 * (8 / 3), 4);
   });
 
+  it("goes on from the last use where a normalisation is used again, also behind a copy", async () => {
+    const net = new TestNetwork();
+    const parts = ["scale", "shift", "mean", "variance"].map((name) => net.filled(name, [1], name === "mean" ? 8 : 1));
+    const first = net.node("BatchNormalization", ["x", ...parts], { momentum: attribute.float(0.5) });
+    const copied = [...parts.slice(0, 2), ...parts.slice(2).map((name) => net.node("Identity", [name]))];
+    const second = net.node("BatchNormalization", [first, ...copied], { momentum: attribute.float(0.5) });
+    const network = net.build([1], net.node("Gemm", [second, net.weight("w", [1, 2])]));
+    const { statistics } = await compute(network, second, floatTensor([1, 3], [2, 1]), "batch");
+    expect(Object.keys(statistics).sort()).toEqual(["running/mean", "running/variance"]);
+    // 8 becomes (8 + 2) / 2 = 5, then (5 + 1) / 2.
+    expect(statistics["running/mean"][0]).toBeCloseTo(3, 4);
+  });
+
   it("drops nothing where the model was exported in training mode", async () => {
     const net = new TestNetwork();
     const ratio = net.number(0.5);
