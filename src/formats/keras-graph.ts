@@ -59,6 +59,8 @@ export class KerasGraph {
 export class LayerContext {
   readonly where: string;
   readonly scope: string;
+  /** How many weights of its own the call has asked for. */
+  weights = 0;
 
   constructor(
     readonly graph: KerasGraph,
@@ -174,6 +176,7 @@ export class LayerContext {
     graphShape?: readonly number[],
   ): string {
     const full = `${this.scope}/${name}`;
+    this.weights = Math.max(this.weights, index + 1);
     const permuted = permutation ? permutation.map((axis) => shape[axis]) : shape;
     const known = this.graph.conversions.get(full);
     const wanted = { stored: shape, permutation, shape: graphShape ?? permuted };

@@ -1,7 +1,7 @@
 /** Every layer of Keras that headstart reads, as nodes of ONNX. */
 import { attribute } from "../graph/graph.js";
 import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
-import { activate, activationLayers } from "./keras-activations.js";
+import { activate, activationLayers, activationOperations } from "./keras-activations.js";
 import { describe } from "./keras-config.js";
 import {
   convolution,
@@ -285,6 +285,11 @@ export const alongLastAxis: Readonly<Record<string, LayerConverter>> = {
   Activation: unary(activationLayers.Activation),
   Dropout: passing,
 };
+
+/** What stands among Keras 3's layers without being one: calls of functions. */
+export const operationConverters: Readonly<Record<string, LayerConverter>> = Object.fromEntries(
+  Object.entries(activationOperations).map(([name, body]) => [name, unary(body)]),
+);
 
 export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   ...Object.fromEntries(

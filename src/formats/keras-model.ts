@@ -6,6 +6,7 @@ import { attentionConverters } from "./keras-attention.js";
 import {
   describe,
   isModel,
+  isObject,
   type LayerCall,
   type LayerConfig,
   type ModelConfig,
@@ -14,7 +15,7 @@ import {
   tensorsOf,
 } from "./keras-config.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
-import { alongLastAxis, layerConverters, withNumber } from "./keras-layers.js";
+import { alongLastAxis, layerConverters, operationConverters, withNumber } from "./keras-layers.js";
 import { wrappedLayer } from "./keras-recurrent.js";
 import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
 
@@ -209,7 +210,7 @@ function convertCall(
   if (layer.className === "TimeDistributed") return [timeDistributed(context, inputs)];
   const attention = converterOf(attentionConverters, layer);
   if (attention) return [attention(context, { inputs, named, flags: new Set(call.flags) })];
-  const converter = converterOf(layerConverters, layer);
+  const converter = converterOf(layerConverters, layer) ?? converterOf(operationConverters, layer);
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
   return [call.numbers ? withNumber(context, inputs, call.numbers) : converter(context, inputs)];
@@ -235,7 +236,8 @@ function timeDistributed(context: LayerContext, inputs: readonly KerasValue[]): 
   if (inputs.length !== 1) throw context.refuse("one input", String(inputs.length));
   const wrapped = wrappedLayer(context, "layer");
   const plain = converterOf(alongLastAxis, wrapped);
-  if (plain) return plain(context.inside(wrapped, "layer"), inputs);
+  // An activation that is a layer may have weights for the shape of one position.
+  if (plain && !isObject(wrapped.settings.activation)) return plain(context.inside(wrapped, "layer"), inputs);
   const [positions, ...sample] = inputs[0].shape;
   if (sample.length === 0) throw context.refuse("an input of two axes and more beside the batch", "one");
   const reshaped = (name: string, shape: readonly number[], stem: string): string =>

@@ -188,6 +188,21 @@ test("names the layer that it does not read", async () => {
       /layer twice \(SeparableConv2D\): required a name for padding, got null/,
       (config) => config.replace(/("name": "twice".*?"padding": )"same"/, "$1null"),
     ],
+    [
+      /layer conv \(Conv2D\): required an activation of .*, or a layer that is one, got .*Own>PReLU/,
+      (config) =>
+        config.replace(
+          /("name": "conv".*?"activation": )"\w+"/,
+          '$1{"class_name": "PReLU", "config": {"name": "own"}, "registered_name": "Own>PReLU"}',
+        ),
+    ],
+    [
+      /layer relu \(HardShrink\): required a threshold of 0 or more, got -1/,
+      (config) =>
+        config
+          .replace('"class_name": "ReLU", "config": {', '"class_name": "HardShrink", "config": {"threshold": -1, ')
+          .replace('"threshold": 0.0', '"t": 0'),
+    ],
     [/layer conv \(Conv2D\): required data_format/, (config) => config.replace("channels_last", "channels_first")],
     [
       /conv\/kernel: required the shape \[3, 3, 2, 4\], got \[3, 3, 2, 3\]/,

@@ -34,9 +34,11 @@ const names = [
   "swelling",
   "watching",
   "structured",
+  "activated",
+  "functions",
 ];
 /** Keras cannot load HDF5 files of its own with numbers or tensors by name among the arguments of calls, or of Attention. */
-const withoutHdf5 = ["arithmetic", "attending", "looking"];
+const withoutHdf5 = ["arithmetic", "attending", "looking", "functions"];
 const files = names.flatMap((name) =>
   (withoutHdf5.includes(name) ? ["keras"] : ["keras", "h5"]).map((extension) => ({ name, extension })),
 );

@@ -202,7 +202,31 @@ def structured():
     return keras.Model({"samples": i}, {"z": L.Add()([named["y"], again]), "b": [named["x"], first], "a": last})
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured)}
+def activated():
+    """Activations that are layers, with weights of their own, and ReLU with all that it can do."""
+    i = L.Input((6, 5, 2))
+    x = L.Conv2D(4, 3, activation=L.LeakyReLU(0.1), padding="same")(i)
+    x = L.Conv2D(4, 3, activation=L.PReLU(name="slopes"), padding="same")(x)
+    x = L.SeparableConv2D(4, 2, activation=L.PReLU(shared_axes=[1, 2]))(x)
+    x = L.TimeDistributed(L.Dense(4, activation=L.PReLU()))(L.Reshape((20, 4))(x))
+    y = [rectify(x) for rectify in (L.ReLU(0.9, 0.1), L.ReLU(0.5, 0.2, 0.1), L.ReLU(negative_slope=0.1, threshold=0.2), L.ReLU(threshold=0.1))]
+    x = L.Dense(5, activation=L.ReLU(0.8, 0.2))(L.Concatenate()(y))
+    return keras.Model(i, L.Dense(3, activation=L.PReLU())(L.Flatten()(x)))
+
+
+def functions():
+    """Activations by name, and as functions in the middle of a model."""
+    i = L.Input((4, 3))
+    names = ["relu", "relu6", "sigmoid", "sparse_sigmoid", "hard_sigmoid", "log_sigmoid", "silu", "hard_silu", "gelu", "mish", "tanh", "hard_tanh", "tanh_shrink", "hard_shrink", "soft_shrink", "softplus", "sparse_plus", "squareplus", "softsign", "exponential", "elu", "selu", "celu", "softmax", "log_softmax", "leaky_relu"]
+    wide = L.Dense(8, kernel_initializer="ones")(i)
+    x = [L.Activation(name)(wide) for name in names] + [getattr(keras.activations, name)(wide) for name in names if name not in ("hard_silu", "mish")]
+    f = keras.ops
+    x += [f.hard_silu(wide), f.leaky_relu(wide, 0.3), f.elu(wide, 0.7), f.celu(wide, 0.6), f.gelu(wide, approximate=True), f.soft_shrink(wide, 0.2), f.hard_shrink(wide, 0.1), f.softmax(wide, axis=1), f.log_softmax(wide, axis=1)]
+    x += [keras.activations.relu(wide, 0.1, 0.5, 0.2), keras.activations.relu(wide, threshold=-0.2), keras.activations.squareplus(wide, 2)]
+    return keras.Model(i, [L.Concatenate()(x), L.Dense(2)(f.relu(L.Flatten()(wide)))])
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions)}
 
 
 def filming():
