@@ -4,14 +4,14 @@ import type { ModelFile } from "../formats/model-file.js";
 import type { Node } from "../graph/graph.js";
 import { isFloating, sizeOf } from "../graph/tensor.js";
 import { ancestors, type Network, views } from "../ops/network.js";
+import { plainExport, plainTorchScriptExport } from "../ops/plain-export.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { OpenedModel } from "./open-model.js";
 import { isFromPytorch, listed } from "./restore-model.js";
 import { isOwnName } from "./restore-pytorch.js";
 
 /** Exports that keep every tensor as it is. */
-const pytorchRemedy =
-  "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False; after torch.nn.utils.parametrize.remove_parametrizations, where a layer has weight_norm or spectral_norm.";
+const pytorchRemedy = `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}; after torch.nn.utils.parametrize.remove_parametrizations, where a layer has weight_norm or spectral_norm.`;
 
 const layers = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 

@@ -1,9 +1,10 @@
 /** A supervised network as headstart sees it: its sample input, and which of its tensors are parameters. */
 import { type UserError, userError } from "../errors.js";
-import type { Dimension, Graph, Node, ValueInfo } from "../graph/graph.js";
+import { type Dimension, firstOutput, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
 import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
+import { plainExport, plainTorchScriptExport } from "./plain-export.js";
 
 /** A layer with a weight, as conditioning and reports walk them: input first. */
 export interface Layer {
@@ -82,6 +83,13 @@ export const views: ReadonlySet<string> = new Set([
 ]);
 /** What a learned query goes through as a sample does. */
 const queryLayers = new Set(["Gemm", "MatMul", "LayerNormalization"]);
+const randomOperators = new Set([
+  "RandomUniform",
+  "RandomUniformLike",
+  "RandomNormal",
+  "RandomNormalLike",
+  "Bernoulli",
+]);
 const normalizations = new Set([
   "BatchNormalization",
   "InstanceNormalization",
@@ -128,8 +136,17 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
     producers,
     consumers,
     unrolled: options.unrolled ?? new Map(),
-    obstacles: options.obstacles ?? new Map(),
+    obstacles: new Map([...randomNodes(graph), ...(options.obstacles ?? [])]),
   };
+}
+
+/** What draws random numbers, and why that is in the way, by first output. */
+function randomNodes({ nodes }: Graph): readonly (readonly [string, string])[] {
+  const why =
+    "it draws random numbers, as dropout and its like do in training mode; export the network in evaluation mode, in PyTorch model.eval()";
+  return nodes
+    .filter(({ op, domain }) => domain === "" && randomOperators.has(op))
+    .map((node) => [firstOutput(node), why]);
 }
 
 /** An upgraded graph's initializers and the values of its Constant nodes. */
@@ -276,8 +293,7 @@ function findParameters(
         where: `${where}: tensor ${origin.name}`,
         required: "one purpose",
         got: "a running statistic that is a learned parameter too, since the exporter has merged equal tensors",
-        advice:
-          "In PyTorch, export with torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False.",
+        advice: `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}.`,
       });
     if (known) return;
     const carried = layout && layoutOf(origin, tensor, layout);

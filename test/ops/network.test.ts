@@ -152,6 +152,13 @@ describe("parameters", () => {
   });
 });
 
+it("knows why random numbers are in the way", () => {
+  const net = new TestNetwork();
+  const noise = net.node("RandomUniformLike", ["x"]);
+  const network = net.build([4], net.node("Gemm", [net.node("Mul", ["x", noise]), net.weight("w", [4, 3])]));
+  expect([...network.obstacles]).toEqual([[noise, expect.stringMatching(/dropout.*model\.eval\(\)/)]]);
+});
+
 describe("layers", () => {
   it("know their bias, pre-activation and normalisation", () => {
     const network = toyNetwork({ template: "resnet", inputShape: [3, 8, 8], widths: [4, 6], normalization: "batch" });
