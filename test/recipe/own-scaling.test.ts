@@ -26,55 +26,74 @@ const normalisation = {
   high: [255, 255, 255],
 };
 
-type Case = readonly [
-  string,
-  readonly number[],
-  (net: TestNetwork, x: string) => string,
-  readonly [number, number] | undefined,
-  ("none" | "unit")?,
-];
+interface Case {
+  readonly does: string;
+  readonly shape: readonly number[];
+  readonly front: (net: TestNetwork, x: string) => string;
+  /** Scale and offset. */
+  readonly found?: readonly [number, number];
+  readonly taken?: "none" | "unit";
+}
 
 it.each<Case>([
-  ["nothing", pictures, (_, x) => x, undefined],
-  ["x / 255", pictures, (net, x) => net.node("Div", [x, net.number(255)]), [1 / 255, 0], "none"],
-  [
-    "x / 127.5 − 1 behind a transposition",
-    pictures,
-    (net, x) => {
+  { does: "nothing", shape: pictures, front: (_, x) => x },
+  {
+    does: "x / 255",
+    shape: pictures,
+    front: (net, x) => net.node("Div", [x, net.number(255)]),
+    found: [1 / 255, 0],
+    taken: "none",
+  },
+  {
+    does: "x / 127.5 − 1 behind a transposition",
+    shape: pictures,
+    front: (net, x) => {
       const first = net.node("Transpose", [net.node("Transpose", [x], { perm: [0, 2, 3, 1] })], { perm: [0, 3, 1, 2] });
       return net.node("Sub", [net.node("Div", [first, net.number(127.5)]), net.number(1)]);
     },
-    [1 / 127.5, -1],
-    "none",
-  ],
-  ["x − 110", pictures, (net, x) => net.node("Sub", [x, net.number(110)]), [1, -110], "none"],
-  [
-    "(x − 0.5) / 0.25, which pictures from 0 to 1 are for",
-    pictures,
-    (net, x) => net.node("Div", [net.node("Sub", [x, net.number(0.5)]), net.number(0.25)]),
-    [4, -2],
-    "unit",
-  ],
-  ["1 − x", pictures, (net, x) => net.node("Sub", [net.number(1), x]), [-1, 1], "unit"],
-  ["2 x of a table's columns", [5], (net, x) => net.node("Mul", [x, net.number(2)]), [2, 0], "none"],
-  ["a learned shift", pictures, (net, x) => net.node("Add", [x, net.weight("b", [3, 1, 1])]), undefined],
-  [
-    "an encoding of positions",
-    pictures,
-    (net, x) => net.node("Add", [x, net.filled("positions", [1, 8, 8], 2)]),
-    undefined,
-  ],
-  ["1 / x", pictures, (net, x) => net.node("Div", [net.number(1), x]), undefined],
-])("%s in front of the first layer", (_, shape, front, wanted, taken) => {
-  const found = ownScaling(network(shape, front));
-  expect(found === undefined ? undefined : [found.scale, found.offset]).toEqual(
-    wanted?.map((number) => expect.closeTo(number, 5)),
-  );
-  const fitted = networkOnStandardised(network(shape, front), { normalisation });
-  expect(readingFor(network(shape, front))).toEqual(
-    shape.length === 3 ? { layout: "NCHW" } : wanted ? { normalise: "none" } : {},
-  );
-  expect(fitted.normalisation).toBe(shape.length === 3 ? taken : undefined);
+    found: [1 / 127.5, -1],
+    taken: "none",
+  },
+  {
+    does: "x − 110",
+    shape: pictures,
+    front: (net, x) => net.node("Sub", [x, net.number(110)]),
+    found: [1, -110],
+    taken: "none",
+  },
+  {
+    does: "(x − 0.5) / 0.25, which pictures from 0 to 1 are for,",
+    shape: pictures,
+    front: (net, x) => net.node("Div", [net.node("Sub", [x, net.number(0.5)]), net.number(0.25)]),
+    found: [4, -2],
+    taken: "unit",
+  },
+  {
+    does: "1 − x",
+    shape: pictures,
+    front: (net, x) => net.node("Sub", [net.number(1), x]),
+    found: [-1, 1],
+    taken: "unit",
+  },
+  {
+    does: "2 x of a table's columns",
+    shape: [5],
+    front: (net, x) => net.node("Mul", [x, net.number(2)]),
+    found: [2, 0],
+  },
+  { does: "a learned shift", shape: pictures, front: (net, x) => net.node("Add", [x, net.weight("b", [3, 1, 1])]) },
+  {
+    does: "an encoding of positions",
+    shape: pictures,
+    front: (net, x) => net.node("Add", [x, net.filled("positions", [1, 8, 8], 2)]),
+  },
+  { does: "1 / x", shape: pictures, front: (net, x) => net.node("Div", [net.number(1), x]) },
+])("$does in front of the first layer", ({ shape, front, found: wanted, taken }) => {
+  const own = network(shape, front);
+  const found = ownScaling(own);
+  expect(found && [found.scale, found.offset]).toEqual(wanted?.map((number) => expect.closeTo(number, 5)));
+  expect(readingFor(own)).toEqual(shape.length === 3 ? { layout: "NCHW" } : wanted ? { normalise: "none" } : {});
+  expect(networkOnStandardised(own, { normalisation }).normalisation).toBe(taken);
 });
 
 it("says what the network does, and how it is met", () => {
