@@ -191,14 +191,19 @@ async function compareOn(
   emit({ type: "reading" });
   const path = options.output ?? `${basename(options.model, extname(options.model))}-study`;
   const labels = await locateLabels(options);
-  const { networks, prepare, task: known } = await planNetworks(options, labels, path, datasets);
+  const { networks, prepare, task: known, note } = await planNetworks(options, labels, path, datasets);
   const draft = benchSettings(options, labels, path, networks[0]);
   const { train, task } = await openTraining(draft, known, networks[0].outputs, datasets);
   const unfiltered = { ...draft, reading: { ...draft.reading, task } };
   const everything = await openStudyData(unfiltered, datasets, train);
   requireLabels(options, everything, networks[0].outputs, task);
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything);
-  const remarks = [...unusedNotes(data), ...duplicateNotes(settings), ...targetNotes(options, data)];
+  const remarks = [
+    ...(note ? [note] : []),
+    ...unusedNotes(data),
+    ...duplicateNotes(settings),
+    ...targetNotes(options, data),
+  ];
   for (const message of remarks) emit({ type: "note", message });
 
   const arms = armsForData(asked, data.unlabelled, options.pretrainingEpochs);

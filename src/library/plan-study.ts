@@ -24,6 +24,7 @@ import { meansOf, variancesOf } from "../training/objective.js";
 import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
+import { ownScalingNote, readingFor } from "./reading-for.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
 import { type BenchSettings, withoutDropped } from "./study-bench.js";
@@ -77,6 +78,8 @@ export interface PlannedNetwork extends StudyNetwork {
   /** Whether these can be any numbers, see {@link unboundedOutput}. */
   readonly unbounded: boolean;
   readonly sampleShape: readonly number[];
+  /** How its samples are read where the user does not say. */
+  readonly reading?: Pick<OpenOptions, "layout" | "normalise">;
 }
 
 /** Where the labels of the training and the test data are; undefined: where their formats have them. */
@@ -143,6 +146,8 @@ interface PlannedNetworks {
   /** Writes the files of those that are made. */
   readonly prepare: () => Promise<void>;
   readonly task: StudyTask | undefined;
+  /** What the user should know of the network. */
+  readonly note?: string | undefined;
 }
 
 /** The networks: the user's file, or the grid's cells, whose files `prepare` writes once the folder is there. */
@@ -172,9 +177,20 @@ export async function planNetworks(
     const outputs = outputSize(network);
     const { sampleShape } = network;
     return {
-      networks: [{ name, file: options.model, hash, outputs, unbounded: unboundedOutput(network), sampleShape }],
+      networks: [
+        {
+          name,
+          file: options.model,
+          hash,
+          outputs,
+          unbounded: unboundedOutput(network),
+          sampleShape,
+          reading: readingFor(network),
+        },
+      ],
       prepare: async () => {},
       task: options.task,
+      note: ownScalingNote(network, options.normalise),
     };
   }
   const found = await datasets.open(options.data, {
@@ -256,7 +272,7 @@ export function benchSettings(
     train: data,
     test,
     ...(unlabelled === undefined ? {} : { unlabelled }),
-    reading: { ...readingOf(options, labels), shape: network.sampleShape },
+    reading: { ...network.reading, ...readingOf(options, labels), shape: network.sampleShape },
     ...(labels.test === undefined ? {} : { testLabels: labels.test }),
     ...(testLimit === undefined ? {} : { testLimit }),
     ...(unlabelledLimit === undefined ? {} : { unlabelledLimit }),
@@ -426,7 +442,7 @@ export function draftPlan(
     ...(regression
       ? { task, targets: data.train.targets?.names ?? [], standardise: networks.every(({ unbounded }) => unbounded) }
       : {}),
-    networks: networks.map(({ outputs: _, unbounded: __, sampleShape: ___, ...network }) => network),
+    networks: networks.map(({ outputs: _, unbounded: __, sampleShape: ___, reading: ____, ...network }) => network),
     ...(options.features === undefined ? {} : { features: options.features }),
     discriminator: options.discriminator ?? "auto",
     data: { train: data.train.hash, test: data.test.hash, unlabelled: data.unlabelled.hash },

@@ -29,6 +29,7 @@ import { checkSupervised, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
+import { networkOnStandardised } from "./reading-for.js";
 import { StudyDatasets } from "./study-datasets.js";
 
 /** What a bench needs to open the study's material; plain data, so that it can be sent to a worker thread. */
@@ -193,14 +194,20 @@ export class StudyBench {
     return this.#data;
   }
 
-  #features(plan: StudyPlan, name: string): Promise<FeatureExtractor> {
+  #features(plan: StudyPlan, name: string, signal: AbortSignal): Promise<FeatureExtractor> {
     const known = this.#networks.get(name);
     if (known) return known;
     const { input, inputShape } = this.#settings;
     const opening = openModel(networkOf(plan, name).file, {
       ...(input === undefined ? {} : { input }),
       ...(inputShape ? { inputShape } : {}),
-    }).then(({ network }) => featureExtractor(network, plan.features));
+    }).then(async ({ network }) => {
+      const isAsked = this.#settings.reading.normalise !== undefined;
+      const fitted = isAsked
+        ? network
+        : networkOnStandardised(network, (await this.#dataOf(signal)).train.record).network;
+      return featureExtractor(fitted, plan.features);
+    });
     this.#networks.set(name, opening);
     return opening;
   }
@@ -233,7 +240,7 @@ export class StudyBench {
     const arm = armOf(plan, job.arm);
     if (arm.source.kind !== "recipe") throw new Error(`${arm.name} has no recipe`);
     const { recipe } = arm.source;
-    const features = await this.#features(plan, job.network);
+    const features = await this.#features(plan, job.network, signal);
     const { unlabelled } = await this.#dataOf(signal);
     const { sampleShape } = features.network;
     const steps = pretrainingSteps(recipe, unlabelled.count);
@@ -297,7 +304,7 @@ export class StudyBench {
 
   /** Median seconds of a supervised step, and seconds of an evaluation, from a few steps. */
   async #time(plan: StudyPlan, job: Extract<Job, { kind: "timing" }>, signal: AbortSignal): Promise<JobResult> {
-    const features = await this.#features(plan, job.network);
+    const features = await this.#features(plan, job.network, signal);
     const { train, test } = await this.#dataOf(signal);
     const { supervisor } = await this.#supervisors(plan, job.network, features, job.optimizer);
     const moments: number[] = [];
@@ -358,7 +365,7 @@ export class StudyBench {
     const { train } = await this.#dataOf(signal);
     for (const { name } of plan.networks) {
       try {
-        requireHeadStart(kind, await this.#features(plan, name), train);
+        requireHeadStart(kind, await this.#features(plan, name, signal), train);
       } catch (error) {
         if (error instanceof UserError) return false;
         throw error;
@@ -377,7 +384,7 @@ export class StudyBench {
     const plan = this.#plan;
     const arm = plan && armOf(plan, armName);
     if (arm?.source.kind !== "recipe") throw new Error(`${armName} has no recipe`);
-    const features = await this.#features(plan as StudyPlan, network);
+    const features = await this.#features(plan as StudyPlan, network, signal);
     const moments: number[] = [];
     await this.#pretrainer(plan as StudyPlan, arm.source.recipe, features, 0, 12, signal, async () => {
       moments.push(performance.now());
@@ -429,7 +436,7 @@ export class StudyBench {
   ): Promise<JobResult> {
     const { trial } = job;
     const arm = armOf(plan, trial.arm);
-    const features = await this.#features(plan, trial.network);
+    const features = await this.#features(plan, trial.network, signal);
     const data = await this.#dataOf(signal);
     const { supervisor, gradientProbe } = await this.#supervisors(plan, trial.network, features, trial.optimizer);
     const given = await this.#givenWeights(plan, trial.network, trial.arm, trial.seed);
