@@ -401,7 +401,16 @@ export async function withoutDuplicates(
     ...settings,
     dropped: { train: inTrain, unlabelled: options.unlabelled === undefined ? [] : inUnlabelled },
   };
-  return { settings: dropping, data: withoutDropped(dropping, everything) };
+  const data = withoutDropped(dropping, everything);
+  for (const { count, where } of [data.train, data.unlabelled])
+    if (count < 2)
+      throw userError({
+        where,
+        required: `at least two samples that ${options.test} does not have`,
+        got: String(count),
+        advice: "Give other data to test on.",
+      });
+  return { settings: dropping, data };
 }
 
 /** What was left out, in words. */

@@ -26,9 +26,18 @@ export function requireSettings(settings: RunSettings): void {
     if (value === undefined || (Number.isSafeInteger(value) && value >= smallest)) continue;
     throw misfit(name, `a whole number of at least ${smallest}`, value);
   }
+  requireThreads("threads", settings.threads);
   const { minutes } = settings;
   if (minutes !== undefined && !(Number.isFinite(minutes) && minutes > 0))
     throw misfit("minutes", "a number above 0", minutes);
+}
+
+/** Far more than any machine has cores for, and fewer than it has memory for. */
+const mostThreads = 256;
+
+/** @throws UserError where there are more threads, or workers of a thread each, than can be of use */
+export function requireThreads(where: string, count: number | undefined): void {
+  if (count !== undefined && count > mostThreads) throw misfit(where, `at most ${mostThreads}`, count);
 }
 
 /** @throws UserError where steps of self-training are no number of steps, or there is no `place` that asks for it */

@@ -4,6 +4,7 @@ import { type Labelled, labelledSamples, parseLabelAmount } from "../study/label
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyPlan } from "../study/plan.js";
 import type { CompareOptions } from "./compare.js";
+import { requireThreads } from "./run-settings.js";
 
 /** Least whole numbers. */
 const wholes = {
@@ -38,6 +39,7 @@ export function requireStudySettings(options: CompareOptions): void {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
     throw misfit(name, `a whole number of at least ${least}`, value);
   }
+  requireThreads("workers", options.workers);
   for (const [name, [required, fits]] of Object.entries(numbers)) {
     const value = options[name as keyof typeof numbers];
     if (value === undefined || (Number.isFinite(value) && fits(value))) continue;

@@ -67,7 +67,8 @@ export async function layerSnapshots(
 
 function spectrumOf({ name, shape, layout }: FeatureExtractor["layers"][number]["weight"], weights: Weights) {
   const elements = weights.get(name);
-  if (!layout || !elements) return null;
+  // Of weights that have diverged nothing is recorded: training itself ends with what to do.
+  if (!layout || !elements?.every(Number.isFinite)) return null;
   const matrices = toUnitMatrices(elements, shape, layout);
   if (Math.min(matrices.rows, matrices.cols) > largestSide) return null;
   const values: number[] = [];

@@ -18,7 +18,7 @@ export async function readStudyEntry(
 ): Promise<Entry> {
   const plan = planOf(await readRecord(join(folder, studyFiles.plan)));
   const { lines } = await readJsonLines(join(folder, studyFiles.trials), id, 0, isTrial);
-  const done = lines.filter((trial) => trial.purpose !== "tuning").length;
+  const done = trialsOf(lines).length;
   const summary = await stat(join(folder, studyFiles.summary)).catch(() => undefined);
   const trials = await stat(join(folder, studyFiles.trials)).catch(() => undefined);
   const modified = Math.max(
@@ -70,12 +70,18 @@ export async function readStudyDetail(
   return {
     entry: await readStudyEntry(folder, id, process),
     plan: await readRecord(join(folder, studyFiles.plan)),
-    trials: trials.lines.filter((trial) => trial.purpose !== "tuning").map(shown),
+    trials: trialsOf(trials.lines).map(shown),
     files,
     command: process?.command ?? null,
     log: process?.log ?? "",
     problems: trials.problems,
   };
+}
+
+/** Trials that the study compares: of those of one key, made again for more steps, the last. */
+function trialsOf(lines: readonly TrialLine[]): TrialLine[] {
+  const compared = lines.filter((trial) => trial.purpose !== "tuning");
+  return [...new Map(compared.map((trial, index) => [trial.key ?? index, trial])).values()];
 }
 
 const studyDownloads: readonly string[] = [studyFiles.report, studyFiles.summary, studyFiles.trials, studyFiles.plan];

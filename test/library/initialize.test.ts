@@ -353,6 +353,13 @@ describe("initialize", () => {
       );
   });
 
+  it("refuses more threads than any machine has use for", async () => {
+    const { options } = setUp();
+    expect(await messageOf(initialize({ ...options, data: "nowhere", threads: 100_000 }))).toBe(
+      "threads: required at most 256, got 100000. Correct the setting.",
+    );
+  });
+
   it("says before it reads the data what steps of self-training are not for", async () => {
     const { options } = setUp();
     const asked = { ...options, data: "nowhere" };

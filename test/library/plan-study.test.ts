@@ -123,6 +123,16 @@ describe("withoutDuplicates", () => {
     return { ...found, everything, opened: await openStudyData(found.settings, datasets) };
   }
 
+  test("leaves no study without training data", async () => {
+    const { settings } = leaky();
+    const same = { ...settings, train: settings.test };
+    const everything = await openStudyData(same, new StudyDatasets(signal));
+    const options = { model: "m.onnx", data: same.train, test: same.test, duplicates: "drop" } as const;
+    await expect(withoutDuplicates(options, same, everything)).rejects.toThrow(
+      /required at least two samples that .* does not have, got 0\. Give other data to test on\./,
+    );
+  });
+
   test("leaves test samples out of the training and of the unlabelled data, in workers too", async () => {
     const { settings, data, everything, opened } = await dropping({ unlabelled: leaky().unlabelled });
     expect(settings.dropped).toEqual({ train: [0, 1, 2], unlabelled: [0, 1, 2, 3, 4] });

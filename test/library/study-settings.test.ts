@@ -26,6 +26,7 @@ test.each<[Partial<CompareOptions>, RegExp]>([
   [{ batchSize: 0 }, /^batchSize: required a whole number of at least 2/],
   [{ pretrainingSeeds: 0 }, /^pretrainingSeeds: /],
   [{ workers: 0 }, /^workers: /],
+  [{ workers: 257 }, /^workers: required at most 256, got 257\./],
   [{ limit: 1 }, /^limit: /],
   [{ testLimit: -1 }, /^testLimit: /],
   [{ unlabelledLimit: 1.5 }, /^unlabelledLimit: /],

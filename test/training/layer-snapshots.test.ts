@@ -36,6 +36,9 @@ test("each layer's singular values have the sum of squares of its weight, and al
       expect(preActivations.counts.reduce((sum, count) => sum + count, 0) % 30).toBe(0);
     }
     expect(await layerSnapshots(features, weights, dataset, 5, { threads: 1 })).toEqual(first);
+    const diverged = new Map([...weights].map(([name, values]) => [name, values.map(() => Number.NaN)]));
+    for (const { singularValues } of await layerSnapshots(features, diverged, dataset, 5, { threads: 1 }))
+      expect(singularValues).toBeNull();
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,8 +1,20 @@
-import { mkdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Entries } from "../../src/web/entries.js";
+import { readStudyDetail } from "../../src/web/read-study.js";
 import { temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
+
+test("a study's trial that was made again for more steps counts once, as it was made last", async () => {
+  const root = await temporaryFolder();
+  await writeStudy(join(root, "study"), 3);
+  const path = join(root, "study", "trials.jsonl");
+  const [first] = (await readFile(path, "utf8")).split("\n");
+  await appendFile(path, `${JSON.stringify({ ...JSON.parse(first), score: 0.9 })}\n`);
+  const { entry, trials } = await readStudyDetail(join(root, "study"), "study", undefined);
+  expect([entry.done, trials.length]).toEqual([3, 3]);
+  expect(trials.map(({ score }) => score)).toEqual([0.9, 0.6, 0.5]);
+});
 
 test("finds runs and studies, newest first, and names what it cannot use", async () => {
   const root = await temporaryFolder();
