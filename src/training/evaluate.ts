@@ -35,7 +35,7 @@ export interface Evaluator {
   release(): Promise<void>;
 }
 
-/** Prepares the computation of a value; the last batch is filled up with its last sample, and the filling left out. */
+/** Prepares the computation of a value; the last batch is filled up with the first samples, and the filling left out. */
 export async function openEvaluator(
   network: Network,
   target: string,
@@ -91,7 +91,8 @@ export function rowsPerSample(
 }
 
 /**
- * Reads samples batch by batch into one tensor of a batch; the last batch is filled up with its last sample.
+ * Reads samples batch by batch into one tensor of a batch; the last batch is filled up with the first samples, so that
+ * statistics of a batch are of many.
  *
  * @returns for each batch where it starts among the samples, and how many of its samples count
  */
@@ -106,7 +107,7 @@ export async function* readBatches(
   for (let start = 0; start < indices.length; start += batchSize) {
     if (signal?.aborted) throw new InterruptedError("stopped while measuring");
     const count = Math.min(batchSize, indices.length - start);
-    for (let row = 0; row < batchSize; row++) places[row] = indices[start + Math.min(row, count - 1)];
+    for (let row = 0; row < batchSize; row++) places[row] = indices[(start + row) % indices.length];
     await dataset.read(places, samples.data);
     const next = Array.prototype.slice.call(indices, start + batchSize, start + 2 * batchSize) as number[];
     if (next.length > 0) dataset.prepare?.(next);

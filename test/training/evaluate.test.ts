@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { InterruptedError } from "../../src/errors.js";
+import { floatTensor } from "../../src/graph/tensor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
-import { accuracyOf, crossEntropyOf, evaluate } from "../../src/training/evaluate.js";
+import { accuracyOf, crossEntropyOf, evaluate, readBatches } from "../../src/training/evaluate.js";
 import { normalTensor } from "../support/run-graph.js";
 import { toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -52,6 +53,18 @@ describe("evaluate", () => {
     expect(spread(await measure("batch"))).toBeCloseTo(1, 2);
     expect(Math.abs(spread(await measure("running")) - 1)).toBeGreaterThan(0.05);
   });
+});
+
+it("fills a batch up with other samples than its last, by which a batch's statistics would go", async () => {
+  const read: number[][] = [];
+  const dataset = memoryDataset(Float32Array.of(0, 1, 2, 3, 4), [1]);
+  const samples = floatTensor(new Float32Array(4), [4, 1]);
+  for await (const { start, count } of readBatches(dataset, [4, 3, 2, 1, 0], samples, undefined))
+    read.push([start, count, ...samples.data]);
+  expect(read).toEqual([
+    [0, 4, 4, 3, 2, 1],
+    [4, 1, 0, 4, 3, 2],
+  ]);
 });
 
 describe("accuracyOf", () => {
