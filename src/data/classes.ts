@@ -11,6 +11,7 @@ export interface Classes {
 /**
  * Numbers the classes of a data set: in the order of `fittedNames` if given; else whole numbers that begin at 0 are
  * class numbers already; others are numbered in their order, by value or by code unit (so that no locale matters).
+ * Whole numbers with zeros behind the point, as "3.0", are the same class as without.
  *
  * @param found the distinct classes as the data writes them
  * @throws UserError if there is a class that `fittedNames` lacks
@@ -26,7 +27,7 @@ export function numberClasses(
     const numberOf = new Map<string, number>();
     for (const name of distinct) {
       // UCI's test files end their lines with a full stop, which thus hangs on the class.
-      const number = known.get(name) ?? known.get(name.replace(/\.$/, ""));
+      const number = known.get(name) ?? known.get(name.replace(/\.$/, "")) ?? known.get(withoutZeros(name));
       if (number === undefined) {
         throw userError({
           where,
@@ -39,14 +40,65 @@ export function numberClasses(
     }
     return { classNames: fittedNames, numberOf };
   }
-  const whole = distinct.every((name) => /^-?\d+$/.test(name));
-  const sorted = whole ? distinct.sort((a, b) => Number(a) - Number(b)) : distinct.sort(byCodeUnit);
+  const whole = distinct.every((name) => wholeNumber(name) !== undefined);
+  const sorted = whole
+    ? [...new Set(distinct.map(withoutZeros))].sort((a, b) => Number(a) - Number(b))
+    : distinct.sort(byCodeUnit);
   const largest = Number(sorted.at(-1));
   if (whole && Number(sorted[0]) === 0 && largest < Math.max(1000, 4 * sorted.length)) {
     const classNames = Array.from({ length: largest + 1 }, (_, number) => String(number));
-    return { classNames, numberOf: new Map(sorted.map((name) => [name, Number(name)])) };
+    return { classNames, numberOf: new Map(distinct.map((name) => [name, Number(name)])) };
   }
-  return { classNames: sorted, numberOf: new Map(sorted.map((name, number) => [name, number])) };
+  const places = new Map(sorted.map((name, number) => [name, number]));
+  return {
+    classNames: sorted,
+    numberOf: new Map(distinct.map((name) => [name, places.get(whole ? withoutZeros(name) : name)!])),
+  };
+}
+
+/**
+ * Numbers the classes of data whose labels are numbers of known names, from 0, with −1 for no label. Labels that are
+ * neither are left out; a name itself is one too.
+ *
+ * @throws UserError if there is a class that `fittedNames` lacks
+ */
+export function numberNamedClasses(
+  found: Iterable<string>,
+  names: readonly string[],
+  fittedNames: readonly string[] | undefined,
+  where: string,
+): Classes {
+  const numberOf = new Map<string, number>();
+  for (const label of found) {
+    const place = wholeNumber(label) ?? names.indexOf(label);
+    if (wholeNumber(label) === -1) numberOf.set(label, -1);
+    else if (place >= 0 && place < names.length) {
+      const name = names[place];
+      const fitted = fittedNames && numberClasses([name], fittedNames, where).numberOf.get(name);
+      numberOf.set(label, fitted ?? place);
+    }
+  }
+  return { classNames: fittedNames ?? names, numberOf };
+}
+
+/** What to say of a label that {@link numberNamedClasses} leaves out. */
+export function noNumberOfName(label: string, names: readonly string[], where: string): Error {
+  return userError({
+    where,
+    required: `labels from 0 to ${names.length - 1} (${shorten(names)}), or -1 for none`,
+    got: label,
+    advice: "Correct the label, or the names of the classes in the file",
+  });
+}
+
+/** The value of a text that is a whole number, also with zeros behind the point: programs write so beside gaps. */
+export function wholeNumber(text: string): number | undefined {
+  const value = /^[+-]?\d+(\.0*)?$/.test(text) ? Number(text) : undefined;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function withoutZeros(text: string): string {
+  return wholeNumber(text) === undefined ? text : text.replace(/\.0*$/, "");
 }
 
 /** Orders strings by code unit, the same in every locale. */

@@ -1,6 +1,6 @@
 import { userError } from "../errors.js";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
-import { type Classes, numberClasses } from "./classes.js";
+import { type Classes, noNumberOfName, numberClasses, numberNamedClasses } from "./classes.js";
 import type { ColumnProfile } from "./column-profile.js";
 import type { OpenOptions } from "./dataset.js";
 import type { OpenFile } from "./file-samples.js";
@@ -72,11 +72,14 @@ class LabelSink {
   readonly #classes: Classes | undefined;
   readonly #labels: Int32Array | undefined;
   readonly #values: Float64Array | undefined;
-  readonly #classNames: readonly string[] | undefined;
-  readonly #classesOfTexts: number[] = [];
-  readonly #classesOfNumbers = new Map<number, number>();
+  readonly #source: TableSource;
+  /** Names in the file, whose numbers the labels are. */
+  readonly #names: readonly string[] | undefined;
+  readonly #classesOfTexts: (number | undefined)[] = [];
+  readonly #classesOfNumbers = new Map<number, number | undefined>();
 
   constructor(source: TableSource, columns: readonly ColumnProfile[], count: number, options: OpenOptions) {
+    this.#source = source;
     this.#columns = columns;
     if (columns.length === 0 || options.task === "none") return;
     const kinds = columns.map(labelKinds);
@@ -85,8 +88,11 @@ class LabelSink {
     if (options.task === "regression" || columns.length > 1 || !kinds[0].classes) return;
     const [label] = columns;
     const fitted = readFitted(options.fitted)?.classNames;
-    this.#classes = numberClasses(label.distinct, fitted, source.where);
-    this.#classNames = fitted ?? source.classNames?.get(label.name) ?? this.#classes.classNames;
+    this.#names = source.classNames?.get(label.name);
+    this.#classes =
+      this.#names === undefined
+        ? numberClasses(label.distinct, fitted, source.where)
+        : numberNamedClasses(label.distinct, this.#names, fitted, source.where);
     this.#labels = new Int32Array(count);
   }
 
@@ -98,9 +104,22 @@ class LabelSink {
       needs[index] = asNumbers ? { what: "numbers", distinct: 0 } : { what: "texts", distinct: distinct.size };
   }
 
-  /** Takes the labels of a block's row as those of the sample at a place. */
-  add({ columns }: TableBlock, row: number, place: number): void {
-    if (this.#labels !== undefined) this.#labels[place] = this.#classAt(columns[this.#columns[0].index], row);
+  /**
+   * Takes the labels of a block's row as those of the sample at a place.
+   *
+   * @param before rows in front of the block
+   * @throws UserError where a label is no number of the file's names
+   */
+  add({ columns }: TableBlock, row: number, place: number, before: number): void {
+    if (this.#labels !== undefined) {
+      const cells = columns[this.#columns[0].index];
+      const number = this.#classAt(cells, row);
+      if (number === undefined) {
+        const at = this.#source.place(before + row + 1);
+        throw noNumberOfName(String(cellAt(cells, row)), this.#names ?? [], `${at.where}, row ${at.row}`);
+      }
+      this.#labels[place] = number;
+    }
     if (this.#values === undefined) return;
     const width = this.#columns.length;
     for (let column = 0; column < width; column++)
@@ -108,8 +127,8 @@ class LabelSink {
   }
 
   /** The class number of a label; worked out once for each text or number. */
-  #classAt(given: ColumnCells, row: number): number {
-    const find = () => this.#classes!.numberOf.get(String(cellAt(given, row)))!;
+  #classAt(given: ColumnCells, row: number): number | undefined {
+    const find = () => this.#classes!.numberOf.get(String(cellAt(given, row)));
     if (given.kind === "cells") return find();
     if (given.kind === "codes") {
       this.#classesOfTexts[given.codes[row]] ??= find();
@@ -126,7 +145,9 @@ class LabelSink {
   finish(count: number): SampleLabels {
     const names = this.#columns.map(({ name }) => name);
     return {
-      ...(this.#labels === undefined ? {} : { labels: this.#labels.subarray(0, count), classNames: this.#classNames! }),
+      ...(this.#labels === undefined
+        ? {}
+        : { labels: this.#labels.subarray(0, count), classNames: this.#classes!.classNames }),
       ...(this.#values === undefined
         ? {}
         : { targets: { names, values: this.#values.subarray(0, count * names.length) } }),
@@ -216,7 +237,7 @@ export async function encodeRows(
         if (badColumns.size > 0 && badColumns.has(row)) continue;
         // Rows that are left out are closed up.
         if (put < row) cells.copyWithin(put * width, row * width, (row + 1) * width);
-        labels.add(block, row, kept + put);
+        labels.add(block, row, kept + put, read);
         put++;
       }
       kept += put;

@@ -162,19 +162,27 @@ function describePictures(
   options: OpenOptions,
 ): SampleDescription {
   const { target } = decoder;
-  const labelled = kept.length > 0 && kept.every((index) => items[index].class !== undefined);
+  const without = kept.filter((index) => items[index].class === undefined);
+  const labelled = without.length < kept.length;
+  const unlabelledNote = `${without.length} of ${kept.length} pictures have no label, such as ${items[without[0]]?.name}`;
   // Classes of unreadable pictures count too: numbers must not depend on what is damaged.
   const found = new Set(source.items.flatMap((item) => (item.class === undefined ? [] : [item.class])));
-  const texts = labelled ? kept.map((index) => items[index].class!) : [];
+  const texts = kept.map((index) => items[index].class);
   const unreadable = [...decoder.unreadable].sort((a, b) => (a.file < b.file ? -1 : 1));
-  const { skipped, ...record } = source.record;
+  const { skipped, notes, ...record } = source.record;
+  const allNotes = [
+    ...((notes as string[] | undefined) ?? []),
+    ...(labelled && without.length > 0 ? [unlabelledNote] : []),
+  ];
   return {
     where: source.where,
     kind: "images",
     count: kept.length,
     shape: target.shape,
     order: pictureOrder(target),
-    ...(labelled ? labelsOfTexts(texts, found, source.classNames, source.where, options) : {}),
+    ...(labelled
+      ? labelsOfTexts(texts, found, source.classNames, source.where, options, (index) => items[kept[index]].where)
+      : {}),
     picture: target,
     pictureRange: [0, 255],
     record: {
@@ -183,6 +191,7 @@ function describePictures(
       ...(unreadable.length === 0 ? {} : { unreadable: unreadable.slice(0, 100) }),
       resized: options.resize === true,
       converted: options.convert === true,
+      ...(allNotes.length > 0 ? { notes: allNotes } : {}),
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What samples are labelled with: classes, or numbers to predict. */
 import { userError } from "../errors.js";
-import { classesOfArray, numberClasses } from "./classes.js";
+import { classesOfArray, noNumberOfName, numberClasses, numberNamedClasses } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
 import type { RawArray } from "./sample-array.js";
@@ -72,21 +72,26 @@ function finite(values: Float64Array, width: number, where: string): Float64Arra
 /**
  * The labels in texts, such as the names of class folders: classes, and numbers where all of them are numbers.
  *
+ * @param texts undefined for samples without a label
  * @param found all classes of the data, of samples that are left out too, so that numbers do not depend on these
- * @param knownNames what the classes are called where the data says so
- * @throws UserError where numbers are asked for and a text is none
+ * @param knownNames what the classes are called where the data says so; then the texts are their numbers
+ * @param placeOf where a sample is, for messages
+ * @throws UserError where numbers are asked for and a text is none, or where a text is no number of a known name
  */
 export function labelsOfTexts(
-  texts: readonly string[],
+  texts: readonly (string | undefined)[],
   found: ReadonlySet<string>,
   knownNames: readonly string[] | undefined,
   where: string,
   { task, fitted }: Pick<OpenOptions, "task" | "fitted">,
+  placeOf: (index: number) => string = (index) => `${where}, sample ${index + 1}`,
 ): SampleLabels {
   if (task === "none") return {};
+  const without = texts.indexOf(undefined);
   const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text));
   const odd = [...found].find((text) => !isNumber(text));
-  const asNumbers = task === "regression" || (task === undefined && odd === undefined && knownNames === undefined);
+  const asNumbers =
+    task === "regression" || (task === undefined && odd === undefined && without < 0 && knownNames === undefined);
   if (task === "regression" && odd !== undefined) {
     throw userError({
       where,
@@ -95,18 +100,28 @@ export function labelsOfTexts(
       advice: "Name another column, or take a network for classes",
     });
   }
+  if (task === "regression" && without >= 0) {
+    throw userError({
+      where: placeOf(without),
+      required: "a number as label, to predict it",
+      got: "none",
+      advice: "Give it one, or leave the sample out",
+    });
+  }
   const targets = asNumbers
     ? { targets: { names: ["label"], values: Float64Array.from(texts, (text) => Number(text)) } }
     : {};
   const fractions = [...found].some((text) => isNumber(text) && !Number.isInteger(Number(text)));
   if (task === "regression" || (asNumbers && fractions)) return targets;
   const names = readFitted(fitted)?.classNames;
-  const { numberOf, classNames } = numberClasses(found, names, where);
-  return {
-    labels: Int32Array.from(texts, (text) => numberOf.get(text) ?? -1),
-    classNames: names ?? knownNames ?? classNames,
-    ...targets,
-  };
+  const { numberOf, classNames } =
+    knownNames === undefined ? numberClasses(found, names, where) : numberNamedClasses(found, knownNames, names, where);
+  const labels = Int32Array.from(texts, (text, index) => {
+    const number = text === undefined ? -1 : numberOf.get(text);
+    if (number !== undefined) return number;
+    throw noNumberOfName(text!, knownNames ?? [], placeOf(index));
+  });
+  return { labels, classNames, ...targets };
 }
 
 /** Labels of some samples only. */

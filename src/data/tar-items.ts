@@ -14,7 +14,7 @@ const classKeys = ["label", "cls", "class"];
 
 /**
  * The pictures of tar archives in the manner of WebDataset: files of a sample share their name up to its first dot,
- * and a file `.cls` (or a label in a `.json`) holds its class. Without such files, the archives' folders are the
+ * and a file `.cls` (or a label in a `.json`) holds its class; empty ones hold none. Without such files, the archives' folders are the
  * classes if there are several. Members are read where they lie; a gzipped archive is unpacked once.
  *
  * @throws UserError for archives that are damaged, lead out of themselves, or hold no picture
@@ -114,11 +114,14 @@ async function classOf(
     const member = besides.get(`${key}.${suffix}`);
     if (member === undefined || member.length > 2 ** 20) continue;
     const text = new TextDecoder().decode(await file.bytes(member.start, member.length)).trim();
-    if (suffix !== "json") return text;
+    if (suffix !== "json") {
+      if (text !== "") return text;
+      continue;
+    }
     try {
       const record = JSON.parse(text) as Record<string, unknown>;
       const found = classKeys.map((field) => record[field]).find((value) => value !== undefined);
-      if (typeof found === "string" || typeof found === "number") return String(found);
+      if ((typeof found === "string" && found.trim() !== "") || typeof found === "number") return String(found);
     } catch {
       throw userError({
         where: `${file.path}[${member.name}]`,

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
-import { classesOfArray, numberClasses } from "../../src/data/classes.js";
+import { classesOfArray, numberClasses, numberNamedClasses } from "../../src/data/classes.js";
 import { UserError } from "../../src/errors.js";
 
 test.each([
   ["whole numbers from 0 are class numbers, gaps included", ["3", "0", "10"], 11, { "0": 0, "3": 3, "10": 10 }],
   ["other whole numbers are numbered by value", ["10", "9", "-1"], 3, { "-1": 0, "9": 1, "10": 2 }],
+  ["zeros behind the point do not count", ["0.0", "10.0", "2", "2.0"], 11, { "0.0": 0, "2": 2, "2.0": 2, "10.0": 10 }],
+  ["nor where they begin elsewhere", ["10.0", "9.0", "9"], 2, { "9": 0, "9.0": 0, "10.0": 1 }],
   ["names are numbered by code unit", ["b", "a", "B"], 3, { B: 0, a: 1, b: 2 }],
 ])("%s", (_, found, count, numbers) => {
   const { classNames, numberOf } = numberClasses(found, undefined, "file");
@@ -21,4 +23,17 @@ test("labels in an array: one whole number for each sample", () => {
   );
   expect(() => classesOfArray({ data: new Float64Array(2), dims: [2] }, 3, undefined, "file")).toThrow(/3 samples/);
   expect(() => classesOfArray({ data: new Float64Array(4), dims: [2, 2] }, 2, undefined, "file")).toThrow(/\[2, 2\]/);
+});
+
+test("classes of the training data are found with zeros behind the point", () => {
+  expect(Object.fromEntries(numberClasses(["2.0", "1"], ["1", "2"], "file").numberOf)).toEqual({ "2.0": 1, "1": 0 });
+});
+
+test("numbers of known names: -1 is no label, and what is no number of a name is left out", () => {
+  const names = ["cat", "dog", "owl"];
+  const numbers = (found: readonly string[], fitted?: readonly string[]) =>
+    Object.fromEntries(numberNamedClasses(found, names, fitted, "file").numberOf);
+  expect(numbers(["-1", "2", "1.0", "3", "-2", "dog"])).toEqual({ "-1": -1, "2": 2, "1.0": 1, dog: 1 });
+  expect(numbers(["0", "-1"], ["owl", "cat"])).toEqual({ "0": 1, "-1": -1 });
+  expect(() => numbers(["1"], ["owl", "cat"])).toThrow(/got the class dog/);
 });

@@ -67,3 +67,19 @@ test("some samples keep their own labels", () => {
   });
   expect(pickLabels({}, [0])).toEqual({});
 });
+
+test("samples without a label have the class -1, and cannot be numbers to predict", () => {
+  const texts = ["1", undefined, "0"];
+  const read = (task?: "classification" | "regression") =>
+    labelsOfTexts(texts, new Set(["1", "0"]), undefined, "faces", { task });
+  expect(read()).toEqual({ labels: Int32Array.of(1, -1, 0), classNames: ["0", "1"] });
+  expect(() => read("regression")).toThrow(/faces, sample 2: required a number as label, to predict it, got none/);
+});
+
+test("numbers of known names that are none are named with their place", () => {
+  const read = (texts: readonly string[]) => labelsOfTexts(texts, new Set(texts), ["cat", "dog"], "faces", {});
+  expect(read(["1", "-1"])).toEqual({ labels: Int32Array.of(1, -1), classNames: ["cat", "dog"] });
+  expect(() => read(["1", "2"])).toThrow(
+    "faces, sample 2: required labels from 0 to 1 (cat, dog), or -1 for none, got 2",
+  );
+});

@@ -29,6 +29,19 @@ test("WebDataset shards, plain and gzipped, with classes from .cls and .json", a
   expect(one.count).toBe(2);
 });
 
+test("a sample without a class, or with an empty one, has none; the others keep theirs", async () => {
+  const tar = tarFile([
+    ...(await Promise.all([1, 2, 3, 4].map(async (at) => ({ name: `${at}.png`, content: await solidPicture([at]) })))),
+    { name: "1.cls", content: "b" },
+    { name: "2.cls", content: "\n" },
+    { name: "4.cls", content: "a" },
+  ]);
+  const dataset = await openDataset(join(temporaryFolder({ "a.tar": tar }), "a.tar"), { normalise: "none" });
+  expect([...dataset.labels!]).toEqual([1, -1, -1, 0]);
+  expect(dataset.classNames).toEqual(["a", "b"]);
+  expect(dataset.record.notes).toEqual(["2 of 4 pictures have no label, such as 2.png"]);
+});
+
 test("folders inside the archive are classes, long names are read, links are passed over", async () => {
   const long = `${"deep/".repeat(30)}dog/2.png`;
   const tar = tarFile([
