@@ -1,14 +1,8 @@
-import {
-  CompressionType,
-  compressionRegistry,
-  DataType,
-  RecordBatchReader,
-  type Utf8,
-  type Vector,
-} from "apache-arrow";
+import { CompressionType, compressionRegistry, DataType, RecordBatchReader, type Utf8, Vector } from "apache-arrow";
 import { checkArrowColumns } from "./arrow-column-check.js";
 import { arrowMessages, readArrowFooter } from "./arrow-messages.js";
 import { ByteDictionary } from "./byte-dictionary.js";
+import { distinctNames } from "./column-names.js";
 import { type BatchColumn, type CodedTexts, type ColumnarFile, classNamesIn } from "./columnar-file.js";
 import { damagedFile } from "./damaged-file.js";
 import { OpenFile } from "./file-samples.js";
@@ -36,7 +30,7 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
     throw damaged(error);
   });
   await reader.cancel();
-  const columns = schema.fields.map(({ name }) => name);
+  const columns = distinctNames(schema.fields.map(({ name }) => name));
   if (columns.length === 0) throw damaged(new Error("no columns"));
   return {
     where: path,
@@ -68,8 +62,18 @@ function columnOf(vector: Vector | null): BatchColumn {
     if (vector.nullCount === 0) return values;
     return Float64Array.from(values, (value, row) => (vector.isValid(row) ? Number(value) : Number.NaN));
   }
+  if (DataType.isDecimal(type)) {
+    return Float64Array.from({ length: vector.length }, (_, row) => decimalValue(vector.get(row), type.scale));
+  }
   const texts = DataType.isUtf8(type) ? codedTexts(vector as Vector<Utf8>) : undefined;
   return texts ?? Array.from({ length: vector.length }, (_, row) => plainValue(vector.get(row)));
+}
+
+/** The number nearest to a decimal one, which arrow gives as 32-bit words, the lowest first, in two's complement. */
+function decimalValue(words: Uint32Array | null, scale: number): number {
+  if (words === null) return Number.NaN;
+  const bits = words.reduceRight((whole, word) => (whole << 32n) | BigInt(word), 0n);
+  return Number(`${BigInt.asIntN(32 * words.length, bits)}e${-scale}`);
 }
 
 /** With more texts than this a list of them is of no use. */
@@ -96,6 +100,7 @@ function plainValue(value: unknown): unknown {
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value) || value instanceof Date) return value;
   const vector = value as { toArray?: () => unknown; toJSON?: () => unknown; nullCount?: number; length?: number };
   if (typeof vector.length === "number") {
+    if (value instanceof Vector && DataType.isDecimal(value.type)) return columnOf(value);
     return Array.from(value as unknown as Iterable<unknown>, plainValue);
   }
   if (typeof vector.toJSON === "function") {

@@ -24,6 +24,7 @@ export function valuesOf(column: BatchColumn): ArrayLike<unknown> {
 export interface ColumnarFile {
   readonly where: string;
   readonly format: "parquet" | "arrow";
+  /** Told apart where the file has several of one name. */
   readonly columns: readonly string[];
   /** How many rows there are, where the file says it before it is read. */
   readonly rowCount?: number;

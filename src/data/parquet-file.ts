@@ -1,4 +1,5 @@
 import type { AsyncBuffer } from "hyparquet";
+import { distinctNames } from "./column-names.js";
 import { type BatchColumn, type ColumnarFile, classNamesIn } from "./columnar-file.js";
 import { damagedFile } from "./damaged-file.js";
 import { OpenFile } from "./file-samples.js";
@@ -18,11 +19,12 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
   const { rows, columns, groups, metadata } = await readParquetFooter(buffer).catch((error: unknown) => {
     throw damaged(error);
   });
+  const names = distinctNames(columns.map(({ element }) => element.name));
   const huggingface = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
   return {
     where: path,
     format: "parquet",
-    columns: columns.map(({ element }) => element.name),
+    columns: names,
     rowCount: rows,
     classNames: classNamesIn(huggingface),
     async *batches(signal) {
@@ -30,16 +32,17 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
         const plain = new Set(columns);
         for (const group of groups) {
           const batch = new Map<string, BatchColumn>();
-          for (const column of columns) {
+          for (const [index, column] of columns.entries()) {
             checkInterrupted(signal);
-            const { name } = column.element;
             const leaves = await Promise.all(
-              group.leaves.get(name)!.map(async (leaf) => ({ leaf, bytes: await file.bytes(leaf.start, leaf.length) })),
+              group.leaves
+                .get(column)!
+                .map(async (leaf) => ({ leaf, bytes: await file.bytes(leaf.start, leaf.length) })),
             );
             const [{ leaf, bytes }] = leaves;
             const read = plain.has(column) ? readPlainColumn(bytes, leaf.meta, leaf.schemaPath) : undefined;
             if (read === undefined) plain.delete(column);
-            batch.set(name, read ?? readNestedColumn(column, leaves, group.rows));
+            batch.set(names[index], read ?? readNestedColumn(column, leaves, group.rows));
           }
           if (group.rows > 0) yield batch;
         }

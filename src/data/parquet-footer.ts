@@ -35,8 +35,8 @@ export interface ParquetLeaf {
 /** Rows that are stored together. */
 export interface ParquetGroup {
   readonly rows: number;
-  /** Its leaves by the name of the column at the schema's top. */
-  readonly leaves: ReadonlyMap<string, readonly ParquetLeaf[]>;
+  /** Its leaves by the column at the schema's top: two may have one name. */
+  readonly leaves: ReadonlyMap<SchemaTree, readonly ParquetLeaf[]>;
 }
 
 export interface ParquetFooter {
@@ -112,11 +112,11 @@ function readGroup(
   if (unpacked > largestGroup) throw new Error(`a row group that unpacks to ${unpacked} bytes`);
   if (!isBetween(rows, 0, mostRows)) throw new Error(`a row group of ${rows} rows`);
   if (group.columns.length !== paths.length) throw new RangeError("a row group of other columns");
-  const leaves = new Map<string, ParquetLeaf[]>();
+  const leaves = new Map<SchemaTree, ParquetLeaf[]>();
   for (const [index, schemaPath] of paths.entries()) {
     const leaf = readLeaf(group.columns[index], schemaPath, rows, end);
-    const [name] = leaf.path;
-    leaves.set(name, [...(leaves.get(name) ?? []), leaf]);
+    const [, column] = schemaPath;
+    leaves.set(column, [...(leaves.get(column) ?? []), leaf]);
   }
   return { rows, leaves };
 }

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { userError } from "../errors.js";
+import { distinctNames } from "./column-names.js";
 import { DelimitedParser, type Stop } from "./delimited-parser.js";
 import { checkInterrupted, fileSize, isGzip, readChunks } from "./read-bytes.js";
 import { blocksOfRows, type ColumnNeed, type TableBlock } from "./table-block.js";
@@ -11,7 +12,7 @@ import { isMissing, numberIn } from "./table-cell.js";
 export interface TableFormat {
   readonly gzip: boolean;
   readonly delimiter: string;
-  /** The names in the header line, or undefined if there is none. */
+  /** The names in the header line, told apart where some are equal, or undefined if there is none. */
   readonly header: readonly string[] | undefined;
   readonly columnCount: number;
 }
@@ -40,7 +41,7 @@ export async function readFormat(path: string, header: boolean | "auto", relaxed
     throw userError({ where: path, required: "a table with rows", got: "an empty file", advice: "Check the path" });
   }
   const hasHeader = header === "auto" ? looksLikeHeader(first, sample.slice(1)) : header;
-  return { gzip, delimiter, header: hasHeader ? first : undefined, columnCount: first.length };
+  return { gzip, delimiter, header: hasHeader ? distinctNames(first) : undefined, columnCount: first.length };
 }
 
 /**

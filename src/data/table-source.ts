@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { userError } from "../errors.js";
 import { shorten } from "./classes.js";
+import { distinctNames } from "./column-names.js";
 import { type BatchColumn, type CodedTexts, type ColumnarFile, isCoded, valuesOf } from "./columnar-file.js";
 import type { OpenOptions } from "./dataset.js";
 import { checkInterrupted, fileSize, readChunks } from "./read-bytes.js";
@@ -159,10 +160,12 @@ type Widths = ReadonlyMap<string, number | undefined>;
 /** A Parquet or Arrow file of numbers, texts and lists; lists of one length become as many columns. */
 export async function columnarTable(file: ColumnarFile): Promise<TableSource> {
   const widths = await listWidths(file);
-  const header = file.columns.flatMap((name) => {
-    const width = widths.get(name);
-    return width === undefined ? [name] : Array.from({ length: width }, (_, index) => `${name}[${index}]`);
-  });
+  const header = distinctNames(
+    file.columns.flatMap((name) => {
+      const width = widths.get(name);
+      return width === undefined ? [name] : Array.from({ length: width }, (_, index) => `${name}[${index}]`);
+    }),
+  );
   const usual = [...file.classNames.keys()];
   const numbers = new RowNumbers();
   return {

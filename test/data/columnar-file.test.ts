@@ -37,6 +37,13 @@ describe("tables as pyarrow writes them", () => {
     expect([...(await readAll(dataset))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  test.each(["twins.parquet", "twins.feather"])("%s: two columns of one name are two columns", async (name) => {
+    const dataset = await openDataset(join(import.meta.dirname, "../fixtures", name), { normalise: "none" });
+    const { columns } = dataset.record.table as { columns: { name: string }[] };
+    expect(columns.map((column) => column.name)).toEqual(["a", "b", "a.1"]);
+    expect([...(await readAll(dataset))]).toEqual([1, 10, 100, 2, 20, 200, 4, 30, 300]);
+  });
+
   test("several shards are one table, and a folder's training shards are taken", async () => {
     const folder = temporaryFolder({ "README.md": "about" });
     for (const part of ["train-0", "train-1", "test-0"]) {

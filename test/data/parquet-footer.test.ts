@@ -55,7 +55,7 @@ test("the end of a file says what there is and where", async () => {
   const { rows, columns, groups } = await read(footerOf({}));
   expect(rows).toBe(3);
   expect(columns.map(({ element }) => element.name)).toEqual(["x"]);
-  expect(groups[0].leaves.get("x")).toMatchObject([{ path: ["x"], start: 4, length: 20 }]);
+  expect(groups[0].leaves.get(columns[0])).toMatchObject([{ path: ["x"], start: 4, length: 20 }]);
 });
 
 test.each<[string, Said]>([

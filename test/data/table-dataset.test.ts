@@ -85,6 +85,19 @@ describe("columns", () => {
     await expect(openTable(table("age,city,rate\n1,Rome,2\nx,Rome,2\n"), { fitted })).rejects.toThrow(/"x" in row 2/);
   });
 
+  test("columns of one name are told apart, in the training data and in others", async () => {
+    const options = { labels: "kind", header: true, normalise: "none" };
+    const training = await openTable(table("a,kind,a,,b,\n1,x,10,7,2,6\n2,y,20,8,4,9\n3,x,31,6,5,8\n"), options);
+    const { columns } = training.record.table as { columns: { name: string }[] };
+    expect(columns.map(({ name }) => name)).toEqual(["a", "a.1", "", "b", "column 6"]);
+    const fitted = JSON.parse(JSON.stringify(training.record));
+    const testing = await openTable(table("a,b,a,,,kind\n1,2,10,7,6,x\n"), { fitted, header: true }).catch(String);
+    // The second nameless column has its place for a name.
+    expect(testing).toMatch(/required the column column 6/);
+    const moved = await openTable(table("b,a,kind,a,,\n2,1,x,10,7,6\n"), { fitted, header: true });
+    expect([...(await readAll(moved))]).toEqual([1, 10, 7, 2, 6]);
+  });
+
   test("features that do not fit the model are listed", async () => {
     await expect(openTable(table(mixed), { shape: [9], labels: "kind" })).rejects.toThrow(
       /required 9 features.*got 6: age, city \(3\), rate \(2\); left out: empty: constant/,
