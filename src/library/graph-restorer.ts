@@ -170,6 +170,18 @@ export class GraphRestorer {
     this.#setInput(node, 2, name);
   }
 
+  /** Takes a layer's bias away, which the framework does not have. */
+  dropBias(output: string): void {
+    const node = this.nodes.find(({ outputs }) => outputs[0] === output);
+    if (!node) return;
+    const inputs = node.inputs.slice(0, 2);
+    this.nodes = this.nodes.map((other) => (other === node ? { ...node, inputs } : other));
+    this.#inputs.set(
+      output,
+      inputs.map((name) => this.#fileNames.get(name) ?? name),
+    );
+  }
+
   /** Puts a batch normalisation behind the layer that it was folded into. @returns false where that cannot be */
   unfold(output: string, unfolding: Unfolding): boolean {
     const node = this.nodes.find(({ outputs }) => outputs[0] === output);

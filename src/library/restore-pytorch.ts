@@ -89,6 +89,7 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
     const name = origin && nameOf(bias, origin);
     if (name !== undefined) restorer.addBias(node.outputs[0], name);
   }
+  dropExpandedBiases(restorer, origins);
   for (const node of restorer.nodes) {
     const origin = origins.get(node.outputs[0]);
     if (!origin?.isFolded) continue;
@@ -104,6 +105,14 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
       ...(state ? { known: state.tensors } : {}),
     });
   }
+}
+
+/** Conv3d without a bias is exported with one of zeros that has an axis too many, which ONNX Runtime refuses. */
+function dropExpandedBiases(restorer: GraphRestorer, origins: ReadonlyMap<string, PytorchOrigin>): void {
+  const expanded = new Set(restorer.nodes.flatMap(({ op, outputs }) => (op === "Expand" ? outputs : [])));
+  for (const { op, inputs, outputs } of restorer.nodes)
+    if (op === "Conv" && expanded.has(inputs[2]) && origins.get(outputs[0])?.operation.includes("conv3d"))
+      restorer.dropBias(outputs[0]);
 }
 
 /** The argument that is the bias of a layer without one: the exporter leaves out zeros. */

@@ -8,7 +8,7 @@ import { readOnnx } from "../../src/formats/onnx-read.js";
 import { serializeGraph } from "../../src/formats/onnx-write.js";
 import type { PytorchOrigin } from "../../src/formats/pytorch-origin.js";
 import { type Attributes, attribute, type Graph, type Node } from "../../src/graph/graph.js";
-import { floatTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
+import { floatTensor, intTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
 import { readModelFile } from "../../src/library/read-model-file.js";
 import { restorationLine, restoreModel } from "../../src/library/restore-model.js";
 import { openSession } from "../../src/runtime/node.js";
@@ -195,6 +195,24 @@ describe("dynamo exports", () => {
       );
       await expectSameWhenWritten(model, x);
     }
+  });
+
+  it("drops the bias with an axis too many that conv3d without a bias is exported with", async () => {
+    const operation = "aten.conv3d.default";
+    const origin = { modules: ["", "conv"], moduleClass: "Conv3d", operation, arguments: ["%x", "%p_conv_weight"] };
+    const given = await modelOf(
+      [node("Expand", "zeros", ["zero", "sizes"], "bias"), node("Conv", "conv", ["x", "conv.weight", "bias"], "y")],
+      {
+        "conv.weight": normalTensor("w", [5, 3, 3, 3]),
+        zero: floatTensor([0], []),
+        sizes: intTensor([5, 2]),
+      },
+      picture,
+      new Map([["y", { ...origin, isFolded: false }]]),
+    );
+    const { model } = restoreModel(given);
+    expect(model.graph.nodes.at(-1)?.inputs).toEqual(["x", "conv.weight"]);
+    await expectSameWhenWritten(model, x);
   });
 
   it("leaves copies alone: a buffer's, and running statistics of a module that is called again", async () => {
