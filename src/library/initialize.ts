@@ -17,7 +17,7 @@ import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
-import { headStart, needsLabels, requireHeadStart } from "../training/head-start.js";
+import { headStart, labelledByOutput, needsLabels, outputsNote, requireHeadStart } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
@@ -116,7 +116,8 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const recipe = withSettings(forData, options);
   const labelled = needsLabels(options.head) ? await openLabelled(options, opened.network, dataset, emit) : undefined;
   // Shows before F is trained what the model's head or the labels cannot give.
-  if (options.head) requireHeadStart(options.head, features, labelled);
+  const headLayer = options.head && requireHeadStart(options.head, features, labelled);
+  const byOutput = headLayer && labelled ? labelledByOutput(headLayer, labelled) : labelled;
   const chosen =
     recipe.adversarial.weight > 0
       ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout)
@@ -133,6 +134,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ...(forData === asked ? [] : [replaced(asked, forData)]),
     withoutConvolutions(asked, features, dataset),
     clustersElsewhere(recipe, dataset),
+    headLayer && byOutput ? outputsNote(headLayer, byOutput) : undefined,
   ];
   for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
     emit({ type: "note", message });
@@ -220,7 +222,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
         options.head,
         features,
         trainedFeatures,
-        { labelled, unlabelled: dataset, seed },
+        { labelled: byOutput, unlabelled: dataset, seed },
         {
           ...evaluation,
           ...(options.selfTrainingSteps === undefined ? {} : { steps: options.selfTrainingSteps }),
@@ -394,7 +396,8 @@ async function openLabelled(
   if (labelled === undefined) return dataset;
   if (isDataset(labelled)) return requireShape(labelled, dataset.shape);
   const { limit: _, ...reading } = readingOf(options, network, emit);
-  return openDataset(labelled, { ...reading, fitted: dataset.record });
+  // The data was opened without its labels, and so without the names of classes that a transform may have.
+  return openDataset(labelled, { ...reading, fitted: { ...options.fitted, ...dataset.record } });
 }
 
 function isDataset(data: NonNullable<InitializeOptions["data" | "labelled"]>): data is Dataset {

@@ -1,4 +1,5 @@
 /** What the head, the layer behind F, starts from where it is not drawn: nothing, or what a few labels say. */
+import { shorten, wholeNumber } from "../data/classes.js";
 import type { Dataset } from "../data/dataset.js";
 import { knownLabels } from "../data/sample-labels.js";
 import { userError } from "../errors.js";
@@ -161,4 +162,58 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
   // Complains of what it cannot differentiate.
   if (kind === "self-training") selfTrainingGraphOf(features);
   return layer;
+}
+
+/**
+ * The samples with the numbers of the head's outputs as labels. They are the data's own class numbers, but for whole
+ * numbers of fewer classes than outputs: such a class is the output of its number.
+ *
+ * @param layer from {@link requireHeadStart}, which has looked at the labels
+ * @throws UserError where all samples are of one class, or where there are fewer classes than outputs and nothing tells
+ *   which output a class is
+ */
+export function labelledByOutput(layer: Layer, labelled: Dataset): Dataset {
+  const { labels, classNames, where } = labelled;
+  const outputs = classesOf(sizeOfHead(layer).units);
+  const [first, second] = new Set(labels?.filter((label) => label >= 0));
+  if (first !== undefined && second === undefined)
+    throw userError({
+      where,
+      required: "samples of two classes at least, for a head that tells them apart",
+      got: `only samples of the class ${nameOfClass(labelled, first)}`,
+      advice: "Give labelled samples of every class, or take a head of zeros.",
+    });
+  if (!labels || !classNames || classNames.length >= outputs) return labelled;
+  const numbers = classNames.map(wholeNumber);
+  if (!numbers.every((number) => number !== undefined && number >= 0 && number < outputs))
+    throw userError({
+      where,
+      required: `labels of all ${outputs} classes that the model's last layer tells apart, as their order is that of its outputs`,
+      got: `${classNames.length}: ${shorten(classNames)}`,
+      advice: `Give samples of the others too, or take as labels the numbers of the outputs, from 0 to ${outputs - 1}.`,
+    });
+  return {
+    ...labelled,
+    labels: labels.map((label) => (label < 0 ? label : numbers[label]!)),
+    classNames: Array.from({ length: outputs }, (_, output) => String(output)),
+    read: (indices, target) => labelled.read(indices, target),
+  };
+}
+
+/** Says which class each output stands for, and which outputs have no samples to start from. */
+export function outputsNote(layer: Layer, labelled: Dataset): string {
+  const { units } = sizeOfHead(layer);
+  if (units === 1)
+    return `the head's output is negative for ${nameOfClass(labelled, 0)}, positive for ${nameOfClass(labelled, 1)}`;
+  const there = new Set(labelled.labels);
+  const outputs = Array.from({ length: units }, (_, output) => output);
+  const named = outputs
+    .filter((output) => there.has(output))
+    .map((output) => `output ${output} = ${nameOfClass(labelled, output)}`);
+  const missing = outputs.filter((output) => !there.has(output)).map(String);
+  return `the head's classes: ${shorten(named, 12)}${missing.length === 0 ? "" : `; no labelled samples for output ${shorten(missing)}`}`;
+}
+
+function nameOfClass({ classNames }: Dataset, number: number): string {
+  return classNames?.[number] ?? String(number);
 }

@@ -6,7 +6,13 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { newClassifier, newNetworkOpset } from "../../src/recipe/new-network.js";
 import { evaluate } from "../../src/training/evaluate.js";
-import { type HeadStart, headStart, requireHeadStart } from "../../src/training/head-start.js";
+import {
+  type HeadStart,
+  headStart,
+  labelledByOutput,
+  outputsNote,
+  requireHeadStart,
+} from "../../src/training/head-start.js";
 import { barDataset, curvedVectors, toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
@@ -150,6 +156,41 @@ describe("a head from class means", () => {
     const whole = featureExtractor(network, network.graph.outputs[0].name);
     expect(() => requireHeadStart("zero", whole, undefined)).toThrow(
       /required a layer with weights behind the features/,
+    );
+  });
+});
+
+describe("which output stands for which class", () => {
+  const layer = requireHeadStart("zero", features, undefined);
+  const byOutput = (classNames: readonly string[], numbers = [0, 1, -1]) =>
+    labelledByOutput(layer, { ...labelled, labels: Int32Array.from(numbers), classNames });
+
+  it("takes classes as they are where there are as many as outputs", () => {
+    const given = byOutput(["a", "b", "c"], [0, 2, -1]);
+    expect([...given.labels!]).toEqual([0, 2, -1]);
+    expect(outputsNote(layer, given)).toBe(
+      "the head's classes: output 0 = a, output 2 = c; no labelled samples for output 1",
+    );
+    expect([...byOutput(["1", "2", "3"]).labels!]).toEqual([0, 1, -1]);
+  });
+
+  it("takes whole numbers of fewer classes for the numbers of outputs", () => {
+    const given = byOutput(["1", "2"]);
+    expect([...given.labels!]).toEqual([1, 2, -1]);
+    expect(outputsNote(layer, given)).toBe(
+      "the head's classes: output 1 = 1, output 2 = 2; no labelled samples for output 0",
+    );
+  });
+
+  it.each([[["a", "b"]], [["-1", "1"]], [["2", "3"]]])("refuses fewer classes that are none: %s", (names) => {
+    expect(() => byOutput(names)).toThrow(
+      /labels of all 3 classes .* got 2: .* the numbers of the outputs, from 0 to 2/,
+    );
+  });
+
+  it("refuses samples of one class", () => {
+    expect(() => byOutput(["a", "b", "c"], [1, 1, -1])).toThrow(
+      /two classes at least.*got only samples of the class b/,
     );
   });
 });
