@@ -1,7 +1,7 @@
 /** Keras' activations, as names in a layer's config and as layers of their own. */
 import { attribute } from "../graph/graph.js";
 import { floatTensor } from "../graph/tensor.js";
-import { describe, isObject } from "./keras-config.js";
+import { describe, isObject } from "./keras-calls.js";
 import { type KerasValue, LayerContext } from "./keras-graph.js";
 import { wrappedLayer } from "./keras-recurrent.js";
 

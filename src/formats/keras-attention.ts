@@ -1,7 +1,7 @@
 /** Keras' layers of attention, which take several tensors, some of them by name. */
 import { attribute } from "../graph/graph.js";
 import { floatTensor, intTensor } from "../graph/tensor.js";
-import { describe } from "./keras-config.js";
+import { describe } from "./keras-calls.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 
 /** The arguments of a call. */

@@ -1,29 +1,16 @@
 /** Keras' description of a model (its `config`), read into layers and the calls that connect them. */
 import { type UserError, userError } from "../errors.js";
-
-/** One tensor: an output of a call of a layer. */
-export interface TensorReference {
-  readonly layer: string;
-  readonly call: number;
-  readonly output: number;
-}
-
-/** A use of a layer. A layer that is used twice has two calls and one set of weights. */
-export interface LayerCall {
-  readonly inputs: readonly TensorReference[];
-  /** Set where a model is called with a dictionary: the inputs' keys, in their order. */
-  readonly keys?: readonly string[] | undefined;
-  /** Tensors that are given by the argument's name, such as an attention's value. */
-  readonly named?: Readonly<Record<string, TensorReference>>;
-  /** Names of arguments that are true, such as use_causal_mask. */
-  readonly flags?: readonly string[];
-  /** Whether it is written as Keras 3 does. */
-  readonly isNew?: boolean;
-  /** Set where numbers are among the arguments, as in x * 2: all arguments in order, undefined for the inputs. */
-  readonly numbers?: readonly (number | undefined)[];
-  /** Set where the call has other constant arguments, which headstart does not read. */
-  readonly constants?: string;
-}
+import {
+  describe,
+  isObject,
+  keysOf,
+  type LayerCall,
+  readCall,
+  references,
+  type TensorReference,
+  tensorsOf,
+} from "./keras-calls.js";
+import { lambdaCall, lambdaOperation } from "./keras-lambdas.js";
 
 /** A layer as its model declares it. */
 export interface LayerConfig {
@@ -52,8 +39,6 @@ export interface ModelConfig {
 export function isModel({ className }: LayerConfig): boolean {
   return modelClasses.has(className);
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Nested models deeper than this are no real ones. */
 const deepest = 16;
@@ -156,114 +141,15 @@ function readLayer(
   const name = layer.name ?? settings.name;
   if (typeof name !== "string" || name === "") throw fail(`a name for each layer`, `${className} without one`);
   const nodes = Array.isArray(layer.inbound_nodes) ? layer.inbound_nodes : [];
-  const calls = nodes.map((node) => readCall(node, fail));
+  const operation = lambdaOperation(className, settings);
+  const calls = nodes.map((node) =>
+    operation ? lambdaCall(operation, node, fail) : readCall(node, fail, className === "GetItem"),
+  );
   return {
-    className,
+    className: operation?.className ?? className,
     name,
     settings,
     calls: className === "InputLayer" && calls.length === 0 ? [{ inputs: [] }] : calls,
     ...(modelClasses.has(className) ? { model: readModelConfig(layer, `${where}: layer ${name}`, depth + 1) } : {}),
   };
-}
-
-/** All tensors that a call takes. */
-export function tensorsOf({ inputs, named = {} }: LayerCall): TensorReference[] {
-  return [...inputs, ...Object.values(named)];
-}
-
-/** Keras 3 has {args, kwargs}; Keras 2 and TensorFlow.js have lists of [layer, call, output, keyword arguments]. */
-function readCall(node: unknown, fail: (required: string, got: string) => UserError): LayerCall {
-  if (isObject(node) && !Array.isArray(node.args)) return { inputs: references(node, fail), keys: keysOf(node) };
-  if (Array.isArray(node)) {
-    const keywords = node.map((entry) => (Array.isArray(entry) && isObject(entry[3]) ? entry[3] : {}));
-    return { inputs: references(node, fail), ...readKeywords(Object.assign({}, ...keywords), fail) };
-  }
-  if (!isObject(node) || !Array.isArray(node.args)) throw fail("inbound_nodes with args", describe(node));
-  const inputs: TensorReference[] = [];
-  const constants: string[] = [];
-  const numbers: (number | undefined)[] = [];
-  const collect = (argument: unknown): void => {
-    if (Array.isArray(argument)) for (const part of argument) collect(part);
-    else if (isObject(argument) && argument.class_name === "__keras_tensor__" && isObject(argument.config)) {
-      inputs.push(...references([argument.config.keras_history], fail));
-      numbers.push(undefined);
-    } else if (isObject(argument) && argument.class_name === undefined) {
-      for (const [, part] of sortedEntries(argument)) collect(part);
-    } else if (typeof argument === "number") numbers.push(argument);
-    else if (argument !== null) constants.push(JSON.stringify(argument) ?? "");
-  };
-  collect(node.args);
-  const keywords = readKeywords(isObject(node.kwargs) ? node.kwargs : {}, fail);
-  if (keywords.constants !== undefined) constants.push(keywords.constants);
-  const mixed = numbers.some((number) => number !== undefined);
-  const [only] = node.args;
-  return {
-    inputs,
-    isNew: true,
-    keys: node.args.length === 1 && isObject(only) && only.class_name === undefined ? keysOf(only) : undefined,
-    ...keywords,
-    ...(mixed ? { numbers } : {}),
-    ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}),
-  };
-}
-
-/** Layers of attention and recurrent ones take tensors by name; masks and modes are mostly null or false in saved models. */
-function readKeywords(
-  keywords: Json,
-  fail: (required: string, got: string) => UserError,
-): Omit<LayerCall, "inputs" | "numbers"> {
-  const named: Record<string, TensorReference> = {};
-  const flags: string[] = [];
-  const constants: string[] = [];
-  for (const [key, value] of Object.entries(keywords)) {
-    const isTensor = isObject(value) && value.class_name === "__keras_tensor__" && isObject(value.config);
-    const history = isTensor ? (value.config as Json).keras_history : value;
-    if (Array.isArray(history) && history.length === 3 && typeof history[0] === "string")
-      [named[key]] = references([history], fail);
-    else if (value === true) flags.push(key);
-    else if (!isEmpty(value) && typeof value === "object") constants.push(`${key}=${JSON.stringify(value)}`);
-  }
-  return {
-    ...(Object.keys(named).length > 0 ? { named } : {}),
-    ...(flags.length > 0 ? { flags } : {}),
-    ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}),
-  };
-}
-
-/**
- * [layer, call, output], or a structure of such triples: a list, or a dictionary, in Python's order of keys whatever that of
- * the file, as Keras flattens it.
- */
-function references(value: unknown, fail: (required: string, got: string) => UserError): TensorReference[] {
-  const required = "tensors as [layer, call, output]";
-  if (isObject(value)) return sortedEntries(value).flatMap(([, part]) => references(part, fail));
-  if (!Array.isArray(value)) throw fail(required, describe(value));
-  const [layer, call, output] = value;
-  if (typeof layer !== "string") return value.flatMap((entry) => references(entry, fail));
-  if (!Number.isSafeInteger(call) || !Number.isSafeInteger(output)) throw fail(required, describe(value));
-  return [{ layer, call, output }];
-}
-
-function keysOf(value: unknown): readonly string[] | undefined {
-  return isObject(value) ? sortedEntries(value).map(([key]) => key) : undefined;
-}
-
-function sortedEntries(value: Json): [string, unknown][] {
-  return Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
-}
-
-/** Whether nothing but null is in a value, as in masks that are not there. */
-function isEmpty(value: unknown): boolean {
-  return value === null || (typeof value === "object" && Object.values(value).every(isEmpty));
-}
-
-/** Whether a value of JSON is an object: no list, and not null. */
-export function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A value in a message. */
-export function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -2,7 +2,8 @@
 import { type UserError, userError } from "../errors.js";
 import { type Attributes, attribute, type Dimension, type Graph, type Node } from "../graph/graph.js";
 import { floatTensor, intTensor, type Tensor } from "../graph/tensor.js";
-import { describe, type LayerConfig } from "./keras-config.js";
+import { describe } from "./keras-calls.js";
+import type { LayerConfig } from "./keras-config.js";
 import { type Conversion, type LayerPlace, nameOf, toGraph, type VariableStore } from "./keras-variables.js";
 
 /**

@@ -1,8 +1,8 @@
 /** Every layer of Keras that headstart reads, as nodes of ONNX. */
 import { attribute } from "../graph/graph.js";
 import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
-import { activate, activationLayers, activationOperations } from "./keras-activations.js";
-import { describe } from "./keras-config.js";
+import { activate, activationLayers } from "./keras-activations.js";
+import { describe } from "./keras-calls.js";
 import {
   convolution,
   depthwiseConvolution,
@@ -11,20 +11,10 @@ import {
   separableConvolution,
   transposedConvolution,
 } from "./keras-convolutions.js";
-import type { KerasValue, LayerContext } from "./keras-graph.js";
+import type { LayerContext } from "./keras-graph.js";
 import { normalised, normalizationLayers } from "./keras-normalizations.js";
+import { concatenate, elementwise, type LayerConverter, passing, reshape, unary } from "./keras-operations.js";
 import { bidirectional, recurrent } from "./keras-recurrent.js";
-
-/** Writes one call of a layer. */
-export type LayerConverter = (context: LayerContext, inputs: readonly KerasValue[]) => KerasValue;
-
-/** A layer of one input. */
-const unary =
-  (body: (context: LayerContext, value: KerasValue) => KerasValue): LayerConverter =>
-  (context, inputs) => {
-    if (inputs.length !== 1) throw context.refuse("one input", String(inputs.length));
-    return body(context, inputs[0]);
-  };
 
 /** Layers that do something while training only, and pictures' and samples' random changes among them. */
 const trainingOnly: readonly string[] = [
@@ -62,78 +52,10 @@ const trainingOnly: readonly string[] = [
   "CutMix",
 ];
 
-/** A layer that gives back what it gets. */
-const passing = unary((_, value) => value);
-
-const elementwise =
-  (op: string): LayerConverter =>
-  (context, inputs) => {
-    if (inputs.length < 2) throw context.refuse("at least two inputs", String(inputs.length));
-    if ((op === "Sub" || op === "Div") && inputs.length > 2) throw context.refuse("two inputs", String(inputs.length));
-    const rank = inputs[0].shape.length;
-    const shape = inputs[0].shape.map((_, axis) => Math.max(...inputs.map((value) => value.shape[axis] ?? 0)));
-    const fits = inputs.every(
-      (value) => value.shape.length === rank && value.shape.every((size, axis) => size === shape[axis] || size === 1),
-    );
-    if (!fits)
-      throw context.refuse("inputs of matching shapes", inputs.map((value) => describe(value.shape)).join(", "));
-    const order = inputs.some((value) => value.first !== undefined) ? "first" : "last";
-    const names = inputs.map((value) => context.in(value, order));
-    const output = names.slice(1).reduce((left, right) => context.node(op, [left, right]), names[0]);
-    return { shape, [order]: output };
-  };
-
-const arithmetic: Readonly<Record<string, string>> = {
-  Add: "Add",
-  Subtract: "Sub",
-  Multiply: "Mul",
-  Divide: "Div",
-  TrueDivide: "Div",
-};
-
-/** Arithmetic of a tensor and a number, as Python's operators between them give it. */
-export function withNumber(
-  context: LayerContext,
-  [value]: readonly KerasValue[],
-  numbers: readonly (number | undefined)[],
-): KerasValue {
-  const op = Object.hasOwn(arithmetic, context.layer.className) ? arithmetic[context.layer.className] : undefined;
-  const number = numbers.find((operand) => operand !== undefined);
-  if (op === undefined || number === undefined || numbers.length !== 2 || !value)
-    throw context.refuse("a call with tensors only", `one with numbers: ${numbers.join(", ")}`);
-  const constant = context.constant(floatTensor([number], []), "number");
-  const first = numbers[0] !== undefined;
-  return context.map(value, (name) => context.node(op, first ? [constant, name] : [name, constant]));
-}
-
 const average: LayerConverter = (context, inputs) => {
   const sum = elementwise("Add")(context, inputs);
   const share = context.constant(floatTensor([1 / inputs.length], []), "share");
   return context.map(sum, (name) => context.node("Mul", [name, share]));
-};
-
-const concatenate: LayerConverter = (context, inputs) => {
-  if (inputs.length < 2) throw context.refuse("at least two inputs", String(inputs.length));
-  const [head] = inputs;
-  const along = context.axis(context.number("axis", -1), head, "last") - 1;
-  const fits = inputs.every(
-    ({ shape }) =>
-      shape.length === head.shape.length && shape.every((size, axis) => axis === along || size === head.shape[axis]),
-  );
-  if (!fits)
-    throw context.refuse(
-      "inputs that differ along one axis only",
-      inputs.map(({ shape }) => describe(shape)).join(", "),
-    );
-  const shape = head.shape.map((size, axis) =>
-    axis === along ? inputs.reduce((sum, value) => sum + value.shape[axis], 0) : size,
-  );
-  const order = inputs.some((value) => value.first !== undefined) ? "first" : "last";
-  const names = inputs.map((value) => context.in(value, order));
-  return {
-    shape,
-    [order]: context.node("Concat", names, { axis: attribute.int(context.axis(along + 1, head, order)) }),
-  };
 };
 
 const dense = unary((context, value) => {
@@ -148,19 +70,6 @@ const dense = unary((context, value) => {
     return activate(context, { shape, last: context.node("Gemm", [input, kernel, ...bias]) });
   const product = context.node("MatMul", [input, kernel]);
   return activate(context, { shape, last: bias.length > 0 ? context.node("Add", [product, ...bias]) : product });
-});
-
-const reshape = unary((context, value) => {
-  const target = context.layer.settings.target_shape;
-  if (!Array.isArray(target) || !target.every((size) => Number.isSafeInteger(size) && (size > 0 || size === -1)))
-    throw context.refuse("a target_shape of sizes", describe(target));
-  const known = sizeOf(target.filter((size) => size !== -1));
-  const total = sizeOf(value.shape);
-  const shape = target.map((size: number) => (size === -1 ? total / known : size));
-  if (target.filter((size) => size === -1).length > 1 || sizeOf(shape) !== total || !shape.every(Number.isSafeInteger))
-    throw context.refuse(`a target_shape of ${total} elements`, describe(target));
-  const constant = context.constant(intTensor([0, ...shape]), "shape");
-  return { shape, last: context.node("Reshape", [context.last(value), constant]) };
 });
 
 /** One vector at so many positions. */
@@ -285,11 +194,6 @@ export const alongLastAxis: Readonly<Record<string, LayerConverter>> = {
   Activation: unary(activationLayers.Activation),
   Dropout: passing,
 };
-
-/** What stands among Keras 3's layers without being one: calls of functions. */
-export const operationConverters: Readonly<Record<string, LayerConverter>> = Object.fromEntries(
-  Object.entries(activationOperations).map(([name, body]) => [name, unary(body)]),
-);
 
 export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   ...Object.fromEntries(

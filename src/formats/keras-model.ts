@@ -3,19 +3,11 @@ import { userError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { intTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import { attentionConverters } from "./keras-attention.js";
-import {
-  describe,
-  isModel,
-  isObject,
-  type LayerCall,
-  type LayerConfig,
-  type ModelConfig,
-  readModelConfig,
-  type TensorReference,
-  tensorsOf,
-} from "./keras-config.js";
+import { describe, isObject, type LayerCall, type TensorReference, tensorsOf } from "./keras-calls.js";
+import { isModel, type LayerConfig, type ModelConfig, readModelConfig } from "./keras-config.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
-import { alongLastAxis, layerConverters, operationConverters, withNumber } from "./keras-layers.js";
+import { alongLastAxis, layerConverters } from "./keras-layers.js";
+import { operationConverters, withConstant } from "./keras-operations.js";
 import { wrappedLayer } from "./keras-recurrent.js";
 import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
 
@@ -194,8 +186,8 @@ function convertCall(
   place: LayerPlace,
   values: ReadonlyMap<string, KerasValue>,
 ): KerasValue[] {
-  const context = new LayerContext(graph, layer, place);
   const call = layer.calls[index];
+  const context = new LayerContext(graph, { ...layer, settings: { ...layer.settings, ...call.settings } }, place);
   const inputOf = (reference: TensorReference): KerasValue => values.get(keyOf(reference)) as KerasValue;
   const inputs = call.inputs.map(inputOf);
   if (layer.model) {
@@ -213,7 +205,7 @@ function convertCall(
   const converter = converterOf(layerConverters, layer) ?? converterOf(operationConverters, layer);
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
-  return [call.numbers ? withNumber(context, inputs, call.numbers) : converter(context, inputs)];
+  return [call.operands ? withConstant(context, inputs, call.operands) : converter(context, inputs)];
 }
 
 /** What a model is called with, in the order of its inputs: dictionaries go by their keys, or by the inputs' names. */

@@ -1,7 +1,7 @@
 /** Keras' layers that bring values to a scale: by the batch, by themselves, or by fixed numbers. */
 import { attribute } from "../graph/graph.js";
 import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
-import { describe } from "./keras-config.js";
+import { describe } from "./keras-calls.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 
 /** Refuses axes other than the last. */

@@ -2,7 +2,8 @@
 import { type Attributes, attribute } from "../graph/graph.js";
 import { type DirectionTensors, type Gate, type RecurrentNode, recurrentNode } from "../graph/recurrent-node.js";
 import { floatTensor, intTensor } from "../graph/tensor.js";
-import { describe, isObject, type LayerConfig } from "./keras-config.js";
+import { describe, isObject } from "./keras-calls.js";
+import type { LayerConfig } from "./keras-config.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 
 interface Kind {

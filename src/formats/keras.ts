@@ -1,7 +1,8 @@
 /** Keras' own files: .keras archives (Keras 3) and whole models in one HDF5 file. */
 import { strFromU8, type Unzipped, unzipSync, zipSync } from "fflate";
 import { type UserError, userError } from "../errors.js";
-import { isObject, readModelConfig } from "./keras-config.js";
+import { isObject } from "./keras-calls.js";
+import { readModelConfig } from "./keras-config.js";
 import { type Hdf5Weights, readHdf5, rewriteHdf5 } from "./keras-hdf5.js";
 import { kerasGraph, kerasOpset } from "./keras-model.js";
 import type { ModelFile } from "./model-file.js";

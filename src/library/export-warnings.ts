@@ -24,7 +24,7 @@ export function exportWarnings({ model, restoration, state }: OpenedModel, featu
     : names.filter((name) => !isOwnName(name, model));
   if (renamed.length > 0)
     warnings.push(
-      `The export has renamed ${renamed.length} of F's weights (${listed(renamed)}), so they do not fit the framework's own names.`,
+      `The export has renamed ${renamed.length} of F's weights (${listed(renamed)}), so they do not fit the framework's own names.${batchNote(features, renamed)}`,
     );
   const folded = foldedNormalisations(model, features);
   if (folded.length > 0)
@@ -62,7 +62,10 @@ export function computedWeightsWarning(features: FeatureExtractor): string | und
 /** Floating-point tensors that F reads, and that are neither parameters nor known to be constants. */
 export function untrainedTensors({ network, feature }: FeatureExtractor): ReadonlySet<string> {
   const { graph, parameters, constants } = network;
-  const read = new Set(ancestors(network, [feature]).flatMap(({ inputs }) => inputs));
+  // The scales of a Resize are settings.
+  const read = new Set(
+    ancestors(network, [feature]).flatMap(({ op, inputs }) => (op === "Resize" ? inputs.slice(0, 1) : inputs)),
+  );
   const names = [...graph.initializers].flatMap(([name, { type, shape }]) =>
     read.has(name) && isFloating(type) && sizeOf(shape) > 1 && !parameters.has(name) && !constants.has(name)
       ? [name]
@@ -121,6 +124,16 @@ function remedyFor(model: ModelFile): string {
   return isFromPytorch(model)
     ? pytorchRemedy
     : "Weights under these names fit this ONNX file, not the framework that it came from.";
+}
+
+/** Says where the exporter seems to have computed a tensor for the batch that it was given, as a class token for each sample. */
+function batchNote({ network: { fixedBatch, parameters } }: FeatureExtractor, renamed: readonly string[]): string {
+  const repeated = renamed.filter((name) => {
+    const { shape = [], role } = parameters.get(name) ?? {};
+    return role !== "weight" && shape.length > 2 && shape.slice(0, 2).some((size) => size === fixedBatch);
+  });
+  if (repeated.length === 0) return "";
+  return ` ${listed(repeated)} ${repeated.length === 1 ? "seems" : "seem"} to have been computed for the fixed batch of ${fixedBatch}: with dynamic_shapes the batch stays open, and the weight itself.`;
 }
 
 /** Weights that hold a batch normalisation. */

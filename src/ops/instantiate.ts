@@ -7,6 +7,7 @@ import type { Emitter } from "./emitter.js";
 import { ancestors, type Network } from "./network.js";
 import { batchNormalizationTraining, groupNormalizationOf } from "./normalizations.js";
 import { RuleError } from "./operator.js";
+import { plainExport } from "./plain-export.js";
 import { operatorOf } from "./table.js";
 import { withoutIdleCeil } from "./window.js";
 
@@ -129,9 +130,22 @@ export function instantiate(options: InstantiateOptions): Instance {
   const targets = options.targets.map((name) => {
     const value = lookUp(name);
     if (!value) throw new Error(`no value named "${name}"`);
+    if (fromSample.has(name)) requireBatch(network, name, value, input);
     return value;
   });
   return { input, targets, values, steps, runningStatistics };
+}
+
+/** Where the size of a batch is written into more than shapes, as into places of a Gather, it cannot be fitted. */
+function requireBatch({ where, fixedBatch }: Network, name: string, { shape }: Value, input: Value): void {
+  const [batch] = input.shape;
+  if (fixedBatch === undefined || batch === fixedBatch || shape[0] !== fixedBatch || shape.includes(batch)) return;
+  throw userError({
+    where: `${where}: tensor ${name}`,
+    required: "a network that takes batches of any size",
+    got: `[${shape.join(", ")}] for a batch of ${batch}, since the export has fixed the batch at ${fixedBatch}`,
+    advice: `Export it with an open batch, in PyTorch ${plainExport}.`,
+  });
 }
 
 function unfit(network: Network, node: Node, error: RuleError): UserError {

@@ -36,9 +36,10 @@ const names = [
   "structured",
   "activated",
   "functions",
+  "operations",
 ];
 /** Keras cannot load HDF5 files of its own with numbers or tensors by name among the arguments of calls, or of Attention. */
-const withoutHdf5 = ["arithmetic", "attending", "looking", "functions"];
+const withoutHdf5 = ["arithmetic", "attending", "looking", "functions", "operations"];
 const files = names.flatMap((name) =>
   (withoutHdf5.includes(name) ? ["keras"] : ["keras", "h5"]).map((extension) => ({ name, extension })),
 );

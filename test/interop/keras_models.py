@@ -226,7 +226,24 @@ def functions():
     return keras.Model(i, [L.Concatenate()(x), L.Dense(2)(f.relu(L.Flatten()(wide)))])
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions)}
+def operations():
+    """Functions of keras.ops amid a model: arithmetic with constants, parts and shapes of tensors, averages."""
+    f = keras.ops
+    i = L.Input((6, 5, 3))
+    x = keras.applications.resnet50.preprocess_input(i)
+    x = L.Conv2D(4, 3, padding="same", activation="tanh")(i[..., ::-1] * 0.2 + x / 100)
+    x = x * np.array([1.0, 2.0, 3.0, 4.0], "float32") + np.arange(30, dtype="float32").reshape(6, 5, 1) / 30
+    x = f.square(-x) + (x**2 + 0.5) ** 0.7 + f.sqrt(f.abs(x) + 0.1) + f.log(x * x + 1) + 2.0 ** (x * 0.1)
+    x = f.clip(f.minimum(f.maximum(x, 0.2), 5.0), 0.1, 4.5)
+    parts = [x[:, 0], x[:, -1], x[:, 4:1:-1, 2], x[:, ::2, 1:-1, -1], f.mean(x, axis=(1, 2), keepdims=True), f.max(x, axis=-1), f.sum(x, axis=[1]), f.min(x, axis=1)]
+    parts += [x[:, None, 1:4, ..., 0], f.transpose(x, (0, 3, 1, 2))[:, 1], f.squeeze(x[:, 2:3], axis=1), f.stack([x[:, 1], x[:, 2]], axis=2), f.cast(x[..., 1:2, :], "float32")]
+    gate = L.Dense(4, activation="sigmoid")(f.mean(x, axis=(1, 2)))
+    parts += [x * f.expand_dims(f.expand_dims(gate, 1), -2), x[:, :, 0] * gate[:, None]]
+    x = L.Concatenate()([f.reshape(part, (-1, int(np.prod(part.shape[1:])))) for part in parts])
+    return keras.Model(i, [x, L.Dense(3)(x)])
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations)}
 
 
 def filming():
@@ -282,6 +299,8 @@ def run(requests):
         keras.utils.clear_session()
         keras.utils.set_random_seed(3)
         scope = {"model": models[request["make"]]()}
+        # A layer that is another's activation has its weights only after the first call.
+        scope["model"].predict(np.asarray(request["input"], "float32"), verbose=0)
         os.chdir(request["folder"])
         exec("\n".join(request["lines"]), scope)
         outputs = keras.tree.flatten(scope["model"].predict(np.asarray(request["input"], "float32"), verbose=0))

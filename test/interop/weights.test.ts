@@ -137,7 +137,9 @@ async function train(network: ExportedNetwork): Promise<void> {
   const result = await initialize({ ...settings, ...naming });
   for (const weights of [result.weightsFile, result.modelFile]) {
     const verified = await verify({ weights, model: network.path, ...naming });
-    expect(verified.tensors.filter(({ verdict }) => !["changed", "same", "head", "kept"].includes(verdict))).toEqual([]);
+    expect(verified.tensors.filter(({ verdict }) => !["changed", "same", "head", "kept"].includes(verdict))).toEqual(
+      [],
+    );
     expect(verified.tensors.some(({ verdict }) => verdict === "changed")).toBe(true);
   }
   expect([...result.weights.values()].every((weights) => weights.every(Number.isFinite))).toBe(true);

@@ -64,6 +64,27 @@ describe("exportWarnings", () => {
     expect(warningsOf(own, ["b"])).toEqual([expect.stringMatching(/into 1 of F's layers \(conv2\.weight\)/)]);
   });
 
+  it("says where a tensor was computed for the fixed batch", () => {
+    const net = new TestNetwork();
+    const tokens = net.node("MatMul", ["x", net.weight("fc.weight", [4, 4])]);
+    const joined = net.node("Concat", [net.weight("expand", [2, 1, 4]), tokens], { axis: 1 });
+    const graph = net.graph([3, 4], [net.node("MatMul", [joined, net.weight("head.weight", [4, 2])])], 2);
+    const origin = { modules: [""], moduleClass: "", operation: "aten.linear.default", isFolded: false };
+    const model: ModelFile = {
+      format: "onnx",
+      graph,
+      opset: 20,
+      producer: "pytorch",
+      origins: new Map([[tokens, { ...origin, arguments: ["%x", "%p_fc_weight"] }]]),
+      asStored: (_, tensor) => tensor,
+      write: async () => new Map(),
+    };
+    const network = analyzeNetwork(graph, { where: "m.onnx" });
+    expect(exportWarnings({ path: "m.onnx", model, network, hash: "" }, featureExtractor(network))).toEqual([
+      expect.stringMatching(/\(expand\).* expand seems to have been computed for the fixed batch of 2.*dynamic_shapes/),
+    ]);
+  });
+
   it("names vectors that stand for several", () => {
     const merged = warningsOf(["conv1.weight", "conv1.bias", "conv2.weight", "conv1.bias"]);
     expect(merged).toEqual([

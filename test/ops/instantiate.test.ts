@@ -63,6 +63,16 @@ describe("instantiate", () => {
     }
   });
 
+  it("says that the batch is fixed where it cannot be fitted", async () => {
+    const net = new TestNetwork();
+    const rows = net.node("Gather", [net.node("Gemm", ["x", net.weight("w", [2, 3])]), net.ints([0, 1])]);
+    const network = analyzeNetwork(net.graph([2], [rows], 2), { where: "model.onnx" });
+    await expect(compute(network, rows, normalTensor("samples", [4, 2]))).rejects.toThrow(
+      /batches of any size, got \[2, 3\] for a batch of 4, since the export has fixed the batch at 2.*dynamic_shapes/,
+    );
+    expect((await compute(network, rows, normalTensor("samples", [2, 2]))).value.shape).toEqual([2, 3]);
+  });
+
   it("normalises by the batch or by running statistics, and gives the new ones", async () => {
     const net = new TestNetwork();
     const statistics = [
