@@ -270,7 +270,10 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
       ...(opened.state === undefined ? {} : { state_dict_sha256: opened.state.hash }),
     }),
   );
-  await folder.writeJson(runFiles.transform, savedTransform(taken.record));
+  await folder.writeJson(
+    runFiles.transform,
+    savedTransform({ ...taken.record, ...(byOutput === labelled ? {} : { classNames: byOutput?.classNames }) }),
+  );
   const modelFiles = [...(await opened.model.write(tensors))];
   for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
   await writeNetworks(folder, trained.parameters, features, chosen?.discriminator, dataset, recipe);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import { folderWith, toyModel } from "../support/toy-data.js";
@@ -26,7 +27,8 @@ async function headOf(labels: readonly string[], classes: number) {
     onEvent: (event) => event.type === "note" && notes.push(event.message),
   };
   const { weights } = await initialize(options);
-  return { weights, note: notes.find((note) => note.startsWith("the head's classes")) };
+  const { classNames } = JSON.parse(readFileSync(path("run/transform.json"), "utf8"));
+  return { weights, classNames, note: notes.find((note) => note.startsWith("the head's classes")) };
 }
 
 test("labels with zeros behind the point give the head of those without", async () => {
@@ -41,7 +43,9 @@ test("labels with zeros behind the point give the head of those without", async 
 });
 
 test("labels without class 0 belong to the outputs of their numbers, unless there are as many as outputs", async () => {
-  expect((await headOf(["1", "2", "3"], 4)).note).toBe(
+  const shifted = await headOf(["1", "2", "3"], 4);
+  expect(shifted.classNames).toEqual(["0", "1", "2", "3"]);
+  expect(shifted.note).toBe(
     "the head's classes: output 1 = 1, output 2 = 2, output 3 = 3; no labelled samples for output 0",
   );
   expect((await headOf(["1", "2", "3"], 3)).note).toBe("the head's classes: output 0 = 1, output 1 = 2, output 2 = 3");
