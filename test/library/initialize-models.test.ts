@@ -327,7 +327,11 @@ describe("shapes and ends", () => {
     const ran = await run(modelFile(two), [6], { input: "x", features: hidden });
     expectWritten(ran, ["w1", "b1"]);
     expect(sizeOf(ran.result.run.model.sampleShape)).toBe(6);
-    await expect(run(modelFile(two), [6], { input: "x" })).rejects.toThrow(
+    // Without a name F ends where the other input comes in.
+    const found = await run(modelFile(two), [6], { input: "x" });
+    expect(found.result.run.model.features).toBe(hidden);
+    expectWritten(found, ["w1", "b1"]);
+    await expect(run(modelFile(two), [6], { input: "x", features: joined })).rejects.toThrow(
       /required values that depend on the input x alone, got some that need the input age too/,
     );
   });
