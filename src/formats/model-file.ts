@@ -23,7 +23,8 @@ export interface ModelFile {
   readonly constants?: ReadonlySet<string>;
   /**
    * A tensor of the graph as the file lays it out: Keras keeps the kernels of convolutions as [...kernel, inputs,
-   * outputs], where the graph has them as [outputs, inputs, ...kernel].
+   * outputs], where the graph has them as [outputs, inputs, ...kernel]. In Keras' formats, what the file does not store, as
+   * a reshaping's sizes, is given back itself.
    */
   readonly asStored: (name: string, tensor: Tensor) => Tensor;
   /**

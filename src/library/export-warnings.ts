@@ -34,12 +34,23 @@ export function exportWarnings({ model, restoration, state }: OpenedModel, featu
   const merged =
     restoration && isFromPytorch(model)
       ? restoration.merged.filter((name) => names.includes(name))
-      : mergedTensors(features);
+      : model.format === "onnx"
+        ? mergedTensors(features)
+        : // Layers of Keras that are called again.
+          [];
   if (merged.length > 0)
     warnings.push(
       `The export has merged tensors that were equal (${listed(merged)} ${merged.length === 1 ? "stands" : "each stand"} for several): they are trained as one, and written under one name.`,
     );
-  return warnings.map((warning) => `${warning} ${remedyFor(model)}`);
+  return [...kerasExport(model), ...warnings.map((warning) => `${warning} ${remedyFor(model)}`)];
+}
+
+/** What is lost in every export of Keras to ONNX. */
+function kerasExport({ format, producer }: ModelFile): readonly string[] {
+  if (format !== "onnx" || !/^(tf2onnx|keras)/i.test(producer)) return [];
+  return [
+    "This is an export of Keras or TensorFlow to ONNX, which renames weights, folds batch normalisations and biases into others, and writes some where they are not trained: give headstart the model's own .keras or .h5 file instead, which it reads and writes back.",
+  ];
 }
 
 /** Says which weights of F stay as they are although no framework was found to want that; undefined where none does. */
@@ -92,7 +103,11 @@ function makerBehindViews({ producers }: Network, weight: string): Node | undefi
 /** Names the tensors of F that stay as they are because the framework does not train them; undefined where none does. */
 export function keptTensorsNote({ model }: OpenedModel, { network, feature }: FeatureExtractor): string | undefined {
   const read = new Set(ancestors(network, [feature]).flatMap(({ inputs }) => inputs));
-  const kept = [...(model.constants ?? [])].filter((name) => read.has(name));
+  const isStored = (name: string): boolean => {
+    const tensor = model.graph.initializers.get(name);
+    return model.format === "onnx" || (tensor !== undefined && model.asStored(name, tensor) !== tensor);
+  };
+  const kept = [...(model.constants ?? [])].filter((name) => read.has(name) && isStored(name));
   const why =
     model.format === "onnx" ? "buffers, plain tensors or computed ones in PyTorch" : "of layers that are not trainable";
   return kept.length === 0

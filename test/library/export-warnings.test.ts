@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { ModelFile } from "../../src/formats/model-file.js";
 import type { Graph, Node } from "../../src/graph/graph.js";
-import { computedWeightsWarning, exportWarnings } from "../../src/library/export-warnings.js";
+import { computedWeightsWarning, exportWarnings, keptTensorsNote } from "../../src/library/export-warnings.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { normalTensor } from "../support/run-graph.js";
@@ -10,7 +10,7 @@ import { TestNetwork } from "../support/write-network.js";
 const folding = { modules: [""], moduleClass: "", operation: "", arguments: [], isFolded: true };
 
 /** Two convolutions and a head; the names of the convolutions' tensors are given. */
-function warningsOf(names: readonly string[], folded: readonly string[] = []): string[] {
+function warningsOf(names: readonly string[], folded: readonly string[] = [], file: Partial<ModelFile> = {}): string[] {
   const [first, firstBias, second, secondBias] = names;
   const node = (op: string, inputs: string[], output: string): Node => {
     return { op, domain: "", name: output, inputs, outputs: [output], attributes: {} };
@@ -41,6 +41,7 @@ function warningsOf(names: readonly string[], folded: readonly string[] = []): s
     origins: new Map(folded.map((output) => [output, folding])),
     asStored: (_, tensor) => tensor,
     write: async () => new Map(),
+    ...file,
   };
   const network = analyzeNetwork(graph, { where: "m.onnx" });
   return exportWarnings({ path: "m.onnx", model, network, hash: "" }, featureExtractor(network));
@@ -85,6 +86,14 @@ describe("exportWarnings", () => {
     ]);
   });
 
+  it("knows files that come from Keras, and takes what Keras' own files share for meant", () => {
+    const shared = ["conv1.weight", "conv1.bias", "conv2.weight", "conv1.bias"];
+    const [keras, ...others] = warningsOf(shared, [], { producer: "tf2onnx 1.16" });
+    expect(keras).toMatch(/give headstart the model's own \.keras or \.h5 file/);
+    expect(others).toEqual([expect.stringMatching(/conv1\.bias stands for several/)]);
+    expect(warningsOf(shared, [], { producer: "Keras 3.13", format: "keras" })).toEqual([]);
+  });
+
   it("names vectors that stand for several", () => {
     const merged = warningsOf(["conv1.weight", "conv1.bias", "conv2.weight", "conv1.bias"]);
     expect(merged).toEqual([
@@ -126,4 +135,26 @@ describe("computedWeightsWarning", () => {
     expect(of([])).toMatch(/^1 of F's tensors stays as in the file, .*\(means\)\.$/);
     expect(of(["means"])).toBeUndefined();
   });
+});
+
+test("keptTensorsNote names weights of frozen layers, and nothing that a Keras file does not store", () => {
+  const net = new TestNetwork();
+  const shifted = net.node("Add", ["x", net.weight("rescaling/shift", [4])]);
+  const features = net.node("Relu", [net.node("MatMul", [shifted, net.weight("frozen/kernel", [4, 4])])]);
+  const hidden = net.node("Relu", [net.node("MatMul", [features, net.weight("hidden/kernel", [4, 4])])]);
+  const graph = net.graph([4], [net.node("MatMul", [hidden, net.weight("head/kernel", [4, 2])])]);
+  const constants = new Set(["rescaling/shift", "frozen/kernel"]);
+  const network = analyzeNetwork(graph, { where: "m.keras", constants });
+  const model: ModelFile = {
+    format: "keras",
+    graph,
+    opset: 20,
+    producer: "Keras 3",
+    constants,
+    asStored: (name, tensor) => (name.endsWith("kernel") ? { ...tensor } : tensor),
+    write: async () => new Map(),
+  };
+  expect(keptTensorsNote({ path: "m.keras", model, network, hash: "" }, featureExtractor(network))).toMatch(
+    /^1 of F's tensors stays .* not trainable \(frozen\/kernel\)\.$/,
+  );
 });
