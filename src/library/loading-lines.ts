@@ -31,7 +31,16 @@ export function loadingLines(folder: string, { model, format, producer, names }:
     case "keras":
     case "keras-hdf5":
       return [
-        { framework: "Keras", lines: ["import keras", `model = keras.saving.load_model(${path})`] },
+        {
+          framework: "Keras",
+          // Keras 3 does not load what Keras 2 has saved.
+          lines: producer.startsWith("Keras 2.")
+            ? [
+                "import tf_keras as keras  # with TensorFlow before 2.16: from tensorflow import keras",
+                `model = keras.models.load_model(${path})`,
+              ]
+            : ["import keras", `model = keras.saving.load_model(${path})`],
+        },
         { framework: "Keras, into a model that is there already", lines: [`model.load_weights(${path})`] },
       ];
     case "tensorflow.js":
