@@ -83,13 +83,16 @@ export const views: ReadonlySet<string> = new Set([
 ]);
 /** What a learned query goes through as a sample does. */
 const queryLayers = new Set(["Gemm", "MatMul", "LayerNormalization"]);
-const randomOperators = new Set([
-  "RandomUniform",
-  "RandomUniformLike",
-  "RandomNormal",
-  "RandomNormalLike",
-  "Bernoulli",
-]);
+const obstacles: readonly (readonly [RegExp, string])[] = [
+  [
+    /^(Random(Uniform|Normal)(Like)?|Bernoulli)$/,
+    "it draws random numbers, as dropout and its like do in training mode; export the network in evaluation mode, in PyTorch model.eval()",
+  ],
+  [
+    /^(Dynamic)?QuantizeLinear$|^DequantizeLinear$|^QLinear|^(Conv|MatMul)Integer$/,
+    "the model is quantised; give the one in floating point that it was made of",
+  ],
+];
 const normalizations = new Set([
   "BatchNormalization",
   "InstanceNormalization",
@@ -136,17 +139,16 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
     producers,
     consumers,
     unrolled: options.unrolled ?? new Map(),
-    obstacles: new Map([...randomNodes(graph), ...(options.obstacles ?? [])]),
+    obstacles: new Map([...knownObstacles(graph), ...(options.obstacles ?? [])]),
   };
 }
 
-/** What draws random numbers, and why that is in the way, by first output. */
-function randomNodes({ nodes }: Graph): readonly (readonly [string, string])[] {
-  const why =
-    "it draws random numbers, as dropout and its like do in training mode; export the network in evaluation mode, in PyTorch model.eval()";
-  return nodes
-    .filter(({ op, domain }) => domain === "" && randomOperators.has(op))
-    .map((node) => [firstOutput(node), why]);
+/** What headstart has no operator for, for reasons that can be told, by first output. */
+function knownObstacles({ nodes }: Graph): readonly (readonly [string, string])[] {
+  return nodes.flatMap((node) => {
+    const [, why] = obstacles.find(([operators]) => operators.test(node.op)) ?? [];
+    return why === undefined ? [] : [[firstOutput(node), why] as const];
+  });
 }
 
 /** An upgraded graph's initializers and the values of its Constant nodes. */
@@ -217,7 +219,12 @@ function sampleInput(graph: Graph, options: NetworkOptions): ValueInfo {
       where: options.where,
       required: "a model with one floating-point input that takes the samples",
       got: namesOf(inputs),
-      advice: floating.length > 1 ? "Choose one with --input NAME." : "Export the model with a float input.",
+      advice:
+        floating.length > 1
+          ? "Choose one with --input NAME."
+          : inputs.length > 0
+            ? "Integers, as of tokens and categories, cannot be learned from: begin behind their embedding, with its output as --input and --input-shape; a table's categories become vectors with --categories embedding."
+            : "Export the model with a float input.",
     });
   return floating[0];
 }
