@@ -88,7 +88,9 @@ const functions: Readonly<Record<string, LambdaOperation>> = {
 /** The operation that a layer of Keras 2 is; a function that is not known is one by its own name. */
 export function lambdaOperation(className: string, { function: name }: Json): LambdaOperation | undefined {
   if ((className !== "TFOpLambda" && className !== "SlicingOpLambda") || typeof name !== "string") return undefined;
-  return Object.hasOwn(functions, name) ? functions[name] : unary(`tf.${name}`);
+  // tf.transpose and tf.squeeze are known to Keras by their first names.
+  const known = name.replace(/^compat\.v1\./, "");
+  return Object.hasOwn(functions, known) ? functions[known] : unary(`tf.${name}`);
 }
 
 /** A call as lists of [layer, call, output, keyword arguments], where constants are ["_CONSTANT_VALUE", −1, value, ...]. */
