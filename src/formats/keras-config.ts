@@ -2,6 +2,7 @@
 import { type UserError, userError } from "../errors.js";
 import {
   describe,
+  exportAdvice,
   isObject,
   keysOf,
   type LayerCall,
@@ -51,7 +52,13 @@ export function readModelConfig(config: unknown, where: string, depth = 0): Mode
     userError({ where, required, got, advice: "Save a Sequential or Functional model, without custom layers." });
   if (!isObject(config)) throw fail("a model's config", describe(config));
   const className = String(config.class_name);
-  if (!modelClasses.has(className)) throw fail("a Sequential or Functional model", `a model of class ${className}`);
+  if (!modelClasses.has(className))
+    throw userError({
+      where,
+      required: "a Sequential or Functional model",
+      got: `a model of class ${className}`,
+      advice: `The file of a class of its own does not say what the model computes. ${exportAdvice}`,
+    });
   if (depth > deepest) throw fail(`models nested at most ${deepest} deep`, "more");
   // The first versions of Keras gave a Sequential model's layers alone.
   const settings = Array.isArray(config.config) ? { layers: config.config } : config.config;

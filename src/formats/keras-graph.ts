@@ -2,7 +2,7 @@
 import { type UserError, userError } from "../errors.js";
 import { type Attributes, attribute, type Dimension, type Graph, type Node } from "../graph/graph.js";
 import { floatTensor, intTensor, type Tensor } from "../graph/tensor.js";
-import { describe } from "./keras-calls.js";
+import { describe, exportAdvice } from "./keras-calls.js";
 import type { LayerConfig } from "./keras-config.js";
 import { type Conversion, type LayerPlace, nameOf, toGraph, type VariableStore } from "./keras-variables.js";
 
@@ -93,8 +93,12 @@ export class LayerContext {
   }
 
   refuse(required: string, got: string): UserError {
-    const advice = "headstart does not read this from Keras directly; export the model as ONNX.";
-    return userError({ where: this.where, required, got, advice });
+    return userError({
+      where: this.where,
+      required,
+      got,
+      advice: `headstart does not read this from Keras' own file. ${exportAdvice}`,
+    });
   }
 
   // --- settings

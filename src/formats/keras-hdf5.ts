@@ -124,6 +124,9 @@ export async function rewriteHdf5(
   return written.bytes;
 }
 
+/** Types of HDF5's elements that Keras gives weights. */
+const typeNames: Readonly<Record<string, string>> = { "<d": "float64", "<e": "float16" };
+
 interface Stored {
   readonly shape: readonly number[];
   readonly type: string;
@@ -193,12 +196,22 @@ function storeOf(
       const key = pathOf(place, variable);
       const stored = key === undefined ? undefined : datasets.get(key);
       const name = `${nameOf(place)}/${variable.name}`;
-      const fail = (required: string, got: string): UserError =>
-        userError({ where: `${where}: ${name}`, required, got, advice: "Save the model again with Keras 3." });
-      if (key === undefined || !stored) throw fail("weights for every layer", "none");
+      const fail = (required: string, got: string, advice = "Save the model again with Keras 3."): UserError =>
+        userError({ where: `${where}: ${name}`, required, got, advice });
+      if (key === undefined || !stored)
+        throw fail(
+          "weights for every layer",
+          "none",
+          "Call the model once, so that it has all of them, and save it again.",
+        );
       if (stored.shape.join() !== variable.shape.join())
         throw fail(`the shape [${variable.shape.join(", ")}]`, `[${stored.shape.join(", ")}]`);
-      if (!stored.data) throw fail("float32 elements", `elements of type ${stored.type}`);
+      if (!stored.data)
+        throw fail(
+          "float32 elements",
+          typeNames[stored.type] ?? "elements of another type, such as bfloat16",
+          "Build the model under the dtype policy float32, or mixed_float16, whose weights are float32 too, load the weights into it, and save it.",
+        );
       return { key, data: stored.data };
     },
   };

@@ -51,6 +51,13 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
   const fail = (required: string, got: string): UserError =>
     userError({ where, required, got, advice: "Save the model again with TensorFlow.js: model.save." });
   const content = parseJson(new TextDecoder().decode(bytes), where);
+  if (isObject(content) && typeof content.class_name === "string" && isObject(content.config))
+    throw userError({
+      where,
+      required: "a model with its weights",
+      got: "the architecture of a Keras model alone, as model.to_json gives it",
+      advice: "Save the whole model with model.save.",
+    });
   if (!isObject(content) || !isObject(content.modelTopology)) throw fail("a TensorFlow.js model", "other JSON");
   if (content.format === "graph-model") throw fail("a LayersModel", "a GraphModel, whose layers are gone");
   const { modelTopology: topology } = content;

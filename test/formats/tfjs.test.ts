@@ -215,6 +215,7 @@ test("refuses what is broken or not a LayersModel", async () => {
   const [group] = content.weightsManifest;
   const cases: [unknown, RegExp][] = [
     [{}, /TensorFlow\.js model/],
+    [{ class_name: "Sequential", config: { name: "own", layers: [] } }, /architecture .* alone.* model\.save/],
     [{ ...content, format: "graph-model" }, /LayersModel/],
     [{ ...content, weightsManifest: undefined }, /weightsManifest/],
     [{ ...content, weightsManifest: [{ ...group, paths: ["../weights.bin"] }] }, /beside model\.json/],

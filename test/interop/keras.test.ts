@@ -142,6 +142,8 @@ describe("read", () => {
 test.each([
   ["filming", "ConvLSTM2D", "memory"],
   ["masked", "MultiHeadAttention", "look.*attention_mask"],
+  ["doubled", "wide/kernel", "float64.*dtype policy float32"],
+  ["halved", "narrow/kernel", "bfloat16.*dtype policy float32"],
 ])("refuses %s and names the layer", async (name, kind, layer) => {
   const path = join(folder, `${name}.keras`);
   await expect(readModelFile(path)).rejects.toThrow(new RegExp(`(?=.*${kind})(?=.*${layer})`));

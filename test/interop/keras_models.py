@@ -256,8 +256,16 @@ def masked():
     return keras.Model(i, L.Dense(2)(L.MultiHeadAttention(2, 4, name="look")(i, i, attention_mask=mask)))
 
 
+def doubled():
+    return keras.Sequential([L.Input((4,)), L.Dense(2, dtype="float64", name="wide")])
+
+
+def halved():
+    return keras.Sequential([L.Input((4,)), L.Dense(2, dtype="bfloat16", name="narrow")])
+
+
 # Saved as .keras only, for what is said of them.
-refused = {f.__name__: f for f in (filming, masked)}
+refused = {f.__name__: f for f in (filming, masked, doubled, halved)}
 
 
 def randomise(model, seed=0):
