@@ -76,6 +76,7 @@ async function decode(bytes: Uint8Array, size: { height: number; width: number }
       : small;
   }
   const image = sharp(bytes, { limitInputPixels: pixelLimit }).autoOrient();
+  await checkDepth(bytes);
   if (size !== undefined) image.resize(size.width, size.height, { fit: "cover", position: "centre" });
   const { data, info } = await image
     .toColourspace("srgb")
@@ -88,6 +89,15 @@ async function decode(bytes: Uint8Array, size: { height: number; width: number }
   const opaque = isOpaque(picture);
   if (grey) return keepChannels(picture, opaque ? [0] : [0, 3]);
   return opaque && picture.channels === 4 ? keepChannels(picture, [0, 1, 2]) : picture;
+}
+
+/** @throws Error for values that are not of 8 or 16 bits, which only TIFF has: the decoder would cut them off at 255 */
+async function checkDepth(bytes: Uint8Array): Promise<void> {
+  const [first, second] = bytes;
+  if (first !== second || (first !== 0x49 && first !== 0x4d)) return;
+  const { depth } = await sharp(bytes, { limitInputPixels: pixelLimit }).metadata();
+  if (depth === "uchar" || depth === "ushort") return;
+  throw new Error(`values of the type ${depth}, where pictures have 8 or 16 bits without a sign (save them as NPY)`);
 }
 
 function looksGrey({ data, channels }: DecodedPicture): boolean {

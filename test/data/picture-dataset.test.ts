@@ -17,6 +17,36 @@ function picture(colour: readonly number[], { width = 4, height = 4, format = "p
   return (colour.length < 3 ? image.toColourspace("b-w") : image).toFormat(format).toBuffer();
 }
 
+/** A grey TIFF of values in single precision, which sharp does not write. */
+function floatTiff(width: number, height: number): Uint8Array {
+  const tags = [
+    [256, width],
+    [257, height],
+    [258, 32],
+    [259, 1],
+    [262, 1],
+    [273, 8 + 2 + 12 * 10 + 4],
+    [277, 1],
+    [278, height],
+    [279, 4 * width * height],
+    [339, 3],
+  ];
+  const start = 8 + 2 + 12 * tags.length + 4;
+  const view = new DataView(new ArrayBuffer(start + 4 * width * height));
+  view.setUint32(0, 0x49492a00);
+  view.setUint32(4, 8, true);
+  view.setUint16(8, tags.length, true);
+  for (const [index, [tag, value]] of tags.entries()) {
+    const at = 10 + 12 * index;
+    view.setUint16(at, tag, true);
+    view.setUint16(at + 2, 4, true);
+    view.setUint32(at + 4, 1, true);
+    view.setUint32(at + 8, value, true);
+  }
+  for (let at = start; at < view.byteLength; at += 4) view.setFloat32(at, 0.5, true);
+  return new Uint8Array(view.buffer);
+}
+
 describe("what is found in a folder", () => {
   test("class folders give labels, in the order of the names; hidden files, links and others are counted", async () => {
     const red = await picture([200, 0, 0]);
@@ -80,6 +110,14 @@ describe("decoding", () => {
     [200, 100, 50].forEach((colour, channel) => {
       expect(Math.abs(values[channel * 16 + 5] - colour)).toBeLessThan(6);
     });
+  });
+
+  test("pictures of other values than whole ones of 8 or 16 bits are refused", async () => {
+    const floats = floatTiff(4, 4);
+    expect((await sharp(floats).metadata()).depth).toBe("float");
+    const folder = temporaryFolder({ "a.tif": floats, "b.png": await picture([7]) });
+    await expect(openDataset(folder, {})).rejects.toThrow(/a\.tif.*got values of the type float.*NPY/);
+    expect((await openDataset(folder, { onBad: "skip" })).count).toBe(1);
   });
 
   test("16-bit grey becomes 8-bit, an opaque alpha channel is dropped, a used one is not", async () => {
