@@ -1,5 +1,6 @@
 import { userError } from "../errors.js";
 import type { SampleArray } from "./sample-array.js";
+import { largestNumber } from "./table-cell.js";
 
 /**
  * Which channel each value of a sample belongs to: value e to channel floor(e / inner) mod channels. Pictures as
@@ -46,7 +47,7 @@ export class ChannelMeter {
   /**
    * Takes in whole samples. The result is the same, to the last bit, only for the same pieces in the same order.
    *
-   * @returns where in the piece the first value stands that is NaN or infinite; the piece is not counted then
+   * @returns where in the piece the first value stands that is NaN, or infinite as float32; the piece is not counted then
    */
   add(data: SampleArray): number | undefined {
     const { channels, inner } = this.#order;
@@ -81,8 +82,9 @@ export class ChannelMeter {
       if (++channel === channels) channel = 0;
     }
     // A sum is finite only where every value is; it may also overflow, which the search for the value tells apart.
-    if (!sums.every(Number.isFinite)) {
-      const bad = data.findIndex((value) => !Number.isFinite(value));
+    // Values in double precision may each be too large.
+    if (data instanceof Float64Array || !sums.every(Number.isFinite)) {
+      const bad = data.findIndex((value) => !(Math.abs(value) <= largestNumber));
       if (bad >= 0) return bad;
     }
     const count = data.length / channels;
@@ -142,7 +144,7 @@ function statisticsOfCounts(counts: readonly Float64Array[]): ChannelStatistics 
 export function notFinite(value: number, sample: number, place: number, where: string): Error {
   return userError({
     where,
-    required: "finite numbers",
+    required: "finite numbers of at most 3.4e38",
     got: `${value} in sample ${sample}, value ${place} (both from 0)`,
     advice: "Remove or replace such values, or have such samples skipped",
   });

@@ -1,6 +1,6 @@
 import { RandomStream } from "../random/stream.js";
 import type { ColumnCells } from "./table-block.js";
-import { type Cell, isMissing, numberIn } from "./table-cell.js";
+import { type Cell, isMissing, largestNumber, numberIn } from "./table-cell.js";
 
 /** What a user says a column is. */
 export type ColumnChoice = "number" | "category" | "drop";
@@ -13,7 +13,7 @@ export class ColumnProfile {
   readonly name: string;
   readonly index: number;
   missing = 0;
-  /** Cells with a finite number, with an infinite one, and with another text. */
+  /** Cells with a finite number, with one that is infinite as float32, and with another text. */
   numbers = 0;
   infinite = 0;
   texts = 0;
@@ -116,7 +116,7 @@ export class ColumnProfile {
   }
 
   #addNumber(value: number, row: number): void {
-    if (!Number.isFinite(value)) {
+    if (!(Math.abs(value) <= largestNumber)) {
       this.infinite++;
       this.firstInfinite ??= row;
       return;

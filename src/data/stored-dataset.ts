@@ -190,7 +190,16 @@ export function normalisationFor(
   where: string,
   options: Pick<OpenOptions, "normalise" | "fitted">,
 ): Normalisation {
-  const fitted = readFitted(options.fitted)?.normalisation;
+  const record = readFitted(options.fitted);
+  const fitted = record?.normalisation;
+  if (fitted === undefined && record?.table !== undefined) {
+    throw userError({
+      where,
+      required: "a table, as the data that the record was fitted on",
+      got: "data of another kind",
+      advice: "Give a table with the same columns, or the record of data of this kind",
+    });
+  }
   if (fitted === undefined)
     return chooseNormalisation(options.normalise ?? "standard", statistics, pictureRange, where);
   if (fitted.scale.length === order.channels) return fitted;

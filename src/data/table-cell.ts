@@ -1,6 +1,9 @@
 /** A value in a table: text as a text file has it, a number as a binary one has it, null where there is none. */
 export type Cell = string | number | null;
 
+/** The largest number that samples can hold, which are delivered as float32. */
+export const largestNumber = (2 - 2 ** -23) * 2 ** 127;
+
 const missingMarks = new Set(["", "?", "na", "n/a", "#n/a", "nan", "null", "<na>"]);
 
 /** Whether a cell says that its value is missing. */

@@ -7,7 +7,7 @@ import type { FittedColumn } from "./fitted-record.js";
 import { normalScore } from "./normal-score.js";
 import { chooseNormalisation } from "./normalisation.js";
 import { type ColumnCells, cellAt } from "./table-block.js";
-import { type Cell, isMissing, numberIn } from "./table-cell.js";
+import { type Cell, isMissing, largestNumber, numberIn } from "./table-cell.js";
 
 /** Text columns with more distinct values than this are left out: they are names or free text, not categories. */
 export const mostCategories = 100;
@@ -61,8 +61,8 @@ export function fitColumns(
     const at = place(profile.firstInfinite);
     throw userError({
       where: at.where,
-      required: "finite numbers",
-      got: `an infinite one in row ${at.row}, ${profile.name}`,
+      required: "finite numbers of at most 3.4e38",
+      got: `an infinite or larger one in row ${at.row}, ${profile.name}`,
       advice: "Remove or replace such values",
     });
   }
@@ -164,7 +164,7 @@ export class CellEncoder {
       const { scale, offset } = column;
       for (let row = 0, put = to; row < count; row++, put += stride) {
         const value = values[row];
-        if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) onBad(row);
+        if (Math.abs(value) > largestNumber) onBad(row);
         target[put] = value * scale + offset;
       }
       return;
@@ -193,7 +193,7 @@ export class CellEncoder {
     }
     if (isMissing(cell)) return Number.NaN;
     const value = numberIn(cell);
-    if (value === undefined || !Number.isFinite(value)) return undefined;
+    if (value === undefined || !(Math.abs(value) <= largestNumber)) return undefined;
     if (column.quantiles !== undefined) return normalScore(value, column.quantiles);
     return value * column.scale + column.offset;
   }

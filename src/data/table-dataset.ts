@@ -12,6 +12,9 @@ import { columnName, type LabelColumn, type Survey, surveyRows } from "./survey-
 import { type DroppedColumn, expandRow, fitColumns, widthOf } from "./table-columns.js";
 import { type TableSource, textTable } from "./table-source.js";
 
+/** A column is mentioned where at least this share of its cells are numbers, and it is not taken for numbers. */
+const mostlyNumbers = 0.9;
+
 /**
  * Opens a CSV or TSV file, plain or gzipped. Numeric columns are normalised (missing values become the mean, with an
  * indicator column), others become one-hot codes; see {@link fitColumns}. The file is read twice, once to learn the
@@ -38,6 +41,14 @@ export async function openTableSource(source: TableSource, options: OpenOptions)
   const features = survey.profiles.filter((profile) => labels.every(({ index }) => index !== profile.index));
   const wanted = options.shape;
   if (wanted !== undefined && wanted.length > 1) return rowsAsArrays(path, format, labels, survey, features, options);
+  if (fitted?.normalisation !== undefined && fitted.table === undefined) {
+    throw userError({
+      where: path,
+      required: "samples of the kind that the record was fitted on",
+      got: "a table",
+      advice: "Give the record of a table, or data of that kind",
+    });
+  }
 
   const fit = fitted?.table
     ? { columns: findFitted(path, format, fitted.table), dropped: [] }
@@ -216,6 +227,8 @@ function tableDataset(
     start = end;
   }
   const notes = [
+    ...(format.notes ?? []),
+    ...(options.fitted === undefined ? almostNumeric(format, survey, labelColumns) : []),
     ...dropped.map(({ name, reason }) => `${name} left out: ${reason}`),
     ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
   ];
@@ -269,6 +282,25 @@ function tableDataset(
       samples.read(indices, (data, from, sample) => deliver(data, from, target, sample * width)),
     prepare: (indices) => samples.prepare(indices),
   };
+}
+
+/** Notes on columns of numbers but for a few texts, which make categories of them, and of numbers with decimal commas. */
+function almostNumeric(format: TableSource, { profiles }: Survey, labels: readonly LabelColumn[]): string[] {
+  return profiles.flatMap(({ name, index, choice, numbers, texts, firstText }) => {
+    if (choice !== undefined || firstText === undefined || labels.some((label) => label.index === index)) return [];
+    const { where, row } = format.place(firstText.row);
+    const place = `row ${row}${where === format.where ? "" : ` of ${where}`}`;
+    if (/^[+-]?\d+,\d+$/.test(firstText.cell)) {
+      return [
+        `${name} is not taken for numbers: "${firstText.cell}" in ${place} has a comma where numbers have a point`,
+      ];
+    }
+    if (numbers < mostlyNumbers * (numbers + texts)) return [];
+    return [
+      `${name} is not taken for numbers: ${texts} of ${numbers + texts} cells are none, the first "${firstText.cell}" ` +
+        `in ${place}; correct them, or say what it is (columns: ${name}=number or ${name}=category)`,
+    ];
+  });
 }
 
 /** The encoded cells in a file, as samples. */

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { userError } from "../errors.js";
+import { shorten } from "./classes.js";
 import { distinctNames } from "./column-names.js";
 import { DelimitedParser, type Stop } from "./delimited-parser.js";
 import { checkInterrupted, fileSize, isGzip, readChunks } from "./read-bytes.js";
@@ -15,6 +16,8 @@ export interface TableFormat {
   /** The names in the header line, told apart where some are equal, or undefined if there is none. */
   readonly header: readonly string[] | undefined;
   readonly columnCount: number;
+  /** What the user should know of how it is read, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /** A row longer than this (in characters) means that the file is no table. */
@@ -41,7 +44,11 @@ export async function readFormat(path: string, header: boolean | "auto", relaxed
     throw userError({ where: path, required: "a table with rows", got: "an empty file", advice: "Check the path" });
   }
   const hasHeader = header === "auto" ? looksLikeHeader(first, sample.slice(1)) : header;
-  return { gzip, delimiter, header: hasHeader ? distinctNames(first) : undefined, columnCount: first.length };
+  const doubtful = header === "auto" && !hasHeader && mayBeHeader(first, sample.slice(1));
+  const notes = doubtful
+    ? [`the first row (${shorten(first)}) is taken for a sample; if it names the columns, say so (header: yes)`]
+    : [];
+  return { gzip, delimiter, notes, header: hasHeader ? distinctNames(first) : undefined, columnCount: first.length };
 }
 
 /**
@@ -375,18 +382,43 @@ async function findDelimiter(path: string, gzip: boolean): Promise<string> {
 }
 
 /**
- * A header names every column once, without numbers, and either stands over numbers or does not recur below. The
- * column numbers 0, 1, 2, ..., which pandas writes for nameless columns, are a header too.
+ * A header has a text over a column of numbers, or else names every column once, without numbers, and does not recur
+ * below. The column numbers 0, 1, 2, ..., which pandas writes for nameless columns, are a header too.
  */
 function looksLikeHeader(first: readonly string[], rest: readonly (readonly string[])[]): boolean {
   if (rest.length === 0) return false;
   // The first name may be empty: so pandas writes an index.
   const names = first[0] === "" ? first.slice(1) : first;
   if (names.length > 1 && names.every((name, index) => name === String(index))) return true;
-  if (new Set(first).size < first.length) return false;
-  if (names.some((name) => isMissing(name) || numberIn(name) !== undefined)) return false;
-  const overNumbers = first.some((_, column) =>
-    rest.every((row) => isMissing(row[column]) || numberIn(row[column]) !== undefined),
-  );
-  return overNumbers || !first.some((name, column) => rest.some((row) => row[column] === name));
+  const overNumbers = first.some((name, column) => {
+    const cells = rest.map((row) => row[column]).filter((cell) => !isMissing(cell));
+    return isText(name) && cells.length > 0 && cells.every(isNumber);
+  });
+  if (overNumbers) return true;
+  if (new Set(first).size < first.length || !names.every(isText)) return false;
+  const overNothing = first.some((_, column) => rest.every((row) => isMissing(row[column])));
+  return overNothing || !first.some((name, column) => rest.some((row) => row[column] === name));
+}
+
+/**
+ * Whether a first row that was not taken for a header has a text of its own over texts that recur, or numbers that count
+ * the columns, as years do.
+ */
+function mayBeHeader(first: readonly string[], rest: readonly (readonly string[])[]): boolean {
+  if (first.length > 2 && first.every((name, column) => name !== "" && Number(name) === Number(first[0]) + column)) {
+    return true;
+  }
+  return first.some((name, column) => {
+    const below = new Set(rest.map((row) => row[column]));
+    return isText(name) && !below.has(name) && below.size <= rest.length / 2;
+  });
+}
+
+/** With a decimal comma too: such cells are no numbers to the table, but no names either. */
+function isNumber(cell: string): boolean {
+  return numberIn(cell) !== undefined || /^[+-]?\d+,\d+$/.test(cell);
+}
+
+function isText(cell: string): boolean {
+  return !isMissing(cell) && !isNumber(cell);
 }

@@ -23,6 +23,8 @@ export interface TableSource {
   readonly format: string;
   readonly header: readonly string[] | undefined;
   readonly columnCount: number;
+  /** What the user should know of how it is read, in sentences. */
+  readonly notes?: readonly string[] | undefined;
   /** Of its file, as progress counts them. */
   readonly bytes: number;
   /** What a column's class numbers stand for, where the source says it. */
@@ -140,6 +142,7 @@ export async function textTable(path: string, options: Pick<OpenOptions, "header
     where: path,
     format: "table",
     header: format.header,
+    notes: format.notes,
     columnCount: format.columnCount,
     bytes: await fileSize(path),
     blocks(needs, { onBadRow, ...others }) {

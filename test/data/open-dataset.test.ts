@@ -191,6 +191,7 @@ describe("how arrays meet the model", () => {
   test.each([
     ["another length", floats([1, 6], six), { shape: [5] }, /\[5\], as the model takes, got \[6\]/],
     ["NaN", floats([2, 3], [1, 2, 3, 4, Number.NaN, 6]), {}, /NaN in sample 1, value 1/],
+    ["numbers too large", npyFile("<f8", [2, 1], new Float64Array([1, -1e39])), {}, /-1e\+39 in sample 1, value 0/],
     ["infinity", floats([2, 3], [1, 2, 3, 4, 5, Number.POSITIVE_INFINITY]), {}, /Infinity in sample 1, value 2/],
     ["no samples", floats([0, 3], []), {}, /an array of samples/],
     ["imagenet on vectors", floats([1, 6], six), { normalise: "imagenet" }, /RGB pictures/],

@@ -124,9 +124,47 @@ describe("what is written in the file", () => {
     ["texts that recur are rows", "red,small\nblue,small\nred,big\n", 3],
     ["texts that never recur are a header", "colour,size\nblue,small\nred,big\n", 2],
     ["pandas' column numbers are a header", "0,1\n5,7\n6,9\n", 2],
+    ["a text over numbers is one, whatever else stands there", "a,a,kind\n5,7,x\n6,9,kind\n", 2],
+    ["a year over numbers too, where a text is over others", "rate,2020,\n5,7,x\n6,9,y\n", 2],
     ["numbers are rows", "4,1\n5,7\n6,9\n", 3],
   ])("header: %s", async (_, text, count) => {
     expect((await openTable(table(text), {})).count).toBe(count);
+  });
+
+  test("a first row that may be a header is mentioned", async () => {
+    const doubtful = await openTable(table("country,2020\nA,5\nA,6\nB,7\nB,7\n"), {});
+    expect(doubtful.count).toBe(5);
+    expect(doubtful.record.notes).toContainEqual(
+      expect.stringMatching(/^the first row \(country, 2020\).*header: yes/),
+    );
+    const years = await openTable(table("2019,2020,2021\n0.5,1,2\n1,0.5,0\n"), {});
+    expect(years.record.notes).toEqual([expect.stringContaining("2019, 2020, 2021")]);
+    const told = await openTable(table("country,2020\nA,5\nA,6\nB,7\nB,7\n"), { header: true });
+    expect(told.record.notes).toEqual([]);
+    expect((await openTable(table("A,5\nA,6\nB,7\nB,7\n"), {})).record.notes).toEqual([]);
+  });
+
+  test("columns that are almost numbers are mentioned, with the first cell that is none", async () => {
+    const cells = Array.from({ length: 20 }, (_, row) => `${row === 4 ? "oops" : row % 7},${row % 3}`);
+    const file = table(`age,b\n${cells.join("\n")}\n`);
+    expect((await openTable(file, {})).record.notes).toEqual([
+      expect.stringMatching(
+        /^age is not taken for numbers: 1 of 20 cells are none, the first "oops" in row 5;.*age=category/,
+      ),
+    ]);
+    expect((await openTable(file, { columns: { age: "category" } })).record.notes).toEqual([]);
+    const commas = await openTable(table("a;b\n0,5;1\n1,5;2\n0,5;3\n"), {});
+    expect(commas.count).toBe(3);
+    expect(commas.record.notes).toEqual([expect.stringMatching(/^a is not .*"0,5" in row 1 has a comma/)]);
+  });
+
+  test("what was fitted on other data than a table is refused, and the other way round", async () => {
+    const opened = await openTable(table("1,2\n3,5\n"), {});
+    const pictures = await openTable(table("1,2\n3,5\n"), { shape: [1, 2] });
+    await expect(openTable(table("1,2\n3,5\n"), { fitted: pictures.record })).rejects.toThrow(/got a table/);
+    await expect(openTable(table("1,2\n3,5\n"), { shape: [1, 2], fitted: opened.record })).rejects.toThrow(
+      /required a table.*got data of another kind/,
+    );
   });
 
   test("the header can be told", async () => {
@@ -136,7 +174,8 @@ describe("what is written in the file", () => {
 
   test.each([
     ["ragged rows", "a,b\n1,2\n3\n", /line 3/],
-    ["infinite numbers", "a,b\n1,2\n3,inf\n", /infinite one in row 2, b/],
+    ["infinite numbers", "a,b\n1,2\n3,inf\n", /infinite or larger one in row 2, b/],
+    ["numbers too large for samples", "a,b\n1,2\n3,-1e39\n", /infinite or larger one in row 2, b/],
     ["a stray quote", 'a,b\n1,2"3\n4,5\n', /line 2/],
     ["an open quote", 'a,b\n1,"2\n4,5\n', /[Qq]uote/],
     ["other bytes than UTF-8", new Uint8Array([97, 44, 98, 10, 0xff, 44, 50, 10]), /UTF-8/],
