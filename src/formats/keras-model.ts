@@ -93,12 +93,20 @@ function modelInput(graph: KerasGraph, config: ModelConfig, name: string, option
       advice: "Build the model with an Input layer before saving it.",
     });
   const type = layer.settings.dtype ?? "float32";
-  if (typeof type === "string" && !type.startsWith("float"))
+  if (typeof type === "string" && !/^(b?float|u?int)/.test(type))
     throw userError({
       where,
-      required: "floating-point samples",
+      required: "samples of numbers",
       got: type,
-      advice: "Export the part of the model behind it.",
+      advice: "Save the part of the model behind it as a model of its own.",
+    });
+  const counting = typeof type === "string" && !/^b?float/.test(type) ? countingLayer(config, name) : undefined;
+  if (counting)
+    throw userError({
+      where,
+      required: "integers that become floating-point numbers before anything is computed of them",
+      got: `${counting.className} of ${type}, in which results overflow or are rounded`,
+      advice: "Begin the model with Rescaling, or let the input be float32.",
     });
   const sizes = declared.slice(1) as (number | null)[];
   const given = config.inputs.length === 1 ? options.sampleShape : undefined;
@@ -113,6 +121,22 @@ function modelInput(graph: KerasGraph, config: ModelConfig, name: string, option
   const input = graph.fresh(name);
   graph.inputs.push({ name: input, type: "float32", shape: [declared[0] ?? "batch", ...shape] });
   return { shape, last: input };
+}
+
+/** What has integers of integers. */
+const integerArithmetic = new Set(["Add", "Subtract", "Multiply", "Power", "Negative", "Square", "Resizing"]);
+
+/** What computes with an input's own integers: samples are float32, which have the same values, but not the same sums. */
+function countingLayer({ layers }: ModelConfig, name: string): LayerConfig | undefined {
+  return layers.find(
+    ({ className, calls }) =>
+      integerArithmetic.has(className) &&
+      calls.some(
+        ({ inputs, operands = [] }) =>
+          inputs.some(({ layer }) => layer === name) &&
+          !operands.some((operand) => operand?.data.some((number) => !Number.isInteger(number))),
+      ),
+  );
 }
 
 const keyOf = ({ layer, call, output }: TensorReference): string => JSON.stringify([layer, call, output]);
@@ -203,10 +227,30 @@ function convertCall(
   const attention = converterOf(attentionConverters, layer);
   if (attention) return [attention(context, { inputs, named, flags: new Set(call.flags) })];
   const converter = converterOf(layerConverters, layer) ?? converterOf(operationConverters, layer);
+  if (!converter && lookups.has(layer.className))
+    throw userError({
+      where: context.where,
+      required: "layers that compute with numbers",
+      got: `${layer.className}, which looks integers or words up`,
+      advice:
+        "Integers, as of tokens and categories, cannot be learned from: make a model of the layers behind it, and give that with vectors as the data.",
+    });
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
   return [call.operands ? withConstant(context, inputs, call.operands) : converter(context, inputs)];
 }
+
+/** Layers for what is no measurement: tokens, categories, words. */
+const lookups = new Set([
+  "Embedding",
+  "StringLookup",
+  "IntegerLookup",
+  "TextVectorization",
+  "Hashing",
+  "HashedCrossing",
+  "CategoryEncoding",
+  "Discretization",
+]);
 
 /** What a model is called with, in the order of its inputs: dictionaries go by their keys, or by the inputs' names. */
 function inOrder(

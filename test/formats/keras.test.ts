@@ -169,6 +169,28 @@ test("reads inputs and outputs in dictionaries, in the order of their keys", asy
   ]);
 });
 
+test("takes integers as floating-point numbers, which have the same values", async () => {
+  const pictures = (type: string) => (config: string) =>
+    config.replace(
+      '"batch_shape": [null, 6, 5, 2], "dtype": "float32"',
+      `"batch_shape": [null, 6, 5, 2], "dtype": "${type}"`,
+    );
+  const model = await readKeras(withConfig(pictures("uint8")), { where });
+  expect(model.graph.inputs).toMatchObject([{ type: "float32", shape: ["batch", 6, 5, 2] }]);
+  requireClose(await outputOf(model), record.output.flat());
+  await expect(readKeras(withConfig(pictures("string")), { where })).rejects.toThrow(/samples of numbers, got string/);
+  const looked = withConfig((config) =>
+    pictures("int32")(config).replace('"class_name": "Conv2D"', '"class_name": "Embedding"'),
+  );
+  await expect(readKeras(looked, { where })).rejects.toThrow(
+    /conv \(Embedding\): .* looks integers .* cannot be learned from/,
+  );
+  const counted = withConfig((config) =>
+    pictures("uint8")(config).replace('"class_name": "Conv2D"', '"class_name": "Square"'),
+  );
+  await expect(readKeras(counted, { where })).rejects.toThrow(/input input_layer: .*overflow.*Rescaling/);
+});
+
 test("names the layer that it does not read", async () => {
   const cases: [RegExp, (config: string) => string][] = [
     [

@@ -243,7 +243,14 @@ def operations():
     return keras.Model(i, [x, L.Dense(3)(x)])
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations)}
+def counted():
+    """Pictures of bytes."""
+    i = L.Input((6, 5, 3), dtype="uint8")
+    x = L.Concatenate()([L.Rescaling(1 / 127.5, -1)(i), L.Rescaling(0.01)(i[..., :1])])
+    return keras.Model(i, L.Dense(3)(L.GlobalMaxPooling2D()(L.Conv2D(4, 3, activation="relu")(x))))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted)}
 
 
 def filming():
@@ -264,8 +271,12 @@ def halved():
     return keras.Sequential([L.Input((4,)), L.Dense(2, dtype="bfloat16", name="narrow")])
 
 
+def looking_up():
+    return keras.Sequential([L.Input((4,), dtype="int32"), L.Embedding(9, 3, name="words"), L.Flatten(), L.Dense(2)])
+
+
 # Saved as .keras only, for what is said of them.
-refused = {f.__name__: f for f in (filming, masked, doubled, halved)}
+refused = {f.__name__: f for f in (filming, masked, doubled, halved, looking_up)}
 
 
 def randomise(model, seed=0):
@@ -285,6 +296,8 @@ def write(folder):
         model = make()
         randomise(model)
         x = np.random.default_rng(2).normal(0, 1, (3, *model.inputs[0].shape[1:])).astype("float32")
+        if model.inputs[0].dtype == "uint8":
+            x = np.abs(x * 60).astype("uint8")
         outputs = keras.tree.flatten(model.predict(x, verbose=0))
         model.save(os.path.join(folder, f"{name}.keras"))
         model.save(os.path.join(folder, f"{name}.h5"))
@@ -308,10 +321,10 @@ def run(requests):
         keras.utils.set_random_seed(3)
         scope = {"model": models[request["make"]]()}
         # A layer that is another's activation has its weights only after the first call.
-        scope["model"].predict(np.asarray(request["input"], "float32"), verbose=0)
+        scope["model"].predict(np.asarray(request["input"], scope["model"].inputs[0].dtype), verbose=0)
         os.chdir(request["folder"])
         exec("\n".join(request["lines"]), scope)
-        outputs = keras.tree.flatten(scope["model"].predict(np.asarray(request["input"], "float32"), verbose=0))
+        outputs = keras.tree.flatten(scope["model"].predict(np.asarray(request["input"], scope["model"].inputs[0].dtype), verbose=0))
         print("OUTPUTS " + json.dumps([output.tolist() for output in outputs]), flush=True)
 
 
