@@ -1,6 +1,6 @@
 /** Keras' layers of attention, which take several tensors, some of them by name. */
 import { attribute } from "../graph/graph.js";
-import { floatTensor, intTensor } from "../graph/tensor.js";
+import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
 import { describe } from "./keras-calls.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 
@@ -17,21 +17,45 @@ type AttentionConverter = (context: LayerContext, call: AttentionCall) => KerasV
 /** Scores of positions that may not be looked at, as Keras has them: nothing is left of them behind a softmax. */
 const hidden = -1e9;
 
-/** Vaswani et al. (2017): several attentions side by side, on parts of their own of what query, key and value become. */
+/** Attention over positions of any number of axes, all of which count as one. */
 const multiHeadAttention: AttentionConverter = (context, call) => {
+  const positions = named(call, ["query"])[0]?.shape.slice(0, -1) ?? [];
+  const { attention_axes: axes } = context.layer.settings;
+  const every = positions.map((_, axis) => axis + 1);
+  if ((axes ?? null) !== null && describe(axes) !== describe(every))
+    throw context.refuse(`attention_axes of ${describe(every)}`, describe(axes));
+  if (positions.length < 2) return attention(context, call);
+  if (call.flags.has("use_causal_mask"))
+    throw context.refuse("one axis of positions for use_causal_mask", describe(positions));
+  const reshaped = (name: string, shape: readonly number[]): string =>
+    context.node("Reshape", [name, context.constant(intTensor([-1, ...shape]), "positions")]);
+  const flat = (value: KerasValue): KerasValue => {
+    context.requireRank(value, positions.length + 1);
+    const shape = [sizeOf(value.shape.slice(0, -1)), value.shape[positions.length]];
+    return { shape, last: reshaped(context.last(value), shape) };
+  };
+  const result = attention(context, {
+    inputs: call.inputs.map(flat),
+    named: new Map([...call.named].map(([name, value]) => [name, flat(value)])),
+    flags: call.flags,
+  });
+  const shape = [...positions, result.shape[1]];
+  return { shape, last: reshaped(context.last(result), shape) };
+};
+
+/** Vaswani et al. (2017): several attentions side by side, on parts of their own of what query, key and value become. */
+const attention: AttentionConverter = (context, call) => {
   const { query, value, key } = sequencesOf(context, call, named(call, ["query", "value", "key"]));
   for (const setting of ["use_gate", "sliding_window"])
     if (context.layer.settings[setting])
       throw context.refuse(`no ${setting}`, describe(context.layer.settings[setting]));
-  const { attention_axes: axes, output_shape: given } = context.layer.settings;
-  if ((axes ?? null) !== null && describe(axes) !== "[1]")
-    throw context.refuse("attention_axes of [1]", describe(axes));
+  const { output_shape: outputShape } = context.layer.settings;
   const [heads, keySize] = [context.count("num_heads"), context.count("key_dim")];
   const valueSize = (context.layer.settings.value_dim ?? null) === null ? keySize : context.count("value_dim");
-  const sizes = Array.isArray(given) ? given : [given ?? query.shape[1]];
+  const sizes = Array.isArray(outputShape) ? outputShape : [outputShape ?? query.shape[1]];
   const [width] = sizes;
   if (sizes.length !== 1 || !Number.isSafeInteger(width) || width < 1)
-    throw context.refuse("an output_shape of one size", describe(given));
+    throw context.refuse("an output_shape of one size", describe(outputShape));
 
   const hasBias = context.flag("use_bias", true);
   /** What one of the layer's four parts makes of a sequence: [batch, positions, outputs]. */

@@ -1,6 +1,7 @@
 /** Keras' convolutions and poolings: channels last outside, ONNX's channels first inside. */
 import { type Attributes, attribute } from "../graph/graph.js";
 import { activate } from "./keras-activations.js";
+import { describe } from "./keras-calls.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 
 /** Positions of a window along each axis. */
@@ -166,23 +167,37 @@ export function separableConvolution(context: LayerContext, value: KerasValue, a
  * @param axes how many axes of positions there are
  * @throws UserError for a dilation or an output_padding
  */
+/** Numbers that are added to an output's sizes; one number counts for all axes. */
+function outputPadding(context: LayerContext, axes: number): number[] {
+  const given = context.layer.settings.output_padding;
+  const list: unknown[] = Array.isArray(given) ? given : new Array(axes).fill(given);
+  if (list.length !== axes || !list.every((size) => Number.isSafeInteger(size) && (size as number) >= 0))
+    throw context.refuse(`${axes} sizes for output_padding`, describe(given));
+  return list as number[];
+}
+
 export function transposedConvolution(context: LayerContext, value: KerasValue, axes: number): KerasValue {
   const { spatial, channels } = split(context, value, axes);
   const windows = windowsOf(context, axes);
   const filters = context.count("filters");
   const padding = context.text("padding", "valid");
-  if ((context.layer.settings.output_padding ?? null) !== null) throw context.refuse("no output_padding", "one");
-  if (windows.dilations.some((dilation) => dilation !== 1))
-    throw context.refuse("no dilation", String(windows.dilations));
   if (padding !== "same" && padding !== "valid") throw context.refuse("padding same or valid", padding);
-  // Where the kernel is longer than the stride, "same" cuts the surplus off; where it is shorter, both fill up.
-  const surplus = windows.kernel.map((size, axis) => size - windows.strides[axis]);
-  const cut = surplus.map((size) => (padding === "same" ? Math.max(size, 0) : 0));
+  const given = (context.layer.settings.output_padding ?? null) === null ? undefined : outputPadding(context, axes);
+  const extents = windows.kernel.map((size, axis) => (size - 1) * windows.dilations[axis] + 1);
+  const { strides } = windows;
+  const isSame = padding === "same";
+  const sizes = spatial.map((size, axis) => {
+    const [extent, stride] = [extents[axis], strides[axis]];
+    if (given) return (size - 1) * stride + extent - (isSame ? 2 * Math.floor(extent / 2) : 0) + given[axis];
+    return size * stride + (isSame ? 0 : Math.max(extent - stride, 0));
+  });
+  // What the kernels reach beyond those sizes is cut off; where they do not reach as far, zeros fill up.
+  const surplus = spatial.map((size, axis) => (size - 1) * strides[axis] + extents[axis] - sizes[axis]);
+  if (isSame && !spatial.every((size, axis) => size === Math.ceil(sizes[axis] / strides[axis])))
+    throw context.refuse("an output_padding that the strides allow", describe(given));
+  const cut = surplus.map((size) => Math.max(size, 0));
   const begins = cut.map((size) => Math.floor(size / 2));
   const pads = [...begins, ...cut.map((size, axis) => size - begins[axis])];
-  const sizes = spatial.map(
-    (size, axis) => size * windows.strides[axis] + (padding === "same" ? 0 : Math.max(surplus[axis], 0)),
-  );
   const shape = context.requirePositive([...sizes, filters]);
   // Keras keeps [...kernel, outputs, inputs], ONNX [inputs, outputs, ...kernel].
   const kernel = context.variable("kernel", 0, [...windows.kernel, filters, channels], outputsFirst(axes));

@@ -208,9 +208,9 @@ export class LayerContext {
   }
 
   /** One number many times over, which is no weight. */
-  filled(value: number, size: number, stem: string): string {
+  filled(value: number, shape: readonly number[], stem: string): string {
     const number = this.constant(floatTensor([value], [1]), stem);
-    return this.node("Expand", [number, this.constant(intTensor([size]), `${stem}-shape`)]);
+    return this.node("Expand", [number, this.constant(intTensor(shape), `${stem}-shape`)]);
   }
 
   // --- nodes

@@ -11,7 +11,7 @@ import {
   separableConvolution,
   transposedConvolution,
 } from "./keras-convolutions.js";
-import type { LayerContext } from "./keras-graph.js";
+import type { KerasValue, LayerContext } from "./keras-graph.js";
 import { normalised, normalizationLayers } from "./keras-normalizations.js";
 import { concatenate, elementwise, type LayerConverter, passing, reshape, unary } from "./keras-operations.js";
 import { bidirectional, recurrent } from "./keras-recurrent.js";
@@ -160,15 +160,78 @@ const cropping = (axes: number): LayerConverter =>
   unary((context, value) => {
     context.requireChannelsLast();
     context.requireRank(value, axes + 1);
-    const pairs = margins(context, "cropping", axes);
-    const shape = context.requirePositive(
-      value.shape.map((size, axis) => size - (pairs[axis]?.[0] ?? 0) - (pairs[axis]?.[1] ?? 0)),
-    );
-    const starts = context.constant(intTensor(pairs.map(([begin]) => begin)), "starts");
-    const ends = context.constant(intTensor(pairs.map(([begin], axis) => begin + shape[axis])), "ends");
-    const axesTensor = context.constant(intTensor(pairs.map((_, axis) => axis + 2)), "axes");
-    return { shape, first: context.node("Slice", [context.first(value), starts, ends, axesTensor]) };
+    return cropped(context, value, margins(context, "cropping", axes));
   });
+
+/** The middle of a picture, rounded towards its beginning. */
+const centerCrop = unary((context, value) => {
+  context.requireChannelsLast();
+  context.requireRank(value, 3);
+  const sizes = [context.count("height"), context.count("width")];
+  const surplus = sizes.map((size, axis) => value.shape[axis] - size);
+  if (surplus.some((size) => size < 0))
+    throw context.refuse(`pictures of at least ${sizes.join(" × ")}`, `the shape ${describe(value.shape)}`);
+  return cropped(
+    context,
+    value,
+    surplus.map((size) => [Math.floor(size / 2), Math.ceil(size / 2)]),
+  );
+});
+
+/** Another size of pictures, whatever their proportions become. */
+const resizing = unary((context, value) => {
+  context.requireChannelsLast();
+  context.requireRank(value, 3);
+  for (const setting of ["crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"])
+    if (context.flag(setting, false)) throw context.refuse(`no ${setting}`, "it");
+  const sizes = [context.count("height"), context.count("width")];
+  const interpolation = context.text("interpolation", "bilinear");
+  if (interpolation !== "nearest" && interpolation !== "bilinear")
+    throw context.refuse("interpolation nearest or bilinear", interpolation);
+  const shape = [...sizes, value.shape[2]];
+  if (interpolation === "nearest") {
+    // ONNX Runtime would round otherwise where two are as near.
+    const last = sizes.reduce((name, size, axis) => {
+      const ratio = Math.fround(value.shape[axis] / size);
+      const nearest = Array.from({ length: size }, (_, place) =>
+        Math.min(Math.floor(Math.fround((place + 0.5) * ratio)), value.shape[axis] - 1),
+      );
+      const places = context.constant(intTensor(nearest), "nearest");
+      return context.node("Gather", [name, places], { axis: attribute.int(axis + 1) });
+    }, context.last(value));
+    return { shape, last };
+  }
+  // Not by sizes for some axes: ONNX Runtime 1.30 fails to optimise those.
+  const scales = sizes.map((size, axis) => scaleTo(value.shape[axis], size));
+  const output = context.node(
+    "Resize",
+    [context.first(value), "", context.constant(floatTensor([1, 1, ...scales]), "scales")],
+    {
+      mode: attribute.string("linear"),
+      coordinate_transformation_mode: attribute.string("half_pixel"),
+    },
+  );
+  return { shape, first: output };
+});
+
+/** The single-precision scale that makes this of a size. */
+function scaleTo(from: number, size: number): number {
+  const scale = Math.fround(size / from);
+  const reaches = (candidate: number): boolean =>
+    Math.floor(candidate * from) >= size && Math.floor(Math.fround(candidate * from)) >= size;
+  return reaches(scale) ? scale : Math.fround(scale * (1 + 2 ** -23));
+}
+
+/** Without so much at the begin and the end of each axis but the channels'. */
+function cropped(context: LayerContext, value: KerasValue, pairs: readonly (readonly number[])[]): KerasValue {
+  const shape = context.requirePositive(
+    value.shape.map((size, axis) => size - (pairs[axis]?.[0] ?? 0) - (pairs[axis]?.[1] ?? 0)),
+  );
+  const starts = context.constant(intTensor(pairs.map(([begin]) => begin)), "starts");
+  const ends = context.constant(intTensor(pairs.map(([begin], axis) => begin + shape[axis])), "ends");
+  const axesTensor = context.constant(intTensor(pairs.map((_, axis) => axis + 2)), "axes");
+  return { shape, first: context.node("Slice", [context.first(value), starts, ends, axesTensor]) };
+}
 
 const upSampling = (axes: number): LayerConverter =>
   unary((context, value) => {
@@ -236,6 +299,8 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   Cropping1D: cropping(1),
   Cropping2D: cropping(2),
   Cropping3D: cropping(3),
+  CenterCrop: centerCrop,
+  Resizing: resizing,
   UpSampling1D: upSampling(1),
   UpSampling2D: upSampling(2),
   UpSampling3D: upSampling(3),

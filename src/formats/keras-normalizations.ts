@@ -11,6 +11,15 @@ function requireLastAxis(context: LayerContext, value: KerasValue): void {
   if (given !== -1 && given !== value.shape.length) throw context.refuse("the last axis", `axis ${describe(axis)}`);
 }
 
+/** The setting `axis`, one or several; the last one where there is none. */
+function axesOf(context: LayerContext, value: KerasValue): number[] {
+  const { axis = -1 } = context.layer.settings;
+  const list: unknown[] = Array.isArray(axis) ? axis : [axis];
+  if (list.length === 0 || !list.every((one) => typeof one === "number"))
+    throw context.refuse("axes beside the batch", `axis ${describe(axis)}`);
+  return (list as number[]).map((one) => context.axis(one, value, "last"));
+}
+
 function batchNormalization(context: LayerContext, value: KerasValue): KerasValue {
   requireLastAxis(context, value);
   if (context.flag("renorm", false)) throw context.refuse("plain batch normalisation", "renorm");
@@ -18,10 +27,10 @@ function batchNormalization(context: LayerContext, value: KerasValue): KerasValu
   let index = 0;
   const gamma = context.flag("scale", true)
     ? context.variable("gamma", index++, [channels])
-    : context.filled(1, channels, "scale");
+    : context.filled(1, [channels], "scale");
   const beta = context.flag("center", true)
     ? context.variable("beta", index++, [channels])
-    : context.filled(0, channels, "shift");
+    : context.filled(0, [channels], "shift");
   const mean = context.variable("moving_mean", index++, [channels]);
   const variance = context.variable("moving_variance", index++, [channels]);
   const output = context.node("BatchNormalization", [context.first(value), gamma, beta, mean, variance], {
@@ -38,19 +47,30 @@ function layerScale(context: LayerContext, value: KerasValue): KerasValue {
 }
 
 function layerNormalization(context: LayerContext, value: KerasValue): KerasValue {
-  requireLastAxis(context, value);
   if (context.flag("rms_scaling", false)) throw context.refuse("plain layer normalisation", "rms_scaling");
-  const channels = value.shape[value.shape.length - 1];
+  const rank = value.shape.length;
+  const axes = axesOf(context, value);
+  if (axes.some((axis, index) => index > 0 && axis <= axes[index - 1]))
+    throw context.refuse("axes in their order", `axis ${describe(context.layer.settings.axis)}`);
+  const sizes = axes.map((axis) => value.shape[axis - 1]);
   let index = 0;
   const gamma = context.flag("scale", true)
-    ? context.variable("gamma", index++, [channels])
-    : context.filled(1, channels, "scale");
-  const beta = context.flag("center", true) ? [context.variable("beta", index, [channels])] : [];
-  const output = context.node("LayerNormalization", [context.last(value), gamma, ...beta], {
-    axis: attribute.int(-1),
+    ? context.variable("gamma", index++, sizes)
+    : context.filled(1, sizes, "scale");
+  const beta = context.flag("center", true) ? [context.variable("beta", index, sizes)] : [];
+  // ONNX's axes are the last ones.
+  const others = Array.from({ length: rank + 1 }, (_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const order = [...others, ...axes];
+  const isLast = order.every((axis, place) => axis === place);
+  const input = context.last(value);
+  const turned = isLast ? input : context.node("Transpose", [input], { perm: attribute.ints(order) });
+  const output = context.node("LayerNormalization", [turned, gamma, ...beta], {
+    axis: attribute.int(-axes.length),
     epsilon: attribute.float(context.number("epsilon", 1e-3)),
   });
-  return { shape: value.shape, last: output };
+  if (isLast) return { shape: value.shape, last: output };
+  const back = order.map((_, axis) => order.indexOf(axis));
+  return { shape: value.shape, last: context.node("Transpose", [output], { perm: attribute.ints(back) }) };
 }
 
 /** Normalised in groups of channels as instances are, then scaled and shifted channel by channel. */
@@ -63,7 +83,7 @@ function groupNormalization(context: LayerContext, value: KerasValue): KerasValu
   if (!(groups >= 1) || channels % groups !== 0 || value.shape.length < 2)
     throw context.refuse(`groups that ${channels} channels of a picture or series divide into`, describe(given));
   const size = sizeOf(value.shape) / groups;
-  const [ones, zeros] = [context.filled(1, groups, "ones"), context.filled(0, groups, "zeros")];
+  const [ones, zeros] = [context.filled(1, [groups], "ones"), context.filled(0, [groups], "zeros")];
   const grouped = context.node("Reshape", [
     context.first(value),
     context.constant(intTensor([0, groups, size]), "grouped"),
@@ -99,10 +119,10 @@ function rootMeanSquareNormalization(context: LayerContext, value: KerasValue): 
   return { shape: value.shape, last: context.node("Mul", [context.node("Div", [input, size]), gamma]) };
 }
 
-/** x / |x| along the last axis; |x|² is at least 1e-12. */
+/** x / |x| along one or several axes; |x|² is at least 1e-12. */
 function unitNormalization(context: LayerContext, value: KerasValue): KerasValue {
-  requireLastAxis(context, value);
-  return { shape: value.shape, last: normalised(context, context.last(value), lastAxis(context)) };
+  const axes = context.constant(intTensor(axesOf(context, value)), "axes");
+  return { shape: value.shape, last: normalised(context, context.last(value), axes) };
 }
 
 /** Divided by the Euclidean norm along an axis, which a constant names. */
@@ -127,8 +147,13 @@ function scaling(context: LayerContext, key: string, initial: number, value: Ker
 }
 
 /** A constant for an elementwise operation with a value that has its channels last. */
-function factor(context: LayerContext, numbers: readonly number[], stem: string): string {
-  return context.constant(floatTensor(numbers, numbers.length === 1 ? [] : [numbers.length]), stem);
+function factor(
+  context: LayerContext,
+  numbers: readonly number[],
+  stem: string,
+  shape: readonly number[] = [numbers.length],
+): string {
+  return context.constant(floatTensor(numbers, numbers.length === 1 ? [] : shape), stem);
 }
 
 function rescaling(context: LayerContext, value: KerasValue): KerasValue {
@@ -139,19 +164,35 @@ function rescaling(context: LayerContext, value: KerasValue): KerasValue {
   return { shape: value.shape, last: context.node("Add", [scaled, factor(context, offset, "offset")]) };
 }
 
-/** (x − mean) / max(√variance, 1e-7), with the data's statistics in the config or stored beside the weights. */
+/**
+ * (x − mean) / max(√variance, 1e-7), with the data's statistics in the config or stored beside the weights: one for each
+ * place along the axes that are kept, or for all there is.
+ */
 function normalization(context: LayerContext, value: KerasValue): KerasValue {
-  requireLastAxis(context, value);
   if (context.flag("invert", false)) throw context.refuse("normalisation", "its inverse");
-  const channels = value.shape[value.shape.length - 1];
-  const given = context.layer.settings.mean ?? null;
-  const stored = (name: string, index: number): readonly number[] =>
-    Array.from(context.graph.store.read(context.place, { name, index, shape: [channels] }).data);
-  const mean = given === null ? stored("mean", 0) : scaling(context, "mean", 0, value);
-  const variance = given === null ? stored("variance", 1) : scaling(context, "variance", 1, value);
-  const deviation = variance.map((number) => Math.max(Math.sqrt(number), 1e-7));
-  const centred = context.node("Sub", [context.last(value), factor(context, mean, "mean")]);
-  return { shape: value.shape, last: context.node("Div", [centred, factor(context, deviation, "deviation")]) };
+  const { axis } = context.layer.settings;
+  const isWhole = axis === null || (Array.isArray(axis) && axis.length === 0);
+  const kept = isWhole ? [] : axesOf(context, value).sort((one, other) => one - other);
+  const shape = kept.map((one) => value.shape[one - 1]);
+  const isGiven = (context.layer.settings.mean ?? null) !== null;
+  const numbers = (name: string, index: number): readonly number[] =>
+    isGiven
+      ? statistics(context, name, sizeOf(shape))
+      : Array.from(context.graph.store.read(context.place, { name, index, shape }).data);
+  const deviation = numbers("variance", 1).map((number) => Math.max(Math.sqrt(number), 1e-7));
+  // From the first axis that is kept on.
+  const around = value.shape.map((size, place) => (kept.includes(place + 1) ? size : 1)).slice((kept[0] ?? 1) - 1);
+  const centred = context.node("Sub", [context.last(value), factor(context, numbers("mean", 0), "mean", around)]);
+  return { shape: value.shape, last: context.node("Div", [centred, factor(context, deviation, "deviation", around)]) };
+}
+
+/** A number, or as many as there are, of the config. */
+function statistics(context: LayerContext, key: string, count: number): readonly number[] {
+  const given = context.layer.settings[key];
+  const list: unknown[] = Array.isArray(given) ? given.flat(8) : [given];
+  if (!list.every((entry) => typeof entry === "number") || (list.length !== 1 && list.length !== count))
+    throw context.refuse(`a number, or ${count}, for ${key}`, describe(given));
+  return list as number[];
 }
 
 /** Each takes one tensor. */

@@ -88,6 +88,14 @@ test("says what it does not read", async () => {
       (config) => config.replace('"stack","axis":1', '"stack","axis":0'),
     ],
     [
+      /across \(LayerNormalization\): required axes in their order, got axis \[2,1\]/,
+      (config) => config.replace('"axis":[1],"epsilon"', '"axis":[2,1],"epsilon"'),
+    ],
+    [
+      /unit \(UnitNormalization\): required axes beside the batch, got axis null/,
+      (config) => config.replace('"axis":1}', '"axis":null}'),
+    ],
+    [
       /\(Own\): required a layer that headstart knows, got Own/,
       (config) => config.replace('"class_name":"Square"', '"class_name":"Own"'),
     ],

@@ -225,6 +225,23 @@ test("names the layer that it does not read", async () => {
           .replace('"class_name": "ReLU", "config": {', '"class_name": "HardShrink", "config": {"threshold": -1, ')
           .replace('"threshold": 0.0', '"t": 0'),
     ],
+    [
+      /layer relu \(Resizing\): required no antialias/,
+      (config) =>
+        config.replace('"class_name": "ReLU", "config": {', '"class_name": "Resizing", "config": {"antialias": true, '),
+    ],
+    [
+      /layer relu \(CenterCrop\): required pictures of at least 2 × 9/,
+      (config) =>
+        config.replace(
+          '"class_name": "ReLU", "config": {',
+          '"class_name": "CenterCrop", "config": {"height": 2, "width": 9, ',
+        ),
+    ],
+    [
+      /layer transposed \(Conv2DTranspose\): required 2 sizes for output_padding, got \[1\]/,
+      (config) => config.replace('"output_padding": null', '"output_padding": [1]'),
+    ],
     [/layer conv \(Conv2D\): required data_format/, (config) => config.replace("channels_last", "channels_first")],
     [
       /conv\/kernel: required the shape \[3, 3, 2, 4\], got \[3, 3, 2, 3\]/,

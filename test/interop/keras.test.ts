@@ -38,9 +38,15 @@ const names = [
   "functions",
   "operations",
   "counted",
+  "spread",
+  "resized",
+  "surveying",
 ];
-/** Keras cannot load HDF5 files of its own with numbers or tensors by name among the arguments of calls, or of Attention. */
-const withoutHdf5 = ["arithmetic", "attending", "looking", "functions", "operations", "counted"];
+/**
+ * Keras cannot load HDF5 files of its own with functions, numbers or tensors by name among the calls, of Attention, or with
+ * statistics of all there is.
+ */
+const withoutHdf5 = ["arithmetic", "attending", "looking", "functions", "operations", "counted", "spread"];
 const files = names.flatMap((name) =>
   (withoutHdf5.includes(name) ? ["keras"] : ["keras", "h5"]).map((extension) => ({ name, extension })),
 );

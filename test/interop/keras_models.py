@@ -250,7 +250,41 @@ def counted():
     return keras.Model(i, L.Dense(3)(L.GlobalMaxPooling2D()(L.Conv2D(4, 3, activation="relu")(x))))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted)}
+def spread():
+    """Normalisations along other axes than the last, and statistics of all there is or of some axes."""
+    draws = np.random.default_rng(0).normal(3, 2, (30, 6, 5, 4))
+    fronts = [L.Normalization(axis=None), L.Normalization(axis=1), L.Normalization(axis=(1, 3))]
+    for front in fronts:
+        front.adapt(draws)
+    fronts += [L.Normalization(axis=None, mean=1.5, variance=4.0), L.Normalization(axis=2, mean=[0.1, 0.2, 0.3, 0.4, 0.5], variance=[1.0, 2.0, 3.0, 4.0, 5.0])]
+    i = L.Input((6, 5, 4))
+    x = L.Concatenate()([front(i) for front in fronts])
+    x = L.LayerNormalization(axis=[1, 2, 3])(L.Conv2D(4, 3, padding="same")(x))
+    x = L.Add()([L.LayerNormalization(axis=1)(x), L.LayerNormalization(axis=[1, 3], center=False)(x), L.LayerNormalization(axis=[2, 3], scale=False)(x)])
+    x = L.Concatenate()([L.UnitNormalization(axis=1)(x), L.UnitNormalization(axis=[1, 2])(x), x])
+    return keras.Model(i, L.Dense(3)(L.Flatten()(x)))
+
+
+def resized():
+    i = L.Input((9, 8, 3))
+    x = L.Concatenate()([L.Resizing(6, 7)(i), L.Resizing(6, 7, interpolation="nearest")(i), L.CenterCrop(6, 7)(i)])
+    y = L.Resizing(11, 13)(x)
+    z = L.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1)(L.CenterCrop(5, 4)(L.Resizing(20, 9, interpolation="nearest")(y)))
+    z = L.Concatenate()([L.Conv2DTranspose(3, (4, 5), strides=3, output_padding=(1, 2))(z), L.Conv2DTranspose(3, (4, 5), strides=3, output_padding=(1, 2))(z)])
+    w = L.Conv2DTranspose(3, 3, dilation_rate=2, padding="same")(L.Conv2DTranspose(3, (2, 3), dilation_rate=(1, 2))(x))
+    return keras.Model(i, L.Dense(3)(L.Concatenate()([L.Flatten()(y), L.Flatten()(z), L.Flatten()(w)])))
+
+
+def surveying():
+    """Attention over all positions of a picture."""
+    i = L.Input((4, 3, 6))
+    x = L.Add()([i, L.MultiHeadAttention(2, 4)(i, i)])
+    y = L.Conv2D(5, 2)(x)
+    x = L.MultiHeadAttention(3, 2, attention_axes=(1, 2), output_shape=7)(x, y, key=L.Dense(4)(y))
+    return keras.Model(i, L.Dense(3)(L.GlobalMaxPooling2D()(x)))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted, spread, resized, surveying)}
 
 
 def filming():
