@@ -97,7 +97,7 @@ export class LayerContext {
       where: this.where,
       required,
       got,
-      advice: `headstart does not read this from Keras' own file. ${exportAdvice}`,
+      advice: `headstart does not read this from the model's own file. ${exportAdvice}`,
     });
   }
 

@@ -202,7 +202,9 @@ function storeOf(
         throw fail(
           "weights for every layer",
           "none",
-          "Call the model once, so that it has all of them, and save it again.",
+          layout === "names"
+            ? "Save the model as a .keras file, in which layers of one name are not confused."
+            : "Call the model once, so that it has all of them, and save it again.",
         );
       if (stored.shape.join() !== variable.shape.join())
         throw fail(`the shape [${variable.shape.join(", ")}]`, `[${stored.shape.join(", ")}]`);

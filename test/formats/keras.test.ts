@@ -242,6 +242,10 @@ test("names the layer that it does not read", async () => {
       /layer transposed \(Conv2DTranspose\): required 2 sizes for output_padding, got \[1\]/,
       (config) => config.replace('"output_padding": null', '"output_padding": [1]'),
     ],
+    [
+      /relu\/alpha: required weights for every layer, got none\. Call the model once/,
+      (config) => config.replace('"class_name": "ReLU"', '"class_name": "PReLU"'),
+    ],
     [/layer conv \(Conv2D\): required data_format/, (config) => config.replace("channels_last", "channels_first")],
     [
       /conv\/kernel: required the shape \[3, 3, 2, 4\], got \[3, 3, 2, 3\]/,
