@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
 import { expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
@@ -9,8 +8,8 @@ import { lambdaCall, lambdaOperation } from "../../src/formats/keras-lambdas.js"
 import { floatTensor, numbersOf } from "../../src/graph/tensor.js";
 import { readModelFile } from "../../src/library/read-model-file.js";
 import { openSession } from "../../src/runtime/node.js";
+import { fixture } from "./keras-fixtures.js";
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const archive = new Uint8Array(readFileSync(fixture("keras-operations.keras")));
 const where = "model";
 
