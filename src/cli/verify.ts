@@ -1,7 +1,7 @@
 /** `headstart verify`: whether weights fit a model, and what they change. */
 
 import { UserError } from "../errors.js";
-import { type TensorVerdict, type VerifiedTensor, verify } from "../library/verify.js";
+import { fitting, type TensorVerdict, type VerifiedTensor, verify } from "../library/verify.js";
 import { defineCommand } from "./command.js";
 import { modelOptions, namingOptions } from "./model-options.js";
 import { given } from "./options.js";
@@ -66,7 +66,7 @@ export const command = defineCommand({
       `${count("changed")} changed, ${count("same")} the same, ${count("head")} of the head, ${count("kept")} left as they are, ${result.mismatches} that do not fit`,
     );
     if (result.mismatches === 0) return;
-    const first = result.tensors.find(({ verdict }) => !["changed", "same", "head", "kept"].includes(verdict));
+    const first = result.tensors.find(({ verdict }) => !fitting.has(verdict));
     throw new UserError(
       `${weights}: required tensors that fit ${model}, got ${result.mismatches} that do not (${first?.name}: ${first === undefined ? "" : meanings[first.verdict].toLowerCase()}). Load none of them before you know why.`,
     );

@@ -23,3 +23,8 @@ export function numberIn(cell: Cell): number | undefined {
     return cell.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   return undefined;
 }
+
+/** Whether a cell is a number with a comma in place of the point, such as 3,14, which is no number to a table. */
+export function hasDecimalComma(cell: string): boolean {
+  return /^[+-]?\d+,\d+$/.test(cell);
+}

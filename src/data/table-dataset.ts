@@ -9,6 +9,7 @@ import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-recor
 import { keepingBlocks } from "./kept-blocks.js";
 import { defaultMemory } from "./sample-array.js";
 import { columnName, type LabelColumn, type Survey, surveyRows } from "./survey-table.js";
+import { hasDecimalComma } from "./table-cell.js";
 import { type DroppedColumn, expandRow, fitColumns, widthOf } from "./table-columns.js";
 import { type TableSource, textTable } from "./table-source.js";
 
@@ -290,7 +291,7 @@ function almostNumeric(format: TableSource, { profiles }: Survey, labels: readon
     if (choice !== undefined || firstText === undefined || labels.some((label) => label.index === index)) return [];
     const { where, row } = format.place(firstText.row);
     const place = `row ${row}${where === format.where ? "" : ` of ${where}`}`;
-    if (/^[+-]?\d+,\d+$/.test(firstText.cell)) {
+    if (hasDecimalComma(firstText.cell)) {
       return [
         `${name} is not taken for numbers: "${firstText.cell}" in ${place} has a comma where numbers have a point`,
       ];

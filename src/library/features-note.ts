@@ -1,12 +1,10 @@
 /** What the features of a network with several inputs or outputs are, where nobody has named them. */
-import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, otherInputs } from "../recipe/feature-extractor.js";
 
 /** @returns undefined where the network has one input and one output, or the features were named */
 export function featuresNote({ network, feature }: FeatureExtractor, named: string | undefined): string | undefined {
   if (named !== undefined) return undefined;
-  const inputs = network.graph.inputs
-    .map(({ name }) => name)
-    .filter((name) => name !== network.input.name && !network.tensors.has(name));
+  const inputs = otherInputs(network);
   const [first, ...outputs] = network.graph.outputs.map(({ name }) => name);
   const facts = [
     ...(inputs.length > 0

@@ -21,15 +21,26 @@ const least = { steps: 1, seed: 0, threads: 1, limit: 2, checkpointEvery: 1 } as
 
 /** @throws UserError naming the setting that is no number of its kind */
 export function requireSettings(settings: RunSettings): void {
-  for (const [name, smallest] of Object.entries(least)) {
-    const value = settings[name as keyof typeof least];
-    if (value === undefined || (Number.isSafeInteger(value) && value >= smallest)) continue;
-    throw misfit(name, `a whole number of at least ${smallest}`, value);
-  }
+  requireWholeNumbers(settings, least);
   requireThreads("threads", settings.threads);
   const { minutes } = settings;
   if (minutes !== undefined && !(Number.isFinite(minutes) && minutes > 0))
     throw misfit("minutes", "a number above 0", minutes);
+}
+
+/**
+ * @param least the least of each number that must be whole, where it is given
+ * @throws UserError naming the first that is not
+ */
+export function requireWholeNumbers<Name extends string>(
+  settings: { readonly [Each in NoInfer<Name>]?: number | undefined },
+  least: Readonly<Record<Name, number>>,
+): void {
+  for (const name of Object.keys(least) as Name[]) {
+    const value = settings[name];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least[name])) continue;
+    throw misfit(name, `a whole number of at least ${least[name]}`, value);
+  }
 }
 
 /** Far more than any machine has cores for, and fewer than it has memory for. */
@@ -69,8 +80,9 @@ export function requireGiven(given: Readonly<Record<string, unknown>>): void {
       throw userError({ where, required: "a value", got: "none", advice: "Give it among the options." });
 }
 
-function misfit(where: string, required: string, value: number): Error {
-  return userError({ where, required, got: String(value), advice: "Correct the setting." });
+/** The error of a setting that is not as required. */
+export function misfit(where: string, required: string, got: number | string): Error {
+  return userError({ where, required, got: String(got), advice: "Correct the setting." });
 }
 
 /** A recipe with what the settings say in place of its own. @throws UserError where that does not fit */

@@ -4,7 +4,7 @@ import { type Labelled, labelledSamples, parseLabelAmount } from "../study/label
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyPlan } from "../study/plan.js";
 import type { CompareOptions } from "./compare.js";
-import { requireThreads } from "./run-settings.js";
+import { misfit, requireThreads, requireWholeNumbers } from "./run-settings.js";
 
 /** Least whole numbers. */
 const wholes = {
@@ -34,11 +34,7 @@ const numbers = {
  * @throws UserError naming the setting that does not fit
  */
 export function requireStudySettings(options: CompareOptions): void {
-  for (const [name, least] of Object.entries(wholes)) {
-    const value = options[name as keyof typeof wholes];
-    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
-    throw misfit(name, `a whole number of at least ${least}`, value);
-  }
+  requireWholeNumbers(options, wholes);
   requireThreads("workers", options.workers);
   for (const [name, [required, fits]] of Object.entries(numbers)) {
     const value = options[name as keyof typeof numbers];
@@ -65,8 +61,4 @@ export function requireLabelAmounts({ labels, tune }: Pick<StudyPlan, "labels" |
         advice: "Ask for more labels, or leave --tune out.",
       });
   }
-}
-
-function misfit(where: string, required: string, got: number | string): Error {
-  return userError({ where, required, got: String(got), advice: "Correct the setting." });
 }

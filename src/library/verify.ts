@@ -93,7 +93,8 @@ interface GivenWeights {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head", "kept"]);
+/** The verdicts of tensors that fit. */
+export const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "head", "kept"]);
 
 /**
  * Compares weights with a model by name, shape, type and elements. A safetensors file must have all of F's parameters and

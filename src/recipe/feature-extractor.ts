@@ -117,10 +117,14 @@ function defaultFeature(network: Network): string {
   return sampled;
 }
 
+/** Inputs that a network has beside that of the samples. */
+export function otherInputs({ graph, input, tensors }: Network): string[] {
+  return graph.inputs.map(({ name }) => name).filter((name) => name !== input.name && !tensors.has(name));
+}
+
 /** The tensor itself, or, where it needs other inputs of the network, the last one before it that the samples suffice for. */
 function withoutOtherInputs(network: Network, name: string): string {
-  const mixed = new Set(network.graph.inputs.map((input) => input.name));
-  for (const known of [network.input.name, ...network.tensors.keys()]) mixed.delete(known);
+  const mixed = new Set(otherInputs(network));
   if (mixed.size === 0) return name;
   const sampled = new Set([network.input.name]);
   const behindLayer = new Set<string>();

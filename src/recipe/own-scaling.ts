@@ -109,6 +109,5 @@ export function onScaledSamples(network: Network, { scale, offset }: ChannelScal
       [whole, front[1]],
     ]),
     consumers,
-    unrolled: new Map([...network.unrolled].map(([output, old]) => [output, nodeOf(old)])),
   };
 }

@@ -140,14 +140,9 @@ async function runJobs(options: RunStudyOptions): Promise<StudyResults> {
   const pretrainings = await runPretrainings(options);
   const timing = await measureTimings(options, settings);
   const tuned = plan.tune ? await tune(options, settings, trials) : {};
-  const wanted = trialsOf(plan, settings, tuned).map((trial) => ({ trial, key: trialKey(plan, trial) }));
+  const wanted = wantedOf(plan, settings, tuned, pretrainings, timing);
   // A key that stands twice (an arm named in two ways) is one training.
-  const jobs = [...new Map(wanted.map((entry) => [entry.key, entry])).values()].map(({ trial, key }) => ({
-    kind: "trial" as const,
-    key,
-    trial,
-    extension: extensionOf(plan, trial, pretrainings, timing),
-  }));
+  const jobs = [...new Map(wanted.map((entry) => [entry.key, { kind: "trial" as const, ...entry }])).values()];
   const missing = jobs.filter(({ key, extension }) => !isLongEnough(trials.get(key), plan.steps + extension));
   options.onEvent?.({
     type: "stage",
@@ -161,13 +156,7 @@ async function runJobs(options: RunStudyOptions): Promise<StudyResults> {
     trials.set(result.record.key, result.record);
     options.onEvent?.({ type: "trial", record: result.record });
   });
-  return {
-    trials: finishedOf(plan, wanted, trials, pretrainings, timing),
-    planned: wanted.length,
-    pretrainings,
-    timing,
-    tuned,
-  };
+  return resultsOf(plan, wanted, trials, { pretrainings, timing, tuned });
 }
 
 /**
@@ -188,14 +177,8 @@ export function resultsSoFar(
   if (tuning.some(({ key }) => !trials.has(key)))
     return { trials: [], planned: settings.length * plan.arms.length * plan.seeds, pretrainings, timing, tuned: {} };
   const tuned = bestRates(candidates, trials);
-  const wanted = trialsOf(plan, settings, tuned).map((trial) => ({ trial, key: trialKey(plan, trial) }));
-  return {
-    trials: finishedOf(plan, wanted, trials, pretrainings, timing),
-    planned: wanted.length,
-    pretrainings,
-    timing,
-    tuned,
-  };
+  const wanted = wantedOf(plan, settings, tuned, pretrainings, timing);
+  return resultsOf(plan, wanted, trials, { pretrainings, timing, tuned });
 }
 
 /** Keys of a plan's pretrainings. */
@@ -203,19 +186,44 @@ export function pretrainingKeysOf(plan: StudyPlan): Set<string> {
   return new Set(pretrainingsOf(plan).map(({ key }) => key));
 }
 
-function finishedOf(
+/** A trial that the plan asks for. */
+interface WantedTrial {
+  readonly trial: Trial;
+  readonly key: string;
+  /** See {@link extensionOf}. */
+  readonly extension: number;
+}
+
+function wantedOf(
   plan: StudyPlan,
-  wanted: readonly { readonly trial: Trial; readonly key: string }[],
-  trials: ReadonlyMap<string, TrialRecord>,
+  settings: readonly Setting[],
+  tuned: Readonly<Record<string, number>>,
   pretrainings: StudyResults["pretrainings"],
   timing: StudyTiming,
-): TrialRecord[] {
-  return wanted.flatMap(({ trial, key }) => {
-    const record = trials.get(key);
-    const steps = plan.steps + extensionOf(plan, trial, pretrainings, timing);
-    // The names of this plan, should the record be from another one.
-    return isLongEnough(record, steps) ? [{ ...record, ...trial }] : [];
+): WantedTrial[] {
+  // Trials of an arm that differ in their seeds and labels alone have one extension.
+  const extensions = new Map<string, number>();
+  return trialsOf(plan, settings, tuned).map((trial) => {
+    const of = JSON.stringify([trial.network, trial.arm, trial.optimizer]);
+    const extension = extensions.get(of) ?? extensionOf(plan, trial, pretrainings, timing);
+    extensions.set(of, extension);
+    return { trial, key: trialKey(plan, trial), extension };
   });
+}
+
+/** What a study has of the trials that it asks for. */
+function resultsOf(
+  plan: StudyPlan,
+  wanted: readonly WantedTrial[],
+  trials: ReadonlyMap<string, TrialRecord>,
+  others: Omit<StudyResults, "trials" | "planned">,
+): StudyResults {
+  const finished = wanted.flatMap(({ trial, key, extension }) => {
+    const record = trials.get(key);
+    // The names of this plan, should the record be from another one.
+    return isLongEnough(record, plan.steps + extension) ? [{ ...record, ...trial }] : [];
+  });
+  return { trials: finished, planned: wanted.length, ...others };
 }
 
 /** The steps that equal total time asks for rest on seconds, whose mean moves a little with the pretraining of each further seed. */
@@ -351,6 +359,11 @@ function pretrainingSeconds(
   return seconds.reduce((sum, value) => sum + value, 0) / Math.max(1, seconds.length);
 }
 
+/** The most steps that any arm makes beyond the plan's. */
+export function longestExtensionOf({ longestExtension, steps }: StudyPlan): number {
+  return Math.round(longestExtension * steps);
+}
+
 /**
  * Supervised steps that an arm makes beyond the plan's for the comparison at equal total time: as many as fit into what
  * the costliest arm's {@link preparationSeconds} are more than its own, at most {@link StudyPlan.longestExtension} times the steps.
@@ -362,7 +375,7 @@ export function extensionOf(
   timing: StudyTiming,
 ): number {
   const full = fullExtension(plan, { network, arm, optimizer }, pretrainings, timing);
-  return Math.min(full, Math.round(plan.longestExtension * plan.steps));
+  return Math.min(full, longestExtensionOf(plan));
 }
 
 /** The same, without the limit. */

@@ -2,7 +2,7 @@
 import { measureOf, showScore } from "./measure.js";
 import type { StudyPlan } from "./plan.js";
 import type { TrialRecord } from "./records.js";
-import { type StudyResults, timingName } from "./run-study.js";
+import { longestExtensionOf, type StudyResults, timingName } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import type { IntervalMethod } from "./statistics/coverage-methods.js";
 import { trustworthy } from "./statistics/trustworthy.js";
@@ -125,7 +125,7 @@ export function notesOf(
         `${plan.seeds} seeds share ${shared} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
       ),
     );
-  const most = plan.steps + Math.round(plan.longestExtension * plan.steps);
+  const most = plan.steps + longestExtensionOf(plan);
   for (const { name, setting, arms } of settings) {
     const cut = arms.filter(({ timeSteps, timeStepsMade }) => timeSteps > Math.max(most, timeStepsMade));
     if (cut.length === 0 || timing.secondsPerStep[timingName(plan, setting.network, setting.optimizer)] === undefined)
