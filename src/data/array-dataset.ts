@@ -3,9 +3,10 @@ import type { ChannelOrder } from "./channel-statistics.js";
 import { convertPicture } from "./convert-picture.js";
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
 import { FileSamples, type FileSegment } from "./file-samples.js";
+import { oneHotNote } from "./one-hot-labels.js";
 import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPicture } from "./picture-shape.js";
 import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
-import { labelsOfArray } from "./sample-labels.js";
+import { labelsOfArray, type SampleLabels } from "./sample-labels.js";
 import { filedDataset, type SamplePlace, storedDataset } from "./stored-dataset.js";
 
 /** An array in files, axis 0 counting the samples. */
@@ -71,11 +72,7 @@ export function arrayDataset(
         reading.target === undefined
           ? undefined
           : (pictureRange({ ...samples, data: raw }) ?? rangeOfFloats(extremesOf(raw))),
-      record: {
-        source,
-        arrayShape: samples.dims,
-        ...(labels === undefined ? {} : { labelsFrom: labels.where }),
-      },
+      record: recordOf(source, samples.dims, labels, labelled),
     },
     options,
   );
@@ -120,14 +117,27 @@ export async function filedArrayDataset(
       place,
       picture: target,
       pictureRange: range,
-      record: {
-        source,
-        arrayShape: samples.dims,
-        ...(labels === undefined ? {} : { labelsFrom: labels.where }),
-      },
+      record: recordOf(source, samples.dims, labels, labelled),
     },
     options,
   );
+}
+
+/** What the record says of an array and its labels. */
+function recordOf(
+  source: string,
+  arrayShape: readonly number[],
+  labels: { array: RawArray; where: string } | undefined,
+  labelled: SampleLabels | undefined,
+): Record<string, unknown> {
+  const [, width = 1] = labels?.array.dims ?? [];
+  return {
+    source,
+    arrayShape,
+    ...(labels === undefined ? {} : { labelsFrom: labels.where }),
+    // Nothing else makes classes of several columns.
+    ...(labelled?.labels !== undefined && width > 1 ? { notes: [oneHotNote(width)] } : {}),
+  };
 }
 
 function firstOf(segments: readonly FileSegment[], count: number): FileSegment[] {

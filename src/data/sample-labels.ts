@@ -3,6 +3,7 @@ import { userError } from "../errors.js";
 import { classesOfArray, noNumberOfName, numberClasses, numberNamedClasses } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
+import { classesOfOneHot } from "./one-hot-labels.js";
 import type { RawArray } from "./sample-array.js";
 
 /** Numbers to predict, one or several a sample, in the data's own units. */
@@ -21,7 +22,8 @@ export interface SampleLabels {
 }
 
 /**
- * The labels in an array: [N] or [N, 1] as classes or as numbers, [N, k] as k numbers a sample.
+ * The labels in an array: [N] or [N, 1] as classes or as numbers, [N, k] as k numbers a sample, or as classes where every
+ * row is a one-hot code.
  *
  * @param of samples that the data has
  * @param count how many of them are used
@@ -50,10 +52,13 @@ export function labelsOfArray(
     return { targets: { names, values: finite(Float64Array.from(values), width, where) } };
   };
   if (task === "regression") return numbers();
+  const fittedNames = readFitted(fitted)?.classNames;
+  const oneHot = classesOfOneHot(array, count, fittedNames, where);
+  if (oneHot !== undefined) return oneHot;
   const whole = values.every((value) => Number.isInteger(value));
   const asClasses = task === "classification" || (width === 1 && whole);
   if (!asClasses) return numbers();
-  const classes = classesOfArray(array, count, readFitted(fitted)?.classNames, where);
+  const classes = classesOfArray(array, count, fittedNames, where);
   return task === "classification" ? classes : { ...classes, ...numbers() };
 }
 

@@ -130,7 +130,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     keptTensorsNote(opened, features),
     featuresNote(features, options.features),
     ownScalingNote(opened.network, isNormalised ? (options.normalise ?? "standard") : undefined),
-    ...dataNotes(dataset.record),
+    ...new Set([dataset, ...(labelled ? [labelled] : [])].flatMap(({ record }) => dataNotes(record))),
     ...(forData === asked ? [] : [replaced(asked, forData)]),
     withoutConvolutions(asked, features, dataset),
     clustersElsewhere(recipe, dataset),
