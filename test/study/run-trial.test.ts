@@ -140,6 +140,22 @@ describe("runTrial", () => {
     }
   });
 
+  test("takes F alone from given weights, so that it does not matter how a head in them numbers the classes", async () => {
+    const supervisor = pretender();
+    const drawn = initialWeights(features.network, "he", 0);
+    const inF = new Set(features.parameters.map(({ name }) => name));
+    const head = [...features.network.parameters.keys()].filter((name) => !inF.has(name));
+    expect(head.length).toBeGreaterThan(0);
+    const given = initialWeights(features.network, "he", 7);
+    await runTrial(await optionsOf("weights:some.safetensors", "test", { supervisor, given }));
+    const [{ weights }] = supervisor.runs;
+    for (const name of inF) if (!name.includes("running_")) expect(weights.get(name)).toEqual(given.get(name));
+    for (const name of head) {
+      expect(weights.get(name)).toEqual(drawn.get(name));
+      if (drawn.get(name)?.some((value) => value !== 0)) expect(weights.get(name)).not.toEqual(given.get(name));
+    }
+  });
+
   test("a score that is no number counts as chance", async () => {
     const supervisor = pretender(({ evaluateAt }) => ({
       evaluations: evaluateAt.map((step) => ({ step, score: step < 5 ? 0.9 : Number.NaN, loss: Number.NaN })),
