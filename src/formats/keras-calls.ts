@@ -143,10 +143,6 @@ function sortedEntries(value: Json): [string, unknown][] {
   return Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
-/** What to do where Keras' own file cannot be read. */
-export const exportAdvice =
-  'An export to ONNX (in Keras 3, model.export("model.onnx", format="onnx")) can be used instead; its weights then come back in model.onnx only, not under Keras\' names.';
-
 /** Whether nothing but null is in a value, as in masks that are not there. */
 function isEmpty(value: unknown): boolean {
   return value === null || (typeof value === "object" && Object.values(value).every(isEmpty));

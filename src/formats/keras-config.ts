@@ -2,7 +2,6 @@
 import { type UserError, userError } from "../errors.js";
 import {
   describe,
-  exportAdvice,
   isObject,
   keysOf,
   type LayerCall,
@@ -46,8 +45,11 @@ const deepest = 16;
 
 const modelClasses = new Set(["Sequential", "Functional", "Model"]);
 
-/** @throws UserError where it is no description of a Sequential or Functional model */
-export function readModelConfig(config: unknown, where: string, depth = 0): ModelConfig {
+/**
+ * @param alternative what to do with a model that is not read, as a sentence
+ * @throws UserError where it is no description of a Sequential or Functional model
+ */
+export function readModelConfig(config: unknown, where: string, alternative: string, depth = 0): ModelConfig {
   const fail = (required: string, got: string): UserError =>
     userError({ where, required, got, advice: "Save a Sequential or Functional model, without custom layers." });
   if (!isObject(config)) throw fail("a model's config", describe(config));
@@ -57,14 +59,14 @@ export function readModelConfig(config: unknown, where: string, depth = 0): Mode
       where,
       required: "a Sequential or Functional model",
       got: `a model of class ${className}`,
-      advice: `The file of a class of its own does not say what the model computes. ${exportAdvice}`,
+      advice: `The file of a class of its own does not say what the model computes. ${alternative}`,
     });
   if (depth > deepest) throw fail(`models nested at most ${deepest} deep`, "more");
   // The first versions of Keras gave a Sequential model's layers alone.
   const settings = Array.isArray(config.config) ? { layers: config.config } : config.config;
   if (!isObject(settings) || !Array.isArray(settings.layers)) throw fail("a config with layers", describe(settings));
   const sequential = className === "Sequential";
-  const layers = settings.layers.map((layer) => readLayer(layer, where, depth, fail));
+  const layers = settings.layers.map((layer) => readLayer(layer, where, alternative, depth, fail));
   const names = new Set(layers.map(({ name }) => name));
   if (names.size !== layers.length) throw fail("layers each with a name of its own", "two of one name");
   const name = typeof settings.name === "string" ? settings.name : className.toLowerCase();
@@ -137,6 +139,7 @@ function renumbered(model: ModelConfig): ModelConfig {
 function readLayer(
   layer: unknown,
   where: string,
+  alternative: string,
   depth: number,
   fail: (required: string, got: string) => UserError,
 ): LayerConfig {
@@ -157,6 +160,8 @@ function readLayer(
     name,
     settings,
     calls: className === "InputLayer" && calls.length === 0 ? [{ inputs: [] }] : calls,
-    ...(modelClasses.has(className) ? { model: readModelConfig(layer, `${where}: layer ${name}`, depth + 1) } : {}),
+    ...(modelClasses.has(className)
+      ? { model: readModelConfig(layer, `${where}: layer ${name}`, alternative, depth + 1) }
+      : {}),
   };
 }

@@ -2,7 +2,7 @@
 import { type UserError, userError } from "../errors.js";
 import { type Attributes, attribute, type Dimension, type Graph, type Node } from "../graph/graph.js";
 import { floatTensor, intTensor, type Tensor } from "../graph/tensor.js";
-import { describe, exportAdvice } from "./keras-calls.js";
+import { describe } from "./keras-calls.js";
 import type { LayerConfig } from "./keras-config.js";
 import { type Conversion, type LayerPlace, nameOf, toGraph, type VariableStore } from "./keras-variables.js";
 
@@ -35,6 +35,8 @@ export class KerasGraph {
     readonly store: VariableStore,
     /** Keras' major version: 2 (and TensorFlow.js) or 3. */
     readonly version: 2 | 3,
+    /** What to do with a model that is not read, as a sentence. */
+    readonly alternative: string,
   ) {}
 
   /** A name that nothing has yet: `stem`, or with a number behind it. */
@@ -97,7 +99,7 @@ export class LayerContext {
       where: this.where,
       required,
       got,
-      advice: `headstart does not read this from the model's own file. ${exportAdvice}`,
+      advice: `headstart does not read this from the model's own file. ${this.graph.alternative}`,
     });
   }
 

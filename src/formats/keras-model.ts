@@ -19,6 +19,8 @@ export interface KerasModelOptions {
   readonly store: VariableStore;
   /** Keras' version as the file says it, such as 3.15.1. */
   readonly kerasVersion: string;
+  /** What to do with a model that is not read, as a sentence. */
+  readonly alternative: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
 }
@@ -37,7 +39,7 @@ export interface KerasGraphModel {
 export function kerasGraph(config: ModelConfig, options: KerasModelOptions): KerasGraphModel {
   const { where, store } = options;
   const version = options.kerasVersion.startsWith("3") ? 3 : 2;
-  const graph = new KerasGraph(where, store, version);
+  const graph = new KerasGraph(where, store, version, options.alternative);
   const inputs = config.inputs.map(({ layer }) => modelInput(graph, config, layer, options));
   const results = convertModel(graph, config, inputs, [], "");
   const outputs = results.map((value, index) => {
@@ -90,7 +92,7 @@ function modelInput(graph: KerasGraph, config: ModelConfig, name: string, option
       where,
       required: "an input of known rank",
       got: layer ? describe(declared) : "none",
-      advice: "Build the model with an Input layer before saving it.",
+      advice: "Build the model with an Input layer (in TensorFlow.js, an inputShape) before saving it.",
     });
   const type = layer.settings.dtype ?? "float32";
   if (typeof type === "string" && !/^(b?float|u?int)/.test(type))
@@ -281,7 +283,8 @@ function timeDistributed(context: LayerContext, inputs: readonly KerasValue[]): 
   const one = { shape: sample, last: reshaped(context.last(inputs[0]), sample, "apart") };
   const result = (() => {
     if (isModel(wrapped)) {
-      const model = readModelConfig({ class_name: wrapped.className, config: wrapped.settings }, context.where);
+      const config = { class_name: wrapped.className, config: wrapped.settings };
+      const model = readModelConfig(config, context.where, graph.alternative);
       return convertModel(graph, model, [one], [...place.names, wrapped.name], `${place.group}/layer`)[0];
     }
     const converter = converterOf(layerConverters, wrapped);

@@ -19,6 +19,10 @@ const mostExpansion = 200;
 
 const [configName, metadataName, weightsName] = ["config.json", "metadata.json", "model.weights.h5"];
 
+/** What to do where Keras' own file cannot be read. */
+const alternative =
+  'An export to ONNX (in Keras 3, model.export("model.onnx", format="onnx")) can be used instead; its weights then come back in model.onnx only, not under Keras\' names.';
+
 /** Whether bytes begin as a zip archive does, which a .keras file is. */
 export function isZip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x50 && bytes[1] === 0x4b;
@@ -39,7 +43,12 @@ export async function readKeras(bytes: Uint8Array, options: ReadKerasOptions): P
   const kerasVersion = isObject(metadata) ? String(metadata.keras_version ?? "") : "";
   const weights = requireEntry(entries, weightsName, where);
   const { store } = await readHdf5(weights, "groups", `${where}: ${weightsName}`);
-  const model = kerasGraph(readModelConfig(config, where), { ...options, store, kerasVersion });
+  const model = kerasGraph(readModelConfig(config, where, alternative), {
+    ...options,
+    store,
+    kerasVersion,
+    alternative,
+  });
   return {
     format: "keras",
     graph: model.graph,
@@ -68,7 +77,12 @@ export async function readKerasHdf5(bytes: Uint8Array, options: ReadKerasOptions
       got: "one without model_config (weights alone?)",
       advice: "Save the model with model.save, not save_weights.",
     });
-  const model = kerasGraph(readModelConfig(parseJson(text, where), where), { ...options, store, kerasVersion });
+  const model = kerasGraph(readModelConfig(parseJson(text, where), where, alternative), {
+    ...options,
+    store,
+    kerasVersion,
+    alternative,
+  });
   return {
     format: "keras-hdf5",
     graph: model.graph,

@@ -15,6 +15,12 @@ export interface ReadTfjsOptions extends ReadKerasOptions {
   readonly external: ExternalReader;
 }
 
+/** What to do with a layer that is not read: TensorFlow.js has no exporter to other formats. */
+const alternative =
+  "The part of a model in front of what is not read can be given as a model of its own: tf.model({ inputs: model.inputs, outputs: TENSOR }), with TENSOR the output of a layer there. A model that was converted from Keras can be given as what Keras exports to ONNX.";
+
+type Fail = (required: string, got: string, advice?: string) => UserError;
+
 /** A tensor's place in the elements of its group. */
 interface Entry {
   readonly name: string;
@@ -48,8 +54,8 @@ const elementSizes: Readonly<Record<string, number>> = {
  */
 export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile {
   const { where } = options;
-  const fail = (required: string, got: string): UserError =>
-    userError({ where, required, got, advice: "Save the model again with TensorFlow.js: model.save." });
+  const fail: Fail = (required, got, advice = "Save the model again with TensorFlow.js: model.save.") =>
+    userError({ where, required, got, advice });
   const content = parseJson(new TextDecoder().decode(bytes), where);
   if (isObject(content) && typeof content.class_name === "string" && isObject(content.config))
     throw userError({
@@ -59,7 +65,12 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
       advice: "Save the whole model with model.save.",
     });
   if (!isObject(content) || !isObject(content.modelTopology)) throw fail("a TensorFlow.js model", "other JSON");
-  if (content.format === "graph-model") throw fail("a LayersModel", "a GraphModel, whose layers are gone");
+  if (content.format === "graph-model")
+    throw fail(
+      "a LayersModel",
+      "a GraphModel, whose layers are gone",
+      "Give the model that it was converted from: headstart reads Keras' own files, and ONNX. A LayersModel of a Keras file is made by tensorflowjs_converter with --output_format=tfjs_layers_model.",
+    );
   const { modelTopology: topology } = content;
   const { groups, entries } = readManifest(content.weightsManifest, options.external, fail);
   const names = entries.map(({ name }) => name);
@@ -73,15 +84,20 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
       const { shape, type, group, begin, length } = entries[index];
       if (shape.join() !== variable.shape.join())
         throw fail(`the shape [${variable.shape.join(", ")}] for ${name}`, `[${shape.join(", ")}]`);
-      if (type !== "float32") throw fail(`float32 elements for ${name}`, `${type} (a quantised model?)`);
+      if (type !== "float32")
+        throw fail(
+          `float32 elements for ${name}`,
+          `${type} (a quantised model?)`,
+          "Convert the model again without the converter's options to quantise.",
+        );
       const data = elementsFromBytes("float32", groups[group].bytes.subarray(begin, begin + length));
       return { key: names[index], data: data as Float32Array };
     },
   };
   const producer = [content.generatedBy, content.convertedBy].filter((name) => typeof name === "string").join(", ");
   const kerasVersion = String(topology.keras_version ?? "").replace(/^tfjs.*/, "2");
-  const config = readModelConfig(topology.model_config ?? topology, where);
-  const model = kerasGraph(config, { ...options, store, kerasVersion });
+  const config = readModelConfig(topology.model_config ?? topology, where, alternative);
+  const model = kerasGraph(config, { ...options, store, kerasVersion, alternative });
   return {
     format: "tensorflow.js",
     graph: model.graph,
@@ -108,11 +124,7 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
   };
 }
 
-function readManifest(
-  manifest: unknown,
-  external: ExternalReader,
-  fail: (required: string, got: string) => UserError,
-): { groups: Group[]; entries: Entry[] } {
+function readManifest(manifest: unknown, external: ExternalReader, fail: Fail): { groups: Group[]; entries: Entry[] } {
   if (!Array.isArray(manifest)) throw fail("a weightsManifest", describe(manifest));
   const groups: Group[] = [];
   const entries: Entry[] = [];

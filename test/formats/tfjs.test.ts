@@ -210,13 +210,36 @@ test("reads branches, models inside the model, and layers that are used twice", 
   );
 });
 
+test("says what to do in TensorFlow.js with layers that are not read", async () => {
+  const model = sequential({
+    layers: [
+      layers.convLstm2d({
+        inputShape: [3, 5, 5, 1],
+        filters: 2,
+        kernelSize: 2,
+        recurrentInitializer: "zeros",
+        name: "film",
+      }) as layers.Layer,
+      layers.flatten(),
+      layers.dense({ units: 2 }),
+    ],
+  });
+  const saved = await save(model);
+  expect(() => read(saved)).toThrow(/layer film \(ConvLSTM2D\).*tf\.model\(.*converted from Keras/);
+  expect(() => read(saved)).not.toThrow(/model\.export/);
+  const content = JSON.parse(new TextDecoder().decode(saved.get("model.json")));
+  const own = { ...content, modelTopology: { ...content.modelTopology, class_name: "Mine" } };
+  saved.set("model.json", new TextEncoder().encode(JSON.stringify(own)));
+  expect(() => read(saved)).toThrow(/model of class Mine.*tf\.model\(/);
+});
+
 test("refuses what is broken or not a LayersModel", async () => {
   const content = JSON.parse(new TextDecoder().decode(files.get("model.json")));
   const [group] = content.weightsManifest;
   const cases: [unknown, RegExp][] = [
     [{}, /TensorFlow\.js model/],
     [{ class_name: "Sequential", config: { name: "own", layers: [] } }, /architecture .* alone.* model\.save/],
-    [{ ...content, format: "graph-model" }, /LayersModel/],
+    [{ ...content, format: "graph-model" }, /LayersModel.*tensorflowjs_converter/],
     [{ ...content, weightsManifest: undefined }, /weightsManifest/],
     [{ ...content, weightsManifest: [{ ...group, paths: ["../weights.bin"] }] }, /beside model\.json/],
     [{ ...content, weightsManifest: [{ ...group, paths: ["././weights.bin"] }] }, /beside model\.json/],
@@ -238,7 +261,7 @@ test("refuses what is broken or not a LayersModel", async () => {
         ...content,
         weightsManifest: [{ ...group, weights: group.weights.map((w: object) => ({ ...w, dtype: "int32" })) }],
       },
-      /float32 elements/,
+      /float32 elements.*without the converter's options to quantise/,
     ],
   ];
   for (const [json, message] of cases) {
