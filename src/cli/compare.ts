@@ -110,7 +110,7 @@ export const command = defineCommand({
     "headstart compare model.onnx --data train --test test --arms he+calibrated,default,weights:mine.safetensors",
   ],
   async run({ arguments: [model = ""], options, console, signal }) {
-    const { header, normalise, columns, ...plain } = given(options);
+    const { header, normalise, columns, classNames, ...plain } = given(options);
     const {
       labelColumn,
       testLabelColumn,
@@ -131,6 +131,7 @@ export const command = defineCommand({
         ...(header && { header }),
         ...(normalise && { normalise }),
         ...(columns && { columns }),
+        ...(classNames && { classNames }),
       }),
       model,
       ...(amounts.length === 0 ? {} : { labels: amounts }),

@@ -9,6 +9,7 @@ import {
   flag,
   type Given,
   list,
+  namesOrPaths,
   newPath,
   type OptionValues,
   size,
@@ -26,6 +27,11 @@ export const dataOptions = {
   ),
   columns: list("LIST", "what a table's columns are: NAME=number, NAME=category or NAME=drop, with commas in between"),
   categories: choice("CODE", ["one-hot", "embedding"], "how a table's categories are given (default: one-hot)"),
+  classNames: namesOrPaths(
+    "NAMES",
+    "all classes in the order of the network's outputs: names with commas in between, or a text file with one a line " +
+      "(default: those of the labels, in their order)",
+  ),
   header: choice("WHEN", ["auto", "yes", "no"], "whether a table's first line is its header (default: auto)"),
   transform: existingPath("FILE", "treat the data as an earlier run did: its transform.json"),
   onBad: choice(
@@ -44,12 +50,13 @@ type DataValues = Given<OptionValues<typeof dataOptions>>;
 
 /** What the options say, as the functions of the library take it. @throws UsageError, UserError where it does not fit */
 export function readDataOptions(values: DataValues) {
-  const { header, normalise, columns, transform, ...others } = values;
+  const { header, normalise, columns, classNames, transform, ...others } = values;
   return {
     ...others,
     ...(header === undefined ? {} : { header: header === "auto" ? ("auto" as const) : header === "yes" }),
     ...(normalise === undefined ? {} : { normalise: readNormalisation(normalise) }),
     ...(columns === undefined ? {} : { columns: readColumns(columns) }),
+    ...(classNames === undefined ? {} : { classNames: readClassNames(classNames) }),
     ...(transform === undefined ? {} : { fitted: readTransform(transform) }),
   };
 }
@@ -83,6 +90,21 @@ function readColumns(given: readonly string[]): Record<string, ColumnChoice> {
       throw new UsageError(`--columns: required NAME=${choices.join(", NAME=")}, got "${part}". See --help.`);
     }),
   );
+}
+
+/** Names of classes: several as they are, a single one is the path of a file with one a line. */
+function readClassNames(given: readonly string[]): readonly string[] {
+  if (given.length > 1) return given;
+  const [path] = given;
+  try {
+    const lines = readFileSync(path, "utf8")
+      .replace(/^\uFEFF/, "")
+      .trimEnd()
+      .split("\n");
+    return lines.map((line) => line.trim());
+  } catch (error) {
+    throw fileError(error, path, "names of classes with commas in between, or a text file with one a line");
+  }
 }
 
 function readTransform(path: string): Record<string, unknown> {

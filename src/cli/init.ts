@@ -79,9 +79,10 @@ export const command = defineCommand({
     "headstart init model.onnx --data train-images-idx3-ubyte.gz --recipe paper --epochs 2",
   ],
   async run({ arguments: [model = ""], options, console, signal }) {
-    const { labels, columns, header, normalise, transform, ...others } = given(options);
+    const { labels, columns, classNames, header, normalise, transform, ...others } = given(options);
     const reading = readDataOptions({
       ...(columns && { columns }),
+      ...(classNames && { classNames }),
       ...(header && { header }),
       ...(normalise && { normalise }),
       ...(transform && { transform }),

@@ -1,4 +1,6 @@
 import { userError } from "../errors.js";
+import type { OpenOptions } from "./dataset.js";
+import { readFitted } from "./fitted-record.js";
 import type { RawArray } from "./sample-array.js";
 
 /** Class numbers and what they stand for. */
@@ -8,18 +10,64 @@ export interface Classes {
   readonly numberOf: ReadonlyMap<string, number>;
 }
 
+/** What is known of the classes before the data is read. */
+export type KnownClasses = Pick<OpenOptions, "classNames" | "fitted">;
+
+/** The names of the classes in the order of their numbers: as the user says, or as in the data that was fitted on. */
+export function knownClassNames({ classNames, fitted }: KnownClasses): readonly string[] | undefined {
+  return classNames ?? readFitted(fitted)?.classNames;
+}
+
+/**
+ * Numbers the classes of a data set by what is known of them, see {@link numberClasses}. Where the user names them, whole
+ * numbers that are no names themselves are the places of names, from 0, with −1 for no label.
+ *
+ * @param found the distinct classes as the data writes them
+ * @throws UserError if there is a class that is not among the known ones
+ */
+export function numberByKnown(found: Iterable<string>, known: KnownClasses, where: string): Classes {
+  const { classNames } = known;
+  if (classNames === undefined) return numberClasses(found, knownClassNames(known), where);
+  const distinct = [...found];
+  const isPlace = (label: string) => {
+    const number = wholeNumber(label) ?? Number.NaN;
+    return number >= -1 && number < classNames.length;
+  };
+  const byPlace = distinct.every(isPlace) && classNames.every((name) => wholeNumber(name) === undefined);
+  if (byPlace) return numberNamedClasses(distinct, classNames, undefined, where);
+  return numberClasses(distinct, classNames, where, true);
+}
+
+/**
+ * Checks the names that a user gives the classes.
+ *
+ * @throws UserError where they are fewer than two, or one is empty or stands twice
+ */
+export function checkClassNames(names: readonly string[]): void {
+  const twice = names.find((name, place) => names.indexOf(name) < place);
+  if (names.length >= 2 && twice === undefined && !names.includes("")) return;
+  throw userError({
+    where: "class names",
+    required: "two or more different names, in the order of the network's outputs",
+    got: twice === undefined ? (names.length < 2 ? `${names.length}` : "an empty one") : `"${twice}" twice`,
+    advice: "Name every class once",
+  });
+}
+
 /**
  * Numbers the classes of a data set: in the order of `fittedNames` if given; else whole numbers that begin at 0 are
  * class numbers already; others are numbered in their order, by value or by code unit (so that no locale matters).
  * Whole numbers with zeros behind the point, as "3.0", are the same class as without.
  *
  * @param found the distinct classes as the data writes them
+ * @param areNamed whether `fittedNames` are those that the user has given, for messages
  * @throws UserError if there is a class that `fittedNames` lacks
  */
 export function numberClasses(
   found: Iterable<string>,
   fittedNames: readonly string[] | undefined,
   where: string,
+  areNamed = false,
 ): Classes {
   const distinct = [...found];
   if (fittedNames !== undefined) {
@@ -31,9 +79,9 @@ export function numberClasses(
       if (number === undefined) {
         throw userError({
           where,
-          required: `classes of the training data (${shorten(fittedNames)})`,
+          required: `classes ${areNamed ? "among those that were named" : "of the training data"} (${shorten(fittedNames)})`,
           got: `the class ${name}`,
-          advice: "Remove its samples, or name the column or file that holds the labels",
+          advice: `${areNamed ? "Name it too, remove" : "Remove"} its samples, or name the column or file that holds the labels`,
         });
       }
       numberOf.set(name, number);
@@ -114,7 +162,7 @@ export function byCodeUnit(a: string, b: string): number {
 export function classesOfArray(
   array: RawArray,
   count: number,
-  fittedNames: readonly string[] | undefined,
+  known: KnownClasses,
   where: string,
 ): { labels: Int32Array; classNames: readonly string[] } {
   const flat = array.dims.length === 1 || (array.dims.length === 2 && array.dims[1] === 1);
@@ -132,7 +180,7 @@ export function classesOfArray(
     if (Number.isInteger(value)) continue;
     throw userError({ where, required: "whole numbers as labels", got: `${value}`, advice: "Give class numbers" });
   }
-  const { classNames, numberOf } = numberClasses([...distinct].map(String), fittedNames, where);
+  const { classNames, numberOf } = numberByKnown([...distinct].map(String), known, where);
   const codes = new Map([...distinct].map((value) => [value, numberOf.get(String(value))!]));
   return { labels: Int32Array.from(values, (value) => codes.get(value)!), classNames };
 }

@@ -91,6 +91,11 @@ export interface OpenOptions {
    * Default: texts are classes, fractions are numbers, and whole numbers are given as both.
    */
   task?: "classification" | "regression" | "none" | undefined;
+  /**
+   * Names of all classes in the order of their numbers. Labels are then these names, or their places from 0. Default: the
+   * classes that there are, in their order.
+   */
+  classNames?: readonly string[] | undefined;
   /** Whether a table's first line is its header. Default: found out. */
   header?: boolean | "auto" | undefined;
   /** What to do about a picture that cannot be read, a sample that is not finite, a row that fits no table. Default: fail. */

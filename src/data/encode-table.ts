@@ -1,10 +1,10 @@
 import { userError } from "../errors.js";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
-import { type Classes, noNumberOfName, numberClasses, numberNamedClasses } from "./classes.js";
+import { type Classes, knownClassNames, noNumberOfName, numberByKnown, numberNamedClasses } from "./classes.js";
 import type { ColumnProfile } from "./column-profile.js";
 import type { OpenOptions } from "./dataset.js";
 import type { OpenFile } from "./file-samples.js";
-import { type FittedColumn, readFitted } from "./fitted-record.js";
+import type { FittedColumn } from "./fitted-record.js";
 import { defaultMemory } from "./sample-array.js";
 import type { SampleLabels } from "./sample-labels.js";
 import { type ColumnCells, type ColumnNeed, cellAt, numberAt, type TableBlock } from "./table-block.js";
@@ -87,12 +87,11 @@ class LabelSink {
     if (numbers) this.#values = new Float64Array(count * columns.length);
     if (options.task === "regression" || columns.length > 1 || !kinds[0].classes) return;
     const [label] = columns;
-    const fitted = readFitted(options.fitted)?.classNames;
     this.#names = source.classNames?.get(label.name);
     this.#classes =
       this.#names === undefined
-        ? numberClasses(label.distinct, fitted, source.where)
-        : numberNamedClasses(label.distinct, this.#names, fitted, source.where);
+        ? numberByKnown(label.distinct, options, source.where)
+        : numberNamedClasses(label.distinct, this.#names, knownClassNames(options), source.where);
     this.#labels = new Int32Array(count);
   }
 

@@ -1,5 +1,5 @@
 /** Labels that are written as one-hot codes. */
-import { numberClasses } from "./classes.js";
+import { type KnownClasses, knownClassNames, numberClasses } from "./classes.js";
 import type { RawArray } from "./sample-array.js";
 
 /**
@@ -7,14 +7,14 @@ import type { RawArray } from "./sample-array.js";
  * All rows are looked at, so that a limit on the samples does not decide what labels are.
  *
  * @param count how many of the rows are used
- * @param fittedNames the classes of the data that this one is read as: by column where they are as many as the columns
+ * @param known classes that are known already: by column where they are as many as the columns
  * @returns undefined where the labels are no such codes
- * @throws UserError if there is a class that `fittedNames` lacks
+ * @throws UserError if there is a class that is not among the known ones
  */
 export function classesOfOneHot(
   { data, dims }: RawArray,
   count: number,
-  fittedNames: readonly string[] | undefined,
+  known: KnownClasses,
   where: string,
 ): { labels: Int32Array; classNames: readonly string[] } | undefined {
   const [rows, width] = dims;
@@ -28,6 +28,7 @@ export function classesOfOneHot(
   }
   if (rows === 0 || columns.includes(-1)) return undefined;
   const labels = columns.subarray(0, count);
+  const fittedNames = knownClassNames(known);
   if (fittedNames?.length === width) return { labels, classNames: fittedNames };
   const names = Array.from({ length: width }, (_, column) => String(column));
   if (fittedNames === undefined) return { labels, classNames: names };

@@ -3,7 +3,7 @@ import { extname, join } from "node:path";
 import { userError } from "../errors.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js";
-import { shorten } from "./classes.js";
+import { checkClassNames, shorten } from "./classes.js";
 import { type ColumnarFile, looksLikeArrow, looksLikeParquet } from "./columnar-file.js";
 import { columnarItems, pictureColumn } from "./columnar-items.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
@@ -48,17 +48,45 @@ type Part =
  * @throws UserError if there is nothing, it is of no known kind, it is damaged, or it does not fit the model
  * @throws InterruptedError if the options' signal is given
  */
-export async function openDataset(path: string | readonly string[], options: OpenOptions = {}): Promise<Dataset> {
-  checkCount("limit", options.limit);
-  checkCount("memory", options.memory);
+export async function openDataset(path: string | readonly string[], given: OpenOptions = {}): Promise<Dataset> {
+  checkCount("limit", given.limit);
+  checkCount("memory", given.memory);
+  const options = withClassNames(given);
   const found = await expandPaths(typeof path === "string" ? [path] : path, options);
   const names = new FetchedNames(found);
   try {
     const dataset = await openParts(await examineAll(found, options), found[0].path, options);
+    requireNamed(dataset, options);
     return { ...dataset, where: names.inText(dataset.where), record: names.inRecord(dataset.record) };
   } catch (error) {
     throw names.inError(error);
   }
+}
+
+/** Labels whose classes are named are classes. @throws UserError where they are said to be numbers, or a name is amiss */
+function withClassNames(options: OpenOptions): OpenOptions {
+  const { classNames, task } = options;
+  if (classNames === undefined) return options;
+  checkClassNames(classNames);
+  if (task === "regression") {
+    throw userError({
+      where: "class names",
+      required: "labels that are classes",
+      got: "numbers to predict",
+      advice: "Leave the names out, or take the labels for classes",
+    });
+  }
+  return { ...options, task: task ?? "classification" };
+}
+
+function requireNamed({ labels, where }: Dataset, { classNames, task }: OpenOptions): void {
+  if (classNames === undefined || task === "none" || labels !== undefined) return;
+  throw userError({
+    where,
+    required: `labels, since names of classes are given (${shorten(classNames)})`,
+    got: "none",
+    advice: "Say where the labels are, or leave the names out",
+  });
 }
 
 /** The pictures of a source before they are decoded; undefined if it holds other data. */

@@ -1,8 +1,14 @@
 /** What samples are labelled with: classes, or numbers to predict. */
 import { userError } from "../errors.js";
-import { classesOfArray, noNumberOfName, numberClasses, numberNamedClasses } from "./classes.js";
+import {
+  classesOfArray,
+  type KnownClasses,
+  knownClassNames,
+  noNumberOfName,
+  numberByKnown,
+  numberNamedClasses,
+} from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
-import { readFitted } from "./fitted-record.js";
 import { classesOfOneHot } from "./one-hot-labels.js";
 import type { RawArray } from "./sample-array.js";
 
@@ -33,7 +39,7 @@ export function labelsOfArray(
   { array, where }: { readonly array: RawArray; readonly where: string },
   of: number,
   count: number,
-  { task, fitted }: Pick<OpenOptions, "task" | "fitted">,
+  { task, ...known }: Pick<OpenOptions, "task"> & KnownClasses,
 ): SampleLabels {
   if (task === "none") return {};
   const { dims, data } = array;
@@ -52,13 +58,12 @@ export function labelsOfArray(
     return { targets: { names, values: finite(Float64Array.from(values), width, where) } };
   };
   if (task === "regression") return numbers();
-  const fittedNames = readFitted(fitted)?.classNames;
-  const oneHot = classesOfOneHot(array, count, fittedNames, where);
+  const oneHot = classesOfOneHot(array, count, known, where);
   if (oneHot !== undefined) return oneHot;
   const whole = values.every((value) => Number.isInteger(value));
   const asClasses = task === "classification" || (width === 1 && whole);
   if (!asClasses) return numbers();
-  const classes = classesOfArray(array, count, fittedNames, where);
+  const classes = classesOfArray(array, count, known, where);
   return task === "classification" ? classes : { ...classes, ...numbers() };
 }
 
@@ -88,7 +93,7 @@ export function labelsOfTexts(
   found: ReadonlySet<string>,
   knownNames: readonly string[] | undefined,
   where: string,
-  { task, fitted }: Pick<OpenOptions, "task" | "fitted">,
+  { task, ...known }: Pick<OpenOptions, "task"> & KnownClasses,
   placeOf: (index: number) => string = (index) => `${where}, sample ${index + 1}`,
 ): SampleLabels {
   if (task === "none") return {};
@@ -118,9 +123,10 @@ export function labelsOfTexts(
     : {};
   const fractions = [...found].some((text) => isNumber(text) && !Number.isInteger(Number(text)));
   if (task === "regression" || (asNumbers && fractions)) return targets;
-  const names = readFitted(fitted)?.classNames;
   const { numberOf, classNames } =
-    knownNames === undefined ? numberClasses(found, names, where) : numberNamedClasses(found, knownNames, names, where);
+    knownNames === undefined
+      ? numberByKnown(found, known, where)
+      : numberNamedClasses(found, knownNames, knownClassNames(known), where);
   const labels = Int32Array.from(texts, (text, index) => {
     const number = text === undefined ? -1 : numberOf.get(text);
     if (number !== undefined) return number;

@@ -71,7 +71,12 @@ export async function surveyRows(
     if (isLabel(index)) return profileOf(index, mostClasses);
     return profileOf(index, what === "numbers" ? distinct : mostTexts);
   });
-  const hash = startHash("table", labels.length > 1 ? labels.map(({ index }) => index) : label?.index, options.limit);
+  const hash = startHash(
+    "table",
+    labels.length > 1 ? labels.map(({ index }) => index) : label?.index,
+    options.limit,
+    ...(options.classNames === undefined ? [] : [options.classNames]),
+  );
   const bad: string[] = [];
   let badCount = 0;
   const skip = options.onBad === "skip";

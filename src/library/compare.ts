@@ -111,6 +111,8 @@ export interface CompareOptions {
   readonly labelColumn?: OpenOptions["labels"];
   /** The same for the test data; default: as `labelColumn` unless that is a file. */
   readonly testLabelColumn?: OpenOptions["labels"];
+  /** Names of all classes in the order of the network's outputs; default: the labels' own order. */
+  readonly classNames?: readonly string[];
   readonly header?: boolean | "auto";
   readonly onBad?: "fail" | "skip";
   readonly columns?: Readonly<Record<string, ColumnChoice>>;

@@ -22,6 +22,8 @@ export interface DescribeDataOptions {
   /** Path, pattern or address of the data, or several. */
   readonly data: string | readonly string[];
   readonly labels?: string | number;
+  /** Names of all classes, in their order; default: the labels' own order. */
+  readonly classNames?: readonly string[];
   readonly normalise?: NormalisationChoice;
   readonly columns?: Readonly<Record<string, ColumnChoice>>;
   readonly categories?: "one-hot" | "embedding";

@@ -74,6 +74,8 @@ export interface InitializeOptions {
   readonly convert?: boolean;
   readonly normalise?: NormalisationChoice;
   readonly labels?: string | number;
+  /** Names of all classes in the order of the network's outputs; default: the labels' own order. */
+  readonly classNames?: readonly string[];
   readonly header?: boolean | "auto";
   readonly onBad?: "fail" | "skip";
   /** What a table's columns are, by name or number from 1. */

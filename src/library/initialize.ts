@@ -17,7 +17,14 @@ import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
-import { headStart, labelledByOutput, needsLabels, outputsNote, requireHeadStart } from "../training/head-start.js";
+import {
+  classesOfHead,
+  headStart,
+  labelledByOutput,
+  needsLabels,
+  outputsNote,
+  requireHeadStart,
+} from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
@@ -40,6 +47,7 @@ import { mlflowWatcher, requireMlflow } from "./mlflow-watcher.js";
 import { type OpenedModel, openModel } from "./open-model.js";
 import { type FittedNetwork, networkOnStandardised, ownScalingNote, readingFor } from "./reading-for.js";
 import { notingDevice, type Training, trainWithRecords } from "./recorded-training.js";
+import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
 import { RunFolder, runFiles } from "./run-folder.js";
@@ -117,6 +125,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const labelled = needsLabels(options.head) ? await openLabelled(options, opened.network, dataset, emit) : undefined;
   // Shows before F is trained what the model's head or the labels cannot give.
   const headLayer = options.head && requireHeadStart(options.head, features, labelled);
+  if (headLayer && options.classNames) requireNamesOfOutputs(options.classNames, classesOfHead(headLayer));
   const byOutput = headLayer && labelled ? labelledByOutput(headLayer, labelled) : labelled;
   const chosen =
     recipe.adversarial.weight > 0
@@ -272,7 +281,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   );
   await folder.writeJson(
     runFiles.transform,
-    savedTransform({ ...taken.record, ...(byOutput === labelled ? {} : { classNames: byOutput?.classNames }) }),
+    savedTransform({ ...taken.record, ...(byOutput?.classNames ? { classNames: byOutput.classNames } : {}) }),
   );
   const modelFiles = [...(await opened.model.write(tensors))];
   for (const [name, bytes] of modelFiles) await folder.write(name, bytes);
@@ -281,6 +290,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     model: modelFiles[0][0],
     format: opened.model.format,
     producer: opened.model.producer,
+    ...(opened.model.loadingLimits ? { limits: opened.model.loadingLimits } : {}),
     ...(options.keepNames && exportChanges.length > 0 ? { names: "kept" } : {}),
   };
   const result = {
@@ -375,9 +385,9 @@ async function openData(
 /** How the options say that data is read. */
 function readingOf(options: InitializeOptions, network: Network, emit: (event: InitializeEvent) => void): OpenOptions {
   const { layout, resize, convert, normalise, labels, header, onBad, limit, signal } = options;
-  const { columns, categories, fitted, memory, cache, cacheLimit, dataWorkers: workers } = options;
+  const { classNames, columns, categories, fitted, memory, cache, cacheLimit, dataWorkers: workers } = options;
   const storage = { memory, cache, cacheLimit, workers };
-  const tables = { columns, categories, header };
+  const tables = { classNames, columns, categories, header };
   const given = { layout, resize, convert, normalise, labels, onBad, limit, signal, fitted, ...tables, ...storage };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return {

@@ -25,6 +25,7 @@ import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
 import { ownScalingNote, readingFor } from "./reading-for.js";
+import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
 import { type BenchSettings, withoutDropped } from "./study-bench.js";
@@ -254,7 +255,7 @@ function readingOf(options: CompareOptions, { train: labels }: LabelPlaces): Omi
   const { layout, resize, convert, normalise, header, onBad, limit, task } = options;
   const { columns, categories, memory, cache, cacheLimit } = options;
   const storage = { memory, cache, cacheLimit };
-  const tables = { header, columns, categories, labels, task };
+  const tables = { header, columns, categories, labels, classNames: options.classNames, task };
   const given = { layout, resize, convert, normalise, onBad, limit, ...tables, ...storage };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
@@ -349,6 +350,7 @@ export function targetNotes(options: CompareOptions, { train, test }: StudyData)
 
 function requireClasses(options: CompareOptions, { train, test }: StudyData, outputs: number): void {
   const scores = Math.max(2, outputs);
+  if (options.classNames) requireNamesOfOutputs(options.classNames, scores);
   if (!train.labels) throw noLabels(options.data);
   if (!test.labels) throw noLabels(options.test);
   for (const [where, labels] of [

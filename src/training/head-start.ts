@@ -150,7 +150,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
       advice: "Give labelled samples, or take a head of zeros.",
     });
   const { labels } = labelled;
-  const classes = classesOf(sizeOfHead(layer).units);
+  const classes = classesOfHead(layer);
   const largest = indices.reduce((most, index) => Math.max(most, labels[index]), 0);
   if (largest >= classes)
     throw userError({
@@ -164,6 +164,11 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
   return layer;
 }
 
+/** How many classes a head's layer tells apart. */
+export function classesOfHead(layer: Layer): number {
+  return classesOf(sizeOfHead(layer).units);
+}
+
 /**
  * The samples with the numbers of the head's outputs as labels. They are the data's own class numbers, but for whole
  * numbers of fewer classes than outputs: such a class is the output of its number.
@@ -174,7 +179,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
  */
 export function labelledByOutput(layer: Layer, labelled: Dataset): Dataset {
   const { labels, classNames, where } = labelled;
-  const outputs = classesOf(sizeOfHead(layer).units);
+  const outputs = classesOfHead(layer);
   const [first, second] = new Set(labels?.filter((label) => label >= 0));
   if (first !== undefined && second === undefined)
     throw userError({
@@ -190,7 +195,7 @@ export function labelledByOutput(layer: Layer, labelled: Dataset): Dataset {
       where,
       required: `labels of all ${outputs} classes that the model's last layer tells apart, as their order is that of its outputs`,
       got: `${classNames.length}: ${shorten(classNames)}`,
-      advice: `Give samples of the others too, or take as labels the numbers of the outputs, from 0 to ${outputs - 1}.`,
+      advice: `Name all classes in the order of the outputs with --class-names, give samples of the others too, or take as labels the numbers of the outputs, from 0 to ${outputs - 1}.`,
     });
   return {
     ...labelled,

@@ -30,6 +30,16 @@ test("columns, header, normalisation and labels become what the library takes", 
   expect([readLabels("-1"), readLabels("y")]).toEqual([-1, "y"]);
 });
 
+test("names of classes are given one by one, or as a file with one a line", () => {
+  const folder = temporaryFolder({ "classes.txt": "\uFEFFant\r\nbig cat\r\n\r\n", "gap.txt": "ant\n\nbee\n" });
+  const read = (...classNames: string[]) => readDataOptions({ ...plain, classNames }).classNames;
+  expect(read("ant", "big cat")).toEqual(["ant", "big cat"]);
+  expect(read(join(folder, "classes.txt"))).toEqual(["ant", "big cat"]);
+  // What is amiss with names, openDataset says.
+  expect(read(join(folder, "gap.txt"))).toEqual(["ant", "", "bee"]);
+  expect(() => read("ant")).toThrow(/ant: required names of classes with commas in between, or a text file/);
+});
+
 test("what does not fit is wrong use, a transform that is none an error", () => {
   expect(() => readDataOptions({ ...plain, columns: ["zip=text"] })).toThrow(UsageError);
   expect(() => readDataOptions({ ...plain, columns: ["zip"] })).toThrow(/NAME=category/);

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { classesOfArray, numberClasses, numberNamedClasses } from "../../src/data/classes.js";
+import {
+  checkClassNames,
+  classesOfArray,
+  numberByKnown,
+  numberClasses,
+  numberNamedClasses,
+} from "../../src/data/classes.js";
 import { UserError } from "../../src/errors.js";
 
 test.each([
@@ -15,14 +21,12 @@ test.each([
 });
 
 test("labels in an array: one whole number for each sample", () => {
-  const { labels, classNames } = classesOfArray({ data: new Float64Array([7, 5, 7]), dims: [3] }, 2, undefined, "file");
+  const { labels, classNames } = classesOfArray({ data: new Float64Array([7, 5, 7]), dims: [3] }, 2, {}, "file");
   expect([...labels]).toEqual([1, 0]);
   expect(classNames).toEqual(["5", "7"]);
-  expect(() => classesOfArray({ data: new Float64Array([1, 0.5]), dims: [2] }, 2, undefined, "file")).toThrow(
-    UserError,
-  );
-  expect(() => classesOfArray({ data: new Float64Array(2), dims: [2] }, 3, undefined, "file")).toThrow(/3 samples/);
-  expect(() => classesOfArray({ data: new Float64Array(4), dims: [2, 2] }, 2, undefined, "file")).toThrow(/\[2, 2\]/);
+  expect(() => classesOfArray({ data: new Float64Array([1, 0.5]), dims: [2] }, 2, {}, "file")).toThrow(UserError);
+  expect(() => classesOfArray({ data: new Float64Array(2), dims: [2] }, 3, {}, "file")).toThrow(/3 samples/);
+  expect(() => classesOfArray({ data: new Float64Array(4), dims: [2, 2] }, 2, {}, "file")).toThrow(/\[2, 2\]/);
 });
 
 test("classes of the training data are found with zeros behind the point", () => {
@@ -36,4 +40,30 @@ test("numbers of known names: -1 is no label, and what is no number of a name is
   expect(numbers(["-1", "2", "1.0", "3", "-2", "dog"])).toEqual({ "-1": -1, "2": 2, "1.0": 1, dog: 1 });
   expect(numbers(["0", "-1"], ["owl", "cat"])).toEqual({ "0": 1, "-1": -1 });
   expect(() => numbers(["1"], ["owl", "cat"])).toThrow(/got the class dog/);
+});
+
+test("classes that the user names are numbered by their names, or by places among them", () => {
+  const classNames = ["ant", "cat", "dog"];
+  const number = (found: string[], known = classNames) =>
+    Object.fromEntries(numberByKnown(found, { classNames: known }, "file").numberOf);
+  expect(number(["dog", "cat"])).toEqual({ dog: 2, cat: 1 });
+  expect(number(["2", "0.0", "-1"])).toEqual({ "2": 2, "0.0": 0, "-1": -1 });
+  expect(number(["5", "3"], ["3", "4", "5"])).toEqual({ "5": 2, "3": 0 });
+  expect(numberByKnown(["dog"], { classNames, fitted: { classNames: ["dog"] } }, "file").classNames).toBe(classNames);
+  expect(() => number(["dog", "bee"])).toThrow(
+    /file: required classes among those that were named \(ant, cat, dog\), got the class bee\. Name it too/,
+  );
+  for (const odd of [["3"], ["dog", "0"], ["-2"]]) expect(() => number(odd)).toThrow(/got the class/);
+  // Whole numbers as names are never places.
+  expect(() => number(["0"], ["3", "4"])).toThrow(/got the class 0/);
+});
+
+test.each([
+  [["ant"], "1"],
+  [["ant", ""], "an empty one"],
+  [["ant", "bee", "ant"], '"ant" twice'],
+])("refuses %j as names of classes", (names, got) => {
+  expect(() => checkClassNames(names)).toThrow(
+    `class names: required two or more different names, in the order of the network's outputs, got ${got}`,
+  );
 });

@@ -52,6 +52,7 @@ test("codes read as other data are its classes: by column where they are as many
     labels: Int32Array.of(2, 0, 2),
     classNames: ["ant", "bee", "cat"],
   });
+  expect(labelsOfArray(codes, 3, 3, { classNames: ["ant", "bee", "cat"] })).toEqual(fitted(["ant", "bee", "cat"]));
   expect(fitted(["2", "0"]).labels).toEqual(Int32Array.of(0, 1, 0));
   expect(() => fitted(["0", "1"])).toThrow(/y\.npy: required classes of the training data \(0, 1\), got the class 2/);
 });

@@ -13,6 +13,25 @@ const csv = (lines: readonly string[] = rows) => {
   return { path: join(folder, "t.csv"), cache: folder };
 };
 
+test("classes that are named keep their places, and ask for labels that are classes", async () => {
+  const { path } = csv();
+  const classNames = ["no", "yes", "unknown"];
+  const dataset = await openDataset(path, { labels: "y", classNames });
+  expect([...dataset.labels!.subarray(0, 3)]).toEqual([0, 1, 0]);
+  expect([dataset.classNames, savedTransform(dataset.record).classNames]).toEqual([classNames, classNames]);
+  // They are classes for certain, which whole numbers are not otherwise.
+  expect(dataset.targets).toBeUndefined();
+  const other = await openDataset(path, { labels: "y", classNames: ["yes", "no", "unknown"] });
+  expect(other.hash).not.toBe(dataset.hash);
+  await expect(openDataset(path, { classNames })).rejects.toThrow(
+    /t\.csv: required labels, since names of classes are given \(no, yes, unknown\), got none/,
+  );
+  await expect(openDataset(path, { labels: "y", classNames, task: "regression" })).rejects.toThrow(
+    /class names: required labels that are classes/,
+  );
+  await openDataset(path, { classNames, task: "none" });
+});
+
 describe("columns", () => {
   test("are what the user says: categories of numbers, dropped ones, numbers", async () => {
     const { path } = csv();

@@ -4,7 +4,7 @@ import { type InitializeOptions, initialize } from "../../src/library/initialize
 import { folderWith, toyModel } from "../support/toy-data.js";
 
 /** Tells a head from labels of a table; each class has its own corner. */
-async function headOf(labels: readonly string[], classes: number) {
+async function headOf(labels: readonly string[], classes: number, classNames?: readonly string[]) {
   const rows = Array.from({ length: 60 }, (_, row) => {
     const label = row % labels.length;
     return `${Math.cos(label) + row / 600},${Math.sin(label) + (row % 7) / 90},${label + (row % 5) / 90},${labels[label]}`;
@@ -18,6 +18,7 @@ async function headOf(labels: readonly string[], classes: number) {
     model: path("model.onnx"),
     data: path("data.csv"),
     labels: "y",
+    ...(classNames ? { classNames } : {}),
     head: "class-means",
     recipe: "autoencoder",
     batchSize: 16,
@@ -27,8 +28,12 @@ async function headOf(labels: readonly string[], classes: number) {
     onEvent: (event) => event.type === "note" && notes.push(event.message),
   };
   const { weights } = await initialize(options);
-  const { classNames } = JSON.parse(readFileSync(path("run/transform.json"), "utf8"));
-  return { weights, classNames, note: notes.find((note) => note.startsWith("the head's classes")) };
+  const transform = JSON.parse(readFileSync(path("run/transform.json"), "utf8"));
+  return {
+    weights,
+    classNames: transform.classNames,
+    note: notes.find((note) => note.startsWith("the head's classes")),
+  };
 }
 
 test("labels with zeros behind the point give the head of those without", async () => {
@@ -54,4 +59,16 @@ test("labels without class 0 belong to the outputs of their numbers, unless ther
 test("names of fewer classes than outputs are refused", async () => {
   expect((await headOf(["dog", "cat"], 2)).note).toBe("the head's classes: output 0 = cat, output 1 = dog");
   await expect(headOf(["dog", "cat"], 3)).rejects.toThrow(/labels of all 3 classes .* got 2: cat, dog/);
+});
+
+test("all classes can be named, in the order of the outputs", async () => {
+  const names = ["ant", "dog", "cat"];
+  const named = await headOf(["dog", "cat"], 3, names);
+  expect(named.note).toBe("the head's classes: output 1 = dog, output 2 = cat; no labelled samples for output 0");
+  expect(named.classNames).toEqual(names);
+  // The same samples with the numbers of the outputs have the same head.
+  expect((await headOf(["1", "2"], 3)).weights).toEqual(named.weights);
+  await expect(headOf(["dog", "cat"], 3, ["dog", "cat"])).rejects.toThrow(
+    /class names: required 3, as many as the network tells apart, .* got 2: dog, cat/,
+  );
 });

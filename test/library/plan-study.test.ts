@@ -7,6 +7,7 @@ import {
   decideTask,
   locateLabels,
   planNetworks,
+  requireLabels,
   withoutDuplicates,
 } from "../../src/library/plan-study.js";
 import { type BenchSettings, openStudyData } from "../../src/library/study-bench.js";
@@ -75,6 +76,21 @@ test("a template's network has an output for each class or number, and is not ma
     await expect(outputs("numbers.csv", task ? { task } : {})).rejects.toThrow(
       /numbers\.csv: required labelled samples/,
     );
+});
+
+test("classes that are named must be as many as the network tells apart", () => {
+  const data = labelled([0, 1]);
+  const require = (classNames: readonly string[], outputs: number) =>
+    requireLabels(
+      { model: "net.onnx", data: "train", test: "test", classNames },
+      { train: data, test: data, unlabelled: data },
+      outputs,
+      "classification",
+    );
+  require(["a", "b"], 1);
+  require(["a", "b", "c"], 3);
+  expect(() => require(["a", "b"], 3)).toThrow(/class names: required 3, .* got 2: a, b/);
+  expect(() => require(["a", "b", "c"], 1)).toThrow(/class names: required 2, .* got 3: a, b, c/);
 });
 
 describe("withoutDuplicates", () => {

@@ -12,8 +12,8 @@ const keys: Readonly<Record<Exclude<OptionGroup, "other"> | "main", string>> = {
     "batchSize learningRate discriminatorLearningRate pretrainingSeeds pretrainingEpochs selfTrainingSteps start discriminator checkpointEvery",
   model: "task features input inputShape freeze layout stateDict keepNames",
   data:
-    "unlabelled labels labelColumn testLabelColumn columns categories header normalise resize convert transform onBad " +
-    "limit testLimit unlabelledLimit",
+    "unlabelled labels labelColumn testLabelColumn classNames columns categories header normalise resize convert transform " +
+    "onBad limit testLimit unlabelledLimit",
   machine: "device threads workers memory dataWorkers cache cacheLimit tensorboard overwrite",
 };
 

@@ -347,6 +347,8 @@ export const koOptions: Readonly<Record<string, string>> = {
     "정규화: none, unit, symmetric, standard(기본값), imagenet, quantile(표), 또는 0.5,0.5,0.5/0.2,0.2,0.2 같은 평균/표준편차",
   columns: "표의 열이 무엇인지: 이름=number, 이름=category, 이름=drop을 쉼표로 이어 적습니다",
   categories: "표의 범주를 나타내는 방법 (기본값: one-hot): one-hot, embedding",
+  classNames:
+    "모든 클래스를 네트워크 출력의 순서대로: 쉼표로 나눈 이름, 또는 한 줄에 하나씩 적은 텍스트 파일 (기본값: 레이블에 있는 클래스, 그 순서대로)",
   header: "표의 첫 줄이 머리글인지 (기본값: auto)",
   transform: "이전 실행의 transform.json에 적힌 대로 데이터를 다루기",
   onBad: "쓸 수 없는 그림, 행, 샘플을 어떻게 할지 (기본값: fail): fail은 멈추고 skip은 건너뜁니다",
