@@ -6,6 +6,7 @@ import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js
 import { checkClassNames, shorten } from "./classes.js";
 import { type ColumnarFile, looksLikeArrow, looksLikeParquet } from "./columnar-file.js";
 import { columnarItems, pictureColumn } from "./columnar-items.js";
+import { constantNote } from "./constant-samples.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
 import { expandPaths, type FoundPath } from "./expand-paths.js";
 import { FetchedNames } from "./fetched-names.js";
@@ -56,8 +57,11 @@ export async function openDataset(path: string | readonly string[], given: OpenO
   const names = new FetchedNames(found);
   try {
     const dataset = await openParts(await examineAll(found, options), found[0].path, options);
-    requireNamed(dataset, options);
-    return { ...dataset, where: names.inText(dataset.where), record: names.inRecord(dataset.record) };
+    const record = await checkedRecord(dataset, options).catch(async (error: unknown) => {
+      await dataset.close?.();
+      throw error;
+    });
+    return { ...dataset, where: names.inText(dataset.where), record: names.inRecord(record) };
   } catch (error) {
     throw names.inError(error);
   }
@@ -77,6 +81,14 @@ function withClassNames(options: OpenOptions): OpenOptions {
     });
   }
   return { ...options, task: task ?? "classification" };
+}
+
+/** A data set's record, with notes on what shows once it is open. @throws UserError where names lack their labels */
+async function checkedRecord(dataset: Dataset, options: OpenOptions): Promise<Record<string, unknown>> {
+  requireNamed(dataset, options);
+  const constant = await constantNote(dataset, options.signal);
+  const { notes } = dataset.record as { notes?: readonly string[] };
+  return constant === undefined ? dataset.record : { ...dataset.record, notes: [...(notes ?? []), constant] };
 }
 
 function requireNamed({ labels, where }: Dataset, { classNames, task }: OpenOptions): void {

@@ -72,6 +72,15 @@ export async function listPictures(folder: string, signal?: AbortSignal): Promis
   return { files, ...(classes === undefined ? {} : { classes }), skipped };
 }
 
+/** Says in a sentence, where there are some, how many links were passed over. */
+export function linkNotes(links: number): string[] {
+  if (links === 0) return [];
+  const [what, they] = links === 1 ? ["link was", "it leads to"] : ["links were", "they lead to"];
+  return [
+    `${links.toLocaleString("en")} ${what} passed over, as links are not followed; copy what ${they} where it belongs to the data`,
+  ];
+}
+
 /**
  * The classes of pictures by the folders that they lie in: the immediate ones, or those below where these are called
  * train, test or the like.

@@ -4,7 +4,7 @@ import type { OpenOptions } from "./dataset.js";
 import type { PicturePlace } from "./decode-picture.js";
 import type { FoundPath } from "./expand-paths.js";
 import type { OpenFile } from "./file-samples.js";
-import { classFolders, listPictures } from "./picture-folder.js";
+import { classFolders, linkNotes, listPictures } from "./picture-folder.js";
 import { defaultMemory } from "./sample-array.js";
 
 /** A picture that has not been decoded yet. */
@@ -31,6 +31,7 @@ export interface PictureItems {
 /** The pictures of a folder and its subfolders; class folders give classes. */
 export async function folderItems(folder: string, signal?: AbortSignal): Promise<PictureItems> {
   const listing = await listPictures(folder, signal);
+  const notes = linkNotes(listing.skipped.links);
   const root = listing.training === undefined ? folder : join(folder, listing.training);
   return {
     where: folder,
@@ -45,6 +46,7 @@ export async function folderItems(folder: string, signal?: AbortSignal): Promise
       ...(listing.training === undefined ? {} : { subfolder: listing.training }),
       files: listing.files.length,
       skipped: listing.skipped,
+      ...(notes.length > 0 ? { notes } : {}),
     },
   };
 }

@@ -2,7 +2,7 @@ import { userError } from "../errors.js";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import type { OpenOptions } from "./dataset.js";
 import { OpenFile } from "./file-samples.js";
-import { looksLikePicture } from "./picture-folder.js";
+import { linkNotes, looksLikePicture } from "./picture-folder.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import { isGzip, readChunks } from "./read-bytes.js";
 import { listTar, type TarMember } from "./tar.js";
@@ -55,6 +55,7 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
       advice: "Check the path; tables and arrays are read outside archives",
     });
   }
+  notes.push(...linkNotes(skipped.links));
   return {
     where: paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`,
     items: withFolderClasses(items, paths),

@@ -66,6 +66,10 @@ describe("what is found in a folder", () => {
     expect(dataset.classNames).toEqual(["Zebra", "ant"]);
     expect([...dataset.labels!]).toEqual([0, 1, 1]);
     expect(dataset.record.skipped).toEqual({ hidden: 2, links: 2, otherFiles: 1, unreadable: 0 });
+    expect(dataset.record.notes).toEqual([
+      "2 links were passed over, as links are not followed; copy what they lead to where it belongs to the data",
+      expect.stringMatching(/^all 3 samples are the same/),
+    ]);
   });
 
   test("pictures beside each other, or in one subfolder, have no labels", async () => {

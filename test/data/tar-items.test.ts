@@ -55,6 +55,7 @@ test("folders inside the archive are classes, long names are read, links are pas
   expect(dataset.classNames).toEqual(["cat", "dog"]);
   expect([...dataset.labels!]).toEqual([0, 0, 1, 1]);
   expect(dataset.record.skipped).toMatchObject({ links: 1 });
+  expect(dataset.record.notes).toEqual([expect.stringMatching(/^1 link was passed over/)]);
 });
 
 test.each(["../out.png", "/etc/passwd.png", "a/../../b.png", "C:\\x.png"])("refuses the name %s", async (name) => {
