@@ -4,6 +4,7 @@ import { type UserError, userError } from "../errors.js";
 import { isObject } from "./keras-calls.js";
 import { readModelConfig } from "./keras-config.js";
 import { type Hdf5Weights, readHdf5, rewriteHdf5 } from "./keras-hdf5.js";
+import { loadingLimits } from "./keras-loading.js";
 import { kerasGraph, kerasOpset } from "./keras-model.js";
 import type { ModelFile } from "./model-file.js";
 
@@ -55,6 +56,7 @@ export async function readKeras(bytes: Uint8Array, options: ReadKerasOptions): P
     opset: kerasOpset,
     constants: model.constants,
     producer: `Keras ${kerasVersion}`.trim(),
+    loadingLimits: loadingLimits(config, false),
     asStored: model.asStored,
     async write(replacements) {
       const rewritten = await rewriteHdf5(weights, model.stored(replacements), where);
@@ -77,7 +79,8 @@ export async function readKerasHdf5(bytes: Uint8Array, options: ReadKerasOptions
       got: "one without model_config (weights alone?)",
       advice: "Save the model with model.save, not save_weights.",
     });
-  const model = kerasGraph(readModelConfig(parseJson(text, where), where, alternative), {
+  const config = parseJson(text, where);
+  const model = kerasGraph(readModelConfig(config, where, alternative), {
     ...options,
     store,
     kerasVersion,
@@ -89,6 +92,8 @@ export async function readKerasHdf5(bytes: Uint8Array, options: ReadKerasOptions
     opset: kerasOpset,
     constants: model.constants,
     producer: `Keras ${kerasVersion}`.trim(),
+    // Keras 2 loads what it has saved.
+    ...(kerasVersion.startsWith("3") ? { loadingLimits: loadingLimits(config, true) } : {}),
     asStored: model.asStored,
     write: async (replacements) => new Map([["model.h5", await rewriteHdf5(bytes, model.stored(replacements), where)]]),
   };

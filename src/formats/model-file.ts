@@ -9,6 +9,14 @@ export const modelFormats = ["onnx", "keras", "keras-hdf5", "tensorflow.js"] as 
 /** A format that models are read from and written back to. */
 export type ModelFormat = (typeof modelFormats)[number];
 
+/** What a framework cannot load of a file that it saves itself, by the name of a layer that is to blame. */
+export interface LoadingLimits {
+  /** The file gives no whole model, only weights for a model that is there already. */
+  readonly notWhole?: string;
+  /** A model that is there already takes the weights only after it was called once. */
+  readonly afterCall?: string;
+}
+
 /** A model as read from its file or files. */
 export interface ModelFile {
   readonly format: ModelFormat;
@@ -17,6 +25,7 @@ export interface ModelFile {
   readonly opset: number;
   /** What wrote the file, with its version; may be empty. */
   readonly producer: string;
+  readonly loadingLimits?: LoadingLimits;
   /** What PyTorch's exporter has noted of nodes, by their first output. */
   readonly origins?: ReadonlyMap<string, PytorchOrigin>;
   /** Initializers that the framework does not train: PyTorch's buffers and plain tensors, weights of frozen Keras layers. */

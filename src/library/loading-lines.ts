@@ -1,6 +1,6 @@
 /** The lines that load written weights in each framework. */
 import { join } from "node:path";
-import type { ModelFormat } from "../formats/model-file.js";
+import type { LoadingLimits, ModelFormat } from "../formats/model-file.js";
 import { runFiles } from "./run-folder.js";
 
 export interface LoadingLines {
@@ -17,6 +17,7 @@ export interface WrittenModel {
   readonly producer: string;
   /** The weights have the file's names, which are not the framework's. */
   readonly names?: "kept";
+  readonly limits?: LoadingLimits;
 }
 
 /**
@@ -25,24 +26,13 @@ export interface WrittenModel {
  *
  * @param folder the run's
  */
-export function loadingLines(folder: string, { model, format, producer, names }: WrittenModel): LoadingLines[] {
+export function loadingLines(folder: string, written: WrittenModel): LoadingLines[] {
+  const { model, format, producer, names } = written;
   const path = JSON.stringify(join(folder, model));
   switch (format) {
     case "keras":
     case "keras-hdf5":
-      return [
-        {
-          framework: "Keras",
-          // Keras 3 does not load what Keras 2 has saved.
-          lines: producer.startsWith("Keras 2.")
-            ? [
-                "import tf_keras as keras  # with TensorFlow before 2.16: from tensorflow import keras",
-                `model = keras.models.load_model(${path})`,
-              ]
-            : ["import keras", `model = keras.saving.load_model(${path})`],
-        },
-        { framework: "Keras, into a model that is there already", lines: [`model.load_weights(${path})`] },
-      ];
+      return kerasLines(path, written);
     case "tensorflow.js":
       return [
         {
@@ -59,6 +49,38 @@ export function loadingLines(folder: string, { model, format, producer, names }:
         },
       ];
   }
+}
+
+function kerasLines(path: string, { producer, limits = {} }: WrittenModel): LoadingLines[] {
+  const { notWhole, afterCall } = limits;
+  const whole: LoadingLines = {
+    framework: "Keras",
+    // Keras 3 does not load what Keras 2 has saved.
+    lines: producer.startsWith("Keras 2.")
+      ? [
+          "import tf_keras as keras  # with TensorFlow before 2.16: from tensorflow import keras",
+          `model = keras.models.load_model(${path})`,
+        ]
+      : ["import keras", `model = keras.saving.load_model(${path})`],
+  };
+  const remarks = [
+    ...(notWhole === undefined
+      ? []
+      : [
+          `# Keras cannot load this whole model from a .h5 file, because of ${notWhole}: make it by its code, or save it`,
+          "# as .keras and give headstart that.",
+        ]),
+    ...(afterCall === undefined
+      ? []
+      : [`# Call the model once before, on any samples: ${afterCall} has its weights only from then on.`]),
+  ];
+  return [
+    ...(notWhole === undefined ? [whole] : []),
+    {
+      framework: "Keras, into a model that is there already",
+      lines: [...remarks, `model.load_weights(${path})`],
+    },
+  ];
 }
 
 function ownFramework(weights: string, producer: string, hasFileNames: boolean): LoadingLines[] {

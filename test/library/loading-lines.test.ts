@@ -13,3 +13,17 @@ test("sends whoever exported Keras to ONNX back to the model's own file", () => 
   const [{ lines }] = loadingLines("run", { model: "model.onnx", format: "onnx", producer: "tf2onnx 1.16" });
   expect(lines.join("\n")).toMatch(/\.keras or \.h5 file/);
 });
+
+test("prints no line of Keras that fails, and what must come before others", () => {
+  const written = { model: "model.h5", format: "keras-hdf5", producer: "Keras 3.15.1" } as const;
+  const plain = loadingLines("run", written);
+  expect(plain.map(({ lines }) => lines.length)).toEqual([2, 1]);
+  const [only, ...others] = loadingLines("run", { ...written, limits: { notWhole: "add_3", afterCall: "slopes" } });
+  expect(others).toEqual([]);
+  expect(only.framework).toMatch(/already/);
+  expect(only.lines.filter((line) => !line.startsWith("#"))).toEqual(plain[1].lines);
+  expect(only.lines.join("\n")).toMatch(/because of add_3.*\.keras.*Call the model once before.*slopes/s);
+  const [whole, weights] = loadingLines("run", { ...written, limits: { afterCall: "slopes" } });
+  expect(whole).toEqual(plain[0]);
+  expect(weights.lines[0]).toMatch(/slopes/);
+});
