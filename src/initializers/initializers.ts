@@ -152,10 +152,17 @@ function pytorchFanIn(shape: readonly number[], layout: WeightLayout): number {
   return layout.kind === "convolution" && layout.transposed ? fanOut : fanIn;
 }
 
-/** The mean of Keras' fans, which counts the outputs of all groups. */
+/**
+ * The mean of Keras' fans. With groups Keras counts the outputs of all of them; in depthwise convolutions, whose kernels
+ * it keeps as [...kernel, channels, multiplier], all channels as inputs and the multiplier as outputs. Heads of attention
+ * count as Keras 3.15 does it, as outputs of query, key and value and inputs of what joins them.
+ */
 function kerasMeanFan(shape: readonly number[], layout: WeightLayout): number {
   const { fanIn, fanOut } = fans(shape, layout);
-  return (fanIn + fanOut * (layout.kind === "convolution" ? layout.groups : 1)) / 2;
+  if (layout.kind !== "convolution") return (fanIn + fanOut) / 2;
+  const { groups } = layout;
+  const isDepthwise = !layout.transposed && shape[1] === 1;
+  return (isDepthwise ? fanIn * groups + fanOut : fanIn + fanOut * groups) / 2;
 }
 
 const table: Initializer[] = [
@@ -206,7 +213,7 @@ const table: Initializer[] = [
   {
     name: "keras-default",
     formula:
-      "U(±√(6/(n+m))), biases 0; m counts the outputs of all groups. What multiplies a state: orthogonal; forget biases 1",
+      "U(±√(6/(n+m))), biases 0; m counts the outputs of all groups, in depthwise convolutions n their inputs. What multiplies a state: orthogonal; forget biases 1",
     source:
       "Keras: glorot_uniform, the default of Dense and Conv; LSTM, GRU and SimpleRNN: orthogonal, unit_forget_bias",
     draw: (shape, layout, stream, { recurrent } = {}) =>

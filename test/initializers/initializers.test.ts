@@ -162,3 +162,23 @@ test("a layer's values depend on the seed and its name alone", () => {
   expect(weight.slice(0, 8)).not.toEqual(bias);
   expect(drawLayer(he, layer("first"), 3).bias).toEqual(new Float32Array(8));
 });
+
+// Sums of fan-in and fan-out as the kernels of Keras 3.15.1 have them: 6 over the square of the largest of many weights.
+const channels = (groups: number, transposed = false): WeightLayout => ({ kind: "convolution", groups, transposed });
+const inputsFirst: WeightLayout = { kind: "matrix", inputAxis: 0 };
+test.each<[string, number[], WeightLayout, number]>([
+  ["query of MultiHeadAttention(4, 30): [50, 4, 30]", [50, 120], inputsFirst, 170],
+  ["key: [20, 4, 30]", [20, 120], inputsFirst, 140],
+  ["value: [20, 4, 10]", [20, 40], inputsFirst, 60],
+  ["attention_output: [4, 10, 50]", [40, 50], inputsFirst, 90],
+  ["Conv2D(8, 3, groups=4): [3, 3, 4, 8]", [8, 4, 3, 3], channels(4), 108],
+  ["DepthwiseConv2D(3, depth_multiplier=2): [3, 3, 8, 2]", [16, 1, 3, 3], channels(8), 90],
+  ["SeparableConv2D(40, 3, depth_multiplier=3): [3, 3, 16, 3]", [48, 1, 3, 3], channels(16), 171],
+  ["Conv2DTranspose(32, 3): [3, 3, 32, 16]", [16, 32, 3, 3], channels(1, true), 432],
+  ["LSTM(20): [30, 80]", [80, 30], linear, 110],
+])("keras-default has Keras' fans of %s", (_, shape, layout, sum) => {
+  const drawn = parseInitializer("keras-default").draw(shape, layout, stream());
+  const largest = drawn.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  expect(largest).toBeLessThanOrEqual(Math.fround(Math.sqrt(6 / sum)));
+  expect(largest).toBeGreaterThan(Math.sqrt(6 / sum) * (1 - 20 / drawn.length));
+});
