@@ -1,6 +1,6 @@
 import { RandomStream } from "../random/stream.js";
 import type { ColumnCells } from "./table-block.js";
-import { type Cell, isMissing, largestNumber, numberIn } from "./table-cell.js";
+import { type Cell, isFormattedNumber, isMissing, largestNumber, numberIn } from "./table-cell.js";
 
 /** What a user says a column is. */
 export type ColumnChoice = "number" | "category" | "drop";
@@ -17,6 +17,9 @@ export class ColumnProfile {
   numbers = 0;
   infinite = 0;
   texts = 0;
+  /** Of the texts those that are numbers as people write them, and the first of them. */
+  formatted = 0;
+  firstFormatted: { row: number; cell: string } | undefined;
   mean = 0;
   min = Number.POSITIVE_INFINITY;
   max = Number.NEGATIVE_INFINITY;
@@ -113,6 +116,9 @@ export class ColumnProfile {
     this.texts++;
     this.counting = false;
     this.firstText ??= { row, cell };
+    if (!isFormattedNumber(cell)) return;
+    this.formatted++;
+    this.firstFormatted ??= { row, cell };
   }
 
   #addNumber(value: number, row: number): void {

@@ -24,7 +24,25 @@ export function numberIn(cell: Cell): number | undefined {
   return undefined;
 }
 
-/** Whether a cell is a number with a comma in place of the point, such as 3,14, which is no number to a table. */
-export function hasDecimalComma(cell: string): boolean {
-  return /^[+-]?\d+,\d+$/.test(cell);
+/** A comma in place of the point, or groups of three digits with one sign between all of them. */
+const decimalComma = /^[+-]?\d+,\d+$/;
+const grouped = /^[+-]?\d{1,3}([,.'’_ \u00a0\u2009\u202f])\d{3}(?:\1\d{3})*(?:(?!\1)[.,]\d+)?$/;
+
+/**
+ * Whether a cell is a number as people write it, with a decimal comma or with separators of thousands, such as 3,14 or
+ * 1.234,5 or 1 234, which is no number to a table.
+ */
+export function isFormattedNumber(cell: string): boolean {
+  // Words, which most cells are that come here, are told sooner by their last letter.
+  const last = cell.charCodeAt(cell.length - 1);
+  return last >= 48 && last <= 57 && (decimalComma.test(cell) || grouped.test(cell));
+}
+
+/** The numbers, as a table takes them, that a {@link isFormattedNumber} can stand for: 1,234 is 1234 or 1.234. */
+export function plainNumbers(cell: string): string[] {
+  const plain: string[] = [];
+  const [, separator] = grouped.exec(cell) ?? [];
+  if (separator !== undefined) plain.push(cell.replaceAll(separator, "").replace(",", "."));
+  if (decimalComma.test(cell)) plain.push(cell.replace(",", "."));
+  return plain;
 }

@@ -7,7 +7,7 @@ import type { FittedColumn } from "./fitted-record.js";
 import { normalScore } from "./normal-score.js";
 import { chooseNormalisation } from "./normalisation.js";
 import { type ColumnCells, cellAt } from "./table-block.js";
-import { type Cell, isMissing, largestNumber, numberIn } from "./table-cell.js";
+import { type Cell, isFormattedNumber, isMissing, largestNumber, numberIn, plainNumbers } from "./table-cell.js";
 
 /** Text columns with more distinct values than this are left out: they are names or free text, not categories. */
 export const mostCategories = 100;
@@ -54,7 +54,9 @@ export function fitColumns(
         where: at.where,
         required: `numbers in ${profile.name}, as was said`,
         got: `"${profile.firstText.cell}" in row ${at.row}`,
-        advice: "Take the column for categories",
+        advice: isFormattedNumber(profile.firstText.cell)
+          ? `Write ${plainNumbers(profile.firstText.cell).join(" or ")} in its place`
+          : "Take the column for categories",
       });
     }
     if (profile.firstInfinite === undefined || options.onBad === "skip") continue;

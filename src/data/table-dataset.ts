@@ -9,7 +9,7 @@ import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-recor
 import { keepingBlocks } from "./kept-blocks.js";
 import { defaultMemory } from "./sample-array.js";
 import { columnName, type LabelColumn, type Survey, surveyRows } from "./survey-table.js";
-import { hasDecimalComma } from "./table-cell.js";
+import { plainNumbers } from "./table-cell.js";
 import { type DroppedColumn, expandRow, fitColumns, widthOf } from "./table-columns.js";
 import { type TableSource, textTable } from "./table-source.js";
 
@@ -285,21 +285,30 @@ function tableDataset(
   };
 }
 
-/** Notes on columns of numbers but for a few texts, which make categories of them, and of numbers with decimal commas. */
+/**
+ * Notes on columns of numbers but for a few texts, which make categories of them, and of numbers with decimal commas or
+ * separators of thousands.
+ */
 function almostNumeric(format: TableSource, { profiles }: Survey, labels: readonly LabelColumn[]): string[] {
-  return profiles.flatMap(({ name, index, choice, numbers, texts, firstText }) => {
-    if (choice !== undefined || firstText === undefined || labels.some((label) => label.index === index)) return [];
-    const { where, row } = format.place(firstText.row);
-    const place = `row ${row}${where === format.where ? "" : ` of ${where}`}`;
-    if (hasDecimalComma(firstText.cell)) {
+  return profiles.flatMap(({ name, index, choice, numbers, texts, formatted, firstText, firstFormatted }) => {
+    if (choice !== undefined || firstText === undefined) return [];
+    const placeOf = (of: number): string => {
+      const { where, row } = format.place(of);
+      return `row ${row}${where === format.where ? "" : ` of ${where}`}`;
+    };
+    const wrong = `${name} is not taken for numbers:`;
+    if (firstFormatted !== undefined && formatted >= texts / 2) {
+      const plain = plainNumbers(firstFormatted.cell);
       return [
-        `${name} is not taken for numbers: "${firstText.cell}" in ${place} has a comma where numbers have a point`,
+        `${wrong} ${formatted} of ${numbers + texts} cells have a decimal comma or separators of thousands, the first ` +
+          `"${firstFormatted.cell}" in ${placeOf(firstFormatted.row)}; write ${plain.join(" or ")} in its place` +
+          `${plain.length > 1 ? ", whichever is meant" : ""}, and so all others`,
       ];
     }
-    if (numbers < mostlyNumbers * (numbers + texts)) return [];
+    if (labels.some((label) => label.index === index) || numbers < mostlyNumbers * (numbers + texts)) return [];
     return [
-      `${name} is not taken for numbers: ${texts} of ${numbers + texts} cells are none, the first "${firstText.cell}" ` +
-        `in ${place}; correct them, or say what it is (columns: ${name}=number or ${name}=category)`,
+      `${wrong} ${texts} of ${numbers + texts} cells are none, the first "${firstText.cell}" in ` +
+        `${placeOf(firstText.row)}; correct them, or say what it is (columns: ${name}=number or ${name}=category)`,
     ];
   });
 }

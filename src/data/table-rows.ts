@@ -7,7 +7,7 @@ import { distinctNames } from "./column-names.js";
 import { DelimitedParser, type Stop } from "./delimited-parser.js";
 import { checkInterrupted, fileSize, isGzip, readChunks } from "./read-bytes.js";
 import { blocksOfRows, type ColumnNeed, type TableBlock } from "./table-block.js";
-import { hasDecimalComma, isMissing, numberIn } from "./table-cell.js";
+import { isFormattedNumber, isMissing, numberIn } from "./table-cell.js";
 
 /** How a table's file is written. */
 export interface TableFormat {
@@ -414,9 +414,9 @@ function mayBeHeader(first: readonly string[], rest: readonly (readonly string[]
   });
 }
 
-/** With a decimal comma too: such cells are no numbers to the table, but no names either. */
+/** With a decimal comma or separators of thousands too: such cells are no numbers to the table, but no names either. */
 function isNumber(cell: string): boolean {
-  return numberIn(cell) !== undefined || hasDecimalComma(cell);
+  return numberIn(cell) !== undefined || isFormattedNumber(cell);
 }
 
 function isText(cell: string): boolean {

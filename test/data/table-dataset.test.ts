@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import type { OpenOptions } from "../../src/data/dataset.js";
 import { openTable } from "../../src/data/table-dataset.js";
 import { UserError } from "../../src/errors.js";
 import { sharedData } from "../shared-data.js";
@@ -155,7 +156,32 @@ describe("what is written in the file", () => {
     expect((await openTable(file, { columns: { age: "category" } })).record.notes).toEqual([]);
     const commas = await openTable(table("a;b\n0,5;1\n1,5;2\n0,5;3\n"), {});
     expect(commas.count).toBe(3);
-    expect(commas.record.notes).toEqual([expect.stringMatching(/^a is not .*"0,5" in row 1 has a comma/)]);
+    expect(commas.record.notes).toEqual([
+      'a is not taken for numbers: 3 of 3 cells have a decimal comma or separators of thousands, the first "0,5" in row 1; write 0.5 in its place, and so all others',
+    ]);
+  });
+
+  test("columns of numbers with separators of thousands are mentioned, labels too, with how to write them", async () => {
+    const rows = Array.from(
+      { length: 30 },
+      (_, row) => `${row % 3},"${row + 1},000",${row + 1} 500,${row}.250,${row % 7}`,
+    );
+    const file = table(`a,price,area,c,y\n${rows.join("\n")}\n`);
+    const notes = async (options: OpenOptions) => (await openTable(file, options)).record.notes;
+    const price = expect.stringMatching(
+      /^price is not .* 30 of 30 .*"1,000" in row 1; write 1000 or 1\.000 in its place/,
+    );
+    const area = expect.stringMatching(/^area is not .*"1 500" in row 1; write 1500 in its place, and so all others$/);
+    expect(await notes({})).toEqual([price, area]);
+    expect(await notes({ categories: "embedding" })).toEqual([price, area]);
+    expect(await notes({ labels: "price" })).toEqual([price, area]);
+    expect(await notes({ columns: { price: "category", area: "drop" } })).toEqual(["area left out: as asked"]);
+    await expect(notes({ columns: { price: "number" } })).rejects.toThrow(
+      /required numbers in price, .* got "1,000" in row 1\. Write 1000 or 1\.000 in its place/,
+    );
+    // A few such cells among words make no numbers of a column.
+    const words = rows.map((row, at) => (at < 3 ? '"1,000"' : "word") + row.slice(row.indexOf(",")));
+    expect((await openTable(table(`a,price,area,c,y\n${words.join("\n")}\n`), {})).record.notes).toEqual([price, area]);
   });
 
   test("what was fitted on other data than a table is refused, and the other way round", async () => {
