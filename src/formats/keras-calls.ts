@@ -17,6 +17,8 @@ export interface LayerCall {
   readonly named?: Readonly<Record<string, TensorReference>>;
   /** Names of arguments that are true, such as use_causal_mask. */
   readonly flags?: readonly string[];
+  /** Set where the call says whether it is one of training, which otherwise the model decides. */
+  readonly training?: boolean;
   /** Whether it is written as Keras 3 does. */
   readonly isNew?: boolean;
   /** Set where constants are among the arguments, as in x * 2: all arguments in order, undefined for the inputs. */
@@ -86,13 +88,14 @@ export function readCall(node: unknown, fail: Fail, isGetItem = false): LayerCal
 }
 
 /** Layers of attention and recurrent ones take tensors by name; masks and modes are mostly null or false in saved models. */
-function readKeywords(keywords: Json, fail: Fail): Pick<LayerCall, "named" | "flags" | "constants"> {
+function readKeywords(keywords: Json, fail: Fail): Pick<LayerCall, "named" | "flags" | "training" | "constants"> {
   const named: Record<string, TensorReference> = {};
   const flags: string[] = [];
   const constants: string[] = [];
   for (const [key, value] of Object.entries(keywords)) {
     const isTensor = isObject(value) && value.class_name === "__keras_tensor__" && isObject(value.config);
     const history = isTensor ? (value.config as Json).keras_history : value;
+    if (key === "training") continue;
     if (Array.isArray(history) && history.length === 3 && typeof history[0] === "string")
       [named[key]] = references([history], fail);
     else if (value === true) flags.push(key);
@@ -101,6 +104,7 @@ function readKeywords(keywords: Json, fail: Fail): Pick<LayerCall, "named" | "fl
   return {
     ...(Object.keys(named).length > 0 ? { named } : {}),
     ...(flags.length > 0 ? { flags } : {}),
+    ...(typeof keywords.training === "boolean" ? { training: keywords.training } : {}),
     ...(constants.length > 0 ? { constants: constants.join(", ").slice(0, 80) } : {}),
   };
 }

@@ -27,6 +27,8 @@ export class KerasGraph {
   readonly conversions = new Map<string, Conversion>();
   /** Tensors that are not trained: those that are no weights, and weights of layers that are not trainable. */
   readonly constants = new Set<string>();
+  /** Layers that are called as in training whatever the model does, and that compute something else then. */
+  readonly inTraining = new Set<string>();
   readonly #names = new Set<string>();
 
   constructor(
@@ -83,9 +85,10 @@ export class LayerContext {
   inside(layer: LayerConfig, group: string, first = 0): LayerContext {
     const { part } = this.place;
     const trainable = this.flag("trainable", true) && (layer.settings.trainable ?? true);
+    const { training } = this.layer.settings;
     return new LayerContext(
       this.graph,
-      { ...layer, settings: { ...layer.settings, trainable } },
+      { ...layer, settings: { ...layer.settings, trainable, training } },
       {
         names: this.place.names,
         group: `${this.place.group}/${group}`,

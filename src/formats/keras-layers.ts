@@ -16,8 +16,8 @@ import { normalised, normalizationLayers } from "./keras-normalizations.js";
 import { concatenate, elementwise, type LayerConverter, passing, reshape, unary } from "./keras-operations.js";
 import { bidirectional, recurrent } from "./keras-recurrent.js";
 
-/** Layers that do something while training only, and pictures' and samples' random changes among them. */
-const trainingOnly: readonly string[] = [
+/** Layers that change values at random while training, and do nothing otherwise. */
+export const randomInTraining: ReadonlySet<string> = new Set([
   "Dropout",
   "SpatialDropout1D",
   "SpatialDropout2D",
@@ -25,7 +25,6 @@ const trainingOnly: readonly string[] = [
   "AlphaDropout",
   "GaussianNoise",
   "GaussianDropout",
-  "ActivityRegularization",
   "StochasticDepth",
   "RandomFlip",
   "RandomRotation",
@@ -50,7 +49,7 @@ const trainingOnly: readonly string[] = [
   "AugMix",
   "MixUp",
   "CutMix",
-];
+]);
 
 const average: LayerConverter = (context, inputs) => {
   const sum = elementwise("Add")(context, inputs);
@@ -315,5 +314,7 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   Concatenate: concatenate,
   Dot: dot,
   Identity: passing,
-  ...Object.fromEntries(trainingOnly.map((name) => [name, passing])),
+  // It adds to the loss only.
+  ActivityRegularization: passing,
+  ...Object.fromEntries([...randomInTraining].map((name) => [name, passing])),
 };

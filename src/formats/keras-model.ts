@@ -6,7 +6,7 @@ import { attentionConverters } from "./keras-attention.js";
 import { describe, isObject, type LayerCall, type TensorReference, tensorsOf } from "./keras-calls.js";
 import { isModel, type LayerConfig, type ModelConfig, readModelConfig } from "./keras-config.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
-import { alongLastAxis, layerConverters } from "./keras-layers.js";
+import { alongLastAxis, layerConverters, randomInTraining } from "./keras-layers.js";
 import { operationConverters, withConstant } from "./keras-operations.js";
 import { wrappedLayer } from "./keras-recurrent.js";
 import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
@@ -30,6 +30,8 @@ export interface KerasGraphModel {
   readonly graph: Graph;
   /** Names of the weights that Keras does not train. */
   readonly constants: ReadonlySet<string>;
+  /** What of the model is read otherwise than it says, a sentence each. */
+  readonly notes: readonly string[];
   readonly asStored: (name: string, tensor: Tensor) => Tensor;
   /** Elements in the file's layout, by the store's keys. @throws Error for a name that is no weight */
   readonly stored: (replacements: ReadonlyMap<string, Tensor>) => Map<string, Float32Array>;
@@ -61,6 +63,7 @@ export function kerasGraph(config: ModelConfig, options: KerasModelOptions): Ker
   return {
     graph: graph.build(config.name, outputs),
     constants: graph.constants,
+    notes: trainingNotes(graph),
     asStored,
     stored(replacements) {
       const elements = new Map<string, Float32Array>();
@@ -73,6 +76,22 @@ export function kerasGraph(config: ModelConfig, options: KerasModelOptions): Ker
       return elements;
     },
   };
+}
+
+function trainingNotes({ inTraining }: KerasGraph): string[] {
+  if (inTraining.size === 0) return [];
+  return [
+    `The model calls ${[...inTraining].join(", ")} with training=True. headstart reads that as without: nothing is dropped or changed at random, and normalisations have the batch's statistics while F is trained, and their running ones otherwise.`,
+  ];
+}
+
+/** Whether a layer computes something else in training than in inference. */
+function differsInTraining({ className, settings }: LayerConfig): boolean {
+  const inner = isObject(settings.layer) && isObject(settings.layer.config) ? settings.layer.config : {};
+  const drops = [settings, inner].some((each) =>
+    ["dropout", "recurrent_dropout"].some((key) => typeof each[key] === "number" && each[key] > 0),
+  );
+  return drops || className === "BatchNormalization" || randomInTraining.has(className);
 }
 
 function layerOf(model: ModelConfig, name: string): LayerConfig {
@@ -149,6 +168,7 @@ const keyOf = ({ layer, call, output }: TensorReference): string => JSON.stringi
  * @param inputs values for the model's inputs
  * @param names of the models around, without the outermost, and of this one unless it is that
  * @param group in which Keras 3 stores the model
+ * @param training what calls of layers get that do not say whether they are of training
  */
 function convertModel(
   graph: KerasGraph,
@@ -156,6 +176,7 @@ function convertModel(
   inputs: readonly KerasValue[],
   names: readonly string[],
   group: string,
+  training?: boolean,
 ): KerasValue[] {
   const where = names.length === 0 ? graph.where : `${graph.where}: layer ${names.join("/")}`;
   const groups = storedGroups(config.layers, group);
@@ -185,7 +206,7 @@ function convertModel(
   for (let next = 0; next < ready.length; next++) {
     const { layer, index } = ready[next];
     const place = { names: [...names, layer.name], group: groups.get(layer.name) ?? "" };
-    const results = convertCall(graph, layer, index, place, values);
+    const results = convertCall(graph, layer, index, place, values, training);
     results.forEach((value, output) => {
       const key = keyOf({ layer: layer.name, call: index, output });
       values.set(key, value);
@@ -211,16 +232,20 @@ function convertCall(
   index: number,
   place: LayerPlace,
   values: ReadonlyMap<string, KerasValue>,
+  inherited: boolean | undefined,
 ): KerasValue[] {
   const call = layer.calls[index];
-  const context = new LayerContext(graph, { ...layer, settings: { ...layer.settings, ...call.settings } }, place);
+  const training = call.training ?? inherited;
+  const settings = { ...layer.settings, ...call.settings, training };
+  const context = new LayerContext(graph, { ...layer, settings }, place);
+  if (training && differsInTraining(layer)) graph.inTraining.add(context.scope);
   const inputOf = (reference: TensorReference): KerasValue => values.get(keyOf(reference)) as KerasValue;
   const inputs = call.inputs.map(inputOf);
   if (layer.model) {
     const { model } = layer;
     if (inputs.length !== model.inputs.length)
       throw context.refuse(`${model.inputs.length} inputs`, String(inputs.length));
-    return convertModel(graph, model, inOrder(context, model, call, inputs), place.names, place.group);
+    return convertModel(graph, model, inOrder(context, model, call, inputs), place.names, place.group, training);
   }
   if (call.keys) throw context.refuse("calls with tensors only", `a dictionary of ${call.keys.join(", ")}`);
   if (call.constants !== undefined) throw context.refuse("calls with tensors only", call.constants);
@@ -285,7 +310,9 @@ function timeDistributed(context: LayerContext, inputs: readonly KerasValue[]): 
     if (isModel(wrapped)) {
       const config = { class_name: wrapped.className, config: wrapped.settings };
       const model = readModelConfig(config, context.where, graph.alternative);
-      return convertModel(graph, model, [one], [...place.names, wrapped.name], `${place.group}/layer`)[0];
+      const { training } = context.layer.settings;
+      const mode = typeof training === "boolean" ? training : undefined;
+      return convertModel(graph, model, [one], [...place.names, wrapped.name], `${place.group}/layer`, mode)[0];
     }
     const converter = converterOf(layerConverters, wrapped);
     if (!converter) throw context.refuse("a layer that headstart knows, of one input", wrapped.className);

@@ -33,6 +33,8 @@ function batchNormalization(context: LayerContext, value: KerasValue): KerasValu
     : context.filled(0, [channels], "shift");
   const mean = context.variable("moving_mean", index++, [channels]);
   const variance = context.variable("moving_variance", index++, [channels]);
+  // Called as in inference, it keeps its statistics while the model is trained.
+  if (context.layer.settings.training === false) for (const name of [mean, variance]) context.graph.constants.add(name);
   const output = context.node("BatchNormalization", [context.first(value), gamma, beta, mean, variance], {
     epsilon: attribute.float(context.number("epsilon", 1e-3)),
     momentum: attribute.float(context.number("momentum", 0.99)),

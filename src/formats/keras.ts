@@ -55,6 +55,7 @@ export async function readKeras(bytes: Uint8Array, options: ReadKerasOptions): P
     graph: model.graph,
     opset: kerasOpset,
     constants: model.constants,
+    notes: model.notes,
     producer: `Keras ${kerasVersion}`.trim(),
     loadingLimits: loadingLimits(config, false),
     asStored: model.asStored,
@@ -91,6 +92,7 @@ export async function readKerasHdf5(bytes: Uint8Array, options: ReadKerasOptions
     graph: model.graph,
     opset: kerasOpset,
     constants: model.constants,
+    notes: model.notes,
     producer: `Keras ${kerasVersion}`.trim(),
     // Keras 2 loads what it has saved.
     ...(kerasVersion.startsWith("3") ? { loadingLimits: loadingLimits(config, true) } : {}),

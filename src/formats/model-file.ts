@@ -30,6 +30,8 @@ export interface ModelFile {
   readonly origins?: ReadonlyMap<string, PytorchOrigin>;
   /** Initializers that the framework does not train: PyTorch's buffers and plain tensors, weights of frozen Keras layers. */
   readonly constants?: ReadonlySet<string>;
+  /** What of the model is read otherwise than it says, a sentence each. */
+  readonly notes?: readonly string[];
   /**
    * A tensor of the graph as the file lays it out: Keras keeps the kernels of convolutions as [...kernel, inputs,
    * outputs], where the graph has them as [outputs, inputs, ...kernel]. In Keras' formats, what the file does not store, as

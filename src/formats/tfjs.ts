@@ -103,6 +103,7 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
     graph: model.graph,
     opset: kerasOpset,
     constants: model.constants,
+    notes: model.notes,
     producer,
     asStored: model.asStored,
     async write(replacements) {

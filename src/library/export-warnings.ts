@@ -42,7 +42,11 @@ export function exportWarnings({ model, restoration, state }: OpenedModel, featu
     warnings.push(
       `The export has merged tensors that were equal (${listed(merged)} ${merged.length === 1 ? "stands" : "each stand"} for several): they are trained as one, and written under one name.`,
     );
-  return [...kerasExport(model), ...warnings.map((warning) => `${warning} ${remedyFor(model)}`)];
+  return [
+    ...kerasExport(model),
+    ...(model.notes ?? []),
+    ...warnings.map((warning) => `${warning} ${remedyFor(model)}`),
+  ];
 }
 
 /** What is lost in every export of Keras to ONNX. */
@@ -109,7 +113,7 @@ export function keptTensorsNote({ model }: OpenedModel, { network, feature }: Fe
   };
   const kept = [...(model.constants ?? [])].filter((name) => read.has(name) && isStored(name));
   const why =
-    model.format === "onnx" ? "buffers, plain tensors or computed ones in PyTorch" : "of layers that are not trainable";
+    model.format === "onnx" ? "buffers, plain tensors or computed ones in PyTorch" : "of layers that are not trainable, or called with training=False";
   return kept.length === 0
     ? undefined
     : `${kept.length} of F's tensors ${kept.length === 1 ? "stays" : "stay"} as in the file, being ${why} (${listed(kept)}).`;

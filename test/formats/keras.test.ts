@@ -313,3 +313,44 @@ test("weights of layers that are not trainable are constants, statistics include
   expect(weights.length).toBeGreaterThan(3);
   expect([...(model.constants ?? [])]).toEqual(expect.arrayContaining(weights));
 });
+
+/** The archive with a call of a layer changed. */
+function withCall(name: string, change: (call: { kwargs: Record<string, unknown> }) => void): Uint8Array {
+  return withConfig((text) => {
+    const config = JSON.parse(text);
+    for (const layer of config.config.layers) {
+      if (layer.name === name) change(layer.inbound_nodes[0]);
+      if (layer.name === "inner") layer.config.layers.push({ class_name: "Dropout", config: { name: "drop" } });
+    }
+    return JSON.stringify(config);
+  });
+}
+
+test("tells of calls as in training, which are read as any, in a model inside too", async () => {
+  expect((await readKeras(archive, { where })).notes).toEqual([]);
+  for (const [name, called] of [
+    ["norm", /calls norm with training=True/],
+    ["inner", /calls inner\/drop with training=True/],
+  ] as const) {
+    const training = withCall(name, ({ kwargs }) => {
+      kwargs.training = true;
+    });
+    const model = await readKeras(training, { where });
+    expect(model.notes).toEqual([expect.stringMatching(called)]);
+    requireClose(await outputOf(model), record.output.flat());
+  }
+  const inConvolution = withCall("conv", ({ kwargs }) => {
+    kwargs.training = true;
+  });
+  expect((await readKeras(inConvolution, { where })).notes).toEqual([]);
+});
+
+test("a normalisation that is called as in inference keeps its statistics, and learns its scale", async () => {
+  const inference = withCall("norm", ({ kwargs }) => {
+    kwargs.training = false;
+  });
+  const { constants = new Set(), notes } = await readKeras(inference, { where });
+  expect(notes).toEqual([]);
+  const isKept = (name: string): boolean => constants.has(`norm/${name}`);
+  expect(["moving_mean", "moving_variance", "gamma", "beta"].map(isKept)).toEqual([true, true, false, false]);
+});
