@@ -56,6 +56,8 @@ const picture = z.object({
 
 /** The part of a data set's record that another data set can be opened with. */
 export const fittedRecord = z.object({
+  /** What its samples are, see DatasetKind. */
+  kind: z.string().optional(),
   normalisation: normalisation.optional(),
   picture: picture.optional(),
   classNames: z.array(z.string()).optional(),

@@ -61,7 +61,7 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
   const { order } = description;
   const size = sizeOf(description.shape);
   const { statistics } = index;
-  const normalisation = normalisationFor(order, statistics, description.pictureRange, description.where, options);
+  const normalisation = normalisationFor(description, statistics, options);
   // Labels count for the hash as they do for pictures in memory.
   const hash = createHash("sha256").update(index.hash);
   const labels = description.labels ?? description.targets?.values;

@@ -157,14 +157,14 @@ class Survey {
   }
 
   finish(): Measured & { description: SampleDescription; normalisation: Normalisation; kept?: Uint32Array } {
-    const { where, labels, classNames, targets, order, pictureRange } = this.#description;
+    const { where, labels, classNames, targets } = this.#description;
     const bad = new Set(this.#bad);
     const count = this.#description.count - bad.size;
     if (count === 0) throw nothing(where);
     const statistics = this.#meter.statistics();
     const hashed = labels ?? targets?.values;
     if (hashed !== undefined) hashArray(this.#hash, hashed);
-    const normalisation = normalisationFor(order, statistics, pictureRange, where, this.#options);
+    const normalisation = normalisationFor(this.#description, statistics, this.#options);
     const measured = { statistics, hash: this.#hash.digest("hex"), normalisation };
     if (bad.size === 0) return { ...measured, description: this.#description };
     const kept = new Uint32Array(count);
@@ -182,12 +182,14 @@ class Survey {
   }
 }
 
-/** The normalisation fitted on other data, or the one that is asked for. */
+/**
+ * The normalisation fitted on other data, or the one that is asked for.
+ *
+ * @throws UserError where the other data are samples of another kind, or pictures of another range
+ */
 export function normalisationFor(
-  order: ChannelOrder,
+  { where, kind, order, pictureRange }: SampleDescription,
   statistics: ChannelStatistics,
-  pictureRange: readonly [number, number] | undefined,
-  where: string,
   options: Pick<OpenOptions, "normalise" | "fitted">,
 ): Normalisation {
   const record = readFitted(options.fitted);
@@ -202,6 +204,23 @@ export function normalisationFor(
   }
   if (fitted === undefined)
     return chooseNormalisation(options.normalise ?? "standard", statistics, pictureRange, where);
+  if (record?.kind !== undefined && record.kind !== kind) {
+    throw userError({
+      where,
+      required: `${record.kind}, as the data that the normalisation was measured on`,
+      got: kind,
+      advice: "Give data of the same kind",
+    });
+  }
+  const range = [fitted.low[0], fitted.high[0]];
+  if (record?.picture !== undefined && pictureRange !== undefined && areOtherUnits(range, pictureRange)) {
+    throw userError({
+      where,
+      required: `pictures with values from ${range.join(" to ")}, as those that the normalisation was measured on`,
+      got: `values from ${pictureRange.join(" to ")}`,
+      advice: "Give both in the same units",
+    });
+  }
   if (fitted.scale.length === order.channels) return fitted;
   throw userError({
     where,
@@ -209,6 +228,12 @@ export function normalisationFor(
     got: `${order.channels}`,
     advice: "Give data of the same kind",
   });
+}
+
+/** Whether of two ranges of pictures both are one that types and units have, and not the same: floats may have any other. */
+function areOtherUnits(own: readonly number[], other: readonly number[]): boolean {
+  const isNominal = ([low, high]: readonly number[]) => low === 0 && [1, 255, 65535].includes(high);
+  return isNominal(own) && isNominal(other) && own[1] !== other[1];
 }
 
 /** Puts a data set together from what is known of it and the way to read it. */

@@ -6,6 +6,7 @@ import { zipSync } from "fflate";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
+import { savedTransform } from "../../src/data/saved-transform.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { idxFile, npyFile } from "./array-files.js";
@@ -224,6 +225,30 @@ describe("how arrays meet the model", () => {
     [1, -1, -0.6].forEach((value, at) => {
       expect(own[at]).toBeCloseTo(value, 6);
     });
+  });
+
+  test("what was fitted on pictures is for pictures of the same units alone, whatever has as many channels", async () => {
+    const bytes = npyFile("|u1", [2, 3, 1, 1], Uint8Array.of(0, 10, 20, 200, 210, 250));
+    const { record } = await open(bytes, {});
+    const values = [0, 0.1, 0.2, 0.8, 0.9, 1];
+    const fitted = { fitted: savedTransform(record) };
+    await open(bytes, fitted);
+    await open(floats([2, 3, 1, 1], [0, 10, 20, 200, 210, 250]), fitted);
+    await expect(open(floats([2, 3], values), fitted)).rejects.toThrow(
+      /file: required images, as the data that the normalisation was measured on, got vectors/,
+    );
+    await expect(open(floats([2, 3, 1, 1], values), fitted)).rejects.toThrow(
+      /required pictures with values from 0 to 255, .* got values from 0 to 1\. Give both in the same units/,
+    );
+    const unit = await open(floats([2, 3, 1, 1], values), {});
+    await expect(open(bytes, { fitted: unit.record })).rejects.toThrow(
+      /values from 0 to 1, .* got values from 0 to 255/,
+    );
+    // Floats that were standardised already have a range of their own in every file.
+    const standardised = await open(floats([2, 3, 1, 1], [-1, 0, 0, 0, 0, 2]), {});
+    await open(floats([2, 3, 1, 1], values), { fitted: standardised.record });
+    // A record of numbers alone, as one may write it, says nothing of kinds.
+    await open(floats([2, 3], values), { fitted: { normalisation: record.normalisation } });
   });
 
   test("the signal interrupts", async () => {
