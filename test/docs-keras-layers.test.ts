@@ -9,7 +9,7 @@ import { operationConverters } from "../src/formats/keras-operations.js";
 /** The list of docs/python.md. */
 function listed(): string {
   const page = readFileSync(new URL("../docs/python.md", import.meta.url), "utf8");
-  return /these layers \(channels last\).*?\n\n(.*?)\n\n/s.exec(page)?.[1] ?? "";
+  return /these layers, channels last.*?\n\n(.*?)\n\n/s.exec(page)?.[1] ?? "";
 }
 
 test("docs/python.md names the layers of Keras that are read, and no others", () => {

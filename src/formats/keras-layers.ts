@@ -3,6 +3,7 @@ import { attribute } from "../graph/graph.js";
 import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
 import { activate, activationLayers } from "./keras-activations.js";
 import { describe } from "./keras-calls.js";
+import { inEitherFormat } from "./keras-channels-first.js";
 import {
   convolution,
   depthwiseConvolution,
@@ -257,7 +258,7 @@ export const alongLastAxis: Readonly<Record<string, LayerConverter>> = {
   Dropout: passing,
 };
 
-export const layerConverters: Readonly<Record<string, LayerConverter>> = {
+const converters: Readonly<Record<string, LayerConverter>> = {
   ...Object.fromEntries(
     Object.entries({ ...activationLayers, ...normalizationLayers }).map(([name, body]) => [name, unary(body)]),
   ),
@@ -318,3 +319,8 @@ export const layerConverters: Readonly<Record<string, LayerConverter>> = {
   ActivityRegularization: passing,
   ...Object.fromEntries([...randomInTraining].map((name) => [name, passing])),
 };
+
+/** Every layer that takes tensors without names, by Keras' class names. */
+export const layerConverters: Readonly<Record<string, LayerConverter>> = Object.fromEntries(
+  Object.entries(converters).map(([name, converter]) => [name, inEitherFormat(converter)]),
+);

@@ -2,14 +2,23 @@
 import { attribute } from "../graph/graph.js";
 import { floatTensor, intTensor, sizeOf } from "../graph/tensor.js";
 import { describe } from "./keras-calls.js";
+import { channelsFirst, channelsLast } from "./keras-channels-first.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 
-/** Refuses axes other than the last. */
-function requireLastAxis(context: LayerContext, value: KerasValue): void {
-  const { axis } = context.layer.settings;
-  const given = Array.isArray(axis) && axis.length === 1 ? axis[0] : (axis ?? -1);
-  if (given !== -1 && given !== value.shape.length) throw context.refuse("the last axis", `axis ${describe(axis)}`);
-}
+type Normalization = (context: LayerContext, value: KerasValue) => KerasValue;
+
+/** What normalises along the last axis, for channels that are the first one too. */
+const alongChannels =
+  (body: Normalization): Normalization =>
+  (context, value) => {
+    const [axis, ...others] = axesOf(context, value);
+    if (others.length === 0 && axis === value.shape.length) return body(context, value);
+    if (others.length === 0 && axis === 1) return channelsFirst(context, body(context, channelsLast(context, value)));
+    throw context.refuse(
+      "the first or the last axis beside the batch",
+      `axis ${describe(context.layer.settings.axis)}`,
+    );
+  };
 
 /** The setting `axis`, one or several; the last one where there is none. */
 function axesOf(context: LayerContext, value: KerasValue): number[] {
@@ -21,7 +30,6 @@ function axesOf(context: LayerContext, value: KerasValue): number[] {
 }
 
 function batchNormalization(context: LayerContext, value: KerasValue): KerasValue {
-  requireLastAxis(context, value);
   if (context.flag("renorm", false)) throw context.refuse("plain batch normalisation", "renorm");
   const channels = value.shape[value.shape.length - 1];
   let index = 0;
@@ -77,8 +85,6 @@ function layerNormalization(context: LayerContext, value: KerasValue): KerasValu
 
 /** Normalised in groups of channels as instances are, then scaled and shifted channel by channel. */
 function groupNormalization(context: LayerContext, value: KerasValue): KerasValue {
-  requireLastAxis(context, value);
-  context.requireChannelsLast();
   const channels = value.shape[value.shape.length - 1];
   const given = context.number("groups", 32);
   const groups = given === -1 ? channels : given;
@@ -111,7 +117,8 @@ function groupNormalization(context: LayerContext, value: KerasValue): KerasValu
 
 /** x / √(mean(x²) + ε), times a factor for each channel. */
 function rootMeanSquareNormalization(context: LayerContext, value: KerasValue): KerasValue {
-  requireLastAxis(context, value);
+  if (axesOf(context, value).join() !== String(value.shape.length))
+    throw context.refuse("the last axis", `axis ${describe(context.layer.settings.axis)}`);
   const channels = value.shape[value.shape.length - 1];
   const gamma = context.variable("scale", 0, [channels]);
   const input = context.last(value);
@@ -198,10 +205,10 @@ function statistics(context: LayerContext, key: string, count: number): readonly
 }
 
 /** Each takes one tensor. */
-export const normalizationLayers: Readonly<Record<string, (context: LayerContext, value: KerasValue) => KerasValue>> = {
-  BatchNormalization: batchNormalization,
+export const normalizationLayers: Readonly<Record<string, Normalization>> = {
+  BatchNormalization: alongChannels(batchNormalization),
   LayerNormalization: layerNormalization,
-  GroupNormalization: groupNormalization,
+  GroupNormalization: alongChannels(groupNormalization),
   RMSNormalization: rootMeanSquareNormalization,
   UnitNormalization: unitNormalization,
   LayerScale: layerScale,

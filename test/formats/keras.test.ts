@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { readKeras, readKerasHdf5 } from "../../src/formats/keras.js";
 import type { ModelFile } from "../../src/formats/model-file.js";
-import { floatTensor, type Tensor } from "../../src/graph/tensor.js";
+import { floatTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
 import { openSession } from "../../src/runtime/node.js";
 
 const fixture = (extension: string, name = "keras-pictures"): Uint8Array =>
@@ -246,7 +246,7 @@ test("names the layer that it does not read", async () => {
       /relu\/alpha: required weights for every layer, got none\. Call the model once/,
       (config) => config.replace('"class_name": "ReLU"', '"class_name": "PReLU"'),
     ],
-    [/layer conv \(Conv2D\): required data_format/, (config) => config.replace("channels_last", "channels_first")],
+    [/layer conv \(Conv2D\): required data_format/, (config) => config.replace("channels_last", "channels_middle")],
     [
       /conv\/kernel: required the shape \[3, 3, 2, 4\], got \[3, 3, 2, 3\]/,
       (config) => config.replace('"filters": 3', '"filters": 4'),
@@ -353,4 +353,34 @@ test("a normalisation that is called as in inference keeps its statistics, and l
   expect(notes).toEqual([]);
   const isKept = (name: string): boolean => constants.has(`norm/${name}`);
   expect(["moving_mean", "moving_variance", "gamma", "beta"].map(isKept)).toEqual([true, true, false, false]);
+});
+
+test("channels that are the first axis give what they give as the last", async () => {
+  const turned = withConfig((config) =>
+    config
+      .replaceAll('"channels_last"', '"channels_first"')
+      .replaceAll('"axis": -1', '"axis": 1')
+      .replace('"batch_shape": [null, 6, 5, 2]', '"batch_shape": [null, 2, 6, 5]'),
+  );
+  const model = await readKeras(turned, { where });
+  expect(model.graph.inputs).toMatchObject([{ shape: ["batch", 2, 6, 5] }]);
+  // The dense layer behind Flatten, which puts channels last, is the only one that needs them so.
+  expect(model.graph.nodes.filter(({ op }) => op === "Transpose")).toHaveLength(1);
+  const input = floatTensor(record.input.flat(9), [2, 6, 5, 2]);
+  const first = floatTensor(
+    Array.from({ length: 120 }, (_, place) => {
+      const [sample, channel, position] = [Math.floor(place / 60), Math.floor(place / 30) % 2, place % 30];
+      return (input.data as Float32Array)[sample * 60 + position * 2 + channel];
+    }),
+    [2, 2, 6, 5],
+  );
+  const session = await openSession(model.graph, { threads: 1 });
+  const outputs = await session.run({ [model.graph.inputs[0].name]: first });
+  await session.release();
+  requireClose(numbersOf(outputs[model.graph.outputs[0].name]), record.output.flat());
+});
+
+test("refuses normalisation along an axis between the first and the last", async () => {
+  const between = withConfig((config) => config.replace('"axis": -1', '"axis": 2'));
+  await expect(readKeras(between, { where })).rejects.toThrow(/layer norm .*first or the last axis.*axis 2/);
 });

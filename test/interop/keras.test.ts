@@ -42,6 +42,7 @@ const names = [
   "spread",
   "resized",
   "surveying",
+  "leading",
 ];
 /** Keras cannot load its HDF5 files of these as whole models. */
 const notWhole = ["arithmetic", "attending", "looking", "functions", "operations", "counted", "spread"];

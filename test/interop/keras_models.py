@@ -284,7 +284,27 @@ def surveying():
     return keras.Model(i, L.Dense(3)(L.GlobalMaxPooling2D()(x)))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted, spread, resized, surveying)}
+def leading():
+    """Channels as the first axis, with everything that looks at axes."""
+    cf = {"data_format": "channels_first"}
+    i = L.Input((3, 12, 11))
+    x = L.Conv2D(8, 3, strides=2, padding="same", activation="relu", **cf)(L.ZeroPadding2D(((0, 1), (1, 0)), **cf)(i))
+    x = L.BatchNormalization(axis=1)(x)
+    x = L.PReLU(shared_axes=[2, 3])(x)
+    x = L.Conv2D(8, 3, groups=2, activation=L.PReLU(), **cf)(L.UpSampling2D(2, **cf)(x))
+    x = L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", activation="softmax", **cf)(x)
+    x = L.GroupNormalization(4, axis=1)(x)
+    x = L.MaxPooling2D(2, **cf)(L.SeparableConv2D(6, 3, **cf)(x))
+    x = L.SpatialDropout2D(0.2, **cf)(L.AveragePooling2D(2, strides=1, padding="same", **cf)(x))
+    y = L.Conv2DTranspose(6, 2, strides=2, **cf)(x)
+    y = L.CenterCrop(4, 4, **cf)(L.Resizing(5, 5, **cf)(L.Cropping2D(1, **cf)(y)))
+    g = [L.GlobalAveragePooling2D(**cf)(x), L.Flatten()(L.GlobalMaxPooling2D(keepdims=True, **cf)(x)), L.Flatten(**cf)(y), L.Flatten()(y)]
+    s = L.Conv1D(4, 3, **cf)(L.Reshape((6, 16))(y))
+    s = L.BatchNormalization(axis=-2)(L.MaxPooling1D(2, **cf)(s))
+    return keras.Model(i, L.Dense(3)(L.Concatenate()(g + [L.GlobalMaxPooling1D(**cf)(s)])))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted, spread, resized, surveying, leading)}
 
 
 def filming():
