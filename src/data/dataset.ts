@@ -114,6 +114,8 @@ export interface OpenOptions {
   workers?: number | undefined;
   /** Use at most this many samples: evenly spaced ones of a folder of pictures, else the first. */
   limit?: number | undefined;
+  /** Milliseconds that a server may be silent before it is asked again, and then given up. Default: 60,000. */
+  idleTimeout?: number | undefined;
   /** Ends the reading early with an InterruptedError. */
   signal?: AbortSignal | undefined;
   /**

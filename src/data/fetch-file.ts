@@ -12,7 +12,7 @@ import { writeWhole } from "./write-whole.js";
 const atOnce = 8;
 
 /** Starts a request, with additional headers. */
-export type Request = (headers: Record<string, string>, signal?: AbortSignal) => Promise<Response>;
+export type Request = (headers: Record<string, string>, signal: AbortSignal) => Promise<Response>;
 
 /** A file that is to be fetched. */
 export interface WantedFile {
@@ -96,13 +96,14 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
   let total: number | undefined;
   try {
     const isUnchanged = await retryTransient(
-      async () => {
+      async ({ signal, heard }) => {
         // What has come already is not asked for again, if the server can tell that it is still the same.
         const resume: Record<string, string> | undefined =
           file.length > 0 && canResume && tag !== undefined
             ? { range: `bytes=${file.length}-`, "if-range": tag }
             : undefined;
-        const response = await request(resume ?? headers, options.signal);
+        const response = await request(resume ?? headers, signal);
+        heard();
         if (response.status === 304 && earlier !== undefined) {
           await response.body?.cancel();
           return true;
@@ -124,11 +125,17 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
         const length = Number(response.headers.get("content-length") ?? Number.NaN);
         // The length of packed transfer says nothing of what comes out.
         if (!Number.isNaN(length) && !isPacked) total = file.length + length;
-        await receive(response, file, address, total, limit, options);
+        await receive(response, file, address, total, limit, {
+          ...options,
+          onProgress: (done, all) => {
+            heard();
+            options.onProgress?.(done, all);
+          },
+        });
         return false;
       },
-      (reason) => notFetched(address, reason),
-      options.signal,
+      (reason, what) => notFetched(address, reason, what),
+      options,
     );
     if (isUnchanged) {
       file.discard();

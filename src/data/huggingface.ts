@@ -5,6 +5,7 @@ import { shorten } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
 import { type FetchedFile, fetchFiles, type Request } from "./fetch-file.js";
 import { looksLikePicture } from "./picture-folder.js";
+import { refused, retryTransient } from "./retry-transient.js";
 import { choosePart } from "./shards.js";
 
 /**
@@ -17,12 +18,12 @@ import { choosePart } from "./shards.js";
  */
 export async function fetchHuggingFace(address: string, options: OpenOptions): Promise<FetchedFile[]> {
   const match = /^hf:\/\/datasets\/([\w.-]+\/[\w.-]+)(?:@([^/]+))?(?:\/(.*))?$/.exec(address);
-  const failed = (got: string) =>
+  const failed = (got: string, advice = "Check the address; for a private dataset set HF_TOKEN") =>
     userError({
       where: address,
       required: "hf://datasets/owner/name[@revision][/path] on the Hugging Face hub",
       got,
-      advice: "Check the address; for a private dataset set HF_TOKEN",
+      advice,
     });
   if (match === null) throw failed("another address");
   const [, name, encoded, path = ""] = match;
@@ -34,17 +35,25 @@ export async function fetchHuggingFace(address: string, options: OpenOptions): P
     ...(accessToken ? { accessToken } : {}),
   };
   // Loaded only here: it is large, and most data is not fetched.
-  const { downloadFile, listFiles } = await import("@huggingface/hub");
+  const { downloadFile, HubApiError, listFiles } = await import("@huggingface/hub");
   const files = new Map<string, { size: number; oid: string }>();
-  try {
-    for await (const { type, path: found, size, oid, lfs } of listFiles({ ...repository, recursive: true })) {
-      options.signal?.throwIfAborted();
-      if (type === "file") files.set(found, { size: lfs?.size ?? size, oid: lfs?.oid ?? oid ?? "" });
-    }
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    throw failed(error instanceof Error ? error.message : String(error));
-  }
+  await retryTransient(
+    async ({ signal, heard }) => {
+      const listing = listFiles({ ...repository, recursive: true, fetch: fetchWith(signal) });
+      try {
+        for await (const { type, path: found, size, oid, lfs } of listing) {
+          heard();
+          if (type === "file") files.set(found, { size: lfs?.size ?? size, oid: lfs?.oid ?? oid ?? "" });
+        }
+      } catch (error) {
+        // What the hub has answered stands.
+        if (error instanceof HubApiError) throw refused({ status: error.statusCode }, failed(error.message));
+        throw error;
+      }
+    },
+    failed,
+    options,
+  );
   const wanted = chooseRemoteFiles([...files.keys()], path);
   if (wanted === undefined) throw failed(path === "" ? "no data that headstart reads there" : `no ${path} there`);
   const several = wanted.length > 1 && choosePart(wanted) === undefined && !wanted.every(looksLikePicture);
@@ -54,8 +63,8 @@ export async function fetchHuggingFace(address: string, options: OpenOptions): P
     wanted.map((file) => {
       if (file.split("/").includes("..") || file.startsWith("/")) throw failed(`the name ${file}`);
       const { oid, size } = files.get(file)!;
-      const request: Request = async () => {
-        const blob = await downloadFile({ ...repository, path: file });
+      const request: Request = async (_, signal) => {
+        const blob = await downloadFile({ ...repository, path: file, fetch: fetchWith(signal) });
         if (blob === null) return new Response(null, { status: 404, statusText: "Not Found" });
         return new Response(blob.stream(), { headers: { "content-length": String(blob.size), etag: `"${oid}"` } });
       };
@@ -70,6 +79,11 @@ export async function fetchHuggingFace(address: string, options: OpenOptions): P
     }),
     options,
   );
+}
+
+/** The usual fetch, ended by a signal. */
+function fetchWith(signal: AbortSignal): typeof fetch {
+  return (input, init) => fetch(input, { ...init, signal });
 }
 
 /** A file that was fetched under its content's name needs no second request. */

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { OpenOptions } from "./dataset.js";
-import { type FetchedFile, fetchFiles, notFetched, safeName } from "./fetch-file.js";
+import { type FetchedFile, fetchFiles, notFetched, type Request, safeName } from "./fetch-file.js";
 import { fetchHuggingFace } from "./huggingface.js";
 import { fetchS3 } from "./s3.js";
 
@@ -32,8 +32,7 @@ export async function fetchAddress(address: string, options: OpenOptions): Promi
   const advice = url.pathname.includes("*")
     ? "Web servers do not list their files: name them, or use a range such as {000..009}"
     : undefined;
-  const request = (headers: Record<string, string>, signal?: AbortSignal) =>
-    fetch(url, { headers, signal: signal ?? null });
+  const request: Request = (headers, signal) => fetch(url, { headers, signal });
   return fetchFiles([{ address, name, request, advice }], options);
 }
 

@@ -34,7 +34,7 @@ export async function fetchS3(address: string, options: OpenOptions): Promise<Fe
     );
   const choose = async (prefix: string): Promise<S3Object[] | undefined> => {
     const objects = new Map<string, S3Object>();
-    for await (const object of bucket.list(address, prefix, options.signal)) objects.set(object.key, object);
+    for await (const object of bucket.list(address, prefix, options)) objects.set(object.key, object);
     return chooseRemoteFiles([...objects.keys()], key)?.map((chosen) => objects.get(chosen)!);
   };
   const pattern = isDynamicPattern(key);
@@ -70,24 +70,25 @@ class Bucket {
   }
 
   /** Asks for an object. */
-  get(key: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
+  get(key: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     return this.#ask(key.split("/").map(encodeURIComponent).join("/"), headers, signal);
   }
 
   /** The objects whose keys begin so, in the order of the keys (ListObjectsV2). */
-  async *list(address: string, prefix: string, signal: AbortSignal | undefined): AsyncGenerator<S3Object> {
+  async *list(address: string, prefix: string, options: OpenOptions): AsyncGenerator<S3Object> {
     let token: string | undefined;
     do {
       const query = new URLSearchParams({ "list-type": "2", prefix, ...(token && { "continuation-token": token }) });
       const text = await retryTransient(
-        async () => {
+        async ({ signal, heard }) => {
           const response = await this.#ask(`?${query}`, {}, signal);
+          heard();
           if (response.ok) return response.text();
           await response.body?.cancel();
           throw refused(response, notFetched(address, `${statusOf(response)} when its objects were to be listed`));
         },
-        (reason) => notFetched(address, reason),
-        signal,
+        (reason, advice) => notFetched(address, reason, advice),
+        options,
       );
       for (const [, entry] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
         const key = fromXml(/<Key>([^<]*)<\/Key>/.exec(entry)?.[1] ?? "");
@@ -99,7 +100,7 @@ class Bucket {
     } while (token !== undefined);
   }
 
-  async #ask(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
+  async #ask(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     const response = await this.#send(path, headers, signal);
     // A bucket says in which region it is; Amazon answers for no other.
     const region = response.headers.get("x-amz-bucket-region");
@@ -109,10 +110,10 @@ class Bucket {
     return this.#send(path, headers, signal);
   }
 
-  #send(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
+  #send(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: session } = process.env;
     const url = `${this.#base()}/${path}`;
-    const init = { headers, signal: signal ?? null };
+    const init = { headers, signal };
     if (!id || !secret) return fetch(url, init);
     const token = session ? { sessionToken: session } : {};
     const client = new AwsClient({

@@ -103,6 +103,24 @@ describe("http", () => {
     }
   });
 
+  test.each([
+    ["before its answer", 0],
+    ["in the middle of it", 6],
+  ])("a server that falls silent %s is asked again for the rest", async (_, sent) => {
+    let first = true;
+    const whole = files({ "/t.csv": csv });
+    answer = (request, response) => {
+      if (!first) return whole(request, response);
+      first = false;
+      if (sent === 0) return;
+      const etag = `"${createHash("md5").update(csv).digest("hex")}"`;
+      response.writeHead(200, { etag, "content-length": csv.length }).write(csv.slice(0, sent));
+    };
+    const [{ path }] = await fetchAddress(`${base}/t.csv`, { cache: temporaryFolder(), idleTimeout: 100 });
+    expect(readFileSync(path, "utf8")).toBe(csv);
+    expect(asked.map(({ headers }) => headers.range)).toEqual([sent === 0 ? undefined : "bytes=6-"]);
+  });
+
   test("data is called by its address, in messages and in the record", async () => {
     const cache = temporaryFolder();
     answer = files({ "/t.csv": "a,b\n1,2\n3\n", "/u.csv": csv, "/v.csv": csv });
@@ -386,6 +404,20 @@ describe("the Hugging Face hub", () => {
     await expect(openDataset("hf://datasets/who/what/b.csv", { cache: temporaryFolder() })).rejects.toThrow(
       /^hf:\/\/datasets\/who\/what\/b\.csv: required data that can be fetched/,
     );
+  });
+
+  test("a hub that falls silent is asked again, for its list and for a file", async () => {
+    vi.stubEnv("HF_ENDPOINT", base);
+    const serve = hub({ "t.csv": csv });
+    const silent = new Set(["/api/", "/datasets/"]);
+    answer = (request, response) => {
+      const known = [...silent].find((beginning) => request.url!.startsWith(beginning));
+      if (known === undefined) return serve(request, response);
+      silent.delete(known);
+    };
+    const options = { cache: temporaryFolder(), idleTimeout: 100 };
+    expect((await openDataset("hf://datasets/who/what/t.csv", options)).count).toBe(3);
+    expect(silent.size).toBe(0);
   });
 
   test("pictures in class folders keep their classes", async () => {

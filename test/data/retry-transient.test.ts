@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { refused, retryTransient } from "../../src/data/retry-transient.js";
-import { UserError } from "../../src/errors.js";
+import { type Attempt, refused, retryTransient } from "../../src/data/retry-transient.js";
+import { InterruptedError, UserError } from "../../src/errors.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-const failed = (reason: string) => new UserError(`failed: ${reason}`);
+const failed = (reason: string, advice = "") => new UserError(`failed: ${reason}. ${advice}`);
 
 /** What comes of work that throws these errors, one after another, and then succeeds; and how often it was done. */
 async function outcome(errors: readonly Error[], signal?: AbortSignal): Promise<{ result: unknown; times: number }> {
@@ -15,7 +15,7 @@ async function outcome(errors: readonly Error[], signal?: AbortSignal): Promise<
     if (error) throw error;
     return "done";
   };
-  const result = retryTransient(work, failed, signal).catch((error: Error) => error.message);
+  const result = retryTransient(work, failed, { signal }).catch((error: Error) => error.message);
   await vi.runAllTimersAsync();
   return { result: await result, times };
 }
@@ -26,7 +26,7 @@ const answer = (status: number) => refused(new Response(null, { status }), new U
 test("asks again where the connection breaks off or the server is busy, up to four times", async () => {
   expect(await outcome([broken(), answer(503), answer(429)])).toEqual({ result: "done", times: 4 });
   expect(await outcome([broken(), broken(), broken(), answer(500)])).toEqual({ result: "status 500", times: 4 });
-  expect(await outcome(Array.from({ length: 5 }, broken))).toEqual({ result: "failed: connection reset", times: 4 });
+  expect(await outcome(Array.from({ length: 5 }, broken))).toEqual({ result: "failed: connection reset. ", times: 4 });
 });
 
 test("what will not change is told at once", async () => {
@@ -37,4 +37,36 @@ test("what will not change is told at once", async () => {
 test("an aborted signal ends it", async () => {
   const { result, times } = await outcome([], AbortSignal.abort());
   expect({ result, times }).toEqual({ result: expect.stringMatching(/interrupted|stopped/i), times: 0 });
+});
+
+/** Work that is never done, but ends where its attempt is given up, and is heard of a minute less a bit after it began. */
+const silence = ({ signal, heard }: Attempt) =>
+  new Promise<never>((_, reject) => {
+    setTimeout(heard, 59_000);
+    signal.addEventListener("abort", () => reject(new DOMException("This operation was aborted", "AbortError")));
+  });
+
+test("asks again where nothing is heard for a minute, and tells of that in the end", async () => {
+  const began: number[] = [];
+  const start = Date.now();
+  const work = vi.fn((attempt: Attempt) => {
+    began.push(Date.now() - start);
+    return silence(attempt);
+  });
+  const result = retryTransient(work, failed, {}).catch((error: Error) => error.message);
+  await vi.runAllTimersAsync();
+  expect(await result).toBe("failed: nothing for 60 s, 4 times. Check the connection, or try again later");
+  // Each attempt is heard of once after 59 s.
+  expect(began).toEqual([0, 119_100, 238_500, 359_100]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("a signal ends a silent attempt at once, and nothing waits on behind work that is done", async () => {
+  const controller = new AbortController();
+  const result = retryTransient(silence, failed, { signal: controller.signal, idleTimeout: 1e9 });
+  controller.abort();
+  await expect(result).rejects.toThrow(InterruptedError);
+  await vi.runAllTimersAsync();
+  expect(await retryTransient(async () => "done", failed, {})).toBe("done");
+  expect(vi.getTimerCount()).toBe(0);
 });
