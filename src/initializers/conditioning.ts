@@ -172,7 +172,7 @@ export type ConditionedLayer = ScaledUnits;
  *
  * @param measure runs the network on a few hundred real samples with the given tensors in this layer's place and
  *   returns the statistics of its pre-activation (what the layer yields, bias added, before its activation); not
- *   called where nothing is to be scaled. A layer that has some of its weight's units only is left unscaled
+ *   called where nothing is to be scaled. Where it has another number of units than the weight, the layer is left unscaled
  * @throws UserError naming the weight, if it or the pre-activation is not finite
  */
 export async function conditionLayer(
@@ -190,7 +190,7 @@ export async function conditionLayer(
   }
   const { mean, std } = await measure({ weight, bias: tensors.bias });
   requireFinite(layer, "finite pre-activations to condition the layer by", mean, std);
-  // Some of the weight's units only, as where attention has its query's matrix in one tensor with the others.
+  // Some of the weight's units only, and not such as are known to be rows of it.
   if (std.length !== unitCount(layer))
     return { weight, bias: tensors.bias, factors: new Float32Array(0), dead: 0, capped: 0 };
   return scaleUnits(weight, tensors.bias, layer.shape, layer.layout, mean, std, options);

@@ -113,7 +113,9 @@ export function keptTensorsNote({ model }: OpenedModel, { network, feature }: Fe
   };
   const kept = [...(model.constants ?? [])].filter((name) => read.has(name) && isStored(name));
   const why =
-    model.format === "onnx" ? "buffers, plain tensors or computed ones in PyTorch" : "of layers that are not trainable, or called with training=False";
+    model.format === "onnx"
+      ? "buffers, plain tensors or computed ones in PyTorch"
+      : "of layers that are not trainable, or called with training=False";
   return kept.length === 0
     ? undefined
     : `${kept.length} of F's tensors ${kept.length === 1 ? "stays" : "stay"} as in the file, being ${why} (${listed(kept)}).`;

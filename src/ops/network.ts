@@ -5,11 +5,17 @@ import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
 import { plainExport, plainTorchScriptExport } from "./plain-export.js";
+import { allRows, isBiasOf, type Rows, someRows, takeRows } from "./weight-rows.js";
 
 /** A layer with a weight, as conditioning and reports walk them: input first. */
 export interface Layer {
   readonly weight: ParameterSpec;
   readonly bias?: ParameterSpec;
+  /**
+   * Set where it has some of the weight's outputs only, as where attention keeps the matrices of query, key and value in
+   * one tensor: these rows of the weight, and of the bias where that is as long.
+   */
+  readonly rows?: Rows;
   /** The value that the activation receives, bias included. */
   readonly preActivation: string;
   readonly node: Node;
@@ -489,18 +495,21 @@ function findLayers(
   consumers: ReadonlyMap<string, readonly Node[]>,
 ): Layer[] {
   const aliases = new Map<string, string>([...parameters.keys()].map((name) => [name, name]));
+  const parts = new Map([...parameters.values()].map((spec) => [spec.name, allRows(spec)]));
   const layers: Layer[] = [];
   const repeated = new RepeatedUses();
   for (const node of graph.nodes) {
     const first = aliases.get(node.inputs[0]);
-    if (first !== undefined && views.has(node.op)) for (const output of node.outputs) aliases.set(output, first);
+    if (first !== undefined && views.has(node.op)) {
+      for (const output of node.outputs) aliases.set(output, first);
+      takeRows(node, parts, tensors);
+    }
     repeated.pass(node);
     if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
-    const weight = node.inputs
-      .slice(0, 2)
-      .map((name) => parameters.get(aliases.get(name) ?? ""))
-      .find((parameter) => parameter?.role === "weight");
-    if (!weight) continue;
+    const matrix = node.inputs.slice(0, 2).find((name) => parameters.get(aliases.get(name) ?? "")?.role === "weight");
+    const weight = parameters.get(aliases.get(matrix ?? "") ?? "");
+    if (matrix === undefined || !weight) continue;
+    const rows = someRows(weight, parts.get(matrix));
     repeated.use(node, weight.name);
     let bias = node.inputs[2] ? parameters.get(aliases.get(node.inputs[2]) ?? "") : undefined;
     let preActivation = node.outputs[0];
@@ -508,10 +517,10 @@ function findLayers(
     if (!bias && followers.length === 1 && followers[0].op === "Add") {
       const added = followers[0].inputs
         .filter((name) => name !== preActivation)
-        .map((name) => parameters.get(aliases.get(name) ?? ""))
-        .find((parameter) => parameter?.role === "bias");
-      if (added && sizeOf(tensors.get(added.name)?.shape ?? []) === unitsOf(weight)) {
-        bias = added;
+        .find((name) => parameters.get(aliases.get(name) ?? "")?.role === "bias");
+      const spec = parameters.get(aliases.get(added ?? "") ?? "");
+      if (added !== undefined && spec && isBiasOf(rows, unitsOf(weight), spec, parts.get(added))) {
+        bias = spec;
         preActivation = followers[0].outputs[0];
       }
     }
@@ -519,6 +528,7 @@ function findLayers(
     layers.push({
       weight,
       ...(bias ? { bias } : {}),
+      ...(rows ? { rows } : {}),
       preActivation,
       node,
       followedByNormalization: readers.some((reader) => normalizations.has(reader.op)),

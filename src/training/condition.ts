@@ -1,8 +1,9 @@
 /** Conditions F's weights on real samples, layer by layer from the input (recipe-notes: what helps after training). */
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
-import { type ConditionedLayer, conditionLayer } from "../initializers/conditioning.js";
+import { type ConditionedLayer, conditionLayer, type LayerTensors } from "../initializers/conditioning.js";
 import type { Layer } from "../ops/network.js";
+import type { Rows } from "../ops/weight-rows.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, recurrentContext, type Weights } from "../recipe/initial-values.js";
@@ -31,13 +32,30 @@ export function measuringSamples(dataset: Dataset, count: number, seed: number, 
 }
 
 /** Whether a layer is scaled, and not by a normalisation; of layers with one weight, the first. */
-function needsStatistics(
-  { weight, followedByNormalization, isRecurrent }: Layer,
-  index: number,
-  layers: readonly Layer[],
-): boolean {
-  const first = layers.findIndex((layer) => layer.weight.name === weight.name);
+function needsStatistics(layer: Layer, index: number, layers: readonly Layer[]): boolean {
+  const { weight, followedByNormalization, isRecurrent } = layer;
+  const first = layers.findIndex((other) => placeOf(other) === placeOf(layer));
   return first === index && weight.layout !== undefined && !followedByNormalization && !isRecurrent;
+}
+
+/** A layer's weight, or the part of it that is the layer's. */
+function placeOf({ weight, rows }: Layer): string {
+  return rows ? `${weight.name}[${rows.first}:${rows.first + rows.count}]` : weight.name;
+}
+
+/** The elements of some rows of a tensor; of another's, where it has as many as there are rows or none are named, all. */
+function rowsOf(elements: Float32Array, rows: Rows | undefined, units: number): Float32Array {
+  if (!rows || elements.length === rows.count) return elements;
+  const width = elements.length / units;
+  return elements.subarray(rows.first * width, (rows.first + rows.count) * width);
+}
+
+/** The same tensor with other elements in these rows. */
+function withRows(elements: Float32Array, rows: Rows | undefined, units: number, part: Float32Array): Float32Array {
+  if (part.length === elements.length || !rows) return part;
+  const result = elements.slice();
+  result.set(part, rows.first * (elements.length / units));
+  return result;
 }
 
 export interface ConditionOptions extends EvaluateOptions {
@@ -94,9 +112,11 @@ async function conditionLayers(
   const statistics = await SequentialStatistics.open(features.network, targets, held, samples, options);
   try {
     for (const layer of features.layers) {
+      const { rows } = layer;
       const { name, layout, shape } = layer.weight;
-      if (done.has(name)) continue;
-      done.add(name);
+      const place = placeOf(layer);
+      if (done.has(name) || done.has(place)) continue;
+      done.add(place);
       const weight = result.get(name);
       if (!layout || !weight) {
         records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
@@ -105,15 +125,22 @@ async function conditionLayers(
       const saturates = saturating.has(activationAfter(features.network, layer).activation ?? "");
       const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
       const { forget, hidden = 0 } = recurrentContext(features.network, layer) ?? {};
+      const bias = layer.bias && result.get(layer.bias.name);
+      // Rows are of matrices.
+      const units = shape[0];
+      const withLayer = (weights: Weights, tensors: LayerTensors): void => {
+        weights.set(name, withRows(weight, rows, units, tensors.weight));
+        if (layer.bias && bias && tensors.bias) weights.set(layer.bias.name, withRows(bias, rows, units, tensors.bias));
+      };
       const conditioned: ConditionedLayer = await conditionLayer(
         {
           weight: name,
-          shape,
+          shape: rows ? [rows.count, ...shape.slice(1)] : shape,
           layout,
           ...(layer.bias ? { bias: layer.bias.name } : {}),
           followedByNormalisation: layer.followedByNormalization,
         },
-        { weight, bias: layer.bias && result.get(layer.bias.name) },
+        { weight: rowsOf(weight, rows, units), bias: bias && rowsOf(bias, rows, units) },
         {
           ...(exponent === null ? {} : { alpha: exponent }),
           ...(forget === undefined ? {} : { openUnits: [forget, hidden] as const }),
@@ -123,14 +150,12 @@ async function conditionLayers(
         },
         async (tensors) => {
           const trial: Weights = new Map(result);
-          trial.set(name, tensors.weight);
-          if (layer.bias && tensors.bias) trial.set(layer.bias.name, tensors.bias);
+          withLayer(trial, tensors);
           return statistics.measure(layer.preActivation, layout.kind === "convolution" ? 1 : -1, trial);
         },
       );
-      result.set(name, conditioned.weight);
-      if (layer.bias && conditioned.bias) result.set(layer.bias.name, conditioned.bias);
-      records.push({ weight: name, dead: conditioned.dead, capped: conditioned.capped });
+      withLayer(result, conditioned);
+      records.push({ weight: place, dead: conditioned.dead, capped: conditioned.capped });
     }
   } finally {
     await statistics.release();

@@ -74,9 +74,11 @@ describe("parameters", () => {
       ["w", "weight", { kind: "matrix", inputAxis: 1 }],
       ["b", "bias", undefined],
     ]);
-    expect(network.layers.map(({ weight, bias, isRecurrent }) => [weight.name, bias?.name, isRecurrent])).toEqual([
-      ["w", "b", false],
-      ["w", "b", false],
+    expect(
+      network.layers.map(({ weight, bias, rows, isRecurrent }) => [weight.name, bias?.name, rows, isRecurrent]),
+    ).toEqual([
+      ["w", "b", { first: 0, count: 4 }, false],
+      ["w", "b", { first: 4, count: 8 }, false],
     ]);
   });
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { Network } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
 import { conditionFeatures, measuringSamples } from "../../src/training/condition.js";
 import type { HeadStart } from "../../src/training/head-start.js";
 import { activationStatistics } from "../../src/training/probe.js";
 import { toyDataset, toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
 
 const options = { threads: 1 };
 const samples = 48;
@@ -146,5 +148,55 @@ describe("measuringSamples", () => {
     expect(measuringSamples(dataset, 8, 1, "a")).not.toEqual(drawn);
     expect(measuringSamples(dataset, 8, 0, "b")).not.toEqual(drawn);
     expect(measuringSamples(dataset, 100, 0, "a").length).toBe(20);
+  });
+});
+
+describe("conditionFeatures on layers whose matrices lie in one tensor", () => {
+  /** Two layers side by side, from rows of one weight and parts of a bias, which may be their own. */
+  function stacked(op: "Slice" | "Split", ownBiases: boolean): Network {
+    const net = new TestNetwork();
+    const parts = (name: string): readonly string[] => {
+      if (op === "Slice")
+        return [
+          [0, 3],
+          [-5, 99],
+        ].map(([start, end]) => net.node(op, [name, net.ints([start]), net.ints([end]), net.ints([0])]));
+      const first = net.node(op, [name, net.ints([3, 5])], { axis: 0 }, 2);
+      return [first, `${first}:1`];
+    };
+    const weights = parts(net.weight("w", [8, 12]));
+    const biases = ownBiases ? [net.weight("b0", [3]), net.weight("b1", [5])] : parts(net.weight("b", [8]));
+    const sides = weights.map((weight, index) => {
+      const turned = net.node("Transpose", [weight], { perm: [1, 0] });
+      return net.node("Relu", [net.node("Add", [net.node("MatMul", ["x", turned]), biases[index]])]);
+    });
+    const joined = net.node("Concat", sides, { axis: 1 });
+    return net.build([12], net.node("Gemm", [joined, net.weight("head", [8, 2])]));
+  }
+
+  it.each([
+    ["Slice", false],
+    ["Split", false],
+    ["Split", true],
+  ] as const)("by %s, biases of their own: %s: gives every unit mean 0 and deviation 1", async (op, ownBiases) => {
+    const network = stacked(op, ownBiases);
+    const features = featureExtractor(network);
+    const dataset = toyDataset([12], samples);
+    const start = initialWeights(network, "he", 0);
+    start.set(
+      "w",
+      start.get("w")!.map((value) => 7 * value),
+    );
+    const before = start.get("w")!.slice();
+    const settings = { spectrumExponent: null, scale: "unit", samples } as const;
+    const { weights, records } = await conditionFeatures(features, start, dataset, settings, 0, options);
+    expect(records.map(({ weight }) => weight)).toEqual(["w[0:3]", "w[3:8]"]);
+    expect(start.get("w")).toEqual(before);
+    const statistics = await activationStatistics(features, weights, dataset, 0, options);
+    expect(statistics).toHaveLength(2);
+    for (const { mean, standardDeviation } of statistics) {
+      expect(mean).toBeCloseTo(0, 1);
+      expect(Math.abs(standardDeviation - 1)).toBeLessThan(0.1);
+    }
   });
 });
