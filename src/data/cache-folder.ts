@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileError } from "../errors.js";
 import { OpenFile } from "./file-samples.js";
+import { makeFolder } from "./make-folder.js";
 
 /** Most bytes of decoded samples that are kept on disk for one data set. */
 export const defaultCacheLimit = 20e9;
@@ -26,7 +27,7 @@ export class GrowingFile {
   constructor(folder: string) {
     this.path = join(folder, `unfinished-${process.pid}-${randomUUID()}`);
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       this.#descriptor = openSync(this.path, "wx");
     } catch (error) {
       throw fileError(error, folder, "a folder to cache samples in");

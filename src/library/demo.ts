@@ -1,7 +1,7 @@
 /** The main job and a small comparison, on pictures that ship with the package. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeFolder } from "../data/make-folder.js";
 import { openDataset } from "../data/open-dataset.js";
 import { labelledSubset, subset } from "../data/subset.js";
 import { fileError } from "../errors.js";
@@ -88,7 +88,7 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
   const trainingSteps = options.trainingSteps ?? measuredSteps[measuredSteps.length - 1];
   const measured = [...measuredSteps.filter((step) => step < trainingSteps), trainingSteps];
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     throw fileError(error, folder, "a folder for the demo");
   }

@@ -1,12 +1,13 @@
 /** The lab: a local page that shows a folder's runs and studies and starts new ones. */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import { getRequestListener } from "@hono/node-server";
+import { makeFolder } from "../data/make-folder.js";
 import { fileError, userError } from "../errors.js";
 import type { GuardOptions } from "../web/guard.js";
 import type { CommandForm } from "../web/protocol.js";
@@ -58,9 +59,11 @@ export async function lab(options: LabOptions): Promise<RunningLab> {
       got: "nothing there",
       advice: "Run npm run build.",
     });
-  await mkdir(options.folder, { recursive: true }).catch((error: unknown) => {
+  try {
+    makeFolder(options.folder);
+  } catch (error) {
     throw fileError(error, options.folder, "a folder for runs");
-  });
+  }
   const real = async (path: string): Promise<string> =>
     realpath(path).catch((error: unknown) => {
       throw fileError(error, path, "a folder to choose files from");

@@ -1,6 +1,7 @@
 /** The folder of a run: its record, metrics, checkpoints, pictures and weights. Files appear whole or not at all. */
 import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
@@ -54,7 +55,7 @@ export class RunFolder {
     const folder = new RunFolder(path);
     const isOverwritten = await RunFolder.requireFree(path, overwrite);
     try {
-      await mkdir(path, { recursive: true });
+      makeFolder(path);
       await folder.lock();
       if (isOverwritten) {
         for (const name of Object.values(runFiles)) await rm(join(path, name), { recursive: true, force: true });

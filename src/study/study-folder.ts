@@ -1,6 +1,7 @@
 /** The folder of a study: its plan, trials, pretrained weights, summary and report. */
 import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { lockFolder } from "./lock-folder.js";
@@ -60,7 +61,7 @@ export class StudyFolder {
         });
       if (overwrite)
         for (const name of Object.values(studyFiles)) await rm(join(path, name), { recursive: true, force: true });
-      await mkdir(path, { recursive: true });
+      makeFolder(path);
     } catch (error) {
       throw fileError(error, path, "a folder for the study");
     }
