@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { type InitializeOptions, initialize } from "../../src/library/initialize.js";
@@ -6,7 +6,7 @@ import { openModel } from "../../src/library/open-model.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { evaluate, usualBatch } from "../../src/training/evaluate.js";
-import { idxFile } from "../data/array-files.js";
+import { idxFile, npyFile } from "../data/array-files.js";
 import { barDataset, barFile, barPictures, folderWith, toyModel } from "../support/toy-data.js";
 
 /** A folder with a network, pictures, and others that are labelled and darker; and the options of a short run. */
@@ -54,6 +54,33 @@ test("the probe asks for labels that F was not taught, and for no others", async
   const taught = await initialize({ ...run, head: "self-training", output: path("taught") });
   for (const report of [untaught.before, untaught.after]) expect(report.nearestNeighbour).toEqual(expect.any(Number));
   for (const report of [taught.before, taught.after]) expect(report.nearestNeighbour).toBeUndefined();
+});
+
+test("tells what is to be known of labelled samples too, and names their classes in the transform", async () => {
+  const { path, options } = setUp(40);
+  const { pixels, labels } = barPictures(40, 8, 5);
+  const codes = new Uint8Array(40 * 2);
+  for (const [sample, label] of labels.entries()) codes[2 * sample + label] = 1;
+  writeFileSync(path("some.npy"), npyFile("|u1", [40, 8, 8], pixels));
+  writeFileSync(path("codes.npy"), npyFile("|u1", [40, 2], codes));
+  const notes: string[] = [];
+  await initialize({
+    ...options,
+    head: "class-means",
+    labelled: path("some.npy"),
+    labels: path("codes.npy"),
+    classNames: ["flat", "upright"],
+    output: path("run"),
+    onEvent: (event) => event.type === "note" && notes.push(event.message),
+  });
+  expect(notes).toContainEqual(expect.stringMatching(/^the labels are one-hot/));
+  expect(notes).toContainEqual(expect.stringMatching(/^the head's classes: output 0 = flat, output 1 = upright/));
+  expect(JSON.parse(readFileSync(path("run/transform.json"), "utf8")).classNames).toEqual([
+    "left",
+    "right",
+    "up",
+    "down",
+  ]);
 });
 
 test("running statistics are those of the data under the weights that are written", async () => {
