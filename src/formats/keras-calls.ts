@@ -17,6 +17,8 @@ export interface LayerCall {
   readonly named?: Readonly<Record<string, TensorReference>>;
   /** Names of arguments that are true, such as use_causal_mask. */
   readonly flags?: readonly string[];
+  /** It is given a mask, which Masking in front of it has made. */
+  readonly isMasked?: boolean;
   /** Set where the call says whether it is one of training, which otherwise the model decides. */
   readonly training?: boolean;
   /** Whether it is written as Keras 3 does. */

@@ -14,6 +14,8 @@ export interface KerasValue {
   readonly shape: readonly number[];
   last?: string;
   first?: string;
+  /** Of a sequence: [batch, length, 1], 0 at positions that Masking has left out, 1 at others. */
+  readonly mask?: string;
 }
 
 /** An order of axes. */
@@ -29,6 +31,8 @@ export class KerasGraph {
   readonly constants = new Set<string>();
   /** Layers that are called as in training whatever the model does, and that compute something else then. */
   readonly inTraining = new Set<string>();
+  /** Layers that leave positions out. */
+  readonly masking = new Set<string>();
   readonly #names = new Set<string>();
 
   constructor(

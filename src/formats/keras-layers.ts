@@ -13,6 +13,7 @@ import {
   transposedConvolution,
 } from "./keras-convolutions.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
+import { maskedAverage, masking } from "./keras-masks.js";
 import { normalised, normalizationLayers } from "./keras-normalizations.js";
 import { concatenate, elementwise, type LayerConverter, passing, reshape, unary } from "./keras-operations.js";
 import { bidirectional, recurrent } from "./keras-recurrent.js";
@@ -287,9 +288,14 @@ const converters: Readonly<Record<string, LayerConverter>> = {
   GlobalMaxPooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalMaxPool")),
   GlobalMaxPooling3D: unary((context, value) => globalPooling(context, value, 3, "GlobalMaxPool")),
   GlobalAveragePooling3D: unary((context, value) => globalPooling(context, value, 3, "GlobalAveragePool")),
-  GlobalAveragePooling1D: unary((context, value) => globalPooling(context, value, 1, "GlobalAveragePool")),
+  GlobalAveragePooling1D: unary((context, value) =>
+    value.mask === undefined
+      ? globalPooling(context, value, 1, "GlobalAveragePool")
+      : maskedAverage(context, value, value.mask),
+  ),
   GlobalAveragePooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalAveragePool")),
   Flatten: flatten,
+  Masking: unary(masking),
   Reshape: reshape,
   Permute: permute,
   RepeatVector: repeatVector,

@@ -7,6 +7,7 @@ import { describe, isObject, type LayerCall, type TensorReference, tensorsOf } f
 import { isModel, type LayerConfig, type ModelConfig, readModelConfig } from "./keras-config.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
 import { alongLastAxis, layerConverters, randomInTraining } from "./keras-layers.js";
+import { maskBehind, withoutMasks } from "./keras-masks.js";
 import { operationConverters, withConstant } from "./keras-operations.js";
 import { wrappedLayer } from "./keras-recurrent.js";
 import { type LayerPlace, toStored, type VariableStore } from "./keras-variables.js";
@@ -63,7 +64,7 @@ export function kerasGraph(config: ModelConfig, options: KerasModelOptions): Ker
   return {
     graph: graph.build(config.name, outputs),
     constants: graph.constants,
-    notes: trainingNotes(graph),
+    notes: [...trainingNotes(graph), ...maskNotes(graph)],
     asStored,
     stored(replacements) {
       const elements = new Map<string, Float32Array>();
@@ -82,6 +83,13 @@ function trainingNotes({ inTraining }: KerasGraph): string[] {
   if (inTraining.size === 0) return [];
   return [
     `The model calls ${[...inTraining].join(", ")} with training=True. headstart reads that as without: nothing is dropped or changed at random, and normalisations have the batch's statistics while F is trained, and their running ones otherwise.`,
+  ];
+}
+
+function maskNotes({ masking }: KerasGraph): string[] {
+  if (masking.size === 0) return [];
+  return [
+    `${[...masking].join(", ")} (Masking) leaves out positions that have its mask_value alone where they reach it. Normalised samples have other numbers: with --normalise none they keep theirs.`,
   ];
 }
 
@@ -180,6 +188,7 @@ function convertModel(
 ): KerasValue[] {
   const where = names.length === 0 ? graph.where : `${graph.where}: layer ${names.join("/")}`;
   const groups = storedGroups(config.layers, group);
+  const layers = withoutMasks(config.layers);
   const values = new Map<string, KerasValue>();
   config.inputs.forEach((reference, index) => {
     values.set(keyOf(reference), inputs[index]);
@@ -191,7 +200,7 @@ function convertModel(
   }
   const waiting = new Map<string, Pending[]>();
   const ready: Pending[] = [];
-  for (const layer of config.layers)
+  for (const layer of layers)
     layer.calls.forEach((call, index) => {
       if (values.has(keyOf({ layer: layer.name, call: index, output: 0 }))) return;
       const open = new Set(
@@ -247,12 +256,29 @@ function convertCall(
       throw context.refuse(`${model.inputs.length} inputs`, String(inputs.length));
     return convertModel(graph, model, inOrder(context, model, call, inputs), place.names, place.group, training);
   }
+  if (call.isMasked && inputs[0]?.mask === undefined)
+    throw context.refuse("a mask that Masking in front of it makes", "another one");
+  const result = convertLayer(context, layer, call, inputs, inputOf);
+  const mask = maskBehind(context, inputs, result);
+  if (mask === result.mask) return [result];
+  const { mask: _, ...unmasked } = result;
+  return [mask === undefined ? unmasked : { ...result, mask }];
+}
+
+/** One call of a layer that is no model. */
+function convertLayer(
+  context: LayerContext,
+  layer: LayerConfig,
+  call: LayerCall,
+  inputs: readonly KerasValue[],
+  inputOf: (reference: TensorReference) => KerasValue,
+): KerasValue {
   if (call.keys) throw context.refuse("calls with tensors only", `a dictionary of ${call.keys.join(", ")}`);
   if (call.constants !== undefined) throw context.refuse("calls with tensors only", call.constants);
   const named = new Map(Object.entries(call.named ?? {}).map(([key, reference]) => [key, inputOf(reference)]));
-  if (layer.className === "TimeDistributed") return [timeDistributed(context, inputs)];
+  if (layer.className === "TimeDistributed") return timeDistributed(context, inputs);
   const attention = converterOf(attentionConverters, layer);
-  if (attention) return [attention(context, { inputs, named, flags: new Set(call.flags) })];
+  if (attention) return attention(context, { inputs, named, flags: new Set(call.flags) });
   const converter = converterOf(layerConverters, layer) ?? converterOf(operationConverters, layer);
   if (!converter && lookups.has(layer.className))
     throw userError({
@@ -264,7 +290,7 @@ function convertCall(
     });
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
-  return [call.operands ? withConstant(context, inputs, call.operands) : converter(context, inputs)];
+  return call.operands ? withConstant(context, inputs, call.operands) : converter(context, inputs);
 }
 
 /** Layers for what is no measurement: tokens, categories, words. */

@@ -53,6 +53,8 @@ interface Direction {
   /** It gives the states at all positions. */
   readonly givesSequence: boolean;
   readonly readsBackwards: boolean;
+  /** At positions that are masked it gives zeros, not the state before them. */
+  readonly hidesMasked: boolean;
 }
 
 /** LSTM, GRU and SimpleRNN. */
@@ -60,6 +62,8 @@ export function recurrent(context: LayerContext, value: KerasValue): KerasValue 
   context.requireRank(value, 2);
   const direction = directionOf(context);
   const { units, givesSequence, readsBackwards } = direction;
+  if (value.mask !== undefined && givesSequence && readsBackwards)
+    throw context.refuse("no go_backwards with return_sequences behind Masking", "both");
   const states = statesOf(context, value, direction, [tensorsOf(context, value, direction)]);
   const shape = givesSequence ? [value.shape[0], units] : [units];
   const output = inShape(context, states, shape);
@@ -85,11 +89,12 @@ export function bidirectional(context: LayerContext, value: KerasValue): KerasVa
   const mode = context.layer.settings.merge_mode === null ? "null" : context.text("merge_mode", "concat");
   if (!["concat", "sum", "mul", "ave"].includes(mode))
     throw context.refuse("a merge_mode of concat, sum, mul, ave", mode);
-  const states = statesOf(context, value, direction, [
+  const { units, givesSequence } = direction;
+  // Keras sets this in both directions, whatever they say.
+  const states = statesOf(context, value, { ...direction, hidesMasked: givesSequence }, [
     tensorsOf(forward, value, direction),
     tensorsOf(backward, value, direction),
   ]);
-  const { units, givesSequence } = direction;
   const around = givesSequence ? [value.shape[0]] : [];
   if (mode === "concat") {
     const shape = [...around, 2 * units];
@@ -160,6 +165,7 @@ function directionOf(context: LayerContext): Direction {
     resetsAfterProduct: kind.op === "GRU" && context.flag("reset_after", context.graph.version === 3),
     givesSequence: context.flag("return_sequences", false),
     readsBackwards: context.flag("go_backwards", false),
+    hidesMasked: context.flag("zero_output_for_mask", false),
   };
 }
 
@@ -195,13 +201,15 @@ function statesOf(
   direction: Direction,
   directions: readonly DirectionTensors[],
 ): string {
-  const { kind, units, givesSequence, readsBackwards, resetsAfterProduct } = direction;
+  const { kind, units, givesSequence, readsBackwards, resetsAfterProduct, hidesMasked } = direction;
+  const { mask } = value;
   const both = directions.length > 1;
   const attributes: Attributes = {
     hidden_size: attribute.int(units),
     direction: attribute.string(both ? "bidirectional" : readsBackwards ? "reverse" : "forward"),
     activations: attribute.strings(directions.flatMap(() => direction.activations)),
     layout: attribute.int(1),
+    ...(mask === undefined ? {} : { zero_output_for_mask: attribute.int(hidesMasked ? 1 : 0) }),
     ...(kind.op === "GRU" ? { linear_before_reset: attribute.int(resetsAfterProduct ? 1 : 0) } : {}),
   };
   const sequence = context.last(value);
@@ -209,7 +217,18 @@ function statesOf(
   const { op, gates } = kind;
   const outputs = givesSequence ? [name] : ["", name];
   context.graph.nodes.push(
-    recurrentNode({ op, name, sequence, state: "", cell: "", directions, gates, attributes, outputs }),
+    recurrentNode({
+      op,
+      name,
+      sequence,
+      state: "",
+      cell: "",
+      ...(mask === undefined ? {} : { mask }),
+      directions,
+      gates,
+      attributes,
+      outputs,
+    }),
   );
   return name;
 }

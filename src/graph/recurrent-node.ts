@@ -39,6 +39,11 @@ export interface RecurrentNode {
   readonly state: string;
   /** The same of an LSTM's cells. */
   readonly cell: string;
+  /**
+   * [batch, length, 1], with 1 at positions that count and 0 at those that leave states and cells as they were; all count
+   * without it. For `layout` 1 only.
+   */
+  readonly mask?: string;
   /** One, or for a bidirectional layer two: forward, then reverse. */
   readonly directions: readonly DirectionTensors[];
   /** In the order of their rows. */
@@ -51,13 +56,13 @@ export interface RecurrentNode {
 
 /** Writes the node. */
 export function recurrentNode(layer: RecurrentNode): Node {
-  const { op, name, sequence, state, cell, directions, gates, attributes, outputs } = layer;
+  const { op, name, sequence, state, cell, mask, directions, gates, attributes, outputs } = layer;
   const tensors = directions.flatMap((each) => [each.inputWeight, each.stateWeight, each.inputBias, each.stateBias]);
   return {
     op,
     domain: recurrentDomain,
     name,
-    inputs: [sequence, state, cell, ...tensors],
+    inputs: [sequence, state, cell, ...tensors, ...(mask === undefined ? [] : [mask])],
     outputs,
     attributes: { ...attributes, gates: attribute.strings(gates) },
   };
@@ -68,4 +73,9 @@ export function directionTensors(node: Node, direction: number): DirectionTensor
   const start = 3 + 4 * direction;
   const [inputWeight = "", stateWeight = "", inputBias = "", stateBias = ""] = node.inputs.slice(start, start + 4);
   return { inputWeight, stateWeight, inputBias, stateBias };
+}
+
+/** The mask of such a node, see {@link RecurrentNode}; undefined where all positions count. */
+export function maskOf({ inputs }: Node): string | undefined {
+  return (inputs.length - 3) % 4 === 1 ? inputs[inputs.length - 1] : undefined;
 }

@@ -52,6 +52,10 @@ export interface RecurrentDirection {
   readonly state?: string;
   /** The same of an LSTM's cells. */
   readonly cell?: string;
+  /** [batch, length, 1]: 1 at positions that count, 0 at those that leave state and cells as they were. */
+  readonly mask?: string;
+  /** What is given at positions that do not count is zero, not the state. */
+  readonly hidesMasked?: boolean;
   /** An LSTM's weights from cells to gates, [hidden] each. */
   readonly peepholes?: Readonly<Partial<Record<Gate, string>>>;
 }
@@ -112,21 +116,37 @@ class Recurrence {
 
   write(length: number): RecurrentStates {
     const { kind } = this.#settings;
-    const { projected, reversed } = this.#direction;
+    const { projected, reversed, mask, hidesMasked } = this.#direction;
     const sizes = this.#writer.constant("lengths", intTensor(new Array<number>(length).fill(1)));
     const along = { axis: attribute.int(1) };
     const inputs = this.#writer.nodes("positions", "Split", [projected, sizes], along, length);
+    const counts =
+      mask === undefined ? undefined : this.#writer.nodes("counting", "Split", [mask, sizes], along, length);
     const states = new Array<string>(length);
     let { state, cell } = this.#direction;
     for (let count = 0; count < length; count++) {
       this.#position = reversed ? length - 1 - count : count;
       const input = inputs[this.#position];
+      const before = { state, cell };
       if (kind === "LSTM") [state, cell] = this.#lstm(input, state, cell);
       else state = kind === "GRU" ? this.#gru(input, state) : this.#rnn(input, state);
-      states[this.#position] = state;
+      if (counts) {
+        const counting = counts[this.#position];
+        state = this.#unlessMasked("state", counting, state, before.state);
+        if (cell !== undefined) cell = this.#unlessMasked("cell", counting, cell, before.cell);
+        states[this.#position] = hidesMasked ? this.#one("shown_state", "Mul", [state, counting]) : state;
+      } else states[this.#position] = state;
     }
     if (state === undefined) throw new Error("a sequence without positions");
     return { states, state, ...(kind === "LSTM" && cell !== undefined ? { cell } : {}) };
+  }
+
+  /** The new value at positions that count, the old one, or zero, at others. */
+  #unlessMasked(part: string, counting: string, next: string, before: string | undefined): string {
+    const taken = this.#one(`${part}_taken`, "Mul", [next, counting]);
+    if (before === undefined) return taken;
+    const masked = this.#one("masked", "Sub", [this.#constantOne(), counting]);
+    return this.#one(`${part}_after`, "Add", [taken, this.#one(`${part}_left`, "Mul", [before, masked])]);
   }
 
   /** h' = f(W x + R h + b) */

@@ -1,13 +1,14 @@
 /** Writes LSTM, GRU and RNN as what they compute at each position of the sequence, whose length the sample's shape says. */
 import { UserError } from "../errors.js";
 import { type Attributes, attribute, firstOutput, type Graph, type Node } from "../graph/graph.js";
-import { directionTensors, type Gate, recurrentDomain, stackedGates } from "../graph/recurrent-node.js";
+import { directionTensors, type Gate, maskOf, recurrentDomain, stackedGates } from "../graph/recurrent-node.js";
 import { intTensor, type Tensor } from "../graph/tensor.js";
 import { Emitter } from "./emitter.js";
 import { instantiate, parameterInputs } from "./instantiate.js";
 import { analyzeNetwork, type NetworkOptions } from "./network.js";
 import {
   type NodeWriter,
+  type RecurrentDirection,
   type RecurrentSettings,
   type RecurrentStates,
   writeProduct,
@@ -207,6 +208,7 @@ class Unrolling {
       return {
         projected: writeProduct(this.#writer, sequence, inputWeight, biases),
         weight: stateWeight,
+        ...this.#mask(),
         ...(isInside && stateBias !== "" ? { bias: stateBias } : {}),
         ...this.#first(state, cell, index, count),
       };
@@ -245,6 +247,11 @@ class Unrolling {
         : { peepholes: { input: lookOf(0, index), output: lookOf(1, index), forget: lookOf(2, index) } }),
       ...this.#first(state, cell, index, count),
     }));
+  }
+
+  #mask(): Pick<RecurrentDirection, "mask" | "hidesMasked"> {
+    const mask = maskOf(this.#node);
+    return mask === undefined ? {} : { mask, hidesMasked: this.#int("zero_output_for_mask", 0) === 1 };
   }
 
   #expect(name: string, shape: readonly number[]): void {

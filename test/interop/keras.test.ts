@@ -43,9 +43,10 @@ const names = [
   "resized",
   "surveying",
   "leading",
+  "padded",
 ];
 /** Keras cannot load its HDF5 files of these as whole models. */
-const notWhole = ["arithmetic", "attending", "looking", "functions", "operations", "counted", "spread"];
+const notWhole = ["arithmetic", "attending", "looking", "functions", "operations", "counted", "spread", "padded"];
 const files = names.flatMap((name) => ["keras", "h5"].map((extension) => ({ name, extension })));
 /** Those that take a short run. */
 const documentedModels = ["mlp", "resnet", "recurrent", "directions", "attending"];

@@ -304,7 +304,20 @@ def leading():
     return keras.Model(i, L.Dense(3)(L.Concatenate()(g + [L.GlobalMaxPooling1D(**cf)(s)])))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted, spread, resized, surveying, leading)}
+def padded():
+    """Masking, and what looks at it."""
+    i = L.Input((6, 3))
+    x = L.Masking(0.5)(i)
+    y = L.Dropout(0.1)(L.Dense(4, activation="tanh")(x))
+    y = L.Add()([y, L.Bidirectional(L.LSTM(4, return_sequences=True), merge_mode="sum")(x)])
+    z = [L.Bidirectional(L.GRU(3))(y), L.GRU(3, reset_after=False)(L.LSTM(4, return_sequences=True)(y)), L.SimpleRNN(3, return_sequences=True, zero_output_for_mask=True)(y)]
+    z[2] = L.GlobalAveragePooling1D()(z[2])
+    z += [L.LSTM(3, go_backwards=True)(y), L.Flatten()(L.Conv1D(2, 2)(y)), L.GlobalAveragePooling1D()(y), L.Flatten()(L.GRU(2, return_sequences=True)(y))]
+    inner = keras.Sequential([L.Input((6, 4)), L.TimeDistributed(L.Dense(3)), L.LSTM(2)], name="inner")
+    return keras.Model(i, L.Dense(3)(L.Concatenate()(z + [inner(y)])))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted, spread, resized, surveying, leading, padded)}
 
 
 def filming():
@@ -352,6 +365,8 @@ def write(folder):
         x = np.random.default_rng(2).normal(0, 1, (3, *model.inputs[0].shape[1:])).astype("float32")
         if model.inputs[0].dtype == "uint8":
             x = np.abs(x * 60).astype("uint8")
+        if name == "padded":
+            x[0, 4:] = x[1, :2] = x[2, 2] = 0.5
         outputs = keras.tree.flatten(model.predict(x, verbose=0))
         model.save(os.path.join(folder, f"{name}.keras"))
         model.save(os.path.join(folder, f"{name}.h5"))

@@ -1,0 +1,132 @@
+/** Keras' Masking: positions of a sequence that layers behind it leave out. */
+import { attribute } from "../graph/graph.js";
+import { floatTensor, intTensor } from "../graph/tensor.js";
+import { isObject, type LayerCall, type TensorReference } from "./keras-calls.js";
+import type { LayerConfig } from "./keras-config.js";
+import type { KerasValue, LayerContext } from "./keras-graph.js";
+
+/** Layers that act on each position by itself, or on several sequences of the same positions: they hand a mask on. */
+const passing: ReadonlySet<string> = new Set([
+  "Masking",
+  "Dense",
+  "Activation",
+  "ReLU",
+  "LeakyReLU",
+  "ELU",
+  "PReLU",
+  "LayerNormalization",
+  "UnitNormalization",
+  "Rescaling",
+  "Normalization",
+  "Identity",
+  "ActivityRegularization",
+  "Dropout",
+  "SpatialDropout1D",
+  "AlphaDropout",
+  "GaussianNoise",
+  "GaussianDropout",
+  "Add",
+  "Subtract",
+  "Multiply",
+  "Maximum",
+  "Minimum",
+  "Average",
+]);
+/** Layers that look at the mask, and hand it on where they give a sequence. */
+const looking: ReadonlySet<string> = new Set(["LSTM", "GRU", "SimpleRNN", "Bidirectional", "GlobalAveragePooling1D"]);
+/** Layers that would look at it in ways that are not written here. */
+const unknown: ReadonlySet<string> = new Set([
+  "MultiHeadAttention",
+  "Attention",
+  "AdditiveAttention",
+  "BatchNormalization",
+  "GroupNormalization",
+  "Softmax",
+  "Concatenate",
+  "Dot",
+]);
+
+/** Functions by which Keras 3 computes a mask, which stand among a model's layers. */
+const maskFunctions: ReadonlySet<string> = new Set(["NotEqual", "Any", "LogicalOr"]);
+
+/** Positions whose numbers are all of one value become zero, and are masked. */
+export function masking(context: LayerContext, value: KerasValue): KerasValue {
+  context.requireRank(value, 2);
+  context.graph.masking.add(context.scope);
+  const ignored = context.number("mask_value", 0);
+  const input = context.last(value);
+  const distance =
+    ignored === 0 ? input : context.node("Sub", [input, context.constant(floatTensor([ignored], []), "mask-value")]);
+  const farthest = context.node("ReduceMax", [
+    context.node("Abs", [distance]),
+    context.constant(intTensor([-1]), "last"),
+  ]);
+  const mask = context.node("Sign", [farthest]);
+  return { shape: value.shape, last: context.node("Mul", [input, mask]), mask };
+}
+
+/** The mean over the positions that are not masked: [positions, channels] to [channels]. */
+export function maskedAverage(context: LayerContext, value: KerasValue, mask: string): KerasValue {
+  context.requireChannelsLast();
+  const keepdims = context.flag("keepdims", false);
+  const [positions, channels] = value.shape;
+  if (positions === undefined || channels === undefined) throw context.refuse("a sequence", "none");
+  const sum = (name: string): string =>
+    context.node("ReduceSum", [name, context.constant(intTensor([1]), "positions")], {
+      keepdims: attribute.int(keepdims ? 1 : 0),
+    });
+  // Keras divides by zero where all is masked.
+  const count = context.node("Max", [sum(mask), context.constant(floatTensor([1], []), "least")]);
+  const average = context.node("Div", [sum(context.node("Mul", [context.last(value), mask])), count]);
+  return { shape: keepdims ? [1, channels] : [channels], last: average };
+}
+
+/**
+ * What a layer's output has of the masks of its inputs, as Keras hands them on; other layers drop them.
+ *
+ * @throws UserError where the layer does something with a mask that is not read
+ */
+export function maskBehind(
+  context: LayerContext,
+  inputs: readonly KerasValue[],
+  result: KerasValue,
+): string | undefined {
+  const { className, settings } = context.layer;
+  const masks = new Set(inputs.map(({ mask }) => mask));
+  if (masks.size === 0 || (masks.size === 1 && masks.has(undefined))) return result.mask;
+  if (className === "Masking") return result.mask;
+  // Functions of Keras 3 have no settings of layers.
+  const isLayer = settings.trainable !== undefined || className.startsWith("SpatialDropout");
+  if (!isLayer && context.graph.version === 3) return undefined;
+  const wrapped = isObject(settings.layer) ? String(settings.layer.class_name) : className;
+  const isPassing = passing.has(className === "TimeDistributed" ? wrapped : className);
+  const isUnknown = unknown.has(className) || (className === "TimeDistributed" && !isPassing);
+  if (isUnknown || (masks.size > 1 && isPassing) || settings.function !== undefined)
+    throw context.refuse("no Masking in front of it", masks.size > 1 ? "it in front of some of the inputs" : "it");
+  if (className === "GlobalAveragePooling1D") {
+    context.requireChannelsLast();
+    return undefined;
+  }
+  const [mask] = masks;
+  const isSequence = result.shape.length === 2;
+  return (isPassing || looking.has(className)) && isSequence ? mask : undefined;
+}
+
+/** The layers and their calls without the computation of masks, which Keras 3 writes out beside the layers. */
+export function withoutMasks(layers: readonly LayerConfig[]): readonly LayerConfig[] {
+  const isFunction = (name: string): boolean =>
+    layers.some((layer) => layer.name === name && maskFunctions.has(layer.className));
+  const readers = layers.filter(({ className }) => !maskFunctions.has(className));
+  const reads = ({ inputs, named = {} }: LayerCall): TensorReference[] => [
+    ...inputs,
+    ...Object.entries(named).flatMap(([key, reference]) => (key === "mask" ? [] : [reference])),
+  ];
+  if (readers.some(({ calls }) => calls.flatMap(reads).some(({ layer }) => isFunction(layer)))) return layers;
+  return readers.map((layer) => ({
+    ...layer,
+    calls: layer.calls.map((call) => {
+      const { mask, ...others } = call.named ?? {};
+      return mask && isFunction(mask.layer) ? { ...call, named: others, isMasked: true } : call;
+    }),
+  }));
+}
