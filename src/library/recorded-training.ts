@@ -5,14 +5,20 @@ import { holdingSamples } from "../data/held-samples.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { InterruptedError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
-import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { layerSnapshots, snapshotSamples } from "../training/layer-snapshots.js";
 import { scheduleFactor } from "../training/optimizer-feeds.js";
-import { MetricMeans, type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
+import {
+  MetricMeans,
+  type PretrainOptions,
+  type PretrainResult,
+  pretrain,
+  startOfFeatures,
+} from "../training/pretrain.js";
 import { DivergedError } from "../training/trainer.js";
 import type { InitializeEvent, InitializeOptions } from "./initialize-types.js";
 import { type Checkpoint, type RunFolder, runFiles } from "./run-folder.js";
@@ -57,7 +63,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const recordStart = async (): Promise<void> => {
     if (startIsRecorded) return;
     startIsRecorded = true;
-    await recordLayers(recorded, held, 0, initialWeights(features.network, recipe.start, seed));
+    await recordLayers(recorded, held, 0, await startOfFeatures(training));
   };
   try {
     return await pretrain({

@@ -25,6 +25,8 @@ export interface PretrainingPlan extends GraphStyle {
   readonly recipe: Recipe;
   readonly task: Task;
   readonly batchSize: number;
+  /** Needed where the recipe asks for directions of edges: how many pictures of a batch are not turned, its first ones, and how many numbers describe each. */
+  readonly orientations?: { readonly upright: number; readonly numbers: number };
   /** Not needed where the adversarial weight is 0. */
   readonly discriminator?: Discriminator;
   readonly lastActivation: "none" | "sigmoid" | "tanh";
@@ -32,6 +34,9 @@ export interface PretrainingPlan extends GraphStyle {
 
 /** Number of classes of the rotation task: quarter turns. */
 export const rotationClasses = 4;
+
+/** What begins the names of the parameters that answer the directions of edges. */
+export const orientationsTask = "orientations";
 
 /** Names of the tensors that the training loop feeds besides the optimisers' scalars. */
 export const feedNames = {
@@ -44,6 +49,8 @@ export const feedNames = {
   /** Turned samples for the rotation task where there are no views, and the turns of samples or views as one-hot rows. */
   rotated: "rotated",
   turns: "turns",
+  /** The directions of edges of the samples that are not turned: [batch / turns, numbers]. */
+  orientations: "orientations",
   /** Each sample's group in each grouping, as one-hot rows: [batch × groupings, groups]. */
   clusters: "clusters",
   /** Two views of the samples. */
@@ -189,6 +196,15 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     build.metric("task/loss", loss);
     build.metric("task/accuracy", accuracy);
     lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
+    if (recipe.orientations.weight > 0) {
+      if (!plan.orientations) throw new Error("a recipe with orientations needs their number");
+      const upright = emit.slice(turned, [{ axis: 0, start: 0, end: plan.orientations.upright }]);
+      const told = taskHead(build, upright, plan.orientations.numbers, orientationsTask, 0);
+      const wanted = build.feed(feedNames.orientations, told.shape);
+      const error = reconstructionError(emit, "l2", wanted, told);
+      build.metric("orientations/loss", error);
+      lossTerms.push(emit.scale(error, recipe.orientations.weight));
+    }
   }
   const played = game && play(build, plan, game);
   if (played) lossTerms.push(emit.scale(played.loss, recipe.adversarial.weight));

@@ -81,6 +81,12 @@ const recipeSchema = z.strictObject({
     })
     .prefault({}),
   /**
+   * A second answer beside the rotation task of all turns: from the features of the pictures that are not turned a linear
+   * layer tells the directions of their edges, histograms of oriented gradients (Wei et al., 2022, MaskFeat), by mean squared
+   * error.
+   */
+  orientations: z.strictObject({ weight: weight.default(0) }).prefault({}),
+  /**
    * A second task for F: to know two views of one sample for the same among all views of the batch (Chen et al., 2020,
    * SimCLR). Views of pictures are shifted, flipped, and changed in brightness and contrast; those of signals, which a
    * convolution or a recurrent layer reads position by position, are moved along their positions, magnified, and changed
@@ -137,6 +143,11 @@ const recipeSchema = z.strictObject({
   movingAverage: z.number().min(0).max(0.99999).default(0),
   /** "file": as the model has them; else an initializer's name. */
   start: z.string().default("he"),
+  /**
+   * Where F begins with a convolution, its filters start from the principal components of the samples' patches
+   * (Krähenbühl et al., 2016), not from `start`.
+   */
+  principalComponents: z.boolean().default(false),
   /**
    * F is conditioned before training too, with the same settings: where a start lets no signal through, as in deep
    * saturating networks, no loss teaches it anything.
@@ -200,6 +211,7 @@ const contrast = {
   update: "simultaneous",
   schedule: { kind: "cosine", warmUp: 0.05 },
   gradientClip: 10,
+  principalComponents: true,
   conditioning: conditioned,
   generatorBatchSize: 16,
   epochs: 2.5,
@@ -226,14 +238,18 @@ export const builtInRecipes = {
     reconstruction: { loss: "l2", weight: 1 },
     conditioning: conditioned,
   },
-  /** The rotation task alone, without G and D. On photographs better than anything else that was measured (docs/log.md). */
+  /**
+   * The rotation task and the directions of edges, without G and D. On photographs better than anything else that was measured (docs/log.md).
+   */
   rotation: {
     selfSupervision: { task: "rotation", weight: 1, allTurns: true },
+    orientations: { weight: 2 },
+    principalComponents: true,
     generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,
     conditioning: conditioned,
-    epochs: 9,
+    epochs: 6,
     minimumSteps: 800,
   },
   /**
@@ -274,6 +290,14 @@ export function parseRecipe(input: unknown, where: string): Recipe {
     recipe.reconstruction.weight > 0 ||
     (recipe.selfSupervision.weight > 0 && recipe.selfSupervision.task !== "none") ||
     recipe.contrast.weight > 0;
+  const { task, allTurns, weight } = recipe.selfSupervision;
+  if (
+    recipe.orientations.weight > 0 &&
+    !(task === "rotation" && allTurns && weight > 0 && recipe.contrast.weight === 0)
+  )
+    throw new UserError(
+      `${where}: orientations.weight: required the task rotation with allTurns and a weight above 0 beside it, and no contrast, got another task. Set selfSupervision so, or orientations.weight to 0.`,
+    );
   if (!trains)
     throw new UserError(
       `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision or contrast), got none. Give one a weight.`,

@@ -19,6 +19,8 @@ export interface Arm {
     | { readonly kind: "recipe"; readonly recipe: Recipe }
     | { readonly kind: "weights"; readonly file: string; readonly hash: string };
   readonly conditioning: Conditioning;
+  /** The first convolution's filters are the principal components of its patches, before the conditioning. */
+  readonly principalComponents?: true;
   /** What the head starts from; absent: drawn by the study's initializer, from the same numbers for all arms. */
   readonly head?: HeadStart;
 }
@@ -32,6 +34,9 @@ const conditionings: Readonly<Record<string, Conditioning>> = {
   "layer-calibrated": { spectrumExponent: null, scale: "layer", samples: 512 },
   conditioned: { spectrumExponent: 0.5, scale: "unit", samples: 512 },
 };
+
+/** before that, where F begins with a convolution, */
+const beginnings: Readonly<Record<string, true>> = { "principal-components": true };
 
 /** and after that, or at once, where the head starts. */
 const heads: Readonly<Record<string, HeadStart>> = {
@@ -72,7 +77,8 @@ export interface ArmSources {
 }
 
 /**
- * Reads an arm: `SOURCE`, `SOURCE+CONDITIONING`, `SOURCE+HEAD` or `SOURCE+CONDITIONING+HEAD`. The source is an
+ * Reads an arm: `SOURCE`, and after plus signs, each where it is wanted, `principal-components`, a conditioning and a head. The
+ * source is an
  * initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or `weights:FILE.safetensors`;
  * the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
  * flattened by half, then calibrated). Without one a recipe does its own and everything else is raw. The head is
@@ -81,30 +87,54 @@ export interface ArmSources {
  * @throws UserError naming what is known
  */
 export async function parseArm(name: string, sources: ArmSources): Promise<Arm> {
-  const { source: sourceName, conditioning, head } = partsOf(name);
+  const { source: sourceName, principalComponents, conditioning, head } = partsOf(name);
   const source = await parseSource(name, sourceName, sources);
   const own = source.kind === "recipe" ? source.recipe.conditioning : none;
-  return { name, source, conditioning: conditioning ?? own, ...(head === undefined ? {} : { head }) };
+  if (principalComponents && source.kind !== "initializer")
+    throw userError({
+      where: `arm ${name}`,
+      required: "principal-components after an initializer",
+      got: sourceName,
+      advice: "Set principalComponents in the recipe instead, or leave it out.",
+    });
+  return {
+    name,
+    source,
+    conditioning: conditioning ?? own,
+    ...(principalComponents ? { principalComponents } : {}),
+    ...(head === undefined ? {} : { head }),
+  };
 }
 
 /** Takes what follows the plus signs off, from the end, since the path of a file may have plus signs too. */
-function partsOf(name: string): { source: string; conditioning?: Conditioning; head?: HeadStart } {
+function partsOf(name: string): {
+  source: string;
+  principalComponents?: true;
+  conditioning?: Conditioning;
+  head?: HeadStart;
+} {
   const [head, beforeHead] = lastSuffix(name, heads);
-  const [conditioning, source] = lastSuffix(beforeHead, conditionings);
+  const [conditioning, beforeConditioning] = lastSuffix(beforeHead, conditionings);
+  const [principalComponents, source] = lastSuffix(beforeConditioning, beginnings);
   const plus = source.lastIndexOf("+");
   if (plus >= 0 && !/^weights:|\.json$/i.test(source)) {
     const suffix = source.slice(plus + 1);
-    const known = [...Object.keys(conditionings), ...Object.keys(heads)];
+    const known = [...Object.keys(beginnings), ...Object.keys(conditionings), ...Object.keys(heads)];
     throw userError({
       where: `arm ${name}`,
-      required: `one of ${Object.keys(conditionings).join(", ")} after the plus sign, or ${Object.keys(heads).join(" or ")}, or one of each in this order`,
+      required: `one of ${Object.keys(conditionings).join(", ")} after the plus sign, or ${Object.keys(heads).join(" or ")}, or one of each in this order, and principal-components before them`,
       got: `"${suffix}"`,
       advice: Object.hasOwn(heads, suffix)
         ? "Name the head once, and last."
         : `Did you mean ${nearest(suffix, known)}?`,
     });
   }
-  return { source, ...(conditioning ? { conditioning } : {}), ...(head ? { head } : {}) };
+  return {
+    source,
+    ...(principalComponents ? { principalComponents } : {}),
+    ...(conditioning ? { conditioning } : {}),
+    ...(head ? { head } : {}),
+  };
 }
 
 /** What the last suffix stands for, and the name without it; the whole name where it is none of these. */

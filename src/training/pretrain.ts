@@ -2,19 +2,23 @@
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError, userError } from "../errors.js";
 import type { FloatTensor } from "../graph/tensor.js";
+import type { ParameterSpec } from "../ops/parameter.js";
 import type { Discriminator } from "../recipe/discriminator.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { drawParameters, initialWeights, type Weights } from "../recipe/initial-values.js";
-import { pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
+import { orientationsTask, pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "./condition.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
+import { OrientationTargets } from "./orientation-targets.js";
 import { datasetGeometry } from "./picture-geometry.js";
+import { orientationsSize } from "./picture-orientations.js";
 import { possibleTurns } from "./picture-rotation.js";
-import { pretrainingFeeds } from "./pretraining-feeds.js";
+import { pretrainingFeeds, type TaskAnswers } from "./pretraining-feeds.js";
+import { startFromPrincipalComponents } from "./principal-components.js";
 import { SampleClusters } from "./sample-clusters.js";
 import { type StepResult, Trainer } from "./trainer.js";
 import { judge, type Warning } from "./warnings.js";
@@ -91,6 +95,16 @@ async function clustersFor(options: PretrainOptions): Promise<SampleClusters | u
   return SampleClusters.find(dataset, clusters, groupings, seed, sessionOptions(options));
 }
 
+/** What the tasks' right answers come from. */
+async function answersFor(options: PretrainOptions): Promise<TaskAnswers> {
+  const clusters = await clustersFor(options);
+  const orientations =
+    options.recipe.orientations.weight > 0
+      ? await OrientationTargets.measure(options.dataset, options.seed)
+      : undefined;
+  return { ...(clusters ? { clusters } : {}), ...(orientations ? { orientations } : {}) };
+}
+
 /** How often a guess at a picture's turn is right; undefined where the task is another. */
 function chanceOfTurn(recipe: Recipe, dataset: Dataset, sampleShape: readonly number[]): number | undefined {
   if (taskFor(recipe, dataset, sampleShape) !== "rotation") return undefined;
@@ -128,6 +142,10 @@ export function trainingGraphOf(
     recipe,
     task,
     batchSize: recipe.batchSize,
+    orientations: {
+      upright: recipe.batchSize / possibleTurns(datasetGeometry(dataset)).length,
+      numbers: orientationsSize,
+    },
     lastActivation: lastActivationFor(recipe, dataset),
     ...graphStyle(options.device),
     ...(discriminator ? { discriminator } : {}),
@@ -168,12 +186,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const start = await startWeights(options, training);
   const initial = options.resume?.state ?? start;
   const trainer = await Trainer.open(training, initial, sessionOptions(options));
-  let clusters: SampleClusters | undefined;
+  let answers: TaskAnswers = {};
   try {
-    clusters = await clustersFor(options);
-    const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, steps, clusters);
+    answers = await answersFor(options);
+    const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, steps, answers);
     const first = options.resume?.step ?? 0;
-    await check(options, start, clusters);
+    await check(options, start, answers);
     const tail = new MetricMeans();
     for (let step = first; step < steps; step++) {
       if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} steps`);
@@ -211,44 +229,53 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     if (error instanceof InterruptedError) await trainer.retreat();
     throw error;
   } finally {
-    await clusters?.release();
+    await answers.clusters?.release();
     await trainer.release();
   }
 }
 
 /** Tells {@link PretrainOptions.onDeviceCheck} of a step with few samples. */
-async function check(options: PretrainOptions, start: Weights, clusters: SampleClusters | undefined): Promise<void> {
+async function check(options: PretrainOptions, start: Weights, answers: TaskAnswers): Promise<void> {
   const { dataset, features, seed, device = "cpu", onDeviceCheck } = options;
   if (device === "cpu" || !onDeviceCheck) return;
   const recipe = { ...options.recipe, batchSize: Math.min(checkedBatch, options.recipe.batchSize) };
   const training = trainingGraphOf({ ...options, recipe });
-  const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, 1, clusters);
+  const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, 1, answers);
   onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
+}
+
+/** F's weights before training, as the recipe has them. */
+export async function startOfFeatures(
+  options: Pick<PretrainOptions, "features" | "recipe" | "dataset" | "seed" | "threads" | "device">,
+): Promise<Weights> {
+  const { features, recipe, dataset, seed } = options;
+  const settings = sessionOptions(options);
+  const drawn = initialWeights(features.network, recipe.start, seed);
+  const start = recipe.principalComponents
+    ? await startFromPrincipalComponents(features, drawn, dataset, seed, settings)
+    : drawn;
+  if (!recipe.conditionStart) return start;
+  return (await conditionFeatures(features, start, dataset, recipe.conditioning, seed, settings)).weights;
 }
 
 async function startWeights(options: PretrainOptions, training: TrainingGraph): Promise<Weights> {
   const { features, recipe, dataset, seed } = options;
-  let own = initialWeights(features.network, recipe.start, seed);
-  if (recipe.conditionStart) {
-    const conditioned = await conditionFeatures(
-      features,
-      own,
-      dataset,
-      recipe.conditioning,
-      seed,
-      sessionOptions(options),
-    );
-    own = conditioned.weights;
-  }
+  const own = await startOfFeatures(options);
   const specsOf = (isTask: boolean) =>
     training.state.flatMap(({ owner, parameter }) =>
       owner !== "features" && parameter && (owner === "task") === isTask ? [parameter] : [],
     );
   // Hundreds of answers are a lot of noise for F at first: smaller ones were measured to teach it more (docs/log.md).
   const isOfGroups = taskFor(recipe, dataset, features.network.sampleShape) === "clusters";
+  const hasManyAnswers = ({ name }: ParameterSpec) => isOfGroups || name.startsWith(orientationsTask);
   const drawn = [
     ...drawParameters(specsOf(false), "he", seed),
-    ...drawParameters(specsOf(true), isOfGroups ? "pytorch-default" : "he", seed),
+    ...drawParameters(
+      specsOf(true).filter((spec) => !hasManyAnswers(spec)),
+      "he",
+      seed,
+    ),
+    ...drawParameters(specsOf(true).filter(hasManyAnswers), "pytorch-default", seed),
   ];
   return new Map([...own, ...drawn, ...(options.discriminatorWeights ?? [])]);
 }

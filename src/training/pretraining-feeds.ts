@@ -10,6 +10,7 @@ import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { corrupt } from "./corruption.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
+import type { OrientationTargets } from "./orientation-targets.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { possibleTurns, rotateQuarter } from "./picture-rotation.js";
 import { drawView } from "./picture-views.js";
@@ -21,10 +22,16 @@ export interface StepFeeds {
   at(step: number): Promise<Readonly<Record<string, FloatTensor>>>;
 }
 
+/** What the right answers of the tasks come from, where they are not drawn. */
+export interface TaskAnswers {
+  readonly clusters?: SampleClusters;
+  readonly orientations?: OrientationTargets;
+}
+
 /**
  * Prepares the feeds of a pretraining run.
  *
- * @param clusters needed where the graph asks for them
+ * @param answers needed where the graph asks for them
  */
 export function pretrainingFeeds(
   training: TrainingGraph,
@@ -33,7 +40,7 @@ export function pretrainingFeeds(
   network: Network,
   seed: number,
   steps: number,
-  clusters?: SampleClusters,
+  { clusters, orientations }: TaskAnswers = {},
 ): StepFeeds {
   const { batchSize } = training;
   const { sampleShape } = network;
@@ -60,6 +67,7 @@ export function pretrainingFeeds(
   const corrupted = tensors.get(feedNames.corrupted);
   const swapped = tensors.get(feedNames.swapped);
   const turns = tensors.get(feedNames.turns);
+  const edges = tensors.get(feedNames.orientations);
   const groupRows = tensors.get(feedNames.clusters);
   const mixture = tensors.get(feedNames.mixture);
   const views = [tensors.get(feedNames.firstView), tensors.get(feedNames.secondView)];
@@ -86,6 +94,7 @@ export function pretrainingFeeds(
           swapped?.data,
         );
       if (groupRows) await clusters?.writeOneHot(indices, samples.data, groupRows.data);
+      if (edges) orientations?.write(samples.data, edges.shape[0], edges.data);
       if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
         if (!view) return;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { builtInRecipe, builtInRecipes, parseRecipe } from "../../src/recipe/recipe.js";
 
@@ -94,6 +94,19 @@ describe("parseRecipe", () => {
     );
     expect(complaint({ ...trains, constructor: 1 })).toContain("no other keys");
   });
+});
+
+test("directions of edges are asked for beside all turns alone", () => {
+  const turns = { task: "rotation", weight: 1, allTurns: true } as const;
+  const orientations = { weight: 1 };
+  expect(parseRecipe({ selfSupervision: turns, orientations }, "test").orientations.weight).toBe(1);
+  for (const input of [
+    { reconstruction: { weight: 1 }, orientations },
+    { selfSupervision: { ...turns, allTurns: false }, orientations },
+    { selfSupervision: { ...turns, weight: 0 }, reconstruction: { weight: 1 }, orientations },
+    { selfSupervision: turns, contrast: { weight: 1 }, orientations },
+  ])
+    expect(() => parseRecipe(input, "r.json")).toThrow(/^r\.json: orientations\.weight: required the task rotation/);
 });
 
 describe("builtInRecipe", () => {

@@ -3,6 +3,7 @@ import { InterruptedError } from "../../src/errors.js";
 import type { Network } from "../../src/ops/network.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { initialWeights } from "../../src/recipe/initial-values.js";
 import { builtInRecipe, builtInRecipes, parseRecipe, type Recipe, type RecipeInput } from "../../src/recipe/recipe.js";
 import { pictureGeometry } from "../../src/training/picture-geometry.js";
 import {
@@ -14,6 +15,7 @@ import {
   taskFor,
   trainingGraphOf,
 } from "../../src/training/pretrain.js";
+import { startFromPrincipalComponents } from "../../src/training/principal-components.js";
 import { activationStatistics } from "../../src/training/probe.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 
@@ -180,6 +182,23 @@ describe("learning", () => {
     expect(mean(steps.slice(-10).map(({ metrics }) => metrics["task/accuracy"]))).toBeGreaterThan(0.6);
   });
 
+  it("the directions of edges are told beside the turns", async () => {
+    const recipe = parseRecipe(
+      {
+        ...small,
+        selfSupervision: { task: "rotation", weight: 1, allTurns: true },
+        orientations: { weight: 2 },
+        generatorOptimizer: { learningRate: 0.01 },
+      },
+      "test",
+    );
+    const { steps } = await train(networks.cnn(), recipe, { steps: 200, dataset: barDataset(64) });
+    const errors = steps.map(({ metrics }) => metrics["orientations/loss"]);
+    expect(mean(errors.slice(-10))).toBeLessThan(0.6 * mean(errors.slice(0, 5)));
+    for (const { metrics } of steps.slice(0, 3))
+      expect(metrics["generator/loss"]).toBeCloseTo(metrics["task/loss"] + 2 * metrics["orientations/loss"], 4);
+  });
+
   it("groups of like samples are told apart", async () => {
     const recipe = parseRecipe(
       {
@@ -241,6 +260,25 @@ const everything = parseRecipe(
   },
   "test",
 );
+
+it("starts from principal components where the recipe says so, and from drawn filters elsewhere", async () => {
+  const starts = await Promise.all(
+    [true, false].map(async (principalComponents) => {
+      const recipe = parseRecipe({ ...small, reconstruction: { weight: 1 }, principalComponents }, "test");
+      return (await train(networks.cnn(), recipe, { steps: 1, dataset: barDataset(64) })).result.start;
+    }),
+  );
+  const features = featureExtractor(networks.cnn());
+  const drawn = initialWeights(features.network, "he", 0);
+  const first = features.layers[0].weight.name;
+  expect(starts[1].get(first)).toEqual(drawn.get(first));
+  expect(starts[0].get(first)).toEqual(
+    (await startFromPrincipalComponents(features, drawn, barDataset(64), 0, { threads: 1 })).get(first),
+  );
+  expect(starts[0].get(first)).not.toEqual(drawn.get(first));
+  const second = features.layers[1].weight.name;
+  expect(starts[0].get(second)).toEqual(drawn.get(second));
+});
 
 it("conditions F before training where the recipe says so", async () => {
   const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [10, 6], activation: "sigmoid" });

@@ -4,6 +4,8 @@ import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { parseRecipe, type RecipeInput } from "../../src/recipe/recipe.js";
+import { OrientationTargets } from "../../src/training/orientation-targets.js";
+import { orientationsSize } from "../../src/training/picture-orientations.js";
 import { trainingGraphOf } from "../../src/training/pretrain.js";
 import { pretrainingFeeds } from "../../src/training/pretraining-feeds.js";
 import { SampleClusters } from "../../src/training/sample-clusters.js";
@@ -105,7 +107,7 @@ describe("pretrainingFeeds", () => {
     const clusters = await SampleClusters.find(dataset, 5, 2, seed, { threads: 1 });
     try {
       const recipe = parseRecipe({ batchSize, ...input }, "test");
-      const feeds = await pretrainingFeeds(training, recipe, dataset, features.network, seed, 10, clusters).at(0);
+      const feeds = await pretrainingFeeds(training, recipe, dataset, features.network, seed, 10, { clusters }).at(0);
       expect(feeds.corrupted.data).not.toEqual(feeds.samples.data);
       const ofUnchanged = new Float32Array(batchSize * 2 * 5);
       const indices = new BatchOrder(dataset.count, batchSize, seed, dataset.blocks).indices(0);
@@ -187,6 +189,22 @@ describe("pretrainingFeeds", () => {
       seen.push(...read.splice(0));
     }
     expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, index) => index));
+  });
+
+  it("asks for the edges of the samples that are not turned", async () => {
+    const input: RecipeInput = {
+      selfSupervision: { task: "rotation", weight: 1, allTurns: true },
+      orientations: { weight: 2 },
+    };
+    const { dataset, training, features } = feedsOf(input);
+    const recipe = parseRecipe({ batchSize, ...input }, "test");
+    const orientations = await OrientationTargets.measure(dataset, 0);
+    const feeds = await pretrainingFeeds(training, recipe, dataset, features.network, 0, 10, { orientations }).at(3);
+    expect(feeds.orientations.shape).toEqual([2, orientationsSize]);
+    const wanted = new Float32Array(2 * orientationsSize);
+    orientations.write(feeds.rotated.data.subarray(0, 2 * 64), 2, wanted);
+    expect(feeds.orientations.data).toEqual(wanted);
+    expect(wanted.some((value) => value !== 0)).toBe(true);
   });
 
   it("lets instance noise fall to nothing", async () => {

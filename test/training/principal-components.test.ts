@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import type { Network } from "../../src/ops/network.js";
+import { type FeatureExtractor, featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
+import { principalLayer, startFromPrincipalComponents } from "../../src/training/principal-components.js";
+import { unitStatisticsOf } from "../../src/training/staged-evaluator.js";
+import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
+import { TestNetwork } from "../support/write-network.js";
+
+const options = { threads: 1 };
+const samples = 200;
+
+function begun(network: Network, dataset: ReturnType<typeof toyDataset>, seed = 0) {
+  const features = featureExtractor(network);
+  const drawn = initialWeights(network, "he", 0);
+  return { features, drawn, start: startFromPrincipalComponents(features, drawn, dataset, seed, options) };
+}
+
+/** ReLU, the mean over positions, and a head behind a convolution. */
+function classified(net: TestNetwork, convolution: string, units: number): string {
+  const pooled = net.node("GlobalAveragePool", [net.node("Relu", [convolution])]);
+  return net.node("Gemm", [net.node("Flatten", [pooled]), net.weight("h", [units, 2])]);
+}
+
+async function firstStatistics(features: FeatureExtractor, weights: Weights, dataset: ReturnType<typeof toyDataset>) {
+  const { preActivation } = features.layers[0];
+  const indices = Uint32Array.from({ length: samples }, (_, index) => index);
+  const measured = await unitStatisticsOf(
+    features.network,
+    new Map([[preActivation, 1]]),
+    weights,
+    dataset,
+    indices,
+    options,
+  );
+  return measured.get(preActivation)!;
+}
+
+describe("startFromPrincipalComponents", () => {
+  it.each([
+    ["strides", [1, 8, 8], [6, 1, 3, 3], { strides: [2, 2] }],
+    ["dilations of which the axes differ", [2, 8, 9], [6, 2, 2, 3], { dilations: [3, 2], strides: [1, 2] }],
+    ["one axis", [3, 20], [8, 3, 4], { strides: [3] }],
+  ] as const)("reads patches as the convolution does: %s", async (_, sampleShape, weightShape, attributes) => {
+    const net = new TestNetwork();
+    const conv = net.node("Conv", ["x", net.weight("w", weightShape), net.weight("b", [weightShape[0]])], attributes);
+    const network = net.build(sampleShape, classified(net, conv, weightShape[0]));
+    const dataset = toyDataset(sampleShape, samples);
+    const { features, start } = begun(network, dataset);
+    const weights = await start;
+    const { mean, std } = await firstStatistics(features, weights, dataset);
+    for (const value of mean) expect(Math.abs(value)).toBeLessThan(0.15);
+    for (const value of std) expect(Math.abs(value - 1)).toBeLessThan(0.15);
+    const half = weights.get("w")!.length / 2;
+    for (let at = 0; at < half; at++) expect(weights.get("w")![half + at]).toBeCloseTo(-weights.get("w")![at], 6);
+  });
+
+  it("changes the first layer alone, by seed, and not what it was given", async () => {
+    const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [6, 5] });
+    const dataset = barDataset(samples);
+    const { drawn, start } = begun(network, dataset);
+    const before = new Map([...drawn].map(([name, values]) => [name, values.slice()]));
+    const weights = await start;
+    expect(drawn).toEqual(before);
+    const changed = [...weights].filter(([name, values]) => values !== drawn.get(name)).map(([name]) => name);
+    expect(changed).toEqual(["features.0.weight", "features.0.bias"]);
+    expect(await begun(network, dataset).start).toEqual(weights);
+    expect((await begun(network, dataset, 1).start).get("features.0.weight")).not.toEqual(
+      weights.get("features.0.weight"),
+    );
+  });
+
+  it("gives no component twice in front of tanh", async () => {
+    const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [6, 5], activation: "tanh" });
+    const { features, start } = begun(network, barDataset(samples));
+    const weight = (await start).get("features.0.weight")!;
+    const size = weight.length / 6;
+    const unit = (index: number) => weight.subarray(index * size, (index + 1) * size);
+    for (let a = 0; a < 6; a++)
+      for (let b = 0; b < a; b++) {
+        const product = unit(a).reduce((sum, value, at) => sum + value * unit(b)[at], 0);
+        expect(Math.abs(product)).toBeLessThan(1e-4 * Math.hypot(...unit(a)) * Math.hypot(...unit(b)));
+      }
+    expect(principalLayer(features)?.weight.name).toBe("features.0.weight");
+  });
+
+  it("leaves networks alone that begin with another layer, groups, or a convolution of single positions", async () => {
+    const withConvolution = (weightShape: readonly number[], attributes: { group?: number }) => {
+      const net = new TestNetwork();
+      const conv = net.node("Conv", ["x", net.weight("w", weightShape)], attributes);
+      return net.build([2, 8, 8], classified(net, conv, 4));
+    };
+    const dense = toyNetwork({ template: "mlp", inputShape: [12], widths: [6, 5] });
+    const cases = [
+      [dense, toyDataset([12], samples)],
+      [withConvolution([4, 2, 1, 1], {}), toyDataset([2, 8, 8], samples)],
+      [withConvolution([4, 1, 3, 3], { group: 2 }), toyDataset([2, 8, 8], samples)],
+    ] as const;
+    for (const [network, dataset] of cases) {
+      const { features, drawn, start } = begun(network, dataset);
+      expect(principalLayer(features)).toBeUndefined();
+      expect(await start).toBe(drawn);
+    }
+  });
+
+  it("reads behind what stands in front of the convolution", async () => {
+    const net = new TestNetwork();
+    const scaled = net.node("Div", ["x", net.number(255)]);
+    const conv = net.node("Conv", [scaled, net.weight("w", [6, 1, 3, 3]), net.weight("b", [6])]);
+    const network = net.build([1, 8, 8], classified(net, conv, 6));
+    const dataset = barDataset(samples);
+    const { features, start } = begun(network, dataset);
+    const { mean, std } = await firstStatistics(features, await start, dataset);
+    for (const value of mean) expect(Math.abs(value)).toBeLessThan(0.1);
+    for (const value of std) expect(Math.abs(value - 1)).toBeLessThan(0.1);
+  });
+});
