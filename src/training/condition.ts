@@ -14,7 +14,7 @@ import { type HeadStart, needsLabels } from "./head-start.js";
 import { SequentialStatistics } from "./sequential-statistics.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
-const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "HardSigmoid", "Softsign"]);
+export const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "HardSigmoid", "Softsign"]);
 
 /** What was done to one layer. */
 export interface ConditioningRecord {

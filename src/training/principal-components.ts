@@ -6,7 +6,7 @@ import type { Layer } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
-import { measuringSamples } from "./condition.js";
+import { measuringSamples, saturating } from "./condition.js";
 import type { EvaluateOptions, Evaluation } from "./evaluate.js";
 import { StagedEvaluator } from "./staged-evaluator.js";
 
@@ -16,7 +16,7 @@ const usedSamples = 256;
 const mostPatches = 20_000;
 const mostProducts = 2e9;
 /** Larger patches have components by the thousand, whose computation takes minutes. */
-const largestPatch = 1024;
+const largestPatch = 768;
 
 /** Activations that pass one sign only, or mostly, by ONNX operator: they need each component with both signs. */
 const oneSided: ReadonlySet<string> = new Set([
@@ -35,11 +35,13 @@ const oneSided: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * F's first layer, where it is a convolution over several positions whose filters can be principal components; undefined
- * otherwise.
+ * F's first layer, where it is a convolution over several positions and an activation follows, as in the networks that
+ * gained from principal components; undefined otherwise, as for the patches of a transformer.
  */
 export function principalLayer(features: FeatureExtractor): Layer | undefined {
   const [layer] = features.layers;
+  const { activation = "" } = activationAfter(features.network, layer);
+  if (!oneSided.has(activation) && !saturating.has(activation)) return undefined;
   const { layout, shape } = layer.weight;
   if (layout?.kind !== "convolution" || layout.transposed || layout.groups !== 1) return undefined;
   const kernel = sizeOf(shape.slice(2));

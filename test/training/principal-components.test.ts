@@ -16,9 +16,9 @@ function begun(network: Network, dataset: ReturnType<typeof toyDataset>, seed = 
   return { features, drawn, start: startFromPrincipalComponents(features, drawn, dataset, seed, options) };
 }
 
-/** ReLU, the mean over positions, and a head behind a convolution. */
-function classified(net: TestNetwork, convolution: string, units: number): string {
-  const pooled = net.node("GlobalAveragePool", [net.node("Relu", [convolution])]);
+/** An activation, the mean over positions, and a head behind a convolution. */
+function classified(net: TestNetwork, convolution: string, units: number, activation = "Relu"): string {
+  const pooled = net.node("GlobalAveragePool", [net.node(activation, [convolution])]);
   return net.node("Gemm", [net.node("Flatten", [pooled]), net.weight("h", [units, 2])]);
 }
 
@@ -84,16 +84,17 @@ describe("startFromPrincipalComponents", () => {
     expect(principalLayer(features)?.weight.name).toBe("features.0.weight");
   });
 
-  it("leaves networks alone that begin with another layer, groups, or a convolution of single positions", async () => {
-    const withConvolution = (weightShape: readonly number[], attributes: { group?: number }) => {
+  it("leaves networks alone that begin with another layer, or a convolution in groups, of single positions or without an activation", async () => {
+    const withConvolution = (weightShape: readonly number[], attributes: { group?: number }, next = "Relu") => {
       const net = new TestNetwork();
       const conv = net.node("Conv", ["x", net.weight("w", weightShape)], attributes);
-      return net.build([2, 8, 8], classified(net, conv, 4));
+      return net.build([2, 8, 8], classified(net, conv, 4, next));
     };
     const dense = toyNetwork({ template: "mlp", inputShape: [12], widths: [6, 5] });
     const cases = [
       [dense, toyDataset([12], samples)],
       [withConvolution([4, 2, 1, 1], {}), toyDataset([2, 8, 8], samples)],
+      [withConvolution([4, 2, 3, 3], {}, "Neg"), toyDataset([2, 8, 8], samples)],
       [withConvolution([4, 1, 3, 3], { group: 2 }), toyDataset([2, 8, 8], samples)],
     ] as const;
     for (const [network, dataset] of cases) {
