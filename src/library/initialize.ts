@@ -12,7 +12,7 @@ import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
-import type { Weights } from "../recipe/initial-values.js";
+import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
@@ -256,7 +256,8 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
       ...(probe === undefined ? {} : { nearestNeighbour: probe }),
     };
   };
-  const before = await report(trained.start);
+  // The plain start, not one that has seen the data already.
+  const before = await report(initialWeights(features.network, recipe.start, seed));
   const after = await report(weights);
   for (const warning of trained.warnings) emit({ type: "warning", warning });
 
