@@ -22,7 +22,7 @@ const groups: readonly Group[] = [
   },
   { title: "chart.reconstruction", metrics: ["reconstruction", "likeness/own", "likeness/other"] },
   { title: "chart.task", metrics: ["task/accuracy", "contrast/accuracy"], percent: true },
-  { title: "chart.taskLosses", metrics: ["task/loss", "contrast/loss"] },
+  { title: "chart.taskLosses", metrics: ["task/loss", "contrast/loss", "orientations/loss"] },
   {
     title: "chart.gradients",
     metrics: ["features/gradient-norm", "generator/gradient-norm", "discriminator/gradient-norm"],

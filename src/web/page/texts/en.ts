@@ -101,6 +101,7 @@ export const en = {
   "metric.task/loss": "task",
   "metric.contrast/accuracy": "contrast",
   "metric.contrast/loss": "contrast",
+  "metric.orientations/loss": "directions of edges",
   "metric.features/gradient-norm": "F",
   "metric.generator/gradient-norm": "G",
   "metric.discriminator/gradient-norm": "D",

@@ -104,6 +104,7 @@ export const ko: Texts = {
   "metric.task/loss": "과제",
   "metric.contrast/accuracy": "대조 학습",
   "metric.contrast/loss": "대조 학습",
+  "metric.orientations/loss": "윤곽선의 방향",
   "metric.features/gradient-norm": "F",
   "metric.generator/gradient-norm": "G",
   "metric.discriminator/gradient-norm": "D",
