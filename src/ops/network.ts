@@ -3,6 +3,7 @@ import { type UserError, userError } from "../errors.js";
 import { type Dimension, firstOutput, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
 import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
+import { embeddingsOf, shapeOfEmbedding, withShapesOf } from "./embedding.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
 import { plainExport, plainTorchScriptExport } from "./plain-export.js";
 import { allRows, isBiasOf, type Rows, someRows, takeRows } from "./weight-rows.js";
@@ -171,21 +172,25 @@ export function storedTensors(graph: Graph): Map<string, Tensor> {
 function beginAt(graph: Graph, { input, sampleShape, where }: NetworkOptions): Graph {
   const producer = graph.nodes.find(({ outputs }) => input !== undefined && input !== "" && outputs.includes(input));
   if (input === undefined || !producer) return graph;
-  if (!sampleShape)
+  const embedding = embeddingsOf(graph, storedTensors(graph)).find(({ node }) => node === producer);
+  const shape =
+    (embedding && shapeOfEmbedding(embedding, graph.inputs)) ?? (sampleShape && (["batch", ...sampleShape] as const));
+  if (!shape)
     throw userError({
       where: `${where}: tensor ${input}`,
       required: "the shape of one sample, where samples come as a tensor inside the model",
       got: "none",
       advice: "Give it with --input-shape, such as 3x32x32.",
     });
-  const begun = { name: input, type: "float32", shape: ["batch", ...sampleShape] } as const;
+  const begun = { name: input, type: "float32", shape } as const;
   const nodes = graph.nodes.map((node) =>
     node === producer ? { ...node, outputs: node.outputs.map((name) => (name === input ? "" : name)) } : node,
   );
+  const kept = nodes.filter(({ outputs }) => outputs.some((name) => name !== ""));
   return {
     ...graph,
     inputs: [...graph.inputs, begun],
-    nodes: nodes.filter(({ outputs }) => outputs.some((name) => name !== "")),
+    nodes: embedding ? withShapesOf(embedding, shape.length - 1, kept) : kept,
   };
 }
 
@@ -229,10 +234,22 @@ function sampleInput(graph: Graph, options: NetworkOptions): ValueInfo {
         floating.length > 1
           ? "Choose one with --input NAME."
           : inputs.length > 0
-            ? "Integers, as of tokens and categories, cannot be learned from: begin behind their embedding, with its output as --input and --input-shape; a table's categories become vectors with --categories embedding."
+            ? `Integers, as of tokens and categories, cannot be learned from: ${beginningBehind(graph)}; a table's categories become vectors with --categories embedding.`
             : "Export the model with a float input.",
     });
   return floating[0];
+}
+
+/** How to begin with vectors in place of integers. */
+function beginningBehind(graph: Graph): string {
+  const options = embeddingsOf(graph, storedTensors(graph)).flatMap((embedding) => {
+    const sizes = shapeOfEmbedding(embedding, graph.inputs)?.slice(1);
+    const shape = sizes?.map((size) => (typeof size === "number" && size > 0 ? size : "LENGTH")).join("x");
+    return shape === undefined ? [] : [`--input ${embedding.output} --input-shape ${shape}`];
+  });
+  return options.length === 0
+    ? "begin behind their embedding, with its output as --input and --input-shape"
+    : `begin behind their embedding, with ${options.slice(0, 3).join(" or ")}, and its vectors as samples`;
 }
 
 function namesOf(inputs: readonly ValueInfo[]): string {
