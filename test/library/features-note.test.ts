@@ -33,3 +33,17 @@ it("ends F before other inputs come in, and says so", () => {
   expect(features.parameters.map(({ name }) => name)).toEqual(["w"]);
   expect(featuresNote(features, undefined)).toContain(`takes meta beside x: F ends at ${hidden}, which needs none`);
 });
+
+it("says where F can begin, where other inputs come in before its first layer", () => {
+  const net = new TestNetwork();
+  const kinds = net.node("Gather", [net.weight("table", [7, 3]), "kind"]);
+  const joined = net.node("Concat", ["x", kinds], { axis: 1 });
+  const hidden = net.node("Relu", [net.node("Gemm", [joined, net.weight("w", [7, 5])])]);
+  const graph = net.graph([4], [net.node("Gemm", [hidden, net.weight("h", [5, 2])])]);
+  const kind = { name: "kind", type: "int64", shape: ["batch"] } as const;
+  const network = analyzeNetwork({ ...graph, inputs: [...graph.inputs, kind] }, { where: "model.onnx" });
+  const note = featuresNote(featureExtractor(network), undefined);
+  expect(note).toContain(`takes kind beside x, and joins them in front of F's first layer, at ${joined}: `);
+  expect(note).toContain(`--input ${joined}`);
+  expect(note).not.toContain("needs none");
+});
