@@ -222,6 +222,14 @@ function sampleInput(graph: Graph, options: NetworkOptions): ValueInfo {
         got: namesOf(inputs),
         advice: "Name one of the model's inputs, or a tensor that it computes.",
       });
+    const isLookedUp = embeddingsOf(graph, storedTensors(graph)).some(({ integers }) => integers === named.name);
+    if (isLookedUp && !isFloating(named.type))
+      throw userError({
+        where: `${options.where}: input ${named.name}`,
+        required: "samples of numbers",
+        got: "integers that an embedding reads",
+        advice: `They cannot be learned from: ${beginningBehind(graph)}.`,
+      });
     return named;
   }
   const floating = inputs.filter(({ type }) => isFloating(type));

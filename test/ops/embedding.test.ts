@@ -85,4 +85,8 @@ it("names the options with which integers' networks begin behind their embedding
   const { vectors } = tokens(mlp);
   expect(() => begin(["batch", 5])).toThrow(`begin behind their embedding, with --input ${vectors} --input-shape 5x3,`);
   expect(() => begin(["batch", "n"])).toThrow(`--input ${vectors} --input-shape LENGTHx3,`);
+  const { graph } = tokens(mlp);
+  expect(() => analyzeNetwork(graph, { where: "model.onnx", input: "x" })).toThrow(
+    `input x: required samples of numbers, got integers that an embedding reads. They cannot be learned from: begin behind their embedding, with --input ${vectors} --input-shape 5x3,`,
+  );
 });
