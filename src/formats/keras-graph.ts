@@ -25,7 +25,7 @@ export type Order = "first" | "last";
 export class KerasGraph {
   readonly nodes: Node[] = [];
   readonly initializers = new Map<string, Tensor>();
-  readonly inputs: { name: string; type: "float32"; shape: Dimension[] }[] = [];
+  readonly inputs: { name: string; type: "float32" | "int32"; shape: Dimension[] }[] = [];
   readonly conversions = new Map<string, Conversion>();
   /** Tensors that are not trained: those that are no weights, and weights of layers that are not trainable. */
   readonly constants = new Set<string>();
@@ -33,6 +33,8 @@ export class KerasGraph {
   readonly inTraining = new Set<string>();
   /** Layers that leave positions out. */
   readonly masking = new Set<string>();
+  /** Layers that would leave positions out by integers that samples do not have. */
+  readonly unmasked = new Set<string>();
   readonly #names = new Set<string>();
 
   constructor(

@@ -12,6 +12,7 @@ import {
   separableConvolution,
   transposedConvolution,
 } from "./keras-convolutions.js";
+import { embedding } from "./keras-embedding.js";
 import type { KerasValue, LayerContext } from "./keras-graph.js";
 import { maskedAverage, masking } from "./keras-masks.js";
 import { normalised, normalizationLayers } from "./keras-normalizations.js";
@@ -295,6 +296,7 @@ const converters: Readonly<Record<string, LayerConverter>> = {
   ),
   GlobalAveragePooling2D: unary((context, value) => globalPooling(context, value, 2, "GlobalAveragePool")),
   Flatten: flatten,
+  Embedding: unary(embedding),
   Masking: unary(masking),
   Reshape: reshape,
   Permute: permute,

@@ -5,6 +5,7 @@ import { intTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import { attentionConverters } from "./keras-attention.js";
 import { describe, isObject, type LayerCall, type TensorReference, tensorsOf } from "./keras-calls.js";
 import { isModel, type LayerConfig, type ModelConfig, readModelConfig } from "./keras-config.js";
+import { embeddingsOf, lookUpError, requireOnlyEmbeddings } from "./keras-embedding.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
 import { alongLastAxis, layerConverters, randomInTraining } from "./keras-layers.js";
 import { maskBehind, withoutMasks } from "./keras-masks.js";
@@ -22,6 +23,8 @@ export interface KerasModelOptions {
   readonly kerasVersion: string;
   /** What to do with a model that is not read, as a sentence. */
   readonly alternative: string;
+  /** Name of the tensor that samples come as, where it is not the model's only input. */
+  readonly input?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
 }
@@ -56,6 +59,7 @@ export function kerasGraph(config: ModelConfig, options: KerasModelOptions): Ker
       inputs.some((input) => input.last === name) || results.slice(0, index).some((other) => other.last === name);
     return { name: taken ? context.node("Identity", [name]) : name, shape: ["batch", ...value.shape] };
   });
+  requireOnlyEmbeddings(graph);
   const { conversions } = graph;
   const asStored = (name: string, tensor: Tensor): Tensor => {
     const conversion = conversions.get(name);
@@ -86,11 +90,17 @@ function trainingNotes({ inTraining }: KerasGraph): string[] {
   ];
 }
 
-function maskNotes({ masking }: KerasGraph): string[] {
-  if (masking.size === 0) return [];
-  return [
-    `${[...masking].join(", ")} (Masking) leaves out positions that have its mask_value alone where they reach it. Normalised samples have other numbers: with --normalise none they keep theirs.`,
-  ];
+function maskNotes({ masking, unmasked }: KerasGraph): string[] {
+  const notes: string[] = [];
+  if (masking.size > 0)
+    notes.push(
+      `${[...masking].join(", ")} (Masking) leaves out positions that have its mask_value alone where they reach it. Normalised samples have other numbers: with --normalise none they keep theirs.`,
+    );
+  if (unmasked.size > 0)
+    notes.push(
+      `${[...unmasked].join(", ")} (Embedding) leaves out positions of the integer 0 (mask_zero), which samples of vectors do not tell: headstart reads it as leaving none out.`,
+    );
+  return notes;
 }
 
 /** Whether a layer computes something else in training than in inference. */
@@ -138,18 +148,34 @@ function modelInput(graph: KerasGraph, config: ModelConfig, name: string, option
       advice: "Begin the model with Rescaling, or let the input be float32.",
     });
   const sizes = declared.slice(1) as (number | null)[];
-  const given = config.inputs.length === 1 ? options.sampleShape : undefined;
+  const embeddings = embeddingsOf(config, name);
+  const given = givenShape(config, name, embeddings, options);
   const shape = sizes.map((size, axis) => size ?? given?.[axis]);
-  if (!shape.every((size): size is number => size !== undefined) || (given && given.length !== shape.length))
+  if (!shape.every((size): size is number => size !== undefined) || (given && given.length !== shape.length)) {
+    const [first] = embeddings;
     throw userError({
       where,
       required: "a known shape of one sample",
       got: `[${declared.map((size) => size ?? "?").join(", ")}]`,
-      advice: "Give the sample's shape with --input-shape, such as 32x32x3.",
+      advice: first
+        ? `Its integers cannot be learned from: begin behind their embedding, with --input ${first.name} --input-shape ${[...sizes.map((size) => size ?? "LENGTH"), first.width].join("x")}, and its vectors as samples.`
+        : "Give the sample's shape with --input-shape, such as 32x32x3.",
     });
+  }
   const input = graph.fresh(name);
   graph.inputs.push({ name: input, type: "float32", shape: [declared[0] ?? "batch", ...shape] });
   return { shape, last: input };
+}
+
+/** What the user's shape of one sample says of an input: of integers, what lies in front of their vectors' width. */
+function givenShape(
+  { inputs }: ModelConfig,
+  name: string,
+  embeddings: readonly { readonly name: string }[],
+  { input, sampleShape }: KerasModelOptions,
+): readonly number[] | undefined {
+  if (embeddings.some((embedding) => embedding.name === input)) return sampleShape?.slice(0, -1);
+  return input === name || (input === undefined && inputs.length === 1) ? sampleShape : undefined;
 }
 
 /** What has integers of integers. */
@@ -256,7 +282,7 @@ function convertCall(
       throw context.refuse(`${model.inputs.length} inputs`, String(inputs.length));
     return convertModel(graph, model, inOrder(context, model, call, inputs), place.names, place.group, training);
   }
-  if (call.isMasked && inputs[0]?.mask === undefined)
+  if (call.isMasked && inputs[0]?.mask === undefined && graph.unmasked.size === 0)
     throw context.refuse("a mask that Masking in front of it makes", "another one");
   const result = convertLayer(context, layer, call, inputs, inputOf);
   const mask = maskBehind(context, inputs, result);
@@ -280,14 +306,7 @@ function convertLayer(
   const attention = converterOf(attentionConverters, layer);
   if (attention) return attention(context, { inputs, named, flags: new Set(call.flags) });
   const converter = converterOf(layerConverters, layer) ?? converterOf(operationConverters, layer);
-  if (!converter && lookups.has(layer.className))
-    throw userError({
-      where: context.where,
-      required: "layers that compute with numbers",
-      got: `${layer.className}, which looks integers or words up`,
-      advice:
-        "Integers, as of tokens and categories, cannot be learned from: make a model of the layers behind it, and give that with vectors as the data.",
-    });
+  if (!converter && lookups.has(layer.className)) throw lookUpError(context.where, layer.className);
   if (!converter) throw context.refuse("a layer that headstart knows", layer.className);
   if (named.size > 0) throw context.refuse("calls without tensors by name", [...named.keys()].join(", "));
   return call.operands ? withConstant(context, inputs, call.operands) : converter(context, inputs);
@@ -295,7 +314,6 @@ function convertLayer(
 
 /** Layers for what is no measurement: tokens, categories, words. */
 const lookups = new Set([
-  "Embedding",
   "StringLookup",
   "IntegerLookup",
   "TextVectorization",

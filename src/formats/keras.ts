@@ -11,6 +11,8 @@ import type { ModelFile } from "./model-file.js";
 export interface ReadKerasOptions {
   /** The file, for messages. */
   readonly where: string;
+  /** Name of the tensor that samples come as, where it is not the model's only input. */
+  readonly input?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
 }

@@ -6,7 +6,7 @@ import { takeBranches } from "../ops/take-branches.js";
 import { unrollRecurrences } from "../ops/unroll-recurrences.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import { GraphRestorer, type Restoration } from "./graph-restorer.js";
-import { readModelFile } from "./read-model-file.js";
+import { type ReadModelFileOptions, readModelFile } from "./read-model-file.js";
 import { readStateDict } from "./read-state-dict.js";
 import type { StateDict } from "./restore-by-values.js";
 import { restoreModel } from "./restore-model.js";
@@ -38,7 +38,7 @@ export interface OpenModelOptions {
 
 /** Opens a model file. @throws UserError where it is missing, broken, or no network that headstart can take */
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
-  const read = await readModelFile(path, options.inputShape ? { sampleShape: options.inputShape } : {});
+  const read = await readModelFile(path, readingOptions(options));
   const state = options.stateDict === undefined ? undefined : await readStateDict(options.stateDict);
   const { hash } = read;
   const { model, restoration, constants } = options.keepNames ? asItIs(read.model) : restoreModel(read.model, state);
@@ -55,6 +55,14 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     constants: new Set([...(constants ?? []), ...known.constants]),
   });
   return { path, model, network, hash, ...(restoration ? { restoration } : {}), ...(state ? { state } : {}) };
+}
+
+/** What of the options a model file is read with. */
+export function readingOptions({ input, inputShape }: OpenModelOptions): ReadModelFileOptions {
+  return {
+    ...(input === undefined ? {} : { input }),
+    ...(inputShape === undefined ? {} : { sampleShape: inputShape }),
+  };
 }
 
 function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined; constants?: ReadonlySet<string> } {

@@ -25,6 +25,8 @@ export interface ReadModelFile {
 }
 
 export interface ReadModelFileOptions {
+  /** Name of the tensor that samples come as, which tells what the shape is of. */
+  readonly input?: string;
   /** Shape of one sample, where a Keras model leaves dimensions open. */
   readonly sampleShape?: readonly number[];
 }

@@ -10,7 +10,7 @@ import { storedTensors } from "../ops/network.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import { untrainedTensors } from "./export-warnings.js";
-import { type OpenedModel, type OpenModelOptions, openModel } from "./open-model.js";
+import { type OpenedModel, type OpenModelOptions, openModel, readingOptions } from "./open-model.js";
 import { readModelFile } from "./read-model-file.js";
 import { aliasesIn } from "./read-state-dict.js";
 import { restorationLine, restoreModel } from "./restore-model.js";
@@ -231,7 +231,11 @@ function extractorOf(
   }
 }
 
-async function readWeights({ weights: path, keepNames }: Omit<VerifyOptions, "model">): Promise<GivenWeights> {
+async function readWeights({
+  weights: path,
+  keepNames,
+  ...options
+}: Omit<VerifyOptions, "model">): Promise<GivenWeights> {
   if (await isSafetensors(path)) {
     let bytes: Uint8Array;
     try {
@@ -242,7 +246,7 @@ async function readWeights({ weights: path, keepNames }: Omit<VerifyOptions, "mo
     const { tensors, metadata } = readSafetensors(bytes, path);
     return { format: "safetensors", hash: sha256(bytes), tensors, metadata };
   }
-  const { model: asItIs, hash } = await readModelFile(path);
+  const { model: asItIs, hash } = await readModelFile(path, readingOptions(options));
   const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs);
   return { format: model.format, hash, tensors: tensorsAsStored(model), metadata: {} };
 }

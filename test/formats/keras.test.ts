@@ -180,10 +180,10 @@ test("takes integers as floating-point numbers, which have the same values", asy
   requireClose(await outputOf(model), record.output.flat());
   await expect(readKeras(withConfig(pictures("string")), { where })).rejects.toThrow(/samples of numbers, got string/);
   const looked = withConfig((config) =>
-    pictures("int32")(config).replace('"class_name": "Conv2D"', '"class_name": "Embedding"'),
+    pictures("int32")(config).replace('"class_name": "Conv2D"', '"class_name": "IntegerLookup"'),
   );
   await expect(readKeras(looked, { where })).rejects.toThrow(
-    /conv \(Embedding\): .* looks integers .* cannot be learned from/,
+    /conv \(IntegerLookup\): .* looks integers .* cannot be learned from/,
   );
   const counted = withConfig((config) =>
     pictures("uint8")(config).replace('"class_name": "Conv2D"', '"class_name": "Square"'),

@@ -339,7 +339,8 @@ def halved():
 
 
 def looking_up():
-    return keras.Sequential([L.Input((4,), dtype="int32"), L.Embedding(9, 3, name="words"), L.Flatten(), L.Dense(2)])
+    numbers = [L.Input((4,), dtype="int32"), L.Reshape((2, 2))]
+    return keras.Sequential([*numbers, L.Embedding(9, 3, name="words"), L.Flatten(), L.Dense(2)])
 
 
 # Saved as .keras only, for what is said of them.
