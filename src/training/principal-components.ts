@@ -2,6 +2,7 @@
 import type { Dataset } from "../data/dataset.js";
 import { sizeOf } from "../graph/tensor.js";
 import { principalFilters } from "../initializers/principal-components.js";
+import { activationNames } from "../ops/names.js";
 import type { Layer } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -18,21 +19,8 @@ const mostProducts = 2e9;
 /** Larger patches have components by the thousand, whose computation takes minutes. */
 const largestPatch = 768;
 
-/** Activations that pass one sign only, or mostly, by ONNX operator: they need each component with both signs. */
-const oneSided: ReadonlySet<string> = new Set([
-  "Relu",
-  "LeakyRelu",
-  "PRelu",
-  "Elu",
-  "Selu",
-  "Celu",
-  "Gelu",
-  "Softplus",
-  "Clip",
-  "ThresholdedRelu",
-  "HardSwish",
-  "Mish",
-]);
+/** Activations; relu6 is exported as Clip. */
+const activations: ReadonlySet<string> = new Set([...activationNames, "Clip"]);
 
 /**
  * F's first layer, where it is a convolution over several positions and an activation follows, as in the networks that
@@ -41,7 +29,7 @@ const oneSided: ReadonlySet<string> = new Set([
 export function principalLayer(features: FeatureExtractor): Layer | undefined {
   const [layer] = features.layers;
   const { activation = "" } = activationAfter(features.network, layer);
-  if (!oneSided.has(activation) && !saturating.has(activation)) return undefined;
+  if (!activations.has(activation)) return undefined;
   const { layout, shape } = layer.weight;
   if (layout?.kind !== "convolution" || layout.transposed || layout.groups !== 1) return undefined;
   const kernel = sizeOf(shape.slice(2));
@@ -81,8 +69,9 @@ export async function startFromPrincipalComponents(
   const columns = patches.columns();
   if (columns.length < 2 * size) return weights;
   const bias = layer.bias && weights.get(layer.bias.name);
+  // ReLU and its like pass one sign only, or mostly.
   const { activation = "" } = activationAfter(features.network, layer);
-  const made = principalFilters(weight, bias, shape, layout, columns, oneSided.has(activation));
+  const made = principalFilters(weight, bias, shape, layout, columns, !saturating.has(activation));
   const result: Weights = new Map(weights);
   result.set(layer.weight.name, made.weight);
   if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
