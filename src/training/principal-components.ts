@@ -16,7 +16,7 @@ const usedSamples = 256;
 /** and most patches of them all; fewer where a patch is large, since the work goes with its square. */
 const mostPatches = 20_000;
 const mostProducts = 2e9;
-/** Larger patches have components by the thousand, whose computation takes minutes. */
+/** The components of larger patches take long: seconds of this size, and the cube of it. */
 const largestPatch = 768;
 
 /** Activations; relu6 is exported as Clip. */
