@@ -53,6 +53,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const pictureSteps = new Set(
     [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
   );
+  const start = await startOfFeatures(training);
   // The same samples are looked with again and again.
   const held = holdingSamples(dataset, snapshotSamples(dataset, seed));
   const means = new MetricMeans();
@@ -63,11 +64,12 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const recordStart = async (): Promise<void> => {
     if (startIsRecorded) return;
     startIsRecorded = true;
-    await recordLayers(recorded, held, 0, await startOfFeatures(training));
+    await recordLayers(recorded, held, 0, start);
   };
   try {
     return await pretrain({
       ...training,
+      start,
       steps,
       ...(checkpoint ? { resume: checkpoint } : {}),
       onDeviceCheck: notingDevice(emit),

@@ -145,7 +145,7 @@ const recipeSchema = z.strictObject({
   start: z.string().default("he"),
   /**
    * Where F begins with a convolution, its filters start from the principal components of the samples' patches
-   * (Krähenbühl et al., 2016), not from `start`.
+   * (Krähenbühl et al., 2016), not from `start`, unless that is the model's file.
    */
   principalComponents: z.boolean().default(false),
   /**

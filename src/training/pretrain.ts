@@ -33,6 +33,8 @@ export interface PretrainOptions {
   readonly discriminatorWeights?: Weights;
   /** What {@link trainingGraphOf} gives for these options, where the caller has built it already. */
   readonly training?: TrainingGraph;
+  /** What {@link startOfFeatures} gives for these options, where the caller has computed it already. */
+  readonly start?: Weights;
   readonly seed: number;
   /** All steps of the run, those before a resumption included. */
   readonly steps: number;
@@ -251,16 +253,17 @@ export async function startOfFeatures(
   const { features, recipe, dataset, seed } = options;
   const settings = sessionOptions(options);
   const drawn = initialWeights(features.network, recipe.start, seed);
-  const start = recipe.principalComponents
-    ? await startFromPrincipalComponents(features, drawn, dataset, seed, settings)
-    : drawn;
+  const start =
+    recipe.principalComponents && recipe.start !== "file"
+      ? await startFromPrincipalComponents(features, drawn, dataset, seed, settings)
+      : drawn;
   if (!recipe.conditionStart) return start;
   return (await conditionFeatures(features, start, dataset, recipe.conditioning, seed, settings)).weights;
 }
 
 async function startWeights(options: PretrainOptions, training: TrainingGraph): Promise<Weights> {
   const { features, recipe, dataset, seed } = options;
-  const own = await startOfFeatures(options);
+  const own = options.start ?? (await startOfFeatures(options));
   const specsOf = (isTask: boolean) =>
     training.state.flatMap(({ owner, parameter }) =>
       owner !== "features" && parameter && (owner === "task") === isTask ? [parameter] : [],

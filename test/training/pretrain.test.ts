@@ -276,6 +276,12 @@ it("starts from principal components where the recipe says so, and from drawn fi
     (await startFromPrincipalComponents(features, drawn, barDataset(64), 0, { threads: 1 })).get(first),
   );
   expect(starts[0].get(first)).not.toEqual(drawn.get(first));
+  const asInFile = parseRecipe(
+    { ...small, reconstruction: { weight: 1 }, principalComponents: true, start: "file" },
+    "test",
+  );
+  const kept = (await train(networks.cnn(), asInFile, { steps: 1, dataset: barDataset(64) })).result.start;
+  expect(kept.get(first)).toEqual(initialWeights(features.network, "file", 0).get(first));
   const second = features.layers[1].weight.name;
   expect(starts[0].get(second)).toEqual(drawn.get(second));
 });
