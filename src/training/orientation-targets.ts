@@ -1,7 +1,8 @@
 /** What F is asked for beside the turns of pictures: the directions of their edges. */
 import type { Dataset } from "../data/dataset.js";
-import { sizeOf } from "../graph/tensor.js";
+import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { measuringSamples } from "./condition.js";
+import { readBatches } from "./evaluate.js";
 import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
 import { orientationsSize, pictureOrientations } from "./picture-orientations.js";
 
@@ -31,15 +32,13 @@ export class OrientationTargets {
     const indices = measuringSamples(dataset, usedSamples, seed, "orientations");
     const sums = new Float64Array(orientationsSize);
     const squares = new Float64Array(orientationsSize);
-    for (let start = 0; start < indices.length; start += readAtOnce) {
-      const some = indices.subarray(start, start + readAtOnce);
-      const samples = new Float32Array(some.length * sizeOf(dataset.shape));
-      await dataset.read(some, samples);
-      pictureOrientations(samples, some.length, picture).forEach((value, at) => {
+    const shape = [Math.min(readAtOnce, indices.length), ...dataset.shape];
+    const samples = floatTensor(new Float32Array(sizeOf(shape)), shape);
+    for await (const { count } of readBatches(dataset, indices, samples, undefined))
+      pictureOrientations(samples.data, count, picture).forEach((value, at) => {
         sums[at % orientationsSize] += value;
         squares[at % orientationsSize] += value * value;
       });
-    }
     const means = sums.map((sum) => sum / indices.length);
     const deviations = squares.map((square, at) => Math.sqrt(Math.max(0, square / indices.length - means[at] ** 2)));
     return new OrientationTargets(picture, means, deviations);

@@ -7,6 +7,7 @@ import { RandomStream } from "../random/stream.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, SessionOptions } from "../runtime/session.js";
 import { measuringSamples } from "./condition.js";
+import { readBatches } from "./evaluate.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { orientationsSize, pictureOrientations } from "./picture-orientations.js";
 
@@ -52,12 +53,10 @@ export class SampleClusters {
     const size = descriptionSize(dataset);
     const described = new Float32Array(indices.length * size);
     const sampleSize = sizeOf(dataset.shape);
-    for (let start = 0; start < indices.length; start += comparedAtOnce) {
-      const some = indices.subarray(start, start + comparedAtOnce);
-      const samples = new Float32Array(some.length * sampleSize);
-      await dataset.read(some, samples);
-      described.set(describe(dataset, samples, some.length), start * size);
-    }
+    const shape = [Math.min(comparedAtOnce, indices.length), ...dataset.shape];
+    const samples = floatTensor(new Float32Array(sizeOf(shape)), shape);
+    for await (const { start, count: some } of readBatches(dataset, indices, samples, undefined))
+      described.set(describe(dataset, samples.data.subarray(0, some * sampleSize), some), start * size);
     const centres = await Centres.open(size, Math.min(count, indices.length), groupings, options);
     try {
       await centres.fit(described, seed);
