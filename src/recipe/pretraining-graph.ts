@@ -25,7 +25,10 @@ export interface PretrainingPlan extends GraphStyle {
   readonly recipe: Recipe;
   readonly task: Task;
   readonly batchSize: number;
-  /** Needed where the recipe asks for directions of edges: how many pictures of a batch are not turned, its first ones, and how many numbers describe each. */
+  /**
+   * Needed where the recipe asks for directions of edges: how many pictures of a batch are not turned, its first ones, and
+   * how many numbers describe each.
+   */
   readonly orientations?: { readonly upright: number; readonly numbers: number };
   /** Not needed where the adversarial weight is 0. */
   readonly discriminator?: Discriminator;

@@ -239,7 +239,8 @@ export const builtInRecipes = {
     conditioning: conditioned,
   },
   /**
-   * The rotation task and the directions of edges, without G and D. On photographs better than anything else that was measured (docs/log.md).
+   * The rotation task and the directions of edges, without G and D. On photographs better than anything else that was
+   * measured (docs/log.md).
    */
   rotation: {
     selfSupervision: { task: "rotation", weight: 1, allTurns: true },

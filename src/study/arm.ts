@@ -77,9 +77,9 @@ export interface ArmSources {
 }
 
 /**
- * Reads an arm: `SOURCE`, and after plus signs, each where it is wanted, `principal-components`, a conditioning and a head. The
- * source is an
- * initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or `weights:FILE.safetensors`;
+ * Reads an arm: `SOURCE`, and after plus signs, each where it is wanted, `principal-components`, a conditioning and a head.
+ * The source is an initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or
+ * `weights:FILE.safetensors`; with principal-components a first convolution's filters are those of its patches;
  * the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
  * flattened by half, then calibrated). Without one a recipe does its own and everything else is raw. The head is
  * zero-head, class-means, linear-discriminant or self-training, see {@link HeadStart}; without one it is drawn, alike for all arms.
