@@ -1,6 +1,7 @@
 /** Embeddings: tables of vectors from which a network picks by integers, such as the tokens of a text. */
 import { attribute, type Dimension, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
 import { isFloating, type Tensor } from "../graph/tensor.js";
+import { axesOfShape } from "./shared-shapes.js";
 
 /** A Gather of whole rows of a stored matrix: its output has the shape of the integers, and the rows' width behind it. */
 export interface Embedding {
@@ -53,12 +54,7 @@ export function withShapesOf({ integers, output }: Embedding, rank: number, node
     if (!alike.has(read)) return node;
     if (sameShape.has(node.op)) alike.add(node.outputs[0]);
     if (node.op !== "Shape") return node;
-    const place = (name: string, missing: number): number => {
-      const given = node.attributes[name];
-      const at = given?.kind === "int" ? given.value : missing;
-      return Math.min(Math.max(at < 0 ? at + rank : at, 0), rank);
-    };
-    const attributes = { start: attribute.int(place("start", 0)), end: attribute.int(place("end", rank)) };
-    return { ...node, inputs: [output], attributes };
+    const { start, end } = axesOfShape(node, rank);
+    return { ...node, inputs: [output], attributes: { start: attribute.int(start), end: attribute.int(end) } };
   });
 }

@@ -6,6 +6,7 @@ import type { WeightLayout } from "../graph/weight-layout.js";
 import { embeddingsOf, shapeOfEmbedding, withShapesOf } from "./embedding.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
 import { plainExport, plainTorchScriptExport } from "./plain-export.js";
+import { withSharedShapes } from "./shared-shapes.js";
 import { allRows, isBiasOf, type Rows, someRows, takeRows } from "./weight-rows.js";
 
 /** A layer with a weight, as conditioning and reports walk them: input first. */
@@ -113,9 +114,10 @@ const normalizations = new Set([
  * @throws UserError where there is no sample input, or several to choose from, or where a dimension is left open
  */
 export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
-  const graph = beginAt(whole, options);
-  const tensors = storedTensors(graph);
-  const input = sampleInput(graph, options);
+  const begun = beginAt(whole, options);
+  const tensors = storedTensors(begun);
+  const input = sampleInput(begun, options);
+  const graph = withSharedShapes(begun, input);
   const shape = input.shape ?? options.sampleShape?.map((size): Dimension => size) ?? [];
   const declared = input.shape ? shape.slice(1) : shape;
   const sampleShape = fixedSampleShape(declared, input, options);
@@ -174,7 +176,8 @@ function beginAt(graph: Graph, { input, sampleShape, where }: NetworkOptions): G
   if (input === undefined || !producer) return graph;
   const embedding = embeddingsOf(graph, storedTensors(graph)).find(({ node }) => node === producer);
   const shape =
-    (embedding && shapeOfEmbedding(embedding, graph.inputs)) ?? (sampleShape && (["batch", ...sampleShape] as const));
+    (embedding && shapeOfEmbedding(embedding, graph.inputs)) ??
+    (sampleShape && ([nameOfBatch(graph, input, where), ...sampleShape] as const));
   if (!shape)
     throw userError({
       where: `${where}: tensor ${input}`,
@@ -192,6 +195,13 @@ function beginAt(graph: Graph, { input, sampleShape, where }: NetworkOptions): G
     inputs: [...graph.inputs, begun],
     nodes: embedding ? withShapesOf(embedding, shape.length - 1, kept) : kept,
   };
+}
+
+/** What the inputs that a tensor is computed from call their first axis where it is open, so that its own is known for the same. */
+function nameOfBatch(graph: Graph, tensor: string, where: string): string {
+  const sources = frozenNames(graph, tensor, where);
+  const names = graph.inputs.filter(({ name }) => sources.has(name)).map(({ shape }) => shape?.[0]);
+  return names.find((name) => typeof name === "string" && name !== "")?.toString() ?? "batch";
 }
 
 /** Everything that a tensor is computed from. */

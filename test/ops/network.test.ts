@@ -277,6 +277,15 @@ describe("parts of a network", () => {
     expect(() => analyzeNetwork(graph, { where, input: "none" })).toThrow(/an input named "none"/);
   });
 
+  it("asks the tensor that it begins at for the batch where the export asks the model's input", () => {
+    const net = new TestNetwork();
+    const inside = net.node("Relu", ["x"]);
+    const batch = net.node("Shape", ["x"], { start: 0, end: 1 });
+    const graph = net.graph([4], [net.node("Expand", [net.weight("token", [1, 3]), batch]), inside], "s77");
+    const begun = analyzeNetwork(graph, { where, input: inside, sampleShape: [3] });
+    expect(begun.producers.get(batch)?.inputs).toEqual([inside]);
+  });
+
   it("is frozen up to a tensor", () => {
     const network = analyzeNetwork(graph, { where, frozen: hidden });
     expect([...network.parameters.keys()]).toEqual(["w2"]);
