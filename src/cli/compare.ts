@@ -1,5 +1,6 @@
 /** `headstart compare`: the honest study. */
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
+import { trainsFeatures } from "../recipe/recipe.js";
 import type { Arm } from "../study/arm.js";
 import { earlyWord } from "../study/early-training.js";
 import { type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
@@ -46,7 +47,7 @@ export const command = defineCommand({
     arms: namesOrPaths(
       "LIST",
       "starts to compare: initializers, recipes (names or JSON files), weights:FILE.safetensors, each with +calibrated, " +
-        "+layer-calibrated, +conditioned or +raw, initializers with +principal-components before it, and with +zero-head, +class-means, +linear-discriminant or +self-training (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,autoencoder,paper,default)",
+        "+layer-calibrated, +conditioned or +raw, and with +zero-head, +class-means, +linear-discriminant or +self-training (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,principal-components,autoencoder,paper,default)",
     ),
     baseline: nameOrPath("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
     labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all; for numbers 10%,all)"),
@@ -160,7 +161,7 @@ function quoted(word: string): string {
 function pretrainedArms(arms: readonly Arm[]): string[] {
   const together = new Map<string, { readonly names: string[]; readonly epochs: number }>();
   for (const { name, source } of arms) {
-    if (source.kind !== "recipe") continue;
+    if (source.kind !== "recipe" || !trainsFeatures(source.recipe)) continue;
     const key = JSON.stringify(source.recipe);
     const group = together.get(key) ?? { names: [], epochs: source.recipe.epochs };
     group.names.push(name);

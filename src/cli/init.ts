@@ -117,7 +117,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
             `recipe ${event.run.recipe.name}${event.run.task === "none" ? "" : ` with the ${event.run.task} task`}` +
             `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
         );
-        training = console.progress("pretraining", event.steps, "steps", event.done);
+        if (event.steps > 0) training = console.progress("pretraining", event.steps, "steps", event.done);
         return;
       case "step":
         training?.update(event.step, remark(event.metrics));

@@ -1,4 +1,5 @@
 /** Fits a small study into the time that there is. */
+import { trainsFeatures } from "../recipe/recipe.js";
 import type { Arm } from "../study/arm.js";
 import { pretrainingKey, type StudyPlan, selfTrained, settingsOf } from "../study/plan.js";
 import { pretrainingSteps, type StudyBench } from "./study-bench.js";
@@ -24,6 +25,10 @@ const evaluations = 20;
 const [fewestSeeds, mostSeeds] = [3, 10];
 /** Most of the trials' time that what is taken along may spend before them. */
 const besidesShare = 0.5;
+
+function isTrained(arm: Arm): arm is Arm & { source: { kind: "recipe" } } {
+  return arm.source.kind === "recipe" && trainsFeatures(arm.source.recipe);
+}
 
 /**
  * Measures a few steps, then gives pretraining and trials their shares of the time: epochs are cut to what fits, then as
@@ -57,7 +62,7 @@ export async function fitPilot(
   const plan = preparing <= besidesShare * trialShare * seconds * workers ? whole : draft;
   bench.usePlan(plan);
 
-  const trained = plan.arms.filter(({ source }) => source.kind === "recipe");
+  const trained = plan.arms.filter(isTrained);
   const runs =
     new Set(trained.map((arm) => pretrainingKey(plan, setting.network, arm, 0))).size *
     (plan.pretrainingSeeds ?? 1) *
@@ -70,7 +75,7 @@ export async function fitPilot(
   // Arms that differ in what follows share a pretraining, and have to be cut alike.
   const perStepOf = new Map<string, number>();
   for (const arm of plan.arms) {
-    if (arm.source.kind !== "recipe") {
+    if (!isTrained(arm)) {
       arms.push(arm);
       continue;
     }

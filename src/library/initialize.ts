@@ -13,7 +13,7 @@ import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import type { Recipe } from "../recipe/recipe.js";
+import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
@@ -28,6 +28,7 @@ import {
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry } from "../training/picture-geometry.js";
 import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
+import { principalLayers } from "../training/principal-components.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { recipeForData } from "../training/recipe-for-data.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
@@ -143,6 +144,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ...(forData === asked ? [] : [replaced(asked, forData)]),
     withoutConvolutions(asked, features, dataset),
     clustersElsewhere(recipe, dataset),
+    notPrincipal(recipe, features),
     headLayer && byOutput ? outputsNote(headLayer, byOutput) : undefined,
   ];
   for (const message of [...remarks.filter((remark) => remark !== undefined), ...(chosen?.notes ?? [])])
@@ -157,7 +159,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ...(options.signal ? { signal: options.signal } : {}),
   };
   // Built before the folder is made: what F cannot do shows here.
-  const training = { ...graphless, training: trainingGraphOf(graphless) };
+  const training = trainsFeatures(recipe) ? { ...graphless, training: trainingGraphOf(graphless) } : graphless;
   const steps = await stepsFor(options, path, training);
 
   const run: RunRecord = {
@@ -349,6 +351,18 @@ function clustersElsewhere({ selfSupervision }: Recipe, dataset: Dataset): strin
   return "the samples are no pictures, on which the task clusters was not seen to help with --head class-means, and without it to cost up to 20 points of accuracy (docs/log.md)";
 }
 
+/** Names the layers that a recipe without training leaves as they are drawn. */
+function notPrincipal(recipe: Recipe, features: FeatureExtractor): string | undefined {
+  if (recipe.principalComponents !== "all" || trainsFeatures(recipe)) return undefined;
+  if (recipe.start === "file")
+    return "the model's own weights are kept, and scaled on the data: nothing starts from principal components";
+  const principal = principalLayers(features, "all");
+  const others = features.layers.filter((layer) => !principal.includes(layer)).map(({ weight }) => weight.name);
+  if (others.length === 0) return undefined;
+  const drawn = `drawn (${recipe.start}), not from principal components, which are for convolutions of one group with an activation behind them`;
+  return principal.length === 0 ? `all layers of F are ${drawn}` : `${[...new Set(others)].join(", ")}: ${drawn}`;
+}
+
 /** What else the user chose of the model, so that `verify` sees the same network. */
 function askedFor({ input, inputShape, freeze, keepNames }: InitializeOptions): Record<string, string> {
   return {
@@ -436,9 +450,25 @@ function nameOf(data: InitializeOptions["data"]): string {
   return paths.length === 1 ? basename(paths[0]) : `${basename(paths[0])} and ${paths.length - 1} more`;
 }
 
+/** @throws UserError where a recipe without steps is given a number of them */
+function requireNoDuration({ steps, epochs, minutes }: InitializeOptions, recipe: Recipe): void {
+  for (const [where, value] of Object.entries({ steps, epochs, minutes }))
+    if (value !== undefined)
+      throw userError({
+        where,
+        required: `a recipe that trains, which ${recipe.name} does not`,
+        got: `${value}`,
+        advice: `Leave ${where} out, or take another recipe.`,
+      });
+}
+
 /** Number of steps: as asked, or by epochs, or as many as fit in the minutes by a measurement. */
 async function stepsFor(options: InitializeOptions, path: string, training: Training): Promise<number> {
   const { recipe } = training;
+  if (!trainsFeatures(recipe)) {
+    requireNoDuration(options, recipe);
+    return 0;
+  }
   if (options.resume) {
     const folder = await RunFolder.open(path);
     const record = (await folder.readJson(runFiles.record)) as Partial<RunRecord>;

@@ -11,7 +11,7 @@ import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { usesGenerator } from "../recipe/pretraining-graph.js";
-import type { RecipeInput } from "../recipe/recipe.js";
+import { type RecipeInput, trainsFeatures } from "../recipe/recipe.js";
 import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
 import { recipeForData } from "../training/recipe-for-data.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
@@ -172,7 +172,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       else warnings.push(`${error.message} The recipe ${recipe.name} needs no mirror, but others do.`);
     }
     const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout);
-    if (problems.length === 0) {
+    if (problems.length === 0 && trainsFeatures(recipe)) {
       // What else stands in the way shows as it would in training.
       try {
         const discriminator = recipe.adversarial.weight > 0 ? { discriminator: chosen.discriminator } : {};

@@ -67,7 +67,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
     await recordLayers(recorded, held, 0, start);
   };
   try {
-    return await pretrain({
+    const result = await pretrain({
       ...training,
       start,
       steps,
@@ -113,6 +113,8 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
         }
       },
     });
+    await recordStart();
+    return result;
   } catch (error) {
     if (error instanceof InterruptedError) {
       if (last) await folder.writeCheckpoint({ step: last.step, state: await last.state() });

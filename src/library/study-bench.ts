@@ -12,7 +12,7 @@ import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { singlePrecision } from "../ops/instantiate.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
+import { type OptimizerSettings, type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
 import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan, selfTrained } from "../study/plan.js";
@@ -111,11 +111,10 @@ function firstOf(dataset: Dataset, limit: number | undefined): Dataset {
   );
 }
 
-/** Steps that a recipe's epochs make on this data, and no fewer than the recipe's least number of steps. */
-export function pretrainingSteps(
-  { epochs, minimumSteps, batchSize }: Pick<Recipe, "epochs" | "minimumSteps" | "batchSize">,
-  count: number,
-): number {
+/** Steps that a recipe's epochs make on this data, and no fewer than the recipe's least number; none where it has no loss. */
+export function pretrainingSteps(recipe: Recipe, count: number): number {
+  if (!trainsFeatures(recipe)) return 0;
+  const { epochs, minimumSteps, batchSize } = recipe;
   return Math.max(1, minimumSteps, Math.round(epochs * new BatchOrder(count, batchSize, 0).batchesPerEpoch));
 }
 

@@ -144,10 +144,10 @@ const recipeSchema = z.strictObject({
   /** "file": as the model has them; else an initializer's name. */
   start: z.string().default("he"),
   /**
-   * Where F begins with a convolution, its filters start from the principal components of the samples' patches
-   * (Krähenbühl et al., 2016), not from `start`, unless that is the model's file.
+   * F's convolutions start from the principal components of the patches that they read (Krähenbühl et al., 2016), not from
+   * `start`, unless that is the model's file; first: where F begins with a convolution, this one alone.
    */
-  principalComponents: z.boolean().default(false),
+  principalComponents: z.enum(["none", "first", "all"]).default("none"),
   /**
    * F is conditioned before training too, with the same settings: where a start lets no signal through, as in deep
    * saturating networks, no loss teaches it anything.
@@ -211,7 +211,7 @@ const contrast = {
   update: "simultaneous",
   schedule: { kind: "cosine", warmUp: 0.05 },
   gradientClip: 10,
-  principalComponents: true,
+  principalComponents: "first",
   conditioning: conditioned,
   generatorBatchSize: 16,
   epochs: 2.5,
@@ -245,13 +245,18 @@ export const builtInRecipes = {
   rotation: {
     selfSupervision: { task: "rotation", weight: 1, allTurns: true },
     orientations: { weight: 2 },
-    principalComponents: true,
+    principalComponents: "first",
     generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,
     conditioning: conditioned,
     epochs: 6,
     minimumSteps: 800,
+  },
+  /** No training: the principal components of what each convolution reads, and conditioning. A matter of seconds. */
+  "principal-components": {
+    principalComponents: "all",
+    conditioning: conditioned,
   },
   /**
    * The clusters task alone, on slightly shifted pictures: for networks without convolutions, which no other task was seen to
@@ -286,11 +291,6 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   const recipe = result.data;
   if (recipe.start !== "file") parseInitializer(recipe.start);
   if (recipe.colourPictures !== null) requireKnown(`${where}: colourPictures`, recipe.colourPictures);
-  const trains =
-    recipe.adversarial.weight > 0 ||
-    recipe.reconstruction.weight > 0 ||
-    (recipe.selfSupervision.weight > 0 && recipe.selfSupervision.task !== "none") ||
-    recipe.contrast.weight > 0;
   const { task, allTurns, weight } = recipe.selfSupervision;
   if (
     recipe.orientations.weight > 0 &&
@@ -299,11 +299,21 @@ export function parseRecipe(input: unknown, where: string): Recipe {
     throw new UserError(
       `${where}: orientations.weight: required the task rotation with allTurns and a weight above 0 beside it, and no contrast, got another task. Set selfSupervision so, or orientations.weight to 0.`,
     );
-  if (!trains)
+  if (!trainsFeatures(recipe) && recipe.principalComponents === "none")
     throw new UserError(
-      `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision or contrast), got none. Give one a weight.`,
+      `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision or contrast), or principalComponents, got none. Give one a weight.`,
     );
   return recipe;
+}
+
+/** Whether a recipe has a loss that F is trained with. Otherwise F's start is conditioned and that is all: no steps. */
+export function trainsFeatures({ adversarial, reconstruction, selfSupervision, contrast }: Recipe): boolean {
+  return (
+    adversarial.weight > 0 ||
+    reconstruction.weight > 0 ||
+    (selfSupervision.weight > 0 && selfSupervision.task !== "none") ||
+    contrast.weight > 0
+  );
 }
 
 /** A built-in recipe by name. @throws UserError naming the nearest known one. */

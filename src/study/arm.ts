@@ -19,8 +19,6 @@ export interface Arm {
     | { readonly kind: "recipe"; readonly recipe: Recipe }
     | { readonly kind: "weights"; readonly file: string; readonly hash: string };
   readonly conditioning: Conditioning;
-  /** The first convolution's filters are the principal components of its patches, before the conditioning. */
-  readonly principalComponents?: true;
   /** What the head starts from; absent: drawn by the study's initializer, from the same numbers for all arms. */
   readonly head?: HeadStart;
 }
@@ -35,9 +33,6 @@ const conditionings: Readonly<Record<string, Conditioning>> = {
   conditioned: { spectrumExponent: 0.5, scale: "unit", samples: 512 },
 };
 
-/** before that, where F begins with a convolution, */
-const beginnings: Readonly<Record<string, true>> = { "principal-components": true };
-
 /** and after that, or at once, where the head starts. */
 const heads: Readonly<Record<string, HeadStart>> = {
   "zero-head": "zero",
@@ -48,7 +43,7 @@ const heads: Readonly<Record<string, HeadStart>> = {
 
 /**
  * The arms of a study where the user names none: what frameworks draw, the published initialisers, the control that
- * scales a random start on the data (after Mishkin and Matas, 2016), and the recipes.
+ * scales a random start on the data (after Mishkin and Matas, 2016), the one without training, and the recipes.
  */
 export const defaultArms: readonly string[] = [
   "pytorch-default",
@@ -57,6 +52,7 @@ export const defaultArms: readonly string[] = [
   "he",
   "orthogonal",
   "he+calibrated",
+  "principal-components",
   "autoencoder",
   "paper",
   "default",
@@ -77,31 +73,22 @@ export interface ArmSources {
 }
 
 /**
- * Reads an arm: `SOURCE`, and after plus signs, each where it is wanted, `principal-components`, a conditioning and a head.
+ * Reads an arm: `SOURCE`, and after plus signs, each where it is wanted, a conditioning and a head.
  * The source is an initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or
- * `weights:FILE.safetensors`; with principal-components a first convolution's filters are those of its patches;
- * the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
+ * `weights:FILE.safetensors`; the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
  * flattened by half, then calibrated). Without one a recipe does its own and everything else is raw. The head is
  * zero-head, class-means, linear-discriminant or self-training, see {@link HeadStart}; without one it is drawn, alike for all arms.
  *
  * @throws UserError naming what is known
  */
 export async function parseArm(name: string, sources: ArmSources): Promise<Arm> {
-  const { source: sourceName, principalComponents, conditioning, head } = partsOf(name);
+  const { source: sourceName, conditioning, head } = partsOf(name);
   const source = await parseSource(name, sourceName, sources);
   const own = source.kind === "recipe" ? source.recipe.conditioning : none;
-  if (principalComponents && source.kind !== "initializer")
-    throw userError({
-      where: `arm ${name}`,
-      required: "principal-components after an initializer",
-      got: sourceName,
-      advice: "Set principalComponents in the recipe instead, or leave it out.",
-    });
   return {
     name,
     source,
     conditioning: conditioning ?? own,
-    ...(principalComponents ? { principalComponents } : {}),
     ...(head === undefined ? {} : { head }),
   };
 }
@@ -109,20 +96,18 @@ export async function parseArm(name: string, sources: ArmSources): Promise<Arm> 
 /** Takes what follows the plus signs off, from the end, since the path of a file may have plus signs too. */
 function partsOf(name: string): {
   source: string;
-  principalComponents?: true;
   conditioning?: Conditioning;
   head?: HeadStart;
 } {
   const [head, beforeHead] = lastSuffix(name, heads);
-  const [conditioning, beforeConditioning] = lastSuffix(beforeHead, conditionings);
-  const [principalComponents, source] = lastSuffix(beforeConditioning, beginnings);
+  const [conditioning, source] = lastSuffix(beforeHead, conditionings);
   const plus = source.lastIndexOf("+");
   if (plus >= 0 && !/^weights:|\.json$/i.test(source)) {
     const suffix = source.slice(plus + 1);
-    const known = [...Object.keys(beginnings), ...Object.keys(conditionings), ...Object.keys(heads)];
+    const known = [...Object.keys(conditionings), ...Object.keys(heads)];
     throw userError({
       where: `arm ${name}`,
-      required: `one of ${Object.keys(conditionings).join(", ")} after the plus sign, or ${Object.keys(heads).join(" or ")}, or one of each in this order, and principal-components before them`,
+      required: `one of ${Object.keys(conditionings).join(", ")} after the plus sign, or ${Object.keys(heads).join(" or ")}, or one of each in this order`,
       got: `"${suffix}"`,
       advice: Object.hasOwn(heads, suffix)
         ? "Name the head once, and last."
@@ -131,7 +116,6 @@ function partsOf(name: string): {
   }
   return {
     source,
-    ...(principalComponents ? { principalComponents } : {}),
     ...(conditioning ? { conditioning } : {}),
     ...(head ? { head } : {}),
   };

@@ -151,12 +151,8 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
 }
 
 function startOf(plan: StudyPlan, arm: Arm, seed: number): object {
-  const { source, conditioning, principalComponents } = arm;
-  const after = {
-    conditioning,
-    ...(principalComponents ? { principalComponents } : {}),
-    ...(arm.head === undefined ? {} : { head: arm.head }),
-  };
+  const { source, conditioning } = arm;
+  const after = { conditioning, ...(arm.head === undefined ? {} : { head: arm.head }) };
   if (source.kind === "initializer") return { initializer: source.initializer, ...after };
   if (source.kind === "weights") return { weights: source.hash, ...after };
   return {

@@ -12,7 +12,6 @@ import { conditionFeatures } from "../training/condition.js";
 import type { EvaluateOptions } from "../training/evaluate.js";
 import { headStart } from "../training/head-start.js";
 import { variancesOf } from "../training/objective.js";
-import { startFromPrincipalComponents } from "../training/principal-components.js";
 import { activationStatistics } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
 import type { SelfTrainOptions } from "../training/self-training.js";
@@ -102,10 +101,7 @@ export async function startWeights(
     weights.set(name, elements);
   }
   const settings = measuring(options);
-  const begun = arm.principalComponents
-    ? await startFromPrincipalComponents(features, weights, data.unlabelled, seed, settings)
-    : weights;
-  const conditioned = await conditionFeatures(features, begun, data.unlabelled, arm.conditioning, seed, {
+  const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, {
     ...settings,
     ...(arm.head === undefined ? {} : { head: arm.head }),
   });

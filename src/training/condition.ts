@@ -1,7 +1,14 @@
 /** Conditions F's weights on real samples, layer by layer from the input (recipe-notes: what helps after training). */
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
-import { type ConditionedLayer, conditionLayer, type LayerTensors } from "../initializers/conditioning.js";
+import {
+  type ConditionedLayer,
+  conditionLayer,
+  type LayerTensors,
+  mergeUnitStatistics,
+  type UnitStatistics,
+  unitStatistics,
+} from "../initializers/conditioning.js";
 import type { Layer } from "../ops/network.js";
 import type { Rows } from "../ops/weight-rows.js";
 import { RandomStream } from "../random/stream.js";
@@ -11,7 +18,7 @@ import type { Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { multiplyFeatures } from "./feature-gain.js";
 import { type HeadStart, needsLabels } from "./head-start.js";
-import { SequentialStatistics } from "./sequential-statistics.js";
+import { SequentialEvaluator } from "./sequential-evaluator.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
 export const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "HardSigmoid", "Softsign"]);
@@ -109,7 +116,7 @@ async function conditionLayers(
   const done = new Set<string>();
   const measured = settings.scale === "none" ? [] : features.layers.filter(needsStatistics);
   const targets = measured.map(({ preActivation }) => preActivation);
-  const statistics = await SequentialStatistics.open(features.network, targets, held, samples, options);
+  const evaluator = await SequentialEvaluator.open(features.network, targets, held, samples, options);
   try {
     for (const layer of features.layers) {
       const { rows } = layer;
@@ -151,14 +158,30 @@ async function conditionLayers(
         async (tensors) => {
           const trial: Weights = new Map(result);
           withLayer(trial, tensors);
-          return statistics.measure(layer.preActivation, layout.kind === "convolution" ? 1 : -1, trial);
+          return measureUnits(evaluator, layer.preActivation, layout.kind === "convolution" ? 1 : -1, trial);
         },
       );
       withLayer(result, conditioned);
       records.push({ weight: place, dead: conditioned.dead, capped: conditioned.capped });
     }
   } finally {
-    await statistics.release();
+    await evaluator.release();
   }
   return { weights: result, records };
+}
+
+/** Mean and standard deviation of each unit of a value. */
+async function measureUnits(
+  evaluator: SequentialEvaluator,
+  target: string,
+  channelAxis: number,
+  weights: Weights,
+): Promise<UnitStatistics> {
+  let result: UnitStatistics | undefined;
+  await evaluator.evaluate(target, weights, ({ data, shape }) => {
+    const measured = unitStatistics(data, shape, channelAxis);
+    result = result ? mergeUnitStatistics(result, measured) : measured;
+  });
+  if (!result) throw new Error("no samples to measure with");
+  return result;
 }

@@ -7,7 +7,7 @@ import type { Discriminator } from "../recipe/discriminator.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { drawParameters, initialWeights, type Weights } from "../recipe/initial-values.js";
 import { orientationsTask, pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
-import type { Recipe } from "../recipe/recipe.js";
+import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
@@ -71,7 +71,6 @@ export interface PretrainResult {
   readonly start: Weights;
   /** All parameters: F's, the mirror's, D's and the task's. */
   readonly parameters: Weights;
-  readonly training: TrainingGraph;
   /** Mean metrics over the last tenth of the steps of this call. */
   readonly finalMetrics: Readonly<Record<string, number>>;
   readonly warnings: readonly Warning[];
@@ -176,13 +175,14 @@ function requireWholeTurns({ selfSupervision, contrast, batchSize }: Recipe, dat
 }
 
 /**
- * Trains F with its mirror, D and task.
+ * Trains F with its mirror, D and task; not at all where the recipe has no loss.
  *
  * @throws DivergedError where a loss is not finite; InterruptedError where the signal aborts, between two steps and
  *   after the last {@link PretrainOptions.onStep}, so that the caller's checkpoint is whole
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const { features, dataset, recipe, seed, steps } = options;
+  if (!trainsFeatures(recipe)) return untrained(options);
   const { sampleShape } = features.network;
   const training = options.training ?? trainingGraphOf(options);
   const start = await startWeights(options, training);
@@ -223,7 +223,6 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       weights: inF(parameters),
       start: inF(start),
       parameters,
-      training,
       finalMetrics,
       warnings: judge(finalMetrics, chanceOfTurn(recipe, dataset, sampleShape)),
     };
@@ -234,6 +233,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     await answers.clusters?.release();
     await trainer.release();
   }
+}
+
+/** F as it starts, of a recipe that trains nothing. */
+async function untrained(options: PretrainOptions): Promise<PretrainResult> {
+  const start = options.start ?? (await startOfFeatures(options));
+  return { weights: start, start, parameters: start, finalMetrics: {}, warnings: [] };
 }
 
 /** Tells {@link PretrainOptions.onDeviceCheck} of a step with few samples. */
@@ -254,8 +259,8 @@ export async function startOfFeatures(
   const settings = sessionOptions(options);
   const drawn = initialWeights(features.network, recipe.start, seed);
   const start =
-    recipe.principalComponents && recipe.start !== "file"
-      ? await startFromPrincipalComponents(features, drawn, dataset, seed, settings)
+    recipe.principalComponents !== "none" && recipe.start !== "file"
+      ? await startFromPrincipalComponents(features, drawn, dataset, seed, recipe.principalComponents, settings)
       : drawn;
   if (!recipe.conditionStart) return start;
   return (await conditionFeatures(features, start, dataset, recipe.conditioning, seed, settings)).weights;

@@ -1,44 +1,53 @@
-/** Starts F's first convolution from the principal components of what it reads. */
+/** Starts F's convolutions from the principal components of what they read. */
 import type { Dataset } from "../data/dataset.js";
+import { holdingSamples } from "../data/held-samples.js";
 import { sizeOf } from "../graph/tensor.js";
-import { principalFilters } from "../initializers/principal-components.js";
+import { componentsFor, principalFilters } from "../initializers/principal-components.js";
 import { activationNames } from "../ops/names.js";
 import type { Layer } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
+import { sessionOptions } from "../runtime/session.js";
 import { measuringSamples, saturating } from "./condition.js";
 import type { EvaluateOptions, Evaluation } from "./evaluate.js";
-import { StagedEvaluator } from "./staged-evaluator.js";
+import { leadingComponents } from "./leading-components.js";
+import { SequentialEvaluator } from "./sequential-evaluator.js";
 
 /** Samples whose patches are looked at, */
 const usedSamples = 256;
-/** and most patches of them all; fewer where a patch is large, since the work goes with its square. */
+/** and most patches of them all, and most values of these. */
 const mostPatches = 20_000;
-const mostProducts = 2e9;
-/** The components of larger patches take long: seconds of this size, and the cube of it. */
-const largestPatch = 768;
+const mostValues = 16e6;
+/** Of larger ones there would be too few: 3 × 3 positions of 256 channels. */
+const largestPatch = 2304;
 
 /** Activations; relu6 is exported as Clip. */
 const activations: ReadonlySet<string> = new Set([...activationNames, "Clip"]);
 
+/** Which of F's layers start from principal components. */
+export type PrincipalLayers = "first" | "all";
+
 /**
- * F's first layer, where it is a convolution over several positions and an activation follows, as in the networks that
- * gained from principal components; undefined otherwise, as for the patches of a transformer.
+ * F's layers that can start from principal components: convolutions that an activation follows, as in the networks that
+ * gained from it; not the patches of a transformer. The first layer of F must read several positions; of `first`, it is the
+ * only one.
  */
-export function principalLayer(features: FeatureExtractor): Layer | undefined {
-  const [layer] = features.layers;
-  const { activation = "" } = activationAfter(features.network, layer);
-  if (!activations.has(activation)) return undefined;
-  const { layout, shape } = layer.weight;
-  if (layout?.kind !== "convolution" || layout.transposed || layout.groups !== 1) return undefined;
-  const kernel = sizeOf(shape.slice(2));
-  return kernel > 1 && kernel * shape[1] <= largestPatch ? layer : undefined;
+export function principalLayers(features: FeatureExtractor, which: PrincipalLayers): Layer[] {
+  const { layers, network } = features;
+  const readers = (name: string) => layers.filter(({ weight }) => weight.name === name).length;
+  return (which === "first" ? layers.slice(0, 1) : layers).filter((layer) => {
+    const { layout, shape, name } = layer.weight;
+    if (layout?.kind !== "convolution" || layout.transposed || layout.groups !== 1) return false;
+    if (!activations.has(activationAfter(network, layer).activation ?? "")) return false;
+    const kernel = sizeOf(shape.slice(2));
+    return (layer !== layers[0] || kernel > 1) && kernel * shape[1] <= largestPatch && readers(name) === 1;
+  });
 }
 
 /**
- * F's weights with the first convolution's filters from the principal components of its patches, see
- * {@link principalFilters}; as they are where F does not begin with such a convolution.
+ * F's weights with the filters of convolutions from the principal components of what they read, one layer after another,
+ * see {@link principalFilters}; as they are where F has no such convolution.
  *
  * @param weights F's parameters; not changed
  */
@@ -47,34 +56,42 @@ export async function startFromPrincipalComponents(
   weights: Weights,
   dataset: Dataset,
   seed: number,
+  which: PrincipalLayers,
   options: EvaluateOptions = {},
 ): Promise<Weights> {
-  const layer = principalLayer(features);
-  const weight = layer && weights.get(layer.weight.name);
-  if (!layer?.weight.layout || !weight) return weights;
-  const { shape, layout } = layer.weight;
+  const layers = principalLayers(features, which);
+  if (layers.length === 0) return weights;
   const samples = measuringSamples(dataset, usedSamples, seed, "principal-components");
-  const size = sizeOf(shape.slice(1));
-  const wanted = Math.min(mostPatches, Math.max(4 * size, Math.floor(mostProducts / size ** 2)));
-  const patches = new PatchSampler(layer, Math.ceil(wanted / samples.length), seed);
-  const evaluator = await StagedEvaluator.open(features.network, [layer.node.inputs[0]], {
-    ...options,
-    normalization: "batch",
-  });
+  const result: Weights = new Map(weights);
+  const evaluator = await SequentialEvaluator.open(
+    features.network,
+    [...new Set(layers.map(({ node }) => node.inputs[0]))],
+    holdingSamples(dataset, samples),
+    samples,
+    options,
+  );
   try {
-    await evaluator.evaluate(weights, dataset, samples, (_, values) => patches.add(values));
+    for (const layer of layers) {
+      const { shape, layout, name } = layer.weight;
+      const weight = result.get(name);
+      if (!layout || !weight) continue;
+      const size = sizeOf(shape.slice(1));
+      const wanted = Math.min(mostPatches, Math.floor(mostValues / size));
+      const patches = new PatchSampler(layer, Math.ceil(wanted / samples.length), seed);
+      await evaluator.evaluate(layer.node.inputs[0], result, (values) => patches.add(values));
+      if (patches.count < 2 * size) continue;
+      // ReLU and its like pass one sign only, or mostly.
+      const paired = !saturating.has(activationAfter(features.network, layer).activation ?? "");
+      const few = componentsFor(shape[0], paired);
+      const components = await leadingComponents(patches.taken(), size, few, seed, sessionOptions(options));
+      const bias = layer.bias && result.get(layer.bias.name);
+      const made = principalFilters(weight, bias, shape, layout, components, paired);
+      result.set(name, made.weight);
+      if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
+    }
   } finally {
     await evaluator.release();
   }
-  const columns = patches.columns();
-  if (columns.length < 2 * size) return weights;
-  const bias = layer.bias && weights.get(layer.bias.name);
-  // ReLU and its like pass one sign only, or mostly.
-  const { activation = "" } = activationAfter(features.network, layer);
-  const made = principalFilters(weight, bias, shape, layout, columns, !saturating.has(activation));
-  const result: Weights = new Map(weights);
-  result.set(layer.weight.name, made.weight);
-  if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
   return result;
 }
 
@@ -86,7 +103,7 @@ class PatchSampler {
   readonly #dilations: readonly number[];
   readonly #each: number;
   readonly #stream: RandomStream;
-  readonly #patches: Float64Array[] = [];
+  readonly #patches: Float32Array[] = [];
 
   constructor({ weight, node }: Layer, each: number, seed: number) {
     this.#channels = weight.shape[1];
@@ -115,7 +132,7 @@ class PatchSampler {
           (before, limit, axis) => before * sizes[axis] + this.#stream.below(limit) * this.#strides[axis],
           0,
         );
-        this.#patches.push(Float64Array.from(offsets, (offset) => data[sample * sampleSize + start + offset]));
+        this.#patches.push(Float32Array.from(offsets, (offset) => data[sample * sampleSize + start + offset]));
       }
   }
 
@@ -132,13 +149,17 @@ class PatchSampler {
     );
   }
 
-  /** All patches: [values of a patch, patches]. */
-  columns(): Float64Array {
-    const count = this.#patches.length;
+  /** How many patches have been read. */
+  get count(): number {
+    return this.#patches.length;
+  }
+
+  /** All patches, [patches, values of a patch]: they are not kept here. */
+  taken(): Float32Array {
     const size = this.#patches[0]?.length ?? 0;
-    const result = new Float64Array(size * count);
-    this.#patches.forEach((patch, column) => {
-      for (let place = 0; place < size; place++) result[place * count + column] = patch[place];
+    const result = new Float32Array(size * this.#patches.length);
+    this.#patches.splice(0).forEach((patch, index) => {
+      result.set(patch, index * size);
     });
     return result;
   }

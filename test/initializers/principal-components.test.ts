@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { principalFilters } from "../../src/initializers/principal-components.js";
 import { RandomStream } from "../../src/random/stream.js";
+import { leadingComponents } from "../../src/training/leading-components.js";
 
 const layout = { kind: "convolution", groups: 1, transposed: false } as const;
 const count = 4000;
@@ -32,14 +33,16 @@ function response(
   return sum;
 }
 
-describe("principalFilters", () => {
+describe("principalFilters", async () => {
   const patches = correlated();
+  const rows = Float32Array.from({ length: 4 * count }, (_, at) => patches[(at % 4) * count + Math.floor(at / 4)]);
+  const components = await leadingComponents(rows, 4, 4, 0);
   const shape = [7, 1, 2, 2];
   const drawn = Float32Array.from({ length: 28 }, (_, index) => index / 10);
   const zeros = new Float32Array(7);
 
   it("gives pairs of units the components with both signs, at mean 0 and deviation 1, and leaves the rest", () => {
-    const { weight, bias, units } = principalFilters(drawn, zeros, shape, layout, patches, true);
+    const { weight, bias, units } = principalFilters(drawn, zeros, shape, layout, components, true);
     // Three components vary; seven units have room for three pairs.
     expect(units).toBe(6);
     for (let unit = 0; unit < 6; unit++) {
@@ -58,7 +61,7 @@ describe("principalFilters", () => {
   });
 
   it("takes the component of most variance first", () => {
-    const { weight } = principalFilters(drawn, undefined, shape, layout, patches, true);
+    const { weight } = principalFilters(drawn, undefined, shape, layout, components, true);
     const [first, second, third] = weight;
     expect(first / second).toBeCloseTo(1, 1);
     expect(Math.abs(third / first)).toBeLessThan(0.05);
@@ -67,7 +70,7 @@ describe("principalFilters", () => {
   });
 
   it("gives each component once where activations pass both signs", () => {
-    const { weight, units, bias } = principalFilters(drawn, undefined, shape, layout, patches, false);
+    const { weight, units, bias } = principalFilters(drawn, undefined, shape, layout, components, false);
     expect(units).toBe(3);
     expect(bias).toBeUndefined();
     expect([...weight.slice(12)]).toEqual([...drawn.slice(12)]);
@@ -75,7 +78,9 @@ describe("principalFilters", () => {
     expect(products.reduce((sum, value) => sum + value, 0)).toBeCloseTo(0, 3);
   });
 
-  it("takes no patches of another size", () => {
-    expect(() => principalFilters(drawn, zeros, shape, layout, patches.subarray(1), true)).toThrow(/are no patches/);
+  it("takes no components of another size", () => {
+    expect(() =>
+      principalFilters(drawn, zeros, shape, layout, { ...components, means: new Float64Array(5) }, true),
+    ).toThrow(/5 values for filters of 4/);
   });
 });

@@ -324,6 +324,35 @@ describe("initialize", () => {
     for (const name of head) expect(zero.weights.get(name)?.every((value) => value === 0)).toBe(true);
   });
 
+  it("makes no step with a recipe that has no loss, and writes the rest of a run", async () => {
+    const { options, path } = setUp({ recipe: "principal-components" });
+    const { steps: _, ...timeless } = options;
+    const events: InitializeEvent[] = [];
+    const result = await initialize({ ...timeless, onEvent: (event) => events.push(event) });
+    expect(events.filter(({ type }) => type === "step")).toEqual([]);
+    expect(result.run.steps).toBe(0);
+    expect([...filesOf(path("run")).keys()].sort()).toEqual([
+      "filters/step-000000000.png",
+      "layers.jsonl",
+      "model.onnx",
+      "result.json",
+      "run.json",
+      "transform.json",
+      "weights.safetensors",
+    ]);
+    const again = await initialize({ ...timeless, output: path("again") });
+    expect(again.weights).toEqual(result.weights);
+    // Filters are in pairs of opposite signs; behind batch normalisation only these tell them from others.
+    const filters = result.weights.get("features.0.weight")!;
+    const half = filters.length / 2;
+    for (let at = 0; at < half; at++) expect(filters[half + at]).toBeCloseTo(-filters[at], 5);
+    for (const setting of [{ steps: 6 }, { epochs: 1 }, { minutes: 1 }])
+      expect(await messageOf(initialize({ ...timeless, ...setting, output: path("timed") }))).toMatch(
+        /^(steps|epochs|minutes): required a recipe that trains, which principal-components does not, got/,
+      );
+    expect(existsSync(path("timed"))).toBe(false);
+  });
+
   it("follows a recipe's gain where the head starts from class means, and there alone", async () => {
     const plain = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 6] });
     const few = barPictures(20, 8, 5);
@@ -421,7 +450,12 @@ describe("notes on the choice of a recipe", () => {
     selfSupervision: { task: "clusters", weight: 1, clusters: 4, groupings: 1 },
   };
 
-  async function notesOf(files: Record<string, string | Uint8Array>, data: string, recipe: RecipeInput | "default") {
+  async function notesOf(
+    files: Record<string, string | Uint8Array>,
+    data: string,
+    recipe: RecipeInput | "default" | "principal-components",
+    options: Partial<InitializeOptions> = {},
+  ) {
     const path = folderWith(files);
     const notes: string[] = [];
     await initialize({
@@ -430,8 +464,9 @@ describe("notes on the choice of a recipe", () => {
       output: path("run"),
       recipe,
       batchSize: 8,
-      steps: 1,
+      ...(recipe === "principal-components" ? {} : { steps: 1 }),
       threads: 1,
+      ...options,
       onEvent: (event: InitializeEvent) => {
         if (event.type === "note") notes.push(event.message);
       },
@@ -449,5 +484,17 @@ describe("notes on the choice of a recipe", () => {
     const files = { "model.onnx": dense([4]), "data.csv": table };
     expect(await notesOf(files, "data.csv", few)).toContain("the samples are no pictures");
     expect(await notesOf(files, "data.csv", "default")).not.toMatch(/no convolutions|no pictures/);
+  });
+
+  it("name layers that do not start from principal components where nothing else is done", async () => {
+    const files = { "model.onnx": cnn, "train-idx3-ubyte": bars };
+    expect(await notesOf(files, "train-idx3-ubyte", "principal-components")).not.toContain("drawn");
+    expect(await notesOf(files, "train-idx3-ubyte", "principal-components", { start: "file" })).toContain(
+      "the model's own weights are kept",
+    );
+    const chain = { "model.onnx": dense([1, 8, 8]), "train-idx3-ubyte": bars };
+    expect(await notesOf(chain, "train-idx3-ubyte", "principal-components", { start: "xavier" })).toContain(
+      "all layers of F are drawn (xavier), not from principal components",
+    );
   });
 });

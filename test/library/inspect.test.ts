@@ -105,6 +105,7 @@ describe("inspect", () => {
     // Nothing is handed back to the norms by which the mirror divides.
     const early = await inspected(bytes, { recipe: "contrast", features: scaled });
     expect(early.unsupported).toEqual([]);
+    expect(await inspected(bytes, { recipe: "principal-components" })).toMatchObject({ unsupported: [] });
     await expect(inspected(bytes, { recipe: "contrasts" })).rejects.toThrow(/Did you mean contrast/);
   });
 

@@ -50,24 +50,6 @@ test("reads where the head starts, behind the conditioning or at once", async ()
   await expect(parseArm("he+class-mean", sources)).rejects.toThrow(/Did you mean class-means/);
 });
 
-test("reads that the first layer starts from principal components, in front of the rest", async () => {
-  expect(await parseArm("he+principal-components", sources)).toMatchObject({
-    source: { kind: "initializer" },
-    principalComponents: true,
-    conditioning: { scale: "none" },
-  });
-  expect(await parseArm("orthogonal+principal-components+calibrated+class-means", sources)).toMatchObject({
-    principalComponents: true,
-    conditioning: { scale: "unit" },
-    head: "class-means",
-  });
-  expect(await parseArm("he+calibrated", sources)).not.toHaveProperty("principalComponents");
-  await expect(parseArm("he+principal-component", sources)).rejects.toThrow(/Did you mean principal-components/);
-  await expect(parseArm("rotation+principal-components", sources)).rejects.toThrow(
-    /principal-components after an initializer.*Set principalComponents in the recipe/,
-  );
-});
-
 test("paths of files may have plus signs", async () => {
   const arm = await parseArm("weights:a+b/c+d.safetensors+zero-head", sources);
   expect(arm).toMatchObject({ source: { file: "a+b/c+d.safetensors" }, head: "zero" });

@@ -26,7 +26,6 @@ test("a trial's key holds what decides its result, and nothing else", async () =
     trialKey(plan, { ...he, seed: 1 }),
     trialKey(plan, { ...he, labels: "10" }),
     trialKey(plan, { ...he, purpose: "tuning" }),
-    trialKey({ ...plan, arms: plan.arms.map((arm) => ({ ...arm, principalComponents: true })) }, he),
     trialKey(plan, { ...he, optimizer: studyOptimizer("sgd") }),
     ...[
       { steps: 99 },

@@ -4,7 +4,14 @@ import type { Network } from "../../src/ops/network.js";
 import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
-import { builtInRecipe, builtInRecipes, parseRecipe, type Recipe, type RecipeInput } from "../../src/recipe/recipe.js";
+import {
+  builtInRecipe,
+  builtInRecipes,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  trainsFeatures,
+} from "../../src/recipe/recipe.js";
 import { pictureGeometry } from "../../src/training/picture-geometry.js";
 import {
   lastActivationFor,
@@ -70,11 +77,25 @@ const small = { batchSize: 16 } as const;
 describe.each(Object.keys(networks))("on the %s", (kind) => {
   const network = networks[kind]();
 
-  it.each(Object.keys(builtInRecipes))("the recipe %s trains, or says that it needs pictures", async (name) => {
-    const training = train(network, { ...builtInRecipe(name), ...small });
-    if (name === "rotation" && !pictureGeometry(network.sampleShape))
-      await expect(training).rejects.toThrow(/selfSupervision\.task: required pictures for the rotation task/);
-    else expectSound(await training);
+  it.each(Object.keys(builtInRecipes).filter((name) => trainsFeatures(builtInRecipe(name))))(
+    "the recipe %s trains, or says that it needs pictures",
+    async (name) => {
+      const training = train(network, { ...builtInRecipe(name), ...small });
+      if (name === "rotation" && !pictureGeometry(network.sampleShape))
+        await expect(training).rejects.toThrow(/selfSupervision\.task: required pictures for the rotation task/);
+      else expectSound(await training);
+    },
+  );
+
+  it("a recipe without a loss makes no step, and hands out F as it starts", async () => {
+    const { result, steps } = await train(network, builtInRecipe("principal-components"));
+    expect(steps).toEqual([]);
+    expect(result.weights).toBe(result.start);
+    expect([...result.weights.keys()].sort()).toEqual(
+      featureExtractor(network)
+        .parameters.map(({ name }) => name)
+        .sort(),
+    );
   });
 
   it.each<[string, RecipeInput]>([
@@ -263,7 +284,7 @@ const everything = parseRecipe(
 
 it("starts from principal components where the recipe says so, and from drawn filters elsewhere", async () => {
   const starts = await Promise.all(
-    [true, false].map(async (principalComponents) => {
+    (["first", "none", "all"] as const).map(async (principalComponents) => {
       const recipe = parseRecipe({ ...small, reconstruction: { weight: 1 }, principalComponents }, "test");
       return (await train(networks.cnn(), recipe, { steps: 1, dataset: barDataset(64) })).result.start;
     }),
@@ -273,17 +294,19 @@ it("starts from principal components where the recipe says so, and from drawn fi
   const first = features.layers[0].weight.name;
   expect(starts[1].get(first)).toEqual(drawn.get(first));
   expect(starts[0].get(first)).toEqual(
-    (await startFromPrincipalComponents(features, drawn, barDataset(64), 0, { threads: 1 })).get(first),
+    (await startFromPrincipalComponents(features, drawn, barDataset(64), 0, "first", { threads: 1 })).get(first),
   );
   expect(starts[0].get(first)).not.toEqual(drawn.get(first));
   const asInFile = parseRecipe(
-    { ...small, reconstruction: { weight: 1 }, principalComponents: true, start: "file" },
+    { ...small, reconstruction: { weight: 1 }, principalComponents: "first", start: "file" },
     "test",
   );
   const kept = (await train(networks.cnn(), asInFile, { steps: 1, dataset: barDataset(64) })).result.start;
   expect(kept.get(first)).toEqual(initialWeights(features.network, "file", 0).get(first));
   const second = features.layers[1].weight.name;
   expect(starts[0].get(second)).toEqual(drawn.get(second));
+  expect(starts[2].get(first)).toEqual(starts[0].get(first));
+  expect(starts[2].get(second)).not.toEqual(drawn.get(second));
 });
 
 it("conditions F before training where the recipe says so", async () => {

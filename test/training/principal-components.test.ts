@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { Network } from "../../src/ops/network.js";
 import { type FeatureExtractor, featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
-import { principalLayer, startFromPrincipalComponents } from "../../src/training/principal-components.js";
+import {
+  type PrincipalLayers,
+  principalLayers,
+  startFromPrincipalComponents,
+} from "../../src/training/principal-components.js";
 import { unitStatisticsOf } from "../../src/training/staged-evaluator.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -10,10 +14,10 @@ import { TestNetwork } from "../support/write-network.js";
 const options = { threads: 1 };
 const samples = 200;
 
-function begun(network: Network, dataset: ReturnType<typeof toyDataset>, seed = 0) {
+function begun(network: Network, dataset: ReturnType<typeof toyDataset>, seed = 0, which: PrincipalLayers = "first") {
   const features = featureExtractor(network);
   const drawn = initialWeights(network, "he", 0);
-  return { features, drawn, start: startFromPrincipalComponents(features, drawn, dataset, seed, options) };
+  return { features, drawn, start: startFromPrincipalComponents(features, drawn, dataset, seed, which, options) };
 }
 
 /** An activation, the mean over positions, and a head behind a convolution. */
@@ -81,7 +85,7 @@ describe("startFromPrincipalComponents", () => {
         const product = unit(a).reduce((sum, value, at) => sum + value * unit(b)[at], 0);
         expect(Math.abs(product)).toBeLessThan(1e-4 * Math.hypot(...unit(a)) * Math.hypot(...unit(b)));
       }
-    expect(principalLayer(features)?.weight.name).toBe("features.0.weight");
+    expect(principalLayers(features, "first").map(({ weight }) => weight.name)).toEqual(["features.0.weight"]);
   });
 
   it("leaves networks alone that begin with another layer, or a convolution in groups, of single positions or without an activation", async () => {
@@ -99,8 +103,35 @@ describe("startFromPrincipalComponents", () => {
     ] as const;
     for (const [network, dataset] of cases) {
       const { features, drawn, start } = begun(network, dataset);
-      expect(principalLayer(features)).toBeUndefined();
+      expect(principalLayers(features, "first")).toEqual([]);
       expect(await start).toBe(drawn);
+    }
+  });
+
+  it("starts all convolutions one after another, each from what the layers in front make of the samples", async () => {
+    const net = new TestNetwork();
+    const layer = (input: string, name: string, shape: readonly number[], attributes = {}) =>
+      net.node("Relu", [
+        net.node("Conv", [input, net.weight(name, shape), net.weight(`${name}.b`, [shape[0]])], attributes),
+      ]);
+    const first = layer("x", "a", [6, 1, 3, 3]);
+    const grouped = layer(first, "b", [6, 1, 3, 3], { group: 6 });
+    const pointwise = layer(grouped, "c", [8, 6, 1, 1]);
+    const last = layer(pointwise, "d", [10, 8, 2, 2]);
+    const pooled = net.node("Flatten", [net.node("GlobalAveragePool", [last])]);
+    const network = net.build([1, 8, 8], net.node("Gemm", [pooled, net.weight("h", [10, 2])]));
+    const dataset = barDataset(samples);
+    const { features, drawn, start } = begun(network, dataset, 0, "all");
+    expect(principalLayers(features, "all").map(({ weight }) => weight.name)).toEqual(["a", "c", "d"]);
+    const weights = await start;
+    expect(weights.get("b")).toBe(drawn.get("b"));
+    const axes = new Map(
+      ["a", "c", "d"].map((name) => [features.layers.find(({ weight }) => weight.name === name)!.preActivation, 1]),
+    );
+    const indices = Uint32Array.from({ length: samples }, (_, index) => index);
+    for (const { mean, std } of (await unitStatisticsOf(network, axes, weights, dataset, indices, options)).values()) {
+      for (const value of mean) expect(Math.abs(value)).toBeLessThan(0.15);
+      for (const value of std) expect(Math.abs(value - 1)).toBeLessThan(0.15);
     }
   });
 

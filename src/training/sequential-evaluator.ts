@@ -1,12 +1,11 @@
-/** Unit statistics of one layer after another, where each layer's weights follow from what was measured before. */
+/** Computes one value of a network after another, where each layer's weights follow from what was seen before. */
 import type { Dataset } from "../data/dataset.js";
 import { floatTensor } from "../graph/tensor.js";
-import { mergeUnitStatistics, type UnitStatistics, unitStatistics } from "../initializers/conditioning.js";
 import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { supervisedFeedNames } from "../recipe/supervised-graph.js";
-import { type EvaluateOptions, usualBatch } from "./evaluate.js";
-import { type BatchValues, StagedEvaluator, unitStatisticsOf } from "./staged-evaluator.js";
+import { type EvaluateOptions, type Evaluation, usualBatch } from "./evaluate.js";
+import { type BatchValues, StagedEvaluator } from "./staged-evaluator.js";
 
 /** Most bytes of values that are held between two layers, for all samples together. */
 const usuallyHeld = 256e6;
@@ -17,11 +16,11 @@ export interface SequentialOptions extends EvaluateOptions {
 }
 
 /**
- * Measures layers from the input on. Where they are few enough bytes, the values that samples have in front of a layer are
- * held, so that the next measurement begins there; otherwise it begins at the last place where they were, or is one run of
+ * Computes values from the input on. Where they are few enough bytes, the values that samples have in front of a layer are
+ * held, so that the next computation begins there; otherwise it begins at the last place where they were, or is one run of
  * the network from the samples on.
  */
-export class SequentialStatistics {
+export class SequentialEvaluator {
   readonly #network: Network;
   readonly #stages: StagedEvaluator;
   readonly #targets: readonly string[];
@@ -53,24 +52,24 @@ export class SequentialStatistics {
     this.#batches = Math.ceil(indices.length / (options.batchSize ?? usualBatch));
   }
 
-  /** @param targets names of the values to measure, in the order in which the network computes them */
+  /** @param targets names of the values to compute, in the order in which the network computes them */
   static async open(
     network: Network,
     targets: readonly string[],
     dataset: Dataset,
     indices: ArrayLike<number>,
     options: SequentialOptions = {},
-  ): Promise<SequentialStatistics> {
+  ): Promise<SequentialEvaluator> {
     const settings = { ...options, normalization: "batch", stageBytes: 0 } as const;
     const stages = await StagedEvaluator.open(network, targets, settings);
-    return new SequentialStatistics(network, stages, targets, dataset, indices, options);
+    return new SequentialEvaluator(network, stages, targets, dataset, indices, options);
   }
 
   /**
-   * Measures a value with these weights, BatchNormalization by batches. It is quick where values are asked for in their
-   * order and the weights in front of the last one asked for are still the same arrays.
+   * Computes a value with these weights, BatchNormalization by batches: `see` is given each batch of it once. It is quick
+   * where values are asked for in their order and the weights in front of the last one asked for are still the same arrays.
    */
-  async measure(target: string, channelAxis: number, weights: Weights): Promise<UnitStatistics> {
+  async evaluate(target: string, weights: Weights, see: (values: Evaluation) => void): Promise<void> {
     const stage = this.#targets.indexOf(target);
     const isStale = this.#stages
       .parametersBefore(this.#from)
@@ -81,36 +80,29 @@ export class SequentialStatistics {
     }
     const holds = stage > this.#from && this.#stages.bytesBehind(stage - 1) * this.#batches <= this.#heldBytes;
     // Large values between stages cost more than they save where they are not held.
-    if (!holds && this.#from === 0)
-      return (
-        await unitStatisticsOf(
-          this.#network,
-          new Map([[target, channelAxis]]),
-          weights,
-          this.#dataset,
-          this.#indices,
-          this.#options,
-        )
-      ).get(target)!;
+    if (!holds && this.#from === 0) return this.#evaluateAlone(target, weights, see);
     const reached: BatchValues[] = [];
-    let result: UnitStatistics | undefined;
     for await (let batch of this.#held ?? this.#stages.batches(this.#dataset, this.#indices)) {
       for (let before = this.#from; before < stage; before++)
         batch = (await this.#stages.run(before, weights, batch)).next;
       if (holds) reached.push(withOwnSamples(batch));
       const { targets } = await this.#stages.run(stage, weights, batch);
-      const { data, shape } = targets.get(target)!;
-      const measured = unitStatistics(data, shape, channelAxis);
-      result = result ? mergeUnitStatistics(result, measured) : measured;
+      see(targets.get(target)!);
     }
-    if (holds) {
-      this.#from = stage;
-      this.#held = reached;
-      this.#heldWith = new Map(weights);
-      await this.#stages.release(stage);
+    if (!holds) return;
+    this.#from = stage;
+    this.#held = reached;
+    this.#heldWith = new Map(weights);
+    await this.#stages.release(stage);
+  }
+
+  async #evaluateAlone(target: string, weights: Weights, see: (values: Evaluation) => void): Promise<void> {
+    const alone = await StagedEvaluator.open(this.#network, [target], { ...this.#options, normalization: "batch" });
+    try {
+      await alone.evaluate(weights, this.#dataset, this.#indices, (_, values) => see(values));
+    } finally {
+      await alone.release();
     }
-    if (!result) throw new Error("no samples to measure with");
-    return result;
   }
 
   /** Frees the native memory. */

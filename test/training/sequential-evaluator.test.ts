@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { unitStatistics } from "../../src/initializers/conditioning.js";
+import { mergeUnitStatistics, type UnitStatistics, unitStatistics } from "../../src/initializers/conditioning.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
 import { evaluate } from "../../src/training/evaluate.js";
-import { SequentialStatistics } from "../../src/training/sequential-statistics.js";
+import { SequentialEvaluator } from "../../src/training/sequential-evaluator.js";
 import { StagedEvaluator } from "../../src/training/staged-evaluator.js";
 import { toyDataset } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -29,14 +29,18 @@ const indices = Array.from({ length: 37 }, (_, index) => (3 * index) % 40);
 const options = { threads: 1, batchSize: 16 };
 const batches = 3;
 
-async function expectRight(statistics: SequentialStatistics, layer: number, weights: Weights): Promise<void> {
-  const found = await statistics.measure(targets[layer], -1, weights);
+async function expectRight(evaluator: SequentialEvaluator, layer: number, weights: Weights): Promise<void> {
+  let found: UnitStatistics | undefined;
+  await evaluator.evaluate(targets[layer], weights, ({ data, shape }) => {
+    const measured = unitStatistics(data, shape, -1);
+    found = found ? mergeUnitStatistics(found, measured) : measured;
+  });
   const { data, shape } = await evaluate(network, targets[layer], weights, dataset, indices, options);
   const expected = unitStatistics(data, shape, -1);
-  expect(found.count).toBe(indices.length);
+  expect(found?.count).toBe(indices.length);
   expected.mean.forEach((value, unit) => {
-    expect(found.mean[unit]).toBeCloseTo(value, 5);
-    expect(found.std[unit]).toBeCloseTo(expected.std[unit], 5);
+    expect(found?.mean[unit]).toBeCloseTo(value, 5);
+    expect(found?.std[unit]).toBeCloseTo(expected.std[unit], 5);
   });
 }
 
@@ -50,20 +54,20 @@ function scaled(weights: Weights, name: string): Weights {
 describe.each([
   ["with values held between layers", 256e6],
   ["where nothing can be held", 0],
-])("SequentialStatistics, %s", (_, heldBytes) => {
+])("SequentialEvaluator, %s", (_, heldBytes) => {
   let weights: Weights;
-  let statistics: SequentialStatistics;
+  let evaluator: SequentialEvaluator;
   beforeEach(async () => {
     weights = initialWeights(network, "file", 0);
-    statistics = await SequentialStatistics.open(network, targets, dataset, indices, { ...options, heldBytes });
-    return () => statistics.release();
+    evaluator = await SequentialEvaluator.open(network, targets, dataset, indices, { ...options, heldBytes });
+    return () => evaluator.release();
   });
 
   it("measures each layer behind those whose weights have been changed after they were measured", async () => {
     const run = vi.spyOn(StagedEvaluator.prototype, "run");
     try {
       for (let layer = 0; layer < depth; layer++) {
-        await expectRight(statistics, layer, weights);
+        await expectRight(evaluator, layer, weights);
         weights = scaled(weights, `w${layer}`);
       }
       // The first layer once, the others once to be measured and once with their last weights; or each in one stage.
@@ -74,15 +78,15 @@ describe.each([
   });
 
   it("begins anew where a weight has changed that values were computed with", async () => {
-    for (const layer of [0, 1, 2, 3]) await expectRight(statistics, layer, weights);
+    for (const layer of [0, 1, 2, 3]) await expectRight(evaluator, layer, weights);
     weights = scaled(weights, "w0");
-    await expectRight(statistics, 4, weights);
+    await expectRight(evaluator, 4, weights);
     // w1 is the last layer's too.
     weights = scaled(weights, "w1");
-    await expectRight(statistics, depth, weights);
+    await expectRight(evaluator, depth, weights);
   });
 
   it("goes back to a layer in front", async () => {
-    for (const layer of [3, 1, 4, 4]) await expectRight(statistics, layer, weights);
+    for (const layer of [3, 1, 4, 4]) await expectRight(evaluator, layer, weights);
   });
 });

@@ -1,0 +1,92 @@
+/** The principal components of most variance of many vectors. */
+import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { orthonormalizeRows, transpose } from "../initializers/dense.js";
+import type { PrincipalComponents } from "../initializers/principal-components.js";
+import { RandomStream } from "../random/stream.js";
+import type { SessionOptions } from "../runtime/session.js";
+import { readAtOnce } from "./labelled-features.js";
+import { MatrixProducts } from "./matrix-products.js";
+
+/** Up to this size all components are computed at once, in well under a second. */
+const wholeSize = 256;
+/** Beyond it the leading ones, by block power iteration with some directions more (Halko et al., 2011, section 4.5). */
+const moreDirections = 16;
+const iterations = 12;
+
+/**
+ * The mean of vectors and their principal components, those of most variance first: as many as asked for, or all.
+ *
+ * @param vectors one after another, [vectors, size]; their mean is taken off them in place
+ */
+export async function leadingComponents(
+  vectors: Float32Array,
+  size: number,
+  wanted: number,
+  seed: number,
+  options: SessionOptions = {},
+): Promise<PrincipalComponents> {
+  const count = vectors.length / size;
+  const means = takeMean(vectors, size);
+  const directions = size <= wholeSize ? size : Math.min(size, wanted + moreDirections);
+  const products = await MatrixProducts.open(size, directions, options);
+  try {
+    for (let first = 0; first < count; first += readAtOnce)
+      await products.add(vectors.subarray(first * size, Math.min(count, first + readAtOnce) * size));
+    const covariance = products.sum().map((sum) => sum / count);
+    const times = (rows: Float64Array) => products.times(covariance, transpose(rows, directions, size));
+    return { means, ...(directions === size ? all(covariance, size) : await leading(times, size, directions, seed)) };
+  } finally {
+    await products.release();
+  }
+}
+
+function takeMean(vectors: Float32Array, size: number): Float64Array {
+  const count = vectors.length / size;
+  const means = new Float64Array(size);
+  for (let at = 0; at < vectors.length; at++) means[at % size] += vectors[at] / count;
+  for (let at = 0; at < vectors.length; at++) vectors[at] -= means[at % size];
+  return means;
+}
+
+type Components = Omit<PrincipalComponents, "means">;
+
+function all(covariance: Float32Array, size: number): Components {
+  return sorted(Matrix.from1DArray(size, size, covariance));
+}
+
+/** The eigenvectors of a symmetric matrix as rows, with their eigenvalues, the largest first. */
+function sorted(matrix: Matrix): Components {
+  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
+  const order = [...realEigenvalues.keys()].sort((a, b) => realEigenvalues[b] - realEigenvalues[a]);
+  return {
+    variances: order.map((component) => realEigenvalues[component]),
+    directions: order.map((component) => Float64Array.from(eigenvectorMatrix.getColumn(component))),
+  };
+}
+
+/** @param times the covariance times directions: [size, count] of rows [count, size] */
+async function leading(
+  times: (rows: Float64Array) => Promise<Float32Array>,
+  size: number,
+  count: number,
+  seed: number,
+): Promise<Components> {
+  const stream = new RandomStream(seed, "principal-components/directions");
+  const fresh = () => stream.normal();
+  const orthonormal = (rows: Float64Array): Float64Array => {
+    orthonormalizeRows(rows, count, size, fresh);
+    return rows;
+  };
+  const imagesOf = async (rows: Float64Array) => transpose(Float64Array.from(await times(rows)), size, count);
+  let basis = orthonormal(Float64Array.from({ length: count * size }, fresh));
+  for (let iteration = 1; iteration < iterations; iteration++) basis = orthonormal(await imagesOf(basis));
+  // Within what the rows span, the components are those of a small matrix.
+  const rows = Matrix.from1DArray(count, size, basis);
+  const images = Matrix.from1DArray(count, size, await imagesOf(basis));
+  const within = rows.mmul(images.transpose());
+  const { variances, directions } = sorted(within.add(within.transpose()).mul(0.5));
+  return {
+    variances,
+    directions: directions.map((weights) => Float64Array.from(Matrix.rowVector(weights).mmul(rows).to1DArray())),
+  };
+}
