@@ -38,11 +38,13 @@ function WaitingView({ entry }: { entry: Entry }) {
 
 function StartedView({ id, listed }: { id: string; listed: Entry | undefined }) {
   const { detail, series, error } = useRun(id);
-  const [tab, setTab] = useState("curves");
+  const [tab, setTab] = useState<string>();
   if (error) return <p role="alert">{say("error", { message: error })}</p>;
   if (!detail) return <p>{say("loading")}</p>;
   const entry = listed ?? detail.entry;
-  const record = detail.record as { batchSize?: number; task?: string };
+  const record = detail.record as { batchSize?: number; task?: string; steps?: number };
+  // A recipe without a loss makes none.
+  const makesSteps = record.steps !== 0;
   return (
     <article>
       <h1>{id}</h1>
@@ -50,14 +52,20 @@ function StartedView({ id, listed }: { id: string; listed: Entry | undefined }) 
       <Controls entry={entry} />
       <Warnings detail={detail} entry={entry} />
       <Tabs
-        chosen={tab}
+        chosen={tab ?? (makesSteps ? "curves" : "samples")}
         choose={setTab}
         tabs={[
-          {
-            key: "curves",
-            name: say("tab.curves"),
-            content: () => <RunCharts series={series} batchSize={record.batchSize ?? 1} task={record.task ?? ""} />,
-          },
+          ...(makesSteps
+            ? [
+                {
+                  key: "curves",
+                  name: say("tab.curves"),
+                  content: () => (
+                    <RunCharts series={series} batchSize={record.batchSize ?? 1} task={record.task ?? ""} />
+                  ),
+                },
+              ]
+            : []),
           {
             key: "samples",
             name: say("tab.samples"),
@@ -103,12 +111,14 @@ function Status(props: { entry: Entry; detail: RunDetail; series: SeriesByName; 
   return (
     <div class="status">
       <StateTag entry={entry} />
-      <div class="status-progress">
-        <progress max={Math.max(1, total)} value={done} aria-label={say("progress")} />
-        <span>
-          {say("of", { done: number(done), total: number(total) })} {say("steps")}
-        </span>
-      </div>
+      {total > 0 && (
+        <div class="status-progress">
+          <progress max={total} value={done} aria-label={say("progress")} />
+          <span>
+            {say("of", { done: number(done), total: number(total) })} {say("steps")}
+          </span>
+        </div>
+      )}
       <dl>
         {running && speed !== undefined && (
           <div>

@@ -126,7 +126,7 @@ export const en = {
 
   "samples.title": "Samples x, each beside G(x)",
   "samples.alt": "Pictures x beside G(x) after step {step}",
-  "samples.none": "No pictures: the data has none, or the first step is still to come.",
+  "samples.none": "No pictures: the data has none, the recipe has no G, or the first step is still to come.",
   "filters.title": "Filters of the first layer",
   "filters.alt": "The first layer's filters after step {step}",
   "filters.none": "No filters: the input is no picture.",

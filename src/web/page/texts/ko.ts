@@ -129,7 +129,7 @@ export const ko: Texts = {
 
   "samples.title": "샘플 x와 그 옆의 G(x)",
   "samples.alt": "{step} 스텝 뒤의 x와 G(x)",
-  "samples.none": "그림이 없습니다. 데이터가 그림이 아니거나 첫 스텝이 아직 오지 않았습니다.",
+  "samples.none": "그림이 없습니다. 데이터가 그림이 아니거나, 레시피에 G가 없거나, 첫 스텝이 아직 오지 않았습니다.",
   "filters.title": "첫 층의 필터",
   "filters.alt": "{step} 스텝 뒤 첫 층의 필터",
   "filters.none": "필터가 없습니다. 입력이 그림이 아닙니다.",
