@@ -18,7 +18,8 @@ export function externalDataReader(modelPath: string): ExternalReader {
         where,
         required: "a file inside the model's folder",
         got,
-        advice: "Put the data beside the model, or export the model again.",
+        advice:
+          "Put the data beside the model, or export the model again (in PyTorch with external_data=False for one file).",
       });
     if (location.includes("_ORT_MEM_ADDR_")) throw refuse("an address in memory");
     if (location === "" || location.includes("\0")) throw refuse("no file name");
@@ -51,6 +52,7 @@ export function externalDataReader(modelPath: string): ExternalReader {
       }
       return bytes;
     } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") throw refuse("nothing there");
       throw fileError(error, where, "a file inside the model's folder");
     } finally {
       if (descriptor !== undefined) closeSync(descriptor);

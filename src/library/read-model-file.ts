@@ -16,6 +16,7 @@ import {
   pytorchParameters,
 } from "../formats/pytorch-origin.js";
 import { readTfjs } from "../formats/tfjs.js";
+import { foreignFile } from "./foreign-file.js";
 
 /** A model file and the hash of what it was read from. */
 export interface ReadModelFile {
@@ -39,6 +40,8 @@ export async function readModelFile(path: string, options: ReadModelFileOptions 
   } catch (error) {
     throw fileError(error, path, "a model file");
   }
+  const foreign = foreignFile(bytes, path);
+  if (foreign) throw foreign;
   const hash = createHash("sha256").update(bytes);
   const external = externalDataReader(path);
   const read = async (): Promise<ModelFile> => {

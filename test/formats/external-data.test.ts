@@ -95,6 +95,13 @@ describe("externalDataReader", () => {
     expect(() => read("w.bin", offset, length)).toThrow(/a file of 10 bytes/);
   });
 
+  it("says how to have one file where the data beside the model is missing", () => {
+    const read = externalDataReader(join(temporaryFolder(), "m.onnx"));
+    expect(() => read("w.bin", 0, 1)).toThrow(
+      /external data "w\.bin": required .*, got nothing there\. .*external_data=False/,
+    );
+  });
+
   it("tells a model file that is missing", () => {
     const read = externalDataReader(join(temporaryFolder(), "none", "m.onnx"));
     expect(() => read("w.bin", 0, 1)).toThrow(UserError);
