@@ -4,6 +4,7 @@ import { GraphRestorer, isNothing, type Restoration } from "./graph-restorer.js"
 import { restoreByValues, type StateDict } from "./restore-by-values.js";
 import { findConstants, restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
 import { restoreRecurrentLayers } from "./restore-recurrent.js";
+import { requireUnwrapped } from "./wrapper-prefix.js";
 
 /** A model and what was restored in it. */
 interface RestoredModel {
@@ -18,9 +19,10 @@ interface RestoredModel {
  * the same; what was merged has tensors of its own from then on.
  *
  * @param state the framework's own tensors, where the user has given them
- * @throws UserError where the state is of another network
+ * @throws UserError where the state is of another network, or of this one in a wrapper
  */
 export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel {
+  if (state) requireUnwrapped(model.graph.initializers.keys(), state);
   const restorer = new GraphRestorer(model);
   if (model.writeEdited && (isFromPytorch(model) || state)) {
     restoreRecurrentLayers(restorer, model, state);

@@ -14,6 +14,7 @@ import { type OpenedModel, type OpenModelOptions, openModel, readingOptions } fr
 import { readModelFile } from "./read-model-file.js";
 import { aliasesIn } from "./read-state-dict.js";
 import { restorationLine, restoreModel } from "./restore-model.js";
+import { wrapperPrefix } from "./wrapper-prefix.js";
 
 export interface VerifyOptions {
   /** Path of a safetensors file, or of a model with weights. */
@@ -193,13 +194,20 @@ async function verifyState(given: GivenWeights, options: VerifyOptions): Promise
   for (const [name, after] of given.tensors)
     if (!state.tensors.has(name) && !aliases.has(name))
       tensors.push({ name, verdict: "unexpected", after: factsOf(after) });
+  const prefix = wrapperPrefix(given.tensors.keys(), state.tensors);
+  const inside = prefix?.slice(0, -1);
   return {
     weights: { file: options.weights, format: given.format, sha256: given.hash, metadata: given.metadata },
     model: { file: options.model, format: "safetensors", sha256: state.hash },
     features: given.metadata.features,
     tensors,
     mismatches: tensors.filter(({ verdict }) => !fitting.has(verdict)).length,
-    notes: [],
+    notes:
+      inside === undefined
+        ? []
+        : [
+            `All names of ${options.model} begin with "${prefix}", as of a wrapped network: load the weights into the one inside, model.${inside}.`,
+          ],
   };
 }
 

@@ -446,4 +446,17 @@ describe("with the framework's own tensors", () => {
     expect(other(normalTensor("w", [4, 2]))).toThrow(/required the model's shape \[2, 4\], got \[4, 2\]/);
     expect(other(normalTensor("w", [2, 4]))).not.toThrow();
   });
+
+  it("refuses those of the network in a wrapper, and says what to save", async () => {
+    const nodes = [node("Gemm", "/fc/Gemm", ["x", "fc.weight"], "y", { transB: attribute.int(1) })];
+    const weight = normalTensor("w", [2, 4]);
+    const model = await modelOf(nodes, { "fc.weight": weight }, ["batch", 4]);
+    const wrapped = new Map([
+      ["_orig_mod.module.fc.weight", weight],
+      ["_orig_mod.module.other.weight", weight],
+    ]);
+    expect(() => restoreModel(model, { where: "s", hash: "", tensors: wrapped, aliases: new Map() })).toThrow(
+      /s: required the names of the network .*, got names that all begin with "_orig_mod\.module\.".* save_model\(model\._orig_mod\.module, /,
+    );
+  });
 });

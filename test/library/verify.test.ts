@@ -144,6 +144,15 @@ test("against a state dict, finds a tensor under each of its names, and says wha
   expect(mismatches).toBe(0);
 });
 
+test("says where a state dict is of the network in a wrapper", async () => {
+  const [state, weights] = ["wrapped.safetensors", "inner.safetensors"].map((name) => join(folder, name));
+  writeFileSync(state, writeSafetensors(new Map([["module.w", floatTensor([1, 2])]])));
+  writeFileSync(weights, writeSafetensors(new Map([["w", floatTensor([1, 3])]])));
+  const { notes, mismatches } = await verify({ weights, model: state });
+  expect(notes).toEqual([expect.stringMatching(/begin with "module\.".* the one inside, model\.module\./)]);
+  expect(mismatches).toBe(1);
+});
+
 test("lists what of F the weights leave as it is", async () => {
   const net = new TestNetwork();
   const centred = net.node("Sub", ["x", net.weight("means", [4])]);
