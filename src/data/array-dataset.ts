@@ -2,11 +2,12 @@ import { InterruptedError, userError } from "../errors.js";
 import type { ChannelOrder } from "./channel-statistics.js";
 import { convertPicture } from "./convert-picture.js";
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
+import { withinLimit } from "./evenly-spaced.js";
 import { FileSamples, type FileSegment } from "./file-samples.js";
 import { oneHotNote } from "./one-hot-labels.js";
 import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPicture } from "./picture-shape.js";
 import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
-import { labelsOfArray, type SampleLabels } from "./sample-labels.js";
+import { labelsOfArray, pickLabels, type SampleLabels } from "./sample-labels.js";
 import { filedDataset, type SamplePlace, storedDataset } from "./stored-dataset.js";
 
 /** An array in files, axis 0 counting the samples. */
@@ -30,7 +31,8 @@ interface Reading {
 
 /**
  * A data set of an array whose axis 0 counts the samples: [N, H, W], [N, C, H, W] and [N, H, W, C] are pictures,
- * [N, C, L] signals, [N, n] vectors; the model's input shape decides where both are possible.
+ * [N, C, L] signals, [N, n] vectors; the model's input shape decides where both are possible. A limit takes samples at
+ * even distances.
  *
  * @param source names the format in the record
  * @param place tells in which of several files a sample lies
@@ -52,11 +54,12 @@ export function arrayDataset(
       advice: "Axis 0 must count the samples",
     });
   }
-  const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
+  const taken = withinLimit(samples.dims[0], options.limit);
+  const count = taken?.length ?? samples.dims[0];
   const sampleShape = samples.dims.length === 1 ? [1] : samples.dims.slice(1);
   const reading = understand(sampleShape, samples.data instanceof Uint8Array, where, options);
-  const labelled = labels && labelsOfArray(labels, samples.dims[0], count, options);
-  const raw = samples.data.subarray(0, count * sizeOf(sampleShape));
+  const labelled = labels && labelsOfTaken(labels, samples.dims[0], taken, options);
+  const raw = taken === undefined ? samples.data : pickSamples(samples.data, sizeOf(sampleShape), taken);
   return storedDataset(
     {
       where,
@@ -66,7 +69,7 @@ export function arrayDataset(
       shape: reading.shape,
       order: reading.order,
       ...labelled,
-      place,
+      place: placeOfTaken(place, taken, where),
       picture: reading.target,
       pictureRange:
         reading.target === undefined
@@ -90,11 +93,12 @@ export async function filedArrayDataset(
   place?: SamplePlace,
 ): Promise<Dataset> {
   const sampleShape = samples.dims.length === 1 ? [1] : samples.dims.slice(1);
-  const count = Math.min(samples.dims[0], options.limit ?? samples.dims[0]);
+  const taken = withinLimit(samples.dims[0], options.limit);
   const size = sizeOf(sampleShape);
   const reading = understand(sampleShape, samples.like instanceof Uint8Array, where, options);
-  const labelled = labels && labelsOfArray(labels, samples.dims[0], count, options);
-  const file = new FileSamples(firstOf(samples.segments, count), size, options.memory ?? defaultMemory());
+  const labelled = labels && labelsOfTaken(labels, samples.dims[0], taken, options);
+  const segments = taken === undefined ? samples.segments : pickFromSegments(samples.segments, taken);
+  const file = new FileSamples(segments, size, options.memory ?? defaultMemory());
   let range: readonly [number, number] | undefined;
   if (reading.target !== undefined) {
     const known = pictureRange({ data: samples.like, boolean: samples.boolean === true });
@@ -110,11 +114,11 @@ export async function filedArrayDataset(
       arrange: arranged
         ? (data, start, put, to) => convertPicture({ ...from, data, start }, { ...target, data: put, start: to })
         : undefined,
-      count,
+      count: file.count,
       shape: reading.shape,
       order: reading.order,
       ...labelled,
-      place,
+      place: placeOfTaken(place, taken, where),
       picture: target,
       pictureRange: range,
       record: recordOf(source, samples.dims, labels, labelled),
@@ -140,12 +144,45 @@ function recordOf(
   };
 }
 
-function firstOf(segments: readonly FileSegment[], count: number): FileSegment[] {
-  let left = count;
+/** Labels of the samples that are taken. All say what they are, so that a limit does not decide it. */
+function labelsOfTaken(
+  labels: { array: RawArray; where: string },
+  of: number,
+  taken: Uint32Array | undefined,
+  options: OpenOptions,
+): SampleLabels {
+  const all = labelsOfArray(labels, of, options);
+  return taken === undefined ? all : pickLabels(all, taken);
+}
+
+/** Where the samples that are taken lie among all. */
+function placeOfTaken(
+  place: SamplePlace = (sample) => ({ where, sample }),
+  taken: Uint32Array | undefined,
+  where: string,
+): SamplePlace {
+  return taken === undefined ? place : (sample) => place(taken[sample]);
+}
+
+function pickSamples(data: SampleArray, size: number, taken: Uint32Array): SampleArray {
+  const Kind = data.constructor as new (length: number) => SampleArray;
+  const picked = new Kind(taken.length * size);
+  taken.forEach((index, place) => {
+    picked.set(data.subarray(index * size, (index + 1) * size), place * size);
+  });
+  return picked;
+}
+
+/** @param taken in rising order, counted over all segments */
+function pickFromSegments(segments: readonly FileSegment[], taken: Uint32Array): FileSegment[] {
+  let [before, next] = [0, 0];
   return segments.flatMap((segment) => {
-    const taken = Math.min(left, segment.count);
-    left -= taken;
-    return taken === 0 ? [] : [{ ...segment, count: taken }];
+    const first = next;
+    while (next < taken.length && taken[next] < before + segment.count) next++;
+    const here = taken.subarray(first, next);
+    const rows = before === 0 ? here : here.map((row) => row - before);
+    before += segment.count;
+    return rows.length === 0 ? [] : [{ ...segment, count: rows.length, rows }];
   });
 }
 

@@ -157,24 +157,21 @@ export function byCodeUnit(a: string, b: string): number {
 /**
  * The classes in an array of labels: one whole number per sample.
  *
- * @throws UserError if the array has another shape or length, or holds fractions
+ * @throws UserError if the array has another shape, or holds fractions
  */
 export function classesOfArray(
-  array: RawArray,
-  count: number,
+  { data: values, dims }: RawArray,
   known: KnownClasses,
   where: string,
 ): { labels: Int32Array; classNames: readonly string[] } {
-  const flat = array.dims.length === 1 || (array.dims.length === 2 && array.dims[1] === 1);
-  if (!flat || array.dims[0] < count) {
+  if (dims.length !== 1 && !(dims.length === 2 && dims[1] === 1)) {
     throw userError({
       where,
-      required: `one label for each of ${count} samples`,
-      got: `an array of the shape [${array.dims.join(", ")}]`,
+      required: `one label for each of ${dims[0]} samples`,
+      got: `an array of the shape [${dims.join(", ")}]`,
       advice: "Give class numbers, in the order of the samples",
     });
   }
-  const values = array.data.subarray(0, count);
   const distinct = new Set<number>(values);
   for (const value of distinct) {
     if (Number.isInteger(value)) continue;

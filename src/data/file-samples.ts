@@ -56,7 +56,10 @@ export interface FileSegment {
   readonly file: OpenFile;
   /** Where the first sample begins. */
   readonly start: number;
+  /** How many samples are taken. */
   readonly count: number;
+  /** Which ones, in rising order; absent: all from the first on. */
+  readonly rows?: Uint32Array | undefined;
   /** Bytes of one value in the file. */
   readonly valueBytes: number;
   /** Turns bytes of the file into numbers. */
@@ -73,6 +76,10 @@ interface KeptBlock {
 /** Samples of more bytes are read one by one; smaller ones in blocks. */
 const aloneFrom = 32 * 1024;
 const usualBlock = 256 * 1024;
+/** Bytes between two samples that are read with them, because a reading of its own takes longer. */
+const mostBetween = 8 * 1024;
+/** Samples are read together with what is between them as long as all are no more bytes. */
+const mostSpanned = 64 * 1024;
 
 /**
  * Samples of one shape in one or more files, read at any place. Blocks that were read lately are kept, up to half of
@@ -94,6 +101,8 @@ export class FileSamples {
   readonly #free: Uint8Array[] = [];
   /** The same, while a reading that may have asked for them is under way. */
   readonly #retired: Uint8Array[] = [];
+  /** Arrays for samples and what is between them, which no reading uses now. */
+  readonly #spans: Uint8Array[] = [];
   /** Readings under way. */
   #readers = 0;
 
@@ -201,12 +210,12 @@ export class FileSamples {
     const parts: SampleArray[] = [];
     let skip = first;
     let left = count;
-    for (const { file, start, valueBytes, decode, count: available } of this.#segments) {
+    for (const segment of this.#segments) {
+      const { count: available, valueBytes, decode } = segment;
       if (left > 0 && skip < available) {
         const taken = Math.min(left, available - skip);
-        const bytes = this.size * valueBytes;
         const into = taken === count ? scratch : undefined;
-        parts.push(decode(await file.bytes(start + skip * bytes, taken * bytes, into)));
+        parts.push(decode(await this.#bytes(segment, this.size * valueBytes, skip, taken, into)));
         left -= taken;
       }
       skip = Math.max(0, skip - available);
@@ -214,6 +223,53 @@ export class FileSamples {
     }
     return parts.length === 1 ? parts[0] : joinArrays(parts);
   }
+
+  /**
+   * The bytes of neighbours among the samples that are taken of a file.
+   *
+   * @param into where to put them, if it is long enough
+   */
+  async #bytes(
+    { file, start, rows }: FileSegment,
+    sampleBytes: number,
+    first: number,
+    count: number,
+    into?: Uint8Array,
+  ): Promise<Uint8Array> {
+    const length = count * sampleBytes;
+    if (rows === undefined) return file.bytes(start + first * sampleBytes, length, into);
+    const put = into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
+    let between: Uint8Array | undefined;
+    for (let from = first, to: number; from < first + count; from = to) {
+      to = endOfSpan(rows, from, first + count, sampleBytes);
+      const place = start + rows[from] * sampleBytes;
+      const target = put.subarray((from - first) * sampleBytes, (to - first) * sampleBytes);
+      if (to === from + 1) await file.bytes(place, sampleBytes, target);
+      else {
+        between ??= this.#spans.pop() ?? new Uint8Array(mostSpanned);
+        const span = await file.bytes(place, (rows[to - 1] - rows[from] + 1) * sampleBytes, between);
+        for (let at = from; at < to; at++) {
+          const here = (rows[at] - rows[from]) * sampleBytes;
+          target.set(span.subarray(here, here + sampleBytes), (at - from) * sampleBytes);
+        }
+      }
+    }
+    if (between !== undefined) this.#spans.push(between);
+    return put;
+  }
+}
+
+/** Behind the last of the rows from one on that are near enough to be read at once. */
+function endOfSpan(rows: Uint32Array, from: number, end: number, sampleBytes: number): number {
+  let to = from + 1;
+  while (
+    to < end &&
+    (rows[to] - rows[to - 1] - 1) * sampleBytes <= mostBetween &&
+    (rows[to] - rows[from] + 1) * sampleBytes <= mostSpanned
+  ) {
+    to++;
+  }
+  return to;
 }
 
 /** One array of several of the same type. */

@@ -5,7 +5,7 @@ import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
 /**
  * A data set of an array that the caller has in memory.
  *
- * @param x the samples, one after another; it is kept, not copied
+ * @param x the samples, one after another; it is kept, not copied, unless a limit takes a part
  * @param shape of one sample, as the model takes it: [C, H, W] (or [H, W, C] with the layout NHWC), [C, L], [features]
  * @param labels a class number for each sample; −1 is a class as any other, as in data of −1 and +1
  * @param options as for files; the default normalisation is "none", because the caller's numbers are taken as meant

@@ -4,30 +4,26 @@ import type { RawArray } from "./sample-array.js";
 
 /**
  * The classes of labels [N, classes] of which every row is 1 at one column and 0 at all others: a class is its column.
- * All rows are looked at, so that a limit on the samples does not decide what labels are.
  *
- * @param count how many of the rows are used
  * @param known classes that are known already: by column where they are as many as the columns
  * @returns undefined where the labels are no such codes
  * @throws UserError if there is a class that is not among the known ones
  */
 export function classesOfOneHot(
   { data, dims }: RawArray,
-  count: number,
   known: KnownClasses,
   where: string,
 ): { labels: Int32Array; classNames: readonly string[] } | undefined {
   const [rows, width] = dims;
   if (dims.length !== 2 || width < 2) return undefined;
-  const columns = new Int32Array(rows).fill(-1);
+  const labels = new Int32Array(rows).fill(-1);
   for (let at = 0; at < rows * width; at++) {
     if (data[at] === 0) continue;
     const row = Math.floor(at / width);
-    if (data[at] !== 1 || columns[row] >= 0) return undefined;
-    columns[row] = at % width;
+    if (data[at] !== 1 || labels[row] >= 0) return undefined;
+    labels[row] = at % width;
   }
-  if (rows === 0 || columns.includes(-1)) return undefined;
-  const labels = columns.subarray(0, count);
+  if (rows === 0 || labels.includes(-1)) return undefined;
   const fittedNames = knownClassNames(known);
   if (fittedNames?.length === width) return { labels, classNames: fittedNames };
   const names = Array.from({ length: width }, (_, column) => String(column));

@@ -1,6 +1,7 @@
 import { userError } from "../errors.js";
 import { pictureOrder } from "./array-dataset.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
+import { evenlySpaced } from "./evenly-spaced.js";
 import { openLargePictures } from "./large-pictures.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import { PicturePool } from "./picture-pool.js";
@@ -218,12 +219,6 @@ function checkAgainstFirst(
     });
   }
   checkPictureFits(picture, target, options, where);
-}
-
-/** `most` of `count` indices, evenly spaced: a part of a folder of class folders still holds every class. */
-function evenlySpaced(count: number, most: number): Uint32Array {
-  const wanted = Math.min(count, most);
-  return Uint32Array.from({ length: wanted }, (_, index) => Math.floor((index * count) / wanted));
 }
 
 function nothingReadable(where: string): Error {

@@ -32,13 +32,11 @@ export interface SampleLabels {
  * row is a one-hot code.
  *
  * @param of samples that the data has
- * @param count how many of them are used
  * @throws UserError if the array has another length, or holds what the task cannot use
  */
 export function labelsOfArray(
   { array, where }: { readonly array: RawArray; readonly where: string },
   of: number,
-  count: number,
   { task, ...known }: Pick<OpenOptions, "task"> & KnownClasses,
 ): SampleLabels {
   if (task === "none") return {};
@@ -52,18 +50,17 @@ export function labelsOfArray(
     });
   }
   const width = dims.slice(1).reduce((product, length) => product * length, 1);
-  const values = data.subarray(0, count * width);
   const numbers = (): SampleLabels => {
     const names = width === 1 ? ["label"] : Array.from({ length: width }, (_, index) => `label ${index + 1}`);
-    return { targets: { names, values: finite(Float64Array.from(values), width, where) } };
+    return { targets: { names, values: finite(Float64Array.from(data), width, where) } };
   };
   if (task === "regression") return numbers();
-  const oneHot = classesOfOneHot(array, count, known, where);
+  const oneHot = classesOfOneHot(array, known, where);
   if (oneHot !== undefined) return oneHot;
-  const whole = values.every((value) => Number.isInteger(value));
+  const whole = data.every((value) => Number.isInteger(value));
   const asClasses = task === "classification" || (width === 1 && whole);
   if (!asClasses) return numbers();
-  const classes = classesOfArray(array, count, known, where);
+  const classes = classesOfArray(array, known, where);
   return task === "classification" ? classes : { ...classes, ...numbers() };
 }
 

@@ -21,12 +21,11 @@ test.each([
 });
 
 test("labels in an array: one whole number for each sample", () => {
-  const { labels, classNames } = classesOfArray({ data: new Float64Array([7, 5, 7]), dims: [3] }, 2, {}, "file");
-  expect([...labels]).toEqual([1, 0]);
+  const { labels, classNames } = classesOfArray({ data: new Float64Array([7, 5, 7]), dims: [3] }, {}, "file");
+  expect([...labels]).toEqual([1, 0, 1]);
   expect(classNames).toEqual(["5", "7"]);
-  expect(() => classesOfArray({ data: new Float64Array([1, 0.5]), dims: [2] }, 2, {}, "file")).toThrow(UserError);
-  expect(() => classesOfArray({ data: new Float64Array(2), dims: [2] }, 3, {}, "file")).toThrow(/3 samples/);
-  expect(() => classesOfArray({ data: new Float64Array(4), dims: [2, 2] }, 2, {}, "file")).toThrow(/\[2, 2\]/);
+  expect(() => classesOfArray({ data: new Float64Array([1, 0.5]), dims: [2] }, {}, "file")).toThrow(UserError);
+  expect(() => classesOfArray({ data: new Float64Array(4), dims: [2, 2] }, {}, "file")).toThrow(/\[2, 2\]/);
 });
 
 test("classes of the training data are found with zeros behind the point", () => {

@@ -65,6 +65,36 @@ test("each block is read once an epoch in the order that the data asks for", asy
   expect(seen.sort((a, b) => a - b)).toEqual([...bytes].sort((a, b) => a - b));
 });
 
+test("samples at distances are read together where they are near, a bounded length at once, and else alone", async () => {
+  const path = join(
+    temporaryFolder({ data: Uint8Array.from({ length: 1e6 }, (_, at) => Math.floor(at / 1000)) }),
+    "data",
+  );
+  const lengths: number[] = [];
+  class MeasuringFile extends OpenFile {
+    override bytes(start: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+      lengths.push(length);
+      return super.bytes(start, length, into);
+    }
+  }
+  const file = new MeasuringFile(path);
+  for (const [distance, longest] of [
+    [3, 64 * 1024],
+    [50, 1000],
+  ] as const) {
+    const rows = Uint32Array.from({ length: Math.floor(1000 / distance) }, (_, place) => place * distance);
+    const segment = { file, start: 0, count: rows.length, rows, valueBytes: 1, decode: (b: Uint8Array) => b };
+    lengths.length = 0;
+    const found: number[] = [];
+    for await (const { data } of new FileSamples([segment], 1000, 1e6).pieces()) {
+      for (let at = 0; at < data.length; at += 1000) found.push(data[at], data[at + 999]);
+    }
+    expect(found).toEqual(Array.from(rows, (row) => [row % 256, row % 256]).flat());
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(longest);
+    expect(lengths.length).toBeLessThanOrEqual(distance === 3 ? rows.length / 20 : rows.length);
+  }
+});
+
 test("a file that is cut off while it is used is told", async () => {
   const path = join(temporaryFolder({ data: new Uint8Array(100) }), "data");
   const segment = { file: new OpenFile(path), start: 0, count: 100, valueBytes: 1, decode: (b: Uint8Array) => b };

@@ -7,39 +7,34 @@ const array = (values: readonly number[], dims: readonly number[] = [values.leng
 });
 
 test("whole numbers are given as classes and as numbers where nothing is asked for", () => {
-  const both = labelsOfArray(array([5, 7, 5]), 3, 3, {});
+  const both = labelsOfArray(array([5, 7, 5]), 3, {});
   expect(both).toEqual({
     labels: Int32Array.of(0, 1, 0),
     classNames: ["5", "7"],
     targets: { names: ["label"], values: Float64Array.of(5, 7, 5) },
   });
-  expect(Object.keys(labelsOfArray(array([5, 7, 5]), 3, 3, { task: "classification" }))).toEqual([
-    "labels",
-    "classNames",
-  ]);
-  expect(Object.keys(labelsOfArray(array([5, 7, 5]), 3, 3, { task: "regression" }))).toEqual(["targets"]);
-  expect(labelsOfArray(array([5, 7, 5]), 3, 3, { task: "none" })).toEqual({});
+  expect(Object.keys(labelsOfArray(array([5, 7, 5]), 3, { task: "classification" }))).toEqual(["labels", "classNames"]);
+  expect(Object.keys(labelsOfArray(array([5, 7, 5]), 3, { task: "regression" }))).toEqual(["targets"]);
+  expect(labelsOfArray(array([5, 7, 5]), 3, { task: "none" })).toEqual({});
 });
 
 test("fractions and several numbers a sample are numbers", () => {
-  expect(labelsOfArray(array([0.5, 1, 2]), 3, 3, {})).toEqual({
+  expect(labelsOfArray(array([0.5, 1, 2]), 3, {})).toEqual({
     targets: { names: ["label"], values: Float64Array.of(0.5, 1, 2) },
   });
-  expect(labelsOfArray(array([1, 2, 3, 4, 5, 6], [3, 2]), 3, 2, {})).toEqual({
-    targets: { names: ["label 1", "label 2"], values: Float64Array.of(1, 2, 3, 4) },
+  expect(labelsOfArray(array([1, 2, 3, 4, 5, 6], [3, 2]), 3, {})).toEqual({
+    targets: { names: ["label 1", "label 2"], values: Float64Array.of(1, 2, 3, 4, 5, 6) },
   });
 });
 
 test("refuses labels of another number of samples, of more samples too, and what the task cannot use", () => {
-  expect(() => labelsOfArray(array([1, 2]), 3, 3, {})).toThrow(/y\.npy: required one label for each of 3 samples/);
-  expect(() => labelsOfArray(array([1, 2, 3, 4]), 3, 3, {})).toThrow(/got an array of the shape \[4\]/);
-  expect(() => labelsOfArray(array([1, Number.NaN, 2]), 3, 3, {})).toThrow(
+  expect(() => labelsOfArray(array([1, 2]), 3, {})).toThrow(/y\.npy: required one label for each of 3 samples/);
+  expect(() => labelsOfArray(array([1, 2, 3, 4]), 3, {})).toThrow(/got an array of the shape \[4\]/);
+  expect(() => labelsOfArray(array([1, Number.NaN, 2]), 3, {})).toThrow(
     /finite numbers as labels, got NaN for sample 1/,
   );
-  expect(() => labelsOfArray(array([0.5, 1, 2]), 3, 3, { task: "classification" })).toThrow(/whole numbers as labels/);
-  expect(() => labelsOfArray(array([1, 2, 3, 4], [2, 2]), 2, 2, { task: "classification" })).toThrow(
-    /one label for each/,
-  );
+  expect(() => labelsOfArray(array([0.5, 1, 2]), 3, { task: "classification" })).toThrow(/whole numbers as labels/);
+  expect(() => labelsOfArray(array([1, 2, 3, 4], [2, 2]), 2, { task: "classification" })).toThrow(/one label for each/);
 });
 
 test("texts that are numbers may be either, others are classes", () => {
