@@ -1,6 +1,6 @@
 import { CompressionType, compressionRegistry, DataType, RecordBatchReader, type Utf8, Vector } from "apache-arrow";
 import { checkArrowColumns } from "./arrow-column-check.js";
-import { arrowMessages, readArrowFooter } from "./arrow-messages.js";
+import { arrowMessages, countArrowRows, readArrowFooter } from "./arrow-messages.js";
 import { ByteDictionary } from "./byte-dictionary.js";
 import { distinctNames } from "./column-names.js";
 import { type BatchColumn, type CodedTexts, type ColumnarFile, classNamesIn } from "./columnar-file.js";
@@ -16,8 +16,9 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
   const file = new OpenFile(path);
   const isStream = head[0] === 0xff;
   const damaged = (error: unknown) => damagedFile(error, path, "a whole Arrow or Feather file");
+  const readFooter = async () => (isStream ? undefined : readArrowFooter(file));
   const open = async () => {
-    const footer = isStream ? undefined : await readArrowFooter(file);
+    const footer = await readFooter();
     const reader = await (await RecordBatchReader.from(arrowMessages(file, footer))).open();
     const { schema } = reader;
     if (schema === undefined || schema === null) throw new Error("no schema");
@@ -37,6 +38,13 @@ export async function openArrow(path: string, head: Uint8Array): Promise<Columna
     format: "arrow",
     columns,
     classNames: classNamesIn(schema.metadata.get("huggingface")),
+    countRows: async () => {
+      try {
+        return await countArrowRows(file, await readFooter());
+      } catch (error) {
+        throw damaged(error);
+      }
+    },
     async *batches(signal) {
       try {
         for await (const batch of (await open()).reader) {

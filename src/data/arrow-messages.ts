@@ -71,6 +71,39 @@ export async function* arrowMessages(file: OpenFile, footer?: ArrowFooter): Asyn
   }
 }
 
+/**
+ * Counts the rows of a file or stream by what its messages say of themselves, without reading their bodies.
+ *
+ * @param footer a file's; absent for a stream
+ * @throws RangeError, or an Error that says more, if a message is damaged
+ */
+export async function countArrowRows(file: OpenFile, footer?: ArrowFooter): Promise<number> {
+  let rows = 0;
+  const count = ({ message }: MessageHead) => {
+    if (message.isRecordBatch()) rows += message.header().length;
+  };
+  if (footer !== undefined) {
+    for (const { offset } of footer.batches) {
+      const found = await readHead(file, offset, footer.start);
+      if (found !== undefined) count(found);
+    }
+    return rows;
+  }
+  for (let found = await readHead(file, 0, file.length); found !== undefined; ) {
+    count(found);
+    found = await readHead(file, found.end, file.length);
+  }
+  return rows;
+}
+
+interface MessageHead {
+  readonly message: Message;
+  /** What it says of itself behind its length. */
+  readonly piece: Uint8Array;
+  readonly bodyStart: number;
+  readonly end: number;
+}
+
 interface FoundMessage {
   readonly message: Message;
   /** What it says of itself behind its length, and its body. */
@@ -80,6 +113,14 @@ interface FoundMessage {
 
 /** @returns undefined where a stream ends */
 async function readMessage(file: OpenFile, start: number, end: number): Promise<FoundMessage | undefined> {
+  const head = await readHead(file, start, end);
+  if (head === undefined) return undefined;
+  const { message, piece, bodyStart } = head;
+  return { message, pieces: [piece, await file.bytes(bodyStart, message.bodyLength)], end: head.end };
+}
+
+/** A message without its body. @returns undefined where a stream ends */
+async function readHead(file: OpenFile, start: number, end: number): Promise<MessageHead | undefined> {
   if (start === end) return undefined;
   if (start < 0 || start + 4 > end) throw new RangeError("a message that is cut off");
   const head = new DataView((await file.bytes(start, Math.min(8, end - start))).buffer);
@@ -100,7 +141,7 @@ async function readMessage(file: OpenFile, start: number, end: number): Promise<
   const bodyStart = metadataStart + length;
   const { bodyLength } = message;
   if (!(bodyLength >= 0 && bodyLength <= end - bodyStart)) throw new RangeError("a message that is cut off");
-  return { message, pieces: [piece, await file.bytes(bodyStart, bodyLength)], end: bodyStart + bodyLength };
+  return { message, piece, bodyStart, end: bodyStart + bodyLength };
 }
 
 /** Which of a batch's nodes belong to columns, not to what is inside them, and how many there are. */

@@ -38,17 +38,29 @@ export class ColumnProfile {
   readonly choice: ColumnChoice | undefined;
   readonly #distinctLimit: number;
   readonly #kept: number[] | undefined;
+  readonly #rowOf: (row: number) => number;
   #draws: RandomStream | undefined;
   #squares = 0;
   #first = 0;
 
-  /** @param keepValues keeps an even sample of the values, for {@link quantiles} */
-  constructor(name: string, index: number, distinctLimit: number, choice?: ColumnChoice, keepValues = false) {
+  /**
+   * @param keepValues keeps an even sample of the values, for {@link quantiles}
+   * @param rowOf the number that a row has in the whole table, where only some are shown
+   */
+  constructor(
+    name: string,
+    index: number,
+    distinctLimit: number,
+    choice?: ColumnChoice,
+    keepValues = false,
+    rowOf = (row: number): number => row,
+  ) {
     this.name = name;
     this.index = index;
     this.choice = choice;
     this.#distinctLimit = distinctLimit;
     this.#kept = keepValues ? [] : undefined;
+    this.#rowOf = rowOf;
   }
 
   /**
@@ -130,7 +142,7 @@ export class ColumnProfile {
     this.numbers++;
     if (this.#kept !== undefined) this.#keep(value);
     if (this.numbers === 1) this.#first = value;
-    if (value !== this.#first + row - 1) this.counting = false;
+    if (this.counting && value !== this.#first + this.#rowOf(row) - 1) this.counting = false;
     // Welford's update keeps the variance exact for large values of small spread.
     const deviation = value - this.mean;
     this.mean += deviation / this.numbers;

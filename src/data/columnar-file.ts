@@ -30,6 +30,8 @@ export interface ColumnarFile {
   readonly rowCount?: number;
   /** What a column's class numbers stand for, where the file says it (as Hugging Face's datasets does). */
   readonly classNames: ReadonlyMap<string, readonly string[]>;
+  /** Counts the rows without reading their values. */
+  countRows(): Promise<number>;
   /** All rows in order, a bounded number at once. */
   batches(signal?: AbortSignal): AsyncGenerator<ColumnBatch>;
 }

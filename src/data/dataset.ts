@@ -112,7 +112,7 @@ export interface OpenOptions {
   cacheLimit?: number | undefined;
   /** Worker threads that decode pictures ahead. Default: one per core, at most 8. */
   workers?: number | undefined;
-  /** Use at most this many samples: evenly spaced ones of a folder of pictures, else the first. */
+  /** Use at most this many samples: evenly spaced ones, but the first of tables of text and of streams. */
   limit?: number | undefined;
   /** Milliseconds that a server may be silent before it is asked again, and then given up. Default: 60,000. */
   idleTimeout?: number | undefined;

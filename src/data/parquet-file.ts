@@ -26,6 +26,7 @@ export async function openParquet(path: string): Promise<ColumnarFile> {
     format: "parquet",
     columns: names,
     rowCount: rows,
+    countRows: async () => rows,
     classNames: classNamesIn(huggingface),
     async *batches(signal) {
       try {

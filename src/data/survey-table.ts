@@ -56,8 +56,9 @@ export async function surveyRows(
   const [label] = labels;
   const isLabel = (index: number): boolean => labels.some((one) => one.index === index);
   const wide = format.columnCount > mostTextColumns;
+  const quantile = options.normalise === "quantile";
   const profileOf = (index: number, limit: number): ColumnProfile =>
-    new ColumnProfile(columnName(format, index), index, limit, choices.get(index), options.normalise === "quantile");
+    new ColumnProfile(columnName(format, index), index, limit, choices.get(index), quantile, format.rowOf);
   const needs = Array.from({ length: format.columnCount }, (_, index): ColumnNeed => {
     const choice = choices.get(index);
     // Classes and categories are told apart as texts: 1 and 1.0 may be two.

@@ -4,10 +4,13 @@ import { shorten } from "./classes.js";
 import type { ColumnProfile } from "./column-profile.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
 import { type EncodedRows, encodeRows } from "./encode-table.js";
+import { evenRows } from "./even-rows.js";
 import { FileSamples, type FileSegment, type OpenFile } from "./file-samples.js";
+import { firstRowsNote } from "./first-rows-note.js";
 import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-record.js";
 import { keepingBlocks } from "./kept-blocks.js";
 import { defaultMemory } from "./sample-array.js";
+import type { SampleLabels } from "./sample-labels.js";
 import { columnName, type LabelColumn, type Survey, surveyRows } from "./survey-table.js";
 import { plainNumbers } from "./table-cell.js";
 import { type DroppedColumn, expandRow, fitColumns, widthOf } from "./table-columns.js";
@@ -30,7 +33,8 @@ export async function openTable(path: string, options: OpenOptions): Promise<Dat
 }
 
 /** As {@link openTable}, of a table that is stored in any way. */
-export async function openTableSource(source: TableSource, options: OpenOptions): Promise<Dataset> {
+export async function openTableSource(table: TableSource, options: OpenOptions): Promise<Dataset> {
+  const source = await evenRows(table, options.limit);
   const format = keepingBlocks(source, (options.memory ?? defaultMemory()) / 4);
   const path = format.where;
   const fitted = readFitted(options.fitted);
@@ -232,6 +236,7 @@ function tableDataset(
     ...(options.fitted === undefined ? almostNumeric(format, survey, labelColumns) : []),
     ...dropped.map(({ name, reason }) => `${name} left out: ${reason}`),
     ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
+    ...limitNotes(format, labelled, survey, options),
   ];
   const dataset: Omit<Dataset, "read"> = {
     where: path,
@@ -283,6 +288,13 @@ function tableDataset(
       samples.read(indices, (data, from, sample) => deliver(data, from, target, sample * width)),
     prepare: (indices) => samples.prepare(indices),
   };
+}
+
+/** What a limit may have left out of a table of which it takes the first rows, in sentences. */
+function limitNotes(format: TableSource, labelled: SampleLabels, survey: Survey, options: OpenOptions): string[] {
+  if (format.countRows !== undefined || survey.count !== options.limit) return [];
+  const note = firstRowsNote(labelled);
+  return note === undefined ? [] : [note];
 }
 
 /**
@@ -387,11 +399,13 @@ async function rowsAsArrays(
         );
   if (labelColumns.length === 0) return dataset;
   const { classNames } = labelled;
+  const notes = limitNotes(format, labelled, survey, options);
   return {
     ...dataset,
     ...labelled,
     record: {
       ...dataset.record,
+      ...(notes.length === 0 ? {} : { notes }),
       ...(classNames === undefined ? {} : { classNames }),
       labelsFrom: labelColumns.map(({ name }) => name).join(", "),
     },

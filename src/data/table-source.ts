@@ -31,10 +31,14 @@ export interface TableSource {
   readonly classNames?: ReadonlyMap<string, readonly string[]> | undefined;
   /** The column to take for the label where none is asked for. */
   readonly usualLabel?: string | undefined;
+  /** Counts the rows that {@link blocks} gives, at most; absent where that takes as long as reading them. */
+  countRows?(): Promise<number>;
   /** @param needs what is needed of each column */
   blocks(needs: readonly ColumnNeed[], options: RowOptions): AsyncGenerator<TableBlock>;
-  /** The file and the row in it (from 1) of a row counted over the whole table from 1. */
+  /** The file and the row in it (from 1) of a row counted over all blocks from 1. */
   place(row: number): { where: string; row: number };
+  /** The number that such a row has in the whole table, where the blocks give only some rows. */
+  rowOf?(row: number): number;
 }
 
 export interface RowOptions {
@@ -86,10 +90,16 @@ export function joinTables(sources: readonly TableSource[]): TableSource {
   }
   const ends: number[] = [];
   const bytes = sources.reduce((sum, source) => sum + source.bytes, 0);
+  const counted = sources.every(({ countRows }) => countRows !== undefined);
+  const countRows = async () => {
+    const counts = await Promise.all(sources.map((source) => source.countRows?.() ?? 0));
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
   return {
     ...first,
     bytes,
     where: `${first.where} and ${sources.length - 1} more`,
+    ...(counted ? { countRows } : {}),
     async *blocks(needs, options) {
       let count = 0;
       let before = 0;
@@ -179,6 +189,7 @@ export async function columnarTable(file: ColumnarFile): Promise<TableSource> {
     bytes: await fileSize(file.where),
     classNames: file.classNames,
     usualLabel: usual.length === 1 ? usual[0] : undefined,
+    countRows: () => file.countRows(),
     blocks(needs, options) {
       numbers.clear();
       return columnarBlocks(file, widths, needs, options, numbers);
