@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import type { OpenOptions } from "./dataset.js";
 import { decodeSample, type PicturePlace, pictureBytes, pixelLimit } from "./decode-picture.js";
+import { evenlySpaced } from "./evenly-spaced.js";
 import { gatherPictures } from "./open-dataset.js";
 import type { PictureSize } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
@@ -26,7 +27,8 @@ export async function surveyPictures(
 ): Promise<PictureSurvey | undefined> {
   const source = await gatherPictures(path, options);
   if (source === undefined) return undefined;
-  const items = source.items.slice(0, options.limit ?? source.items.length);
+  const chosen = evenlySpaced(source.items.length, options.limit ?? source.items.length);
+  const items = Array.from(chosen, (index) => source.items[index]);
   const sizes = new Map<string, number>();
   const formats = new Map<string, number>();
   const width = 32;

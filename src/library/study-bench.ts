@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BatchOrder } from "../data/batches.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
+import { withinLimit } from "../data/evenly-spaced.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { subset } from "../data/subset.js";
@@ -90,7 +91,7 @@ export function withoutDropped(
   return {
     train: kept,
     test,
-    unlabelled: ownUnlabelled === undefined ? firstOf(kept, unlabelledLimit) : without(unlabelled, dropped.unlabelled),
+    unlabelled: ownUnlabelled === undefined ? atMost(kept, unlabelledLimit) : without(unlabelled, dropped.unlabelled),
   };
 }
 
@@ -103,12 +104,9 @@ function without(dataset: Dataset, dropped: readonly number[]): Dataset {
   );
 }
 
-function firstOf(dataset: Dataset, limit: number | undefined): Dataset {
-  if (limit === undefined || limit >= dataset.count) return dataset;
-  return subset(
-    dataset,
-    Uint32Array.from({ length: limit }, (_, index) => index),
-  );
+function atMost(dataset: Dataset, limit: number | undefined): Dataset {
+  const taken = withinLimit(dataset.count, limit);
+  return taken === undefined ? dataset : subset(dataset, taken);
 }
 
 /** Steps that a recipe's epochs make on this data, and no fewer than the recipe's least number; none where it has no loss. */

@@ -40,6 +40,21 @@ test("pictures: sizes, classes, duplicates, what is unreadable, a grid and a nor
   expect([...found.grid!.subarray(1, 4)]).toEqual([...Buffer.from("PNG")]);
 });
 
+test("with a limit the sizes are those of the pictures that are looked at", async () => {
+  const [small, large] = [await solidPicture([10]), await solidPicture([50], { width: 8, height: 6 })];
+  const names = ["cat/1", "cat/2", "cat/3", "dog/1", "dog/2", "dog/3"];
+  const files = Object.fromEntries(names.map((name) => [`${name}.png`, name < "d" ? small : large]));
+  const found = await describeData({ data: temporaryFolder(files), limit: 4 });
+  expect(found.pictures!.sizes.map(({ width, count }) => [width, count])).toEqual([
+    [4, 2],
+    [8, 2],
+  ]);
+  expect(found.classes).toEqual([
+    { name: "cat", count: 2 },
+    { name: "dog", count: 2 },
+  ]);
+});
+
 test("tables: columns, damaged rows by number, and quantiles where a column has far outliers", async () => {
   const rows = Array.from({ length: 400 }, (_, row) => `${Math.sin(row)},${row % 3 === 0 ? "x" : "y"}`);
   rows[7] = "1,x,surplus";

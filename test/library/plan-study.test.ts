@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
+import { evenlySpaced } from "../../src/data/evenly-spaced.js";
 import type { CompareOptions } from "../../src/library/compare.js";
 import {
   besidesInPilot,
@@ -169,6 +170,13 @@ describe("withoutDuplicates", () => {
     expect(settings.dropped).toEqual({ train: [0, 1, 2], unlabelled: [] });
     for (const { train, test: measured, unlabelled } of [data, opened]) {
       expect([train.count, unlabelled.count]).toEqual([37, 10]);
+      const size = side * side;
+      const all = await readAll(train);
+      // At even distances, as a limit takes samples elsewhere.
+      const expected = [...evenlySpaced(37, 10)].flatMap((index) => [
+        ...all.subarray(index * size, (index + 1) * size),
+      ]);
+      expect([...(await readAll(unlabelled))]).toEqual(expected);
       expect(await duplicatesOf(unlabelled, measured)).toEqual([]);
       expect(unlabelled.record.subsetOf).toBe(train.hash);
     }
