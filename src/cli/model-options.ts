@@ -14,7 +14,10 @@ export const modelOptions = {
 };
 
 export const recipeOption = byDefault(
-  nameOrPath("NAME", "default, rotation, contrast, clusters, principal-components (no training), paper, adversarial, autoencoder, or a JSON file"),
+  nameOrPath(
+    "NAME",
+    "default, rotation, contrast, clusters, principal-components (no training), paper, adversarial, autoencoder, or a JSON file",
+  ),
   "default",
 );
 
