@@ -138,8 +138,9 @@ const RMSNormalization: Rewrite = (node, upgrade) => {
 const Attention: Rewrite = (node, upgrade) => {
   const { attributes } = node;
   const [q, k, v, mask = "", ...cache] = node.inputs;
-  const rank = upgrade.ranks.of(q);
   const heads = intOf(attributes.q_num_heads, 0);
+  // A rank that does not follow from the graph, as behind a Reshape by the batch's size, does from the number of heads.
+  const rank = upgrade.ranks.of(q) ?? (heads > 0 ? 3 : 4);
   const isFlat = rank === 3;
   const isPlain =
     cache.every((name) => name === "") &&

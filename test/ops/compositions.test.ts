@@ -148,6 +148,17 @@ describe("compositions", () => {
   });
 
   it.each([
+    ["heads apart", [query, key, value], {}],
+    ["joined heads", [flatQuery, flatKey, flatValue], heads],
+  ])("take attention with %s where no rank is known", (_, inputs, attributes) => {
+    const graph = graphOf({ title: "", op: "Attention", opset: 23, inputs, attributes });
+    const unknown = { ...graph, inputs: graph.inputs.map((input) => ({ ...input, shape: null })) };
+    const upgraded = upgradeGraph(unknown, 23).nodes;
+    expect(upgraded).toEqual(upgradeGraph(graph, 23).nodes);
+    expect(upgraded.map(({ op }) => op)).toContain("Softmax");
+  });
+
+  it.each([
     ["a cache", [query, key, value, floatTensor([], [0]), key], {}],
     ["softcap", [query, key, value], { softcap: float(2) }],
     ["a window", [query, key, value], { left_window_size: int(2) }],
