@@ -5,7 +5,7 @@ import { sizeOf } from "../graph/tensor.js";
 import { MirrorError, mirror } from "../mirror/mirror.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
-import { instantiate, parameterInputs } from "../ops/instantiate.js";
+import { instantiate, type NetworkStep, parameterInputs } from "../ops/instantiate.js";
 import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
@@ -53,6 +53,7 @@ export interface InspectResult {
   readonly features: { readonly name: string; readonly shape: readonly number[] } | undefined;
   /** Nodes that read the feature tensor: where the head begins. */
   readonly head: readonly string[];
+  /** F's steps, without those that compute shapes and constants. */
   readonly extractor: readonly ChainStep[];
   readonly mirror: readonly ChainStep[];
   readonly discriminator:
@@ -120,24 +121,23 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       parameter: parameterInputs(emit, network),
       normalization: "batch",
     });
-    const extractor = stretches(instance.steps, network, ({ node }) => node.outputs[0]).map(
-      ({ layer, steps }): ChainStep => {
-        const last = steps[steps.length - 1];
-        const names = new Set(steps.flatMap(({ parameters }) => parameters));
-        const [output] = last.node.outputs;
-        return {
-          op: layer?.op ?? last.node.op,
-          name: output,
-          shape: layer
-            ? withoutAxis(last.outputs[0].shape, batchAxis(layer, output))
-            : last.outputs[0].shape.slice(last.fromSample.some(Boolean) ? 1 : 0),
-          parameters: [...names].flatMap((name) => {
-            const spec = name === undefined ? undefined : network.parameters.get(name);
-            return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
-          }),
-        };
-      },
-    );
+    const shown = instance.steps.filter((step) => network.unrolled.has(step.node.outputs[0]) || bringsFeatures(step));
+    const extractor = stretches(shown, network, ({ node }) => node.outputs[0]).map(({ layer, steps }): ChainStep => {
+      const last = steps[steps.length - 1];
+      const names = new Set(steps.flatMap(({ parameters }) => parameters));
+      const [output] = last.node.outputs;
+      return {
+        op: layer?.op ?? last.node.op,
+        name: output,
+        shape: layer
+          ? withoutAxis(last.outputs[0].shape, batchAxis(layer, output))
+          : last.outputs[0].shape.slice(last.fromSample.some(Boolean) ? 1 : 0),
+        parameters: [...names].flatMap((name) => {
+          const spec = name === undefined ? undefined : network.parameters.get(name);
+          return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
+        }),
+      };
+    });
     const code = instance.targets[0];
     const mirrored: ParameterSpec[] = [];
     let mirrorSteps: ChainStep[] = [];
@@ -214,6 +214,15 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       warnings,
     };
   }
+}
+
+/**
+ * Does a step compute with the samples, or apply a weight to what is learned? Others compute shapes and constants, or show a
+ * parameter in another form to the step that has it.
+ */
+function bringsFeatures({ node, fromSample, parameters }: NetworkStep): boolean {
+  if (node.op === "Shape" || node.op === "Size") return false;
+  return fromSample.some(Boolean) || parameters.slice(1).some((name) => name !== undefined);
 }
 
 /** Steps one by one, those of one recurrent layer together. */

@@ -53,6 +53,22 @@ describe("inspect", () => {
     expect(result.cost).toBeGreaterThanOrEqual(16 * 36 + 4 * 216);
   });
 
+  it("leaves out what computes shapes and constants, and shows a weight where it is applied", async () => {
+    const net = new TestNetwork();
+    const batch = net.node("Shape", ["x"], { start: 0, end: 1 });
+    const shape = net.node("Concat", [batch, net.ints([4])], { axis: 0 });
+    const flat = net.node("Reshape", ["x", shape]);
+    const turned = net.node("Transpose", [net.weight("w", [3, 4])], { perm: [1, 0] });
+    const hidden = net.node("Tanh", [net.node("MatMul", [flat, turned])]);
+    const output = net.node("Gemm", [hidden, net.weight("out", [3, 2])]);
+    const { extractor } = await inspected(modelFile(net.graph([2, 2], [output])));
+    expect(extractor.map(({ op, parameters }) => [op, ...parameters.map(({ name }) => name)])).toEqual([
+      ["Reshape"],
+      ["MatMul", "w"],
+      ["Tanh"],
+    ]);
+  });
+
   it("cuts where it is told to", async () => {
     const bytes = toyModel({ template: "mlp", inputShape: [6], widths: [5, 4] });
     const whole = await inspected(bytes);
