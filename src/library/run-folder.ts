@@ -1,7 +1,7 @@
 /** The folder of a run: its record, metrics, checkpoints, pictures and weights. Files appear whole or not at all. */
 import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder } from "../data/make-folder.js";
+import { makeFolder, requirePlace } from "../data/make-folder.js";
 import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
@@ -89,6 +89,11 @@ export class RunFolder {
       if (error.code === "ENOENT") return [];
       throw fileError(error, path, "a folder for the run");
     });
+    try {
+      requirePlace(path);
+    } catch (error) {
+      throw fileError(error, path, "a folder for the run");
+    }
     if (content.every((name) => name === lockFile)) return false;
     const isRun = content.includes(runFiles.record);
     if (overwrite && isRun) return true;

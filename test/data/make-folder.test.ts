@@ -1,7 +1,7 @@
-import { existsSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { makeFolder } from "../../src/data/make-folder.js";
+import { makeFolder, requirePlace } from "../../src/data/make-folder.js";
 import { UserError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -29,4 +29,22 @@ test.skipIf(!existsSync("/proc/self"))("refuses places that take no folder", () 
       `${path}: required a place where folders can be made, got one that takes none (/proc). Choose another folder.`,
     );
   }
+});
+
+test("tries a place and leaves nothing there", () => {
+  const folder = temporaryFolder({ file: "" });
+  requirePlace(join(folder, "a", "b"));
+  requirePlace(folder);
+  expect(readdirSync(folder)).toEqual(["file"]);
+  expect(() => requirePlace(join(folder, "file"))).toThrow(expect.objectContaining({ code: "EEXIST" }));
+  expect(() => requirePlace(join(folder, "file", "deep"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+});
+
+// An administrator may write anywhere, and Windows has other permissions.
+test.skipIf(process.getuid === undefined || process.getuid() === 0)("refuses a place without permission", () => {
+  const folder = join(temporaryFolder(), "locked");
+  mkdirSync(folder);
+  chmodSync(folder, 0o500);
+  for (const path of [folder, join(folder, "run")])
+    expect(() => requirePlace(path)).toThrow(expect.objectContaining({ code: "EACCES" }));
 });

@@ -49,6 +49,18 @@ describe("RunFolder.create", () => {
   });
 });
 
+describe("RunFolder.requireFree", () => {
+  it("leaves nothing where a run could be", async () => {
+    const path = folderWith({});
+    expect(await RunFolder.requireFree(path("a/run"), false)).toBe(false);
+    expect(readdirSync(path("."))).toEqual([]);
+  });
+
+  it.skipIf(!existsSync("/proc/self"))("refuses a place that takes no folder, before any work", async () => {
+    await expect(RunFolder.requireFree("/proc/headstart/run", false)).rejects.toThrow(/takes none \(\/proc\)/);
+  });
+});
+
 describe("RunFolder.open", () => {
   it("needs a record", async () => {
     const path = folderWith({ "run.json": "{}" });
