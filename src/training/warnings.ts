@@ -31,7 +31,7 @@ export function judge(metrics: Metrics, chanceOfTurn?: number): Warning[] {
       warnings.push({
         kind: "collapse",
         values: { own, other },
-        message: `G(x) is as far from its own x as from another sample (mean squared error ${own.toPrecision(3)} against ${other.toPrecision(3)}): G gives much the same whatever it sees. Add reconstruction, or lower the learning rate.`,
+        message: `G(x) is as far from its own x as from another sample (mean squared error ${own.toPrecision(3)} against ${other.toPrecision(3)}): G gives much the same whatever it sees. Train for longer, give reconstruction more weight, or lower the learning rate.`,
       });
     if (ratio < 0.01)
       warnings.push({

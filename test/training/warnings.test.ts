@@ -50,6 +50,7 @@ describe("judge", () => {
     });
     expect(warnings.map(({ kind }) => kind)).toEqual(["collapse", "discriminator-won"]);
     expect(warnings[0].message).toContain("0.990 against 1.00");
+    expect(warnings[0].message).toContain("Train for longer, give reconstruction more weight");
     expect(warnings[1].message).toContain("100.0 %");
     expect(warnings.map(({ values }) => values)).toEqual([
       { own: 0.99, other: 1 },

@@ -110,7 +110,7 @@ export const en = {
 
   warnings: "What stands out",
   "warning.collapse":
-    "G(x) is as far from its own x as from another sample: G gives much the same whatever it sees. Add reconstruction, or lower the learning rate.",
+    "G(x) is as far from its own x as from another sample: G gives much the same whatever it sees. Train for longer, give reconstruction more weight, or lower the learning rate.",
   "warning.collapse.values": "Mean squared error: {own} to its own x, {other} to another sample.",
   "warning.identity":
     "G(x) copies x: F may pass x through without learning features. Choose a narrower feature tensor, or corrupt G's input.",
