@@ -47,7 +47,7 @@ export const command = defineCommand({
     arms: namesOrPaths(
       "LIST",
       "starts to compare: initializers, recipes (names or JSON files), weights:FILE.safetensors, each with +calibrated, " +
-        "+layer-calibrated, +conditioned or +raw, and with +zero-head, +class-means, +linear-discriminant or +self-training (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,principal-components,autoencoder,paper,default)",
+        "+layer-calibrated, +conditioned, +opened or +raw, and with +zero-head, +class-means, +linear-discriminant or +self-training (default: pytorch-default,lecun,xavier,he,orthogonal,he+calibrated,principal-components,autoencoder,paper,default)",
     ),
     baseline: nameOrPath("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
     labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all; for numbers 10%,all)"),

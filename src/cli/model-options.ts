@@ -16,7 +16,7 @@ export const modelOptions = {
 export const recipeOption = byDefault(
   nameOrPath(
     "NAME",
-    "default, rotation, contrast, clusters, principal-components (no training), paper, adversarial, autoencoder, or a JSON file",
+    "default, rotation, contrast, clusters, principal-components and opened (no training), paper, adversarial, autoencoder, or a JSON file",
   ),
   "default",
 );

@@ -76,6 +76,8 @@ export interface ScaleOptions {
   target?: number;
   /** "unit" by default. */
   granularity?: Granularity;
+  /** The mean to reach; 0 by default. */
+  mean?: number;
   /** First and number of the units whose mean becomes one, not zero: an LSTM's forget gates. */
   openUnits?: readonly [first: number, count: number];
   /** No unit is scaled by more than this, nor by less than its inverse; 1,000 by default. */
@@ -97,7 +99,7 @@ export interface ScaledUnits {
 /**
  * Scales a layer's weight so that its pre-activation, whose statistics were measured with this weight and bias, has
  * standard deviation `target`: per unit, or with one factor a layer, where the root mean square over the units becomes
- * `target`. A bias, where there is one, is set so that each unit's mean is zero. Both hold exactly on the measured
+ * `target`. A bias, where there is one, is set so that each unit's mean is zero, or as asked. Both hold exactly on the measured
  * samples, because the pre-activation is linear in weight and bias, except for units that are dead or capped.
  */
 export function scaleUnits(
@@ -110,6 +112,7 @@ export function scaleUnits(
   options: ScaleOptions = {},
 ): ScaledUnits {
   const { target = 1, granularity = "unit", largestFactor = 1000, openUnits: [open, count] = [0, 0] } = options;
+  const { mean: usualMean = 0 } = options;
   const units = std.length;
   if (bias && bias.length !== units) throw new Error(`${bias.length} biases do not fit ${units} units`);
   const largest = std.reduce((most, value) => Math.max(most, value), 0);
@@ -125,7 +128,7 @@ export function scaleUnits(
     const factor = Math.min(Math.max(wanted, 1 / largestFactor), largestFactor);
     if (factor !== wanted) capped++;
     factors[unit] = factor;
-    const wantedMean = unit >= open && unit < open + count ? 1 : 0;
+    const wantedMean = unit >= open && unit < open + count ? 1 : usualMean;
     // The mean without the bias is scaled; the new bias takes it out.
     if (bias && shifted) shifted[unit] = factor * (bias[unit] - mean[unit]) + wantedMean;
   }

@@ -9,6 +9,7 @@ import {
   type UnitStatistics,
   unitStatistics,
 } from "../initializers/conditioning.js";
+import { activationNames } from "../ops/names.js";
 import type { Layer } from "../ops/network.js";
 import type { Rows } from "../ops/weight-rows.js";
 import { RandomStream } from "../random/stream.js";
@@ -16,12 +17,26 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, recurrentContext, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
-import { multiplyFeatures } from "./feature-gain.js";
+import { isHomogeneousChain, multiplyFeatures } from "./feature-gain.js";
 import { type HeadStart, needsLabels } from "./head-start.js";
 import { SequentialEvaluator } from "./sequential-evaluator.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
 export const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "HardSigmoid", "Softsign"]);
+
+/** Activations; relu6 is exported as Clip. */
+export const activations: ReadonlySet<string> = new Set([...activationNames, "Clip"]);
+
+/** Chains of so many dense layers with ReLU and its like are opened where the settings say auto, */
+const deepChain = 6;
+/** so far, and to features of this size: measured on tables (docs/log.md). */
+const usualOpenness = 2;
+const openedSize = 0.2;
+
+/** Whether an activation passes one sign only, or mostly. */
+function isRectifying({ activation = "" }: { readonly activation?: string }): boolean {
+  return activations.has(activation) && !saturating.has(activation);
+}
 
 /** What was done to one layer. */
 export interface ConditioningRecord {
@@ -84,23 +99,48 @@ export async function conditionFeatures(
   seed: number,
   options: ConditionOptions = {},
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
-  const { weights: scaled, records } = await conditionLayers(features, weights, dataset, settings, seed, options);
-  const { gain = 1 } = settings;
-  if (gain === 1 || !needsLabels(options.head)) return { weights: scaled, records };
-  const multiplied = multiplyFeatures(features, scaled, gain);
+  const { gain = 1, size = 1, openness } = opened(settings, features);
+  const { weights: scaled, records } = await conditionLayers(
+    features,
+    weights,
+    dataset,
+    { ...settings, openness },
+    seed,
+    options,
+  );
+  const factor = size * (needsLabels(options.head) ? gain : 1);
+  if (factor === 1) return { weights: scaled, records };
+  const multiplied = multiplyFeatures(features, scaled, factor);
   if (multiplied) return { weights: multiplied, records };
-  const skipped = "its gain would change what F computes, which is no chain of layers and ReLU-like activations";
+  const skipped =
+    "its size or gain would change what F computes, which is no chain of layers and ReLU-like activations";
   return {
     weights: scaled,
     records: [...records, { weight: features.layers[0].weight.name, dead: 0, capped: 0, skipped }],
   };
 }
 
+/** How open units get, and how large features, where the settings leave that to the network. */
+function opened(
+  settings: Recipe["conditioning"],
+  features: FeatureExtractor,
+): Pick<Recipe["conditioning"], "gain" | "size"> & { openness: number } {
+  const { openness = 0 } = settings;
+  if (openness !== "auto") return { ...settings, openness };
+  const isDeep =
+    features.layers.length >= deepChain &&
+    features.layers.every(
+      (layer) => layer.weight.layout?.kind === "matrix" && isRectifying(activationAfter(features.network, layer)),
+    ) &&
+    isHomogeneousChain(features);
+  return isDeep ? { size: openedSize, ...settings, openness: usualOpenness } : { ...settings, openness: 0 };
+}
+
 async function conditionLayers(
   features: FeatureExtractor,
   weights: Weights,
   dataset: Dataset,
-  settings: Recipe["conditioning"],
+  settings: Omit<Recipe["conditioning"], "openness"> & { readonly openness: number },
   seed: number,
   options: EvaluateOptions,
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
@@ -129,7 +169,9 @@ async function conditionLayers(
         records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
         continue;
       }
-      const saturates = saturating.has(activationAfter(features.network, layer).activation ?? "");
+      const { activation = "" } = activationAfter(features.network, layer);
+      const saturates = saturating.has(activation);
+      const opens = isRectifying({ activation });
       const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
       const { forget, hidden = 0 } = recurrentContext(features.network, layer) ?? {};
       const bias = layer.bias && result.get(layer.bias.name);
@@ -154,6 +196,7 @@ async function conditionLayers(
           // How large a state's matrix may be is a matter of what comes of it in the end, not of its first use.
           scale: settings.scale !== "none" && !layer.isRecurrent,
           granularity,
+          mean: opens ? settings.openness : 0,
         },
         async (tensors) => {
           const trial: Weights = new Map(result);

@@ -44,7 +44,7 @@ export function multiplyFeatures(features: FeatureExtractor, weights: Weights, g
 }
 
 /** One operator after another, each of them homogeneous, and no biases before the first layer. */
-function isHomogeneousChain({ network, feature, layers, parameters }: FeatureExtractor): boolean {
+export function isHomogeneousChain({ network, feature, layers, parameters }: FeatureExtractor): boolean {
   const weightNames = new Set(layers.map(({ weight }) => weight.name));
   if (weightNames.size < layers.length) return false;
   const own = new Set(parameters.map(({ name }) => name));

@@ -212,16 +212,9 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     }
     const parameters = await trainer.parameters(recipe.movingAverage > 0);
     const finalMetrics = tail.means();
-    const inF = (weights: Weights): Weights =>
-      new Map(
-        features.parameters.flatMap(({ name }) => {
-          const elements = weights.get(name);
-          return elements ? [[name, elements] as const] : [];
-        }),
-      );
     return {
-      weights: inF(parameters),
-      start: inF(start),
+      weights: inFeatures(features, parameters),
+      start: inFeatures(features, start),
       parameters,
       finalMetrics,
       warnings: judge(finalMetrics, chanceOfTurn(recipe, dataset, sampleShape)),
@@ -235,9 +228,19 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   }
 }
 
+/** F's own of these weights. */
+function inFeatures(features: FeatureExtractor, weights: Weights): Weights {
+  return new Map(
+    features.parameters.flatMap(({ name }) => {
+      const elements = weights.get(name);
+      return elements ? [[name, elements] as const] : [];
+    }),
+  );
+}
+
 /** F as it starts, of a recipe that trains nothing. */
 async function untrained(options: PretrainOptions): Promise<PretrainResult> {
-  const start = options.start ?? (await startOfFeatures(options));
+  const start = inFeatures(options.features, options.start ?? (await startOfFeatures(options)));
   return { weights: start, start, parameters: start, finalMetrics: {}, warnings: [] };
 }
 

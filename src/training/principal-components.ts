@@ -3,13 +3,12 @@ import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
 import { sizeOf } from "../graph/tensor.js";
 import { componentsFor, principalFilters } from "../initializers/principal-components.js";
-import { activationNames } from "../ops/names.js";
 import type { Layer } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import { sessionOptions } from "../runtime/session.js";
-import { measuringSamples, saturating } from "./condition.js";
+import { activations, measuringSamples, saturating } from "./condition.js";
 import type { EvaluateOptions, Evaluation } from "./evaluate.js";
 import { leadingComponents } from "./leading-components.js";
 import { SequentialEvaluator } from "./sequential-evaluator.js";
@@ -21,9 +20,6 @@ const mostPatches = 20_000;
 const mostValues = 16e6;
 /** Of larger ones there would be too few: 3 × 3 positions of 256 channels. */
 const largestPatch = 2304;
-
-/** Activations; relu6 is exported as Clip. */
-const activations: ReadonlySet<string> = new Set([...activationNames, "Clip"]);
 
 /** Which of F's layers start from principal components. */
 export type PrincipalLayers = "first" | "all";

@@ -132,7 +132,7 @@ describe("builtInRecipe", () => {
 
   it.each(["papper", "toString", "__proto__", ""])("%j is unknown", (name) => {
     expect(() => builtInRecipe(name)).toThrow(
-      /^--recipe: required one of paper, adversarial, autoencoder, rotation, clusters, contrast, default or a JSON file, got .*Did you mean/,
+      /^--recipe: required one of paper, adversarial, autoencoder, rotation, principal-components, opened, clusters, contrast, default or a JSON file, got .*Did you mean/,
     );
   });
 });

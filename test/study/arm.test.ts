@@ -41,6 +41,9 @@ test("reads where the head starts, behind the conditioning or at once", async ()
     conditioning: { scale: "unit" },
     head: "class-means",
   });
+  expect(await parseArm("he+opened", sources)).toMatchObject({
+    conditioning: { scale: "unit", openness: 2, size: 0.2 },
+  });
   expect(await parseArm("he+self-training", sources)).toMatchObject({ head: "self-training" });
   expect(await parseArm("he+linear-discriminant", sources)).toMatchObject({ head: "linear-discriminant" });
   const rotation = await parseArm("rotation+class-means", sources);

@@ -39,6 +39,15 @@ describe.each([
     }
   });
 
+  it("opens units in front of ReLU alone, where that is asked for", async () => {
+    const settings = { spectrumExponent: null, scale: "unit", samples, openness: 2 } as const;
+    const { weights } = await conditionFeatures(features, start, dataset, settings, 0, options);
+    for (const { mean, standardDeviation } of await activationStatistics(features, weights, dataset, 0, options)) {
+      expect(mean).toBeCloseTo(activation === "relu" ? 2 : 0, 1);
+      expect(Math.abs(standardDeviation - 1)).toBeLessThan(0.1);
+    }
+  });
+
   it("leaves weights alone where nothing is asked for", async () => {
     const settings = { spectrumExponent: null, scale: "none", samples } as const;
     const { weights, records } = await conditionFeatures(features, start, dataset, settings, 0, options);
@@ -48,6 +57,46 @@ describe.each([
 });
 
 describe("conditionFeatures", () => {
+  it("opens deep chains of dense layers with ReLU where openness is auto, and nothing else", async () => {
+    const meansOf = async (depth: number, activation: "relu" | "tanh", template: "mlp" | "cnn" = "mlp") => {
+      const inputShape = template === "mlp" ? [12] : [1, 16, 16];
+      const network = toyNetwork({ template, inputShape, widths: Array.from({ length: depth }, () => 6), activation });
+      const features = featureExtractor(network);
+      const dataset = toyDataset(inputShape, samples);
+      const settings = { spectrumExponent: null, scale: "unit", samples, openness: "auto" } as const;
+      const start = initialWeights(network, "he", 0);
+      const { weights } = await conditionFeatures(features, start, dataset, settings, 0, options);
+      const found = await activationStatistics(features, weights, dataset, 0, options);
+      return found.map(({ mean, standardDeviation }) => [mean, standardDeviation]);
+    };
+    // Two deviations of features that are a fifth as large.
+    for (const [mean, deviation] of await meansOf(6, "relu")) {
+      expect(mean).toBeCloseTo(0.4, 1);
+      expect(deviation).toBeCloseTo(0.2, 1);
+    }
+    for (const others of [await meansOf(5, "relu"), await meansOf(6, "tanh"), await meansOf(6, "relu", "cnn")])
+      for (const [mean, deviation] of others) {
+        expect(mean).toBeCloseTo(0, 1);
+        expect(deviation).toBeGreaterThan(0.85);
+      }
+  });
+
+  it("makes features of the size that is asked for, whatever the head, and of the gain beside it", async () => {
+    const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6, 5] });
+    const features = featureExtractor(network);
+    const start = initialWeights(network, "he", 0);
+    const first = features.layers[0].weight.name;
+    const factorOf = async (head: HeadStart | undefined) => {
+      const settings = { spectrumExponent: null, scale: "none", samples, size: 0.25, gain: 2 } as const;
+      const dataset = toyDataset([12], samples);
+      const conditioning = { ...options, ...(head ? { head } : {}) };
+      const { weights } = await conditionFeatures(features, start, dataset, settings, 0, conditioning);
+      return weights.get(first)![0] / start.get(first)![0];
+    };
+    expect(await factorOf(undefined)).toBeCloseTo(0.25, 6);
+    expect(await factorOf("class-means")).toBeCloseTo(0.5, 6);
+  });
+
   it("multiplies the first layer by the gain for a head from class means, and says where that would not do", async () => {
     const settings = { spectrumExponent: null, scale: "none", samples, gain: 2 } as const;
     const conditioned = async (activation: "relu" | "tanh", head?: HeadStart) => {

@@ -375,7 +375,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.output": "비교 실험의 폴더 (기본값: 모델 이름-study)",
   "compare.overwrite": "그 폴더에서 새로 시작",
   "compare.arms":
-    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +raw를, 머리 부분의 시작은 +zero-head, +class-means, +linear-discriminant, +self-training을 붙일 수 있습니다",
+    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +opened, +raw를, 머리 부분의 시작은 +zero-head, +class-means, +linear-discriminant, +self-training을 붙일 수 있습니다",
   "compare.baseline": "판정의 기준 (기본값: he+calibrated 또는 첫 번째)",
   "compare.labels": "레이블의 양: 전체 수, 10/class, 5%, all (기본값: 10/class,all, 수를 예측하면 10%,all)",
   "compare.labelsPerClass": "클래스마다 레이블 수",
