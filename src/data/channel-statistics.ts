@@ -146,6 +146,6 @@ export function notFinite(value: number, sample: number, place: number, where: s
     where,
     required: "finite numbers of at most 3.4e38",
     got: `${value} in sample ${sample}, value ${place} (both from 0)`,
-    advice: "Remove or replace such values, or have such samples skipped",
+    advice: "Remove or replace such values, or have such samples skipped with --on-bad skip",
   });
 }

@@ -49,7 +49,7 @@ export async function columnarItems(file: ColumnarFile, column: string, options:
             where: file.where,
             required: `a picture in each row of ${column}`,
             got: `none in row ${row}`,
-            advice: "Remove that row, or have such rows skipped",
+            advice: "Remove that row, or have such rows skipped with --on-bad skip",
           });
         }
         const { path } = pictures[at] as { path?: unknown };

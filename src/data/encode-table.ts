@@ -265,6 +265,6 @@ function notANumber(at: { where: string; row: number }, column: string, cell: un
     where: at.where,
     required: `finite numbers in ${column}`,
     got: `"${cell}" in row ${at.row}`,
-    advice: "Correct it, leave the cell empty, or have such rows skipped",
+    advice: "Correct it, leave the cell empty, or have such rows skipped with --on-bad skip",
   });
 }

@@ -230,7 +230,7 @@ function badPicture(path: string, error: unknown): Error {
     where: path,
     required: "a picture that can be read",
     got: reasonOf(error),
-    advice: "Remove or replace it, or have unreadable pictures skipped",
+    advice: "Remove or replace it, or have unreadable pictures skipped with --on-bad skip",
   });
 }
 

@@ -360,7 +360,7 @@ async function* columnarRows(
               where: file.where,
               required: `lists of ${column.width} values in ${column.name}`,
               got: `${list.length} in row ${row}`,
-              advice: "Make the lists equally long, or have such rows skipped",
+              advice: "Make the lists equally long, or have such rows skipped with --on-bad skip",
             });
           }
         }

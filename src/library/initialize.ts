@@ -23,6 +23,7 @@ import {
   labelledByOutput,
   needsLabels,
   outputsNote,
+  requireHeadLayer,
   requireHeadStart,
 } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
@@ -107,6 +108,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
   const asked = await resolveRecipe(options.recipe ?? "default");
   // Settings that do not fit show before the data is read.
   withSettings(asked, options);
+  if (options.head) requireHeadLayer(options.head, ownFeatures);
   requireSelfTrainingSteps(options.selfTrainingSteps, options.head === "self-training", "a head");
   if (options.labelled !== undefined && !needsLabels(options.head))
     throw userError({

@@ -113,34 +113,8 @@ async function headFromLabels(
  * @throws UserError where the network's head is not such a layer, or the labels do not fit
  */
 export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, labelled: Dataset | undefined): Layer {
-  const { network, feature, parameters } = features;
-  if (!headStarts.includes(kind))
-    throw userError({
-      where: "head",
-      required: `one of ${headStarts.join(", ")}`,
-      got: `"${kind}"`,
-      advice: "Correct the setting.",
-    });
-  const inF = new Set(parameters.map(({ name }) => name));
-  const layer = mainLayers(network).findLast(({ weight }) => !inF.has(weight.name));
-  if (!layer)
-    throw userError({
-      where: `${network.where}: head`,
-      required: "a layer with weights behind the features, to give it start values",
-      got: `none behind "${feature}"`,
-      advice: "Name an earlier tensor with --features, or leave the head to your framework.",
-    });
-  if (kind === "zero") return layer;
-  const { weight, bias, node } = layer;
-  const others = network.parameters.size - parameters.length - (bias ? 2 : 1);
-  if (weight.layout?.kind !== "matrix" || !bias || others > 0 || !node.inputs.includes(feature))
-    throw userError({
-      where: `${network.where}: head`,
-      required: `one dense layer with a bias that reads the features "${feature}", for a start from labels`,
-      got: `${features.head.join(", ") || "nothing"}${bias ? "" : ", without a bias"}${others > 0 ? `, and ${others} more tensors behind it` : ""}`,
-      advice: "Take a head of zeros, or name what the last layer reads with --features.",
-    });
-  if (kind === "linear-discriminant") requireWidth(sizeOfHead(layer).width);
+  const layer = requireHeadLayer(kind, features);
+  if (!needsLabels(kind)) return layer;
   const indices = knownLabels(labelled?.labels);
   if (!labelled?.labels || indices.length === 0)
     throw userError({
@@ -159,6 +133,43 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
       got: `${largest + 1}`,
       advice: "Give the labels that the model is made for.",
     });
+  return layer;
+}
+
+/**
+ * The layer that {@link headStart} gives values, as far as the network alone tells whether it can.
+ *
+ * @throws UserError where the network's head is not such a layer
+ */
+export function requireHeadLayer(kind: HeadStart, features: FeatureExtractor): Layer {
+  const { network, feature, parameters } = features;
+  if (!headStarts.includes(kind))
+    throw userError({
+      where: "head",
+      required: `one of ${headStarts.join(", ")}`,
+      got: `"${kind}"`,
+      advice: "Correct the setting.",
+    });
+  const inF = new Set(parameters.map(({ name }) => name));
+  const layer = mainLayers(network).findLast(({ weight }) => !inF.has(weight.name));
+  if (!layer)
+    throw userError({
+      where: `${network.where}: head`,
+      required: "a layer with weights behind the features, to give it start values",
+      got: `none behind "${feature}"`,
+      advice: "Name an earlier tensor with --features, or leave the head to your framework.",
+    });
+  if (!needsLabels(kind)) return layer;
+  const { weight, bias, node } = layer;
+  const others = network.parameters.size - parameters.length - (bias ? 2 : 1);
+  if (weight.layout?.kind !== "matrix" || !bias || others > 0 || !node.inputs.includes(feature))
+    throw userError({
+      where: `${network.where}: head`,
+      required: `one dense layer with a bias that reads the features "${feature}", for a start from labels`,
+      got: `${features.head.join(", ") || "nothing"}${bias ? "" : ", without a bias"}${others > 0 ? `, and ${others} more tensors behind it` : ""}`,
+      advice: "Take a head of zeros, or name what the last layer reads with --features.",
+    });
+  if (kind === "linear-discriminant") requireWidth(sizeOfHead(layer).width);
   // Complains of what it cannot differentiate.
   if (kind === "self-training") selfTrainingGraphOf(features);
   return layer;

@@ -92,3 +92,17 @@ test("running statistics are those of the data under the weights that are writte
   const [running, batch] = [await of("running"), await of("batch")];
   for (const [index, value] of running.entries()) expect(value).toBeCloseTo(batch[index], 3);
 });
+
+test("a head that the network cannot have is refused before any data is read", async () => {
+  const { path, options } = setUp(40);
+  writeFileSync(path("train-idx3-ubyte"), "no pictures");
+  const early = { ...options, head: "class-means", output: path("run") } as const;
+  const { network } = await openModel(options.model);
+  const [first] = featureExtractor(network).layers;
+  await expect(initialize({ ...early, features: first.preActivation })).rejects.toThrow(
+    /required one dense layer with a bias that reads the features/,
+  );
+  await expect(initialize({ ...options, head: "class-means", output: path("run") })).rejects.toThrow(
+    /train-idx3-ubyte/,
+  );
+});
