@@ -325,7 +325,8 @@ function scores(console: Console, summary: StudySummary, measure: Measure): void
     }),
   );
   const chances = [...new Set(summary.settings.map(({ chance }) => showScore(measure, chance)))];
-  console.line(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${chances.join(", ")}.`);
+  if (chances.length > 0)
+    console.line(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${chances.join(", ")}.`);
   const { targets } = summary;
   if (targets)
     console.line(`Error: root mean squared error of ${targets.join(", ")} on the test data, in the data's own units.`);

@@ -170,7 +170,7 @@ const recipeSchema = z.strictObject({
       scale: z.enum(["auto", "none", "unit", "layer"]).default("none"),
       /**
        * The mean that pre-activations get in front of ReLU and its like, in their standard deviations: units that are open for
-       * nearly all samples let a deep network begin almost linear. auto: 2, with a size of 0.2, for chains of six and more dense
+       * nearly all samples let a deep network begin almost linear. auto: 2, with a size of 0.2, for chains of eight and more dense
        * layers, which do not learn from few labels otherwise, and 0 elsewhere. Absent: 0.
        */
       openness: z.union([z.number().min(0).max(10), z.literal("auto")]).optional(),

@@ -28,7 +28,7 @@ export const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "Hard
 export const activations: ReadonlySet<string> = new Set([...activationNames, "Clip"]);
 
 /** Chains of so many dense layers with ReLU and its like are opened where the settings say auto, */
-const deepChain = 6;
+const deepChain = 8;
 /** so far, and to features of this size: measured on tables (docs/log.md). */
 const usualOpenness = 2;
 const openedSize = 0.2;

@@ -70,11 +70,11 @@ describe("conditionFeatures", () => {
       return found.map(({ mean, standardDeviation }) => [mean, standardDeviation]);
     };
     // Two deviations of features that are a fifth as large.
-    for (const [mean, deviation] of await meansOf(6, "relu")) {
+    for (const [mean, deviation] of await meansOf(8, "relu")) {
       expect(mean).toBeCloseTo(0.4, 1);
       expect(deviation).toBeCloseTo(0.2, 1);
     }
-    for (const others of [await meansOf(5, "relu"), await meansOf(6, "tanh"), await meansOf(6, "relu", "cnn")])
+    for (const others of [await meansOf(7, "relu"), await meansOf(8, "tanh"), await meansOf(8, "relu", "cnn")])
       for (const [mean, deviation] of others) {
         expect(mean).toBeCloseTo(0, 1);
         expect(deviation).toBeGreaterThan(0.85);
