@@ -273,6 +273,7 @@ async function runIn(
     plan = fit.plan;
     emit({ type: "pilot", fit });
     if (fit.leftOut) note(fit.leftOut);
+    if (fit.tooShort) note(fit.tooShort);
   }
   const trials = settingsOf(plan).length * plan.arms.length * plan.seeds;
   const workers = Math.max(1, Math.min(parallel, trials));

@@ -12,6 +12,8 @@ export interface PilotFit {
   readonly secondsPerStep: number;
   /** Why arms that a pilot takes along where it can were left out, in words. */
   readonly leftOut?: string;
+  /** How long a pilot would have to be, where the least that it compares takes longer than it may, in words. */
+  readonly tooShort?: string;
 }
 
 /** What a pilot asks of a bench. */
@@ -25,6 +27,11 @@ const evaluations = 20;
 const [fewestSeeds, mostSeeds] = [3, 10];
 /** Most of the trials' time that what is taken along may spend before them. */
 const besidesShare = 0.5;
+
+function tooShort(expected: number): string {
+  const minutes = Math.ceil(expected / 60);
+  return `the pilot will probably end before its trials do, which take about ${minutes} minutes: give it more time, as with --pilot ${minutes}`;
+}
 
 function isTrained(arm: Arm): arm is Arm & { source: { kind: "recipe" } } {
   return arm.source.kind === "recipe" && trainsFeatures(arm.source.recipe);
@@ -103,10 +110,12 @@ export async function fitPilot(
     steps = Math.max(30, Math.min(steps, Math.floor(perTrial / (secondsPerStep * (1 + plan.longestExtension)))));
   }
   const seeds = askedSeeds ?? Math.min(mostSeeds, Math.max(fewestSeeds, fitting));
+  const expected = longest * rounds + (trialsASeed * seeds * cost(steps)) / workers;
   return {
     plan: { ...plan, arms, steps, seeds },
-    expected: longest * rounds + (trialsASeed * seeds * cost(steps)) / workers,
+    expected,
     secondsPerStep,
+    ...(expected > seconds ? { tooShort: tooShort(expected) } : {}),
     ...(whole !== draft && plan === draft
       ? {
           leftOut: `self-training is left out: it takes ${Math.ceil(selfTrainingSeconds)} s for each start; a longer pilot takes it along, and so do --arms ${[...draft.arms, ...besides].map(({ name }) => name).join(",")}`,

@@ -82,4 +82,13 @@ describe("fitPilot", () => {
     expect(plan.steps).toBeGreaterThanOrEqual(30);
     expect(expected).toBeLessThan(4 * 60);
   });
+
+  test("says how long it would have to be where not even that fits", async () => {
+    const slow = benchOf({ selfTraining: 1, pretrainingSteps: [0.01], step: 2 }, false);
+    const { expected, tooShort } = await fitted(slow, 1);
+    expect(expected).toBeGreaterThan(60);
+    const minutes = Math.ceil(expected / 60);
+    expect(tooShort).toContain(`about ${minutes} minutes: give it more time, as with --pilot ${minutes}`);
+    expect((await fitted(benchOf({ selfTraining: 1, pretrainingSteps: [0.01] }, false), 10)).tooShort).toBeUndefined();
+  });
 });
