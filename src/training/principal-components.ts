@@ -76,10 +76,13 @@ export async function startFromPrincipalComponents(
       const patches = new PatchSampler(layer, Math.ceil(wanted / samples.length), seed);
       await evaluator.evaluate(layer.node.inputs[0], result, (values) => patches.add(values));
       if (patches.count < 2 * size) continue;
+      const taken = patches.taken();
+      // What conditioning or training then complains of would never end here.
+      if (!taken.every(Number.isFinite)) break;
       // ReLU and its like pass one sign only, or mostly.
       const paired = !saturating.has(activationAfter(features.network, layer).activation ?? "");
       const few = componentsFor(shape[0], paired);
-      const components = await leadingComponents(patches.taken(), size, few, seed, sessionOptions(options));
+      const components = await leadingComponents(taken, size, few, seed, sessionOptions(options));
       const bias = layer.bias && result.get(layer.bias.name);
       const made = principalFilters(weight, bias, shape, layout, components, paired);
       result.set(name, made.weight);

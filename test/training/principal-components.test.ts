@@ -135,6 +135,14 @@ describe("startFromPrincipalComponents", () => {
     }
   });
 
+  it.each(["first", "all"] as const)("leaves layers alone that read what is no number: %s", async (which) => {
+    const net = new TestNetwork();
+    const conv = net.node("Conv", [net.node("Log", ["x"]), net.weight("w", [6, 1, 3, 3])]);
+    const network = net.build([1, 8, 8], classified(net, conv, 6));
+    const { drawn, start } = begun(network, toyDataset([1, 8, 8], samples), 0, which);
+    expect(await start).toEqual(drawn);
+  });
+
   it("reads behind what stands in front of the convolution", async () => {
     const net = new TestNetwork();
     const scaled = net.node("Div", ["x", net.number(255)]);
