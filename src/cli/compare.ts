@@ -1,7 +1,6 @@
 /** `headstart compare`: the honest study. */
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
-import { trainsFeatures } from "../recipe/recipe.js";
-import type { Arm } from "../study/arm.js";
+import { type Arm, isTrained } from "../study/arm.js";
 import { earlyWord } from "../study/early-training.js";
 import { type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
@@ -160,8 +159,7 @@ function quoted(word: string): string {
 /** How long arms are pretrained; those that share a pretraining are named together. */
 function pretrainedArms(arms: readonly Arm[]): string[] {
   const together = new Map<string, { readonly names: string[]; readonly epochs: number }>();
-  for (const { name, source } of arms) {
-    if (source.kind !== "recipe" || !trainsFeatures(source.recipe)) continue;
+  for (const { name, source } of arms.filter(isTrained)) {
     const key = JSON.stringify(source.recipe);
     const group = together.get(key) ?? { names: [], epochs: source.recipe.epochs };
     group.names.push(name);

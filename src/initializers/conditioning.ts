@@ -111,8 +111,8 @@ export function scaleUnits(
   std: Float32Array,
   options: ScaleOptions = {},
 ): ScaledUnits {
-  const { target = 1, granularity = "unit", largestFactor = 1000, openUnits: [open, count] = [0, 0] } = options;
-  const { mean: usualMean = 0 } = options;
+  const { target = 1, granularity = "unit", mean: usualMean = 0, largestFactor = 1000 } = options;
+  const [open, count] = options.openUnits ?? [0, 0];
   const units = std.length;
   if (bias && bias.length !== units) throw new Error(`${bias.length} biases do not fit ${units} units`);
   const largest = std.reduce((most, value) => Math.max(most, value), 0);

@@ -1,8 +1,8 @@
 /** Fits a small study into the time that there is. */
-import { trainsFeatures } from "../recipe/recipe.js";
-import type { Arm } from "../study/arm.js";
+import { type Arm, isTrained } from "../study/arm.js";
 import { pretrainingKey, type StudyPlan, selfTrained, settingsOf } from "../study/plan.js";
-import { pretrainingSteps, type StudyBench } from "./study-bench.js";
+import { pretrainingSteps } from "../training/pretrain.js";
+import type { StudyBench } from "./study-bench.js";
 
 /** What a pilot became. */
 export interface PilotFit {
@@ -31,10 +31,6 @@ const besidesShare = 0.5;
 function tooShort(expected: number): string {
   const minutes = Math.ceil(expected / 60);
   return `the pilot will probably end before its trials do, which take about ${minutes} minutes: give it more time, as with --pilot ${minutes}`;
-}
-
-function isTrained(arm: Arm): arm is Arm & { source: { kind: "recipe" } } {
-  return arm.source.kind === "recipe" && trainsFeatures(arm.source.recipe);
 }
 
 /**

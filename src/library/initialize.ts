@@ -1,6 +1,5 @@
 /** The main job: initial weights from a network and unlabelled data. */
 import { basename, extname } from "node:path";
-import { BatchOrder } from "../data/batches.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { isLabelFile, openDataset } from "../data/open-dataset.js";
 import { knownLabels } from "../data/sample-labels.js";
@@ -28,7 +27,7 @@ import {
 } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry } from "../training/picture-geometry.js";
-import { pretrain, taskFor, trainingGraphOf } from "../training/pretrain.js";
+import { pretrain, pretrainingSteps, taskFor, trainingGraphOf } from "../training/pretrain.js";
 import { principalLayers } from "../training/principal-components.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { recipeForData } from "../training/recipe-for-data.js";
@@ -467,10 +466,7 @@ function requireNoDuration({ steps, epochs, minutes }: InitializeOptions, recipe
 /** Number of steps: as asked, or by epochs, or as many as fit in the minutes by a measurement. */
 async function stepsFor(options: InitializeOptions, path: string, training: Training): Promise<number> {
   const { recipe } = training;
-  if (!trainsFeatures(recipe)) {
-    requireNoDuration(options, recipe);
-    return 0;
-  }
+  if (!trainsFeatures(recipe)) requireNoDuration(options, recipe);
   if (options.resume) {
     const folder = await RunFolder.open(path);
     const record = (await folder.readJson(runFiles.record)) as Partial<RunRecord>;
@@ -490,10 +486,9 @@ async function stepsFor(options: InitializeOptions, path: string, training: Trai
     const milliseconds = (moments[trial - 1] - moments[3]) / (trial - 4);
     return Math.max(1, Math.round((options.minutes * 60000) / milliseconds));
   }
-  const { batchesPerEpoch } = new BatchOrder(training.dataset.count, recipe.batchSize, training.seed);
   // Epochs that were asked for are kept to; the recipe's own make way for its least number of steps.
-  const least = options.epochs === undefined ? recipe.minimumSteps : 0;
-  return Math.max(1, least, Math.round(recipe.epochs * batchesPerEpoch));
+  const kept = options.epochs === undefined ? recipe : { ...recipe, minimumSteps: 0 };
+  return pretrainingSteps(kept, training.dataset.count);
 }
 
 /** The other programs that the options name. */

@@ -1,7 +1,6 @@
 /** Where the jobs of a study are done: holds the study's networks and data, and does one job at a time. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BatchOrder } from "../data/batches.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { withinLimit } from "../data/evenly-spaced.js";
 import { isLabelFile } from "../data/open-dataset.js";
@@ -13,7 +12,7 @@ import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { singlePrecision } from "../ops/instantiate.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import { type OptimizerSettings, type Recipe, trainsFeatures } from "../recipe/recipe.js";
+import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
 import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
 import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan, selfTrained } from "../study/plan.js";
@@ -24,7 +23,7 @@ import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type HeadStart, requireHeadStart } from "../training/head-start.js";
 import type { PictureGeometry } from "../training/picture-geometry.js";
-import { type PretrainOptions, type PretrainResult, pretrain } from "../training/pretrain.js";
+import { type PretrainOptions, type PretrainResult, pretrain, pretrainingSteps } from "../training/pretrain.js";
 import { selfTrain, selfTrainingSteps } from "../training/self-training.js";
 import { checkSupervised, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
@@ -107,13 +106,6 @@ function without(dataset: Dataset, dropped: readonly number[]): Dataset {
 function atMost(dataset: Dataset, limit: number | undefined): Dataset {
   const taken = withinLimit(dataset.count, limit);
   return taken === undefined ? dataset : subset(dataset, taken);
-}
-
-/** Steps that a recipe's epochs make on this data, and no fewer than the recipe's least number; none where it has no loss. */
-export function pretrainingSteps(recipe: Recipe, count: number): number {
-  if (!trainsFeatures(recipe)) return 0;
-  const { epochs, minimumSteps, batchSize } = recipe;
-  return Math.max(1, minimumSteps, Math.round(epochs * new BatchOrder(count, batchSize, 0).batchesPerEpoch));
 }
 
 /** Does jobs, keeping networks, data and sessions between them. */

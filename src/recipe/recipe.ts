@@ -205,6 +205,8 @@ export type Recipe = z.infer<typeof recipeSchema>;
 /** What a recipe's author writes; the rest has defaults. */
 export type RecipeInput = z.input<typeof recipeSchema>;
 
+/** How units are opened, and how large features then are, as was measured on tables (docs/log.md). */
+export const openedUnits = { openness: 2, size: 0.2 } as const;
 const conditioned = { spectrumExponent: "auto", scale: "auto", openness: "auto" } as const;
 /** Adam as is usual for GANs (Radford et al., 2016). */
 const ganOptimizer = { kind: "adam", learningRate: 2e-4, momentum: 0.5 } as const;
@@ -275,7 +277,7 @@ export const builtInRecipes = {
    */
   opened: {
     start: "orthogonal",
-    conditioning: { spectrumExponent: "auto", scale: "auto", openness: 2, size: 0.2 },
+    conditioning: { ...conditioned, ...openedUnits },
   },
   /**
    * The clusters task alone, on slightly shifted pictures: for networks without convolutions, which no other task was seen to

@@ -3,7 +3,7 @@ import type { Dataset } from "../data/dataset.js";
 import { userError } from "../errors.js";
 import { initializerNames, parseInitializer } from "../initializers/initializers.js";
 import { nearest } from "../nearest.js";
-import { builtInRecipes, type Recipe } from "../recipe/recipe.js";
+import { builtInRecipes, openedUnits, type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import type { HeadStart } from "../training/head-start.js";
 import { recipeForData } from "../training/recipe-for-data.js";
 
@@ -32,8 +32,7 @@ const conditionings: Readonly<Record<string, Conditioning>> = {
   calibrated,
   "layer-calibrated": { ...none, scale: "layer" },
   conditioned: { ...calibrated, spectrumExponent: 0.5 },
-  // As was seen to let networks of six ReLU layers learn at rates at which no other start does (docs/log.md).
-  opened: { ...calibrated, openness: 2, size: 0.2 },
+  opened: { ...calibrated, ...openedUnits },
 };
 
 /** and after that, or at once, where the head starts. */
@@ -78,8 +77,9 @@ export interface ArmSources {
 /**
  * Reads an arm: `SOURCE`, and after plus signs, each where it is wanted, a conditioning and a head.
  * The source is an initializer's name, `file` (as the model has its weights), a recipe's name or JSON file, or
- * `weights:FILE.safetensors`; the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated or conditioned (the spectrum
- * flattened by half, then calibrated). Without one a recipe does its own and everything else is raw. The head is
+ * `weights:FILE.safetensors`; the conditioning is raw, calibrated (each unit scaled on the data), layer-calibrated,
+ * conditioned (the spectrum flattened by half, then calibrated) or opened (calibrated around a mean at which units in front
+ * of ReLU pass nearly all samples). Without one a recipe does its own and everything else is raw. The head is
  * zero-head, class-means, linear-discriminant or self-training, see {@link HeadStart}; without one it is drawn, alike for all arms.
  *
  * @throws UserError naming what is known
@@ -94,6 +94,11 @@ export async function parseArm(name: string, sources: ArmSources): Promise<Arm> 
     conditioning: conditioning ?? own,
     ...(head === undefined ? {} : { head }),
   };
+}
+
+/** Whether an arm's weights come of training without labels, and not of a start that a recipe only conditions. */
+export function isTrained(arm: Arm): arm is Arm & { source: { kind: "recipe" } } {
+  return arm.source.kind === "recipe" && trainsFeatures(arm.source.recipe);
 }
 
 /** Takes what follows the plus signs off, from the end, since the path of a file may have plus signs too. */

@@ -15,7 +15,7 @@ import type { Rows } from "../ops/weight-rows.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, recurrentContext, type Weights } from "../recipe/initial-values.js";
-import type { Recipe } from "../recipe/recipe.js";
+import { openedUnits, type Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { isHomogeneousChain, multiplyFeatures } from "./feature-gain.js";
 import { type HeadStart, needsLabels } from "./head-start.js";
@@ -27,14 +27,11 @@ export const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "Hard
 /** Activations; relu6 is exported as Clip. */
 export const activations: ReadonlySet<string> = new Set([...activationNames, "Clip"]);
 
-/** Chains of so many dense layers with ReLU and its like are opened where the settings say auto, */
+/** Chains of so many dense layers with ReLU and its like are opened where the settings say auto. */
 const deepChain = 8;
-/** so far, and to features of this size: measured on tables (docs/log.md). */
-const usualOpenness = 2;
-const openedSize = 0.2;
 
 /** Whether an activation passes one sign only, or mostly. */
-function isRectifying({ activation = "" }: { readonly activation?: string }): boolean {
+export function isRectifying({ activation = "" }: { readonly activation?: string }): boolean {
   return activations.has(activation) && !saturating.has(activation);
 }
 
@@ -99,15 +96,9 @@ export async function conditionFeatures(
   seed: number,
   options: ConditionOptions = {},
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
-  const { gain = 1, size = 1, openness } = opened(settings, features);
-  const { weights: scaled, records } = await conditionLayers(
-    features,
-    weights,
-    dataset,
-    { ...settings, openness },
-    seed,
-    options,
-  );
+  const known = forNetwork(settings, features);
+  const { weights: scaled, records } = await conditionLayers(features, weights, dataset, known, seed, options);
+  const { gain = 1, size = 1 } = known;
   const factor = size * (needsLabels(options.head) ? gain : 1);
   if (factor === 1) return { weights: scaled, records };
   const multiplied = multiplyFeatures(features, scaled, factor);
@@ -120,11 +111,11 @@ export async function conditionFeatures(
   };
 }
 
+/** Settings that leave nothing about units' openness to the network. */
+type KnownSettings = Recipe["conditioning"] & { readonly openness: number };
+
 /** How open units get, and how large features, where the settings leave that to the network. */
-function opened(
-  settings: Recipe["conditioning"],
-  features: FeatureExtractor,
-): Pick<Recipe["conditioning"], "gain" | "size"> & { openness: number } {
+function forNetwork(settings: Recipe["conditioning"], features: FeatureExtractor): KnownSettings {
   const { openness = 0 } = settings;
   if (openness !== "auto") return { ...settings, openness };
   const isDeep =
@@ -133,14 +124,14 @@ function opened(
       (layer) => layer.weight.layout?.kind === "matrix" && isRectifying(activationAfter(features.network, layer)),
     ) &&
     isHomogeneousChain(features);
-  return isDeep ? { size: openedSize, ...settings, openness: usualOpenness } : { ...settings, openness: 0 };
+  return isDeep ? { ...openedUnits, ...settings, openness: openedUnits.openness } : { ...settings, openness: 0 };
 }
 
 async function conditionLayers(
   features: FeatureExtractor,
   weights: Weights,
   dataset: Dataset,
-  settings: Omit<Recipe["conditioning"], "openness"> & { readonly openness: number },
+  settings: KnownSettings,
   seed: number,
   options: EvaluateOptions,
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
@@ -169,9 +160,8 @@ async function conditionLayers(
         records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
         continue;
       }
-      const { activation = "" } = activationAfter(features.network, layer);
-      const saturates = saturating.has(activation);
-      const opens = isRectifying({ activation });
+      const next = activationAfter(features.network, layer);
+      const saturates = saturating.has(next.activation ?? "");
       const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
       const { forget, hidden = 0 } = recurrentContext(features.network, layer) ?? {};
       const bias = layer.bias && result.get(layer.bias.name);
@@ -196,7 +186,7 @@ async function conditionLayers(
           // How large a state's matrix may be is a matter of what comes of it in the end, not of its first use.
           scale: settings.scale !== "none" && !layer.isRecurrent,
           granularity,
-          mean: opens ? settings.openness : 0,
+          mean: isRectifying(next) ? settings.openness : 0,
         },
         async (tensors) => {
           const trial: Weights = new Map(result);

@@ -34,7 +34,11 @@ export async function leadingComponents(
       await products.add(vectors.subarray(first * size, Math.min(count, first + readAtOnce) * size));
     const covariance = products.sum().map((sum) => sum / count);
     const times = (rows: Float64Array) => products.times(covariance, transpose(rows, directions, size));
-    return { means, ...(directions === size ? all(covariance, size) : await leading(times, size, directions, seed)) };
+    const found =
+      directions === size
+        ? sorted(Matrix.from1DArray(size, size, covariance))
+        : await leading(times, size, directions, seed);
+    return { means, ...found };
   } finally {
     await products.release();
   }
@@ -49,10 +53,6 @@ function takeMean(vectors: Float32Array, size: number): Float64Array {
 }
 
 type Components = Omit<PrincipalComponents, "means">;
-
-function all(covariance: Float32Array, size: number): Components {
-  return sorted(Matrix.from1DArray(size, size, covariance));
-}
 
 /** The eigenvectors of a symmetric matrix as rows, with their eigenvalues, the largest first. */
 function sorted(matrix: Matrix): Components {

@@ -1,4 +1,5 @@
 /** The loop of pretraining: steps, metrics, warnings, interruption, resumption. */
+import { BatchOrder } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError, userError } from "../errors.js";
 import type { FloatTensor } from "../graph/tensor.js";
@@ -78,6 +79,13 @@ export interface PretrainResult {
 
 /** What of a data set decides about the training graph. */
 export type DataDescription = Pick<Dataset, "kind" | "shape" | "record" | "range">;
+
+/** Steps that a recipe's epochs make on this data, and no fewer than the recipe's least number; none where it has no loss. */
+export function pretrainingSteps(recipe: Recipe, count: number): number {
+  if (!trainsFeatures(recipe)) return 0;
+  const { epochs, minimumSteps, batchSize } = recipe;
+  return Math.max(1, minimumSteps, Math.round(epochs * new BatchOrder(count, batchSize, 0).batchesPerEpoch));
+}
 
 /** What the recipe's "auto" task is for this data: rotation for pictures, swapped values for tables and vectors. */
 export function taskFor(recipe: Recipe, dataset: DataDescription, sampleShape: readonly number[]): Task {

@@ -8,7 +8,7 @@ import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import { sessionOptions } from "../runtime/session.js";
-import { activations, measuringSamples, saturating } from "./condition.js";
+import { activations, isRectifying, measuringSamples } from "./condition.js";
 import type { EvaluateOptions, Evaluation } from "./evaluate.js";
 import { leadingComponents } from "./leading-components.js";
 import { SequentialEvaluator } from "./sequential-evaluator.js";
@@ -80,9 +80,9 @@ export async function startFromPrincipalComponents(
       // What conditioning or training then complains of would never end here.
       if (!taken.every(Number.isFinite)) break;
       // ReLU and its like pass one sign only, or mostly.
-      const paired = !saturating.has(activationAfter(features.network, layer).activation ?? "");
-      const few = componentsFor(shape[0], paired);
-      const components = await leadingComponents(taken, size, few, seed, sessionOptions(options));
+      const paired = isRectifying(activationAfter(features.network, layer));
+      const count = componentsFor(shape[0], paired);
+      const components = await leadingComponents(taken, size, count, seed, sessionOptions(options));
       const bias = layer.bias && result.get(layer.bias.name);
       const made = principalFilters(weight, bias, shape, layout, components, paired);
       result.set(name, made.weight);
