@@ -29,16 +29,17 @@ const homogeneous: ReadonlySet<string> = new Set([
  * Multiplies F's first weights and all its biases by a gain, so that every value behind the first layer, the features
  * included, is multiplied by it and nothing else changes about what F computes.
  *
- * @param weights F's parameters; not changed
+ * @param weights F's parameters, and others, which stay; not changed
  * @returns the new parameters; undefined where F is more than a chain of layers with ReLU-like activations, so that this
  *   would change what it computes
  */
 export function multiplyFeatures(features: FeatureExtractor, weights: Weights, gain: number): Weights | undefined {
   if (!isHomogeneousChain(features)) return undefined;
   const later = new Set(features.layers.slice(1).map(({ weight }) => weight.name));
+  const multiplied = new Set(features.parameters.map(({ name }) => name).filter((name) => !later.has(name)));
   return new Map(
     [...weights].map(([name, values]) =>
-      later.has(name) ? [name, values] : [name, values.map((value) => value * gain)],
+      multiplied.has(name) ? [name, values.map((value) => value * gain)] : [name, values],
     ),
   );
 }

@@ -91,6 +91,11 @@ describe("conditionFeatures", () => {
       const dataset = toyDataset([12], samples);
       const conditioning = { ...options, ...(head ? { head } : {}) };
       const { weights } = await conditionFeatures(features, start, dataset, settings, 0, conditioning);
+      // The head is among the weights of a study, too, and no part of F.
+      const own = new Set(features.parameters.map(({ name }) => name));
+      const others = [...start.keys()].filter((name) => !own.has(name));
+      expect(others).toHaveLength(2);
+      for (const name of others) expect(weights.get(name)).toEqual(start.get(name));
       return weights.get(first)![0] / start.get(first)![0];
     };
     expect(await factorOf(undefined)).toBeCloseTo(0.25, 6);
