@@ -4,22 +4,33 @@ import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { fileError, userError } from "../errors.js";
 import type { ExternalReader } from "./onnx-tensor.js";
 
+/** How a format calls what lies beside its models, and how such a file comes to be there. */
+interface ExternalWords {
+  readonly what: string;
+  readonly advice: string;
+}
+
+const onnxWords: ExternalWords = {
+  what: "external data",
+  advice:
+    "Put the data beside the model, or export the model again (in PyTorch with external_data=False for one file).",
+};
+
 /**
  * A reader for the external data of a model file.
  *
  * Refused are absolute paths, ways out by ".." or links, and locations that name memory; offset and length are checked
  * against the file before anything is allocated.
  */
-export function externalDataReader(modelPath: string): ExternalReader {
+export function externalDataReader(modelPath: string, { what, advice } = onnxWords): ExternalReader {
   return (location, offset, length) => {
-    const where = `${modelPath}: external data "${location}"`;
+    const where = `${modelPath}: ${what} "${location}"`;
     const refuse = (got: string): Error =>
       userError({
         where,
         required: "a file inside the model's folder",
         got,
-        advice:
-          "Put the data beside the model, or export the model again (in PyTorch with external_data=False for one file).",
+        advice,
       });
     if (location.includes("_ORT_MEM_ADDR_")) throw refuse("an address in memory");
     if (location === "" || location.includes("\0")) throw refuse("no file name");

@@ -37,6 +37,12 @@ interface Group {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * Names of weight files: a browser's download has the model's name in them, and old converters wrote no .bin. They are
+ * written back under the same name, in a folder with other files.
+ */
+const weightFile = /^(?:[^./\\:\p{Cc}][^/\\:\p{Cc}]*\.bin|group\d+-shard\d+of\d+)$/u;
+
 /** Bytes of an element by type name. Strings have a length of their own and do not occur in LayersModels. */
 const elementSizes: Readonly<Record<string, number>> = {
   float32: 4,
@@ -136,9 +142,11 @@ function readManifest(manifest: unknown, external: ExternalReader, fail: Fail): 
     const parts = group.paths.map((path: unknown) => {
       // Models saved by a browser's download have "./weights.bin".
       const name = typeof path === "string" ? path.replace(/^\.\//, "") : path;
-      // Written back under the same name, in a folder with other files.
-      if (typeof name !== "string" || !/^[A-Za-z0-9_][A-Za-z0-9_.-]*\.bin$/.test(name) || seen.has(name))
-        throw fail("weight files beside model.json with names that end in .bin, each once", describe(path));
+      if (typeof name !== "string" || !weightFile.test(name) || seen.has(name))
+        throw fail(
+          "weight files beside model.json with names such as weights.bin and group1-shard1of1, each once",
+          describe(path),
+        );
       seen.add(name);
       return { name, bytes: external(name, 0) };
     });

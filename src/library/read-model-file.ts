@@ -43,7 +43,10 @@ export async function readModelFile(path: string, options: ReadModelFileOptions 
   const foreign = foreignFile(bytes, path);
   if (foreign) throw foreign;
   const hash = createHash("sha256").update(bytes);
-  const external = externalDataReader(path);
+  const external = externalDataReader(path, {
+    what: "weight file",
+    advice: "Put it beside model.json, as TensorFlow.js saved or downloaded the two, or save the model again.",
+  });
   const read = async (): Promise<ModelFile> => {
     const settings = { where: path, ...options };
     if (isZip(bytes)) return readKeras(bytes, settings);

@@ -174,6 +174,22 @@ test("takes weight files that a browser's download names ./weights.bin", async (
   expect(await model.write(new Map())).toEqual(saved);
 });
 
+test("takes names of weight files with the model's own in them, and those of old converters", async () => {
+  const content = JSON.parse(new TextDecoder().decode(files.get("model.json")));
+  const [group] = content.weightsManifest;
+  const paths = ["./モデル 2 (new).weights.bin", "group1-shard2of2"];
+  const json = new TextEncoder().encode(JSON.stringify({ ...content, weightsManifest: [{ ...group, paths }] }));
+  const [first, second] = group.paths.map((path: string) => files.get(path) as Uint8Array);
+  const saved = new Map([
+    ["model.json", json],
+    ["モデル 2 (new).weights.bin", first],
+    ["group1-shard2of2", second],
+  ]);
+  const model = read(saved);
+  requireClose(await run(model), outputs);
+  expect(await model.write(new Map())).toEqual(saved);
+});
+
 test("reads branches, models inside the model, and layers that are used twice", async () => {
   const samples = input({ shape: shape.slice(1) });
   const twice = layers.conv2d({ filters: 2, kernelSize: 3, padding: "same", name: "twice" });
@@ -243,6 +259,10 @@ test("refuses what is broken or not a LayersModel", async () => {
     [{ ...content, weightsManifest: undefined }, /weightsManifest/],
     [{ ...content, weightsManifest: [{ ...group, paths: ["../weights.bin"] }] }, /beside model\.json/],
     [{ ...content, weightsManifest: [{ ...group, paths: ["././weights.bin"] }] }, /beside model\.json/],
+    ...["a\\b.bin", "C:b.bin", "a\nb.bin", ".bin", "run.json"].map((path): [unknown, RegExp] => [
+      { ...content, weightsManifest: [{ ...group, paths: [path] }] },
+      /beside model\.json/,
+    ]),
     [
       { ...content, weightsManifest: [{ ...group, paths: [group.paths[0], `./${group.paths[0]}`] }] },
       /beside model\.json.*each once/,

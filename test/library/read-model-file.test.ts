@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -97,6 +97,11 @@ test("says what is no model", async () => {
     await expect(readModelFile(path)).rejects.toThrow(name);
   }
   await expect(readModelFile(join(folder, "missing.keras"))).rejects.toThrow(/nothing there/);
+  mkdirSync(join(folder, "alone"));
+  copyFileSync(writeTfjs("whole.json"), join(folder, "alone", "model.json"));
+  await expect(readModelFile(join(folder, "alone", "model.json"))).rejects.toThrow(
+    /weight file "dense\.bin": .*got nothing there\. Put it beside model\.json/,
+  );
 });
 
 test("init writes a Keras model back as it came, and weights in Keras' layout", async () => {
