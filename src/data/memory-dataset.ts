@@ -1,6 +1,7 @@
 import { userError } from "../errors.js";
 import { arrayDataset } from "./array-dataset.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
+import { requireTypedArray } from "./sample-array.js";
 
 /**
  * A data set of an array that the caller has in memory.
@@ -20,6 +21,14 @@ export function memoryDataset(
   } = {},
 ): Dataset {
   const where = options.where ?? "samples in memory";
+  requireTypedArray(x, where);
+  if (labels !== undefined && typeof labels.length !== "number")
+    throw userError({
+      where,
+      required: "labels as the third argument, or undefined for none",
+      got: "something else",
+      advice: "Options are the fourth argument",
+    });
   const count = x.length / sizeOf(shape);
   if (!Number.isInteger(count) || (labels !== undefined && labels.length !== count)) {
     throw userError({

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { totalmem } from "node:os";
+import { userError } from "../errors.js";
 
 /** The typed arrays that samples are kept in. 16-bit floats become Float32Array, 64-bit integers Float64Array. */
 export type SampleArray =
@@ -11,6 +12,22 @@ export type SampleArray =
   | Int32Array
   | Float32Array
   | Float64Array;
+
+/**
+ * What a caller without types may have given in place of a typed array.
+ *
+ * @param place where among the samples, with a space before
+ */
+export function requireTypedArray(samples: unknown, where: string, place = ""): void {
+  if (ArrayBuffer.isView(samples) && !(samples instanceof DataView)) return;
+  const got = Array.isArray(samples) ? "an array" : samples === null ? "null" : typeof samples;
+  throw userError({
+    where,
+    required: "numbers in a typed array",
+    got: `${got === "object" || got === "undefined" ? "something else" : got}${place}`,
+    advice: "Float32Array.from(numbers) makes one, with numbers.flat(Infinity) of nested arrays.",
+  });
+}
 
 /** An array as a file holds it: axis 0 counts the samples, values in C order. */
 export interface RawArray {

@@ -4,7 +4,7 @@ import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
 import { joinArrays } from "./file-samples.js";
 import { checkInterrupted } from "./read-bytes.js";
-import { defaultMemory, type SampleArray } from "./sample-array.js";
+import { defaultMemory, requireTypedArray, type SampleArray } from "./sample-array.js";
 
 /** A sample of the caller's own source. */
 export type StreamedSample = SampleArray | { readonly sample: SampleArray; readonly label: number };
@@ -60,7 +60,9 @@ export async function streamDataset(
   try {
     for await (const next of source) {
       if (count % 256 === 0) checkInterrupted(options.signal);
-      const sample = "sample" in next ? next.sample : next;
+      const label = isLabelled(next) ? next.label : undefined;
+      const sample = isLabelled(next) ? next.sample : next;
+      requireTypedArray(sample, where, ` in sample ${count}`);
       first ??= sample;
       if (sample.length !== size || sample.constructor !== first.constructor) {
         throw userError({
@@ -70,7 +72,7 @@ export async function streamDataset(
           advice: "Check the source and the shape",
         });
       }
-      if ("sample" in next) labels.push(next.label);
+      if (label !== undefined) labels.push(label);
       count++;
       if (labels.length !== 0 && labels.length !== count) {
         throw userError({
@@ -114,4 +116,8 @@ export async function streamDataset(
 
 function bytesOf(array: SampleArray): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+function isLabelled(next: StreamedSample): next is Exclude<StreamedSample, SampleArray> {
+  return typeof next === "object" && next !== null && "sample" in next;
 }

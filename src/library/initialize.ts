@@ -381,7 +381,10 @@ async function openData(
   emit: (event: InitializeEvent) => void,
 ): Promise<Dataset> {
   const { data, labels, labelled } = options;
-  if (isDataset(data)) return requireShape(data, opened.network.sampleShape);
+  if (isDataset(data)) {
+    if (labelled === undefined || isDataset(labelled)) requireNoReading(options);
+    return requireShape(data, opened.network.sampleShape);
+  }
   const reading = readingOf(options, opened.network, emit);
   // Beside labelled samples the data is only used without labels; a column or array of them is no part of its samples.
   const dataset = await openDataset(
@@ -431,6 +434,20 @@ async function openLabelled(
 
 function isDataset(data: NonNullable<InitializeOptions["data" | "labelled"]>): data is Dataset {
   return typeof data === "object" && "read" in data;
+}
+
+/** @throws UserError where samples that the caller opened would have to be read anew, in another way */
+function requireNoReading(options: InitializeOptions): void {
+  const { resize, convert, normalise, labels, header, onBad, limit, columns, categories, fitted } = options;
+  const reading = { resize, convert, normalise, labels, header, onBad, limit, columns, categories, fitted };
+  for (const [where, value] of Object.entries(reading))
+    if (value !== undefined)
+      throw userError({
+        where,
+        required: "data by its path or address, which this option says how to read",
+        got: "samples that are open already",
+        advice: "Give it to openDataset, streamDataset or memoryDataset.",
+      });
 }
 
 /** Samples that the caller opened must have the model's shape. */

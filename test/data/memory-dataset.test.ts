@@ -18,3 +18,13 @@ test("refuses lengths that do not fit, and NaN", () => {
   expect(() => memoryDataset(new Float32Array(4), [2], [1])).toThrow(/1 labels/);
   expect(() => memoryDataset(new Float32Array([1, Number.NaN]), [2])).toThrow(/NaN in sample 0/);
 });
+
+test("says how to give what is no typed array, and options in the place of labels", () => {
+  const given: unknown = [1, 2, 3];
+  expect(() => memoryDataset(given as Float32Array, [3])).toThrow(
+    /^samples in memory: required .*, got an array\. Float32Array\.from/,
+  );
+  const options: unknown = { normalise: "standard" };
+  expect(() => memoryDataset(new Float32Array(6), [3], options as number[])).toThrow(/third argument.*fourth/);
+  expect(() => memoryDataset(new Float32Array(6), [3], options as number[])).toThrow(UserError);
+});

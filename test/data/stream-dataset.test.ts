@@ -37,4 +37,9 @@ test("refuses what does not fit, naming the sample", async () => {
   await expect(streamDataset([new Float32Array(3).fill(Number.NaN)], [3])).rejects.toThrow(/NaN in sample 0/);
   const mixed = [{ sample: new Float32Array(3), label: 1 }, new Float32Array(3)];
   await expect(streamDataset(mixed, [3])).rejects.toThrow(/none for sample 1/);
+  const plain: unknown[] = [[1, 2, 3], 7, undefined, { sample: [1, 2, 3], label: 0 }];
+  for (const sample of plain)
+    await expect(streamDataset([sample as Float32Array], [3])).rejects.toThrow(
+      /typed array.* in sample 0\. Float32Array/,
+    );
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { streamDataset } from "../../src/data/stream-dataset.js";
@@ -44,6 +44,21 @@ test("transform.json beside the weights treats the same data alike", async () =>
   expect(fitted).toMatchObject({ transform: 1, kind: "table", shape: [4] });
   const opened = await openDataset(path("t.csv"), { fitted });
   expect(await readAll(opened)).toEqual(await readAll(await openDataset(path("t.csv"), { normalise: "quantile" })));
+});
+
+test("refuses to read open samples in another way than they were opened", async () => {
+  const { path, options } = setUp({ steps: 2 });
+  const data = await openDataset(path("t.csv"));
+  for (const reading of [{ normalise: "unit" }, { limit: 100 }, { labels: "a" }, { fitted: {} }] as const)
+    await expect(initialize({ ...options, data, ...reading })).rejects.toThrow(
+      new RegExp(`^${Object.keys(reading)[0]}: required .* open already\\. .*openDataset`),
+    );
+  // Labelled samples that are named by a path are read as the options say.
+  const labelled = { labelled: path("labelled.csv"), labels: "e", head: "class-means" } as const;
+  writeFileSync(path("labelled.csv"), `a,b,c,d,e\n${rows.map((row, index) => `${row},${index % 2}\n`).join("")}`);
+  const model = toyModel({ template: "mlp", inputShape: [4], widths: [6], classes: 2 });
+  writeFileSync(path("model.onnx"), model);
+  await initialize({ ...options, data, ...labelled });
 });
 
 test("says which recipe the default is for pictures in colour", async () => {
