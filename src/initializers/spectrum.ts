@@ -1,7 +1,7 @@
 /**
  * The singular values of weights and features: measured, and flattened.
  */
-import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
+import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import { RandomStream } from "../random/stream.js";
 import { gram, multiply, orthonormalizeRows, transpose } from "./dense.js";
@@ -111,19 +111,8 @@ export function effectiveRank(features: Float32Array, samples: number, dims: num
 /** The singular values, largest first. */
 export function singularValues(matrix: Float64Array, rows: number, cols: number): number[] {
   if (rows > cols) return singularValues(transpose(matrix, rows, cols), cols, rows);
-  const scale = scaleOf(matrix);
-  if (rows === 0 || scale === 0) return new Array(rows).fill(0);
-  // Of the smaller product, whose values are the squares; without vectors it takes half as long as with them.
-  const product = gram(
-    matrix.map((value) => value / scale),
-    rows,
-    cols,
-  );
-  const { diagonal } = new SingularValueDecomposition(Matrix.from1DArray(rows, rows, product), {
-    computeLeftSingularVectors: false,
-    computeRightSingularVectors: false,
-  });
-  return diagonal.map((value) => scale * Math.sqrt(Math.max(0, value))).sort((first, second) => second - first);
+  // ml-matrix's SingularValueDecomposition never ends on some matrices that lack rank, such as features that are all alike.
+  return leftSingular(matrix, rows, cols).values;
 }
 
 /** The largest magnitude. Not-a-number must not reach an iteration that ends when numbers have become small. */

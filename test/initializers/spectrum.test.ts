@@ -143,6 +143,10 @@ test("effective rank: from 1 for one direction to all for orthogonal features", 
   const collapsed = Float32Array.from({ length: 400 }, (_, index) => ((index % 8) + 1) * (Math.floor(index / 8) + 1));
   expect(effectiveRank(collapsed, 50, 8)).toBeCloseTo(1, 4);
   expect(effectiveRank(new Float32Array(400), 50, 8)).toBe(0);
+  const alike = Float32Array.from({ length: 200 * 512 }, (_, at) =>
+    Math.max(0, (Math.sin((at % 512) * 12.9898) * 43758) % 1),
+  );
+  expect(effectiveRank(alike, 200, 512)).toBeCloseTo(1, 4);
   const three = effectiveRank(lowRank(50, 8, 3, 9), 50, 8);
   expect(three).toBeGreaterThan(2);
   expect(three).toBeLessThan(3.001);
