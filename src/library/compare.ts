@@ -261,6 +261,7 @@ async function runIn(
   const folder = await openFolder(path, options.overwrite ?? false, drafted);
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0, data.test.count));
   await prepare();
+  await requireHeads(settings, data, drafted, signal);
   let plan = drafted;
   const parallel = options.workers ?? (await defaultWorkers(drafted, data, emit));
   const told = new Set<string>();
@@ -299,6 +300,21 @@ async function runIn(
     return { folder: path, report: folder.file(studyFiles.report), plan, summary };
   } finally {
     await executor.close();
+  }
+}
+
+/** @throws UserError where an arm's head cannot be had, which would else show after hours of pretraining */
+async function requireHeads(
+  settings: BenchSettings,
+  data: StudyData,
+  plan: StudyPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const bench = await StudyBench.open(settings, data);
+  try {
+    await bench.requireHeads(plan, signal);
+  } finally {
+    await bench.close();
   }
 }
 

@@ -351,16 +351,24 @@ export class StudyBench {
 
   /** Whether all networks of a plan can have this start of the head, made from the training data. */
   async takesHead(plan: StudyPlan, kind: HeadStart, signal: AbortSignal): Promise<boolean> {
-    const { train } = await this.#dataOf(signal);
-    for (const { name } of plan.networks) {
-      try {
-        requireHeadStart(kind, await this.#features(plan, name, signal), train);
-      } catch (error) {
-        if (error instanceof UserError) return false;
-        throw error;
-      }
+    try {
+      await this.#requireHead(plan, kind, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof UserError) return false;
+      throw error;
     }
-    return true;
+  }
+
+  /** @throws UserError where a network of a plan cannot have the head that an arm begins with, before anything is trained */
+  async requireHeads(plan: StudyPlan, signal: AbortSignal): Promise<void> {
+    for (const kind of new Set(plan.arms.map(({ head }) => head)))
+      if (kind !== undefined) await this.#requireHead(plan, kind, signal);
+  }
+
+  async #requireHead(plan: StudyPlan, kind: HeadStart, signal: AbortSignal): Promise<void> {
+    const { train } = await this.#dataOf(signal);
+    for (const { name } of plan.networks) requireHeadStart(kind, await this.#features(plan, name, signal), train);
   }
 
   /** How many samples pretraining has. */

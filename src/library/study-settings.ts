@@ -1,5 +1,6 @@
 /** The numbers and lists that a study is given. */
 import { userError } from "../errors.js";
+import { mostSamplesAStep } from "../recipe/recipe.js";
 import { type Labelled, labelledSamples, parseLabelAmount } from "../study/labels.js";
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyPlan } from "../study/plan.js";
@@ -36,6 +37,9 @@ const numbers = {
 export function requireStudySettings(options: CompareOptions): void {
   requireWholeNumbers(options, wholes);
   requireThreads("workers", options.workers);
+  const { batchSize } = options;
+  if (batchSize !== undefined && batchSize > mostSamplesAStep)
+    throw misfit("batchSize", `at most ${mostSamplesAStep}`, batchSize);
   for (const [name, [required, fits]] of Object.entries(numbers)) {
     const value = options[name as keyof typeof numbers];
     if (value === undefined || (Number.isFinite(value) && fits(value))) continue;

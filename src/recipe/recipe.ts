@@ -7,6 +7,9 @@ import { recipeComplaint } from "./recipe-complaint.js";
 
 const fraction = z.number().min(0).max(1);
 const weight = z.number().min(0);
+/** Far more than any step gains from, and few enough that buffers of them can be made. */
+export const mostSamplesAStep = 65536;
+
 const hiddenUnits = z.number().int().min(0).max(65536).default(0);
 
 const optimizerSchema = z.strictObject({
@@ -188,7 +191,7 @@ const recipeSchema = z.strictObject({
       gain: z.number().positive().max(1000).optional(),
     })
     .prefault({}),
-  batchSize: z.number().int().min(2).max(65536).default(128),
+  batchSize: z.number().int().min(2).max(mostSamplesAStep).default(128),
   /**
    * Samples of each batch that go through G and D; null: all. Fewer make a step cheaper where other tasks teach F.
    * The task swapped-values, which reads what G reads, always has all.

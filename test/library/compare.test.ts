@@ -272,6 +272,28 @@ test("predicts numbers: R² and errors in their own units, the lower error the b
   expect(existsSync(join(options.output, "charts/rmse.svg"))).toBe(true);
 });
 
+test.each(["class-means", "linear-discriminant", "self-training"])(
+  "refuses the head %s for numbers before anything is trained",
+  async (head) => {
+    const { made, folder, ...options } = await ready();
+    const labelColumn = greyFile(folder, "train.npy", made.train.pixels, 1, 1000);
+    const testLabelColumn = greyFile(folder, "test.npy", made.test.pixels, 1, 1000);
+    const heard: string[] = [];
+    const comparing = compare({
+      ...options,
+      labelColumn,
+      testLabelColumn,
+      model: predictor(folder, 1),
+      arms: ["he", `autoencoder+${head}`],
+      onEvent: ({ type }) => heard.push(type),
+    });
+    await expect(comparing).rejects.toThrow(
+      `required samples with class labels, for the head ${head}, got numbers to predict`,
+    );
+    expect(heard).toEqual(["reading"]);
+  },
+);
+
 test("predicts several numbers, and bounded ones as they are", async () => {
   const { made, folder, ...options } = await ready();
   const labels = (columns: number) => ({

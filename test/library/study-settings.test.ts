@@ -24,6 +24,7 @@ test.each<[Partial<CompareOptions>, RegExp]>([
   [{ seeds: 1.5 }, /^seeds: /],
   [{ seeds: Number.POSITIVE_INFINITY }, /^seeds: /],
   [{ batchSize: 0 }, /^batchSize: required a whole number of at least 2/],
+  [{ batchSize: 65537 }, /^batchSize: required at most 65536, got 65537\./],
   [{ pretrainingSeeds: 0 }, /^pretrainingSeeds: /],
   [{ workers: 0 }, /^workers: /],
   [{ workers: 257 }, /^workers: required at most 256, got 257\./],
