@@ -8,7 +8,8 @@ import type { Device } from "./device.js";
 import { deviceError } from "./device-error.js";
 import { createSession, forget, runtimeTensor } from "./node.js";
 import type { InferenceSession, RuntimeTensor } from "./onnx-runtime.js";
-import { type DeviceTensor, RuntimeDeviceTensor, type Tensors } from "./session.js";
+import { RuntimeDeviceTensor } from "./runtime-device-tensor.js";
+import type { DeviceTensor, Tensors } from "./session.js";
 
 export interface DevicePlaces {
   /** By name; valid until they are released. */

@@ -6,7 +6,8 @@ import { pinnedOpset } from "../graph/opset.js";
 import type { DataType, Tensor, TensorData } from "../graph/tensor.js";
 import { deviceError } from "./device-error.js";
 import { InferenceSession, RuntimeTensor } from "./onnx-runtime.js";
-import { type DeviceTensor, RuntimeDeviceTensor, type Session, type SessionOptions } from "./session.js";
+import { RuntimeDeviceTensor } from "./runtime-device-tensor.js";
+import type { DeviceTensor, Session, SessionOptions } from "./session.js";
 import { sequenceMessage, sequenceOutput } from "./uncopied-outputs.js";
 import { webgpuSettings } from "./webgpu-exceptions.js";
 

@@ -7,7 +7,8 @@ import type { Graph } from "../graph/graph.js";
 import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import { type DevicePlaces, openPlaces } from "./device-places.js";
 import { openSession } from "./node.js";
-import { type DeviceTensor, RuntimeDeviceTensor, type Session, type SessionOptions, type Tensors } from "./session.js";
+import { RuntimeDeviceTensor } from "./runtime-device-tensor.js";
+import type { DeviceTensor, Session, SessionOptions, Tensors } from "./session.js";
 
 export interface ResidentSession extends Session {
   /** Outputs of the last run that it did not give back. */

@@ -2,7 +2,6 @@
 
 import type { DataType, Tensor } from "../graph/tensor.js";
 import type { Device } from "./device.js";
-import type { RuntimeTensor } from "./onnx-runtime.js";
 
 /** Tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -12,25 +11,6 @@ export interface DeviceTensor {
   readonly location: Device;
   readonly type: DataType;
   readonly shape: readonly number[];
-}
-
-/** A tensor as ONNX Runtime left it on a device. */
-export class RuntimeDeviceTensor implements DeviceTensor {
-  readonly location: Device;
-  readonly value: RuntimeTensor;
-
-  constructor(location: Device, value: RuntimeTensor) {
-    this.location = location;
-    this.value = value;
-  }
-
-  get type(): DataType {
-    return this.value.type as DataType;
-  }
-
-  get shape(): readonly number[] {
-    return this.value.dims;
-  }
 }
 
 /** What a graph's inputs can be fed with, by name. */
