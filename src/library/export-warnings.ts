@@ -104,14 +104,20 @@ function makerBehindViews({ producers }: Network, weight: string): Node | undefi
   return maker?.op === "Constant" ? undefined : maker;
 }
 
-/** Names the tensors of F that stay as they are because the framework does not train them; undefined where none does. */
-export function keptTensorsNote({ model }: OpenedModel, { network, feature }: FeatureExtractor): string | undefined {
+/** Tensors of F that stay as they are because the framework does not train them. */
+export function keptTensors({ model }: OpenedModel, { network, feature }: FeatureExtractor): readonly string[] {
   const read = new Set(ancestors(network, [feature]).flatMap(({ inputs }) => inputs));
   const isStored = (name: string): boolean => {
     const tensor = model.graph.initializers.get(name);
     return model.format === "onnx" || (tensor !== undefined && model.asStored(name, tensor) !== tensor);
   };
-  const kept = [...(model.constants ?? [])].filter((name) => read.has(name) && isStored(name));
+  return [...(model.constants ?? [])].filter((name) => read.has(name) && isStored(name));
+}
+
+/** Names the tensors of {@link keptTensors}; undefined where there are none. */
+export function keptTensorsNote(opened: OpenedModel, features: FeatureExtractor): string | undefined {
+  const { model } = opened;
+  const kept = keptTensors(opened, features);
   const why =
     model.format === "onnx"
       ? "buffers, plain tensors or computed ones in PyTorch"

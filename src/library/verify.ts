@@ -9,11 +9,12 @@ import { isFloating, numbersOf, type Tensor } from "../graph/tensor.js";
 import { storedTensors } from "../ops/network.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
-import { untrainedTensors } from "./export-warnings.js";
+import { keptTensors, untrainedTensors } from "./export-warnings.js";
 import { type OpenedModel, type OpenModelOptions, openModel, readingOptions } from "./open-model.js";
 import { readModelFile } from "./read-model-file.js";
 import { aliasesIn } from "./read-state-dict.js";
 import { restorationLine, restoreModel } from "./restore-model.js";
+import { requireGiven } from "./run-settings.js";
 import { wrapperPrefix } from "./wrapper-prefix.js";
 
 export interface VerifyOptions {
@@ -104,6 +105,7 @@ export const fitting: ReadonlySet<TensorVerdict> = new Set(["changed", "same", "
  * @throws UserError where a file cannot be read, or where the two are exchanged; mismatches are reported, not thrown
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  requireGiven({ weights: options.weights, model: options.model });
   const given = await readWeights(options);
   requireAll(given, options.weights);
   if (await isSafetensors(options.model)) return verifyState(given, options);
@@ -122,7 +124,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const notes: string[] = [];
   const features = extractorOf(opened, options.features ?? given.metadata.features, options.features, notes);
   const inFeatures = new Set(features?.parameters.map(({ name }) => name));
-  const untrained = features ? untrainedTensors(features) : new Set<string>();
+  const kept = new Set(features ? [...untrainedTensors(features), ...keptTensors(opened, features)] : []);
 
   const tensors: VerifiedTensor[] = [];
   // The network may have more than the file: what the branches that it takes and its unrolled layers have brought along.
@@ -137,7 +139,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     else if (isParameter) {
       const verdict = features && !inFeatures.has(name) ? "head" : "missing";
       tensors.push({ name, verdict, before: factsOf(before) });
-    } else if (untrained.has(name)) tensors.push({ name, verdict: "kept", before: factsOf(before) });
+    } else if (kept.has(name)) tensors.push({ name, verdict: "kept", before: factsOf(before) });
   }
   for (const [name, after] of given.tensors)
     if (!own.has(name)) tensors.push({ name, verdict: "unexpected", after: factsOf(after) });

@@ -136,6 +136,36 @@ test("init writes a TensorFlow.js model with its weight files", async () => {
   expect(whole.tensors.map(({ verdict }) => verdict)).toEqual(["changed", "changed", "same", "same"]);
 });
 
+test("verify lists the tensors of layers that are not trainable", async () => {
+  const model = join(folder, "frozen.json");
+  const content = JSON.parse(readFileSync(writeTfjs("trained.json"), "utf8"));
+  const { layers } = content.modelTopology.config;
+  const [first, second] = layers;
+  const frozen = { ...first, config: { ...first.config, name: "frozen", units: 4, trainable: false } };
+  const { batch_input_shape: _, ...config } = first.config;
+  content.modelTopology.config.layers = [frozen, { ...first, config }, second];
+  content.weightsManifest.unshift({
+    paths: ["frozen.bin"],
+    weights: [
+      { name: "frozen/kernel", shape: [4, 4], dtype: "float32" },
+      { name: "frozen/bias", shape: [4], dtype: "float32" },
+    ],
+  });
+  writeFileSync(model, JSON.stringify(content));
+  writeFileSync(join(folder, "frozen.bin"), new Float32Array(20).fill(0.3));
+  const { weightsFile } = await run(model, [4], "frozen-layer");
+  const { tensors, mismatches } = await verify({ weights: weightsFile, model });
+  expect(mismatches).toBe(0);
+  expect(tensors.map(({ name, verdict }) => [name, verdict])).toEqual([
+    ["frozen/kernel", "kept"],
+    ["frozen/bias", "kept"],
+    ["first/kernel", "changed"],
+    ["first/bias", "changed"],
+    ["second/kernel", "head"],
+    ["second/bias", "head"],
+  ]);
+});
+
 test("keeps a frozen part, statistics included, and begins inside of the model", async () => {
   const model = fixture("keras-pictures.keras");
   const namesOf = ({ weightsFile }: InitializeResult): string[] =>
