@@ -20,6 +20,7 @@ import { featuresNote } from "./features-note.js";
 import type { Restoration } from "./graph-restorer.js";
 import { openModel } from "./open-model.js";
 import { resolveRecipe } from "./resolve-recipe.js";
+import { requireGiven } from "./run-settings.js";
 
 export interface InspectOptions {
   readonly model: string;
@@ -82,6 +83,7 @@ export interface InspectResult {
  * @throws UserError where the file is broken or no network; what F cannot do is reported, not thrown
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
+  requireGiven({ model: options.model });
   const opened = await openModel(options.model, options);
   const { model, network, restoration } = opened;
   const features = featureExtractor(network, options.features);

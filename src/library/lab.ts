@@ -12,6 +12,7 @@ import { fileError, userError } from "../errors.js";
 import type { GuardOptions } from "../web/guard.js";
 import type { CommandForm } from "../web/protocol.js";
 import { labServer } from "../web/server.js";
+import { requireGiven } from "./run-settings.js";
 import { version } from "./version.js";
 
 export interface LabOptions {
@@ -51,6 +52,7 @@ const loopback: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"])
  * @throws UserError where a folder is missing, the page was not built, or the port is taken
  */
 export async function lab(options: LabOptions): Promise<RunningLab> {
+  requireGiven({ folder: options.folder, program: options.program });
   const pageFolder = options.pageFolder ?? fileURLToPath(new URL("../web/page", import.meta.url));
   if (!existsSync(pageFolder))
     throw userError({

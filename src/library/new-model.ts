@@ -3,6 +3,7 @@ import { serializeGraph } from "../formats/onnx-write.js";
 import type { Graph } from "../graph/graph.js";
 import { sizeOf } from "../graph/tensor.js";
 import { type ClassifierOptions, newClassifier, newNetworkOpset } from "../recipe/new-network.js";
+import { requireGiven } from "./run-settings.js";
 import { writeOutput } from "./write-output.js";
 
 export interface NewModelOptions extends ClassifierOptions {
@@ -25,6 +26,7 @@ export interface NewModelResult {
  * @throws UserError for an option that does not fit, or where the file cannot be written
  */
 export async function newModel({ output, overwrite = false, ...classifier }: NewModelOptions): Promise<NewModelResult> {
+  requireGiven({ inputShape: classifier.inputShape, output });
   const graph = newClassifier(classifier);
   const bytes = serializeGraph(graph, newNetworkOpset);
   await writeOutput(output, bytes, overwrite);
