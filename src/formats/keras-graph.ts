@@ -45,6 +45,8 @@ export class KerasGraph {
     readonly version: 2 | 3,
     /** What to do with a model that is not read, as a sentence. */
     readonly alternative: string,
+    /** Whether bilinear UpSampling2D measures places from the pixels' corners, as TensorFlow.js does. */
+    readonly measuresFromCorners: boolean,
   ) {}
 
   /** A name that nothing has yet: `stem`, or with a number behind it. */

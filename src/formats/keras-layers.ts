@@ -245,9 +245,10 @@ const upSampling = (axes: number): LayerConverter =>
       throw context.refuse("interpolation nearest or bilinear", interpolation);
     const scales = context.constant(floatTensor([1, 1, ...sizes]), "scales");
     const nearest = interpolation === "nearest";
+    const fromCorners = nearest || context.graph.measuresFromCorners;
     const output = context.node("Resize", [context.first(value), "", scales], {
       mode: attribute.string(nearest ? "nearest" : "linear"),
-      coordinate_transformation_mode: attribute.string(nearest ? "asymmetric" : "half_pixel"),
+      coordinate_transformation_mode: attribute.string(fromCorners ? "asymmetric" : "half_pixel"),
       ...(nearest ? { nearest_mode: attribute.string("floor") } : {}),
     });
     return { shape: value.shape.map((size, axis) => size * (sizes[axis] ?? 1)), first: output };

@@ -23,6 +23,8 @@ export interface KerasModelOptions {
   readonly kerasVersion: string;
   /** What to do with a model that is not read, as a sentence. */
   readonly alternative: string;
+  /** Whether bilinear UpSampling2D measures places from the pixels' corners, in place of their centres. Default: no. */
+  readonly measuresFromCorners?: boolean;
   /** Name of the tensor that samples come as, where it is not the model's only input. */
   readonly input?: string;
   /** Shape of one sample, where the model leaves dimensions open. */
@@ -45,7 +47,7 @@ export interface KerasGraphModel {
 export function kerasGraph(config: ModelConfig, options: KerasModelOptions): KerasGraphModel {
   const { where, store } = options;
   const version = options.kerasVersion.startsWith("3") ? 3 : 2;
-  const graph = new KerasGraph(where, store, version, options.alternative);
+  const graph = new KerasGraph(where, store, version, options.alternative, options.measuresFromCorners ?? false);
   const inputs = config.inputs.map(({ layer }) => modelInput(graph, config, layer, options));
   const results = convertModel(graph, config, inputs, [], "");
   const outputs = results.map((value, index) => {

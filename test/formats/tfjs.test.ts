@@ -190,6 +190,22 @@ test("takes names of weight files with the model's own in them, and those of old
   expect(await model.write(new Map())).toEqual(saved);
 });
 
+test("enlarges pictures as TensorFlow.js does, which differs from Keras", async () => {
+  for (const interpolation of ["nearest", "bilinear"] as const) {
+    const whole = randomised(
+      sequential({
+        layers: [
+          layers.upSampling2d({ inputShape: shape.slice(1), size: [2, 3], interpolation }),
+          layers.conv2d({ filters: 2, kernelSize: 3, activation: "hardSigmoid" }),
+          layers.flatten(),
+          layers.dense({ units: 3 }),
+        ],
+      }),
+    );
+    requireClose(await run(read(await save(whole))), predict(whole));
+  }
+});
+
 test("reads branches, models inside the model, and layers that are used twice", async () => {
   const samples = input({ shape: shape.slice(1) });
   const twice = layers.conv2d({ filters: 2, kernelSize: 3, padding: "same", name: "twice" });
