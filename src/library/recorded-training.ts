@@ -118,7 +118,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   } catch (error) {
     if (error instanceof InterruptedError) {
       if (last) await folder.writeCheckpoint({ step: last.step, state: await last.state() });
-      throw new InterruptedError(`${error.message}; ${folder.path} has what is done so far, continue with --resume`);
+      throw error;
     }
     if (error instanceof DivergedError) {
       await recordStart();

@@ -49,13 +49,13 @@ export interface DiscriminantAccount {
  *
  * @param classes their number C; a class without samples has the offset alone
  * @param seed decides which samples are held out
- * @throws UserError where features are too many for their covariance
+ * @throws UserError where features are too many for their covariance; InterruptedError where the signal aborts
  */
 export async function discriminantScores(
   features: LabelledFeatures,
   classes: number,
   seed: number,
-  options: SessionOptions = {},
+  options: SessionOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<{ scores: readonly LinearScore[]; account: DiscriminantAccount }> {
   requireWidth(features.width);
   const products = await MatrixProducts.open(features.width, classes, options);

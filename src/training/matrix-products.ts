@@ -1,4 +1,5 @@
 /** Products of matrices that are too large to compute without ONNX Runtime. */
+import { InterruptedError } from "../errors.js";
 import { attribute } from "../graph/graph.js";
 import { floatTensor } from "../graph/tensor.js";
 import { Emitter } from "../ops/emitter.js";
@@ -15,15 +16,23 @@ export class MatrixProducts {
   readonly #directions: number;
   readonly #squares: Session;
   readonly #times: Session;
+  readonly #signal: AbortSignal | undefined;
   readonly #points: Float32Array;
   #current: Float32Array;
   #other: Float32Array;
 
-  private constructor(width: number, directions: number, squares: Session, times: Session) {
+  private constructor(
+    width: number,
+    directions: number,
+    squares: Session,
+    times: Session,
+    signal: AbortSignal | undefined,
+  ) {
     this.#width = width;
     this.#directions = directions;
     this.#squares = squares;
     this.#times = times;
+    this.#signal = signal;
     this.#points = new Float32Array(readAtOnce * width);
     this.#current = new Float32Array(width * width);
     this.#other = new Float32Array(width * width);
@@ -34,8 +43,13 @@ export class MatrixProducts {
    *
    * @param width columns of the rows, and both sides of the square matrix
    * @param directions columns of what the square matrix is multiplied with
+   * @param options the signal makes the next product throw an InterruptedError
    */
-  static async open(width: number, directions: number, { threads }: SessionOptions): Promise<MatrixProducts> {
+  static async open(
+    width: number,
+    directions: number,
+    { threads, signal }: SessionOptions & { readonly signal?: AbortSignal },
+  ): Promise<MatrixProducts> {
     const settings = threads === undefined ? {} : { threads };
     const adding = new Emitter();
     const points = adding.input("points", "float32", [readAtOnce, width]);
@@ -50,6 +64,7 @@ export class MatrixProducts {
       directions,
       await openSession(adding.build("squares"), { ...settings, intoTargets: true }),
       await openSession(multiplying.build("times"), settings),
+      signal,
     );
   }
 
@@ -60,6 +75,7 @@ export class MatrixProducts {
 
   /** Adds the products of all pairs of columns of at most {@link readAtOnce} rows: [rows, width]. */
   async add(rows: Float32Array): Promise<void> {
+    this.#requireGoingOn();
     const shape = [this.#width, this.#width];
     this.#points.fill(0).set(rows);
     const feeds = {
@@ -82,11 +98,16 @@ export class MatrixProducts {
    * @param directions [width, directions]
    */
   async times(matrix: Float32Array, directions: Float64Array): Promise<Float32Array> {
+    this.#requireGoingOn();
     const { product } = await this.#times.run({
       matrix: floatTensor(matrix, [this.#width, this.#width]),
       directions: floatTensor(Float32Array.from(directions), [this.#width, this.#directions]),
     });
     return product.data as Float32Array;
+  }
+
+  #requireGoingOn(): void {
+    if (this.#signal?.aborted) throw new InterruptedError("stopped while measuring");
   }
 
   /** Gives up what computes them. */

@@ -243,6 +243,27 @@ describe("initialize", () => {
     expect(existsSync(path("run/weights.safetensors"))).toBe(false);
   });
 
+  it("says how to go on where the head's training is stopped", async () => {
+    const stop = new AbortController();
+    const { options, path } = setUp({ signal: stop.signal });
+    const bars = barPictures(20, 8, 5);
+    writeFileSync(path("few-idx3-ubyte"), idxFile(8, [20, 8, 8], bars.pixels));
+    writeFileSync(path("few-labels-idx1-ubyte"), idxFile(8, [20], bars.labels));
+    const given = {
+      ...options,
+      labelled: path("few-idx3-ubyte"),
+      labels: path("few-labels-idx1-ubyte"),
+      head: "self-training",
+      selfTrainingSteps: 4,
+    } as const;
+    const onEvent = (event: InitializeEvent) => {
+      if (event.type === "self-training" && event.step === 2) stop.abort();
+    };
+    await expect(initialize({ ...given, onEvent })).rejects.toThrow(
+      /^stopped after 2 of 4 steps of self-training; .*continue with --resume$/,
+    );
+  });
+
   it.each([
     ["KILLED", "what follows training is stopped", (_: string, stop: AbortController) => stop.abort()],
     ["FAILED", "the weights cannot be written", (run: string) => mkdirSync(join(run, "weights.safetensors"))],

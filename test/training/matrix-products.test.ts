@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { InterruptedError } from "../../src/errors.js";
 import { MatrixProducts } from "../../src/training/matrix-products.js";
 
 it("adds products of rows that come some at a time, forgets them, and multiplies", async () => {
@@ -13,5 +14,15 @@ it("adds products of rows that come some at a time, forgets them, and multiplies
   expect([...products.sum()]).toEqual([1, -1, -1, 1]);
   const product = await products.times(Float32Array.of(1, 2, 3, 4), Float64Array.of(1, 0, 2, 0, 1, 3));
   expect([...product]).toEqual([1, 2, 8, 3, 4, 18]);
+  await products.release();
+});
+
+it("stops where it is told to", async () => {
+  const stop = new AbortController();
+  const products = await MatrixProducts.open(2, 3, { threads: 1, signal: stop.signal });
+  await products.add(Float32Array.of(1, 2));
+  stop.abort();
+  await expect(products.add(Float32Array.of(1, 2))).rejects.toThrow(InterruptedError);
+  await expect(products.times(new Float32Array(4), new Float64Array(6))).rejects.toThrow(InterruptedError);
   await products.release();
 });
