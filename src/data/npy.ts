@@ -138,7 +138,9 @@ export function npyHeader(bytes: Uint8Array, where: string): NpyHeader | undefin
       where,
       required: "an array of booleans, integers or floats",
       got: descr === null ? "a structured or unreadable type" : `the type ${descr[1]}${descr[2]}`,
-      advice: "Save it with a numeric type, such as array.astype('float32')",
+      advice: /^[US]/.test(descr?.[2] ?? "")
+        ? "Save numbers in place of the texts, such as numpy.unique(array, return_inverse=True)[1], which numbers them in their order"
+        : "Save it with a numeric type, such as array.astype('float32')",
     });
   }
   if (fortran === null || shape === null) throw damaged(where, "an NPY header", "one that cannot be read");

@@ -68,4 +68,9 @@ describe("parseNpy", () => {
   ])("refuses a file that is %s", (_, bytes) => {
     expect(() => parseNpy(bytes, "file")).toThrow(UserError);
   });
+
+  test("says how texts become numbers, which astype does not do", () => {
+    const bytes = npyFile("<U10", [2], new Float32Array(2));
+    expect(() => parseNpy(bytes, "file")).toThrow(/numpy\.unique\(array, return_inverse=True\)/);
+  });
 });
