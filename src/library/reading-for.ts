@@ -10,8 +10,12 @@ const storedPictures = 16;
 /** So does one that takes more than this away from them. */
 const storedOffset = 4;
 
-/** The normalisation that a network's own scaling is made for; undefined where it has none. */
+/**
+ * The normalisation that a network's own scaling is made for, or that the part of a model behind a tensor inside is; undefined
+ * where the user prepares the samples.
+ */
 function takenSamples(network: Network): "none" | "unit" | undefined {
+  if (network.beginsInside) return "none";
   const own = ownScaling(network);
   if (!own) return undefined;
   const takesStored = Math.abs(own.scale) * storedPictures <= 1 || Math.abs(own.offset) > storedOffset;
@@ -20,12 +24,12 @@ function takenSamples(network: Network): "none" | "unit" | undefined {
 
 /**
  * The layout by the samples' shape, and no normalisation where a network scales samples that are no pictures itself;
- * pictures are read standardised for it, see {@link networkOnStandardised}.
+ * pictures, and tensors inside a model, are read standardised for it, see {@link networkOnStandardised}.
  */
 export function readingFor(network: Network): Pick<OpenOptions, "layout" | "normalise"> {
   const picture = pictureGeometry(network.sampleShape);
   if (picture) return { layout: picture.layout };
-  return takenSamples(network) === undefined ? {} : { normalise: "none" };
+  return network.beginsInside || takenSamples(network) === undefined ? {} : { normalise: "none" };
 }
 
 /** A network on samples as they were read, and what the samples must go through for the network as the user has it. */
@@ -38,7 +42,7 @@ export interface FittedNetwork {
 }
 
 /**
- * Puts a network that scales pictures itself on standardised ones: what the data's normalisation did is undone in front of
+ * Puts a network that scales pictures itself, or that begins inside a model, on standardised samples: what the data's normalisation did is undone in front of
  * it, so that it sees what it was made for, and everything beside it (G's output, D, noise) has pictures of mean 0 and
  * deviation 1 as with other networks. All other networks stay.
  *
@@ -48,7 +52,7 @@ export function networkOnStandardised(network: Network, record: Record<string, u
   const name = takenSamples(network);
   const picture = pictureGeometry(network.sampleShape);
   const read: FittedRecord["normalisation"] = readFitted(record)?.normalisation;
-  if (name === undefined || !picture || !read) return { network, record };
+  if (name === undefined || !read || !(picture || network.beginsInside)) return { network, record };
   const { scale, offset, low, high } = read;
   // The network's samples are raw · width + start.
   const width = low.map((from, channel) => (name === "unit" ? 1 / (high[channel] - from || 1) : 1));
@@ -58,7 +62,7 @@ export function networkOnStandardised(network: Network, record: Record<string, u
     offset: offset.map((each, channel) => start[channel] - (each * width[channel]) / scale[channel]),
   };
   return {
-    network: onScaledSamples(network, undone, picture.layout),
+    network: onScaledSamples(network, undone, picture?.layout),
     record: { ...record, normalisation: { ...read, name, scale: width, offset: start } },
     normalisation: name,
   };
@@ -66,6 +70,8 @@ export function networkOnStandardised(network: Network, record: Record<string, u
 
 /** Says that a network scales its samples itself, and how they are read therefore; undefined where it does not. */
 export function ownScalingNote(network: Network, asked: OpenOptions["normalise"]): string | undefined {
+  if (network.beginsInside && asked === undefined)
+    return "samples come as a tensor inside the model, which is not normalised when the model computes it, so the network is given them as they are.";
   const own = ownScaling(network);
   if (!own) return undefined;
   const shift = `${own.offset < 0 ? "−" : "+"} ${Math.abs(own.offset).toPrecision(3)}`;

@@ -38,6 +38,8 @@ export interface Network {
   readonly fixedBatch: number | undefined;
   /** Shape of one sample. */
   readonly sampleShape: readonly number[];
+  /** Samples come as a tensor that the model computes. */
+  readonly beginsInside: boolean;
   /** By name, in the order in which the computation meets them. */
   readonly parameters: ReadonlyMap<string, ParameterSpec>;
   /** Initializers and the values of Constant nodes. */
@@ -141,6 +143,7 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
     input,
     fixedBatch: typeof batch === "number" && batch > 0 ? batch : undefined,
     sampleShape,
+    beginsInside: begun !== whole,
     parameters,
     tensors,
     constants: options.constants ?? new Set(),

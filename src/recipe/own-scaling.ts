@@ -56,9 +56,13 @@ export interface ChannelScaling {
  * The same network on samples of another scale: its input z becomes what it was made for, x = scale · z + offset, by two
  * nodes in front of all others. Its parameters, their names and the name of its input stay.
  *
- * @param layout where the channels are, where there is a number for each of them
+ * @param layout where the channels are, where there is a number for each of them: the first axis but in NHWC
  */
-export function onScaledSamples(network: Network, { scale, offset }: ChannelScaling, layout: "NCHW" | "NHWC"): Network {
+export function onScaledSamples(
+  network: Network,
+  { scale, offset }: ChannelScaling,
+  layout: "NCHW" | "NHWC" = "NCHW",
+): Network {
   const { name } = network.input;
   const used = new Set([name, ...network.tensors.keys(), ...network.producers.keys()]);
   const fresh = (stem: string): string => {
@@ -67,7 +71,8 @@ export function onScaledSamples(network: Network, { scale, offset }: ChannelScal
     used.add(candidate);
     return candidate;
   };
-  const shape = scale.length === 1 ? [] : layout === "NCHW" ? [scale.length, 1, 1] : [scale.length];
+  const channelsFirst = network.sampleShape.map((_, axis) => (axis === 0 ? scale.length : 1));
+  const shape = scale.length === 1 ? [] : layout === "NCHW" ? channelsFirst : [scale.length];
   const [scaleName, offsetName, scaled, whole] = ["scale", "offset", "scaled", "whole"].map(fresh);
   const made = new Map([
     [scaleName, floatTensor(scale, shape)],

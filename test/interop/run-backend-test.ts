@@ -63,6 +63,7 @@ function emit(task: Task, emitter = new Emitter(), given?: Readonly<Record<strin
     input: { name: sample ?? "no input", type: "float32", shape: null },
     fixedBatch: undefined,
     sampleShape: [],
+    beginsInside: false,
     parameters: new Map(parameters),
     tensors,
     layers: [],

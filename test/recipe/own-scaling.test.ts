@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { floatTensor, numbersOf } from "../../src/graph/tensor.js";
+import { floatTensor, numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { networkOnStandardised, ownScalingNote, readingFor } from "../../src/library/reading-for.js";
-import type { Network } from "../../src/ops/network.js";
+import { analyzeNetwork, type Network } from "../../src/ops/network.js";
 import { ownScaling } from "../../src/recipe/own-scaling.js";
 import { openSession } from "../../src/runtime/node.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -16,6 +16,21 @@ const network = (shape: readonly number[], front: (net: TestNetwork, x: string) 
       : net.node("MatMul", [scaled, net.weight("w", [shape[0], 4])]);
   return net.build(shape, layer);
 };
+
+async function outputOf(
+  { graph }: Network,
+  input: string,
+  data: Float32Array,
+  shape: readonly number[],
+): Promise<number[]> {
+  const inputs = graph.inputs.filter(({ name }) => name === input);
+  const session = await openSession({ ...graph, inputs }, { threads: 1 });
+  try {
+    return numbersOf((await session.run({ [input]: floatTensor(data, [1, ...shape]) }))[graph.outputs[0].name]);
+  } finally {
+    await session.release();
+  }
+}
 
 /** What was measured on pictures of three channels. */
 const normalisation = {
@@ -110,6 +125,33 @@ it("says what the network does, and how it is met", () => {
   ).toBeUndefined();
 });
 
+it("gives a network that begins at a tensor inside the model what the model computes there", async () => {
+  for (const shape of [[3, 2], [3], [3, 8, 8]]) {
+    const net = new TestNetwork();
+    const inside = net.node("Sqrt", ["x"]);
+    const layer = net.node("MatMul", [inside, net.weight("w", [shape[shape.length - 1], 4])]);
+    const begun = analyzeNetwork(net.graph(shape, [layer]), {
+      where: "inside.onnx",
+      input: inside,
+      sampleShape: shape,
+    });
+    expect(readingFor(begun)).toEqual(shape.length === 3 ? { layout: "NCHW" } : {});
+    expect(ownScalingNote(begun, undefined)).toMatch(/inside the model.*not normalised/);
+    const { network: whole, record } = networkOnStandardised(begun, { normalisation });
+    expect(record.normalisation).toMatchObject({ name: "none", scale: [1, 1, 1], offset: [0, 0, 0] });
+    const raw = Float32Array.from({ length: sizeOf(shape) }, (_, index) => (index * 37) % 256);
+    const channel = (index: number): number => Math.floor((index * 3) / raw.length);
+    const z = raw.map(
+      (value, index) => value * normalisation.scale[channel(index)] + normalisation.offset[channel(index)],
+    );
+    const wanted = await outputOf(begun, inside, raw, shape);
+    const got = await outputOf(whole, inside, z, shape);
+    for (const [index, number] of got.entries()) expect(number).toBeCloseTo(wanted[index], 3);
+  }
+  const whole = network(pictures, (net, x) => net.node("Sqrt", [x]));
+  expect(networkOnStandardised(whole, { normalisation }).network).toBe(whole);
+});
+
 it("undoes the data's normalisation in front of the network, channel by channel", async () => {
   const plain = network(pictures, (net, x) =>
     net.node("Div", [net.node("Sub", [x, net.number(0.5)]), net.number(0.25)]),
@@ -123,19 +165,13 @@ it("undoes the data's normalisation in front of the network, channel by channel"
   const z = raw.map(
     (value, index) => value * normalisation.scale[channel(index)] + normalisation.offset[channel(index)],
   );
-  const outputOf = async ({ graph }: Network, data: Float32Array): Promise<number[]> => {
-    const session = await openSession(graph, { threads: 1 });
-    try {
-      return numbersOf((await session.run({ x: floatTensor(data, [1, 3, 8, 8]) }))[graph.outputs[0].name]);
-    } finally {
-      await session.release();
-    }
-  };
   const wanted = await outputOf(
     plain,
+    "x",
     raw.map((value) => value / 255),
+    pictures,
   );
-  const got = await outputOf(whole, z);
+  const got = await outputOf(whole, "x", z, pictures);
   for (const [index, number] of got.entries()) expect(number).toBeCloseTo(wanted[index], 4);
   // What headstart knows of the nodes holds for the new ones.
   expect(whole.consumers.get("x")).toEqual([whole.graph.nodes[0]]);
