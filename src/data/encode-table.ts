@@ -125,9 +125,12 @@ class LabelSink {
       this.#values[place * width + column] = numberAt(columns[this.#columns[column].index], row);
   }
 
-  /** The class number of a label; worked out once for each text or number. */
+  /** The class number of a label, −1 where there is none; worked out once for each text or number. */
   #classAt(given: ColumnCells, row: number): number | undefined {
-    const find = () => this.#classes!.numberOf.get(String(cellAt(given, row)));
+    const find = () => {
+      const cell = cellAt(given, row);
+      return isMissing(cell) ? -1 : this.#classes!.numberOf.get(String(cell));
+    };
     if (given.kind === "cells") return find();
     if (given.kind === "codes") {
       this.#classesOfTexts[given.codes[row]] ??= find();
@@ -160,7 +163,7 @@ export function labelKinds(profile: ColumnProfile): { classes: boolean; numbers:
   const whole = text || [...profile.distinct].every((cell) => Number.isInteger(Number(cell)));
   return {
     classes: !profile.hasTooManyValues && whole && profile.choice !== "number",
-    numbers: !text && profile.infinite === 0 && profile.numbers > 0,
+    numbers: !text && profile.infinite === 0 && profile.numbers > 0 && profile.missing === 0,
   };
 }
 

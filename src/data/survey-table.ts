@@ -11,6 +11,9 @@ import type { TableSource } from "./table-source.js";
 /** More classes than this are taken for a column that holds no classes. */
 const mostClasses = 10_000;
 
+/** Of more whole numbers, some of them missing, one cannot tell whether they are classes. */
+const mostNumberedClasses = 100;
+
 /** In tables of more columns, those that hold numbers alone are told apart first. */
 const mostTextColumns = 1000;
 
@@ -155,7 +158,7 @@ function checkLabelColumn(path: string, profile: ColumnProfile, task: OpenOption
   const { classes, numbers } = labelKinds(profile);
   const asNumbers = task === "regression" || (task === undefined && columns > 1);
   const fits = asNumbers ? numbers : task === "classification" ? columns === 1 && classes : classes || numbers;
-  if (profile.missing === 0 && fits) return;
+  if (fits && (profile.missing === 0 || (!asNumbers && areSomeClasses(profile)))) return;
   const fraction = profile.numeric && [...profile.distinct].find((cell) => !Number.isInteger(Number(cell)));
   throw userError({
     where: path,
@@ -172,8 +175,16 @@ function checkLabelColumn(path: string, profile: ColumnProfile, task: OpenOption
             : typeof fraction === "string"
               ? `fractions such as ${fraction}`
               : `more than ${mostClasses} different values`,
-    advice: "Name another column, or leave the labels out",
+    advice:
+      profile.missing > 0
+        ? "Give the rows that have one in a table of their own, and all rows where no labels are needed"
+        : "Name another column, or leave the labels out",
   });
+}
+
+/** Whether what some rows of a label column have must be classes, so that the others are samples without a label. */
+function areSomeClasses({ texts, numbers, distinct }: ColumnProfile): boolean {
+  return texts > 0 || (numbers > 0 && distinct.size <= mostNumberedClasses);
 }
 
 /** A column's name in the header, or "column 3" where there is none. */

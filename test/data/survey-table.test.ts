@@ -54,7 +54,13 @@ test("a wide table's columns are found to hold what they hold in a narrow one, r
 
 describe("label columns", () => {
   test.each([
-    ["a gap", "a,y\n1,1\n2,\n", undefined, [1], /a class in every row of the label column \(y\), got 1 rows without/],
+    [
+      "a gap",
+      "a,y\n1,1\n2,\n",
+      "regression",
+      [1],
+      /a number in every row of the label column \(y\), got 1 rows without/,
+    ],
     ["fractions", "a,y\n1,1.5\n2,2\n", "classification", [1], /got fractions such as 1\.5/],
     [
       "texts",

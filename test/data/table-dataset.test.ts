@@ -218,7 +218,13 @@ describe("what is written in the file", () => {
 
   test.each([
     ["a column that is not there", "a,b\n1,2\n3,4\n", "c", /required a label column/],
-    ["rows without a label", "a,b\n1,x\n3,\n", "b", /1 rows without one/],
+    ["nothing at all", "a,b\n1,\n3,\n", "b", /2 rows without one/],
+    [
+      "numbers that some rows lack",
+      `a,b\n${Array.from({ length: 101 }, (_, row) => `${row % 3},${row}`).join("\n")}\n3,\n`,
+      "b",
+      /1 rows without one\. Give the rows that have one in a table of their own/,
+    ],
   ])("refuses as labels %s", async (_, text, labels, message) => {
     await expect(openTable(table(text), { labels })).rejects.toThrow(message);
   });
@@ -231,6 +237,19 @@ describe("what is written in the file", () => {
   ] as const)("refuses %s as labels for %s", async (_, task, labels, message) => {
     const text = "a,b,c,d,e\n1,0.5,x,inf,1\n3,1,y,2,2\n";
     await expect(openTable(table(text), { labels, task })).rejects.toThrow(message);
+  });
+
+  test.each([
+    ["texts", "a,b\n1,x\n3,\n5,w\n7,NA\n8,x\n", [1, -1, 0, -1, 1]],
+    ["numbers", "a,b\n1,1\n3,\n5,0\n7,?\n8,1\n", [1, -1, 0, -1, 1]],
+  ])("rows without a class, where others have %s, are samples without a label", async (_, text, labels) => {
+    const dataset = await openTable(table(text), { labels: "b" });
+    expect([...dataset.labels!]).toEqual(labels);
+    expect(dataset.targets).toBeUndefined();
+    const number = openTable(table(text), { labels: "b", task: "regression" });
+    await expect(number).rejects.toThrow(
+      /required a number in every row of the label column \(b\), got 2 rows without/,
+    );
   });
 
   test("several label columns are numbers to predict, in the order asked for", async () => {
