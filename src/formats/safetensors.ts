@@ -108,7 +108,7 @@ export function readSafetensors(bytes: Uint8Array, where: string): Safetensors {
 /**
  * Writes a safetensors file; equal content gives equal bytes.
  *
- * @throws Error for an element type that the format does not have
+ * @throws UserError where a tensor has other than its shape's elements; Error for an element type that the format lacks
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
@@ -127,9 +127,17 @@ export function writeSafetensors(
   let offset = 0;
   for (const [name, tensor] of ordered) {
     const dtype = codes[rank(tensor.type)];
-    if (dtype === undefined) throw new Error(`safetensors has no ${tensor.type}`);
+    if (dtype === undefined || tensor.type === "string") throw new Error(`safetensors has no ${tensor.type}`);
     if (name === metadataKey) throw new Error(`safetensors keeps the name ${name} for itself`);
     const { length } = bytesOf(tensor);
+    const wanted = byteLengthOf(tensor.type, sizeOf(tensor.shape));
+    if (length !== wanted)
+      throw userError({
+        where: `tensor ${name}`,
+        required: `${wanted} bytes of elements, as ${tensor.type} of the shape [${tensor.shape.join(", ")}] has`,
+        got: String(length),
+        advice: "Check its shape and data.",
+      });
     entries.push([name, { dtype, shape: tensor.shape, data_offsets: [offset, offset + length] }]);
     offset += length;
   }

@@ -145,6 +145,11 @@ describe("safetensors", () => {
 
   it("do not take what the format does not have", () => {
     expect(() => writeSafetensors(new Map([["a", { type: "string", shape: [1], data: ["x"] }]]))).toThrow(/no string/);
+    expect(() => writeSafetensors(new Map([["a", floatTensor([1, 2, 3, 4], [3, 2])]]))).toThrow(
+      new UserError(
+        "tensor a: required 24 bytes of elements, as float32 of the shape [3, 2] has, got 16. Check its shape and data.",
+      ),
+    );
     expect(() => writeSafetensors(new Map([["__metadata__", floatTensor([1])]]))).toThrow(/__metadata__/);
   });
 });
