@@ -208,9 +208,11 @@ async function compareOn(
   ];
   for (const message of remarks) emit({ type: "note", message });
 
-  const arms = armsForData(asked, data.unlabelled, options.pretrainingEpochs);
-  for (const message of replacedNotes(asked, arms)) emit({ type: "note", message });
-  const besides = armsForData(await besidesInPilot(options, task), data.unlabelled, options.pretrainingEpochs);
+  const forData = (arms: readonly Arm[]) =>
+    armsForData(arms, data.unlabelled, networks[0].isDense, options.pretrainingEpochs);
+  const { arms, notes } = forData(asked);
+  for (const message of notes) emit({ type: "note", message });
+  const { arms: besides } = forData(await besidesInPilot(options, task));
   const drafted = draftPlan(options, task, networks, arms, data, device);
   requireLabelAmounts(drafted, data.train);
   const unlock = await (await StudyFolder.open(path, false)).lock();
@@ -219,16 +221,6 @@ async function compareOn(
   } finally {
     await unlock();
   }
-}
-
-/** Which recipes have taken the place of those that arms name. */
-function replacedNotes(asked: readonly Arm[], arms: readonly Arm[]): string[] {
-  const nameOf = ({ source }: Arm) => (source.kind === "recipe" ? source.recipe.name : undefined);
-  return arms.flatMap((arm, index) =>
-    nameOf(arm) === nameOf(asked[index])
-      ? []
-      : [`${arm.name}: these are pictures in colour, for which the recipe ${nameOf(asked[index])} is ${nameOf(arm)}`],
-  );
 }
 
 /** What is left out of the data, each once: what is not used of the training data is not used of the others either. */
@@ -310,6 +302,7 @@ async function requireHeads(
   plan: StudyPlan,
   signal: AbortSignal,
 ): Promise<void> {
+  if (plan.arms.every(({ head }) => head === undefined)) return;
   const bench = await StudyBench.open(settings, data);
   try {
     await bench.requireHeads(plan, signal);

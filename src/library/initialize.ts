@@ -10,7 +10,7 @@ import { convertTensor } from "../formats/convert-tensor.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, numbersOf, type Tensor } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
-import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, featureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import { requireDevice } from "../runtime/require-device.js";
@@ -18,6 +18,7 @@ import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import {
   classesOfHead,
+  type HeadStart,
   headStart,
   labelledByOutput,
   needsLabels,
@@ -125,7 +126,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     ? { network: opened.network, record: dataset.record }
     : networkOnStandardised(opened.network, dataset.record);
   const features = featureExtractor(taken.network, ownFeatures.feature);
-  const forData = recipeForData(asked, dataset);
+  const { recipe: forData, because } = recipeForData(asked, dataset, isDense(features));
   const recipe = withSettings(forData, options);
   const labelled = needsLabels(options.head) ? await openLabelled(options, opened.network, dataset, emit) : undefined;
   // Shows before F is trained what the model's head or the labels cannot give.
@@ -145,8 +146,7 @@ async function initializeWatched(options: InitializeOptions, begun: BegunRun): P
     featuresNote(features, options.features),
     ownScalingNote(opened.network, isNormalised ? (options.normalise ?? "standard") : undefined),
     ...new Set([dataset, ...(labelled ? [labelled] : [])].flatMap(({ record }) => dataNotes(record))),
-    ...(forData === asked ? [] : [replaced(asked, forData)]),
-    withoutConvolutions(asked, features, dataset),
+    because && replaced(asked, forData, because, options.head),
     clustersElsewhere(recipe, dataset),
     notPrincipal(recipe, features),
     headLayer && byOutput ? outputsNote(headLayer, byOutput) : undefined,
@@ -333,20 +333,16 @@ function discriminantNote({ heldOut, accuracy }: DiscriminantAccount): string {
   return `before any training with labels, features and head classify ${(100 * accuracy).toFixed(1)} % of ${samples} held-out samples right`;
 }
 
-/** Says which recipe has taken the place of the one that was asked for. */
-function replaced(asked: Recipe, recipe: Recipe): string {
+/** Says which recipe has taken the place of the one that was asked for, and why. */
+function replaced(asked: Recipe, recipe: Recipe, because: string, head: HeadStart | undefined): string {
+  const { task } = recipe.selfSupervision;
   const advice =
-    recipe.selfSupervision.task === "rotation"
+    task === "rotation"
       ? "; for pictures without an upright position, as seen from above or through a microscope, take --recipe contrast"
-      : "";
-  return `these are pictures in colour, for which the recipe ${asked.name} is ${recipe.name}${advice}`;
-}
-
-/** Says what was measured to help where the default recipe was not: on pictures that F sees by dense layers alone. */
-function withoutConvolutions(asked: Recipe, features: FeatureExtractor, dataset: Dataset): string | undefined {
-  const isDense = features.layers.every(({ weight }) => weight.layout?.kind === "matrix");
-  if (asked.name !== "default" || !isDense || datasetGeometry(dataset) === undefined) return undefined;
-  return "F has no convolutions, where the recipe default was not seen to help on pictures; --recipe clusters together with --head class-means or self-training was (docs/log.md)";
+      : task === "clusters" && !needsLabels(head)
+        ? "; it was measured to help most where --head class-means, linear-discriminant or self-training starts from labels, too"
+        : "";
+  return `${because}, for which the recipe ${asked.name} is ${recipe.name}${advice}`;
 }
 
 /** Warns of the task that was measured to cost accuracy on samples that are no pictures. */

@@ -9,7 +9,7 @@ import { instantiate, type NetworkStep, parameterInputs } from "../ops/instantia
 import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
-import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, featureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { usesGenerator } from "../recipe/pretraining-graph.js";
 import { type RecipeInput, trainsFeatures } from "../recipe/recipe.js";
 import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
@@ -95,7 +95,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     record: {},
     range: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
   };
-  const recipe = recipeForData(asked, data);
+  const { recipe } = recipeForData(asked, data, isDense(features));
   const unsupported = unknownOperators(network, features);
   const computed = computedWeightsWarning(features);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];

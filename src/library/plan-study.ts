@@ -7,7 +7,7 @@ import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { fileError, type UserError, userError } from "../errors.js";
-import { featureExtractor } from "../recipe/feature-extractor.js";
+import { featureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/new-network.js";
 import { logitsName, outputSize, unboundedOutput } from "../recipe/supervised-graph.js";
 import type { Device } from "../runtime/device.js";
@@ -79,6 +79,8 @@ export interface PlannedNetwork extends StudyNetwork {
   /** Whether these can be any numbers, see {@link unboundedOutput}. */
   readonly unbounded: boolean;
   readonly sampleShape: readonly number[];
+  /** Whether its F has matrices alone. */
+  readonly isDense: boolean;
   /** How its samples are read where the user does not say. */
   readonly reading?: Pick<OpenOptions, "layout" | "normalise">;
 }
@@ -172,7 +174,7 @@ export async function planNetworks(
       ...(input === undefined ? {} : { input }),
       ...(inputShape ? { inputShape } : {}),
     });
-    featureExtractor(network, options.features);
+    const features = featureExtractor(network, options.features);
     logitsName(network);
     const name = basename(options.model, extname(options.model));
     const outputs = outputSize(network);
@@ -186,6 +188,7 @@ export async function planNetworks(
           outputs,
           unbounded: unboundedOutput(network),
           sampleShape,
+          isDense: isDense(features),
           reading: readingFor(network),
         },
       ],
@@ -236,6 +239,7 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
         outputs,
         unbounded: true,
         sampleShape: settings.inputShape,
+        isDense: options.model === "mlp",
       },
       settings,
     };

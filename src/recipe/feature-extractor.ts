@@ -19,6 +19,11 @@ export interface FeatureExtractor {
   readonly head: readonly string[];
 }
 
+/** Whether F's weights are matrices alone: dense layers, recurrent ones, attention; no convolutions. */
+export function isDense({ layers }: Pick<FeatureExtractor, "layers">): boolean {
+  return layers.every(({ weight }) => weight.layout?.kind === "matrix");
+}
+
 /**
  * Splits a network into F and head.
  *

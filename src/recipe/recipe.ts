@@ -31,6 +31,8 @@ const recipeSchema = z.strictObject({
   name: z.string().default("custom"),
   /** The built-in recipe that takes this one's place where the data are square pictures in colour; null: none does. */
   colourPictures: z.string().nullable().default(null),
+  /** The same for pictures of any kind where F has dense layers and no convolutions; goes before colourPictures. */
+  densePictures: z.string().nullable().default(null),
   adversarial: z
     .strictObject({
       /**
@@ -152,10 +154,10 @@ const recipeSchema = z.strictObject({
    */
   principalComponents: z.enum(["none", "first", "all"]).default("none"),
   /**
-   * F is conditioned before training too, with the same settings: where a start lets no signal through, as in deep
-   * saturating networks, no loss teaches it anything.
+   * F is conditioned before training too, with the settings for drawn heads: where a start lets no signal through, as in deep
+   * saturating networks, no loss teaches it anything. auto: where F has saturating activations (sigmoid, tanh).
    */
-  conditionStart: z.boolean().default(false),
+  conditionStart: z.union([z.boolean(), z.literal("auto")]).default(false),
   conditioning: z
     .strictObject({
       /**
@@ -189,6 +191,11 @@ const recipeSchema = z.strictObject({
        * size, then changes that layer less. (Features so large are too much for a drawn head.) Absent: 1.
        */
       gain: z.number().positive().max(1000).optional(),
+      /**
+       * Where the head starts from labels F's weights stay as they were trained, but for the gain: what is scaled and opened
+       * is for drawn heads alone. Absent: false.
+       */
+      drawnHeadsOnly: z.boolean().optional(),
     })
     .prefault({}),
   batchSize: z.number().int().min(2).max(mostSamplesAStep).default(128),
@@ -284,7 +291,7 @@ export const builtInRecipes = {
   },
   /**
    * The clusters task alone, on slightly shifted pictures: for networks without convolutions, which no other task was seen to
-   * help. F's weights are not scaled on the data, which was measured to cost a point there.
+   * help. F's weights are not scaled on the data where the head starts from labels, which was measured to cost a point there.
    */
   clusters: {
     selfSupervision: { task: "clusters", weight: 1, clusters: 100 },
@@ -292,14 +299,15 @@ export const builtInRecipes = {
     generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,
-    conditioning: { gain: 2 },
+    conditionStart: "auto",
+    conditioning: { ...conditioned, drawnHeadsOnly: true, gain: 2 },
     epochs: 5,
     minimumSteps: 800,
   },
   /** The game together with reconstruction and the contrast task, on whatever data. */
   contrast,
-  /** What was measured to help most on each kind of data: rotation for pictures in colour, contrast otherwise. */
-  default: { ...contrast, colourPictures: "rotation" },
+  /** What was measured to help most: by dense layers clusters on pictures, else rotation on those in colour, and contrast. */
+  default: { ...contrast, densePictures: "clusters", colourPictures: "rotation" },
 } as const satisfies Record<string, RecipeInput>;
 
 /**
@@ -314,7 +322,10 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   if (!result.success) throw recipeComplaint(result.error.issues[0], input, recipeSchema.parse({}), where);
   const recipe = result.data;
   if (recipe.start !== "file") parseInitializer(recipe.start);
-  if (recipe.colourPictures !== null) requireKnown(`${where}: colourPictures`, recipe.colourPictures);
+  for (const key of ["colourPictures", "densePictures"] as const) {
+    const other = recipe[key];
+    if (other !== null) requireKnown(`${where}: ${key}`, other);
+  }
   const { task, allTurns, weight } = recipe.selfSupervision;
   if (
     recipe.orientations.weight > 0 &&

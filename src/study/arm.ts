@@ -158,22 +158,35 @@ async function parseSource(name: string, head: string, sources: ArmSources): Pro
 }
 
 /**
- * Arms with the recipes that theirs name for this data, see {@link recipeForData}.
+ * Arms with the recipes that theirs name for this data and network, see {@link recipeForData}, and which those are.
  *
+ * @param isDense whether the networks' F have matrices alone
  * @param epochs in place of the recipes' own
  */
-export function armsForData(arms: readonly Arm[], unlabelled: Dataset, epochs?: number): Arm[] {
-  return arms.map((arm) => {
+export function armsForData(
+  arms: readonly Arm[],
+  unlabelled: Dataset,
+  isDense: boolean,
+  epochs?: number,
+): { arms: Arm[]; notes: string[] } {
+  const notes = new Set<string>();
+  const own = arms.map((arm) => {
     if (arm.source.kind !== "recipe") return arm;
-    const own = recipeForData(arm.source.recipe, unlabelled);
-    const recipe = epochs === undefined ? own : { ...own, epochs, minimumSteps: 0 };
-    const conditioning = arm.conditioning === arm.source.recipe.conditioning ? own.conditioning : arm.conditioning;
-    return { ...arm, source: { ...arm.source, recipe }, conditioning };
+    const asked = arm.source.recipe;
+    const { recipe, because } = recipeForData(asked, unlabelled, isDense);
+    if (because !== undefined) notes.add(`${because}, for which the recipe ${asked.name} is ${recipe.name}`);
+    const conditioning = arm.conditioning === asked.conditioning ? recipe.conditioning : arm.conditioning;
+    const lasting = epochs === undefined ? recipe : { ...recipe, epochs, minimumSteps: 0 };
+    return { ...arm, source: { ...arm.source, recipe: lasting }, conditioning };
   });
+  return { arms: own, notes: [...notes] };
 }
 
-/** What training a recipe depends on: all of it but its name, what is done afterwards, and what it is on other data. */
-export function pretrainingPart(recipe: Recipe): Omit<Recipe, "conditioning" | "name" | "colourPictures"> {
-  const { conditioning: _, name: __, colourPictures: ___, ...rest } = recipe;
-  return rest;
+/**
+ * What training a recipe depends on: all of it but its name, what it is on other data, and, where its start is not
+ * conditioned too, what is done afterwards.
+ */
+export function pretrainingPart(recipe: Recipe): Partial<Recipe> & { startConditioning?: Conditioning } {
+  const { conditioning, name: _, colourPictures: __, densePictures: ___, ...rest } = recipe;
+  return recipe.conditionStart === false ? rest : { ...rest, startConditioning: conditioning };
 }

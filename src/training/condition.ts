@@ -24,6 +24,11 @@ import { SequentialEvaluator } from "./sequential-evaluator.js";
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
 export const saturating: ReadonlySet<string> = new Set(["Sigmoid", "Tanh", "HardSigmoid", "Softsign"]);
 
+/** Whether F has activations that a bad start drives to where they pass no gradients. */
+export function saturates({ network, layers }: FeatureExtractor): boolean {
+  return layers.some((layer) => saturating.has(activationAfter(network, layer).activation ?? ""));
+}
+
 /** Activations; relu6 is exported as Clip. */
 export const activations: ReadonlySet<string> = new Set([...activationNames, "Clip"]);
 
@@ -96,7 +101,7 @@ export async function conditionFeatures(
   seed: number,
   options: ConditionOptions = {},
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
-  const known = forNetwork(settings, features);
+  const known = forNetwork(forHead(settings, options.head), features);
   const { weights: scaled, records } = await conditionLayers(features, weights, dataset, known, seed, options);
   const { gain = 1, size = 1 } = known;
   const factor = size * (needsLabels(options.head) ? gain : 1);
@@ -113,6 +118,15 @@ export async function conditionFeatures(
 
 /** Settings that leave nothing about units' openness to the network. */
 type KnownSettings = Recipe["conditioning"] & { readonly openness: number };
+
+/** The settings for this head: where it starts from labels, those for drawn heads alone are left out. */
+function forHead(settings: Recipe["conditioning"], head: HeadStart | undefined): Recipe["conditioning"] {
+  const { samples, gain } = settings;
+  if (!needsLabels(head)) return settings;
+  return settings.drawnHeadsOnly
+    ? { samples, spectrumExponent: null, scale: "none", ...(gain === undefined ? {} : { gain }) }
+    : settings;
+}
 
 /** How open units get, and how large features, where the settings leave that to the network. */
 function forNetwork(settings: Recipe["conditioning"], features: FeatureExtractor): KnownSettings {

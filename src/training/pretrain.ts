@@ -12,7 +12,7 @@ import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
-import { conditionFeatures } from "./condition.js";
+import { conditionFeatures, saturates } from "./condition.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { OrientationTargets } from "./orientation-targets.js";
 import { datasetGeometry } from "./picture-geometry.js";
@@ -273,7 +273,8 @@ export async function startOfFeatures(
     recipe.principalComponents !== "none" && recipe.start !== "file"
       ? await startFromPrincipalComponents(features, drawn, dataset, seed, recipe.principalComponents, settings)
       : drawn;
-  if (!recipe.conditionStart) return start;
+  const isConditioned = recipe.conditionStart === "auto" ? saturates(features) : recipe.conditionStart;
+  if (!isConditioned) return start;
   return (await conditionFeatures(features, start, dataset, recipe.conditioning, seed, settings)).weights;
 }
 

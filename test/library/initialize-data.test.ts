@@ -98,7 +98,9 @@ test("says what helps where a network without convolutions sees pictures, and tr
     onEvent: (event: InitializeEvent) => event.type === "note" && notes.push(event.message),
   };
   await initialize({ ...options, recipe: "default", output: path("run") });
-  expect(notes).toEqual([expect.stringMatching(/no convolutions.*--recipe clusters together with --head class-means/)]);
+  expect(notes).toEqual([
+    expect.stringMatching(/no convolutions, for which the recipe default is clusters; .*most where --head class-means/),
+  ]);
   notes.length = 0;
   const { run, finalMetrics } = await initialize({ ...options, recipe: "clusters", output: path("run-2") });
   expect(notes).toEqual([]);

@@ -20,7 +20,16 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "headstart-extension-"));
   const model = join(folder, "model.onnx");
   await newModel({ template: "mlp", inputShape: [1, 28, 28], classes: 10, output: model });
-  settings = { model, data, output: join(folder, "run"), limit: 100, batchSize: 8, threads: 1, seed: 4 };
+  settings = {
+    model,
+    data,
+    output: join(folder, "run"),
+    limit: 100,
+    batchSize: 8,
+    threads: 1,
+    seed: 4,
+    recipe: "contrast",
+  };
   await initialize({ ...settings, steps: 6, checkpointEvery: 2 });
 }, 60_000);
 

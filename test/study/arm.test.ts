@@ -72,14 +72,18 @@ test("names the nearest known arm", async () => {
 test("arms have the recipes that theirs name for the data, and what a suffix says stays", async () => {
   const names = ["default", "default+raw+zero-head", "contrast", "he"];
   const arms = await Promise.all(names.map((name) => parseArm(name, sources)));
-  const inColour = armsForData(arms, toyDataset([3, 8, 8]), 2);
+  const { arms: inColour, notes } = armsForData(arms, toyDataset([3, 8, 8]), false, 2);
   const recipes = inColour.map(({ source }) =>
     source.kind === "recipe" ? [source.recipe.name, source.recipe.epochs] : null,
   );
   expect(recipes).toEqual([["rotation", 2], ["rotation", 2], ["contrast", 2], null]);
   expect(inColour.map(({ name }) => name)).toEqual(names);
   expect(inColour[1]).toMatchObject({ conditioning: { scale: "none" }, head: "zero" });
-  expect(armsForData(arms, toyDataset([1, 8, 8]))).toEqual(arms);
+  expect(notes).toEqual(["these are pictures in colour, for which the recipe default is rotation"]);
+  expect(armsForData(arms, toyDataset([1, 8, 8]), false)).toEqual({ arms, notes: [] });
+  const { arms: dense } = armsForData(arms, toyDataset([1, 8, 8]), true);
+  expect(dense[0]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { drawnHeadsOnly: true } });
+  expect(dense[1]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { scale: "none" } });
 });
 
 test("the default and the recipe that it is share their pretraining", async () => {
@@ -92,4 +96,6 @@ test("pretraining does not depend on a recipe's name nor on what is done afterwa
   const other = { ...recipe, name: "mine", conditioning: { ...recipe.conditioning, scale: "none" as const } };
   expect(pretrainingPart(other)).toEqual(pretrainingPart(recipe));
   expect(pretrainingPart({ ...recipe, epochs: 1 })).not.toEqual(pretrainingPart(recipe));
+  const [conditioned, otherwise] = [recipe, other].map((each) => ({ ...each, conditionStart: true }));
+  expect(pretrainingPart(otherwise)).not.toEqual(pretrainingPart(conditioned));
 });

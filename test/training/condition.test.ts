@@ -129,6 +129,34 @@ describe("conditionFeatures", () => {
     }
   });
 
+  it("leaves weights as they were trained, but for the gain, under heads from labels where scaling is for drawn ones", async () => {
+    const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6, 5] });
+    const features = featureExtractor(network);
+    const dataset = toyDataset([12], samples);
+    const start = badlyScaled(initialWeights(network, "he", 0));
+    const settings = { spectrumExponent: 0.5, scale: "unit", openness: 2, samples, gain: 3 } as const;
+    const conditioned = async (drawnHeadsOnly: boolean, head?: HeadStart) => {
+      const conditioning = { ...options, ...(head ? { head } : {}) };
+      const { weights } = await conditionFeatures(
+        features,
+        start,
+        dataset,
+        { ...settings, drawnHeadsOnly },
+        0,
+        conditioning,
+      );
+      return weights;
+    };
+    const justGain = { spectrumExponent: null, scale: "none", samples, gain: 3 } as const;
+    for (const head of ["class-means", "linear-discriminant", "self-training"] as const) {
+      const multiplied = await conditionFeatures(features, start, dataset, justGain, 0, { ...options, head });
+      expect(await conditioned(true, head)).toEqual(multiplied.weights);
+      expect(await conditioned(false, head)).not.toEqual(multiplied.weights);
+    }
+    for (const head of [undefined, "zero"] as const)
+      expect(await conditioned(true, head)).toEqual(await conditioned(false, head));
+  });
+
   it("scales whole layers where a table has one-hot columns", async () => {
     const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [6] });
     const features = featureExtractor(network);

@@ -309,21 +309,24 @@ it("starts from principal components where the recipe says so, and from drawn fi
   expect(starts[2].get(second)).not.toEqual(drawn.get(second));
 });
 
-it("conditions F before training where the recipe says so", async () => {
-  const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [10, 6], activation: "sigmoid" });
-  const features = featureExtractor(network);
+it("conditions F before training where the recipe says so, or where it saturates and the recipe says auto", async () => {
   const dataset = toyDataset([12]);
-  const deviations = async (conditionStart: boolean): Promise<number[]> => {
+  const second = async (conditionStart: boolean | "auto", activation: "sigmoid" | "relu"): Promise<number> => {
+    const network = toyNetwork({ template: "mlp", inputShape: [12], widths: [10, 6], activation });
     const recipe = parseRecipe(
       { ...small, reconstruction: { weight: 1 }, conditioning: { scale: "unit" }, conditionStart },
       "test",
     );
     const { result } = await train(network, recipe, { dataset });
-    const layers = await activationStatistics(features, result.start, dataset, 0, { threads: 1 });
-    return layers.map(({ standardDeviation }) => standardDeviation);
+    const layers = await activationStatistics(featureExtractor(network), result.start, dataset, 0, { threads: 1 });
+    return Math.abs(layers[1].standardDeviation - 1);
   };
-  for (const deviation of await deviations(true)) expect(Math.abs(deviation - 1)).toBeLessThan(0.1);
-  expect(Math.abs((await deviations(false))[1] - 1)).toBeGreaterThan(0.1);
+  for (const activation of ["sigmoid", "relu"] as const) {
+    expect(await second(true, activation)).toBeLessThan(0.1);
+    expect(await second(false, activation)).toBeGreaterThan(0.1);
+  }
+  expect(await second("auto", "sigmoid")).toBeLessThan(0.1);
+  expect(await second("auto", "relu")).toBeGreaterThan(0.1);
 });
 
 describe("a run", () => {

@@ -7,19 +7,33 @@ const colour = toyDataset([3, 8, 8]);
 
 test("the default is rotation for square pictures in colour, and itself otherwise", () => {
   const recipe = builtInRecipe("default");
-  expect(recipeForData(recipe, colour)).toEqual(builtInRecipe("rotation"));
+  expect(recipeForData(recipe, colour, false)).toEqual({
+    recipe: builtInRecipe("rotation"),
+    because: "these are pictures in colour",
+  });
   for (const shape of [[1, 8, 8], [3, 8, 6], [12], [2, 16]])
-    expect(recipeForData(recipe, toyDataset(shape))).toBe(recipe);
+    expect(recipeForData(recipe, toyDataset(shape), false)).toEqual({ recipe });
+});
+
+test("under dense layers the default is clusters for all pictures, and itself otherwise", () => {
+  const recipe = builtInRecipe("default");
+  const flat = { ...toyDataset([64]), record: { picture: { channels: 1, height: 8, width: 8, layout: "NCHW" } } };
+  for (const dataset of [colour, flat, toyDataset([1, 8, 8]), toyDataset([3, 8, 6])])
+    expect(recipeForData(recipe, dataset, true)).toEqual({
+      recipe: builtInRecipe("clusters"),
+      because: "these are pictures, and F has no convolutions",
+    });
+  for (const shape of [[12], [2, 16]]) expect(recipeForData(recipe, toyDataset(shape), true)).toEqual({ recipe });
 });
 
 test("recipes that name no other are themselves", () => {
   const mine = parseRecipe({ reconstruction: { weight: 1 } }, "mine");
   for (const recipe of [mine, builtInRecipe("contrast"), builtInRecipe("paper")])
-    expect(recipeForData(recipe, colour)).toBe(recipe);
+    for (const isDense of [false, true]) expect(recipeForData(recipe, colour, isDense)).toEqual({ recipe });
 });
 
-test("an unknown recipe is named with the nearest", () => {
-  expect(() => parseRecipe({ reconstruction: { weight: 1 }, colourPictures: "rotatoin" }, "mine.json")).toThrow(
-    /mine\.json: colourPictures: required one of .*got rotatoin\. Did you mean rotation/,
+test.each(["colourPictures", "densePictures"])("an unknown recipe in %s is named with the nearest", (key) => {
+  expect(() => parseRecipe({ reconstruction: { weight: 1 }, [key]: "rotatoin" }, "mine.json")).toThrow(
+    new RegExp(`mine\\.json: ${key}: required one of .*got rotatoin\\. Did you mean rotation`),
   );
 });
