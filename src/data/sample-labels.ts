@@ -152,6 +152,13 @@ function pickRows({ names, values }: Targets, kept: ArrayLike<number>): Float64A
   return picked;
 }
 
+/** Whether labels that may be meant either way are so many different numbers (over 20, and over a tenth) that they are hardly classes. */
+export function areHardlyClasses({ labels, targets }: SampleLabels): boolean {
+  if (!labels || !targets) return false;
+  const values = new Set(labels).size - (labels.includes(-1) ? 1 : 0);
+  return values > Math.max(20, labels.length / 10);
+}
+
 /** The samples whose class is known: those with a label from 0 on. */
 export function knownLabels(labels: Int32Array = new Int32Array()): Uint32Array {
   return Uint32Array.from(labels.keys()).filter((index) => labels[index] >= 0);

@@ -6,6 +6,7 @@ import { shorten } from "../data/classes.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
+import { areHardlyClasses } from "../data/sample-labels.js";
 import { fileError, type UserError, userError } from "../errors.js";
 import { featureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/new-network.js";
@@ -112,9 +113,8 @@ export function decideTask(train: Dataset, outputs: number | undefined): StudyTa
   const { labels, targets, where } = train;
   if (targets && (!labels || targets.names.length > 1)) return "regression";
   if (!labels) throw noLabels(where);
+  if (outputs === undefined) return areHardlyClasses(train) ? "regression" : "classification";
   const values = new Set(labels).size - (labels.includes(-1) ? 1 : 0);
-  if (outputs === undefined)
-    return targets && values > Math.max(20, train.count / 10) ? "regression" : "classification";
   if (outputs > 1 || values <= 2) return "classification";
   if (targets) return "regression";
   throw userError({

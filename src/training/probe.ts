@@ -1,6 +1,7 @@
 /** What can be seen of F's features: activation statistics, effective rank, a nearest-neighbour probe. */
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
+import { areHardlyClasses } from "../data/sample-labels.js";
 import { attribute } from "../graph/graph.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { effectiveRank } from "../initializers/spectrum.js";
@@ -83,7 +84,8 @@ export async function featureRank(
 
 /**
  * Accuracy of a nearest-neighbour vote in F's features: up to 2,000 samples vote (k = 20, cosine similarity), up to 500
- * others are asked. Undefined without labels or with fewer than 100 samples that have one.
+ * others are asked. Undefined without labels or with fewer than 100 samples that have one, and for labels that are numbers
+ * rather than classes.
  */
 export async function nearestNeighbourProbe(
   features: FeatureExtractor,
@@ -93,7 +95,7 @@ export async function nearestNeighbourProbe(
   options: EvaluateOptions = {},
 ): Promise<number | undefined> {
   const { labels } = dataset;
-  if (!labels) return undefined;
+  if (!labels || areHardlyClasses(dataset)) return undefined;
   const chosen = measuringSamples(dataset, 2500, seed, "probe").filter((index) => labels[index] >= 0);
   if (chosen.length < 100) return undefined;
   const asked = Math.floor(chosen.length / 5);

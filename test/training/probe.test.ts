@@ -74,6 +74,9 @@ describe("probes", () => {
     expect(await nearestNeighbourProbe(features, weights, few, 0, options)).toBeUndefined();
     const mostUnknown = { ...dataset, labels: Int32Array.from(labels, (label, row) => (row < 90 ? label : -1)) };
     expect(await nearestNeighbourProbe(features, weights, mostUnknown, 0, options)).toBeUndefined();
+    const values = Float64Array.from(labels, (_, row) => row);
+    const numbers = { ...dataset, labels: Int32Array.from(values), targets: { names: ["price"], values } };
+    expect(await nearestNeighbourProbe(features, weights, numbers, 0, options)).toBeUndefined();
   });
 
   it("nearestNeighbourProbe leaves out samples of unknown class", async () => {
