@@ -7,6 +7,8 @@ import { fromUnitMatrices, toUnitMatrices } from "./unit-matrices.js";
 
 /** Components with a smaller share of the first one's variance are rounding, or values that never change. */
 const leastVariance = 1e-5;
+/** So are those of values that vary by so little of their mean's square. */
+const roundingShare = 1e-12;
 
 /** What {@link principalFilters} made. */
 export interface PrincipalFilters {
@@ -25,11 +27,11 @@ export interface PrincipalComponents {
 }
 
 /**
- * Gives the first units of a convolution the principal components of its patches, those of most variance first, so that
- * each yields zero mean (where there is a bias) and unit variance over them. Units beyond the components stay.
+ * Gives the first units of each group of a convolution the principal components of the group's patches, those of most variance
+ * first, so that each yields zero mean (where there is a bias) and unit variance over them. Units beyond the components stay.
  *
- * @param weight a convolution of one group; not changed
- * @param components of what it reads, in the order of {@link toUnitMatrices}' columns
+ * @param weight not changed
+ * @param components of what each group reads, in the order of {@link toUnitMatrices}' columns
  * @param paired each component is given to two units, with opposite signs: for activations such as ReLU, which pass one
  *   side only
  */
@@ -38,35 +40,40 @@ export function principalFilters(
   bias: Float32Array | undefined,
   shape: readonly number[],
   layout: WeightLayout,
-  { means, variances, directions }: PrincipalComponents,
+  components: readonly PrincipalComponents[],
   paired: boolean,
 ): PrincipalFilters {
   const matrices = toUnitMatrices(weight, shape, layout);
   const { rows, cols, groups, values } = matrices;
-  if (groups !== 1 || means.length !== cols)
-    throw new Error(`components of ${means.length} values for filters of ${cols} in ${groups} groups`);
-  const varied = variances.filter((variance) => variance > leastVariance * variances[0]).length;
-  const used = Math.min(varied, componentsFor(rows, paired));
+  const other = components.find(({ means }) => means.length !== cols)?.means.length ?? cols;
+  if (components.length !== groups || other !== cols)
+    throw new Error(
+      `components of ${other} values in ${components.length} groups for filters of ${cols} in ${groups} groups`,
+    );
   const shifted = bias?.slice();
-  for (let component = 0; component < used; component++) {
-    const deviation = Math.sqrt(variances[component]);
-    const signs = paired ? [1, -1] : [1];
-    signs.forEach((sign, side) => {
-      const unit = component + side * used;
-      let atMean = 0;
-      for (let place = 0; place < cols; place++) {
-        const value = (sign * directions[component][place]) / deviation;
-        values[unit * cols + place] = value;
-        atMean += value * means[place];
-      }
-      if (shifted) shifted[unit] = -atMean;
-    });
-  }
-  return {
-    weight: fromUnitMatrices(matrices, shape, layout),
-    bias: shifted,
-    units: used * (paired ? 2 : 1),
-  };
+  let units = 0;
+  components.forEach(({ means, variances, directions }, group) => {
+    const rounding = roundingShare * Math.max(...means.map((mean) => mean * mean));
+    const least = Math.max(leastVariance * variances[0], rounding);
+    const varied = variances.filter((variance) => variance > least).length;
+    const used = Math.min(varied, componentsFor(rows, paired));
+    for (let component = 0; component < used; component++) {
+      const deviation = Math.sqrt(variances[component]);
+      const signs = paired ? [1, -1] : [1];
+      signs.forEach((sign, side) => {
+        const unit = group * rows + component + side * used;
+        let atMean = 0;
+        for (let place = 0; place < cols; place++) {
+          const value = (sign * directions[component][place]) / deviation;
+          values[unit * cols + place] = value;
+          atMean += value * means[place];
+        }
+        if (shifted) shifted[unit] = -atMean;
+      });
+    }
+    units += used * (paired ? 2 : 1);
+  });
+  return { weight: fromUnitMatrices(matrices, shape, layout), bias: shifted, units };
 }
 
 /** How many components so many units take. */

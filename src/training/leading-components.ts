@@ -44,6 +44,23 @@ export async function leadingComponents(
   }
 }
 
+/**
+ * The mean of vectors of a few numbers, and all their principal components, without ONNX Runtime, whose start takes longer.
+ *
+ * @param vectors one after another, [vectors, size]
+ */
+export function componentsOfFew(vectors: Float32Array, size: number): PrincipalComponents {
+  const count = vectors.length / size;
+  const centred = vectors.slice();
+  const means = takeMean(centred, size);
+  const covariance = new Float64Array(size * size);
+  for (let at = 0; at < centred.length; at += size)
+    for (let row = 0; row < size; row++)
+      for (let column = 0; column < size; column++)
+        covariance[row * size + column] += (centred[at + row] * centred[at + column]) / count;
+  return { means, ...sorted(Matrix.from1DArray(size, size, covariance)) };
+}
+
 function takeMean(vectors: Float32Array, size: number): Float64Array {
   const count = vectors.length / size;
   const means = new Float64Array(size);

@@ -2,7 +2,7 @@
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
 import { sizeOf } from "../graph/tensor.js";
-import { componentsFor, principalFilters } from "../initializers/principal-components.js";
+import { componentsFor, type PrincipalComponents, principalFilters } from "../initializers/principal-components.js";
 import type { Layer } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -10,7 +10,7 @@ import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import { sessionOptions } from "../runtime/session.js";
 import { activations, isRectifying, measuringSamples } from "./condition.js";
 import type { EvaluateOptions, Evaluation } from "./evaluate.js";
-import { leadingComponents } from "./leading-components.js";
+import { componentsOfFew, leadingComponents } from "./leading-components.js";
 import { SequentialEvaluator } from "./sequential-evaluator.js";
 
 /** Samples whose patches are looked at, */
@@ -20,25 +20,35 @@ const mostPatches = 20_000;
 const mostValues = 16e6;
 /** Of larger ones there would be too few: 3 × 3 positions of 256 channels. */
 const largestPatch = 2304;
+/** More positions than one filter of a depthwise convolution has in networks that we know of. */
+const largestDepthwise = 128;
 
 /** Which of F's layers start from principal components. */
 export type PrincipalLayers = "first" | "all";
 
 /**
  * F's layers that can start from principal components: convolutions that an activation follows, as in the networks that
- * gained from it; not the patches of a transformer. The first layer of F must read several positions; of `first`, it is the
- * only one.
+ * gained from it; not the patches of a transformer. The first layer of F must read several positions, and all channels together; of
+ * `first`, it is the only one. Behind it depthwise filters are the first component of what each sees, a mean mostly.
  */
 export function principalLayers(features: FeatureExtractor, which: PrincipalLayers): Layer[] {
   const { layers, network } = features;
   const readers = (name: string) => layers.filter(({ weight }) => weight.name === name).length;
   return (which === "first" ? layers.slice(0, 1) : layers).filter((layer) => {
     const { layout, shape, name } = layer.weight;
-    if (layout?.kind !== "convolution" || layout.transposed || layout.groups !== 1) return false;
+    if (layout?.kind !== "convolution" || layout.transposed || (layout.groups !== 1 && !isDepthwise(layer)))
+      return false;
     if (!activations.has(activationAfter(network, layer).activation ?? "")) return false;
     const kernel = sizeOf(shape.slice(2));
-    return (layer !== layers[0] || kernel > 1) && kernel * shape[1] <= largestPatch && readers(name) === 1;
+    const largest = isDepthwise(layer) ? largestDepthwise : largestPatch;
+    const isTaken = layer !== layers[0] || (kernel > 1 && !isDepthwise(layer));
+    return isTaken && kernel * shape[1] <= largest && readers(name) === 1;
   });
+}
+
+/** Whether a convolution reads each of its channels by itself. */
+function isDepthwise({ weight: { layout, shape } }: Layer): boolean {
+  return layout?.kind === "convolution" && layout.groups > 1 && shape[1] === 1;
 }
 
 /**
@@ -71,18 +81,21 @@ export async function startFromPrincipalComponents(
       const { shape, layout, name } = layer.weight;
       const weight = result.get(name);
       if (!layout || !weight) continue;
-      const size = sizeOf(shape.slice(1));
+      const groups = layout.kind === "convolution" ? layout.groups : 1;
+      const size = groups * sizeOf(shape.slice(1));
       const wanted = Math.min(mostPatches, Math.floor(mostValues / size));
-      const patches = new PatchSampler(layer, Math.ceil(wanted / samples.length), seed);
+      const patches = new PatchSampler(layer, groups * shape[1], Math.ceil(wanted / samples.length), seed);
       await evaluator.evaluate(layer.node.inputs[0], result, (values) => patches.add(values));
-      if (patches.count < 2 * size) continue;
+      if (patches.count < (2 * size) / groups) continue;
       const taken = patches.taken();
       // What conditioning or training then complains of would never end here.
       if (!taken.every(Number.isFinite)) break;
       // ReLU and its like pass one sign only, or mostly.
-      const paired = isRectifying(activationAfter(features.network, layer));
-      const count = componentsFor(shape[0], paired);
-      const components = await leadingComponents(taken, size, count, seed, sessionOptions(options));
+      const paired = groups === 1 && isRectifying(activationAfter(features.network, layer));
+      const components =
+        groups === 1
+          ? [await leadingComponents(taken, size, componentsFor(shape[0], paired), seed, sessionOptions(options))]
+          : componentsByChannel(taken, size, groups);
       const bias = layer.bias && result.get(layer.bias.name);
       const made = principalFilters(weight, bias, shape, layout, components, paired);
       result.set(name, made.weight);
@@ -92,6 +105,31 @@ export async function startFromPrincipalComponents(
     await evaluator.release();
   }
   return result;
+}
+
+/**
+ * The principal components of each channel's part of patches. The first ones are turned so that their sums are positive: they
+ * are means, mostly, which pass on what a channel has.
+ *
+ * @param patches [patches, size], channel by channel
+ */
+function componentsByChannel(patches: Float32Array, size: number, channels: number): PrincipalComponents[] {
+  const kernel = size / channels;
+  const count = patches.length / size;
+  return Array.from({ length: channels }, (_, channel) => {
+    const part = new Float32Array(count * kernel);
+    for (let patch = 0; patch < count; patch++)
+      part.set(
+        patches.subarray(patch * size + channel * kernel, patch * size + (channel + 1) * kernel),
+        patch * kernel,
+      );
+    const { directions, ...rest } = componentsOfFew(part, kernel);
+    const sumOf = (direction: Float64Array) => direction.reduce((sum, value) => sum + value, 0);
+    return {
+      ...rest,
+      directions: directions.map((direction) => (sumOf(direction) < 0 ? direction.map((value) => -value) : direction)),
+    };
+  });
 }
 
 /** Reads what a convolution reads at random positions, as many of each sample, where no padding is in it. */
@@ -104,8 +142,8 @@ class PatchSampler {
   readonly #stream: RandomStream;
   readonly #patches: Float32Array[] = [];
 
-  constructor({ weight, node }: Layer, each: number, seed: number) {
-    this.#channels = weight.shape[1];
+  constructor({ weight, node }: Layer, channels: number, each: number, seed: number) {
+    this.#channels = channels;
     this.#kernel = weight.shape.slice(2);
     const along = (name: string): readonly number[] => {
       const found = node.attributes[name];

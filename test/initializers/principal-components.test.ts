@@ -42,7 +42,7 @@ describe("principalFilters", async () => {
   const zeros = new Float32Array(7);
 
   it("gives pairs of units the components with both signs, at mean 0 and deviation 1, and leaves the rest", () => {
-    const { weight, bias, units } = principalFilters(drawn, zeros, shape, layout, components, true);
+    const { weight, bias, units } = principalFilters(drawn, zeros, shape, layout, [components], true);
     // Three components vary; seven units have room for three pairs.
     expect(units).toBe(6);
     for (let unit = 0; unit < 6; unit++) {
@@ -61,7 +61,7 @@ describe("principalFilters", async () => {
   });
 
   it("takes the component of most variance first", () => {
-    const { weight } = principalFilters(drawn, undefined, shape, layout, components, true);
+    const { weight } = principalFilters(drawn, undefined, shape, layout, [components], true);
     const [first, second, third] = weight;
     expect(first / second).toBeCloseTo(1, 1);
     expect(Math.abs(third / first)).toBeLessThan(0.05);
@@ -70,7 +70,7 @@ describe("principalFilters", async () => {
   });
 
   it("gives each component once where activations pass both signs", () => {
-    const { weight, units, bias } = principalFilters(drawn, undefined, shape, layout, components, false);
+    const { weight, units, bias } = principalFilters(drawn, undefined, shape, layout, [components], false);
     expect(units).toBe(3);
     expect(bias).toBeUndefined();
     expect([...weight.slice(12)]).toEqual([...drawn.slice(12)]);
@@ -78,9 +78,26 @@ describe("principalFilters", async () => {
     expect(products.reduce((sum, value) => sum + value, 0)).toBeCloseTo(0, 3);
   });
 
+  it("gives each group of a depthwise convolution its own components, and leaves one whose channel never changes", () => {
+    const depthwise = { ...layout, groups: 3 };
+    const constant = { ...components, variances: [1e-14, 0, 0, 0] };
+    const turned = { ...components, directions: [...components.directions].reverse() };
+    const groups = [components, constant, turned];
+    const made = principalFilters(drawn.slice(0, 12), new Float32Array(3), [3, 1, 2, 2], depthwise, groups, false);
+    expect(made.units).toBe(2);
+    expect([...made.weight.slice(4, 8)]).toEqual([...drawn.slice(4, 8)]);
+    for (const [unit, { means, variances, directions }] of [[0, components] as const, [2, turned] as const]) {
+      const deviation = Math.sqrt(variances[0]);
+      for (let place = 0; place < 4; place++)
+        expect(made.weight[4 * unit + place]).toBeCloseTo(directions[0][place] / deviation, 5);
+      const atMean = directions[0].reduce((sum, value, place) => sum + (value * means[place]) / deviation, 0);
+      expect(made.bias![unit]).toBeCloseTo(-atMean, 4);
+    }
+  });
+
   it("takes no components of another size", () => {
     expect(() =>
-      principalFilters(drawn, zeros, shape, layout, { ...components, means: new Float64Array(5) }, true),
-    ).toThrow(/5 values for filters of 4/);
+      principalFilters(drawn, zeros, shape, layout, [{ ...components, means: new Float64Array(5) }], true),
+    ).toThrow(/components of 5 values in 1 groups for filters of 4 in 1/);
   });
 });

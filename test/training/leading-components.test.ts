@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random/stream.js";
-import { leadingComponents } from "../../src/training/leading-components.js";
+import { componentsOfFew, leadingComponents } from "../../src/training/leading-components.js";
 
 const count = 1500;
 
@@ -65,6 +65,24 @@ describe("leadingComponents", () => {
         0,
       );
       expect(Math.abs(likeness)).toBeGreaterThan(0.98);
+    }
+  });
+});
+
+describe("componentsOfFew", () => {
+  it("finds what leadingComponents does", async () => {
+    const vectors = independent([1, 3, 0.2, 2]);
+    const found = componentsOfFew(vectors, 4);
+    const expected = await leadingComponents(vectors.slice(), 4, 4, 0, { threads: 1 });
+    expect(vectors).toEqual(independent([1, 3, 0.2, 2]));
+    for (let component = 0; component < 4; component++) {
+      expect(found.means[component]).toBeCloseTo(expected.means[component], 6);
+      expect(found.variances[component] / expected.variances[component]).toBeCloseTo(1, 4);
+      const product = found.directions[component].reduce(
+        (sum, value, at) => sum + value * expected.directions[component][at],
+        0,
+      );
+      expect(Math.abs(product)).toBeCloseTo(1, 5);
     }
   });
 });

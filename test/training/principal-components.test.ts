@@ -89,16 +89,22 @@ describe("startFromPrincipalComponents", () => {
   });
 
   it("leaves networks alone that begin with another layer, or a convolution in groups, of single positions or without an activation", async () => {
-    const withConvolution = (weightShape: readonly number[], attributes: { group?: number }, next = "Relu") => {
+    const withConvolution = (
+      weightShape: readonly number[],
+      attributes: { group?: number },
+      next = "Relu",
+      channels = 2,
+    ) => {
       const net = new TestNetwork();
       const conv = net.node("Conv", ["x", net.weight("w", weightShape)], attributes);
-      return net.build([2, 8, 8], classified(net, conv, 4, next));
+      return net.build([channels, 8, 8], classified(net, conv, 4, next));
     };
     const dense = toyNetwork({ template: "mlp", inputShape: [12], widths: [6, 5] });
     const cases = [
       [dense, toyDataset([12], samples)],
       [withConvolution([4, 2, 1, 1], {}), toyDataset([2, 8, 8], samples)],
       [withConvolution([4, 2, 3, 3], {}, "Neg"), toyDataset([2, 8, 8], samples)],
+      [withConvolution([4, 2, 3, 3], { group: 2 }, "Relu", 4), toyDataset([4, 8, 8], samples)],
       [withConvolution([4, 1, 3, 3], { group: 2 }), toyDataset([2, 8, 8], samples)],
     ] as const;
     for (const [network, dataset] of cases) {
@@ -121,12 +127,20 @@ describe("startFromPrincipalComponents", () => {
     const pooled = net.node("Flatten", [net.node("GlobalAveragePool", [last])]);
     const network = net.build([1, 8, 8], net.node("Gemm", [pooled, net.weight("h", [10, 2])]));
     const dataset = barDataset(samples);
-    const { features, drawn, start } = begun(network, dataset, 0, "all");
-    expect(principalLayers(features, "all").map(({ weight }) => weight.name)).toEqual(["a", "c", "d"]);
+    const { features, start } = begun(network, dataset, 0, "all");
+    const names = ["a", "b", "c", "d"];
+    expect(principalLayers(features, "all").map(({ weight }) => weight.name)).toEqual(names);
     const weights = await start;
-    expect(weights.get("b")).toBe(drawn.get("b"));
+    // What a depthwise filter sees varies most together.
+    for (let unit = 0; unit < 6; unit++)
+      expect(
+        weights
+          .get("b")!
+          .slice(9 * unit, 9 * unit + 9)
+          .reduce((sum, value) => sum + value, 0),
+      ).toBeGreaterThan(0);
     const axes = new Map(
-      ["a", "c", "d"].map((name) => [features.layers.find(({ weight }) => weight.name === name)!.preActivation, 1]),
+      names.map((name) => [features.layers.find(({ weight }) => weight.name === name)!.preActivation, 1]),
     );
     const indices = Uint32Array.from({ length: samples }, (_, index) => index);
     for (const { mean, std } of (await unitStatisticsOf(network, axes, weights, dataset, indices, options)).values()) {
