@@ -359,7 +359,7 @@ function notPrincipal(recipe: Recipe, features: FeatureExtractor): string | unde
   const principal = principalLayers(features, "all");
   const others = features.layers.filter((layer) => !principal.includes(layer)).map(({ weight }) => weight.name);
   if (others.length === 0) return undefined;
-  const drawn = `drawn (${recipe.start}), not from principal components, which are for convolutions of one group with an activation behind them`;
+  const drawn = `drawn (${recipe.start}), not from principal components, which are for convolutions of one group, or depthwise ones, with an activation behind them`;
   return principal.length === 0 ? `all layers of F are ${drawn}` : `${[...new Set(others)].join(", ")}: ${drawn}`;
 }
 

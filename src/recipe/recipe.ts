@@ -150,9 +150,10 @@ const recipeSchema = z.strictObject({
   start: z.string().default("he"),
   /**
    * F's convolutions start from the principal components of the patches that they read (Krähenbühl et al., 2016), not from
-   * `start`, unless that is the model's file; first: where F begins with a convolution, this one alone.
+   * `start`, unless that is the model's file; first: where F begins with a convolution, this one alone; auto: all where F has
+   * depthwise convolutions over two axes, to which it was measured to bring more, else the first.
    */
-  principalComponents: z.enum(["none", "first", "all"]).default("none"),
+  principalComponents: z.enum(["none", "auto", "first", "all"]).default("none"),
   /**
    * F is conditioned before training too, with the settings for drawn heads: where a start lets no signal through, as in deep
    * saturating networks, no loss teaches it anything. auto: where F has saturating activations (sigmoid, tanh).
@@ -234,7 +235,7 @@ const contrast = {
   update: "simultaneous",
   schedule: { kind: "cosine", warmUp: 0.05 },
   gradientClip: 10,
-  principalComponents: "first",
+  principalComponents: "auto",
   conditioning: conditioned,
   generatorBatchSize: 16,
   epochs: 2.5,
@@ -268,7 +269,7 @@ export const builtInRecipes = {
   rotation: {
     selfSupervision: { task: "rotation", weight: 1, allTurns: true },
     orientations: { weight: 2 },
-    principalComponents: "first",
+    principalComponents: "auto",
     generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,

@@ -24,7 +24,7 @@ const largestPatch = 2304;
 const largestDepthwise = 128;
 
 /** Which of F's layers start from principal components. */
-export type PrincipalLayers = "first" | "all";
+export type PrincipalLayers = "auto" | "first" | "all";
 
 /**
  * F's layers that can start from principal components: convolutions that an activation follows, as in the networks that
@@ -34,7 +34,8 @@ export type PrincipalLayers = "first" | "all";
 export function principalLayers(features: FeatureExtractor, which: PrincipalLayers): Layer[] {
   const { layers, network } = features;
   const readers = (name: string) => layers.filter(({ weight }) => weight.name === name).length;
-  return (which === "first" ? layers.slice(0, 1) : layers).filter((layer) => {
+  const isFirstAlone = which === "first" || (which === "auto" && !layers.some(isDepthwisePicture));
+  return (isFirstAlone ? layers.slice(0, 1) : layers).filter((layer) => {
     const { layout, shape, name } = layer.weight;
     if (layout?.kind !== "convolution" || layout.transposed || (layout.groups !== 1 && !isDepthwise(layer)))
       return false;
@@ -44,6 +45,10 @@ export function principalLayers(features: FeatureExtractor, which: PrincipalLaye
     const isTaken = layer !== layers[0] || (kernel > 1 && !isDepthwise(layer));
     return isTaken && kernel * shape[1] <= largest && readers(name) === 1;
   });
+}
+
+function isDepthwisePicture(layer: Layer): boolean {
+  return isDepthwise(layer) && layer.weight.shape.length === 4;
 }
 
 /** Whether a convolution reads each of its channels by itself. */

@@ -85,7 +85,8 @@ describe("startFromPrincipalComponents", () => {
         const product = unit(a).reduce((sum, value, at) => sum + value * unit(b)[at], 0);
         expect(Math.abs(product)).toBeLessThan(1e-4 * Math.hypot(...unit(a)) * Math.hypot(...unit(b)));
       }
-    expect(principalLayers(features, "first").map(({ weight }) => weight.name)).toEqual(["features.0.weight"]);
+    for (const which of ["first", "auto"] as const)
+      expect(principalLayers(features, which).map(({ weight }) => weight.name)).toEqual(["features.0.weight"]);
   });
 
   it("leaves networks alone that begin with another layer, or a convolution in groups, of single positions or without an activation", async () => {
@@ -130,6 +131,7 @@ describe("startFromPrincipalComponents", () => {
     const { features, start } = begun(network, dataset, 0, "all");
     const names = ["a", "b", "c", "d"];
     expect(principalLayers(features, "all").map(({ weight }) => weight.name)).toEqual(names);
+    expect(principalLayers(features, "auto")).toEqual(principalLayers(features, "all"));
     const weights = await start;
     // What a depthwise filter sees varies most together.
     for (let unit = 0; unit < 6; unit++)
@@ -147,6 +149,16 @@ describe("startFromPrincipalComponents", () => {
       for (const value of mean) expect(Math.abs(value)).toBeLessThan(0.15);
       for (const value of std) expect(Math.abs(value - 1)).toBeLessThan(0.15);
     }
+  });
+
+  it("starts the first convolution alone of a signal's depthwise network where that is to be decided", () => {
+    const net = new TestNetwork();
+    const first = net.node("Relu", [net.node("Conv", ["x", net.weight("a", [6, 2, 3])])]);
+    const next = net.node("Conv", [first, net.weight("b", [6, 1, 3])], { group: 6 });
+    const features = featureExtractor(net.build([2, 20], classified(net, next, 6)));
+    const names = (which: PrincipalLayers) => principalLayers(features, which).map(({ weight }) => weight.name);
+    expect(names("auto")).toEqual(["a"]);
+    expect(names("all")).toEqual(["a", "b"]);
   });
 
   it.each(["first", "all"] as const)("leaves layers alone that read what is no number: %s", async (which) => {
