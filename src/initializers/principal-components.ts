@@ -51,25 +51,32 @@ export function principalFilters(
       `components of ${other} values in ${components.length} groups for filters of ${cols} in ${groups} groups`,
     );
   const shifted = bias?.slice();
+  const give = (
+    unit: number,
+    { means, variances, directions }: PrincipalComponents,
+    component: number,
+    sign: 1 | -1,
+  ) => {
+    const deviation = Math.sqrt(variances[component]);
+    let atMean = 0;
+    for (let place = 0; place < cols; place++) {
+      const value = (sign * directions[component][place]) / deviation;
+      values[unit * cols + place] = value;
+      atMean += value * means[place];
+    }
+    if (shifted) shifted[unit] = -atMean;
+  };
   let units = 0;
-  components.forEach(({ means, variances, directions }, group) => {
+  components.forEach((own, group) => {
+    const { means, variances } = own;
     const rounding = roundingShare * Math.max(...means.map((mean) => mean * mean));
     const least = Math.max(leastVariance * variances[0], rounding);
     const varied = variances.filter((variance) => variance > least).length;
     const used = Math.min(varied, componentsFor(rows, paired));
+    const first = group * rows;
     for (let component = 0; component < used; component++) {
-      const deviation = Math.sqrt(variances[component]);
-      const signs = paired ? [1, -1] : [1];
-      signs.forEach((sign, side) => {
-        const unit = group * rows + component + side * used;
-        let atMean = 0;
-        for (let place = 0; place < cols; place++) {
-          const value = (sign * directions[component][place]) / deviation;
-          values[unit * cols + place] = value;
-          atMean += value * means[place];
-        }
-        if (shifted) shifted[unit] = -atMean;
-      });
+      give(first + component, own, component, 1);
+      if (paired) give(first + used + component, own, component, -1);
     }
     units += used * (paired ? 2 : 1);
   });

@@ -13,7 +13,7 @@ import { activationNames } from "../ops/names.js";
 import type { Layer } from "../ops/network.js";
 import type { Rows } from "../ops/weight-rows.js";
 import { RandomStream } from "../random/stream.js";
-import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { activationAfter, recurrentContext, type Weights } from "../recipe/initial-values.js";
 import { openedUnits, type Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
@@ -121,11 +121,9 @@ type KnownSettings = Recipe["conditioning"] & { readonly openness: number };
 
 /** The settings for this head: where it starts from labels, those for drawn heads alone are left out. */
 function forHead(settings: Recipe["conditioning"], head: HeadStart | undefined): Recipe["conditioning"] {
+  if (!settings.drawnHeadsOnly || !needsLabels(head)) return settings;
   const { samples, gain } = settings;
-  if (!needsLabels(head)) return settings;
-  return settings.drawnHeadsOnly
-    ? { samples, spectrumExponent: null, scale: "none", ...(gain === undefined ? {} : { gain }) }
-    : settings;
+  return { samples, spectrumExponent: null, scale: "none", ...(gain === undefined ? {} : { gain }) };
 }
 
 /** How open units get, and how large features, where the settings leave that to the network. */
@@ -134,9 +132,8 @@ function forNetwork(settings: Recipe["conditioning"], features: FeatureExtractor
   if (openness !== "auto") return { ...settings, openness };
   const isDeep =
     features.layers.length >= deepChain &&
-    features.layers.every(
-      (layer) => layer.weight.layout?.kind === "matrix" && isRectifying(activationAfter(features.network, layer)),
-    ) &&
+    isDense(features) &&
+    features.layers.every((layer) => isRectifying(activationAfter(features.network, layer))) &&
     isHomogeneousChain(features);
   return isDeep ? { ...openedUnits, ...settings, openness: openedUnits.openness } : { ...settings, openness: 0 };
 }

@@ -13,7 +13,7 @@ export interface RecipeForData {
 /**
  * The recipe for this data and network: itself, or the one that it names for pictures under dense layers or in colour.
  *
- * @param isDense whether F has matrices alone, see `isDense` of F
+ * @param isDense whether F has matrices alone, as isDense of src/recipe/feature-extractor.ts says
  */
 export function recipeForData(
   recipe: Recipe,
