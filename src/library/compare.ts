@@ -20,6 +20,7 @@ import { fitPilot, type PilotFit } from "./fit-pilot.js";
 import {
   benchSettings,
   besidesInPilot,
+  discriminatorHashOf,
   draftPlan,
   duplicateNotes,
   locateLabels,
@@ -213,7 +214,8 @@ async function compareOn(
   const { arms, notes } = forData(asked);
   for (const message of notes) emit({ type: "note", message });
   const { arms: besides } = forData(await besidesInPilot(options, task));
-  const drafted = draftPlan(options, task, networks, arms, data, device);
+  const discriminatorHash = await discriminatorHashOf(options);
+  const drafted = draftPlan(options, task, networks, arms, data, { device, discriminatorHash });
   requireLabelAmounts(drafted, data.train);
   const unlock = await (await StudyFolder.open(path, false)).lock();
   try {

@@ -22,6 +22,7 @@ import type { StudyNetwork, StudyPlan } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { meansOf, variancesOf } from "../training/objective.js";
+import type { chooseDiscriminator } from "./choose-discriminator.js";
 import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
@@ -433,7 +434,7 @@ export function draftPlan(
   networks: readonly PlannedNetwork[],
   arms: readonly Arm[],
   data: StudyData,
-  device: Device = "cpu",
+  { device = "cpu", discriminatorHash }: { device?: Device; discriminatorHash?: string | undefined } = {},
 ): StudyPlan {
   const names = arms.map(({ name }) => name);
   const { baseline } = options;
@@ -460,6 +461,8 @@ export function draftPlan(
     networks: networks.map(({ outputs: _, unbounded: __, sampleShape: ___, reading: ____, ...network }) => network),
     ...(options.features === undefined ? {} : { features: options.features }),
     discriminator: options.discriminator ?? "auto",
+    ...(discriminatorHash === undefined ? {} : { discriminatorHash }),
+    ...readingInPlan(options),
     data: { train: data.train.hash, test: data.test.hash, unlabelled: data.unlabelled.hash },
     arms,
     baselines: [first, ...(names.includes(framework) && first !== framework ? [framework] : [])],
@@ -478,6 +481,24 @@ export function draftPlan(
     minimumEffect: options.minimumEffect ?? 0.01,
     ...(device === "cpu" ? {} : { device }),
   };
+}
+
+/** How samples and inputs are read where the user says so: hashes of data and networks are of what stands in the files. */
+function readingInPlan(options: CompareOptions): Pick<StudyPlan, "reading"> {
+  const { normalise, layout, columns, categories, header, input, inputShape } = options;
+  const asked = Object.entries({ normalise, layout, columns, categories, header, input, inputShape }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return asked.length === 0 ? {} : { reading: Object.fromEntries(asked) };
+}
+
+/**
+ * The hash of the user's own discriminator, undefined where it is one of headstart's, see {@link chooseDiscriminator}.
+ *
+ * @throws UserError as {@link openModel}
+ */
+export async function discriminatorHashOf({ discriminator = "auto" }: CompareOptions): Promise<string | undefined> {
+  return /[./\\]/.test(discriminator) ? (await openModel(discriminator, { keepNames: true })).hash : undefined;
 }
 
 /** The target as a score: an R² where it is given as an error. @throws UserError */

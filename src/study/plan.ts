@@ -31,6 +31,10 @@ export interface StudyPlan {
   /** Name of F's last tensor, where the user chose it. */
   readonly features?: string;
   readonly discriminator: string;
+  /** SHA-256 of the discriminator's file, where it is the user's own. */
+  readonly discriminatorHash?: string;
+  /** What the user said of how data is read that its hashes do not tell, such as the normalisation. */
+  readonly reading?: Readonly<Record<string, unknown>>;
   /** Hashes of the data, after the removal of duplicates. */
   readonly data: { readonly train: string; readonly test: string; readonly unlabelled: string };
   readonly arms: readonly Arm[];
@@ -157,7 +161,7 @@ function startOf(plan: StudyPlan, arm: Arm, seed: number): object {
   if (source.kind === "weights") return { weights: source.hash, ...after };
   return {
     ...pretrainingPart(source.recipe),
-    discriminator: plan.discriminator,
+    ...discriminatorOf(plan),
     ...after,
     pretrainingSeed: pretrainingSeed(plan, seed),
   };
@@ -171,15 +175,20 @@ export function pretrainingKey(plan: StudyPlan, network: string, arm: Arm, seed:
     ...computationOf(plan, network),
     unlabelled: plan.data.unlabelled,
     recipe: pretrainingPart(arm.source.recipe),
-    discriminator: plan.discriminator,
+    ...discriminatorOf(plan),
     seed,
   });
 }
 
-/** What computes, as a part of a key: the network, where, and by which version. */
+function discriminatorOf({ discriminator, discriminatorHash }: StudyPlan): object {
+  return { discriminator, ...(discriminatorHash === undefined ? {} : { discriminatorHash }) };
+}
+
+/** What computes, as a part of a key: the network, what it is given, where, and by which version. */
 export function computationOf(plan: StudyPlan, network: string): object {
-  const { headstart = null, features = null, device = "cpu" } = plan;
-  return { headstart, network: networkOf(plan, network).hash, features, device };
+  const { headstart = null, features = null, device = "cpu", reading } = plan;
+  const { hash } = networkOf(plan, network);
+  return { headstart, network: hash, features, device, ...(reading === undefined ? {} : { reading }) };
 }
 
 /** @throws Error where the plan has no such network */

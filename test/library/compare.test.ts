@@ -114,6 +114,29 @@ test("only the start differs between arms, and only what is new runs again", asy
   expect(trialsOf(options.output).slice(0, 6)).toEqual(trials);
 });
 
+test("trials of data that was read another way, or of another discriminator, are not used again", async () => {
+  const { made: _, folder, ...options } = await ready();
+  const discriminator = join(folder, "judge.onnx");
+  const made = { template: "mlp", inputShape: [side * side], outputs: 1, output: discriminator };
+  await newModel({ ...made, widths: [6] });
+  const given = { ...options, seeds: 1, pretrainingEpochs: 1, arms: ["he", "adversarial"], discriminator };
+  const ran = async (changes: Partial<CompareOptions>): Promise<string[]> => {
+    const events: string[] = [];
+    const onEvent: CompareOptions["onEvent"] = (event) => {
+      if (event.type === "trial") events.push(event.record.arm);
+      if (event.type === "pretrained") events.push(event.type);
+    };
+    await compare({ ...given, ...changes, onEvent });
+    return events;
+  };
+  expect(await ran({})).toEqual(["pretrained", "he", "adversarial"]);
+  expect(await ran({})).toEqual([]);
+  expect(await ran({ normalise: "none" })).toEqual(["pretrained", "he", "adversarial"]);
+  expect(await ran({})).toEqual([]);
+  await newModel({ ...made, widths: [7], overwrite: true });
+  expect(await ran({})).toEqual(["pretrained", "adversarial"]);
+});
+
 test("the same seeds give the same trials, and an arm against itself no difference", async () => {
   const { made: _, folder, ...options } = await ready();
   const arms = ["he", "he+raw", "autoencoder"];

@@ -33,6 +33,8 @@ test("a trial's key holds what decides its result, and nothing else", async () =
       { device: "webgpu" as const },
       { headstart: "0.0.1" },
       { features: "x" },
+      { reading: { normalise: "none" } },
+      { reading: { normalise: "unit" } },
       { data: { ...plan.data, train: "x" } },
       { data: { ...plan.data, test: "x" } },
       // A plain random start's running statistics are measured on unlabelled data, too.
@@ -50,8 +52,14 @@ test("pretraining belongs to seed, recipe and data, not to labels or rates", asy
   expect(paper).not.toBe(own);
   expect(pretrainingKey({ ...plan, labels: ["10"], learningRates: [1], steps: 7 }, "net", plan.arms[0], 0)).toBe(own);
   expect(pretrainingKey(plan, "net", plan.arms[0], 1)).not.toBe(own);
-  for (const change of [{ device: "webgpu" as const }, { headstart: "0.0.1" }, { features: "x" }])
-    expect(pretrainingKey({ ...plan, ...change }, "net", plan.arms[0], 0)).not.toBe(own);
+  const changes = [
+    { device: "webgpu" as const },
+    { headstart: "0.0.1" },
+    { features: "x" },
+    { reading: { normalise: "none" } },
+    { discriminatorHash: "x" },
+  ];
+  for (const change of changes) expect(pretrainingKey({ ...plan, ...change }, "net", plan.arms[0], 0)).not.toBe(own);
 });
 
 test("settings are all combinations, or one for each amount of labels where rates are tuned", async () => {
