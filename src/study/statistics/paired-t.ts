@@ -34,7 +34,7 @@ export function pairedT(
   const count = differences.length;
   const spread = standardDeviation(differences);
   const centre = mean(differences);
-  const used = centre === 0 && spread === 0 ? 0 : Math.max(spread, resolution / Math.sqrt(6));
+  const used = Math.max(spread, resolution / Math.sqrt(6));
   const error = used / Math.sqrt(count);
   const t = centre === 0 ? 0 : centre / error;
   const half = studentQuantile((1 + level) / 2, count - 1) * error;

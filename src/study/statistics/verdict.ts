@@ -1,6 +1,6 @@
 import { studentQuantile } from "./distributions.js";
 import type { Interval } from "./interval.js";
-import { mean, standardDeviation } from "./sample-statistics.js";
+import { mean } from "./sample-statistics.js";
 
 /** What a study says of an arm against the baseline. */
 export type VerdictWord = "helps" | "hurts" | "no difference shown" | "unclear";
@@ -74,7 +74,8 @@ export const fewestPairs = 3;
  * The verdict on an arm, by the first rule that applies:
  *
  * 1. "unclear" with fewer than three pairs.
- * 2. "no difference shown" if all differences are exactly zero (an arm against itself).
+ * 2. "no difference shown" if all differences are exactly zero (an arm against itself), unless the scores move in steps so
+ *    coarse that the interval is wider than ± `minimumEffect` all the same.
  * 3. "helps" or "hurts", by the sign of the mean difference, if the adjusted p-value is at most 1 − level (0.05) and the
  *    interval excludes zero. A difference smaller than `minimumEffect` is called so too, with a reason that says it.
  * 4. "unclear" if the interval excludes zero but the adjusted p-value is above 0.05: one arm alone would have shown a
@@ -101,10 +102,11 @@ export function verdict({
     seedsNeeded,
   });
   if (pairs < fewestPairs) return decided("unclear", [{ kind: "few-pairs", pairs, required: fewestPairs }]);
-  if (differences.every((difference) => difference === 0))
+  const { low, high, level } = interval;
+  const half = (high - low) / 2;
+  if (differences.every((difference) => difference === 0) && half <= minimumEffect)
     return decided("no difference shown", [{ kind: "all-zero", pairs }]);
   const centre = mean(differences);
-  const { low, high, level } = interval;
   const tested = { low, high, level, p: adjustedP };
   const excludesZero = low > 0 || high < 0;
   // 1 − 0.95 is a little above 0.05.
@@ -113,8 +115,10 @@ export function verdict({
     return decided(centre > 0 ? "helps" : "hurts", [{ kind: "difference", mean: centre, pairs, ...tested }, ...small]);
   }
   if (excludesZero) return decided("unclear", [{ kind: "not-after-correction" }, { kind: "interval", ...tested }]);
-  if ((high - low) / 2 > minimumEffect) {
-    const seeds = seedsFor(minimumEffect, standardDeviation(differences), level);
+  if (half > minimumEffect) {
+    // The spread that the interval rests on, which is more than that of the differences where scores move in steps.
+    const spread = (half * Math.sqrt(pairs)) / studentQuantile((1 + level) / 2, pairs - 1);
+    const seeds = seedsFor(minimumEffect, spread, level);
     const wide: Ground = { kind: "wide", low, high, level, minimumEffect };
     const needed: Ground = { kind: "seeds-needed", seeds, minimumEffect };
     return decided("unclear", [wide, { kind: "corrected", p: adjustedP }, needed], seeds);

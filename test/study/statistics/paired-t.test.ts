@@ -12,13 +12,18 @@ describe("pairedT", () => {
   });
 
   test("finds nothing in differences that are all zero", () => {
-    expect(pairedT([0, 0, 0], { resolution: 0.01 })).toEqual({
+    expect(pairedT([0, 0, 0])).toEqual({
       mean: 0,
       standardDeviation: 0,
       t: 0,
       p: 1,
       interval: { low: 0, high: 0, level: 0.95 },
     });
+    // Equal by rounding: what they differ by may be as much as a step.
+    const { p, interval } = pairedT([0, 0, 0], { resolution: 0.1 });
+    expect(p).toBe(1);
+    expect(interval.high).toBeCloseTo((4.302653 * 0.1) / Math.sqrt(6 * 3), 6);
+    expect(interval.low).toBe(-interval.high);
   });
 
   test("is certain of equal differences unless their scores move in steps", () => {

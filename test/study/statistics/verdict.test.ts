@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { pairedT } from "../../../src/study/statistics/paired-t.js";
 import { seedsFor, verdict } from "../../../src/study/statistics/verdict.js";
 
-const judge = (differences: number[], adjustedP?: number, minimumEffect?: number) => {
-  const { p, interval } = pairedT(differences);
+const judge = (differences: number[], adjustedP?: number, minimumEffect?: number, resolution = 0) => {
+  const { p, interval } = pairedT(differences, { resolution });
   return verdict({
     differences,
     adjustedP: adjustedP ?? p,
@@ -47,6 +47,16 @@ describe("verdict", () => {
       reasons: ["all 5 differences are exactly zero"],
       seedsNeeded: undefined,
     });
+  });
+
+  test("is unclear where scores that move in coarse steps are equal", () => {
+    const tenSamples = judge([0, 0, 0], undefined, 0.01, 1 / 10);
+    expect(tenSamples.verdict).toBe("unclear");
+    expect(tenSamples.reasons[0]).toMatch(/^too few trials: the 95 % interval is -0\.101 to 0\.101, wider than/);
+    // As many as bring the interval of the steps to ± 0.01, though the differences have no spread at all.
+    expect(tenSamples.seedsNeeded).toBe(seedsFor(0.01, 0.1 / Math.sqrt(6)));
+    expect(tenSamples.seedsNeeded).toBeGreaterThan(50);
+    expect(judge([0, 0, 0], undefined, 0.01, 1 / 1000).verdict).toBe("no difference shown");
   });
 
   test("finds no difference where the interval is narrow around zero", () => {
