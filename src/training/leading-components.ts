@@ -45,28 +45,43 @@ export async function leadingComponents(
 }
 
 /**
- * The mean of vectors of a few numbers, and all their principal components, without ONNX Runtime, whose start takes longer.
+ * The mean of each part of vectors, and all principal components of what the vectors have there: without ONNX Runtime, whose
+ * start takes longer than parts of a few numbers.
  *
- * @param vectors one after another, [vectors, size]
+ * @param vectors one after another, [vectors, parts * size]; not changed
+ * @param size of a part
  */
-export function componentsOfFew(vectors: Float32Array, size: number): PrincipalComponents {
-  const count = vectors.length / size;
-  const centred = vectors.slice();
-  const means = takeMean(centred, size);
-  const covariance = new Float64Array(size * size);
-  for (let at = 0; at < centred.length; at += size)
-    for (let row = 0; row < size; row++)
-      for (let column = 0; column < size; column++)
-        covariance[row * size + column] += (centred[at + row] * centred[at + column]) / count;
-  return { means, ...sorted(Matrix.from1DArray(size, size, covariance)) };
+export function componentsOfParts(vectors: Float32Array, parts: number, size: number): PrincipalComponents[] {
+  const count = vectors.length / (parts * size);
+  const means = meanOf(vectors, parts * size);
+  const sums = new Float64Array(parts * size * size);
+  const centred = new Float64Array(size);
+  for (let at = 0; at < vectors.length; )
+    for (let part = 0; part < parts; part++, at += size) {
+      for (let place = 0; place < size; place++) centred[place] = vectors[at + place] - means[part * size + place];
+      const first = part * size * size;
+      for (let row = 0; row < size; row++)
+        for (let column = 0; column <= row; column++)
+          sums[first + row * size + column] += centred[row] * centred[column];
+    }
+  return Array.from({ length: parts }, (_, part) => {
+    const half = Matrix.from1DArray(size, size, sums.subarray(part * size * size, (part + 1) * size * size));
+    // Summed were the diagonal and what is below it.
+    const sum = Matrix.add(half, half.transpose()).sub(Matrix.diag(half.diagonal()));
+    return { means: means.slice(part * size, (part + 1) * size), ...sorted(sum.div(count)) };
+  });
 }
 
 function takeMean(vectors: Float32Array, size: number): Float64Array {
-  const count = vectors.length / size;
-  const means = new Float64Array(size);
-  for (let at = 0; at < vectors.length; at++) means[at % size] += vectors[at] / count;
-  for (let at = 0; at < vectors.length; at++) vectors[at] -= means[at % size];
+  const means = meanOf(vectors, size);
+  for (let at = 0; at < vectors.length; ) for (let place = 0; place < size; place++, at++) vectors[at] -= means[place];
   return means;
+}
+
+function meanOf(vectors: Float32Array, size: number): Float64Array {
+  const sums = new Float64Array(size);
+  for (let at = 0; at < vectors.length; ) for (let place = 0; place < size; place++, at++) sums[place] += vectors[at];
+  return sums.map((sum) => (sum * size) / vectors.length);
 }
 
 type Components = Omit<PrincipalComponents, "means">;

@@ -4,13 +4,13 @@ import { holdingSamples } from "../data/held-samples.js";
 import { sizeOf } from "../graph/tensor.js";
 import { componentsFor, type PrincipalComponents, principalFilters } from "../initializers/principal-components.js";
 import type { Layer } from "../ops/network.js";
-import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import { sessionOptions } from "../runtime/session.js";
 import { activations, isRectifying, measuringSamples } from "./condition.js";
-import type { EvaluateOptions, Evaluation } from "./evaluate.js";
-import { componentsOfFew, leadingComponents } from "./leading-components.js";
+import type { EvaluateOptions } from "./evaluate.js";
+import { componentsOfParts, leadingComponents } from "./leading-components.js";
+import { PatchSampler } from "./patch-sampler.js";
 import { SequentialEvaluator } from "./sequential-evaluator.js";
 
 /** Samples whose patches are looked at, */
@@ -89,7 +89,13 @@ export async function startFromPrincipalComponents(
       const groups = layout.kind === "convolution" ? layout.groups : 1;
       const size = groups * sizeOf(shape.slice(1));
       const wanted = Math.min(mostPatches, Math.floor(mostValues / size));
-      const patches = new PatchSampler(layer, groups * shape[1], Math.ceil(wanted / samples.length), seed);
+      const patches = new PatchSampler(
+        layer,
+        groups * shape[1],
+        samples.length,
+        Math.ceil(wanted / samples.length),
+        seed,
+      );
       await evaluator.evaluate(layer.node.inputs[0], result, (values) => patches.add(values));
       if (patches.count < (2 * size) / groups) continue;
       const taken = patches.taken();
@@ -119,90 +125,9 @@ export async function startFromPrincipalComponents(
  * @param patches [patches, size], channel by channel
  */
 function componentsByChannel(patches: Float32Array, size: number, channels: number): PrincipalComponents[] {
-  const kernel = size / channels;
-  const count = patches.length / size;
-  return Array.from({ length: channels }, (_, channel) => {
-    const part = new Float32Array(count * kernel);
-    for (let patch = 0; patch < count; patch++)
-      part.set(
-        patches.subarray(patch * size + channel * kernel, patch * size + (channel + 1) * kernel),
-        patch * kernel,
-      );
-    const { directions, ...rest } = componentsOfFew(part, kernel);
-    const sumOf = (direction: Float64Array) => direction.reduce((sum, value) => sum + value, 0);
-    return {
-      ...rest,
-      directions: directions.map((direction) => (sumOf(direction) < 0 ? direction.map((value) => -value) : direction)),
-    };
-  });
-}
-
-/** Reads what a convolution reads at random positions, as many of each sample, where no padding is in it. */
-class PatchSampler {
-  readonly #kernel: readonly number[];
-  readonly #channels: number;
-  readonly #strides: readonly number[];
-  readonly #dilations: readonly number[];
-  readonly #each: number;
-  readonly #stream: RandomStream;
-  readonly #patches: Float32Array[] = [];
-
-  constructor({ weight, node }: Layer, channels: number, each: number, seed: number) {
-    this.#channels = channels;
-    this.#kernel = weight.shape.slice(2);
-    const along = (name: string): readonly number[] => {
-      const found = node.attributes[name];
-      return found?.kind === "ints" && found.value.length > 0 ? found.value : this.#kernel.map(() => 1);
-    };
-    this.#strides = along("strides");
-    this.#dilations = along("dilations");
-    this.#each = each;
-    this.#stream = new RandomStream(seed, "principal-components/positions");
-  }
-
-  /** @param values [samples, channels, ...positions] */
-  add({ data, shape: [samples, , ...sizes] }: Evaluation): void {
-    const places = sizes.map((size, axis) =>
-      Math.floor((size - (this.#kernel[axis] - 1) * this.#dilations[axis] - 1) / this.#strides[axis] + 1),
-    );
-    if (places.some((count) => count < 1)) return;
-    const offsets = this.#offsets(sizes);
-    const sampleSize = this.#channels * sizeOf(sizes);
-    for (let sample = 0; sample < samples; sample++)
-      for (let count = 0; count < this.#each; count++) {
-        const start = places.reduce(
-          (before, limit, axis) => before * sizes[axis] + this.#stream.below(limit) * this.#strides[axis],
-          0,
-        );
-        this.#patches.push(Float32Array.from(offsets, (offset) => data[sample * sampleSize + start + offset]));
-      }
-  }
-
-  /** Where the values of a patch lie behind its first, by channel and then by position in the kernel. */
-  #offsets(sizes: readonly number[]): number[] {
-    let offsets = [0];
-    sizes.forEach((size, axis) => {
-      const steps = Array.from({ length: this.#kernel[axis] }, (_, step) => step * this.#dilations[axis]);
-      offsets = offsets.flatMap((offset) => steps.map((step) => offset * size + step));
-    });
-    const positions = sizeOf(sizes);
-    return Array.from({ length: this.#channels }, (_, channel) => channel).flatMap((channel) =>
-      offsets.map((offset) => channel * positions + offset),
-    );
-  }
-
-  /** How many patches have been read. */
-  get count(): number {
-    return this.#patches.length;
-  }
-
-  /** All patches, [patches, values of a patch]: they are not kept here. */
-  taken(): Float32Array {
-    const size = this.#patches[0]?.length ?? 0;
-    const result = new Float32Array(size * this.#patches.length);
-    this.#patches.splice(0).forEach((patch, index) => {
-      result.set(patch, index * size);
-    });
-    return result;
-  }
+  const sumOf = (direction: Float64Array) => direction.reduce((sum, value) => sum + value, 0);
+  return componentsOfParts(patches, channels, size / channels).map(({ directions, ...rest }) => ({
+    ...rest,
+    directions: directions.map((direction) => (sumOf(direction) < 0 ? direction.map((value) => -value) : direction)),
+  }));
 }

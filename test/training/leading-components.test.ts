@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/random/stream.js";
-import { componentsOfFew, leadingComponents } from "../../src/training/leading-components.js";
+import { componentsOfParts, leadingComponents } from "../../src/training/leading-components.js";
 
 const count = 1500;
 
@@ -69,20 +69,24 @@ describe("leadingComponents", () => {
   });
 });
 
-describe("componentsOfFew", () => {
-  it("finds what leadingComponents does", async () => {
-    const vectors = independent([1, 3, 0.2, 2]);
-    const found = componentsOfFew(vectors, 4);
-    const expected = await leadingComponents(vectors.slice(), 4, 4, 0, { threads: 1 });
-    expect(vectors).toEqual(independent([1, 3, 0.2, 2]));
-    for (let component = 0; component < 4; component++) {
-      expect(found.means[component]).toBeCloseTo(expected.means[component], 6);
-      expect(found.variances[component] / expected.variances[component]).toBeCloseTo(1, 4);
-      const product = found.directions[component].reduce(
-        (sum, value, at) => sum + value * expected.directions[component][at],
-        0,
-      );
-      expect(Math.abs(product)).toBeCloseTo(1, 5);
+describe("componentsOfParts", () => {
+  it("finds in each part what leadingComponents does", async () => {
+    const vectors = independent([1, 3, 0.2, 2, 5, 0.1, 1, 2]);
+    const parts = componentsOfParts(vectors, 2, 4);
+    expect(vectors).toEqual(independent([1, 3, 0.2, 2, 5, 0.1, 1, 2]));
+    expect(parts).toHaveLength(2);
+    for (const [part, found] of parts.entries()) {
+      const alone = Float32Array.from({ length: count * 4 }, (_, at) => vectors[(at >> 2) * 8 + part * 4 + (at & 3)]);
+      const expected = await leadingComponents(alone, 4, 4, 0, { threads: 1 });
+      for (let component = 0; component < 4; component++) {
+        expect(found.means[component]).toBeCloseTo(expected.means[component], 6);
+        expect(found.variances[component] / expected.variances[component]).toBeCloseTo(1, 4);
+        const product = found.directions[component].reduce(
+          (sum, value, at) => sum + value * expected.directions[component][at],
+          0,
+        );
+        expect(Math.abs(product)).toBeCloseTo(1, 5);
+      }
     }
   });
 });
