@@ -168,6 +168,10 @@ function pretrainedArms(arms: readonly Arm[]): string[] {
   return [...together.values()].map(({ names, epochs }) => `${names.join(" and ")} pretrained for ${epochs} epochs`);
 }
 
+function counted(count: number, what: string): string {
+  return `${count} ${count === 1 ? what : `${what}s`}`;
+}
+
 /** Shows events as progress bars and records. */
 function progressOf(console: Console): (event: CompareEvent) => void {
   let running: Progress | undefined;
@@ -191,7 +195,7 @@ function progressOf(console: Console): (event: CompareEvent) => void {
       case "planned":
         console.event(event);
         console.line(
-          `${event.plan.arms.length} arms, ${event.plan.seeds} seeds, ${event.trials} trials of ${event.plan.steps} steps; ${event.workers} side by side; folder ${event.folder}`,
+          `${counted(event.plan.arms.length, "arm")}, ${counted(event.plan.seeds, "seed")}, ${counted(event.trials, "trial")} of ${event.plan.steps} steps; ${event.workers} side by side; folder ${event.folder}`,
         );
         return;
       case "stage": {
@@ -283,7 +287,9 @@ function early(console: Console, { early: arms }: Comparison): void {
   for (const arm of arms) {
     verdicts(console, [arm], earlyWord);
     const { difference, missed, trials } = arm.stepsToTarget;
-    if (difference)
+    if (missed === trials && trials > 0)
+      console.line(`    steps to the target: none of the ${trials} trials reached it`);
+    else if (difference)
       console.line(
         `    steps to the target: ${stepsDifference(difference)}${missed > 0 ? `; ${missed} of the ${trials} trials never reached it and count with all steps` : ""}`,
       );

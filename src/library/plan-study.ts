@@ -332,8 +332,8 @@ function requireTargets(options: CompareOptions, { train, test }: StudyData, out
 const [farMeans, farSpreads] = [3, 10];
 
 /**
- * What is odd about the test data's numbers beside those of training, in words: another quantity, or other units, would be
- * compared in earnest, and only every R² would be poor.
+ * What is odd about the numbers to predict, in words: labels of which a sample has several, which are no classes here; and
+ * test data of another quantity, or in other units, which would be compared in earnest, and only every R² would be poor.
  */
 export function targetNotes(options: CompareOptions, { train, test }: StudyData): string[] {
   if (!train.targets || !test.targets) return [];
@@ -341,7 +341,13 @@ export function targetNotes(options: CompareOptions, { train, test }: StudyData)
   const [ownMeans, otherMeans] = [meansOf(own), meansOf(other)];
   const [ownSpreads, otherSpreads] = [variancesOf(own).map(Math.sqrt), variancesOf(other).map(Math.sqrt)];
   const figure = (value: number): string => String(Number(value.toPrecision(3)));
-  return own.names.flatMap((name, at) => {
+  const flags = own.names.length > 1 && own.values.every((value) => value === 0 || value === 1);
+  const severalLabels = flags
+    ? [
+        `${shorten(own.names)} of ${options.data} are all 0 or 1: they are predicted as numbers, by squared error, since a sample has one class at most here; R² is what is measured, not how many labels are right`,
+      ]
+    : [];
+  const otherQuantities = own.names.flatMap((name, at) => {
     const times = ownSpreads[at] / otherSpreads[at];
     const alike = Math.abs(ownMeans[at] - otherMeans[at]) <= farMeans * Math.max(ownSpreads[at], otherSpreads[at]);
     if (alike && times < farSpreads && times > 1 / farSpreads) return [];
@@ -351,6 +357,7 @@ export function targetNotes(options: CompareOptions, { train, test }: StudyData)
       `${other.names[at]} of ${options.test} is ${shown(otherMeans, otherSpreads)}, where ${name} of ${options.data} is ${shown(ownMeans, ownSpreads)}: if these are two quantities, or one in two units, say with --test-label-column where the right one is`,
     ];
   });
+  return [...severalLabels, ...otherQuantities];
 }
 
 function requireClasses(options: CompareOptions, { train, test }: StudyData, outputs: number): void {

@@ -47,6 +47,8 @@ export function requireStudySettings(options: CompareOptions): void {
   }
   for (const rate of options.learningRates ?? [])
     if (!(Number.isFinite(rate) && rate > 0)) throw misfit("learningRates", "numbers above 0", rate);
+  if (options.tune && new Set(options.learningRates ?? []).size < 2)
+    throw misfit("tune", "two or more learning rates to choose from", options.learningRates?.[0] ?? "none");
   for (const name of ["labels", "optimizers"] as const)
     if (options[name]?.length === 0) throw misfit(name, "one or more", "none");
   options.labels?.forEach(parseLabelAmount);

@@ -92,10 +92,15 @@ function stratified(labels: Int32Array, known: Uint32Array, total: number, seed:
   return Uint32Array.from(new RandomStream(seed, "labels/order").permutation(chosen.length), (place) => chosen[place]);
 }
 
+/** How many of so many labels are not trained on but chosen by. */
+export function heldBack(labels: number): number {
+  return Math.max(1, Math.round(labels / 5));
+}
+
 /** Splits a labelled subset for tuning: four fifths to train on, a fifth to choose by. */
 export function tuningSplit(indices: Uint32Array, seed: number): { train: Uint32Array; validation: Uint32Array } {
   const order = new RandomStream(seed, "labels/tuning").permutation(indices.length);
-  const held = Math.max(1, Math.round(indices.length / 5));
+  const held = heldBack(indices.length);
   const at = (places: ArrayLike<number>): Uint32Array => Uint32Array.from(places, (place) => indices[place]);
   return { train: at(order.slice(held)), validation: at(order.slice(0, held)) };
 }

@@ -23,6 +23,9 @@ export interface Measure {
   readonly chance: string;
 }
 
+/** R² has no lower bound: below this it counts, and is drawn, as this much. */
+export const leastR2 = -1;
+
 const measures: Readonly<Record<StudyTask, Measure>> = {
   classification: {
     key: "accuracy",
@@ -43,7 +46,7 @@ const measures: Readonly<Record<StudyTask, Measure>> = {
     unit: "",
     differenceUnit: "",
     digits: 3,
-    shown: [-1, 1],
+    shown: [leastR2, 1],
     chance: "always predicting the mean",
   },
 };

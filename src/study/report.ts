@@ -3,7 +3,16 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Chart, studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
-import { type Measure, measureOf, showDifference, showEffect, showError, showMean, showScore } from "./measure.js";
+import {
+  leastR2,
+  type Measure,
+  measureOf,
+  showDifference,
+  showEffect,
+  showError,
+  showMean,
+  showScore,
+} from "./measure.js";
 import { armOf, prepares, pretrainingKey, type StudyPlan } from "./plan.js";
 import type { StudyResults } from "./run-study.js";
 import type { ArmComparison } from "./statistics/compare-arms.js";
@@ -128,7 +137,7 @@ ${sections
 /** What is judged where it is not accuracy. */
 function scoreNote({ task, targets = [], standardise }: StudyPlan): string {
   if (task !== "regression") return "";
-  return `R²: the share of the test targets' variance that is predicted${targets.length > 1 ? `, mean over ${targets.join(", ")}` : ""}; a lower squared error is a higher R². ${standardise === false ? "Targets are trained on as they are, since the network's output is bounded." : "For training, targets are scaled to mean 0 and deviation 1 over each trial's own training samples; errors are in the data's units."} `;
+  return `R²: the share of the test targets' variance that is predicted${targets.length > 1 ? `, mean over ${targets.join(", ")}` : ""}; a lower squared error is a higher R². Below ${leastR2} it counts as ${leastR2}, that of a diverged trial as 0. ${standardise === false ? "Targets are trained on as they are, since the network's output is bounded." : "For training, targets are scaled to mean 0 and deviation 1 over each trial's own training samples; errors are in the data's units."} `;
 }
 
 function verdictSection(plan: StudyPlan, summary: StudySummary): string {

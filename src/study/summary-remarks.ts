@@ -1,6 +1,7 @@
 /** What a summary remarks on: warnings about a study, and notes on what its numbers can bear. */
+import { heldBack } from "./labels.js";
 import { measureOf, showScore } from "./measure.js";
-import type { StudyPlan } from "./plan.js";
+import { ratesOf, type StudyPlan, tuningSeeds } from "./plan.js";
 import type { TrialRecord } from "./records.js";
 import { longestExtensionOf, type StudyResults, timingName } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
@@ -97,6 +98,7 @@ export function notesOf(
   plan: StudyPlan,
   settings: readonly SettingSummary[],
   { pretrainings, timing }: StudyResults,
+  testCount: number,
 ): Remark[] {
   // What the comparisons rest on: the seeds that are finished in all settings of an arm.
   const seeds = Math.min(plan.seeds, ...settings.flatMap(({ arms }) => arms.map((arm) => arm.seeds.length)));
@@ -105,6 +107,8 @@ export function notesOf(
     trustNote("mean difference, paired t", seeds),
     trustNote("probability of improvement", seeds),
     trustNote(several ? "interquartile mean, several settings" : "interquartile mean, one setting", seeds),
+    ...testDataNotes(plan, settings, testCount),
+    ...tuningNotes(plan, settings),
   ];
   const random = plan.arms.filter(({ source }) => source.kind === "initializer");
   for (const { name: arm, head } of plan.arms)
@@ -114,6 +118,15 @@ export function notesOf(
           "head-without-control",
           { arm },
           `${arm}: its difference from other arms is also that of its head; a random start with the same head beside it would tell the two apart.`,
+        ),
+      );
+  for (const { name: arm, source } of plan.arms)
+    if (source.kind === "weights" || (source.kind === "initializer" && source.initializer === "file"))
+      notes.push(
+        remark(
+          "foreign-weights",
+          { arm },
+          `${arm}: what these weights were trained on is not known here; if the test samples were among it, this arm's scores are too high.`,
         ),
       );
   const { pretrainingSeeds: shared = plan.seeds } = plan;
@@ -139,6 +152,69 @@ export function notesOf(
       ),
     );
   }
+  return notes;
+}
+
+/** The most frequent class has so large a share where the others hardly count in accuracy. */
+const imbalance = 0.75;
+
+/** What the test data can tell: samples that are few, and classes that are unequal. */
+function testDataNotes(plan: StudyPlan, settings: readonly SettingSummary[], samples: number): Remark[] {
+  if (plan.task === "regression") return [];
+  const notes: Remark[] = [];
+  const variances = settings.flatMap(({ arms }) => arms.map(({ score: { mean } }) => mean * (1 - mean)));
+  // Of a share of so many samples, by the normal distribution.
+  const margin = 1.96 * Math.sqrt(Math.max(0, ...variances) / samples);
+  if (margin > plan.minimumEffect)
+    notes.push(
+      remark(
+        "test-samples",
+        { samples, margin: Number((100 * margin).toFixed(1)) },
+        `The intervals tell how seeds vary, on the same ${samples} test samples: on as many others an accuracy could be ${(100 * margin).toFixed(1)} points higher or lower, and differences between arms would be others, too.`,
+      ),
+    );
+  // All settings have the same test data.
+  const chance = settings[0]?.chance ?? 0;
+  if (chance >= imbalance)
+    notes.push(
+      remark(
+        "imbalanced",
+        { chance: showScore(measureOf(plan), chance) },
+        `Always naming the most frequent class gives ${showScore(measureOf(plan), chance)}: accuracy says little of the other classes here; test data with classes of equal sizes would say more.`,
+      ),
+    );
+  return notes;
+}
+
+/** What rests on learning rates that were chosen. */
+function tuningNotes(plan: StudyPlan, settings: readonly SettingSummary[]): Remark[] {
+  if (!plan.tune) return [];
+  const notes: Remark[] = [];
+  for (const { name: setting, setting: of, arms } of settings) {
+    const rates = ratesOf(plan, of.optimizer);
+    for (const rate of new Set([Math.min(...rates), Math.max(...rates)])) {
+      const own = arms.filter(({ learningRate }) => learningRate === rate).map(({ arm }) => arm);
+      if (own.length === 0) continue;
+      const end = rate === Math.min(...rates) ? "smallest" : "largest";
+      notes.push(
+        remark(
+          `rate-at-edge.${end}`,
+          { setting, arms: own.join(", "), rate },
+          `${setting}: the learning rate chosen for ${own.join(", ")} is the ${end} that was tried, ${rate}; a better one may lie beyond it.`,
+        ),
+      );
+    }
+  }
+  const seeds = Math.min(tuningSeeds, plan.seeds);
+  const labels = Math.min(...settings.flatMap(({ arms }) => arms.map(({ labelsUsed }) => heldBack(labelsUsed))));
+  if (settings.length > 0)
+    notes.push(
+      remark(
+        "tuned-once",
+        { seeds, labels },
+        `Learning rates were chosen once for all seeds, on the first ${seeds === 1 ? "seed" : `${seeds} seeds`} by ${labels} labels each where they were fewest: the intervals leave out how that choice varies.`,
+      ),
+    );
   return notes;
 }
 

@@ -2,7 +2,7 @@
 
 import { selfTrainingSamples } from "../training/self-training.js";
 import { meanResolution, meanScore, stepsToTarget } from "./early-training.js";
-import { type Measure, measureOf } from "./measure.js";
+import { leastR2, type Measure, measureOf } from "./measure.js";
 import {
   armOf,
   prepares,
@@ -100,8 +100,9 @@ export interface SettingSummary {
 export interface EarlyComparison extends ArmComparison {
   readonly stepsToTarget: {
     /**
-     * Arm minus baseline, paired by seed, mean over the settings; null without pairs. A trial that never reaches the target
-     * counts with all its steps, so that the true difference is at least as large as this where only one arm misses it.
+     * Arm minus baseline, paired by seed, mean over the settings; null without pairs, or where no trial reached the target.
+     * A trial that never reaches it counts with all its steps, so that the true difference is at least as large as this
+     * where only one arm misses it.
      */
     readonly difference: MeanOverSeeds | null;
     /** How many of the trials of both arms never reached it. */
@@ -150,9 +151,10 @@ export interface StudySummary {
  */
 export function summarize(plan: StudyPlan, results: StudyResults, testCount: number, resamples = 2000): StudySummary {
   const settings = settingsOf(plan);
+  const counted = plan.task === "regression" ? results.trials.map(withinBounds) : results.trials;
   const grouped = settings.map((setting) => ({
     setting,
-    trials: results.trials.filter((trial) => isOf(plan, setting, trial, results.tuned)),
+    trials: counted.filter((trial) => isOf(plan, setting, trial, results.tuned)),
   }));
   const complete = grouped.filter(({ trials }) => trials.length > 0);
   const summaries = complete.map(({ setting, trials }) => summarizeSetting(plan, setting, trials, results));
@@ -160,7 +162,7 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
     comparisonsAgainst(plan, baseline, complete, summaries, testCount, resamples),
   );
   const warnings = warningsOf(plan, results, summaries);
-  const notes = notesOf(plan, summaries, results);
+  const notes = notesOf(plan, summaries, results, testCount);
   return {
     measure: measureOf(plan).key,
     ...(plan.targets === undefined ? {} : { targets: plan.targets }),
@@ -246,17 +248,12 @@ function comparisonsAgainst(
       early: earlyArms.map((arm) => {
         const { differences } = pairedDifferencesOverSettings(steps(arm.name).settings, steps(baseline).settings);
         const own = complete.map(({ trials }) => trials.filter((trial) => [arm.name, baseline].includes(trial.arm)));
-        const missed = own.map((trials, index) =>
+        const trials = own.flat().length;
+        const missed = own.flatMap((trials, index) =>
           trials.filter((trial) => stepsToTarget(trial.points, plan.steps, summaries[index].target) === undefined),
-        );
-        return {
-          ...arm,
-          stepsToTarget: {
-            difference: differences.length > 0 ? overSeeds(differences) : null,
-            missed: missed.flat().length,
-            trials: own.flat().length,
-          },
-        };
+        ).length;
+        const difference = differences.length > 0 && missed < trials ? overSeeds(differences) : null;
+        return { ...arm, stepsToTarget: { difference, missed, trials } };
       }),
       bySetting: bySetting(ends),
     },
@@ -268,6 +265,21 @@ function comparisonsAgainst(
       bySetting: bySetting(timed),
     },
   ];
+}
+
+/**
+ * A trial of numbers as it counts: R² of a network that is about to diverge may be −1e35, and would outweigh all other
+ * trials. One that diverged is worth chance at least, as where its loss became non-finite.
+ */
+function withinBounds(trial: TrialRecord): TrialRecord {
+  const least = trial.diverged === null ? leastR2 : trial.chance;
+  const bounded = (score: number): number => Math.max(least, score);
+  return {
+    ...trial,
+    score: bounded(trial.score),
+    bestScore: bounded(trial.bestScore),
+    points: trial.points.map((point) => ({ ...point, score: bounded(point.score) })),
+  };
 }
 
 function isOf(plan: StudyPlan, setting: Setting, trial: TrialRecord, tuned: StudyResults["tuned"]): boolean {
@@ -334,7 +346,7 @@ function usualTarget(plan: StudyPlan, trials: readonly TrialRecord[]): number {
   const [first] = plan.baselines;
   const baseline = present.includes(first) ? ends(first) : Number.NEGATIVE_INFINITY;
   const reference = baseline > chance + stalledMargin ? baseline : Math.max(...present.map(ends));
-  return chance + Math.max(stalledMargin, 0.9 * (reference - chance));
+  return Math.min(1, chance + Math.max(stalledMargin, 0.9 * (reference - chance)));
 }
 
 function summarizeArm(

@@ -9,11 +9,13 @@ import {
   locateLabels,
   planNetworks,
   requireLabels,
+  targetNotes,
   withoutDuplicates,
 } from "../../src/library/plan-study.js";
 import { type BenchSettings, openStudyData } from "../../src/library/study-bench.js";
 import { StudyDatasets } from "../../src/library/study-datasets.js";
 import { duplicatesOf } from "../../src/study/duplicates.js";
+import type { StudyData } from "../../src/study/run-trial.js";
 import { idxFile } from "../data/array-files.js";
 import { readAll } from "../data/read-all.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -25,7 +27,7 @@ function labelled(labels: readonly number[] | undefined, targets?: readonly numb
     count: labels?.length ?? (targets?.length ?? 0) / width,
     ...(labels ? { labels: Int32Array.from(labels) } : {}),
     ...(targets
-      ? { targets: { names: Array.from({ length: width }, String), values: Float64Array.from(targets) } }
+      ? { targets: { names: Array.from({ length: width }, (_, at) => `y${at}`), values: Float64Array.from(targets) } }
       : {}),
   } as Partial<Dataset> as Dataset;
 }
@@ -52,6 +54,19 @@ describe("decideTask", () => {
     expect(() => decideTask(labelled([0, 1, 2]), 1)).toThrow(/two classes, or numbers to predict.*got 3 classes/);
     expect(() => decideTask(labelled(undefined), 1)).toThrow(/required labelled samples/);
   });
+});
+
+test("says that several labels of a sample are predicted as numbers", () => {
+  const notes = (train: readonly number[], width: number) =>
+    targetNotes({ model: "m", data: "train.csv", test: "test.csv" }, {
+      train: labelled(undefined, train, width),
+      test: labelled(undefined, train, width),
+    } as StudyData);
+  expect(notes([0, 1, 1, 1, 0, 0], 2)).toEqual([
+    expect.stringMatching(/^y0, y1 of train\.csv are all 0 or 1: they are predicted as numbers/),
+  ]);
+  expect(notes([0, 1, 1, 1, 0, 2], 2)).toEqual([]);
+  expect(notes([0, 1, 1, 0], 1)).toEqual([]);
 });
 
 test("a template's network has an output for each class or number, and is not made without labels", async () => {

@@ -11,6 +11,7 @@ test.each<Partial<CompareOptions>>([
   { target: 0, minimumEffect: 1e-6 },
   { target: 1, minimumEffect: 1 },
   { learningRates: [] },
+  { tune: true, learningRates: [0.1, 0.01] },
   { learningRates: [0.1, 1e-12], labels: ["3", "5%", "2/class", "all"], optimizers: ["sgd", "adamw"] },
 ])("takes %j", (settings) => {
   expect(() => requireStudySettings({ ...given, ...settings })).not.toThrow();
@@ -43,6 +44,8 @@ test.each<[Partial<CompareOptions>, RegExp]>([
   [{ minimumEffect: 2 }, /^minimumEffect: /],
   [{ learningRates: [0.1, Number.NaN] }, /^learningRates: required numbers above 0, got NaN\./],
   [{ learningRates: [0] }, /^learningRates: /],
+  [{ tune: true }, /^tune: required two or more learning rates to choose from, got none\./],
+  [{ tune: true, learningRates: [0.1, 0.1] }, /^tune: .* got 0\.1\./],
   [{ labels: [] }, /^labels: required one or more/],
   [{ labels: ["3", "few"] }, /^labels: required a total .*got "few"/],
   [{ optimizers: [] }, /^optimizers: required one or more/],

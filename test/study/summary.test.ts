@@ -209,6 +209,82 @@ test("numbers that are predicted: the higher R² helps, and its target and error
   expect(lecun.rmse?.[0].mean).toBeLessThan(he.rmse?.[0].mean ?? 0);
 });
 
+test("R² of a trial that explodes does not outweigh the others, and what diverged is worth chance alike", async () => {
+  const { plan, trials } = await study({ he: 0.5, lecun: 0.6, xavier: 0.6 }, { task: "regression", targets: ["y"] });
+  const low = (trial: TrialRecord, score: number, diverged: TrialRecord["diverged"]): TrialRecord => ({
+    ...trial,
+    score,
+    diverged,
+    points: trial.points.map((point) => (point.step < 50 ? point : { ...point, score })),
+  });
+  const numbers = trials.map((trial): TrialRecord => {
+    const own = { ...trial, chance: 0 };
+    if (own.arm === "lecun" && own.seed === 0) return low(own, -1e35, null);
+    return own.arm === "xavier" ? low(own, own.seed % 2 === 0 ? -1e35 : 0, "loss above its start") : own;
+  });
+  const [, lecun, xavier] = summarize(plan, results(plan, numbers), 10_000).settings[0].arms;
+  const others = numbers.filter(({ arm, seed }) => arm === "lecun" && seed > 0);
+  const sum = others.reduce((total, { score }) => total + score, 0);
+  expect(lecun.score.mean).toBeCloseTo((sum - 1) / 5, 9);
+  expect(lecun.meanScore.mean).toBeGreaterThan(-1);
+  expect(xavier.score).toMatchObject({ mean: 0, low: 0, high: 0 });
+});
+
+test("the target is no more than all, and no difference in steps is said where no trial reaches it", async () => {
+  const { plan, trials } = await study({ he: 0.99, lecun: 0.99 });
+  const stalled = trials.map((trial) => ({ ...trial, chance: 0.99 }));
+  expect(summarize(plan, results(plan, stalled), 10_000).settings[0].target).toBe(1);
+  const low = trials.map((trial) => ({ ...trial, points: trial.points.map((point) => ({ ...point, score: 0.5 })) }));
+  const { stepsToTarget } = summarize(plan, results(plan, low), 10_000).comparisons[0].early[0];
+  expect(stepsToTarget).toEqual({ difference: null, missed: 10, trials: 10 });
+});
+
+test("says what few or unequal test samples can tell, and only then", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.75 });
+  const kinds = (testCount: number, of = trials) =>
+    summarize(plan, results(plan, of), testCount, 20).remarks.notes.map(({ kind }) => kind);
+  expect(kinds(100_000)).not.toContain("test-samples");
+  const { notes, remarks } = summarize(plan, results(plan, trials), 100, 20);
+  // 1.96·√(0.7·0.3 / 100), of the arm's mean that is nearest to a half.
+  expect(remarks.notes).toContainEqual({ kind: "test-samples", values: { samples: 100, margin: 9 } });
+  expect(notes).toContainEqual(expect.stringMatching(/on the same 100 test samples: .* 9\.0 points higher or lower/));
+  expect(kinds(100)).not.toContain("imbalanced");
+  expect(
+    kinds(
+      100,
+      trials.map((trial) => ({ ...trial, chance: 0.9 })),
+    ),
+  ).toContain("imbalanced");
+  const numbers = { ...plan, task: "regression" as const, targets: ["y"] };
+  const ofNumbers = summarize(numbers, results(numbers, trials), 100, 20).remarks.notes;
+  expect(ofNumbers.filter(({ kind }) => ["test-samples", "imbalanced"].includes(kind))).toEqual([]);
+});
+
+test("says where a chosen learning rate is the last that was tried, and that the choice was made once", async () => {
+  const plan = planOf(await armsOf("he", "lecun", "xavier"), { tune: true, learningRates: [0.1, 0.01, 0.001] });
+  const chosen: Record<string, number> = { he: 0.1, lecun: 0.01, xavier: 0.1 };
+  const trials = plan.arms.flatMap(({ name }) =>
+    seedNoise.map((noise, seed) => {
+      const trial = trialOf(plan, name, seed);
+      return recordOf(plan, { ...trial, optimizer: { ...trial.optimizer, learningRate: chosen[name] } }, 0.7 + noise);
+    }),
+  );
+  const { notes } = summarize(plan, results(plan, trials), 10_000, 20).remarks;
+  expect(notes.filter(({ kind }) => /rate-at-edge|tuned-once/.test(kind))).toEqual([
+    { kind: "rate-at-edge.largest", values: { setting: "all labels", arms: "he, xavier", rate: 0.1 } },
+    { kind: "tuned-once", values: { seeds: 2, labels: 60 } },
+  ]);
+});
+
+test("says that nobody knows what given weights have seen", async () => {
+  const { plan, trials } = await study({ he: 0.7, "weights:mine.safetensors": 0.75, file: 0.7 });
+  const { notes } = summarize(plan, results(plan, trials), 10_000, 20).remarks;
+  expect(notes.filter(({ kind }) => kind === "foreign-weights").map(({ values }) => values.arm)).toEqual([
+    "weights:mine.safetensors",
+    "file",
+  ]);
+});
+
 test("equal differences are no surer than the test samples' number and the settings allow", async () => {
   const plan = planOf(await armsOf("he", "lecun"), { seeds: 3, labels: ["100", "all"] });
   // By ten points in every seed, after the last step only.
