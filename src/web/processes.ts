@@ -4,7 +4,8 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { userError } from "../errors.js";
@@ -13,12 +14,18 @@ import type { ProcessState } from "./read-run.js";
 /** Where process records and logs lie, below the lab's folder. */
 export const labFolder = ".headstart-lab";
 
-interface ProcessRecord {
+/** A command that was started here. */
+export interface StartedProcess {
   /** The entry that it works on. */
   readonly id: string;
   readonly kind: "run" | "study";
   /** The command line without the program. */
   readonly words: readonly string[];
+  /** When, in milliseconds since 1970. */
+  readonly started: number;
+}
+
+interface ProcessRecord extends StartedProcess {
   readonly pid: number;
   /** When the process began, in the system's own unit: a later process of the same number is another. */
   readonly began: string | null;
@@ -48,7 +55,7 @@ export class Processes {
       try {
         const record = JSON.parse(readFileSync(join(folder, name), "utf8")) as ProcessRecord;
         if (typeof record.id === "string" && `${keyOf(record.id)}.json` === name && Array.isArray(record.words))
-          this.#records.set(record.id, record);
+          this.#records.set(record.id, { ...record, started: record.started ?? 0 });
       } catch {
         // A torn record: its run is shown as one that was started elsewhere.
       }
@@ -56,8 +63,19 @@ export class Processes {
   }
 
   /** All entries that were started here. */
-  get all(): readonly { readonly id: string; readonly kind: "run" | "study"; readonly words: readonly string[] }[] {
+  get all(): readonly StartedProcess[] {
     return [...this.#records.values()];
+  }
+
+  /** The command behind an entry, and the last of what it said. @throws UserError where it was not started here */
+  commandOf(id: string): { readonly words: readonly string[]; readonly log: string } {
+    return { words: this.#get(id).words, log: tailOf(this.#logFile(id)) };
+  }
+
+  /** Lets go of what is known of an entry's process, which must have ended. */
+  forget(id: string): void {
+    if (!this.#records.delete(id)) return;
+    for (const file of [this.#recordFile(id), this.#logFile(id)]) rmSync(file, { force: true });
   }
 
   /** What is known of an entry's process; undefined for one that was not started here. */
@@ -70,8 +88,11 @@ export class Processes {
     if (record.wish === "pause") return { state: "paused", command, log };
     if (record.wish === "stop") return { state: "stopped", command, log };
     const message = /^headstart: (.*)$/m.exec(log.split("\n").reverse().join("\n"))?.[1];
-    if (record.exitCode === 0 || message === undefined) return { state: "ended", command, log };
-    return { state: "failed", command, log, message };
+    // Null where it ended while no server was there to see how.
+    if (record.exitCode === 0 || (message === undefined && record.exitCode === null))
+      return { state: "ended", command, log };
+    if (message !== undefined) return { state: "failed", command, log, message };
+    return { state: "ended", command, log, message: silentEnd(record.exitCode) };
   }
 
   /** Starts a command. @throws UserError where one works on this entry already */
@@ -100,10 +121,13 @@ export class Processes {
         child.once("error", reject);
       });
       const pid = child.pid ?? 0;
-      await this.#keep({ id, kind, words, pid, began: beginOf(pid), wish: "run", exitCode: null });
-      child.on("exit", (exitCode) => {
+      const started = Date.now();
+      await this.#keep({ id, kind, words, started, pid, began: beginOf(pid), wish: "run", exitCode: null });
+      child.on("exit", (exitCode, signal) => {
         const record = this.#records.get(id);
-        if (record?.pid === pid) void this.#keep({ ...record, exitCode: exitCode ?? 1 }).catch(() => {});
+        // As a shell counts what a signal has ended.
+        const status = exitCode ?? 128 + (signal ? constants.signals[signal] : 0);
+        if (record?.pid === pid) void this.#keep({ ...record, exitCode: status }).catch(() => {});
       });
       child.unref();
     } finally {
@@ -145,9 +169,13 @@ export class Processes {
     return join(this.#root, labFolder, `${keyOf(id)}.log`);
   }
 
+  #recordFile(id: string): string {
+    return join(this.#root, labFolder, `${keyOf(id)}.json`);
+  }
+
   async #keep(record: ProcessRecord): Promise<void> {
     this.#records.set(record.id, record);
-    await writeFileAtomic(join(this.#root, labFolder, `${keyOf(record.id)}.json`), `${JSON.stringify(record)}\n`);
+    await writeFileAtomic(this.#recordFile(record.id), `${JSON.stringify(record)}\n`);
   }
 }
 
@@ -159,6 +187,12 @@ export function commandLine(words: readonly string[]): string {
 
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What is said of a command that ended without a word of its own. */
+function silentEnd(status: number | null): string {
+  const killed = status === 128 + constants.signals.SIGKILL;
+  return `The command ended with status ${status} and said nothing${killed ? ": it was killed, perhaps for want of memory" : ""}.`;
 }
 
 function keyOf(id: string): string {

@@ -23,6 +23,8 @@ export interface Entry {
   readonly latest: Readonly<Record<string, number>>;
   /** Started here, so that it can be paused and resumed here. */
   readonly controlled: boolean;
+  /** Started here, and without a folder so far: it is only starting, or the start has failed. */
+  readonly waiting?: true;
   /** What a failed start said. */
   readonly message?: string;
 }
@@ -287,7 +289,16 @@ export interface StartAnswer {
   readonly command: string;
 }
 
-export type ControlAction = "pause" | "resume" | "stop" | "extend";
+/** The command behind an entry that was started here. */
+export interface StartedCommand {
+  readonly command: string;
+  /** The last lines of what it said. */
+  readonly log: string;
+  /** What starts another like it, in a folder that is free. */
+  readonly request: StartRequest;
+}
+
+export type ControlAction = "pause" | "resume" | "stop" | "extend" | "remove";
 
 export interface ControlRequest {
   readonly id: string;
@@ -300,8 +311,12 @@ export interface ControlRequest {
 export interface FolderListing {
   readonly path: string;
   readonly parent: string | null;
+  /** The folders that the lab was given, where there are several. */
+  readonly roots: readonly string[];
   readonly folders: readonly string[];
   readonly files: readonly string[];
+  /** How many folders and files there are beside these, where they are too many to show. */
+  readonly more: number;
 }
 
 /** The header that every changing request carries: a foreign page cannot send it without asking first. */

@@ -13,26 +13,31 @@ import { inspect } from "../library/inspect.js";
 import { Entries } from "./entries.js";
 import { type GuardOptions, refusal, securityHeaders, tokenCookie } from "./guard.js";
 import { newRows, readPosition } from "./live.js";
-import { commandLine, Processes } from "./processes.js";
+import { commandLine, Processes, type StartedProcess } from "./processes.js";
 import type {
   CommandForm,
   ControlRequest,
   Entry,
   EntryList,
   FolderListing,
+  RunSeries,
   Session,
   StartAnswer,
+  StartedCommand,
   StartRequest,
 } from "./protocol.js";
 import { isRunFile, readRunDetail, readRunSeries } from "./read-run.js";
 import { isStudyFile, readStudyDetail } from "./read-study.js";
+import { removeEntry } from "./remove-entry.js";
 import { newPathBelow, pathBelow } from "./safe-path.js";
-import { startCommand } from "./start-command.js";
+import { startCommand, startRequest } from "./start-command.js";
 import { StudyReports } from "./study-report.js";
 
 /** Where dropped files go, below the lab's folder. */
 const uploads = "lab-files";
 const largestUpload = 4 * 2 ** 30;
+/** Folders, and files, of one folder that are listed to choose from. */
+const mostListed = 1000;
 
 export interface LabServerOptions {
   /** Real path of the lab's folder. */
@@ -90,8 +95,9 @@ export function labServer(options: LabServerOptions): Hono {
     const known = new Set(entries.map(({ id }) => id));
     const waiting = processes.all.flatMap((process): Entry[] => {
       const state = processes.stateOf(process.id);
-      if (known.has(process.id) || !state || !["running", "failed"].includes(state.state)) return [];
-      return [waitingEntry(process, state.state === "running" ? "starting" : "failed", state.message)];
+      // One that has ended well, or as it was told to, left a folder that somebody has taken away, or nothing.
+      const shown = state?.state === "running" || state?.message !== undefined;
+      return known.has(process.id) || !state || !shown ? [] : [waitingEntry(process, state)];
     });
     return { entries: [...waiting, ...entries], problems };
   };
@@ -103,6 +109,20 @@ export function labServer(options: LabServerOptions): Hono {
     const marker = await stat(join(folder, kind === "run" ? "run.json" : "study.json")).catch(() => undefined);
     if (marker?.isFile()) return folder;
     throw userError({ where: id, required: `a ${kind} in the lab's folder`, got: "none", advice: "Reload the page." });
+  };
+
+  /** Deletes an entry of the list that nothing works on: what it has written, and what is known of its process. */
+  const remove = async (id: string): Promise<void> => {
+    const entry = (await list()).entries.find((one) => one.id === id);
+    if (!entry || entry.state === "running" || entry.state === "starting")
+      throw userError({
+        where: id,
+        required: "a run or study that does not run",
+        got: entry ? "one that does" : "none",
+        advice: entry ? "Stop it first." : "Reload the page.",
+      });
+    if (!entry.waiting) await removeEntry(root, await folderOf(id, entry.kind), entry.kind);
+    processes.forget(id);
   };
 
   app.get("/api/session", (context) =>
@@ -130,9 +150,13 @@ export function labServer(options: LabServerOptions): Hono {
   });
   app.get("/api/series", async (context) => {
     const points = Math.min(20_000, Math.max(2, Number(context.req.query("points")) || 1000));
-    const answers = [];
-    for (const id of context.req.queries("id") ?? [])
-      answers.push(await readRunSeries(await folderOf(id, "run"), id, points));
+    const answers: RunSeries[] = [];
+    for (const id of context.req.queries("id") ?? []) {
+      // One that has just gone, or has not begun, hides none of the others.
+      const folder = await folderOf(id, "run").catch((error: Error) => error);
+      if (typeof folder === "string") answers.push(await readRunSeries(folder, id, points));
+      else answers.push(noSeries(id, folder.message));
+    }
     return context.json(answers);
   });
   app.get("/api/run/events", async (context) => {
@@ -197,20 +221,18 @@ export function labServer(options: LabServerOptions): Hono {
       .filter(({ name }) => !name.startsWith("."))
       .sort((first, second) => (first.name < second.name ? -1 : 1));
     const parent = dirname(path);
+    const folders = named.filter((item) => item.isDirectory()).map(({ name }) => name);
+    const inside = named.filter((item) => item.isFile()).map(({ name }) => name);
     const listing: FolderListing = {
       path: shownPath(root, path),
       parent: await pathBelow(roots, parent).then(
         () => shownPath(root, parent),
         () => null,
       ),
-      folders: named
-        .filter((item) => item.isDirectory())
-        .map(({ name }) => name)
-        .slice(0, 1000),
-      files: named
-        .filter((item) => item.isFile())
-        .map(({ name }) => name)
-        .slice(0, 1000),
+      roots: roots.length > 1 ? roots.map((one) => shownPath(root, one)) : [],
+      folders: folders.slice(0, mostListed),
+      files: inside.slice(0, mostListed),
+      more: Math.max(0, folders.length - mostListed) + Math.max(0, inside.length - mostListed),
     };
     return context.json(listing);
   });
@@ -256,25 +278,31 @@ export function labServer(options: LabServerOptions): Hono {
     return context.json({ ...result, model: shownPath(root, path) });
   });
   app.post("/api/command", small, async (context) => {
-    const { words } = await startCommand((await bodyOf(context.req)) as unknown as StartRequest, forms, roots);
+    const { words } = await startCommand(startOf(await bodyOf(context.req)), forms, roots);
     await options.checkWords(words);
     return context.json({ command: commandLine(words) });
   });
   app.post("/api/start", small, async (context) => {
-    const line = await startCommand((await bodyOf(context.req)) as unknown as StartRequest, forms, roots);
+    const line = await startCommand(startOf(await bodyOf(context.req)), forms, roots);
     await options.checkWords(line.words);
     await processes.start(line);
     return context.json({ id: line.id, command: commandLine(line.words) } satisfies StartAnswer);
+  });
+  app.get("/api/started", async (context) => {
+    const { words, log } = processes.commandOf(context.req.query("id") ?? "");
+    const request = await startRequest(words, forms, root);
+    return context.json({ command: commandLine(words), log, request } satisfies StartedCommand);
   });
   app.post("/api/control", small, async (context) => {
     const { id, action, steps } = (await bodyOf(context.req)) as unknown as ControlRequest;
     if (action === "pause" || action === "stop") await processes.end(String(id), action);
     else if (action === "resume") await processes.resume(String(id));
     else if (action === "extend" && Number.isSafeInteger(steps)) await processes.resume(String(id), steps);
+    else if (action === "remove") await remove(String(id));
     else
       throw userError({
         where: "control",
-        required: "pause, resume, stop, or extend with a number of steps",
+        required: "pause, resume, stop, remove, or extend with a number of steps",
         got: String(action),
         advice: "Reload the page.",
       });
@@ -336,18 +364,34 @@ async function bodyOf(request: { json: () => Promise<unknown> }): Promise<Record
   throw userError({ where: "request", required: "a JSON object", got: "something else", advice: "Reload the page." });
 }
 
+/** @throws UserError where it is none */
+function startOf({ command, model, options }: Record<string, unknown>): StartRequest {
+  const texts = Object.entries(typeof options === "object" && options !== null ? options : {});
+  if (typeof command === "string" && typeof model === "string" && texts.every(([, value]) => typeof value === "string"))
+    return { command, model, options: Object.fromEntries(texts) };
+  throw userError({
+    where: "start",
+    required: "a command, a model and options, all as texts",
+    got: "something else",
+    advice: "Reload the page.",
+  });
+}
+
+function noSeries(id: string, reason: string): RunSeries {
+  return { id, series: {}, position: { metrics: 0, timing: 0 }, problems: [{ path: id, reason }] };
+}
+
 function waitingEntry(
-  { id, kind, words }: { id: string; kind: Entry["kind"]; words: readonly string[] },
-  state: Entry["state"],
-  message: string | undefined,
+  { id, kind, words, started }: StartedProcess,
+  { state, message }: { state: string; message?: string },
 ): Entry {
   const value = (flag: string): string =>
     words.find((word) => word.startsWith(`${flag}=`))?.slice(flag.length + 1) ?? "";
   return {
     kind,
     id,
-    state,
-    modified: Date.now(),
+    state: state === "running" ? "starting" : "failed",
+    modified: started,
     model: words.at(-1) ?? "",
     data: value("--data"),
     recipe: value("--recipe") || "default",
@@ -356,6 +400,7 @@ function waitingEntry(
     total: 0,
     latest: {},
     controlled: true,
+    waiting: true,
     ...(message === undefined ? {} : { message }),
   };
 }

@@ -1,7 +1,7 @@
 /** Turns what the form says into a command line, with every path held below the lab's folders. */
 import { existsSync } from "node:fs";
 import { basename, extname, relative, resolve, sep } from "node:path";
-import { userError } from "../errors.js";
+import { UserError, userError } from "../errors.js";
 import { nearest } from "../nearest.js";
 import type { CommandForm, OptionField, StartRequest } from "./protocol.js";
 import { newPathBelow, pathBelow } from "./safe-path.js";
@@ -58,7 +58,7 @@ export async function startCommand(
       if (value === "yes") words.push(field.flag);
       continue;
     }
-    words.push(`${field.flag}=${await checked(field, value, roots)}`);
+    words.push(`${field.flag}=${await checked(field, value, roots).catch(namedBy(field.flag))}`);
   }
   const output = await newPathBelow(root, given.output);
   const id = relative(root, output).split(sep).join("/") || ".";
@@ -66,6 +66,35 @@ export async function startCommand(
     id,
     kind: form.name === "init" ? "run" : "study",
     words: [...words, "--", shortPath(root, await pathBelow(roots, request.model))],
+  };
+}
+
+/**
+ * What starts the command of these words again, as {@link startCommand} takes it: in the same folder where nothing has come
+ * of it, else in one that is free.
+ */
+export async function startRequest(
+  words: readonly string[],
+  forms: readonly CommandForm[],
+  root: string,
+): Promise<StartRequest> {
+  const [command, ...rest] = words;
+  const place = rest.indexOf("--");
+  const known = forms.find(({ name }) => name === command)?.options ?? [];
+  const options: Record<string, string> = {};
+  for (const word of rest.slice(0, place)) {
+    const [flag] = word.split("=", 1);
+    const field = known.find((option) => option.flag === flag);
+    if (field && !withheld.has(field.key)) options[field.key] = word === flag ? "yes" : word.slice(flag.length + 1);
+  }
+  if (options.output) options.output = await freeName(root, options.output);
+  return { command, model: rest[place + 1], options };
+}
+
+/** Says before what was wrong with a value whose it is, as the command does of other values. */
+function namedBy(flag: string): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof UserError ? new UserError(`${flag}: ${error.message}`) : error;
   };
 }
 

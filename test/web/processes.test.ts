@@ -14,6 +14,7 @@ if (words.includes("--fail")) {
   process.exit(1);
 }
 if (words.includes("--end")) process.exit(0);
+if (words.includes("--die")) process.kill(process.pid, "SIGKILL");
 const timer = setInterval(() => {}, 1000);
 process.on("SIGTERM", () => { clearInterval(timer); process.exitCode = 130; });
 appendFileSync("words.txt", words.join(" ") + "\\n");
@@ -80,6 +81,15 @@ test("a failed start keeps what the command said; a done one is done", async () 
   await processes.start({ id: "good", kind: "run", words: ["--end"] });
   await expect.poll(() => processes.stateOf("good")?.state, { timeout: 10_000 }).toBe("ended");
   await expect(processes.end("other", "stop")).rejects.toThrow(/started elsewhere/);
+});
+
+test("a command that dies without a word is said to have", async () => {
+  const { root, words } = await folderWithProgram();
+  const processes = new Processes(root, words);
+  await processes.start({ id: "dead", kind: "run", words: ["--die"] });
+  await expect
+    .poll(() => processes.stateOf("dead"), { timeout: 10_000 })
+    .toMatchObject({ state: "ended", message: expect.stringMatching(/status 137 .* killed/) });
 });
 
 test("torn records are left alone", async () => {

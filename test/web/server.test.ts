@@ -1,10 +1,18 @@
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, readdir, readFile, realpath, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.js";
 import { newModel } from "../../src/library/new-model.js";
-import type { Entry, EntryList, RunDetail, RunSeries, StudyDetail } from "../../src/web/protocol.js";
+import type {
+  Entry,
+  EntryList,
+  FolderListing,
+  RunDetail,
+  RunSeries,
+  StartedCommand,
+  StudyDetail,
+} from "../../src/web/protocol.js";
 import { labServer } from "../../src/web/server.js";
 import { temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
 
@@ -20,7 +28,7 @@ const forms = [
   },
 ];
 
-async function server() {
+async function server({ files = [] as string[] } = {}) {
   const folder = await realpath(await temporaryFolder());
   const root = join(folder, "root");
   await mkdir(root);
@@ -32,7 +40,7 @@ async function server() {
   await writeFile(program, 'process.stderr.write("headstart: no.\\n"); process.exitCode = 1;');
   const app = labServer({
     root,
-    files: [],
+    files,
     pageFolder,
     version: "1",
     guard: () => ({ hosts: ["127.0.0.1"], port: 7000 }),
@@ -192,7 +200,84 @@ test("inspects a model, checks a command, and shows how a start failed", async (
   expect(await entry()).toMatchObject({ id: "net-headstart", message: "no." });
   expect((await post("/api/control", { id: "elsewhere", action: "stop" })).status).toBe(400);
   expect((await post("/api/control", { id: "net-headstart", action: "explode" })).status).toBe(400);
-  expect((await ask("/api/start", { method: "POST", body: "[" })).status).toBe(400);
+  for (const body of ["[", "{}", '{"command":"init","model":"net.onnx","options":{"data":1}}'])
+    expect((await ask("/api/start", { method: "POST", body })).status, body).toBe(400);
+});
+
+test("a failed start is repaired or deleted", async () => {
+  const { root, ask, post } = await server();
+  await writeFile(join(root, "net.onnx"), "");
+  await writeFile(join(root, "data.npy"), "");
+  const request = { command: "init", model: "net.onnx", options: { data: "data.npy", steps: "2", output: "runs/bad" } };
+  await post("/api/start", request);
+  const begun = Date.now();
+  const entries = async () => ((await (await ask("/api/entries")).json()) as EntryList).entries;
+  await expect.poll(async () => (await entries())[0]?.state, { timeout: 10_000 }).toBe("failed");
+  expect((await entries())[0]).toMatchObject({ id: "runs/bad", waiting: true });
+  // It does not change any more: newer runs come before it in the list.
+  expect((await entries())[0].modified).toBeLessThanOrEqual(begun);
+  const started = async () => (await (await ask("/api/started?id=runs%2Fbad")).json()) as StartedCommand;
+  expect(await started()).toEqual({
+    command: "headstart init --data=data.npy --steps=2 --output=runs/bad net.onnx",
+    log: "headstart: no.\n",
+    request,
+  });
+  await writeRun(join(root, "runs", "bad"));
+  expect((await started()).request.options.output).toBe("runs/bad-2");
+  await rm(join(root, "runs", "bad"), { recursive: true });
+  expect((await post("/api/control", { id: "runs/bad", action: "remove" })).status).toBe(200);
+  expect(await entries()).toEqual([]);
+  expect(await readdir(join(root, ".headstart-lab"))).toEqual([]);
+  expect((await ask("/api/started?id=runs%2Fbad")).status).toBe(400);
+});
+
+test("deletes what a run or study has written, and nothing beside it", async () => {
+  const { folder, root, post } = await server();
+  const remove = async (id: string) => (await post("/api/control", { id, action: "remove" })).status;
+  await writeRun(join(root, "done"), 4, true);
+  await writeRun(join(root, "kept"), 4, true);
+  await writeFile(join(root, "kept", "notes.txt"), "mine");
+  await writeFile(join(root, "kept", "mine.bin"), "mine");
+  await mkdir(join(folder, "elsewhere"));
+  await writeFile(join(folder, "elsewhere", "picture.png"), "mine");
+  await symlink(join(folder, "elsewhere"), join(root, "kept", "filters"));
+  await writeStudy(join(root, "study"), 4);
+  await writeFile(join(root, "study", "summary.json"), "{}");
+  await writeRun(join(root, "running"), 2);
+  await mkdir(join(root, "plain"));
+  await writeFile(join(root, "plain", "weights.safetensors"), "not a run's");
+  for (const id of ["done", "kept", "study"]) expect(await remove(id), id).toBe(200);
+  for (const id of ["running", "plain", "..", "", "done"]) expect(await remove(id), id).toBe(400);
+  expect((await readdir(root)).sort()).toEqual(["kept", "plain", "running"]);
+  expect((await readdir(join(root, "kept"))).sort()).toEqual(["mine.bin", "notes.txt"]);
+  expect(await readdir(join(root, "plain"))).toEqual(["weights.safetensors"]);
+  expect(await readdir(join(folder, "elsewhere"))).toEqual(["picture.png"]);
+  expect(existsSync(join(root, "running", "run.json"))).toBe(true);
+});
+
+test("one run that cannot be read keeps none of the others from being compared", async () => {
+  const { root, ask } = await server();
+  await writeRun(join(root, "run"), 2);
+  const answers = (await (await ask("/api/series?id=gone&id=run")).json()) as RunSeries[];
+  expect(answers.map(({ id, series, problems }) => [id, Object.keys(series).length > 0, problems.length])).toEqual([
+    ["gone", false, 1],
+    ["run", true, 0],
+  ]);
+});
+
+test("every folder that the lab was given is there to choose from", async () => {
+  const outside = await realpath(await temporaryFolder());
+  await writeFile(join(outside, "data.npy"), "");
+  for (let index = 0; index < 1001; index++) await mkdir(join(outside, `folder-${index}`));
+  const { ask } = await server({ files: [outside] });
+  const list = async (path: string) =>
+    (await (await ask(`/api/choose?${new URLSearchParams({ path })}`)).json()) as FolderListing;
+  expect(await list(".")).toMatchObject({ parent: null, roots: [".", outside], more: 0 });
+  const listing = await list(outside);
+  expect(listing).toMatchObject({ path: outside, parent: null, files: ["data.npy"], more: 1 });
+  expect(listing.folders.length).toBe(1000);
+  const alone = await server();
+  expect(await (await alone.ask("/api/choose")).json()).toMatchObject({ roots: [] });
 });
 
 test("keeps dropped files below its folder and never overwrites", async () => {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { command as compare } from "../../src/cli/compare.js";
 import { command as init } from "../../src/cli/init.js";
 import { startForms } from "../../src/cli/lab.js";
-import { startCommand } from "../../src/web/start-command.js";
+import { startCommand, startRequest } from "../../src/web/start-command.js";
 import { temporaryFolder } from "./lab-folder.js";
 
 const forms = startForms();
@@ -49,12 +49,24 @@ test("makes the words of a command line, with a free folder for the output", asy
   expect((await startCommand(study, forms, roots)).words).toContain("--labels=10/class,all");
 });
 
+test("the words of a command give back what the form said, with a folder that is free", async () => {
+  const { folder, roots } = await folders();
+  const data = join(folder, "more", "data.npy");
+  const options = { data, steps: "5", resize: "yes", labels: "a=b", output: "runs/a" };
+  const request = { command: "init", model: "net.onnx", options };
+  const { words } = await startCommand(request, forms, roots);
+  expect(await startRequest(words, forms, roots[0])).toEqual(request);
+  await mkdir(join(roots[0], "runs", "a"), { recursive: true });
+  const resumed = [...words.slice(0, 1), "--resume", ...words.slice(1)];
+  expect((await startRequest(resumed, forms, roots[0])).options).toEqual({ ...options, output: "runs/a-2" });
+});
+
 test("refuses paths elsewhere, options that are not the form's, and other commands", async () => {
   const { folder, roots } = await folders();
   const start = (options: Record<string, string>, model = "net.onnx", command = "init") =>
     startCommand({ command, model, options }, forms, roots);
   await expect(start({ data: join(folder, "outside", "data.npy") })).rejects.toThrow(/path below/);
-  await expect(start({ data: "../outside/data.npy" })).rejects.toThrow(/path below/);
+  await expect(start({ data: "../outside/data.npy" })).rejects.toThrow(/^--data: .*path below/);
   await expect(start({ output: "../outside/run" })).rejects.toThrow(/path below/);
   await expect(start({ recipe: "../outside/recipe.json" })).rejects.toThrow(/path below/);
   await expect(start({}, "../outside/data.npy")).rejects.toThrow(/path below/);

@@ -7,6 +7,7 @@ import type {
   RunSeries,
   Session,
   StartAnswer,
+  StartedCommand,
   StartRequest,
   StudyDetail,
   StudyReport,
@@ -50,6 +51,7 @@ export const api = {
   inspect: (model: string, options: Readonly<Record<string, string>>) =>
     post<Inspection>("/api/inspect", { model, ...options }),
   command: (request: StartRequest, signal: AbortSignal) => post<{ command: string }>("/api/command", request, signal),
+  started: (id: string) => ask<StartedCommand>(`/api/started?${query({ id })}`),
   start: (request: StartRequest) => post<StartAnswer>("/api/start", request),
   control: (request: ControlRequest) => post<object>("/api/control", request),
   upload: (name: string, file: Blob) =>

@@ -27,7 +27,7 @@ export function App() {
       event.preventDefault();
       if (!event.dataTransfer || event.dataTransfer.items.length === 0) return;
       setDropped(droppedFiles(event.dataTransfer));
-      if (location.hash !== "#/start/compare") go({ view: "start", command: "init" });
+      if (!location.hash.startsWith("#/start/")) go({ view: "start", command: "init" });
     };
     addEventListener("dragover", over);
     addEventListener("drop", drop);
@@ -117,7 +117,13 @@ export function App() {
         )}
         {route.view === "compare" && <CompareView ids={route.ids} entries={list?.entries ?? []} />}
         {route.view === "start" && session && (
-          <StartView key={route.command} command={route.command} session={session} dropped={dropped} />
+          <StartView
+            key={`${route.command} ${route.from ?? ""}`}
+            command={route.command}
+            from={route.from}
+            session={session}
+            dropped={dropped}
+          />
         )}
       </main>
     </div>

@@ -179,7 +179,7 @@ export function Chart(props: ChartProps) {
   return (
     <figure class="chart" aria-labelledby={heading}>
       <figcaption>
-        <h3 id={heading}>{title}</h3>
+        <h2 id={heading}>{title}</h2>
         {!empty && (
           <SaveButtons
             title={title}

@@ -44,7 +44,7 @@ export function EntryListView({
   return (
     <div class="entries">
       <div class="entries-head">
-        <h2>{say("runs")}</h2>
+        <h2 class="title">{say("runs")}</h2>
         <div class="row">
           <a class="button primary" href={routeAddress({ view: "start", command: "init" })}>
             {say("newRun")}

@@ -2,9 +2,10 @@
 import { useMemo, useState } from "preact/hooks";
 import type { HistogramRecord, LayersRecord } from "../protocol.js";
 import { Chart, type Line } from "./chart.js";
-import { number, say } from "./language.js";
+import { number, say, useLanguage } from "./language.js";
 
 export function LayersView({ layers }: { layers: readonly LayersRecord[] }) {
+  const language = useLanguage();
   const [chosen, setChosen] = useState<number>();
   const place = Math.min(chosen ?? layers.length - 1, layers.length - 1);
   const now = layers[place];
@@ -23,11 +24,11 @@ export function LayersView({ layers }: { layers: readonly LayersRecord[] }) {
         histogram: [shares(names[0], before.preActivations, true), shares(names[1], layer.preActivations, false)],
       };
     });
-  }, [now, start]);
+  }, [now, start, language]);
   if (!now) return <p class="faint">{say("layers.none")}</p>;
   return (
     <section class="panel bare">
-      <h3>{say("layers.title")}</h3>
+      <h2>{say("layers.title")}</h2>
       <label class="slider">
         {say("slider.step")}
         <input

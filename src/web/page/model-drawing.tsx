@@ -83,7 +83,7 @@ export function ModelDrawing({ inspection }: { inspection: Inspection }) {
 function Head({ title, count }: { title: string; count: number }) {
   return (
     <div class="column-head">
-      <h4>{title}</h4>
+      <h3>{title}</h3>
       <span class="faint">{say("drawing.parameters", { count: number(count) })}</span>
     </div>
   );

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { FolderListing } from "../protocol.js";
 import { api } from "./api.js";
-import { say } from "./language.js";
+import { number, say } from "./language.js";
 
 export function PathChooser({
   accept,
@@ -28,7 +28,7 @@ export function PathChooser({
   return (
     <dialog ref={dialog} onClose={onClose} aria-label={say("choose.title")}>
       <div class="row">
-        <h3>{listing?.path ?? ""}</h3>
+        <h2>{listing?.path === "." ? say("choose.runs") : (listing?.path ?? "")}</h2>
         <span class="space" />
         <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
           {say("choose.close")}
@@ -41,6 +41,13 @@ export function PathChooser({
             ↑ {say("choose.up")}
           </button>
         )}
+        {listing?.roots
+          .filter((root) => root !== listing.path)
+          .map((root) => (
+            <button type="button" key={root} onClick={() => open(root)}>
+              {root === "." ? say("choose.runs") : root}
+            </button>
+          ))}
         {accept("") && (
           <button type="button" onClick={() => listing && onChoose(listing.path)}>
             {say("choose.thisFolder")}
@@ -68,6 +75,9 @@ export function PathChooser({
           </li>
         ))}
       </ul>
+      {listing !== undefined && listing.more > 0 && (
+        <p class="faint">{say("choose.more", { count: number(listing.more) })}</p>
+      )}
     </dialog>
   );
 }

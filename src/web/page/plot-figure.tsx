@@ -31,7 +31,7 @@ export function PlotFigure({ title, note, draw, legend = [], table }: PlotFigure
   return (
     <figure class="chart" aria-labelledby={heading}>
       <figcaption>
-        <h3 id={heading}>{title}</h3>
+        <h2 id={heading}>{title}</h2>
         <SaveButtons title={title} svg={() => svg.current} legend={legend} table={() => table} />
       </figcaption>
       {note && <p class="help">{note}</p>}

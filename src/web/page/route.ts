@@ -5,12 +5,17 @@ export type Route =
   | { readonly view: "welcome" }
   | { readonly view: "run"; readonly id: string }
   | { readonly view: "study"; readonly id: string }
-  | { readonly view: "start"; readonly command: "init" | "compare" }
+  | {
+      readonly view: "start";
+      readonly command: "init" | "compare";
+      /** The entry whose settings the form begins with. */
+      readonly from?: string;
+    }
   | { readonly view: "compare"; readonly ids: readonly string[] };
 
 /** What the part of an address behind # names; the welcome page for anything that names nothing. */
 export function readRoute(hash: string): Route {
-  const [view, rest = ""] = hash.replace(/^#\/?/, "").split("/");
+  const [view, rest = "", more = ""] = hash.replace(/^#\/?/, "").split("/");
   const decoded = (text: string): string => {
     try {
       return decodeURIComponent(text);
@@ -19,7 +24,12 @@ export function readRoute(hash: string): Route {
     }
   };
   if (view === "run" || view === "study") return { view, id: decoded(rest) };
-  if (view === "start") return { view, command: rest === "compare" ? "compare" : "init" };
+  if (view === "start")
+    return {
+      view,
+      command: rest === "compare" ? "compare" : "init",
+      ...(more === "" ? {} : { from: decoded(more) }),
+    };
   if (view === "compare") return { view, ids: rest === "" ? [] : rest.split(",").map(decoded) };
   return { view: "welcome" };
 }
@@ -33,7 +43,7 @@ export function routeAddress(route: Route): string {
     case "study":
       return `#/${route.view}/${encodeURIComponent(route.id)}`;
     case "start":
-      return `#/start/${route.command}`;
+      return `#/start/${route.command}${route.from === undefined ? "" : `/${encodeURIComponent(route.from)}`}`;
     case "compare":
       return `#/compare/${route.ids.map(encodeURIComponent).join(",")}`;
   }

@@ -2,7 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Series } from "../protocol.js";
 import { Chart, type Line, type View } from "./chart.js";
-import { say, sayOr } from "./language.js";
+import { say, sayOr, useLanguage } from "./language.js";
 import type { SeriesByName } from "./live.js";
 import type { en } from "./texts/en.js";
 
@@ -40,6 +40,7 @@ export function metricName(name: string, task?: string): string {
 }
 
 export function RunCharts({ series, batchSize, task }: { series: SeriesByName; batchSize: number; task: string }) {
+  const language = useLanguage();
   // All charts of a run are seen over the same steps.
   const [view, setView] = useState<View>();
   const shared = { ...(view ? { view } : {}), onView: setView };
@@ -56,7 +57,7 @@ export function RunCharts({ series, batchSize, task }: { series: SeriesByName; b
         .filter((name) => !known.has(name))
         .map((name) => ({ title: name, lines: line(name) })),
     ],
-    [series, batchSize, task],
+    [series, batchSize, task, language],
   );
   return (
     <div class="charts">

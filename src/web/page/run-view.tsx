@@ -1,7 +1,8 @@
 /** One run: its state, curves, pictures, layers, and what to take away. */
 import { useState } from "preact/hooks";
-import type { ControlAction, Entry, RunDetail, RunWarning } from "../protocol.js";
-import { api, fileAddress } from "./api.js";
+import type { Entry, RunDetail, RunWarning } from "../protocol.js";
+import { fileAddress } from "./api.js";
+import { Controls } from "./controls.js";
 import { Copyable } from "./copyable.js";
 import { StateTag } from "./entry-list.js";
 import { bytes, duration, number, percent, say, sayOr } from "./language.js";
@@ -11,35 +12,19 @@ import { RunCharts, stepsPerSecond } from "./run-charts.js";
 import { StepPictures } from "./step-pictures.js";
 import { Table } from "./table.js";
 import { Tabs } from "./tabs.js";
+import { WaitingView } from "./waiting-view.js";
 
 export function RunView({ id, entry: listed }: { id: string; entry: Entry | undefined }) {
   // While a run is only starting, it has no folder that could be read.
-  if (listed && (listed.state === "starting" || (listed.state === "failed" && listed.total === 0)))
-    return <WaitingView entry={listed} />;
+  if (listed?.waiting) return <WaitingView entry={listed} />;
   // A run that was just started is asked for before the list knows it: once it does, what failed is tried anew.
   return <StartedView key={listed ? "listed" : "unlisted"} id={id} listed={listed} />;
-}
-
-function WaitingView({ entry }: { entry: Entry }) {
-  return (
-    <article>
-      <h1>{entry.id}</h1>
-      <p>
-        <StateTag entry={entry} />
-      </p>
-      {entry.message && (
-        <p class="warning" role="alert">
-          {entry.message}
-        </p>
-      )}
-    </article>
-  );
 }
 
 function StartedView({ id, listed }: { id: string; listed: Entry | undefined }) {
   const { detail, series, error } = useRun(id);
   const [tab, setTab] = useState<string>();
-  if (error) return <p role="alert">{say("error", { message: error })}</p>;
+  if (error) return <Unreadable id={id} listed={listed !== undefined} reason={error} />;
   if (!detail) return <p>{say("loading")}</p>;
   const entry = listed ?? detail.entry;
   const record = detail.record as { batchSize?: number; task?: string; steps?: number };
@@ -95,6 +80,18 @@ function StartedView({ id, listed }: { id: string; listed: Entry | undefined }) 
           { key: "about", name: say("tab.about"), content: () => <About detail={detail} /> },
         ]}
       />
+    </article>
+  );
+}
+
+/** What stands in place of an entry that cannot be read: mostly one that has been deleted. */
+export function Unreadable({ id, listed, reason }: { id: string; listed: boolean; reason: string }) {
+  return (
+    <article>
+      <h1>{id}</h1>
+      <p class="warning" role="alert">
+        {listed ? say("error", { message: reason }) : say("entry.none", { name: id })}
+      </p>
     </article>
   );
 }
@@ -159,78 +156,6 @@ function Status(props: { entry: Entry; detail: RunDetail; series: SeriesByName; 
   );
 }
 
-/** Buttons that pause, resume, stop or extend what was started here; else a word on where that is done. */
-export function Controls({ entry }: { entry: Entry }) {
-  const [error, setError] = useState<string>();
-  const [extending, setExtending] = useState<number>();
-  const [waiting, setWaiting] = useState(false);
-  if (!entry.controlled) return entry.state === "running" ? <p class="faint">{say("control.elsewhere")}</p> : null;
-  const act = async (action: ControlAction, steps?: number): Promise<void> => {
-    setWaiting(true);
-    setError(undefined);
-    try {
-      await api.control({ id: entry.id, action, ...(steps === undefined ? {} : { steps }) });
-      setExtending(undefined);
-    } catch (problem) {
-      setError((problem as Error).message);
-    }
-    setWaiting(false);
-  };
-  const running = entry.state === "running";
-  const done = entry.state === "finished";
-  return (
-    <div class="row controls">
-      {running && (
-        <button type="button" disabled={waiting} onClick={() => void act("pause")}>
-          {say("pause")}
-        </button>
-      )}
-      {running && (
-        <button type="button" disabled={waiting} onClick={() => void act("stop")}>
-          {say("stop")}
-        </button>
-      )}
-      {!running && !done && entry.state !== "diverged" && (
-        <button type="button" class="primary" disabled={waiting} onClick={() => void act("resume")}>
-          {say("resume")}
-        </button>
-      )}
-      {!running && entry.kind === "run" && extending === undefined && (
-        <button type="button" disabled={waiting} onClick={() => setExtending(entry.total * 2)}>
-          {say("extend")}
-        </button>
-      )}
-      {extending !== undefined && (
-        <form
-          class="row"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void act("extend", extending);
-          }}
-        >
-          <label>
-            {say("extend.steps")}{" "}
-            <input
-              type="number"
-              min={entry.total + 1}
-              value={extending}
-              onInput={(event) => setExtending(Number(event.currentTarget.value))}
-            />
-          </label>
-          <button type="submit" class="primary" disabled={waiting}>
-            {say("extend")}
-          </button>
-        </form>
-      )}
-      {(error ?? entry.message) && (
-        <p class="warning" role="alert">
-          {error ?? entry.message}
-        </p>
-      )}
-    </div>
-  );
-}
-
 function Warnings({ detail, entry }: { detail: RunDetail; entry: Entry }) {
   const warnings: RunWarning[] = [
     ...(entry.state === "diverged" ? [{ kind: "diverged", message: "" }] : []),
@@ -291,10 +216,10 @@ function TakeAway({ detail }: { detail: RunDetail }) {
       )}
       {loading.length > 0 && (
         <section class="panel">
-          <h3>{say("take.loading")}</h3>
+          <h2>{say("take.loading")}</h2>
           {loading.map(({ framework, lines }) => (
             <div key={framework}>
-              <h4>{framework}</h4>
+              <h3>{framework}</h3>
               <Copyable text={lines.join("\n")} label={framework} />
             </div>
           ))}
@@ -309,7 +234,7 @@ function TakeAway({ detail }: { detail: RunDetail }) {
 export function Files({ id, files }: { id: string; files: RunDetail["files"] }) {
   return (
     <section class="panel">
-      <h3>{say("take.files")}</h3>
+      <h2>{say("take.files")}</h2>
       <ul class="files">
         {files.map(({ name, bytes: size }) => (
           <li key={name}>
@@ -329,18 +254,18 @@ function About({ detail }: { detail: RunDetail }) {
     <>
       {detail.command && (
         <section class="panel">
-          <h3>{say("control.command")}</h3>
+          <h2>{say("control.command")}</h2>
           <Copyable text={detail.command} />
         </section>
       )}
       {detail.log && (
         <section class="panel">
-          <h3>{say("log")}</h3>
+          <h2>{say("log")}</h2>
           <Copyable text={detail.log} label={say("log")} />
         </section>
       )}
       <section class="panel">
-        <h3>{say("about.record")}</h3>
+        <h2>{say("about.record")}</h2>
         <Copyable text={JSON.stringify(detail.record, undefined, 2)} label={say("about.record")} />
       </section>
     </>

@@ -6,6 +6,7 @@ import { Copyable } from "./copyable.js";
 import type { DroppedFile } from "./dropped-files.js";
 import { optionText, say } from "./language.js";
 import { ModelDrawing } from "./model-drawing.js";
+import { Field, PathField } from "./option-fields.js";
 import { groupOf, type OptionGroup, optionGroups } from "./option-groups.js";
 import { PathChooser } from "./path-chooser.js";
 import { go } from "./route.js";
@@ -14,15 +15,16 @@ import { go } from "./route.js";
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
 /** The formats that models are read from; a TensorFlow.js model is its model.json. */
 const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
-/** Paths that are rather written than chosen: of what is not there yet, or that stand where mostly names do. */
-const written: ReadonlySet<string> = new Set(["output", "recipe", "discriminator", "arms", "baseline"]);
 
 export function StartView({
   command,
+  from,
   session,
   dropped,
 }: {
   command: "init" | "compare";
+  /** The entry whose settings the form begins with. */
+  from: string | undefined;
   session: Session;
   dropped: Promise<readonly DroppedFile[]> | undefined;
 }) {
@@ -37,6 +39,17 @@ export function StartView({
   const [waiting, setWaiting] = useState(false);
   const request = useMemo(() => ({ command, model, options }), [command, model, options]);
   const set = (key: string, value: string): void => setOptions((before) => ({ ...before, [key]: value }));
+
+  useEffect(() => {
+    if (from === undefined) return;
+    void api.started(from).then(
+      ({ request: before }) => {
+        setModel(before.model);
+        setOptions(before.options);
+      },
+      (problem: Error) => setError(problem.message),
+    );
+  }, [from]);
 
   const used = useRef<Promise<readonly DroppedFile[]> | null>(null);
   useEffect(() => {
@@ -92,6 +105,7 @@ export function StartView({
   }, [request]);
 
   if (!form) return null;
+  const wrong = preview.error === undefined ? undefined : wrongValue(preview.error, form.options);
   const fields = form.options.filter(({ key, required }) => !withheld.has(key) && !required);
   const group = (name: OptionGroup | "main"): OptionField[] =>
     fields.filter(({ key }) => groupOf(command, key) === name);
@@ -101,6 +115,7 @@ export function StartView({
       command={command}
       field={field}
       value={options[field.key] ?? ""}
+      problem={wrong?.flag === field.flag ? wrong.reason : undefined}
       set={set}
       choose={setChoosing}
     />
@@ -137,15 +152,21 @@ export function StartView({
             onInput={setModel}
             onChoose={() => setChoosing("model")}
             help=""
+            problem={undefined}
           />
-          {needed.map(({ key, description }) => (
+          {needed.map(({ key, flag, description }) => (
             <PathField
               key={key}
               label={key === "data" ? say("start.data") : key === "test" ? say("start.test") : key}
               value={options[key] ?? ""}
               onInput={(value) => set(key, value)}
               onChoose={() => setChoosing(key)}
-              help={optionText(`${command}.${key}`, description)}
+              help={
+                command === "init" && key === "data"
+                  ? say("start.dataHelp")
+                  : optionText(`${command}.${key}`, description)
+              }
+              problem={wrong?.flag === flag ? wrong.reason : undefined}
             />
           ))}
         </div>
@@ -158,19 +179,23 @@ export function StartView({
               (name) =>
                 group(name).length > 0 && (
                   <section class="option-group" key={name}>
-                    <h3>{say(`start.group.${name}`)}</h3>
+                    <h2>{say(`start.group.${name}`)}</h2>
                     <div class="fields">{group(name).map(fieldOf)}</div>
                   </section>
                 ),
             )}
           </details>
         </fieldset>
-        {(preview.command || preview.error) && (
+        {preview.command && (
           <section class="panel">
-            <h3>{say("start.command")}</h3>
-            {preview.command ? <Copyable text={preview.command} /> : <p class="faint">{preview.error}</p>}
+            <h2>{say("start.command")}</h2>
+            <Copyable text={preview.command} />
           </section>
         )}
+        <p class="hidden" role="status">
+          {wrong && `${wrong.flag}: ${wrong.reason}`}
+        </p>
+        {preview.error && !wrong && <p class="warning">{preview.error}</p>}
         {error && (
           <p class="warning" role="alert">
             {say("error", { message: error })}
@@ -188,7 +213,7 @@ export function StartView({
       </form>
       {inspection && (
         <section class="panel">
-          <h2>{say("start.drawing")}</h2>
+          <h2 class="title">{say("start.drawing")}</h2>
           <ModelDrawing inspection={inspection} />
         </section>
       )}
@@ -207,107 +232,11 @@ export function StartView({
   );
 }
 
-function PathField(props: {
-  label: string;
-  value: string;
-  help: string;
-  onInput: (value: string) => void;
-  onChoose: () => void;
-}) {
-  const { label, value, help, onInput, onChoose } = props;
-  return (
-    <div class="field wide">
-      <label>
-        <span class="label">
-          {label} <span class="faint">({say("start.required")})</span>
-        </span>
-        <input
-          type="text"
-          required
-          value={value}
-          onInput={(event) => onInput(event.currentTarget.value)}
-          spellcheck={false}
-        />
-      </label>
-      <button type="button" onClick={onChoose} aria-label={`${say("start.choose")}: ${label}`}>
-        {say("start.choose")}
-      </button>
-      {help && <p class="help">{help}</p>}
-    </div>
-  );
-}
-
-function Field(props: {
-  command: string;
-  field: OptionField;
-  value: string;
-  set: (key: string, value: string) => void;
-  choose: (key: string) => void;
-}) {
-  const { command, field, value, set, choose } = props;
-  const { key, flag, placeholder, initial, choices, path } = field;
-  const help = optionText(`${command}.${key}`, field.description);
-  const id = `option-${key}`;
-  if (placeholder === undefined)
-    return (
-      <div class="field flag">
-        <label>
-          <input
-            type="checkbox"
-            checked={value === "yes"}
-            aria-describedby={id}
-            onChange={(event) => set(key, event.currentTarget.checked ? "yes" : "")}
-          />{" "}
-          <code>{flag}</code>
-        </label>
-        <p class="help" id={id}>
-          {help}
-        </p>
-      </div>
-    );
-  return (
-    <div class="field">
-      {/* biome-ignore lint/a11y/noLabelWithoutControl: one of the two controls below always stands in it */}
-      <label>
-        <span class="label">
-          <code>{flag}</code>
-        </span>
-        {choices && key !== "recipe" ? (
-          <select value={value} aria-describedby={id} onChange={(event) => set(key, event.currentTarget.value)}>
-            <option value="">{say("start.unset")}</option>
-            {choices.map((choice) => (
-              <option key={choice} value={choice}>
-                {choice}
-              </option>
-            ))}
-          </select>
-        ) : (
-          <input
-            type="text"
-            value={value}
-            placeholder={initial === null ? placeholder : say("start.default", { value: initial })}
-            list={choices ? `${id}-choices` : undefined}
-            aria-describedby={id}
-            onInput={(event) => set(key, event.currentTarget.value)}
-            spellcheck={false}
-          />
-        )}
-        {choices && key === "recipe" && (
-          <datalist id={`${id}-choices`}>
-            {choices.map((choice) => (
-              <option key={choice} value={choice} />
-            ))}
-          </datalist>
-        )}
-      </label>
-      {path !== undefined && !written.has(key) && (
-        <button type="button" class="quiet" onClick={() => choose(key)} aria-label={`${say("start.choose")}: ${flag}`}>
-          {say("start.choose")}
-        </button>
-      )}
-      <p class="help" id={id}>
-        {help}
-      </p>
-    </div>
-  );
+/** The option whose value an error is about, and what is wrong with it; undefined where it is about another thing. */
+function wrongValue(
+  error: string,
+  fields: readonly OptionField[],
+): { readonly flag: string; readonly reason: string } | undefined {
+  const [, flag, reason] = /^(--[\w-]+): (.*?)(?: See --help\.)?$/s.exec(error) ?? [];
+  return fields.some((field) => field.flag === flag) ? { flag, reason } : undefined;
 }

@@ -25,7 +25,7 @@ export function StepPictures({
   const step = steps[Math.min(place, steps.length - 1)];
   return (
     <section class="panel" aria-labelledby={heading}>
-      <h3 id={heading}>{title}</h3>
+      <h2 id={heading}>{title}</h2>
       {step === undefined ? (
         <p class="faint">{none}</p>
       ) : (

@@ -24,7 +24,9 @@ export function Verdicts({ report, measure, shown, filtered, pretrains }: Verdic
   const notes = remarks(summary, "notes");
   return (
     <section class="verdicts" aria-labelledby="verdicts">
-      <h2 id="verdicts">{say("study.verdicts")}</h2>
+      <h2 id="verdicts" class="title">
+        {say("study.verdicts")}
+      </h2>
       {provisional && (
         <p class="provisional-note" role="status">
           {say("study.soFar", { done: number(trials), total: number(planned) })}

@@ -3,19 +3,21 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Entry, StudyDetail, StudyReport, StudySelection, StudyTrial } from "../protocol.js";
 import { api } from "./api.js";
 import { Chart, type Line, lineColor } from "./chart.js";
+import { Controls } from "./controls.js";
 import { Copyable } from "./copyable.js";
 import { StateTag } from "./entry-list.js";
 import { number, say } from "./language.js";
-import { Controls, Files } from "./run-view.js";
+import { Files, Unreadable } from "./run-view.js";
 import { type NetworkCell, StudyCharts } from "./study-charts.js";
 import { Verdicts } from "./study-verdicts.js";
 import { labelsName, type Measure, meanOf, scored } from "./study-words.js";
 import { Table } from "./table.js";
+import { WaitingView } from "./waiting-view.js";
 
 export function StudyView({ id, entry: listed }: { id: string; entry: Entry | undefined }) {
   const [detail, setDetail] = useState<StudyDetail>();
   const [error, setError] = useState<string>();
-  const waiting = listed !== undefined && (listed.state === "starting" || listed.total === 0);
+  const waiting = listed?.waiting === true;
   useEffect(() => {
     // What the list says next may make good what failed: a study that was just started has no files yet.
     setError(undefined);
@@ -23,19 +25,15 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
     let gone = false;
     void api.study(id).then(
       (next) => gone || setDetail(next),
-      (problem: Error) => gone || setError(problem.message),
+      // What is shown stays while the server does not answer, which the page says elsewhere.
+      (problem: Error) => gone || problem instanceof TypeError || setError(problem.message),
     );
     return () => {
       gone = true;
     };
   }, [id, waiting, listed?.modified, listed?.state]);
-  if (error) return <p role="alert">{say("error", { message: error })}</p>;
-  if (listed?.message && !detail)
-    return (
-      <p class="warning" role="alert">
-        {listed.message}
-      </p>
-    );
+  if (listed?.waiting) return <WaitingView entry={listed} />;
+  if (error) return <Unreadable id={id} listed={listed !== undefined} reason={error} />;
   if (!detail) return <p>{say("loading")}</p>;
   const entry = listed ?? detail.entry;
   return (
@@ -60,7 +58,7 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
       <Files id={id} files={detail.files} />
       {detail.command && (
         <section class="panel">
-          <h3>{say("control.command")}</h3>
+          <h2>{say("control.command")}</h2>
           <Copyable text={detail.command} />
         </section>
       )}

@@ -18,7 +18,7 @@ export function Table(props: {
   return (
     <section class="panel">
       <div class="row">
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <span class="space" />
         <button
           type="button"

@@ -6,7 +6,7 @@ export const ko: Texts = {
   skip: "본문으로 건너뛰기",
   language: "언어",
   theme: "색상",
-  "theme.system": "시스템 설정",
+  "theme.system": "시스템",
   "theme.light": "밝게",
   "theme.dark": "어둡게",
   "connection.lost": "서버가 응답하지 않습니다. 실행 중인 작업은 계속되며, 페이지가 다시 연결을 시도합니다.",
@@ -61,6 +61,13 @@ export const ko: Texts = {
   stop: "중단",
   extend: "연장",
   "extend.steps": "이미 끝난 스텝을 포함한 전체 스텝 수",
+  again: "같은 설정으로 새로 시작",
+  remove: "삭제",
+  "remove.title": "{name}을(를) 삭제할까요?",
+  "remove.text":
+    "가중치, 체크포인트, 곡선, 그림 등 이것이 쓴 모든 파일이 지워지며 되돌릴 수 없습니다. 그 폴더의 다른 파일은 그대로 둡니다.",
+  "remove.keep": "그대로 두기",
+  "entry.none": "{name}이(가) 여기에 없습니다. 삭제되었을 수 있습니다. 목록에서 다른 것을 고르십시오.",
   "control.elsewhere":
     "다른 곳에서 시작한 실행입니다. 그곳에서 제어하십시오(Ctrl-C는 체크포인트를 남기고, --resume으로 이어집니다).",
   "control.command": "명령",
@@ -279,6 +286,8 @@ export const ko: Texts = {
   "start.model": "모델 (ONNX, Keras, TensorFlow.js)",
   "start.data": "데이터",
   "start.test": "시험 데이터",
+  "start.dataHelp":
+    "이 컴퓨터의 파일이나 폴더: 그림(레이블이 있으면 클래스별 폴더), tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. 여러 파일, 패턴, 주소는 명령줄에서 쓸 수 있습니다.",
   "start.choose": "고르기",
   "start.dropHere": "모델(.onnx)과 데이터를 여기에 끌어다 놓거나 아래에서 경로를 고르십시오.",
   "start.uploading": "{name} 복사 중 ...",
@@ -302,6 +311,8 @@ export const ko: Texts = {
   "choose.thisFolder": "이 폴더 사용",
   "choose.up": "위로",
   "choose.close": "닫기",
+  "choose.more": "{count}개가 더 있습니다. 경로를 직접 적으십시오.",
+  "choose.runs": "실험실 폴더",
   "choose.folder": "폴더",
 
   "drawing.F": "F, 특징 추출기",
