@@ -239,7 +239,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
     ) {
       console.line();
       console.line(
-        `Against ${first.baseline} at equal total time, pretraining counted in (other arms trained on meanwhile):`,
+        `Against ${first.baseline} at equal total time, training before counted in (other arms trained on meanwhile):`,
       );
       console.line();
       verdicts(console, equalTime.arms, pilot ? pilotWord : plainWord);
@@ -317,14 +317,14 @@ function scores(console: Console, summary: StudySummary, measure: Measure): void
     return;
   }
   console.table(
-    ["arm", ...summary.settings.map(({ name }) => name), "pretraining"],
+    ["arm", ...summary.settings.map(({ name }) => name), "training before"],
     names.map((name) => {
       const found = summary.settings.flatMap(({ arms }) => arms.filter(({ arm }) => arm === name))[0];
       const { seconds } = found.pretraining;
       return [
         name,
         ...summary.settings.map((_, index) => cell(name, index)),
-        seconds > 0 ? `${seconds.toFixed(0)} s` : "",
+        seconds > 0 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : "",
       ];
     }),
   );

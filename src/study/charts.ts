@@ -1,8 +1,8 @@
 /** The charts of a study, as SVG. */
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
 import { type Measure, measureOf, showScore } from "./measure.js";
 import { prepares, type StudyPlan } from "./plan.js";
+import { colourOf, logAxis, marginOf, plotSvg, shortened } from "./plot-svg.js";
 import type { ArmInSetting, Comparison, SettingSummary, StudySummary } from "./summary.js";
 
 /** A chart. */
@@ -14,44 +14,6 @@ export interface Chart {
   readonly caption: string;
   /** A whole SVG document. */
   readonly svg: string;
-}
-
-/** Ten colours that are told apart in print and by most eyes, and ten darker ones for studies of more arms. */
-const colours = [
-  "#4269d0",
-  "#ff725c",
-  "#3ca951",
-  "#a463f2",
-  "#efb118",
-  "#9c6b4e",
-  "#6cc5b0",
-  "#ff8ab7",
-  "#97bbf5",
-  "#9498a0",
-  "#1b2f6b",
-  "#a3271a",
-  "#17602c",
-  "#5c1fa8",
-  "#8a6400",
-  "#4d3120",
-  "#1f7f72",
-  "#b0336b",
-  "#31649c",
-  "#4c5058",
-];
-
-const width = 720;
-
-/** The minimum of a document that Plot writes to, and what is taken out again. */
-interface Element {
-  outerHTML: string;
-  setAttribute(name: string, value: string): void;
-  appendChild(child: Element): void;
-  textContent: string;
-}
-
-interface Writer {
-  readonly document: { createElementNS(namespace: string, name: string): Element };
 }
 
 /** All charts that the study has something to show in. */
@@ -130,13 +92,13 @@ class Drawing {
     if (shown.length === 0) return [];
     const svg = this.#plot({
       height: 40 + 26 * shown.length,
-      marginLeft: 150,
+      marginLeft: marginOf(shown.map(({ arm }) => arm)),
       x: {
         label: `difference of ${measure} against ${baseline}${differenceUnit && `, ${differenceUnit}`}`,
         grid: true,
         inset: 10,
       },
-      y: { label: null, domain: shown.map(({ arm }) => arm) },
+      y: { label: null, domain: shown.map(({ arm }) => arm), tickFormat: shortened },
       marks: [
         Plot.ruleX([0], { stroke: "#555" }),
         Plot.ruleY(shown, {
@@ -287,14 +249,14 @@ class Drawing {
     }));
     const svg = this.#plot({
       height: 50 + 26 * rows.length,
-      marginLeft: 150,
+      marginLeft: marginOf(rows.map(({ arm }) => arm)),
       marginRight: 50,
       x: {
         label: `steps to ${showScore(this.#measure, setting.target)} test ${this.#measure.name}`,
         domain: [0, steps],
         grid: true,
       },
-      y: { label: null, domain: rows.map(({ arm }) => arm) },
+      y: { label: null, domain: rows.map(({ arm }) => arm), tickFormat: shortened },
       marks: [
         Plot.ruleY(rows, { x1: "low", x2: "high", y: "arm", stroke: (row) => this.#colour(row.arm), strokeWidth: 2 }),
         Plot.dot(rows, {
@@ -371,7 +333,7 @@ class Drawing {
       {
         name: "labels",
         title: `${this.#measure.title} against the number of labels`,
-        caption: `After ${plan.steps} supervised steps; mean over seeds with its 95 % interval.`,
+        caption: `After ${plan.steps} supervised steps; mean over seeds with its 95 % interval. Arms of as many labels are drawn side by side.`,
         svg,
       },
     ];
@@ -411,11 +373,11 @@ class Drawing {
       // Room for the label above the ticks: it would lie over the middle one.
       marginTop: 46,
       marginLeft: 70,
-      marginRight: 130,
+      marginRight: marginOf(this.#arms),
       padding: 0.04,
       x: { label: "hidden layers", domain: depths, axis: "top", labelOffset: 40 },
       y: { label: null, domain: activations },
-      fy: { label: null, domain: this.#arms },
+      fy: { label: null, domain: this.#arms, tickFormat: shortened },
       color: { type: "linear", scheme: "viridis", domain: [low, Math.max(high, low + this.#measure.factor / 100)] },
       marks: [
         Plot.cell(rows, { x: "depth", y: "activation", fy: "arm", fill: "score" }),
@@ -443,19 +405,19 @@ class Drawing {
     const [first] = settings;
     if (!first) return [];
     const rows = first.arms.flatMap(({ arm, pretraining, secondsPerStep }) => [
-      { arm, part: "pretraining", seconds: pretraining.seconds },
+      { arm, part: "before", seconds: pretraining.seconds },
       { arm, part: `${steps} supervised steps`, seconds: secondsPerStep * steps },
     ]);
     const svg = this.#plot({
       height: 60 + 26 * first.arms.length,
-      marginLeft: 150,
+      marginLeft: marginOf(first.arms.map(({ arm }) => arm)),
       x: { label: "seconds of one thread", grid: true },
-      y: { label: null, domain: first.arms.map(({ arm }) => arm) },
+      y: { label: null, domain: first.arms.map(({ arm }) => arm), tickFormat: shortened },
       marks: [
         Plot.barX(rows, {
           x: "seconds",
           y: "arm",
-          fill: (row) => (row.part === "pretraining" ? "#efb118" : "#4269d0"),
+          fill: (row) => (row.part === "before" ? "#efb118" : "#4269d0"),
         }),
         Plot.ruleX([0]),
       ],
@@ -464,7 +426,7 @@ class Drawing {
       {
         name: "cost",
         title: "Cost",
-        caption: `Yellow: pretraining, without labels; blue: ${steps} supervised steps${settings.length > 1 ? ` (${first.name})` : ""}.`,
+        caption: `Yellow: training before, without labels or by self-training; blue: ${steps} supervised steps${settings.length > 1 ? ` (${first.name})` : ""}.`,
         svg,
       },
     ];
@@ -490,7 +452,6 @@ class Drawing {
       const svg = this.#plot(
         {
           height: 280,
-          marginLeft: 60,
           x: {
             label: "layer",
             ticks: Array.from({ length: layers }, (_, index) => index + 1),
@@ -532,97 +493,14 @@ class Drawing {
   }
 
   #colour(arm: string): string {
-    return colours[Math.max(0, this.#arms.indexOf(arm)) % colours.length];
+    return colourOf(this.#arms.indexOf(arm));
   }
 
   /** @param legend the arms whose colours are explained above the chart */
   #plot(options: Plot.PlotOptions, legend: readonly { readonly arm: string }[] = []): string {
-    const { document } = parseHTML("<html><body></body></html>") as unknown as Writer;
-    const rows = legendRows(legend.map(({ arm }) => arm));
-    // Plot writes the label of the vertical axis on the first line.
-    const marginTop = 28 + rows.length * 16;
-    const svg = Plot.plot({
-      width,
-      ...options,
-      height: (options.height ?? 300) + rows.length * 16,
-      marginTop: legend.length > 0 ? marginTop : (options.marginTop ?? 24),
-      marginBottom: 40,
-      style: { fontSize: "12px", fontFamily: "system-ui, sans-serif", background: "white" },
-      document: document as never,
-    } as Plot.PlotOptions) as unknown as Element;
-    svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    rows.forEach((row, line) => {
-      for (const { arm, x } of row) {
-        const mark = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-        for (const [name, value] of Object.entries({ cx: x, cy: 24 + line * 16, r: 5, fill: this.#colour(arm) }))
-          mark.setAttribute(name, String(value));
-        const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
-        for (const [name, value] of Object.entries({
-          x: x + 9,
-          y: 28 + line * 16,
-          fill: "#222",
-          "text-anchor": "start",
-        }))
-          text.setAttribute(name, String(value));
-        text.textContent = arm;
-        svg.appendChild(mark);
-        svg.appendChild(text);
-      }
-    });
-    return svg.outerHTML;
+    return plotSvg(
+      options,
+      legend.map(({ arm }) => ({ name: shortened(arm), colour: this.#colour(arm) })),
+    );
   }
-}
-
-function logAxis(values: readonly number[]): Plot.ScaleOptions {
-  return { type: "log", grid: true, ticks: logTicks(values), tickFormat: plain };
-}
-
-/** A tick without the prefixes of the International System, which mean little on a loss. */
-function plain(value: number): string {
-  return value >= 1e-3 && value < 1e4
-    ? String(Number(value.toPrecision(3)))
-    : String(value.toExponential(1)).replace(".0e", "e");
-}
-
-/**
- * Ticks of a logarithmic axis that all have room for their labels: 1, 2 and 5 of each power of ten, powers alone over
- * several of them, and even steps where the values lie too close together for either.
- */
-export function logTicks(values: readonly number[]): number[] {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const within = (tick: number): boolean => tick >= low * 0.999 && tick <= high * 1.001;
-  const powers = Array.from(
-    { length: Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 },
-    (_, index) => Math.floor(Math.log10(low)) + index,
-  );
-  const of = (...digits: number[]): number[] =>
-    powers.flatMap((power) => digits.map((digit) => Number(`${digit}e${power}`))).filter(within);
-  const fine = of(1, 2, 5);
-  if (fine.length > 7) return of(1);
-  if (fine.length >= 3) return fine;
-  const rough = (high - low) / 4;
-  if (!(rough > high * 1e-3)) return [Number(high.toPrecision(3))];
-  const step = [1, 2, 2.5, 5, 10]
-    .map((factor) => factor * 10 ** Math.floor(Math.log10(rough)))
-    .find((candidate) => candidate >= rough * 0.999) as number;
-  const first = Math.ceil(low / step - 1e-9);
-  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) =>
-    Number(((first + index) * step).toPrecision(6)),
-  );
-}
-
-/** Places of a legend's entries, by an estimate of how wide their names are. */
-function legendRows(names: readonly string[]): { arm: string; x: number }[][] {
-  const rows: { arm: string; x: number }[][] = [];
-  let x = width;
-  for (const arm of names) {
-    const needed = 28 + 6.6 * arm.length;
-    if (x + needed > width - 10) {
-      rows.push([]);
-      x = 46;
-    }
-    rows[rows.length - 1].push({ arm, x });
-    x += needed;
-  }
-  return rows;
 }

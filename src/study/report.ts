@@ -13,8 +13,9 @@ import {
   showMean,
   showScore,
 } from "./measure.js";
-import { armOf, prepares, pretrainingKey, type StudyPlan } from "./plan.js";
+import { armOf, evaluationSteps, prepares, pretrainingKey, type StudyPlan } from "./plan.js";
 import type { StudyResults } from "./run-study.js";
+import { stalledMargin } from "./run-trial.js";
 import type { ArmComparison } from "./statistics/compare-arms.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
 import {
@@ -22,6 +23,7 @@ import {
   type Comparison,
   type MeanOverSeeds,
   percent,
+  type Rate,
   type SettingSummary,
   type StudySummary,
   stepsDifference,
@@ -102,7 +104,10 @@ function page(
   const sections: [string, string][] = [
     ["Verdicts", verdictSection(plan, summary) + chartsOf("differences")],
     ["Convergence by depth and activation", chartsOf("grid")],
-    [`${measure.title} by setting`, summary.settings.map((setting) => settingTable(setting, plan)).join("\n")],
+    [
+      `${measure.title} by setting`,
+      summary.settings.map((setting) => settingTable(setting, plan)).join("\n") + columnsNote(plan),
+    ],
     ["Curves", chartsOf("accuracy", "r2", "rmse", "loss", "test-loss")],
     ["Steps to the target", chartsOf("steps-to-target")],
     [`${measure.title} against the number of labels`, chartsOf("labels")],
@@ -123,7 +128,7 @@ function page(
 </head>
 <body>
 <h1>${escaped(title)}</h1>
-<p>${summary.trials} of ${summary.planned} trials: ${plan.arms.length} arms, ${plan.seeds} seeds, ${summary.settings.length} ${summary.settings.length === 1 ? "setting" : "settings"}. Only the start differs between the arms of a seed: heads, labelled samples and their order are equal.</p>
+<p>${summary.trials} of ${summary.planned} trials: ${plan.arms.length} arms, ${plan.seeds} seeds, ${summary.settings.length} ${summary.settings.length === 1 ? "setting" : "settings"}. ${whatIsEqual(plan)}</p>
 ${summary.warnings.map((warning) => `<p class="warning"><strong>Warning.</strong> ${escaped(warning)}</p>`).join("\n")}
 ${sections
   .filter(([, content]) => content !== "")
@@ -132,6 +137,13 @@ ${sections
 </body>
 </html>
 `;
+}
+
+/** What all arms of a seed have in common. */
+function whatIsEqual(plan: StudyPlan): string {
+  const own = plan.arms.some(({ head }) => head !== undefined) ? " (but those of arms that name one)" : "";
+  const rates = plan.tune ? " and the learning rate, which is chosen for each arm," : "";
+  return `Only the start${rates} differs between the arms of a seed: heads${own}, labelled samples and their order are equal.`;
 }
 
 /** What is judged where it is not accuracy. */
@@ -150,77 +162,144 @@ function verdictSection(plan: StudyPlan, summary: StudySummary): string {
     ]);
   return `${tables.join("\n")}
 ${summary.notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-<p class="note">${escaped(scoreNote(plan))}A difference smaller than ${showEffect(measure, plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms, at equal steps over both quantities, ${measure.name} at the end and mean ${measure.name}. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
+<p class="note">${escaped(scoreNote(plan))}A difference smaller than ${showEffect(measure, plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms of a table, at equal steps over both quantities, ${measure.name} at the end and mean ${measure.name}; another baseline, or equal total time, is corrected by itself. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
 }
 
 function verdictTable({ baseline, at, arms }: Comparison, plan: StudyPlan): string {
-  const { steps } = plan;
   const measure = measureOf(plan);
-  const points = (value: number | undefined): string => showDifference(measure, value);
   const heading =
     at === "equal steps"
-      ? `Against ${baseline}, after ${steps} supervised steps`
-      : `Against ${baseline}, at equal total time: arms with less pretraining trained on meanwhile`;
-  const rows = arms.map(({ name, verdict, test, mean: arm, baselineMean, adjustedP, ...rest }) => {
-    const { probabilityOfImprovement: improvement, differences } = rest;
-    const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
-    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(verdict.verdict)}</td><td>${points(test?.mean ?? (arm !== undefined && baselineMean !== undefined ? arm - baselineMean : undefined))}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${improvement ? `${percent(improvement.estimate)}` : ""}</td><td>${differences.seeds.length}</td></tr>${groundsRow(verdict, 7)}`;
+      ? `Against ${baseline}, after ${plan.steps} supervised steps`
+      : `Against ${baseline}, at equal total time: arms with less training before trained on meanwhile`;
+  const rows = arms.map((arm) => {
+    const { verdict, probabilityOfImprovement: improvement, differences } = arm;
+    const others = [improvement ? percent(improvement.estimate) : "", String(differences.seeds.length)];
+    return comparisonRow(arm, measure, verdict.verdict, others);
   });
-  return `<h3>${escaped(heading)}</h3>
-<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>improvement</th><th>pairs</th></tr></thead>
-<tbody>${rows.join("\n")}</tbody></table>`;
-}
-
-/** Below an arm's numbers, over the whole width: beside them, the grounds would be a column of single words. */
-function groundsRow({ reasons }: ArmComparison["verdict"], columns: number): string {
-  return `<tr class="grounds"><td></td><td colspan="${columns - 1}">${escaped(reasons.join("; "))}</td></tr>`;
-}
-
-function differenceHead({ name, differenceUnit }: Measure): string {
-  return differenceUnit === "" ? `difference of ${name}` : `difference, ${differenceUnit}`;
+  return titledTable(heading, [...comparisonHeads(measure), "improvement", "pairs"], rows);
 }
 
 function earlyTable({ baseline, early }: Comparison, plan: StudyPlan): string {
   const { steps } = plan;
   const measure = measureOf(plan);
-  const points = (value: number | undefined): string => showDifference(measure, value);
-  const rows = early.map(({ name, verdict, test, adjustedP, stepsToTarget: { difference, missed, trials } }) => {
-    const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
-    return `<tr><td>${escaped(name)}</td><td class="verdict ${verdict.verdict.split(" ")[0]}">${escaped(earlyWord(verdict.verdict))}</td><td>${points(test?.mean)}</td><td>${interval}</td><td>${adjustedP === undefined ? "" : adjustedP.toPrecision(2)}</td><td>${difference ? escaped(stepsDifference(difference)) : ""}</td><td>${missed} of ${trials}</td></tr>${groundsRow(verdict, 7)}`;
+  const rows = early.map((arm) => {
+    const { difference, missed, trials } = arm.stepsToTarget;
+    const others = [difference ? stepsDifference(difference) : "", `${missed} of ${trials}`];
+    return comparisonRow(arm, measure, earlyWord(arm.verdict.verdict), others);
   });
-  return `<h3>${escaped(`Against ${baseline}, on the way: mean ${measure.name} over ${steps} steps`)}</h3>
-<table><thead><tr><th>arm</th><th>verdict</th><th>${differenceHead(measure)}</th><th>95 % interval</th><th>p</th><th>steps to target, difference</th><th>never reached it</th></tr></thead>
-<tbody>${rows.join("\n")}</tbody></table>
-<p class="note">Steps to target: mean difference paired by seed; a trial that never reaches the target counts with all ${steps} steps.</p>`;
+  const heads = [...comparisonHeads(measure), "steps to target, difference", "never reached it"];
+  return `${titledTable(`Against ${baseline}, on the way: mean ${measure.name} over ${steps} steps`, heads, rows)}
+<p class="note">Steps to target: mean difference paired by seed; a trial that never reaches the target counts with all ${steps} steps. Networks are measured after ${evaluationSteps(steps, 0).join(", ")} steps: no difference is finer than that.</p>`;
+}
+
+/** @param rows in HTML */
+function titledTable(heading: string, heads: readonly string[], rows: readonly string[]): string {
+  return `<h3>${escaped(heading)}</h3>
+${table(heads, rows)}`;
+}
+
+/** @param rows in HTML */
+function table(heads: readonly string[], rows: readonly string[]): string {
+  return `<table><thead><tr>${heads.map((head) => `<th>${escaped(head)}</th>`).join("")}</tr></thead>
+<tbody>${rows.join("\n")}</tbody></table>`;
+}
+
+function cells(texts: readonly string[]): string {
+  return texts.map((text) => `<td>${escaped(text)}</td>`).join("");
+}
+
+function comparisonHeads({ name, differenceUnit }: Measure): string[] {
+  const difference = differenceUnit === "" ? `difference of ${name}` : `difference, ${differenceUnit}`;
+  return ["arm", "verdict", difference, "95 % interval", "p"];
+}
+
+/**
+ * How an arm compares with the baseline, in cells under {@link comparisonHeads}, and the grounds below over the whole width:
+ * beside the numbers they would be a column of single words.
+ *
+ * @param others what stands behind these
+ */
+function comparisonRow(arm: ArmComparison, measure: Measure, word: string, others: readonly string[]): string {
+  const { name, verdict, test, mean, baselineMean, adjustedP } = arm;
+  const points = (value: number | undefined): string => showDifference(measure, value);
+  const difference = test?.mean ?? (mean === undefined || baselineMean === undefined ? undefined : mean - baselineMean);
+  const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
+  const numbers = [points(difference), interval, adjustedP === undefined ? "" : adjustedP.toPrecision(2), ...others];
+  const kind = verdict.verdict.split(" ")[0];
+  return `<tr>${cells([name])}<td class="verdict ${kind}">${escaped(word)}</td>${cells(numbers)}</tr><tr class="grounds"><td></td><td colspan="${numbers.length + 1}">${escaped(verdict.reasons.join("; "))}</td></tr>`;
 }
 
 function settingTable({ name, arms, chance, target }: SettingSummary, plan: StudyPlan): string {
   const { steps, targets = [] } = plan;
   const measure = measureOf(plan);
   const unit = measure.unit === "" ? "" : `, ${measure.unit}`;
-  // Without pretraining equal total time is equal steps.
+  // Without training before, equal total time is equal steps.
   const timed = prepares(plan);
+  const heads = [
+    "arm",
+    `${measure.name} after ${steps} steps${unit}`,
+    ...targets.map((one) => `RMSE of ${one}`),
+    `mean over the steps${unit}`,
+    `interquartile mean${unit}`,
+    `best${unit}`,
+    ...(timed ? [`at equal total time${unit}`, "steps then"] : []),
+    "median steps to target",
+    "diverged",
+    "stalled",
+    ...(timed ? ["training before"] : []),
+    "learning rate",
+  ];
+  const rows = arms.map((arm) => `<tr>${cells(settingCells(arm, plan, measure, timed))}</tr>`);
+  return `<h3>${escaped(name)}</h3>
+<p>${escaped(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${showScore(measure, chance)}; target: ${showScore(measure, target)}.`)}</p>
+${table(heads, rows)}`;
+}
+
+function settingCells(arm: ArmInSetting, { steps }: StudyPlan, measure: Measure, timed: boolean): string[] {
   const mean = (score: MeanOverSeeds): string => showMean(measure, score);
   const error = ({ mean: value, high }: MeanOverSeeds): string =>
     high === null ? showError(value) : `${showError(value)} ± ${showError(high - value)}`;
-  const share = ({
-    count,
-    trials,
-    interval,
-  }: {
-    count: number;
-    trials: number;
-    interval: { low: number; high: number };
-  }): string =>
+  const share = ({ count, trials, interval }: Rate): string =>
     count === 0 ? `0 of ${trials}` : `${count} of ${trials} (${percent(interval.low)} to ${percent(interval.high)})`;
-  const rows = arms.map(
-    (arm) =>
-      `<tr><td>${escaped(arm.arm)}</td><td>${mean(arm.score)}</td>${(arm.rmse ?? []).map((one) => `<td>${error(one)}</td>`).join("")}<td>${mean(arm.meanScore)}</td><td>${(measure.factor * arm.interquartileMean).toFixed(measure.digits)}</td><td>${mean(arm.bestScore)}</td>${timed ? `<td>${mean(arm.scoreAtEqualTime)}</td><td>${stepsAtEqualTime(arm)}</td>` : ""}<td>${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})</td><td>${share(arm.diverged)}</td><td>${share(arm.stalled)}</td>${timed ? `<td>${arm.pretraining.seconds > 0 ? `${arm.pretraining.seconds.toFixed(1)} s, ${arm.pretraining.samples.toLocaleString("en")} samples` : ""}</td>` : ""}<td>${arm.learningRate}</td></tr>`,
-  );
-  return `<h3>${escaped(name)}</h3>
-<p>${escaped(`${measure.chance[0].toUpperCase()}${measure.chance.slice(1)}: ${showScore(measure, chance)}; target: ${showScore(measure, target)}.`)}</p>
-<table><thead><tr><th>arm</th><th>${measure.name} after ${steps} steps${unit}</th>${targets.map((target) => `<th>RMSE of ${escaped(target)}</th>`).join("")}<th>mean over the steps${unit}</th><th>interquartile mean${unit}</th><th>best${unit}</th>${timed ? `<th>at equal total time${unit}</th><th>steps then</th>` : ""}<th>median steps to target</th><th>diverged</th><th>stalled</th>${timed ? "<th>pretraining</th>" : ""}<th>rate</th></tr></thead>
-<tbody>${rows.join("\n")}</tbody></table>`;
+  const { seconds, samples } = arm.pretraining;
+  const seen = samples > 0 ? `, ${samples.toLocaleString("en")} samples` : "";
+  return [
+    arm.arm,
+    mean(arm.score),
+    ...(arm.rmse ?? []).map(error),
+    mean(arm.meanScore),
+    (measure.factor * arm.interquartileMean).toFixed(measure.digits),
+    mean(arm.bestScore),
+    ...(timed ? [mean(arm.scoreAtEqualTime), stepsAtEqualTime(arm)] : []),
+    `${arm.stepsToTarget.median ?? `over ${steps}`} (${arm.stepsToTarget.reached} of ${arm.seeds.length})`,
+    share(arm.diverged),
+    share(arm.stalled),
+    ...(timed ? [seconds > 0 ? `${seconds.toFixed(1)} s${seen}` : ""] : []),
+    String(arm.learningRate),
+  ];
+}
+
+/** What the columns of {@link settingTable} are. */
+function columnsNote(plan: StudyPlan): string {
+  const measure = measureOf(plan);
+  const margin = showEffect(measure, stalledMargin);
+  const sentences = [
+    "Means over seeds ± half their 95 % interval (Student's).",
+    `Mean over the steps: the area under the curve of test ${measure.name}, divided by the steps.`,
+    "Best: the highest that was measured on the way; it is chosen on the test data, and so too high for an estimate.",
+    ...(prepares(plan)
+      ? [
+          `At equal total time: the arms whose training before took less go on for the seconds that are left, up to --longest-extension, and count where their mean is best, after ${plan.steps} steps or later, which is chosen on the test data, too. Steps then: where that is, of how many there was time for.`,
+          "Training before: pretraining without labels, and self-training; seconds of one thread.",
+        ]
+      : []),
+    plan.target === undefined
+      ? "Target: nine tenths of the way from chance to the mean end of the baseline, or of the best arm where the baseline stalled."
+      : "Target: as asked for.",
+    "Median steps: the first measured ones at the target, by Kaplan and Meier; in brackets how many trials reached it.",
+    `Diverged: a loss that became non-finite or rose above its start. Stalled: within ${margin} of chance${plan.task === "regression" ? "" : ", or below it"}.`,
+  ];
+  return `<p class="note">${escaped(sentences.join(" "))}</p>`;
 }
 
 function figure({ title, caption, svg, name }: Chart): string {
@@ -288,6 +367,7 @@ thead th { border-bottom: 1px solid #999; font-weight: 600; }
 figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-size: 13px; margin-bottom: .3rem; }
 figure svg { max-width: 100%; height: auto; } figure img { max-width: 100%; image-rendering: pixelated; }
 .picture { display: inline-block; margin-right: 1.5rem; vertical-align: top; }
+@media (max-width: 760px) { body { margin: 1rem auto; } table { display: block; overflow-x: auto; } .origin { display: table; } .origin th { width: 7rem; } .grounds td { max-width: 36rem; } }
 @page { margin: 14mm; }
 @media print { body { max-width: none; margin: 0; padding: 0; font-size: 10pt; } table { font-size: 8pt; } th, td { padding-right: .35rem; } .picture { margin-right: .3rem; } .grounds td, .note, figcaption { font-size: 8pt; }
   tr, .warning, section > h2 + figure { break-inside: avoid; } tr:has(+ .grounds), h2, h3, h3 + p { break-after: avoid; } figure svg { max-height: 88mm; } }

@@ -1,16 +1,27 @@
 import { expect, test } from "vitest";
-import { logTicks, studyCharts } from "../../src/study/charts.js";
+import { studyCharts } from "../../src/study/charts.js";
+import { shortened } from "../../src/study/plot-svg.js";
 import { summarize } from "../../src/study/summary.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 
-test.each([
-  ["a few powers of ten", [0.004, 2.6], [0.01, 0.1, 1]],
-  ["a decade", [0.02, 0.3], [0.02, 0.05, 0.1, 0.2]],
-  ["close values", [0.998, 1.33], [1, 1.1, 1.2, 1.3]],
-  ["closer ones", [1.301, 1.339], [1.31, 1.32, 1.33]],
-  ["one value", [0.5, 0.5], [0.5]],
-])("ticks of a logarithmic axis over %s", (_, values, ticks) => {
-  expect(logTicks(values)).toEqual(ticks);
+test("names of arms have room beside the charts, paths of files cut in their middle", async () => {
+  const path = `weights:/data/${"runs/".repeat(12)}weights.safetensors`;
+  const names = ["he", "orthogonal+calibrated+linear-discriminant", path];
+  const plan = planOf(await armsOf(...names), { seeds: 3 });
+  const trials = names.flatMap((name, place) =>
+    [0, 1, 2].map((seed) => recordOf(plan, trialOf(plan, name, seed), 0.5 + place / 50 + seed / 100)),
+  );
+  const results = { trials, planned: 9, pretrainings: new Map(), timing: { secondsPerStep: {} }, tuned: {} };
+  const charts = studyCharts(plan, summarize(plan, results, 10_000));
+  for (const { name, svg } of charts) {
+    expect(svg, name).not.toContain(path);
+    expect(svg, name).toContain(">orthogonal+calibrated+linear-discriminant</text>");
+    expect(svg, name).toContain(`>${shortened(path)}</text>`);
+  }
+  // The axis begins behind the longest of the names.
+  const cost = charts.find(({ name }) => name === "cost")?.svg ?? "";
+  const axis = /y-axis tick label".*?translate\(([\d.]+),/.exec(cost)?.[1];
+  expect(Number(axis)).toBeGreaterThan(6 * 41);
 });
 
 test("a dozen arms have a colour each", async () => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { studyCharts } from "../../src/study/charts.js";
+import type { StudyPlan } from "../../src/study/plan.js";
 import { writeReport } from "../../src/study/report.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
 import { summarize } from "../../src/study/summary.js";
@@ -16,8 +17,8 @@ const origin = {
   files: { model: "a.onnx", unlabelled: null },
 };
 
-async function study() {
-  const plan = planOf(await armsOf("he", "lecun"), { seeds: 3, labels: ["100", "all"] });
+async function study(arms = ["he", "lecun"]) {
+  const plan = planOf(await armsOf(...arms), { seeds: 3, labels: ["100", "all"] });
   const trials = plan.arms.flatMap(({ name }, place) =>
     [0, 1, 2].flatMap((seed) =>
       plan.labels.map((labels) =>
@@ -50,6 +51,29 @@ test("writes one page that loads nothing, and the charts beside it", async () =>
   expect(html).toContain("&lt;script&gt;alert(1)");
   for (const { name } of studyCharts(plan, summary))
     expect(existsSync(folder.file("charts", `${name}.svg`))).toBe(true);
+});
+
+test("says what is equal, and what its columns are", async () => {
+  const pageOf = async (arms?: string[], changes: Partial<StudyPlan> = {}): Promise<string> => {
+    const { plan, results, summary } = await study(arms);
+    const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+    await writeReport(folder, { ...plan, ...changes }, summary, results, origin);
+    return readFileSync(folder.file("report.html"), "utf8");
+  };
+  const plain = await pageOf();
+  expect(plain).toContain("Only the start differs between the arms of a seed: heads, labelled samples");
+  expect(plain).not.toContain("<th>training before</th>");
+  const headed = await pageOf(["he", "he+self-training"], { tune: true, learningRates: [0.1, 0.01] });
+  expect(headed).toContain("Only the start and the learning rate, which is chosen for each arm, differs");
+  expect(headed).toContain("heads (but those of arms that name one), labelled samples");
+  expect(headed).toContain("<th>training before</th>");
+  // All rows of a table are as wide as its head.
+  for (const [table] of headed.matchAll(/<table><thead>.*?<\/table>/gs)) {
+    const heads = table.match(/<th>/g)?.length;
+    for (const [row] of table.matchAll(/<tr>(?!<th>|<td><\/td>)<td.*?<\/tr>/gs))
+      expect(row.match(/<td/g)).toHaveLength(heads ?? 0);
+    for (const [, span] of table.matchAll(/colspan="(\d+)"/g)) expect(Number(span)).toBe((heads ?? 0) - 1);
+  }
 });
 
 test("draws what there is to show", async () => {
