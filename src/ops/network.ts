@@ -544,11 +544,14 @@ function findLayers(
     }
     repeated.pass(node);
     if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
-    const matrix = node.inputs.slice(0, 2).find((name) => parameters.get(aliases.get(name) ?? "")?.role === "weight");
-    const weight = parameters.get(aliases.get(matrix ?? "") ?? "");
-    if (matrix === undefined || !weight) continue;
+    const operand = node.inputs
+      .slice(0, 2)
+      .findIndex((name) => parameters.get(aliases.get(name) ?? "")?.role === "weight");
+    const matrix = node.inputs[operand];
+    const weight = parameters.get(aliases.get(matrix) ?? "");
+    if (!weight) continue;
     const rows = someRows(weight, parts.get(matrix));
-    repeated.use(node, weight.name);
+    repeated.use(node, weight.name, directionOf(node, operand, parts.get(matrix)?.isTurned ?? false));
     let bias = node.inputs[2] ? parameters.get(aliases.get(node.inputs[2]) ?? "") : undefined;
     let preActivation = node.outputs[0];
     const followers = consumers.get(preActivation) ?? [];
@@ -583,10 +586,18 @@ function findLayers(
   });
 }
 
-/** Finds the weights that are applied to what has come of them, walking a graph in its order. */
+/** Which way round a layer applies its weight: a decoder that is tied to its encoder applies the encoder's turned. */
+function directionOf({ op, attributes }: Node, operand: number, isTurned: boolean): string {
+  if (op === "Conv" || op === "ConvTranspose") return op;
+  const flag = attributes[operand === 0 ? "transA" : "transB"];
+  const isTransposed = op === "Gemm" && flag?.kind === "int" && flag.value !== 0;
+  return (operand === 0) === (isTransposed === isTurned) ? "inputs on axis 1" : "inputs on axis 0";
+}
+
+/** Finds the weights that are applied, the same way round, to what has come of them, walking a graph in its order. */
 class RepeatedUses {
   readonly weights = new Set<string>();
-  /** The weights on which a value depends. */
+  /** The weights on which a value depends, each with a direction. */
   readonly #behind = new Map<string, ReadonlySet<string>>();
 
   /** Takes note of what a node's outputs depend on. */
@@ -601,10 +612,11 @@ class RepeatedUses {
   }
 
   /** Takes note of a layer, after its node. */
-  use({ outputs }: Node, weight: string): void {
+  use({ outputs }: Node, weight: string, direction: string): void {
     const before = this.#behind.get(outputs[0]);
-    if (before?.has(weight)) this.weights.add(weight);
-    else for (const name of outputs) this.#behind.set(name, new Set([...(before ?? []), weight]));
+    const use = JSON.stringify([weight, direction]);
+    if (before?.has(use)) this.weights.add(weight);
+    else for (const name of outputs) this.#behind.set(name, new Set([...(before ?? []), use]));
   }
 }
 

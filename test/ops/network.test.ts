@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.js";
 import type { WeightLayout } from "../../src/graph/weight-layout.js";
-import { analyzeNetwork, ancestors, unitsOf } from "../../src/ops/network.js";
+import { analyzeNetwork, ancestors, type Network, unitsOf } from "../../src/ops/network.js";
 import { toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
@@ -180,6 +180,38 @@ describe("layers", () => {
     const biased = net.node("Add", [product, net.weight("b", [4])]);
     const network = net.build([4], net.node("Add", [biased, "x"]));
     expect(network.layers.map(({ preActivation, bias }) => [preActivation, bias?.name])).toEqual([[biased, "b"]]);
+  });
+
+  const recurrenceOf = (network: Network): (readonly [string, boolean])[] =>
+    network.layers.map(({ weight, isRecurrent }) => [weight.name, isRecurrent]);
+
+  it("are recurrent where a weight is applied to what came of it, in whatever way that is written", () => {
+    const net = new TestNetwork();
+    const weight = net.weight("w", [4, 4]);
+    const first = net.node("Gemm", ["x", weight], { transB: 1 });
+    const turned = net.node("Transpose", [weight], { perm: [1, 0] });
+    const again = net.node("MatMul", [net.node("Tanh", [first]), turned]);
+    expect(recurrenceOf(net.build([4], again))).toEqual([["w", true]]);
+  });
+
+  it("are not recurrent in a decoder that is tied to its encoder", () => {
+    const dense = new TestNetwork();
+    const weight = dense.weight("w", [3, 8]);
+    const code = dense.node("Relu", [dense.node("Gemm", ["x", weight, dense.weight("b", [3])], { transB: 1 })]);
+    const turned = dense.node("Transpose", [weight], { perm: [1, 0] });
+    const decoded = dense.node("Gemm", [code, turned], { transB: 1 });
+    expect(recurrenceOf(dense.build([8], decoded))).toEqual([
+      ["w", false],
+      ["w", false],
+    ]);
+
+    const maps = new TestNetwork();
+    const filters = maps.weight("w", [4, 1, 3, 3]);
+    const pictures = maps.node("ConvTranspose", [maps.node("Conv", ["x", filters]), filters]);
+    expect(recurrenceOf(maps.build([1, 8, 8], pictures))).toEqual([
+      ["w", false],
+      ["w", false],
+    ]);
   });
 
   it("count their units", () => {
