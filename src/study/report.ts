@@ -226,7 +226,7 @@ function comparisonRow(arm: ArmComparison, measure: Measure, word: string, other
   const interval = test ? `${points(test.interval.low)} to ${points(test.interval.high)}` : "";
   const numbers = [points(difference), interval, adjustedP === undefined ? "" : adjustedP.toPrecision(2), ...others];
   const kind = verdict.verdict.split(" ")[0];
-  return `<tr>${cells([name])}<td class="verdict ${kind}">${escaped(word)}</td>${cells(numbers)}</tr><tr class="grounds"><td></td><td colspan="${numbers.length + 1}">${escaped(verdict.reasons.join("; "))}</td></tr>`;
+  return `<tr>${cells([name])}<td class="verdict ${kind}">${escaped(word)}</td>${cells(numbers)}</tr><tr class="grounds"><td></td><td colspan="${numbers.length + 1}"><div>${escaped(verdict.reasons.join("; "))}</div></td></tr>`;
 }
 
 function settingTable({ name, arms, chance, target }: SettingSummary, plan: StudyPlan): string {
@@ -367,9 +367,9 @@ thead th { border-bottom: 1px solid #999; font-weight: 600; }
 figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-size: 13px; margin-bottom: .3rem; }
 figure svg { max-width: 100%; height: auto; } figure img { max-width: 100%; image-rendering: pixelated; }
 .picture { display: inline-block; margin-right: 1.5rem; vertical-align: top; }
-@media (max-width: 760px) { body { margin: 1rem auto; } table { display: block; overflow-x: auto; } .origin { display: table; } .origin th { width: 7rem; } .grounds td { max-width: 36rem; } }
+@media screen and (max-width: 760px) { body { margin: 1rem auto; } table { display: block; overflow-x: auto; } .origin { display: table; } .origin th { width: 7rem; } .grounds td:first-child { display: none; } .grounds div { position: sticky; left: 0; width: calc(100vw - 2.5rem); } }
 @page { margin: 14mm; }
-@media print { body { max-width: none; margin: 0; padding: 0; font-size: 10pt; } table { font-size: 8pt; } th, td { padding-right: .35rem; } .picture { margin-right: .3rem; } .grounds td, .note, figcaption { font-size: 8pt; }
+@media print { body { max-width: none; margin: 0; padding: 0; font-size: 10pt; } table { font-size: 7.5pt; } th, td { padding-right: .3rem; } td:first-child { min-width: 6.5rem; overflow-wrap: anywhere; } .picture { margin-right: .3rem; } .grounds td, .note, figcaption { font-size: 8pt; }
   tr, .warning, section > h2 + figure { break-inside: avoid; } tr:has(+ .grounds), h2, h3, h3 + p { break-after: avoid; } figure svg { max-height: 88mm; } }
 `;
 
