@@ -2,8 +2,9 @@
 import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute, firstOutput, type Node } from "../graph/graph.js";
-import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
+import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
+import { fitBatch } from "./fit-batch.js";
 import { ancestors, type Network } from "./network.js";
 import { batchNormalizationTraining, groupNormalizationOf } from "./normalizations.js";
 import { RuleError } from "./operator.js";
@@ -108,7 +109,7 @@ export function instantiate(options: InstantiateOptions): Instance {
         const fitted =
           network.fixedBatch === undefined
             ? inputs
-            : fitBatch(emit, node, inputs, sampled, network.fixedBatch, input.shape[0]);
+            : fitBatch({ emit, node, inputs, fromSample: sampled }, network.fixedBatch, input.shape[0]);
         outputs = emitForInference(emit, node, fitted, outputCount);
       }
     } catch (error) {
@@ -204,50 +205,6 @@ function normalizeBatch(
   runningStatistics.set(meanName, normalized.runningMean);
   runningStatistics.set(varianceName, normalized.runningVariance);
   return [normalized.output];
-}
-
-/**
- * A model exported for one batch size has that size written into shapes. Where a batch of another size arrives, shapes
- * that begin with the old size get the new one, and what was joined to each sample of the batch is repeated.
- */
-function fitBatch(
-  emit: Emitter,
-  node: Node,
-  inputs: readonly (Value | undefined)[],
-  fromSample: readonly boolean[],
-  declared: number,
-  actual: number,
-): readonly (Value | undefined)[] {
-  if (declared === actual) return inputs;
-  if (node.op === "Reshape") {
-    const [data, shape] = inputs;
-    const sizes = shape?.constant ? Array.from(shape.constant.data as BigInt64Array, Number) : [];
-    if (data && fromSample[0] && data.shape[0] === actual && sizes[0] === declared)
-      return [data, emit.ints([actual, ...sizes.slice(1)])];
-    const inside = data && fromSample[0] ? batchWithin(data.shape, sizes, declared, actual) : -1;
-    if (inside > 0) return [data, emit.ints(sizes.with(inside, actual))];
-  }
-  if (node.op === "Concat") {
-    const axis = node.attributes.axis;
-    const sampled = inputs.find((value, index) => value && fromSample[index]);
-    if (axis?.kind === "int" && axis.value !== 0 && sampled?.shape[0] === actual)
-      return inputs.map((value, index) =>
-        value && !fromSample[index] && value.shape[0] === declared && declared === 1
-          ? emit.expand(value, [actual, ...value.shape.slice(1)])
-          : value,
-      );
-  }
-  return inputs;
-}
-
-/**
- * Where a target shape has the old batch size behind as many elements as its data has in front of the new one, as in the
- * states of recurrent layers, whose first axis counts positions; -1 where the shape fits as it is, or that is nowhere.
- */
-function batchWithin(from: readonly number[], sizes: readonly number[], declared: number, actual: number): number {
-  if (sizes.some((size) => size < 1) || sizeOf(from) * declared !== sizeOf(sizes) * actual) return -1;
-  const before = from.flatMap((size, axis) => (size === actual ? [sizeOf(from.slice(0, axis))] : []));
-  return sizes.findIndex((size, axis) => size === declared && before.includes(sizeOf(sizes.slice(0, axis))));
 }
 
 /** Everything that is trained is float32; models in other precisions get their own type back when written. */
