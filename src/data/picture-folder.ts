@@ -1,7 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { userError } from "../errors.js";
-import { byCodeUnit } from "./classes.js";
+import { byCodeUnit, shorten } from "./classes.js";
+import { OtherFiles } from "./other-files.js";
 import { checkInterrupted, unreadable } from "./read-bytes.js";
 
 /** The pictures of a folder, in the order of their names. */
@@ -14,6 +15,8 @@ export interface PictureFolder {
   readonly skipped: { readonly hidden: number; readonly links: number; readonly otherFiles: number };
   /** The subfolder that was taken because it holds the training data, if so. */
   readonly training?: string;
+  /** What the user should know of the folder, in sentences. */
+  readonly notes: readonly string[];
 }
 
 const pictureName = /\.(png|jpe?g|jfif|webp|gif|tiff?|avif)$/i;
@@ -25,7 +28,7 @@ export function looksLikePicture(name: string): boolean {
 }
 
 /**
- * Lists the pictures in a folder and its subfolders. If all of them lie in two or more immediate subfolders, these
+ * Lists the pictures in a folder and its subfolders. If all of them lie in two or more subfolders of one folder, these
  * are classes; if these are called train, test or the like, only the training folder is read. Links are not followed:
  * they could lead out of the folder, or in circles.
  *
@@ -33,6 +36,7 @@ export function looksLikePicture(name: string): boolean {
  */
 export async function listPictures(folder: string, signal?: AbortSignal): Promise<PictureFolder> {
   const skipped = { hidden: 0, links: 0, otherFiles: 0 };
+  const others = new OtherFiles();
   const files: string[] = [];
   const visit = async (relative: string): Promise<void> => {
     checkInterrupted(signal);
@@ -47,29 +51,55 @@ export async function listPictures(folder: string, signal?: AbortSignal): Promis
       else if (entry.isSymbolicLink()) skipped.links++;
       else if (entry.isDirectory()) await visit(inside);
       else if (entry.isFile() && looksLikePicture(entry.name)) files.push(inside);
-      else skipped.otherFiles++;
+      else others.add(entry.name);
     }
   };
   await visit("");
+  skipped.otherFiles = others.count;
   if (files.length === 0) {
     const passed = [
-      `${skipped.otherFiles} other files`,
+      others.description,
       ...(skipped.links > 0 ? [`${skipped.links} links, which are not followed`] : []),
     ];
     throw userError({
       where: folder,
       required: "a folder of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF)",
       got: `no picture (${passed.join("; ")})`,
-      advice: "Check the path; for a table or an array, name the file itself",
+      advice: others.advice ?? "Check the path; for a table or an array, name the file itself",
     });
   }
-  const tops = new Set(files.map(topFolder));
+  const shared = commonFolder(files);
+  const inner = files.map((file) => file.slice(shared.length));
+  const tops = new Set(inner.map(topFolder));
   const training = [...tops].find((name) => /^train(ing)?$/i.test(name));
   if (tops.size > 1 && training !== undefined && [...tops].every((name) => splitName.test(name))) {
-    return { ...(await listPictures(join(folder, training), signal)), training };
+    const listed = await listPictures(join(folder, shared, training), signal);
+    return { ...listed, training: `${shared}${training}` };
   }
-  const classes = classFolders(files);
-  return { files, ...(classes === undefined ? {} : { classes }), skipped };
+  const classes = classFolders(inner);
+  const notes = [...linkNotes(skipped.links), ...others.notes, ...looseNotes(inner)];
+  return { files, ...(classes === undefined ? {} : { classes }), skipped, notes };
+}
+
+/** Pictures beside what would be class folders keep these from being classes, which nobody would guess. */
+function looseNotes(files: readonly string[]): string[] {
+  const loose = files.filter((file) => !file.includes("/"));
+  const folders = [...new Set(files.map(topFolder))].filter((name) => name !== "");
+  if (loose.length === 0 || folders.length < 2) return [];
+  const [what, lie] = loose.length === 1 ? ["a picture", "lies"] : [`${loose.length} pictures`, "lie"];
+  return [
+    `the folders ${shorten(folders, 3)} are not taken for classes, as ${what} ${lie} beside them (${shorten(loose, 2)}); ` +
+      "move what has a class into its folder",
+  ];
+}
+
+/** The longest beginning that all paths share, up to a "/". */
+export function commonFolder(paths: readonly string[]): string {
+  let common = paths[0].slice(0, paths[0].lastIndexOf("/") + 1);
+  for (const path of paths) {
+    while (!path.startsWith(common)) common = common.slice(0, common.lastIndexOf("/", common.length - 2) + 1);
+  }
+  return common;
 }
 
 /** Says in a sentence, where there are some, how many links were passed over. */

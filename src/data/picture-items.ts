@@ -4,7 +4,7 @@ import type { OpenOptions } from "./dataset.js";
 import type { PicturePlace } from "./decode-picture.js";
 import type { FoundPath } from "./expand-paths.js";
 import type { OpenFile } from "./file-samples.js";
-import { classFolders, linkNotes, listPictures } from "./picture-folder.js";
+import { classFolders, commonFolder, listPictures } from "./picture-folder.js";
 import { defaultMemory } from "./sample-array.js";
 
 /** A picture that has not been decoded yet. */
@@ -31,7 +31,7 @@ export interface PictureItems {
 /** The pictures of a folder and its subfolders; class folders give classes. */
 export async function folderItems(folder: string, signal?: AbortSignal): Promise<PictureItems> {
   const listing = await listPictures(folder, signal);
-  const notes = linkNotes(listing.skipped.links);
+  const { notes } = listing;
   const root = listing.training === undefined ? folder : join(folder, listing.training);
   return {
     where: folder,
@@ -142,13 +142,4 @@ export function fileItems(found: readonly FoundPath[]): PictureItems {
     })),
     record: { source: "pictures", files: found.length },
   };
-}
-
-/** The longest beginning that all paths share, up to a "/". */
-function commonFolder(paths: readonly string[]): string {
-  let common = paths[0].slice(0, paths[0].lastIndexOf("/") + 1);
-  for (const path of paths) {
-    while (!path.startsWith(common)) common = common.slice(0, common.lastIndexOf("/", common.length - 2) + 1);
-  }
-  return common;
 }

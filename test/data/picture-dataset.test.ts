@@ -72,6 +72,49 @@ describe("what is found in a folder", () => {
     ]);
   });
 
+  test("class folders are found below the one folder that holds them, as an archive is unpacked", async () => {
+    const grey = await picture([7]);
+    const folder = temporaryFolder({ "set/pictures/b/1.png": grey, "set/pictures/a/1.png": grey });
+    expect((await openDataset(folder, {})).classNames).toEqual(["a", "b"]);
+    const split = temporaryFolder({ "set/train/b/1.png": grey, "set/train/a/1.png": grey, "set/test/a/1.png": grey });
+    const dataset = await openDataset(split, {});
+    expect([dataset.count, dataset.classNames, dataset.record.subfolder]).toEqual([2, ["a", "b"], "set/train"]);
+    const alone = temporaryFolder({ "train/b/1.png": grey, "train/a/1.png": grey });
+    expect((await openDataset(alone, {})).classNames).toEqual(["a", "b"]);
+  });
+
+  test("a note tells why folders are no classes, and of data in formats that are not read", async () => {
+    const [grey, white] = [await picture([7]), await picture([255])];
+    const folder = temporaryFolder({
+      "cat/1.png": grey,
+      "dog/1.png": white,
+      "loose.png": grey,
+      "cat/2.HEIC": "",
+      "cat/3.heic": "",
+      "dog/4.bmp": "",
+      "notes.txt": "",
+      "dog/Thumbs.db": "",
+      "dog/film.mp4": "",
+    });
+    const { labels, record } = await openDataset(folder, {});
+    expect(labels).toBeUndefined();
+    expect(record.notes).toEqual([
+      expect.stringMatching(/^pictures of formats that are not read were passed over: 2 \.heic, 1 \.bmp\. Convert/),
+      expect.stringMatching(/^films were passed over: 1 \.mp4\. Save/),
+      "the folders cat, dog are not taken for classes, as a picture lies beside them (loose.png); " +
+        "move what has a class into its folder",
+    ]);
+  });
+
+  test.each([
+    [["a.wav", "b/c.wav", "d.md"], /no picture \(3 other files: 2 \.wav, 1 \.md\)\. Sound is read as arrays/],
+    [["a.HEIC"], /no picture \(1 other file: 1 \.heic\)\. Convert/],
+    [["README", "Thumbs.db"], /no picture \(2 other files: 1 without an end to their names\)\. Check the path/],
+  ])("a folder of %j says what lies there and what to do", async (names, message) => {
+    const folder = temporaryFolder(Object.fromEntries(names.map((name) => [name, "x"])));
+    await expect(openDataset(folder, {})).rejects.toThrow(message);
+  });
+
   test("pictures beside each other, or in one subfolder, have no labels", async () => {
     const grey = await picture([7]);
     expect((await openDataset(temporaryFolder({ "a.png": grey, "b/1.png": grey }), {})).labels).toBeUndefined();
