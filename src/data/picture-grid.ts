@@ -2,9 +2,12 @@ import sharp from "sharp";
 import { type PictureLayout, sizeOf } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
 
+/** The longer side of a picture as it is drawn, in pixels: small ones are enlarged to about the first, large ones shrunk to the second. */
+const [smallSide, largeSide] = [64, 256];
+
 /**
  * Draws pictures of x beside G(x): each pair side by side, several pairs in a row, enlarged so that single pixels are
- * seen. Pictures with 1 or 3 channels are drawn as they are, of others the first channel.
+ * seen, or shrunk (by taking single pixels) where they are large. Pictures with 1 or 3 channels are drawn as they are, of others the first channel.
  *
  * @param real the samples as delivered, one after another
  * @param generated what G made of them, in the same order; absent: the samples alone
@@ -29,8 +32,8 @@ export async function pictureGrid(
   const sides = generated === undefined ? [real] : [real, generated];
   const pairsPerRow = Math.min(count, options.pairsPerRow ?? 8);
   const rows = Math.ceil(count / pairsPerRow);
-  const enlarge = options.enlarge ?? Math.max(1, Math.round(64 / Math.max(height, width)));
-  const [cellHeight, cellWidth] = [height * enlarge, width * enlarge];
+  const scale = options.enlarge ?? scaleOf(Math.max(height, width));
+  const [cellHeight, cellWidth] = [height, width].map((length) => Math.max(1, Math.round(length * scale)));
   // A line between the two of a pair, a broader one between pairs.
   const [narrow, broad] = [2, 8];
   const pairWidth = sides.length * cellWidth + (sides.length - 1) * narrow;
@@ -48,7 +51,12 @@ export async function pictureGrid(
           const to = ((top + y) * gridWidth + from + x) * 3;
           for (let colour = 0; colour < 3; colour++) {
             const channel = picture.channels === 3 ? colour : 0;
-            const at = positionOf(picture, channel, Math.floor(y / enlarge), Math.floor(x / enlarge));
+            const at = positionOf(
+              picture,
+              channel,
+              Math.floor((y * height) / cellHeight),
+              Math.floor((x * width) / cellWidth),
+            );
             pixels[to + colour] = shade(sample[at], channel, normalisation);
           }
         }
@@ -58,6 +66,10 @@ export async function pictureGrid(
   return sharp(pixels, { raw: { width: gridWidth, height: gridHeight, channels: 3 } })
     .png()
     .toBuffer();
+}
+
+function scaleOf(side: number): number {
+  return side > largeSide ? largeSide / side : Math.max(1, Math.round(smallSide / side));
 }
 
 function positionOf(

@@ -83,11 +83,14 @@ export interface DataDescription {
 
 /** How many pictures the grid shows. */
 const gridPictures = 64;
+/** Pictures of more pixels are looked at shrunk to about this many: whole photos take gigabytes, and say no more. */
+const mostPixels = 2 ** 20;
+const shrunkPixels = 2 ** 16;
 
 /**
  * Opens data without a model and says what was understood: how many samples of which shape and range, classes,
  * duplicates, what is unusable, and which normalisation suits it. Pictures of several sizes are looked at in the most
- * frequent one.
+ * frequent one, large ones shrunk.
  *
  * @throws UserError as {@link openDataset} does, where nothing at all can be understood
  */
@@ -102,8 +105,9 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
   const pictures = await surveyPictures(data, given);
   const layout = options.layout ?? "NCHW";
   const [size] = pictures?.sizes ?? [];
+  const shrunk = size === undefined ? undefined : shrunkSize(size);
   const reading: OpenOptions =
-    size === undefined ? given : { ...given, ...looked(size, pictures?.sizes.length, layout) };
+    size === undefined ? given : { ...given, ...looked(shrunk ?? size, pictures?.sizes.length, layout, shrunk) };
   const dataset = await openDataset(data, reading);
   try {
     const duplicates = await findDuplicates(dataset, options.signal);
@@ -122,7 +126,12 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
       duplicates,
       unusable: unusable.names,
       unusableCount: unusable.count,
-      notes: (record.notes as string[] | undefined) ?? [],
+      notes: [
+        ...((record.notes as string[] | undefined) ?? []),
+        ...(shrunk === undefined
+          ? []
+          : [`the pictures are large: what is said of their values is of ${shrunk.height}x${shrunk.width}`]),
+      ],
       suggestion: suggest(dataset),
       onDisk: "blocks" in record || dataset.prepare !== undefined,
       record,
@@ -138,13 +147,23 @@ function looked(
   { channels, height, width }: PictureSize,
   kinds: number | undefined,
   layout: PictureLayout,
+  shrunk: PictureSize | undefined,
 ): OpenOptions {
   const several = kinds !== undefined && kinds > 1;
   const kept = several ? ({ 2: 1, 4: 3 }[channels] ?? channels) : channels;
   return {
     shape: layout === "NCHW" ? [kept, height, width] : [height, width, kept],
-    ...(several ? { resize: true, convert: kept === 1 || kept === 3 } : {}),
+    ...(several || shrunk ? { resize: true } : {}),
+    ...(several ? { convert: kept === 1 || kept === 3 } : {}),
   };
+}
+
+/** The size that large pictures are looked at in; undefined for smaller ones. */
+function shrunkSize({ channels, height, width }: PictureSize): PictureSize | undefined {
+  if (height * width <= mostPixels) return undefined;
+  const scale = Math.sqrt(shrunkPixels / (height * width));
+  const side = (length: number) => Math.max(1, Math.round(length * scale));
+  return { channels, height: side(height), width: side(width) };
 }
 
 /** Reads all samples in order, a bounded number at once. */

@@ -26,6 +26,16 @@ test("colours, channels last", async () => {
   expect([...data.subarray(at, at + 3)]).toEqual([255, 51, 0]);
 });
 
+test("large pictures are drawn small enough to be seen at once", async () => {
+  const values = Float32Array.from({ length: 100 * 1000 }, (_, at) => (at % 1000 < 500 ? 0 : 1));
+  const dataset = memoryDataset(values, [1, 100, 1000]);
+  const png = await pictureGrid(await readAll(dataset), undefined, dataset.record);
+  const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
+  expect([info.width, info.height]).toEqual([8 + 256 + 8, 8 + 26 + 8]);
+  const row = Array.from({ length: 256 }, (_, x) => data[(9 * info.width + 8 + x) * info.channels]);
+  expect(row).toEqual(Array.from({ length: 256 }, (_, x) => (x < 128 ? 0 : 255)));
+});
+
 test("refuses a record that is not one of pictures", async () => {
   const vectors = memoryDataset(new Float32Array([1, 2]), [2]);
   await expect(pictureGrid(new Float32Array(2), undefined, vectors.record)).rejects.toThrow(RangeError);

@@ -40,6 +40,19 @@ test("pictures: sizes, classes, duplicates, what is unreadable, a grid and a nor
   expect([...found.grid!.subarray(1, 4)]).toEqual([...Buffer.from("PNG")]);
 });
 
+test("large pictures are looked at shrunk, so that photos do not take gigabytes", async () => {
+  const large = { width: 2048, height: 1024 };
+  const folder = temporaryFolder({
+    "1.png": await solidPicture([10, 20, 30], large),
+    "2.png": await solidPicture([110, 20, 30], large),
+  });
+  const found = await describeData({ data: folder });
+  expect(found.shape).toEqual([3, 181, 362]);
+  expect(found.pictures!.sizes).toEqual([{ channels: 3, ...large, count: 2 }]);
+  expect(found.channels[0]).toMatchObject({ mean: 60, min: 10, max: 110 });
+  expect(found.notes).toEqual(["the pictures are large: what is said of their values is of 181x362"]);
+});
+
 test("with a limit the sizes are those of the pictures that are looked at", async () => {
   const [small, large] = [await solidPicture([10]), await solidPicture([50], { width: 8, height: 6 })];
   const names = ["cat/1", "cat/2", "cat/3", "dog/1", "dog/2", "dog/3"];
