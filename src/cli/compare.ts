@@ -61,7 +61,7 @@ export const command = defineCommand({
     pretrainingSeeds: whole("COUNT", "let the seeds share this many pretrainings (default: one each)", { min: 1 }),
     pretrainingEpochs: number("COUNT", "passes over the unlabelled data (default: the recipe's)", { min: 1e-6 }),
     grid: text("CELLS", 'with a template: its depths and activations, such as "depth=2,4 activation=sigmoid,relu"'),
-    pilot: number("MINUTES", "a small study that fits into this time", { min: 0.05 }),
+    pilot: number("MINUTES", "a small study that fits into about this time", { min: 0.05 }),
     task: choice(
       "WHAT",
       ["classification", "regression"],

@@ -12,7 +12,7 @@ import { labelledSamples } from "../study/labels.js";
 import type { StudyTask } from "../study/measure.js";
 import { type StudyPlan, selfTrained, settingsOf, shortHash } from "../study/plan.js";
 import { writeReport } from "../study/report.js";
-import { type Executor, runStudy, type StudyEvent } from "../study/run-study.js";
+import { type Executor, type RunStudyOptions, runStudy, type StudyEvent } from "../study/run-study.js";
 import type { StudyData } from "../study/run-trial.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type StudySummary, summarize } from "../study/summary.js";
@@ -179,7 +179,7 @@ async function compareOn(
   const emit = options.onEvent ?? (() => {});
   requireGiven({ model: options.model, data: options.data, test: options.test });
   requireStudySettings(options);
-  const deadline = options.pilot === undefined ? undefined : performance.now() + options.pilot * 60_000;
+  const deadlines = options.pilot === undefined ? {} : deadlinesOf(options.pilot);
   const device = await requireDevice(options.device);
   if (device !== "cpu" && (options.workers ?? 1) > 1)
     throw userError({
@@ -219,10 +219,19 @@ async function compareOn(
   requireLabelAmounts(drafted, data.train);
   const unlock = await (await StudyFolder.open(path, false)).lock();
   try {
-    return await runIn(options, path, { drafted, besides, settings, data, prepare, deadline, signal, emit });
+    return await runIn(options, path, { drafted, besides, settings, data, prepare, deadlines, signal, emit });
   } finally {
     await unlock();
   }
+}
+
+/** How much longer than it was given a pilot may take where it would else end without a verdict, as a share. */
+const pilotGrace = 0.5;
+
+/** When a pilot of so many minutes ends that begins now. */
+function deadlinesOf(minutes: number): Prepared["deadlines"] {
+  const deadline = performance.now() + minutes * 60_000;
+  return { deadline, lastDeadline: deadline + pilotGrace * minutes * 60_000 };
 }
 
 /** What is left out of the data, each once: what is not used of the training data is not used of the others either. */
@@ -241,7 +250,7 @@ interface Prepared {
   readonly settings: BenchSettings;
   readonly data: StudyData;
   readonly prepare: () => Promise<void>;
-  readonly deadline: number | undefined;
+  readonly deadlines: Pick<RunStudyOptions, "deadline" | "lastDeadline">;
   readonly signal: AbortSignal;
   readonly emit: (event: CompareEvent) => void;
 }
@@ -250,9 +259,9 @@ interface Prepared {
 async function runIn(
   options: CompareOptions,
   path: string,
-  { drafted, besides, settings, data, prepare, deadline, signal, emit }: Prepared,
+  { drafted, besides, settings, data, prepare, deadlines, signal, emit }: Prepared,
 ): Promise<CompareResult> {
-  const folder = await openFolder(path, options.overwrite ?? false, drafted);
+  const folder = await openFolder(path, options.overwrite ?? false, drafted, emit);
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0, data.test.count));
   await prepare();
   await requireHeads(settings, data, drafted, signal);
@@ -285,7 +294,7 @@ async function runIn(
       folder,
       executor,
       signal,
-      ...(deadline === undefined ? {} : { deadline }),
+      ...deadlines,
       onEvent: emit,
     });
     const summary = summarize(plan, results, data.test.count);
@@ -376,7 +385,12 @@ function record(options: CompareOptions, plan: StudyPlan, workers: number, testS
 }
 
 /** Opens the folder; an earlier study there must have been of the same data. */
-async function openFolder(path: string, overwrite: boolean, plan: StudyPlan): Promise<StudyFolder> {
+async function openFolder(
+  path: string,
+  overwrite: boolean,
+  plan: StudyPlan,
+  emit: (event: CompareEvent) => void,
+): Promise<StudyFolder> {
   const folder = await StudyFolder.open(path, overwrite);
   const earlier = await folder.readJson<Partial<StudyRecord>>(studyFiles.plan);
   const same =
@@ -388,6 +402,11 @@ async function openFolder(path: string, overwrite: boolean, plan: StudyPlan): Pr
       required: "the folder of a study of the same data",
       got: "one of other data",
       advice: "Choose another --output, or pass --overwrite to begin anew.",
+    });
+  if (earlier?.plan !== undefined && earlier.plan.headstart !== plan.headstart)
+    emit({
+      type: "note",
+      message: `${path}: its trials are of headstart ${earlier.plan.headstart ?? "before 0.1.0"}, and this is ${plan.headstart}: they are not used again, since numbers may have changed`,
     });
   return folder;
 }

@@ -1,5 +1,5 @@
 /** report.html: one page that needs nothing else, offline and on paper. */
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Chart, studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
@@ -47,6 +47,8 @@ export async function writeReport(
   origin: ReportOrigin,
 ): Promise<void> {
   const charts = studyCharts(plan, summary);
+  // Another plan of the same folder may have drawn others.
+  await rm(folder.file(studyFiles.charts), { recursive: true, force: true });
   for (const { name, svg } of charts) await folder.write(join(studyFiles.charts, `${name}.svg`), `${svg}\n`);
   await folder.write(studyFiles.report, page(plan, summary, origin, charts, await picturesOf(folder, plan, results)));
 }

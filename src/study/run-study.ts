@@ -19,6 +19,7 @@ import {
   tuningSeeds,
 } from "./plan.js";
 import type { PretrainingRecord, TrialRecord } from "./records.js";
+import { fewestPairs } from "./statistics/verdict.js";
 import { type StudyFolder, studyFiles } from "./study-folder.js";
 
 /** A piece of work. */
@@ -76,8 +77,10 @@ export interface RunStudyOptions {
   readonly folder: StudyFolder;
   readonly executor: Executor;
   readonly signal?: AbortSignal;
-  /** Time of performance.now() after which no trial is begun. */
+  /** Time of performance.now() after which no trial is begun, */
   readonly deadline?: number;
+  /** but for those of the first seeds, without which nothing can be judged, until this time. */
+  readonly lastDeadline?: number;
   readonly onEvent?: (event: StudyEvent) => void;
 }
 
@@ -278,7 +281,7 @@ async function runPretrainings(options: RunStudyOptions): Promise<Map<string, Pr
   if (missing.size === 0) return records;
   options.onEvent?.({ type: "stage", stage: "pretraining", jobs: missing.size, finished: records.size });
   // A deadline does not apply: without its pretraining an arm has no trial at all.
-  const { deadline: _, ...unhurried } = options;
+  const { deadline: _, lastDeadline: __, ...unhurried } = options;
   await runAll(unhurried, "pretraining", [...missing.values()], async (result) => {
     if (result.kind !== "pretraining") return;
     records.set(result.record.key, result.record);
@@ -402,7 +405,7 @@ async function tune(
   const all = candidates.flatMap(({ rates }) => rates.flatMap(({ keys }) => keys));
   const missing = all.filter(({ key }) => !trials.has(key));
   options.onEvent?.({ type: "stage", stage: "tuning", jobs: missing.length, finished: all.length - missing.length });
-  const { deadline: _, ...unhurried } = options;
+  const { deadline: _, lastDeadline: __, ...unhurried } = options;
   await runAll(
     unhurried,
     "tuning",
@@ -470,7 +473,7 @@ async function runAll(
   jobs: readonly Job[],
   onResult: (result: JobResult) => Promise<void>,
 ): Promise<void> {
-  const { executor, signal, deadline, onEvent } = options;
+  const { executor, signal, onEvent } = options;
   const shares = new Float64Array(jobs.length);
   let next = 0;
   let failed = false;
@@ -484,7 +487,7 @@ async function runAll(
   const lane = async (): Promise<void> => {
     while (!failed && next < jobs.length) {
       if (signal?.aborted) throw new InterruptedError("stopped before a job");
-      if (deadline !== undefined && performance.now() > deadline) return;
+      if (isTooLate(options, jobs[next])) return;
       const index = next++;
       try {
         const result = await executor.run(jobs[index], (step, steps) => progress(index, (0.999 * step) / steps));
@@ -500,6 +503,11 @@ async function runAll(
   const lanes = await Promise.allSettled(Array.from({ length: Math.min(executor.workers, jobs.length) }, lane));
   const broken = lanes.find((result) => result.status === "rejected");
   if (broken) throw broken.reason;
+}
+
+function isTooLate({ deadline, lastDeadline = deadline }: RunStudyOptions, job: Job): boolean {
+  const isNeeded = job.kind === "trial" && job.trial.seed < fewestPairs;
+  return performance.now() > ((isNeeded ? lastDeadline : deadline) ?? Number.POSITIVE_INFINITY);
 }
 
 function nameOf(job: Job): string {

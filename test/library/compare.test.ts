@@ -88,7 +88,8 @@ test("only the start differs between arms, and only what is new runs again", asy
   for (const seed of [0, 1]) {
     const own = trials.filter((trial) => trial.seed === seed);
     expect(new Set(own.map(({ headHash }) => headHash)).size).toBe(1);
-    expect(new Set(own.map(({ points }) => points[0].score)).size).toBeGreaterThan(0);
+    // And begin elsewhere all the same.
+    expect(new Set(own.map(({ points }) => points[0].testLoss)).size).toBe(3);
   }
   expect(new Set(trials.map(({ headHash }) => headHash)).size).toBe(2);
   // Calibrated means: unit deviation before every activation, measured anew on other samples.
@@ -135,6 +136,20 @@ test("trials of data that was read another way, or of another discriminator, are
   expect(await ran({})).toEqual([]);
   await newModel({ ...made, widths: [7], overwrite: true });
   expect(await ran({})).toEqual(["pretrained", "adversarial"]);
+});
+
+test("says where a folder's trials are of another version", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const notes: string[] = [];
+  const few = { ...options, seeds: 1, steps: 5, arms: ["he"] };
+  const onEvent: CompareOptions["onEvent"] = (event) => event.type === "note" && notes.push(event.message);
+  await compare({ ...few, onEvent });
+  await compare({ ...few, onEvent });
+  expect(notes).toEqual([]);
+  const file = join(options.output, "study.json");
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(`"headstart": "${version}"`, '"headstart": "0.0.9"'));
+  await compare({ ...few, onEvent });
+  expect(notes).toEqual([expect.stringMatching(/its trials are of headstart 0\.0\.9, and this is .* not used again/)]);
 });
 
 test("the same seeds give the same trials, and an arm against itself no difference", async () => {

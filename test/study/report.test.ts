@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { studyCharts } from "../../src/study/charts.js";
@@ -51,6 +51,12 @@ test("writes one page that loads nothing, and the charts beside it", async () =>
   expect(html).toContain("&lt;script&gt;alert(1)");
   for (const { name } of studyCharts(plan, summary))
     expect(existsSync(folder.file("charts", `${name}.svg`))).toBe(true);
+  // What a larger plan drew does not stay beside a smaller one's.
+  const one = { ...plan, labels: ["all"] };
+  const less = { ...results, trials: results.trials.filter(({ labels }) => labels === "all"), planned: 6 };
+  await writeReport(folder, one, summarize(one, less, 1000), less, origin);
+  expect(readdirSync(folder.file("charts"))).toContain("accuracy.svg");
+  expect(readdirSync(folder.file("charts"))).not.toContain("accuracy-2.svg");
 });
 
 test("says what is equal, and what its columns are", async () => {

@@ -250,6 +250,19 @@ test("a deadline ends with whole trials and says how many were planned", async (
   expect(results).toMatchObject({ trials: [], planned: 8 });
 });
 
+test("the seeds that a verdict takes have longer", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "lecun"), { seeds: 5 });
+  const { executor } = inventor(plan, folder);
+  const late = await runStudy({ plan, folder, executor, deadline: 0, lastDeadline: Number.POSITIVE_INFINITY });
+  expect(late.trials.map(({ seed }) => seed)).toEqual([0, 0, 1, 1, 2, 2]);
+  // Rates are chosen all the same: a choice from some of its trials would be another.
+  const tuned = { ...plan, tune: true, learningRates: [0.1, 0.01] };
+  const choosing = inventor(tuned, folder);
+  await runStudy({ plan: tuned, folder, executor: choosing.executor, deadline: 0, lastDeadline: 0 });
+  expect(choosing.state.jobs.filter((job) => job.kind === "trial" && job.trial.purpose === "tuning")).toHaveLength(8);
+});
+
 test("tunes each arm's rate with the same trials, never on test data", async () => {
   const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
   const plan = planOf(await armsOf("he", "lecun"), { seeds: 3, tune: true, learningRates: [0.1, 0.01, 0.001] });
