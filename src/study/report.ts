@@ -164,7 +164,7 @@ function verdictSection(plan: StudyPlan, summary: StudySummary): string {
     ]);
   return `${tables.join("\n")}
 ${summary.notes.map((note) => `<p class="note">${escaped(note)}</p>`).join("\n")}
-<p class="note">${escaped(scoreNote(plan))}A difference smaller than ${showEffect(measure, plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms of a table, at equal steps over both quantities, ${measure.name} at the end and mean ${measure.name}; another baseline, or equal total time, is corrected by itself. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
+<p class="note">${escaped(scoreNote(plan))}A difference smaller than ${showEffect(measure, plan.minimumEffect)} counts as none that matters. p: Student's paired t-test after Holm's correction over the arms of a table, at equal steps over both quantities, ${measure.name} at the end and mean ${measure.name}; another baseline, or equal total time, is corrected by itself. Intervals are each arm's own, without a correction. Improvement: the chance that the arm's trial beats the baseline's (Agarwal et al., 2021).</p>`;
 }
 
 function verdictTable({ baseline, at, arms }: Comparison, plan: StudyPlan): string {

@@ -258,6 +258,18 @@ export const en = {
   "remark.unequal-heads": "{network}, seed {seed}: the arms did not start from equal heads.",
   "remark.head-without-control":
     "{arm}: its difference from other arms is also that of its head; a random start with the same head beside it would tell the two apart.",
+  "remark.foreign-weights":
+    "{arm}: what these weights were trained on is not known here; if the test samples were among it, this arm's scores are too high.",
+  "remark.test-samples":
+    "The intervals tell how seeds vary, on the same {samples} test samples: on as many others an accuracy could be {margin} points higher or lower, and differences between arms would be others, too.",
+  "remark.imbalanced":
+    "Always naming the most frequent class gives {chance}: accuracy says little of the other classes here; test data with classes of equal sizes would say more.",
+  "remark.rate-at-edge.smallest":
+    "{setting}: the learning rate chosen for {arms} is the smallest that was tried, {rate}; a better one may lie beyond it.",
+  "remark.rate-at-edge.largest":
+    "{setting}: the learning rate chosen for {arms} is the largest that was tried, {rate}; a better one may lie beyond it.",
+  "remark.tuned-once":
+    "Learning rates were chosen once for all seeds, on the first ones ({seeds}), by {labels} labels each where they were fewest: the intervals leave out how that choice varies.",
   "remark.pretraining-diverged":
     "{recipe}: {count} of its pretrainings became non-finite; their trials count at chance.",
   "remark.shared-pretrainings":

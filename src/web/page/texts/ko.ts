@@ -261,6 +261,18 @@ export const ko: Texts = {
   "remark.unequal-heads": "{network}, 시드 {seed}: 비교 대상들의 머리 부분이 서로 다르게 시작했습니다.",
   "remark.head-without-control":
     "{arm}: 다른 비교 대상과의 차이에는 머리 부분의 차이도 들어 있습니다. 같은 머리를 가진 무작위 시작점을 함께 비교하면 둘을 구별할 수 있습니다.",
+  "remark.foreign-weights":
+    "{arm}: 이 가중치가 무엇으로 학습되었는지는 알 수 없습니다. 그중에 시험 샘플이 있었다면 점수가 실제보다 높습니다.",
+  "remark.test-samples":
+    "구간은 같은 시험 샘플 {samples}개에서 시드에 따라 얼마나 달라지는지를 나타냅니다. 같은 수의 다른 샘플에서는 정확도가 {margin}%p 높거나 낮을 수 있고, 비교 대상 사이의 차이도 달라집니다.",
+  "remark.imbalanced":
+    "가장 흔한 클래스만 답해도 {chance}를 얻습니다. 여기서 정확도는 다른 클래스에 대해 거의 알려 주지 않습니다. 클래스의 크기가 같은 시험 데이터가 더 많은 것을 알려 줍니다.",
+  "remark.rate-at-edge.smallest":
+    "{setting}: {arms}에 고른 학습률은 시도한 것 중 가장 작은 {rate}입니다. 더 작은 값이 더 나을 수 있습니다.",
+  "remark.rate-at-edge.largest":
+    "{setting}: {arms}에 고른 학습률은 시도한 것 중 가장 큰 {rate}입니다. 더 큰 값이 더 나을 수 있습니다.",
+  "remark.tuned-once":
+    "학습률은 처음 시드 {seeds}개에서 한 번만 골라 모든 시드에 썼습니다(가장 적은 곳에서 시드마다 레이블 {labels}개로 선택). 구간에는 그 선택의 변동이 들어 있지 않습니다.",
   "remark.pretraining-diverged": "{recipe}: 사전 학습 {count}개가 발산하여, 그 시행들은 우연 수준으로 셉니다.",
   "remark.shared-pretrainings":
     "시드 {seeds}개가 사전 학습을 {pretrainings}개씩 나누어 씁니다. 사전 학습 자체의 변동은 구간에 들어 있지 않습니다.",
