@@ -8,100 +8,169 @@ type Inputs = readonly (Value | undefined)[];
 
 /** A node of the model whose inputs have the actual batch. */
 interface Use {
-  readonly emit: Emitter;
   readonly node: Node;
   readonly inputs: Inputs;
   /** By input position: does it depend on the sample? */
   readonly fromSample: readonly boolean[];
 }
 
+export interface BatchSizes {
+  /** The size of a batch that is written into the model. */
+  readonly declared: number;
+  /** The size of the batch that arrives. */
+  readonly actual: number;
+  /** Shapes of the model's values on a batch of the declared size, by name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+}
+
 /** Operators of two operands, which a batch of one size and copies for another do not fit. */
 const broadcasting: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div"]);
 
 /**
- * The inputs of a node of a model that has the size of its batch written into it: shapes that begin with the declared size
+ * Walks a model that has the size of its batch written into it, in the graph's order: shapes that have the declared size
  * get the actual one, and what each sample of the batch is given a copy of is repeated.
- *
- * @param declared the size of a batch in the model
- * @param actual the size of the batch that arrives
  */
-export function fitBatch(use: Use, declared: number, actual: number): Inputs {
-  if (declared === actual) return use.inputs;
-  const { op } = use.node;
-  if (op === "Reshape") return fitReshape(use, declared, actual);
-  if (op === "Expand") return fitExpand(use, declared, actual);
-  if (op === "Concat") return fitConcat(use, declared, actual);
-  return broadcasting.has(op) ? fitOperands(use, declared, actual) : use.inputs;
+export class BatchFitter {
+  readonly #emit: Emitter;
+  readonly #sizes: BatchSizes;
+  /**
+   * How often the batch recurs within the axis that has it, by value, where that is not once: positions and samples may
+   * share an axis, the positions first.
+   */
+  readonly #repeats = new Map<string, number>();
+
+  constructor(emit: Emitter, sizes: BatchSizes) {
+    this.#emit = emit;
+    this.#sizes = sizes;
+  }
+
+  /** The inputs of a node, as they fit each other on the actual batch. */
+  fit(use: Use): Inputs {
+    const { op } = use.node;
+    if (op === "Reshape") return this.#fitReshape(use);
+    if (op === "Expand") return this.#fitExpand(use);
+    if (op === "Concat") return this.#fitConcat(use);
+    return broadcasting.has(op) ? this.#fitOperands(use) : use.inputs;
+  }
+
+  /** Takes note of where a node's outputs have the batch. */
+  pass({ node, inputs, fromSample }: Use, outputs: readonly Value[]): void {
+    const index = fromSample.indexOf(true);
+    const name = node.inputs[index];
+    const data = inputs[index];
+    if (!data) return;
+    const lead = node.op === "Reshape" || node.op === "Flatten" ? this.#leadOf(name, data) : undefined;
+    node.outputs.forEach((output, place) => {
+      const value = outputs[place];
+      const axis = value && this.#axisOf(output, value);
+      if (axis === undefined) return;
+      const repeats = lead === undefined ? this.#repeatsOf(name) : lead / sizeOf(value.shape.slice(0, axis));
+      if (repeats !== 1) this.#repeats.set(output, repeats);
+    });
+  }
+
+  /** The one axis that is longer or shorter than on a batch of the declared size. */
+  #axisOf(name: string, { shape }: Value): number | undefined {
+    const { declared, actual, shapes } = this.#sizes;
+    const before = shapes.get(name);
+    if (before?.length !== shape.length) return undefined;
+    const [axis, ...more] = shape.flatMap((size, index) => (size === before[index] ? [] : [index]));
+    if (axis === undefined || more.length > 0) return undefined;
+    return shape[axis] * declared === before[axis] * actual ? axis : undefined;
+  }
+
+  #repeatsOf(name: string): number {
+    return this.#repeats.get(name) ?? 1;
+  }
+
+  /** How often the batch recurs in a value, row by row; no Reshape changes that. */
+  #leadOf(name: string, value: Value): number | undefined {
+    const axis = this.#axisOf(name, value);
+    return axis === undefined ? undefined : sizeOf(value.shape.slice(0, axis)) * this.#repeatsOf(name);
+  }
+
+  #fitReshape({ node, inputs, fromSample }: Use): Inputs {
+    const { declared, actual, shapes } = this.#sizes;
+    const [data, shape] = inputs;
+    const lead = data && fromSample[0] ? this.#leadOf(node.inputs[0], data) : undefined;
+    const before = shapes.get(node.outputs[0]);
+    if (lead === undefined || !before) return inputs;
+    const sizes = sizesOf(shape);
+    const axis = placeOfBatch(before, lead, declared);
+    const isWritten = axis !== undefined && sizes[axis] === before[axis];
+    return isWritten ? [data, this.#emit.ints(sizes.with(axis, (before[axis] / declared) * actual))] : inputs;
+  }
+
+  /** Gates and norms are expanded to what they are to multiply or divide. */
+  #fitExpand({ node, inputs, fromSample }: Use): Inputs {
+    const { declared, actual } = this.#sizes;
+    const [data, shape] = inputs;
+    const axis = data && fromSample[0] ? this.#axisOf(node.inputs[0], data) : undefined;
+    if (!data || axis === undefined) return inputs;
+    const sizes = sizesOf(shape);
+    const place = sizes.length - data.shape.length + axis;
+    return sizes[place] * actual === data.shape[axis] * declared
+      ? [data, this.#emit.ints(sizes.with(place, data.shape[axis]))]
+      : inputs;
+  }
+
+  /** A token is joined to each sample. */
+  #fitConcat({ node, inputs, fromSample }: Use): Inputs {
+    const { axis } = node.attributes;
+    const { actual } = this.#sizes;
+    const sampled = inputs.find((value, index) => value && fromSample[index]);
+    if (axis?.kind !== "int" || axis.value === 0 || sampled?.shape[0] !== actual) return inputs;
+    return inputs.map((value, index) => {
+      const one = value && !fromSample[index] ? this.#oneOfBatch(value) : undefined;
+      return one ? this.#emit.expand(one, [actual, ...one.shape.slice(1)]) : value;
+    });
+  }
+
+  /** Something is added to each sample, as the identity to what PointNet turns points by. */
+  #fitOperands({ inputs, fromSample }: Use): Inputs {
+    const { actual } = this.#sizes;
+    const sampled = inputs.find((value, index) => value && fromSample[index]);
+    // Beside an axis of one, copies are what they seem.
+    if (actual === 1 || sampled?.shape[0] !== actual) return inputs;
+    return inputs.map((value, index) =>
+      value && !fromSample[index] && value.shape.length === sampled.shape.length
+        ? (this.#oneOfBatch(value) ?? value)
+        : value,
+    );
+  }
+
+  /** One of the copies that a batch of the declared size has, a batch of one; undefined where they may differ. */
+  #oneOfBatch(value: Value): Value | undefined {
+    const emit = this.#emit;
+    const { constant, shape } = value;
+    const { declared } = this.#sizes;
+    if (shape[0] !== declared) return undefined;
+    if (declared === 1) return value;
+    if (constant) {
+      const { data } = constant;
+      const size = sizeOf(shape.slice(1));
+      const isRepeated = data.every((element, index) => Object.is(element, data[index % size]));
+      return isRepeated ? emit.slice(value, [{ axis: 0, start: 0, end: 1 }]) : undefined;
+    }
+    const producer = emit.producerOf(value);
+    const [copied] = producer?.op === "Expand" ? producer.inputs : [];
+    const isCopy = copied && (copied.shape.length < shape.length || copied.shape[0] === 1);
+    return isCopy ? emit.expand(copied, [1, ...shape.slice(1)]) : undefined;
+  }
 }
 
 function sizesOf(shape: Value | undefined): number[] {
   return shape?.constant ? Array.from(shape.constant.data as BigInt64Array, Number) : [];
 }
 
-function fitReshape({ emit, inputs, fromSample }: Use, declared: number, actual: number): Inputs {
-  const [data, shape] = inputs;
-  if (!data || !fromSample[0]) return inputs;
-  const sizes = sizesOf(shape);
-  if (data.shape[0] === actual && sizes[0] === declared) return [data, emit.ints(sizes.with(0, actual))];
-  const inside = batchWithin(data.shape, sizes, declared, actual);
-  return inside > 0 ? [data, emit.ints(sizes.with(inside, actual))] : inputs;
-}
-
 /**
- * Where a target shape has the old batch size behind as many elements as its data has in front of the new one, as in the
- * states of recurrent layers, whose first axis counts positions; -1 where the shape fits as it is, or that is nowhere.
+ * The axis of a shape that has the batch, alone or together with others, where it recurs so often. A batch of one leaves
+ * no trace in an axis that it shares: where it may be one of several, undefined.
  */
-function batchWithin(from: readonly number[], sizes: readonly number[], declared: number, actual: number): number {
-  if (sizes.some((size) => size < 1) || sizeOf(from) * declared !== sizeOf(sizes) * actual) return -1;
-  const before = from.flatMap((size, axis) => (size === actual ? [sizeOf(from.slice(0, axis))] : []));
-  return sizes.findIndex((size, axis) => size === declared && before.includes(sizeOf(sizes.slice(0, axis))));
-}
-
-/** Gates and norms are expanded to what they are to multiply or divide. */
-function fitExpand({ emit, inputs, fromSample }: Use, declared: number, actual: number): Inputs {
-  const [data, shape] = inputs;
-  if (!data || !fromSample[0]) return inputs;
-  const sizes = sizesOf(shape);
-  const axis = sizes.length - data.shape.length;
-  return data.shape[0] === actual && sizes[axis] === declared ? [data, emit.ints(sizes.with(axis, actual))] : inputs;
-}
-
-/** A token is joined to each sample. */
-function fitConcat({ emit, node, inputs, fromSample }: Use, declared: number, actual: number): Inputs {
-  const { axis } = node.attributes;
-  const sampled = inputs.find((value, index) => value && fromSample[index]);
-  if (axis?.kind !== "int" || axis.value === 0 || sampled?.shape[0] !== actual) return inputs;
-  return inputs.map((value, index) => {
-    const one = value && !fromSample[index] ? oneOfBatch(emit, value, declared) : undefined;
-    return one ? emit.expand(one, [actual, ...one.shape.slice(1)]) : value;
+function placeOfBatch(shape: readonly number[], lead: number, declared: number): number | undefined {
+  const places = shape.flatMap((size, axis) => {
+    const before = sizeOf(shape.slice(0, axis));
+    return lead % before === 0 && (before * size) % (lead * declared) === 0 ? [axis] : [];
   });
-}
-
-/** Something is added to each sample, as the identity to what PointNet turns points by. */
-function fitOperands({ emit, inputs, fromSample }: Use, declared: number, actual: number): Inputs {
-  const sampled = inputs.find((value, index) => value && fromSample[index]);
-  // Beside an axis of one, copies are what they seem.
-  if (actual === 1 || sampled?.shape[0] !== actual) return inputs;
-  return inputs.map((value, index) =>
-    value && !fromSample[index] && value.shape.length === sampled.shape.length
-      ? (oneOfBatch(emit, value, declared) ?? value)
-      : value,
-  );
-}
-
-/** One of the copies that a batch of the declared size has, a batch of one; undefined where they may differ. */
-function oneOfBatch(emit: Emitter, value: Value, declared: number): Value | undefined {
-  const { constant, shape } = value;
-  if (shape[0] !== declared) return undefined;
-  if (declared === 1) return value;
-  if (constant) {
-    const { data } = constant;
-    const size = sizeOf(shape.slice(1));
-    const isRepeated = data.every((element, index) => Object.is(element, data[index % size]));
-    return isRepeated ? emit.slice(value, [{ axis: 0, start: 0, end: 1 }]) : undefined;
-  }
-  const producer = emit.producerOf(value);
-  const [copied] = producer?.op === "Expand" ? producer.inputs : [];
-  const isCopy = copied && (copied.shape.length < shape.length || copied.shape[0] === 1);
-  return isCopy ? emit.expand(copied, [1, ...shape.slice(1)]) : undefined;
+  return places.find((axis) => shape[axis] === declared) ?? (places.length === 1 ? places[0] : undefined);
 }

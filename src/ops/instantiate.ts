@@ -3,8 +3,8 @@ import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute, firstOutput, type Node } from "../graph/graph.js";
 import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
-import type { Emitter } from "./emitter.js";
-import { fitBatch } from "./fit-batch.js";
+import { Emitter } from "./emitter.js";
+import { BatchFitter } from "./fit-batch.js";
 import { ancestors, type Network } from "./network.js";
 import { batchNormalizationTraining, groupNormalizationOf } from "./normalizations.js";
 import { RuleError } from "./operator.js";
@@ -69,6 +69,7 @@ export function instantiate(options: InstantiateOptions): Instance {
   const parameterOf = new Map<string, string>();
   const runningStatistics = new Map<string, Value>();
   const steps: NetworkStep[] = [];
+  const fitter = batchFitter(options);
   const lookUp = (name: string): Value | undefined => {
     if (name === "") return undefined;
     const known = values.get(name);
@@ -106,16 +107,14 @@ export function instantiate(options: InstantiateOptions): Instance {
         const names = node.inputs.slice(3).map((name) => parameterOf.get(name) ?? name);
         outputs = normalizeBatch(emit, node, inputs, names, runningStatistics);
       } else {
-        const fitted =
-          network.fixedBatch === undefined
-            ? inputs
-            : fitBatch({ emit, node, inputs, fromSample: sampled }, network.fixedBatch, input.shape[0]);
+        const fitted = fitter?.fit({ node, inputs, fromSample: sampled }) ?? inputs;
         outputs = emitForInference(emit, node, fitted, outputCount);
       }
     } catch (error) {
       if (error instanceof RuleError) throw unfit(network, node, error);
       throw error;
     }
+    fitter?.pass({ node, inputs, fromSample: sampled }, outputs);
     const parameters = node.inputs.map((name) => parameterOf.get(name));
     steps.push({ node, inputs, outputs, fromSample: sampled, parameters });
     // A shape depends on the sample's shape only, which is known.
@@ -135,6 +134,24 @@ export function instantiate(options: InstantiateOptions): Instance {
     return value;
   });
   return { input, targets, values, steps, runningStatistics };
+}
+
+/** What fits a network to the batch, where that has another size than the network was exported for. */
+function batchFitter(options: InstantiateOptions): BatchFitter | undefined {
+  const { emit, network, input } = options;
+  const declared = network.fixedBatch;
+  const [actual, ...sampleShape] = input.shape;
+  if (declared === undefined || declared === actual) return undefined;
+  const scratch = new Emitter();
+  const { values } = instantiate({
+    ...options,
+    emit: scratch,
+    input: scratch.input(input.name, input.type, [declared, ...sampleShape]),
+    parameter: parameterInputs(scratch, network),
+    normalization: "running",
+  });
+  const shapes = new Map([...values].map(([name, { shape }]) => [name, shape]));
+  return new BatchFitter(emit, { declared, actual, shapes });
 }
 
 /** Where the size of a batch is written into more than shapes, as into places of a Gather, it cannot be fitted. */
