@@ -220,7 +220,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
   const measure = measureOf(plan);
   const [first] = summary.comparisons;
   const equalTime = summary.comparisons.find(({ baseline, at }) => baseline === first?.baseline && at === "equal time");
-  if (first) {
+  if (first?.arms.length) {
     console.line(
       `Against ${first.baseline}: ${measure.name} after ${plan.steps} steps${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
     );

@@ -377,6 +377,14 @@ function requireClasses(options: CompareOptions, { train, test }: StudyData, out
         got: `${largest + 1}`,
         advice: "Give a model for as many classes as the data has.",
       });
+    // One class alone is always named right: by trials that diverged, too.
+    if (new Set(labels.filter((label) => label >= 0)).size < 2)
+      throw userError({
+        where,
+        required: "samples of two classes at least",
+        got: largest < 0 ? "none with a label" : "one class alone",
+        advice: "Give labelled samples of every class.",
+      });
   }
   const unlabelledTests = test.labels.reduce((count, label) => count + (label < 0 ? 1 : 0), 0);
   if (unlabelledTests > 0)

@@ -65,6 +65,15 @@ test("prints a verdict for each arm and a table of accuracies", async () => {
   expect(records.at(-1)).toMatchObject({ type: "done", summary: { trials: 6 } });
 });
 
+test("one arm alone has its accuracy and no comparison", async () => {
+  const words = await material();
+  const { status, stdout } = await run(...words, "--arms", "he", "--labels", "40", "--steps", "5", "--seeds", "1");
+  expect(status).toBe(0);
+  expect(stdout).toContain("1 arm, 1 seed, 1 trial of 5 steps");
+  expect(stdout).not.toMatch(/Against|On the way there/);
+  expect(stdout).toMatch(/^he +\d+\.\d/m);
+});
+
 test("wrong usage is one line that says what is known", async () => {
   const words = await material();
   expect(await run(...words, "--arms", "hee")).toMatchObject({

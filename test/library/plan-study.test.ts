@@ -94,6 +94,18 @@ test("a template's network has an output for each class or number, and is not ma
     );
 });
 
+test("a study takes samples of two classes, in the training and in the test data", () => {
+  const options: CompareOptions = { model: "m", data: "train.csv", test: "test.csv" };
+  const require = (train: readonly number[], test: readonly number[]) => () =>
+    requireLabels(options, { train: labelled(train), test: labelled(test) } as StudyData, 3, "classification");
+  expect(require([0, 1], [2, 1])).not.toThrow();
+  expect(require([0, 1], [1, 1])).toThrow(
+    /^test\.csv: required samples of two classes at least, got one class alone\./,
+  );
+  expect(require([0, -1, 0], [0, 1])).toThrow(/^train\.csv: .* got one class alone/);
+  expect(require([-1, -1], [0, 1])).toThrow(/^train\.csv: .* got none with a label/);
+});
+
 test("classes that are named must be as many as the network tells apart", () => {
   const data = labelled([0, 1]);
   const require = (classNames: readonly string[], outputs: number) =>
