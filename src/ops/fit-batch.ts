@@ -49,6 +49,7 @@ export class BatchFitter {
     const { op } = use.node;
     if (op === "Reshape") return this.#fitReshape(use);
     if (op === "Expand") return this.#fitExpand(use);
+    if (op === "Resize") return this.#fitResize(use);
     if (op === "Concat") return this.#fitConcat(use);
     return broadcasting.has(op) ? this.#fitOperands(use) : use.inputs;
   }
@@ -103,15 +104,27 @@ export class BatchFitter {
 
   /** Gates and norms are expanded to what they are to multiply or divide. */
   #fitExpand({ node, inputs, fromSample }: Use): Inputs {
-    const { declared, actual } = this.#sizes;
     const [data, shape] = inputs;
     const axis = data && fromSample[0] ? this.#axisOf(node.inputs[0], data) : undefined;
     if (!data || axis === undefined) return inputs;
-    const sizes = sizesOf(shape);
-    const place = sizes.length - data.shape.length + axis;
-    return sizes[place] * actual === data.shape[axis] * declared
-      ? [data, this.#emit.ints(sizes.with(place, data.shape[axis]))]
-      : inputs;
+    return [data, this.#withBatch(shape, sizesOf(shape).length - data.shape.length + axis, data.shape[axis])];
+  }
+
+  /** Maps are enlarged to a size that is given for all axes, the batch's too. */
+  #fitResize({ node, inputs, fromSample }: Use): Inputs {
+    const [data, ...others] = inputs;
+    const axis = data && fromSample[0] ? this.#axisOf(node.inputs[0], data) : undefined;
+    if (!data || axis === undefined) return inputs;
+    const { axes } = node.attributes;
+    const place = axes?.kind === "ints" ? axes.value.indexOf(axis) : axis;
+    return [data, ...others.slice(0, 2), this.#withBatch(others[2], place, data.shape[axis])];
+  }
+
+  /** A list of sizes, which in one place gets the actual batch's where it has the declared one's. */
+  #withBatch(list: Value | undefined, place: number, size: number): Value | undefined {
+    const { declared, actual } = this.#sizes;
+    const sizes = sizesOf(list);
+    return sizes[place] * actual === size * declared ? this.#emit.ints(sizes.with(place, size)) : list;
   }
 
   /** A token is joined to each sample. */

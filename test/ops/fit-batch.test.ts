@@ -66,6 +66,12 @@ const networks: Readonly<Record<string, (net: TestNetwork, batch: number) => str
     const means = net.node("ReduceMean", [sequence, net.ints([2])]);
     return net.node("Mul", [sequence, net.node("Expand", [means, net.ints([batch, 4, 4])])]);
   },
+  "maps that are enlarged to a size": (net, batch) => {
+    const maps = net.node("Reshape", ["x", net.ints([batch, 2, 2, 3])]);
+    const sizes = net.ints([batch, 2, 4, 6]);
+    const larger = net.node("Resize", [maps, "", "", sizes], { mode: "linear" });
+    return net.node("Concat", [larger, net.node("Conv", [larger, net.weight("w", [1, 2, 1, 1])])], { axis: 1 });
+  },
   "heads behind the batch, as PyTorch's scaled_dot_product_attention has them": (net, batch) => {
     const parted = net.node("Reshape", ["x", net.ints([batch, 3, 2, 2])]);
     const heads = net.node("Transpose", [parted], { perm: [0, 2, 1, 3] });
