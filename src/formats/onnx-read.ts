@@ -89,7 +89,9 @@ export function readOnnx(bytes: Uint8Array, options: ReadOnnxOptions): OnnxModel
       where,
       required: "a sound graph",
       got: `one in which ${complaint}${more.length > 0 ? ` (and ${more.length} more faults)` : ""}`,
-      advice: "Export the model again.",
+      advice: hidesInitializer(graph)
+        ? "In PyTorch, rename the parameter or buffer of this name, which its exporter has given to what an operation makes, too, and export the model again."
+        : "Export the model again.",
     });
   return {
     graph,
@@ -102,6 +104,11 @@ export function readOnnx(bytes: Uint8Array, options: ReadOnnxOptions): OnnxModel
     where,
     ...(options.external ? { external: options.external } : {}),
   };
+}
+
+/** Does a node make something that is called as an initializer? */
+function hidesInitializer({ nodes, initializers }: Graph): boolean {
+  return nodes.some(({ outputs }) => outputs.some((name) => initializers.has(name)));
 }
 
 /** "ai.onnx" is the long name of the standard domain "". */

@@ -16,6 +16,8 @@ export function checkGraph(graph: Graph): string[] {
   }
   // An initializer may be the default of an input of the same name.
   for (const name of graph.initializers.keys()) defined.add(name);
+  const first = (name: string): string =>
+    graph.initializers.has(name) ? "as an initializer, then" : "the second time";
 
   const producers = new Map<string, string>();
   for (const node of graph.nodes) for (const output of node.outputs) producers.set(output, labelOf(node));
@@ -33,7 +35,7 @@ export function checkGraph(graph: Graph): string[] {
     for (const output of node.outputs) {
       if (output === "") continue;
       if (defined.has(output))
-        complaints.push(`the name ${output} is defined twice, the second time by the node ${labelOf(node)}`);
+        complaints.push(`the name ${output} is defined twice, ${first(output)} by the node ${labelOf(node)}`);
       defined.add(output);
     }
   }

@@ -213,6 +213,18 @@ describe("readOnnx", () => {
       modelBytes({ node: [{ opType: "Relu", input: ["z"], output: ["y"] }] }),
       /reads z, which nothing/,
     ],
+    [
+      "a value that is called as a buffer, as PyTorch exports mean(x - self.mean)",
+      modelBytes({
+        initializer: [{ name: "mean", dataType: Type.FLOAT, dims: [1n], floatData: [1] }],
+        node: [
+          { opType: "Sub", input: ["x", "mean"], output: ["sub"] },
+          { opType: "ReduceMean", name: "node_mean", input: ["sub"], output: ["mean"] },
+          { opType: "Relu", input: ["mean"], output: ["y"] },
+        ],
+      }),
+      /mean is defined twice, as an initializer, then by the node node_mean \(ReduceMean\)\. In PyTorch, rename the parameter/,
+    ],
     ["a cycle", modelBytes({ node: [{ opType: "Add", input: ["x", "y"], output: ["y"] }] }), /cycle/],
     [
       "a sequence as input",
