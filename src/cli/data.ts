@@ -85,7 +85,7 @@ export const command = defineCommand({
         .slice(0, 40)
         .map(({ name, type, categories, ...numbers }) => [
           name,
-          categories === undefined ? type : `${type}, ${categories} categories`,
+          categories === undefined ? type : `${type}, ${categories} ${categories === 1 ? "category" : "categories"}`,
           number(numbers.mean),
           number(numbers.std),
           number(numbers.min),
@@ -108,7 +108,7 @@ export const command = defineCommand({
     console.line(
       duplicates.count === 0
         ? "no duplicates"
-        : `${thousands(duplicates.count)} duplicates, such as samples ${duplicates.pairs[0]?.join(" and ")} (from 0)`,
+        : `${thousands(duplicates.count)} ${duplicates.count === 1 ? "duplicate" : "duplicates"}, such as samples ${duplicates.pairs[0]?.join(" and ")} (from 0)`,
     );
     for (const note of found.notes) console.line(`note: ${note}`);
     if (found.unusableCount > 0) {

@@ -24,7 +24,7 @@ import { columnarTable, joinTables, type TableSource, textTable } from "./table-
 import { tarItems } from "./tar-items.js";
 import { looksLikeZip } from "./zip-directory.js";
 
-const tableName = /\.(csv|tsv|tab|txt|data)(\.gz)?$/i;
+const tableName = /\.(csv|tsv|tab|txt|data|dat)(\.gz)?$/i;
 const tarName = /\.(tar|tgz|tar\.gz)$/i;
 
 /** What is read, for messages. */
@@ -192,6 +192,9 @@ async function examine(path: string, options: OpenOptions): Promise<readonly Par
       "Feather of version 1, which pyarrow.feather.write_feather(table, path) writes as version 2",
     );
   }
+  if (/^\s*<(!doctype html|html)/i.test(String.fromCharCode(...head))) {
+    throw unknownKind(path, "a web page, as servers send it in place of what is not there or needs a login");
+  }
   if (tableName.test(path)) return [{ kind: "table", table: await textTable(path, options) }];
   throw unknownKind(path, "a file of another kind");
 }
@@ -317,6 +320,21 @@ function checkCount(where: string, value: number | undefined): void {
   throw userError({ where, required: "a whole number above 0", got: `${value}`, advice: "Change it" });
 }
 
+/** What to do with files that many have and that are not read, by the ends of their names. */
+const conversions: readonly (readonly [RegExp, string])[] = [
+  [/\.(zip|zst|bz2|xz|lz4|7z|rar|z)$/i, "Unpack it first"],
+  [/\.(xlsx?|ods)$/i, "Save the sheet as CSV"],
+  [
+    /\.(jsonl?|ndjson|sqlite3?|db|sav|dta|sas7bdat|rds|rdata|orc|avro)$/i,
+    "Read it with pandas or the like, and save it as Parquet or CSV",
+  ],
+  [
+    /\.(h5|hdf5?|mat|nc|zarr|pkl|pickle|joblib|pth?|ckpt|tfrecords?)$/i,
+    "Read it in Python, and save the samples with numpy.save",
+  ],
+];
+
 function unknownKind(path: string, got: string): Error {
-  return userError({ where: path, required: readableSources, got, advice: "Check the path, or convert the data" });
+  const advice = conversions.find(([ends]) => ends.test(path))?.[1] ?? "Check the path, or convert the data";
+  return userError({ where: path, required: readableSources, got, advice });
 }

@@ -27,22 +27,28 @@ export function numberIn(cell: Cell): number | undefined {
 /** A comma in place of the point, or groups of three digits with one sign between all of them. */
 const decimalComma = /^[+-]?\d+,\d+$/;
 const grouped = /^[+-]?\d{1,3}([,.'’_ \u00a0\u2009\u202f])\d{3}(?:\1\d{3})*(?:(?!\1)[.,]\d+)?$/;
+/** Signs of currencies, and of percent. */
+const signs = "%$€£¥₩₹";
+const leadingSign = /^([+-]?)[$€£¥₩₹] ?(?=[\d.])/;
+const trailingSign = /(?<=\d) ?[%$€£¥₩₹]$/;
 
 /**
- * Whether a cell is a number as people write it, with a decimal comma or with separators of thousands, such as 3,14 or
- * 1.234,5 or 1 234, which is no number to a table.
+ * Whether a cell is a number as people write it, with a decimal comma, separators of thousands, a currency or a percent
+ * sign, such as 3,14 or 1.234,5 or 1 234 or $5, which is no number to a table.
  */
 export function isFormattedNumber(cell: string): boolean {
   // Words, which most cells are that come here, are told sooner by their last letter.
   const last = cell.charCodeAt(cell.length - 1);
-  return last >= 48 && last <= 57 && (decimalComma.test(cell) || grouped.test(cell));
+  return ((last >= 48 && last <= 57) || signs.includes(cell.at(-1) ?? "")) && plainNumbers(cell).length > 0;
 }
 
 /** The numbers, as a table takes them, that a {@link isFormattedNumber} can stand for: 1,234 is 1234 or 1.234. */
 export function plainNumbers(cell: string): string[] {
+  const bare = cell.replace(leadingSign, "$1").replace(trailingSign, "");
+  if (bare !== cell && numberIn(bare) !== undefined) return [bare];
   const plain: string[] = [];
-  const [, separator] = grouped.exec(cell) ?? [];
-  if (separator !== undefined) plain.push(cell.replaceAll(separator, "").replace(",", "."));
-  if (decimalComma.test(cell)) plain.push(cell.replace(",", "."));
+  const [, separator] = grouped.exec(bare) ?? [];
+  if (separator !== undefined) plain.push(bare.replaceAll(separator, "").replace(",", "."));
+  if (decimalComma.test(bare)) plain.push(bare.replace(",", "."));
   return plain;
 }

@@ -57,7 +57,7 @@ export async function openTableSource(table: TableSource, options: OpenOptions):
 
   const fit = fitted?.table
     ? { columns: findFitted(path, format, fitted.table), dropped: [] }
-    : fitToModel(format, features, labels, options);
+    : fitToModel(format, features, labels, survey.bad, options);
   const { columns } = fit;
   const width = columns.reduce((sum, column) => sum + widthOf(column), 0);
   checkWidth(path, width, columns, fit.dropped, labels, options);
@@ -128,6 +128,7 @@ function fitToModel(
   source: TableSource,
   features: readonly ColumnProfile[],
   labels: readonly LabelColumn[],
+  bad: Survey["bad"],
   options: OpenOptions,
 ): { columns: FittedColumn[]; dropped: DroppedColumn[] } {
   const path = source.where;
@@ -143,11 +144,16 @@ function fitToModel(
     throw userError({
       where: path,
       required: "columns with something to learn",
-      got: shorten(lean.dropped.map(({ name, reason }) => `${name}: ${reason}`)) || "none",
+      got: `${shorten(lean.dropped.map(({ name, reason }) => `${name}: ${reason}`)) || "none"}${leftOutRows(bad)}`,
       advice: `Give a table with varying columns${labels.length === 0 ? "" : " beside the labels"}`,
     });
   }
   return lean;
+}
+
+/** Rows that were left out may be why nothing remains, such as all but a first line of another kind. */
+function leftOutRows({ count, rows }: Survey["bad"]): string {
+  return count === 0 ? "" : `, after ${count} rows were left out (${rows[0]})`;
 }
 
 /** Where the columns that were fitted on another table are in this one: by name if both have a header, else by place. */
@@ -234,6 +240,7 @@ function tableDataset(
   const notes = [
     ...(format.notes ?? []),
     ...(options.fitted === undefined ? almostNumeric(format, survey, labelColumns) : []),
+    ...(options.fitted === undefined ? doubtfulTexts(columns, survey) : []),
     ...dropped.map(({ name, reason }) => `${name} left out: ${reason}`),
     ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
     ...limitNotes(format, labelled, survey, options),
@@ -312,8 +319,8 @@ function almostNumeric(format: TableSource, { profiles }: Survey, labels: readon
     if (firstFormatted !== undefined && formatted >= texts / 2) {
       const plain = plainNumbers(firstFormatted.cell);
       return [
-        `${wrong} ${formatted} of ${numbers + texts} cells have a decimal comma or separators of thousands, the first ` +
-          `"${firstFormatted.cell}" in ${placeOf(firstFormatted.row)}; write ${plain.join(" or ")} in its place` +
+        `${wrong} ${formatted} of ${numbers + texts} cells are written with a decimal comma, ` +
+          `separators of thousands, a currency or %, the first "${firstFormatted.cell}" in ${placeOf(firstFormatted.row)}; write ${plain.join(" or ")} in its place` +
           `${plain.length > 1 ? ", whichever is meant" : ""}, and so all others`,
       ];
     }
@@ -322,6 +329,29 @@ function almostNumeric(format: TableSource, { profiles }: Survey, labels: readon
       `${wrong} ${texts} of ${numbers + texts} cells are none, the first "${firstText.cell}" in ` +
         `${placeOf(firstText.row)}; correct them, or say what it is (columns: ${name}=number or ${name}=category)`,
     ];
+  });
+}
+
+/** A date as most tables write it, with or without the time of day. */
+const date = /^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ]\d{1,2}:\d\d.*)?$/;
+/** From so many categories on they may be the rows' names. */
+const fewestNames = 10;
+
+/** Columns of categories that are rather dates or names of the rows: nothing is to be learned from their codes. */
+function doubtfulTexts(columns: readonly FittedColumn[], { profiles, count }: Survey): string[] {
+  return columns.flatMap((column) => {
+    const { firstText, choice, texts: all, formatted } = profiles[column.index];
+    if (column.type === "numeric" || firstText === undefined || choice !== undefined || formatted >= all / 2) return [];
+    const { name } = column;
+    const texts = `${column.categories.length} different texts in ${count} rows`;
+    if (date.test(firstText.cell)) {
+      return [
+        `${name} looks like dates ("${firstText.cell}"), which are taken for categories (${texts}): give numbers, such as ` +
+          `days or hours, in their place, or leave it out (columns: ${name}=drop)`,
+      ];
+    }
+    if (column.categories.length < fewestNames || column.categories.length <= count / 2) return [];
+    return [`${name} has ${texts}: if it names the rows, leave it out (columns: ${name}=drop)`];
   });
 }
 

@@ -12,6 +12,7 @@ import { isFormattedNumber, isMissing, numberIn } from "./table-cell.js";
 /** How a table's file is written. */
 export interface TableFormat {
   readonly gzip: boolean;
+  /** The sign between cells; a space stands for any white space. */
   readonly delimiter: string;
   /** The names in the header line, told apart where some are equal, or undefined if there is none. */
   readonly header: readonly string[] | undefined;
@@ -72,7 +73,7 @@ export async function* readBlocks(
   const size = await fileSize(path);
   const width = format.columnCount;
   const parser = new DelimitedParser(needs, format.delimiter.charCodeAt(0));
-  const chunks = withoutMark(
+  const read = withoutMark(
     readChunks(path, {
       gzip: format.gzip,
       signal: options.signal,
@@ -80,6 +81,7 @@ export async function* readBlocks(
     }),
     options.onContent,
   );
+  const chunks = format.delimiter === " " ? collapsed(read) : read;
   let header = format.header !== undefined;
   /** Rows of blocks before this one, and rows left out. */
   let [before, left] = [0, 0];
@@ -358,7 +360,8 @@ function notText(path: string): Error {
 
 async function* readText(path: string, options: ParseOptions): AsyncGenerator<string> {
   const decode = textDecoder(path);
-  for await (const chunk of readChunks(path, options)) {
+  const chunks = readChunks(path, options);
+  for await (const chunk of options.delimiter === " " ? collapsed(chunks) : chunks) {
     const text = decode(chunk);
     if (text !== "") yield text;
   }
@@ -366,19 +369,64 @@ async function* readText(path: string, options: ParseOptions): AsyncGenerator<st
   if (rest !== "") yield rest;
 }
 
-/** Tab for .tsv and .tab; else the most frequent of comma, semicolon and tab in the first line, outside quotes. */
+/** The signs that may stand between cells. Where several are in a line equally often, the first counts. */
+const delimiters = [",", ";", "\t", "|"];
+
+/**
+ * Tab for .tsv and .tab; else the sign that is most frequent in the first line, outside quotes; white space where there is
+ * none, and the lines are numbers with white space between them.
+ */
 async function findDelimiter(path: string, gzip: boolean): Promise<string> {
   if (/\.(tsv|tab)(\.gz)?$/i.test(path)) return "\t";
-  let line = "";
+  let lines: string[] = [];
   for await (const text of readText(path, { gzip, delimiter: "" })) {
-    line = text
-      .trimStart()
-      .split(/\r?\n/, 1)[0]
-      .replaceAll(/"[^"]*"/g, "");
+    lines = text.trimStart().split(/\r?\n/, 100);
     break;
   }
-  const counts = [",", ";", "\t"].map((mark) => ({ mark, count: line.split(mark).length }));
-  return counts.reduce((best, next) => (next.count > best.count ? next : best)).mark;
+  const line = (lines[0] ?? "").replaceAll(/"[^"]*"/g, "");
+  const counts = delimiters.map((mark) => ({ mark, count: line.split(mark).length }));
+  const { mark, count } = counts.reduce((best, next) => (next.count > best.count ? next : best));
+  // Tabs may be white space among other: doubled, or beside spaces.
+  const besides = (one: string) => one.trim() !== "" && one.split("\t").length !== wordsOf(one).length;
+  const doubtful = count === 1 || (mark === "\t" && lines.some(besides));
+  return doubtful && areSpaced(lines) ? " " : mark;
+}
+
+function wordsOf(line: string): string[] {
+  return line.trim().split(/\s+/);
+}
+
+/** Whether lines hold equally many words, of which some are numbers in all lines but the first, which may be a header. */
+function areSpaced(lines: readonly string[]): boolean {
+  // The last may be cut off.
+  const rows = lines.slice(0, lines.length > 2 ? -1 : undefined).map(wordsOf);
+  const filled = rows.filter(([word]) => word !== "");
+  const [first, ...rest] = filled;
+  if (first === undefined || first.length < 2 || rest.length === 0) return false;
+  return rest.every((row) => row.length === first.length && row.some((word) => numberIn(word) !== undefined));
+}
+
+/** Lines with single spaces in place of white space between words, and none around them. */
+async function* collapsed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const [tab, carriageReturn, space] = [9, 13, 32];
+  let [begun, gap] = [false, false];
+  for await (const chunk of chunks) {
+    // Before every word a space may stand that came in the chunk before.
+    const put = new Uint8Array(chunk.length + 1);
+    let length = 0;
+    for (const byte of chunk) {
+      if (byte === space || byte === tab) gap = true;
+      else if (byte === newline || byte === carriageReturn) {
+        [begun, gap] = [false, false];
+        put[length++] = byte;
+      } else {
+        if (gap && begun) put[length++] = space;
+        [begun, gap] = [true, false];
+        put[length++] = byte;
+      }
+    }
+    yield put.subarray(0, length);
+  }
 }
 
 /**

@@ -45,7 +45,7 @@ test("shows a table with its options; refuses what is none in one line", async (
   expect(status).toBe(0);
   expect(stdout).toContain("4 samples of 1\n");
   expect(stdout).toContain("2 classes: 0 (3), 1 (1)");
-  expect(stdout).toContain("1 duplicates, such as samples 0 and 3");
+  expect(stdout).toContain("1 duplicate, such as samples 0 and 3");
   expect(stdout).toContain("note: b left out: as asked");
   expect(await run(join(folder, "none.csv"))).toMatchObject({ status: 1, stdout: "" });
   expect(await run(table, "--memory", "much")).toMatchObject({ status: 2 });

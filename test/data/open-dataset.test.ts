@@ -251,6 +251,16 @@ describe("how arrays meet the model", () => {
     await open(floats([2, 3], values), { fitted: { normalisation: record.normalisation } });
   });
 
+  test.each([
+    ["t.csv", "<!DOCTYPE html><html></html>", /got a web page, as servers send it/],
+    ["t.xlsx", "x", /Save the sheet as CSV/],
+    ["t.csv.zst", "x", /Unpack it first/],
+    ["t.h5", "x", /save the samples with numpy\.save/],
+    ["t.jsonl", '{"a":1}', /save it as Parquet or CSV/],
+  ])("%s says what it is, or what to do with it", async (name, text, message) => {
+    await expect(openDataset(join(temporaryFolder({ [name]: text }), name), {})).rejects.toThrow(message);
+  });
+
   test("the signal interrupts", async () => {
     await expect(open(pictures, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(InterruptedError);
   });

@@ -15,6 +15,13 @@ test.each([
   ["1'234", ["1234"]],
   ["1’234.5", ["1234.5"]],
   ["1_234", ["1234"]],
+  ["$5", ["5"]],
+  ["-$1,234.50", ["-1234.50"]],
+  ["€ 0.5", ["0.5"]],
+  ["1.234,5 €", ["1234.5"]],
+  ["12%", ["12"]],
+  ["-0,5 %", ["-0.5"]],
+  ["₩1,234", ["1234", "1.234"]],
 ])("%s is a number as people write it: %j", (cell, plain) => {
   expect(numberIn(cell)).toBeUndefined();
   expect(isFormattedNumber(cell)).toBe(true);
@@ -35,6 +42,11 @@ test.each([
   "12:30",
   "1.2.3",
   ",5",
+  "%",
+  "$",
+  "5%%",
+  "a$",
+  "$a",
 ])("%j is none", (cell) => {
   expect(isFormattedNumber(cell)).toBe(false);
   expect(plainNumbers(cell)).toEqual([]);

@@ -116,9 +116,27 @@ describe("what is written in the file", () => {
     ["a byte order mark, quotes and Windows line ends", '\uFEFF"a","b"\r\n1,"2"\r\n3,5\r\n\r\n', "t.csv"],
     ["gzip", gzipSync("a,b\n1,2\n3,5\n"), "t.csv.gz"],
     ["no header", "1,2\n3,5\n", "t.data"],
+    ["bars", "a|b\n1|2\n3|5\n", "t.csv"],
+    ["doubled tabs", "1\t\t2\n3\t5\n", "t.txt"],
+    ["white space of any length", "  a \t b \r\n\r\n 1  2\r\n\t3\t 5", "t.dat"],
   ])("%s", async (_, text, name) => {
     const dataset = await openTable(table(text, name), { normalise: "none" });
     expect([...(await readAll(dataset))]).toEqual([1, 2, 3, 5]);
+  });
+
+  test("white space between cells is one sign wherever a file is cut into pieces", async () => {
+    const count = 20_000;
+    const lines = Array.from({ length: count }, (_, row) => `  ${row}.5e+00   -${row % 7}.25e-01\tx${row % 2}  `);
+    const dataset = await openTable(table(lines.join("\n"), "t.txt"), { normalise: "none" });
+    expect([dataset.count, dataset.shape]).toEqual([count, [4]]);
+    const values = await readAll(dataset);
+    const expected = lines.flatMap((_, row) => [row + 0.5, -(row % 7) / 10 - 0.025, 1 - (row % 2), row % 2]);
+    expect([...values]).toEqual([...Float32Array.from(expected)]);
+  });
+
+  test("words with spaces in one column stay one cell", async () => {
+    const dataset = await openTable(table("what\nred house\nblue house\nred house\n"), {});
+    expect(dataset.shape).toEqual([2]);
   });
 
   test.each([
@@ -157,7 +175,7 @@ describe("what is written in the file", () => {
     const commas = await openTable(table("a;b\n0,5;1\n1,5;2\n0,5;3\n"), {});
     expect(commas.count).toBe(3);
     expect(commas.record.notes).toEqual([
-      'a is not taken for numbers: 3 of 3 cells have a decimal comma or separators of thousands, the first "0,5" in row 1; write 0.5 in its place, and so all others',
+      'a is not taken for numbers: 3 of 3 cells are written with a decimal comma, separators of thousands, a currency or %, the first "0,5" in row 1; write 0.5 in its place, and so all others',
     ]);
   });
 
@@ -182,6 +200,25 @@ describe("what is written in the file", () => {
     // A few such cells among words make no numbers of a column.
     const words = rows.map((row, at) => (at < 3 ? '"1,000"' : "word") + row.slice(row.indexOf(",")));
     expect((await openTable(table(`a,price,area,c,y\n${words.join("\n")}\n`), {})).record.notes).toEqual([price, area]);
+  });
+
+  test("columns of dates, and of texts that name the rows, are mentioned", async () => {
+    const rows = Array.from(
+      { length: 30 },
+      (_, row) => `2024-01-${String(1 + (row % 9)).padStart(2, "0")},n${row},${row % 2}`,
+    );
+    const file = table(`day,name,a\n${rows.join("\n")}\n`);
+    expect((await openTable(file, {})).record.notes).toEqual([
+      expect.stringMatching(/^day looks like dates \("2024-01-01"\).*9 different texts in 30 rows.*day=drop/),
+      expect.stringMatching(/^name has 30 different texts in 30 rows: if it names the rows, .*name=drop/),
+    ]);
+    expect((await openTable(file, { columns: { day: "category", name: "category" } })).record.notes).toEqual([]);
+  });
+
+  test("nothing to learn after rows were left out says so", async () => {
+    await expect(openTable(table("# made by hand\na,b\n1,2\n3,4\n"), { onBad: "skip" })).rejects.toThrow(
+      /constant, after 3 rows were left out \(.*row 2: 2 cells\)/,
+    );
   });
 
   test("what was fitted on other data than a table is refused, and the other way round", async () => {
