@@ -333,6 +333,13 @@ function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySumm
     ),
     ...Object.entries(plan.data).map(([name, hash]): [string, string] => [`SHA-256 of ${name}`, hash]),
     ...plan.networks.map(({ name, hash }): [string, string] => [`SHA-256 of ${name}`, hash]),
+    ...(plan.discriminatorHash === undefined
+      ? []
+      : [["SHA-256 of the discriminator", plan.discriminatorHash] satisfies [string, string]]),
+    ...Object.entries(plan.reading ?? {}).map(([name, value]): [string, string] => [
+      `data: ${name}`,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]),
     [
       "supervised training",
       `${plan.steps} steps of ${plan.batchSize} samples; ${optimizers.join("; ")}; head drawn by ${plan.head}`,

@@ -109,8 +109,9 @@ export function notesOf(
     trustNote(several ? "interquartile mean, several settings" : "interquartile mean, one setting", seeds),
     ...testDataNotes(plan, settings, testCount),
     ...tuningNotes(plan, settings),
+    ...baselineNotes(plan, settings),
   ];
-  const random = plan.arms.filter(({ source }) => source.kind === "initializer");
+  const random = plan.arms.filter(({ source }) => source.kind === "initializer" && source.initializer !== "file");
   for (const { name: arm, head } of plan.arms)
     if (head !== undefined && !random.some((other) => other.head === head))
       notes.push(
@@ -216,6 +217,23 @@ function tuningNotes(plan: StudyPlan, settings: readonly SettingSummary[]): Rema
       ),
     );
   return notes;
+}
+
+/** Where an arm may look good because the baseline fails altogether; where all of them stall, a warning says more. */
+function baselineNotes({ baselines: [baseline] }: StudyPlan, settings: readonly SettingSummary[]): Remark[] {
+  return settings.flatMap(({ name: setting, arms }) => {
+    const own = arms.find(({ arm }) => arm === baseline);
+    if (!own || arms.every(({ stalled }) => stalled.count === stalled.trials)) return [];
+    const [diverged, stalled, trials] = [own.diverged.count, own.stalled.count, own.seeds.length];
+    if (diverged + stalled === 0) return [];
+    return [
+      remark(
+        "baseline-fails",
+        { setting, baseline, diverged, stalled, trials },
+        `${setting}: of the ${trials} trials of ${baseline}, ${diverged} diverged and ${stalled} stalled: what arms gain over it is that, too; other learning rates, more steps or another --baseline may be a fairer opponent.`,
+      ),
+    ];
+  });
 }
 
 /** How far a method's intervals can be relied on. */

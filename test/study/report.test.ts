@@ -69,7 +69,10 @@ test("says what is equal, and what its columns are", async () => {
   const plain = await pageOf();
   expect(plain).toContain("Only the start differs between the arms of a seed: heads, labelled samples");
   expect(plain).not.toContain("<th>training before</th>");
-  const headed = await pageOf(["he", "he+self-training"], { tune: true, learningRates: [0.1, 0.01] });
+  const reading = { normalise: "none", columns: { age: "drop" } };
+  const headed = await pageOf(["he", "he+self-training"], { tune: true, learningRates: [0.1, 0.01], reading });
+  expect(headed).toContain("<th>data: normalise</th><td>none</td>");
+  expect(headed).toContain("<th>data: columns</th><td>{&quot;age&quot;:&quot;drop&quot;}</td>");
   expect(headed).toContain("Only the start and the learning rate, which is chosen for each arm, differs");
   expect(headed).toContain("heads (but those of arms that name one), labelled samples");
   expect(headed).toContain("<th>training before</th>");

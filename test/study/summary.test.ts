@@ -100,6 +100,10 @@ test("a head of an arm's own is no fault, but asks for a control", async () => {
   const both = await study({ he: 0.7, "he+class-means": 0.72, "default+class-means": 0.75 });
   const controlled = summarize(both.plan, results(both.plan, both.trials), 10_000);
   expect(controlled.remarks.notes.filter((note) => note.kind === kind)).toEqual([]);
+  // The file's own weights are no random start.
+  const own = await study({ he: 0.7, "file+class-means": 0.72, "default+class-means": 0.75 });
+  const uncontrolled = summarize(own.plan, results(own.plan, own.trials), 10_000).remarks.notes;
+  expect(uncontrolled).toContainEqual({ kind, values: { arm: "default+class-means" } });
 });
 
 test("trials that never reach the target stay in, as censored", async () => {
@@ -274,6 +278,28 @@ test("says where a chosen learning rate is the last that was tried, and that the
     { kind: "rate-at-edge.largest", values: { setting: "all labels", arms: "he, xavier", rate: 0.1 } },
     { kind: "tuned-once", values: { seeds: 2, labels: 60 } },
   ]);
+});
+
+test("says where the baseline fails, and not where all arms do", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.8 });
+  const noted = (stalled: (trial: TrialRecord) => boolean) =>
+    summarize(
+      plan,
+      results(
+        plan,
+        trials.map((trial) => (stalled(trial) ? { ...trial, stalled: true, diverged: "non-finite" as const } : trial)),
+      ),
+      100_000,
+      20,
+    ).remarks.notes.filter(({ kind }) => kind === "baseline-fails");
+  expect(noted(({ arm, seed }) => arm === "he" && seed < 2)).toEqual([
+    {
+      kind: "baseline-fails",
+      values: { setting: "all labels", baseline: "he", diverged: 2, stalled: 2, trials: 5 },
+    },
+  ]);
+  expect(noted(({ arm }) => arm === "lecun")).toEqual([]);
+  expect(noted(() => true)).toEqual([]);
 });
 
 test("says that nobody knows what given weights have seen", async () => {
