@@ -21,6 +21,8 @@ export interface WantedFile {
   /** Its name in the cache folder. */
   readonly name: string;
   readonly request: Request;
+  /** A better name for it, where the answer says one. */
+  readonly named?: (response: Response) => string | undefined;
   /** Tells it apart in the cache, where the address alone does not. */
   readonly content?: string;
   /** Its length in bytes, where that is known. */
@@ -73,9 +75,17 @@ export async function fetchFiles(files: readonly WantedFile[], options: OpenOpti
   return fetched;
 }
 
-const recordOf = (folder: string): { etag?: string; length: number } | undefined => {
+/** What is kept of a file that was fetched. */
+interface FetchedRecord {
+  readonly etag?: string;
+  readonly length: number;
+  /** Where it is not the wanted one. */
+  readonly name?: string;
+}
+
+const recordOf = (folder: string): FetchedRecord | undefined => {
   try {
-    return JSON.parse(readFileSync(join(folder, "fetched.json"), "utf8")) as { etag?: string; length: number };
+    return JSON.parse(readFileSync(join(folder, "fetched.json"), "utf8")) as FetchedRecord;
   } catch {
     return undefined;
   }
@@ -83,12 +93,13 @@ const recordOf = (folder: string): { etag?: string; length: number } | undefined
 
 /** Fetches one file to its place in the cache folder, unless the one there is still what the server has. */
 async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<string> {
-  const { address, name, request, content = address, advice } = wanted;
+  const { address, request, named, content = address, advice } = wanted;
   const cache = options.cache ?? defaultCacheFolder();
   const limit = options.cacheLimit ?? defaultCacheLimit;
   const folder = join(cache, `fetched-${createHash("sha256").update(content).digest("hex").slice(0, 32)}`);
-  const path = join(folder, name);
-  const earlier = existsSync(path) ? recordOf(folder) : undefined;
+  const recorded = recordOf(folder);
+  let name = safePart(recorded?.name) ?? wanted.name;
+  const earlier = existsSync(join(folder, name)) ? recorded : undefined;
   const headers: Record<string, string> = earlier?.etag === undefined ? {} : { "if-none-match": earlier.etag };
   let file = new GrowingFile(cache);
   let tag: string | undefined;
@@ -118,6 +129,7 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
           file = new GrowingFile(cache);
           total = undefined;
         }
+        name = named?.(response) ?? wanted.name;
         tag = response.headers.get("etag") ?? undefined;
         const isPacked = response.headers.get("content-encoding") !== null;
         // A weak tag does not promise the same bytes, and what has come of packed transfer is not what ranges count.
@@ -137,6 +149,7 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
       (reason, what) => notFetched(address, reason, what),
       options,
     );
+    const path = join(folder, name);
     if (isUnchanged) {
       file.discard();
       return path;
@@ -144,7 +157,9 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
     mkdirSync(dirname(path), { recursive: true });
     const { length } = file;
     file.keep(path);
-    await writeWhole(join(folder, "fetched.json"), JSON.stringify({ address, ...(tag && { etag: tag }), length }));
+    const other = name === wanted.name ? {} : { name };
+    const record = { address, ...(tag && { etag: tag }), length, ...other };
+    await writeWhole(join(folder, "fetched.json"), JSON.stringify(record));
     return path;
   } catch (error) {
     file.discard();
@@ -180,6 +195,11 @@ function tooMuch(address: string, bytes: number, limit: number): Error {
     got: `${bytes}`,
     advice: "Allow a larger cache, or fetch a part of the data",
   });
+}
+
+/** A record's name, unless somebody has made a path of it. */
+function safePart(name: unknown): string | undefined {
+  return typeof name === "string" && name === safeName(name) ? name : undefined;
 }
 
 /** A name that stays where it is put. */

@@ -28,19 +28,43 @@ export async function fetchAddress(address: string, options: OpenOptions): Promi
   } catch {
     throw notFetched(address, "no address that can be read");
   }
-  const name = safeName(basename(decodedPath(url)));
+  const name = safeName(basename(decoded(url.pathname)));
   const advice = url.pathname.includes("*")
     ? "Web servers do not list their files: name them, or use a range such as {000..009}"
     : undefined;
   const request: Request = (headers, signal) => fetch(url, { headers, signal });
-  return fetchFiles([{ address, name, request, advice }], options);
+  const named = knownEnd.test(name) ? undefined : (response: Response) => nameOf(name, response);
+  return fetchFiles([{ address, name, request, advice, ...(named ? { named } : {}) }], options);
 }
 
-/** The path in plain signs; as it is where its % begins no code. */
-function decodedPath({ pathname }: URL): string {
+/** Names by which data is known to be what it is; all else is told by its first bytes. */
+const knownEnd = /\.(csv|tsv|tab|txt|data|dat|tar|tgz)(\.gz)?$|\.(gz|parquet|arrow|feather|npy|npz|safetensors)$/i;
+const endsOfTypes: Readonly<Record<string, string>> = {
+  "text/csv": ".csv",
+  "text/tab-separated-values": ".tsv",
+  "application/x-tar": ".tar",
+};
+
+/**
+ * The name of a file whose address says none, as that of a download button: what the server calls it, or where it has
+ * led to; else one for the type of its content.
+ */
+function nameOf(name: string, { headers, url }: Response): string | undefined {
+  const said = headers.get("content-disposition") ?? "";
+  const coded = /filename\*=utf-8''([^;]+)/i.exec(said)?.[1];
+  const plain = /filename="?([^";]+)/i.exec(said)?.[1];
+  const names = [coded, plain, url === "" ? undefined : basename(new URL(url).pathname)];
+  const found = names.flatMap((one) => (one === undefined ? [] : [safeName(basename(decoded(one)))]));
+  const type = headers.get("content-type")?.split(";", 1)[0].trim().toLowerCase() ?? "";
+  const typed = endsOfTypes[type] === undefined ? undefined : `${name}${endsOfTypes[type]}`;
+  return found.find((one) => knownEnd.test(one)) ?? typed;
+}
+
+/** A text in plain signs; as it is where its % begins no code. */
+function decoded(text: string): string {
   try {
-    return decodeURIComponent(pathname);
+    return decodeURIComponent(text);
   } catch {
-    return pathname;
+    return text;
   }
 }

@@ -61,6 +61,31 @@ describe("http", () => {
     expect((await openDataset(`${base}/data/t.csv`, { cache })).count).toBe(4);
   });
 
+  test.each([
+    ["what the server calls it", "/download?id=5", { "content-disposition": 'attachment; filename="my table.csv"' }],
+    ["its coded name", "/get", { "content-disposition": "attachment; filename*=UTF-8''%C3%A4.csv; filename=x" }],
+    ["the type of its content", "/export", { "content-type": "text/csv; charset=utf-8" }],
+    ["where the address leads to", "/latest", { location: "/v2/t.csv" }],
+  ])("a table without a name of its own is known by %s, later too", async (_, address, headers) => {
+    const cache = temporaryFolder();
+    answer = (request, response) => {
+      if ("location" in headers && request.url === address) return void response.writeHead(302, headers).end();
+      if (request.headers["if-none-match"] === '"1"') return void response.writeHead(304).end();
+      response.writeHead(200, { ...headers, etag: '"1"' }).end(csv);
+    };
+    for (let time = 0; time < 2; time++) expect((await openDataset(`${base}${address}`, { cache })).count).toBe(3);
+    expect(asked.at(-1)?.status).toBe(304);
+  });
+
+  test("no name leads out of the cache folder", async () => {
+    const folder = temporaryFolder();
+    answer = (_request, response) =>
+      response.writeHead(200, { "content-disposition": 'attachment; filename="../../../out.csv"' }).end(csv);
+    const [{ path }] = await fetchAddress(`${base}/get`, { cache: join(folder, "a", "b") });
+    expect(path.startsWith(join(folder, "a", "b", "fetched-"))).toBe(true);
+    expect(readdirSync(folder)).toEqual(["a"]);
+  });
+
   test("a transfer that breaks off is taken up where it ended", async () => {
     let first = true;
     const whole = files({ "/t.csv": csv });
