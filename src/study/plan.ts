@@ -119,6 +119,11 @@ export function settingName(plan: StudyPlan, setting: Setting): string {
   return parts.join(", ");
 }
 
+/** The seeds of a plan's trials. */
+export function seedsOf(plan: StudyPlan): number[] {
+  return Array.from({ length: plan.seeds }, (_, seed) => seed);
+}
+
 /** How many of the first seeds tune learning rates. */
 export const tuningSeeds = 2;
 

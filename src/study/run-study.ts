@@ -1,26 +1,24 @@
 /** Runs what a plan asks for and is not yet there: pretrainings, timings, tuning, trials, several side by side. */
 import { InterruptedError } from "../errors.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
+import { extensionOf, type StudyTiming, selfTrainingName, timingName } from "./equal-time.js";
 import {
-  armOf,
-  computationOf,
   type pretrainingKey as KeyOf,
   prepares,
   pretrainingKey,
   pretrainingSeed,
-  ratesOf,
   type Setting,
   type StudyPlan,
+  seedsOf,
   selfTrained,
   settingsOf,
-  shortHash,
   type Trial,
   trialKey,
-  tuningSeeds,
 } from "./plan.js";
 import type { PretrainingRecord, TrialRecord } from "./records.js";
 import { fewestPairs } from "./statistics/verdict.js";
 import { type StudyFolder, studyFiles } from "./study-folder.js";
+import { bestRates, tuningName, tuningOf } from "./tuning.js";
 
 /** A piece of work. */
 export type Job =
@@ -84,14 +82,6 @@ export interface RunStudyOptions {
   readonly onEvent?: (event: StudyEvent) => void;
 }
 
-/** timing.json, for the conversion of time into steps. */
-export interface StudyTiming {
-  /** Seconds of a supervised step by {@link timingName}. */
-  readonly secondsPerStep: Readonly<Record<string, number>>;
-  /** Seconds of a self-training by {@link selfTrainingName}, where arms have it. */
-  readonly selfTrainingSeconds?: Readonly<Record<string, number>>;
-}
-
 /** What a study has when it ends. */
 export interface StudyResults {
   /** The plan's trials that are finished. */
@@ -102,28 +92,6 @@ export interface StudyResults {
   readonly timing: StudyTiming;
   /** Learning rates chosen by tuning, by {@link tuningName}. */
   readonly tuned: Readonly<Record<string, number>>;
-}
-
-/** Names an arm's tuning in a setting. */
-export function tuningName(setting: Setting, arm: string): string {
-  return [setting.network, setting.labels, setting.optimizer.kind, arm].join(" | ");
-}
-
-/** Names the time of a supervised step, by all that decides it but the machine. */
-export function timingName(plan: StudyPlan, network: string, optimizer: OptimizerSettings): string {
-  // The learning rate is fed at each step.
-  const of = {
-    ...computationOf(plan, network),
-    batchSize: plan.batchSize,
-    optimizer: { ...optimizer, learningRate: 0 },
-  };
-  return [network, optimizer.kind, shortHash(of)].join(" | ");
-}
-
-/** Names the time of a plan's self-training, which another plan of the same folder may have changed. */
-export function selfTrainingName(plan: StudyPlan, network: string): string {
-  const { selfTrainingSteps = null } = plan;
-  return [network, "self-training", shortHash({ ...computationOf(plan, network), selfTrainingSteps })].join(" | ");
 }
 
 /** Runs a study to its end, or to the deadline. @throws InterruptedError where the signal aborts; all finished work is kept */
@@ -264,10 +232,6 @@ function trialsOf(plan: StudyPlan, settings: readonly Setting[], tuned: Readonly
   );
 }
 
-function seedsOf(plan: StudyPlan): number[] {
-  return Array.from({ length: plan.seeds }, (_, seed) => seed);
-}
-
 /** All pretrainings of the plan by key; those that are not there are run. */
 async function runPretrainings(options: RunStudyOptions): Promise<Map<string, PretrainingRecord>> {
   const { plan, folder } = options;
@@ -334,66 +298,6 @@ async function measureTimings(options: RunStudyOptions, settings: readonly Setti
   return timing;
 }
 
-/** Mean seconds of an arm's training before its supervised training: pretraining and self-training; 0 without. */
-export function preparationSeconds(
-  plan: StudyPlan,
-  network: string,
-  armName: string,
-  pretrainings: ReadonlyMap<string, PretrainingRecord>,
-  { selfTrainingSeconds }: StudyTiming,
-): number {
-  const own = selfTrained(armOf(plan, armName)) ? (selfTrainingSeconds?.[selfTrainingName(plan, network)] ?? 0) : 0;
-  return own + pretrainingSeconds(plan, network, armName, pretrainings);
-}
-
-/** Mean seconds of an arm's pretrainings of a network; 0 for an arm without. */
-function pretrainingSeconds(
-  plan: StudyPlan,
-  network: string,
-  armName: string,
-  pretrainings: ReadonlyMap<string, PretrainingRecord>,
-): number {
-  const arm = armOf(plan, armName);
-  if (arm.source.kind !== "recipe") return 0;
-  const seconds = [...new Set(seedsOf(plan).map((seed) => pretrainingSeed(plan, seed)))].flatMap((seed) => {
-    const record = pretrainings.get(pretrainingKey(plan, network, arm, seed));
-    return record ? [record.seconds] : [];
-  });
-  return seconds.reduce((sum, value) => sum + value, 0) / Math.max(1, seconds.length);
-}
-
-/** The most steps that any arm makes beyond the plan's. */
-export function longestExtensionOf({ longestExtension, steps }: StudyPlan): number {
-  return Math.round(longestExtension * steps);
-}
-
-/**
- * Supervised steps that an arm makes beyond the plan's for the comparison at equal total time: as many as fit into what
- * the costliest arm's {@link preparationSeconds} are more than its own, at most {@link StudyPlan.longestExtension} times the steps.
- */
-export function extensionOf(
-  plan: StudyPlan,
-  { network, arm, optimizer }: Pick<Trial, "network" | "arm" | "optimizer">,
-  pretrainings: ReadonlyMap<string, PretrainingRecord>,
-  timing: StudyTiming,
-): number {
-  const full = fullExtension(plan, { network, arm, optimizer }, pretrainings, timing);
-  return Math.min(full, longestExtensionOf(plan));
-}
-
-/** The same, without the limit. */
-export function fullExtension(
-  plan: StudyPlan,
-  { network, arm, optimizer }: Pick<Trial, "network" | "arm" | "optimizer">,
-  pretrainings: ReadonlyMap<string, PretrainingRecord>,
-  timing: StudyTiming,
-): number {
-  const perStep = timing.secondsPerStep[timingName(plan, network, optimizer)];
-  if (perStep === undefined || perStep <= 0) return 0;
-  const seconds = (name: string): number => preparationSeconds(plan, network, name, pretrainings, timing);
-  return Math.round((Math.max(...plan.arms.map(({ name }) => seconds(name))) - seconds(arm)) / perStep);
-}
-
 /** Chooses each arm's learning rate in each setting by validation labels, with the same trials for every arm. */
 async function tune(
   options: RunStudyOptions,
@@ -417,53 +321,6 @@ async function tune(
     },
   );
   return bestRates(candidates, trials);
-}
-
-/** An arm's tuning in a setting: the trials at each rate. */
-interface Tuning {
-  readonly name: string;
-  readonly rates: readonly {
-    readonly learningRate: number;
-    readonly keys: readonly { readonly trial: Trial; readonly key: string }[];
-  }[];
-}
-
-function tuningOf(plan: StudyPlan, settings: readonly Setting[]): Tuning[] {
-  const seeds = seedsOf(plan).slice(0, tuningSeeds);
-  return settings.flatMap((setting) =>
-    plan.arms.map((arm) => ({
-      name: tuningName(setting, arm.name),
-      rates: ratesOf(plan, setting.optimizer).map((learningRate) => ({
-        learningRate,
-        keys: seeds.map((seed) => {
-          const { network, labels } = setting;
-          const trial: Trial = {
-            network,
-            arm: arm.name,
-            labels,
-            optimizer: { ...setting.optimizer, learningRate },
-            seed,
-            purpose: "tuning",
-          };
-          return { trial, key: trialKey(plan, trial) };
-        }),
-      })),
-    })),
-  );
-}
-
-function bestRates(candidates: readonly Tuning[], trials: ReadonlyMap<string, TrialRecord>): Record<string, number> {
-  return Object.fromEntries(
-    candidates.map(({ name, rates }) => {
-      const scored = rates.map(({ learningRate, keys }) => ({
-        learningRate,
-        score: keys.reduce((sum, { key }) => sum + (trials.get(key)?.score ?? 0), 0),
-      }));
-      // Of equals the smallest rate.
-      const best = [...scored].sort((a, b) => b.score - a.score || a.learningRate - b.learningRate)[0];
-      return [name, best.learningRate];
-    }),
-  );
 }
 
 /** Runs jobs, as many at once as there are workers, until all are done, one fails, the deadline passes or the signal aborts. */

@@ -1,9 +1,10 @@
 /** What a summary remarks on: warnings about a study, and notes on what its numbers can bear. */
+import { longestExtensionOf, timingName } from "./equal-time.js";
 import { heldBack } from "./labels.js";
 import { measureOf, showScore } from "./measure.js";
 import { ratesOf, type StudyPlan, tuningSeeds } from "./plan.js";
 import type { TrialRecord } from "./records.js";
-import { longestExtensionOf, type StudyResults, timingName } from "./run-study.js";
+import type { StudyResults } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import type { IntervalMethod } from "./statistics/coverage-methods.js";
 import { trustworthy } from "./statistics/trustworthy.js";

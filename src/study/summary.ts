@@ -2,6 +2,7 @@
 
 import { selfTrainingSamples } from "../training/self-training.js";
 import { meanResolution, meanScore, stepsToTarget } from "./early-training.js";
+import { fullExtension, preparationSeconds } from "./equal-time.js";
 import { leastR2, type Measure, measureOf } from "./measure.js";
 import {
   armOf,
@@ -16,7 +17,7 @@ import {
   settingsOf,
 } from "./plan.js";
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
-import { fullExtension, preparationSeconds, type StudyResults } from "./run-study.js";
+import type { StudyResults } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import {
   type ArmComparison,

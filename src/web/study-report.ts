@@ -1,9 +1,10 @@
 /** What a study says: its own summary, or one of the trials that have finished by now. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { StudyTiming } from "../study/equal-time.js";
 import { ratesOf, type StudyPlan, settingsOf } from "../study/plan.js";
 import { currentRecord, type PretrainingRecord, type TrialRecord } from "../study/records.js";
-import { pretrainingKeysOf, resultsSoFar, type StudyResults, type StudyTiming } from "../study/run-study.js";
+import { pretrainingKeysOf, resultsSoFar, type StudyResults } from "../study/run-study.js";
 import { studyFiles } from "../study/study-folder.js";
 import { summarize } from "../study/summary.js";
 import { readJsonLines } from "./json-lines.js";

@@ -1,19 +1,10 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.js";
+import { fullExtension, preparationSeconds, selfTrainingName, timingName } from "../../src/study/equal-time.js";
 import { studyOptimizer } from "../../src/study/optimizer.js";
 import { type StudyPlan, selfTrained, settingsOf } from "../../src/study/plan.js";
-import {
-  type Executor,
-  fullExtension,
-  type Job,
-  type JobResult,
-  preparationSeconds,
-  resultsSoFar,
-  runStudy,
-  selfTrainingName,
-  timingName,
-} from "../../src/study/run-study.js";
+import { type Executor, type Job, type JobResult, resultsSoFar, runStudy } from "../../src/study/run-study.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { meanResolution } from "../../src/study/early-training.js";
+import { timingName } from "../../src/study/equal-time.js";
 import type { StudyPlan } from "../../src/study/plan.js";
 import { pretrainingKey } from "../../src/study/plan.js";
 import type { PretrainingRecord, TrialRecord } from "../../src/study/records.js";
-import { type StudyResults, timingName } from "../../src/study/run-study.js";
+import type { StudyResults } from "../../src/study/run-study.js";
 import { stepsDifference, summarize } from "../../src/study/summary.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 
