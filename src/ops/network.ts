@@ -93,6 +93,7 @@ export const views: ReadonlySet<string> = new Set([
 ]);
 /** What a learned query goes through as a sample does. */
 const queryLayers = new Set(["Gemm", "MatMul", "LayerNormalization"]);
+/** Reasons by operators, those of other domains with their domain in front. */
 const obstacles: readonly (readonly [RegExp, string])[] = [
   [
     /^(Random(Uniform|Normal)(Like)?|Bernoulli)$/,
@@ -101,6 +102,15 @@ const obstacles: readonly (readonly [RegExp, string])[] = [
   [
     /^(Dynamic)?QuantizeLinear$|^DequantizeLinear$|^QLinear|^(Conv|MatMul)Integer$/,
     "the model is quantised; give the one in floating point that it was made of",
+  ],
+  [/^com\.microsoft\b/, "ONNX Runtime has optimised or quantised the model; give the one that it was made of"],
+  [
+    /^(If|Loop|Scan)$/,
+    "what it computes depends on the samples' values or is repeated; give a network without such control flow",
+  ],
+  [
+    /^(STFT|DFT|MelWeightMatrix|(Hann|Hamming|Blackman)Window)$/,
+    "it makes spectra of signals; begin behind them with --input and --input-shape, and give spectra as samples",
   ],
 ];
 const normalizations = new Set([
@@ -158,7 +168,8 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
 /** What headstart has no operator for, for reasons that can be told, by first output. */
 function knownObstacles({ nodes }: Graph): readonly (readonly [string, string])[] {
   return nodes.flatMap((node) => {
-    const [, why] = obstacles.find(([operators]) => operators.test(node.op)) ?? [];
+    const operator = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
+    const [, why] = obstacles.find(([operators]) => operators.test(operator)) ?? [];
     return why === undefined ? [] : [[firstOutput(node), why] as const];
   });
 }

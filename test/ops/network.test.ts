@@ -157,10 +157,16 @@ describe("parameters", () => {
 it.each([
   ["RandomUniformLike", /dropout.*model\.eval\(\)/],
   ["DynamicQuantizeLinear", /quantised; give the one in floating point/],
-])("knows why %s is in the way", (op, why) => {
+  ["If", /control flow/],
+  ["STFT", /spectra .* --input/],
+  ["com.microsoft.FusedConv", /ONNX Runtime has optimised/],
+])("knows why %s is in the way", (operator, why) => {
   const net = new TestNetwork();
+  const [op = "", ...domain] = operator.split(".").reverse();
   const noise = net.node(op, ["x"]);
-  const network = net.build([4], net.node("Gemm", [net.node("Mul", ["x", noise]), net.weight("w", [4, 3])]));
+  const graph = net.graph([4], [net.node("Gemm", [net.node("Mul", ["x", noise]), net.weight("w", [4, 3])])]);
+  const nodes = graph.nodes.map((node) => (node.op === op ? { ...node, domain: domain.reverse().join(".") } : node));
+  const network = analyzeNetwork({ ...graph, nodes }, { where: "model.onnx" });
   expect([...network.obstacles]).toEqual([[noise, expect.stringMatching(why)]]);
 });
 
