@@ -1,7 +1,7 @@
 /** A supervised network as headstart sees it: its sample input, and which of its tensors are parameters. */
 import { type UserError, userError } from "../errors.js";
 import { type Dimension, firstOutput, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
-import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+import { dataTypes, isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import { embeddingsOf, shapeOfEmbedding, withShapesOf } from "./embedding.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
@@ -257,19 +257,33 @@ function sampleInput(graph: Graph, options: NetworkOptions): ValueInfo {
     return named;
   }
   const floating = inputs.filter(({ type }) => isFloating(type));
-  if (floating.length !== 1)
+  const counted = inputs.filter(({ name }) => isMadeFloating(graph, name));
+  const candidates = floating.length > 0 ? floating : counted;
+  if (candidates.length !== 1)
     throw userError({
       where: options.where,
       required: "a model with one floating-point input that takes the samples",
       got: namesOf(inputs),
       advice:
-        floating.length > 1
+        candidates.length > 1
           ? "Choose one with --input NAME."
           : inputs.length > 0
             ? `Integers, as of tokens and categories, cannot be learned from: ${beginningBehind(graph)}; a table's categories become vectors with --categories embedding.`
             : "Export the model with a float input.",
     });
-  return floating[0];
+  return candidates[0];
+}
+
+/** Is an input, such as a picture in whole numbers, read as floating-point numbers throughout? */
+function isMadeFloating({ nodes }: Graph, name: string): boolean {
+  const readers = nodes.filter(({ op, inputs }) => op !== "Shape" && inputs.includes(name));
+  return (
+    readers.length > 0 &&
+    readers.every(({ op, attributes: { to } }) => {
+      const type = op === "Cast" && to?.kind === "int" ? dataTypes[to.value - 1] : undefined;
+      return type !== undefined && isFloating(type);
+    })
+  );
 }
 
 /** How to begin with vectors in place of integers. */

@@ -260,6 +260,28 @@ describe("the sample input", () => {
     expect(network.input.name).toBe("x");
   });
 
+  it.each([
+    ["float32", 1],
+    ["float16", 10],
+  ])("may be whole numbers that become %s", (_, to) => {
+    const net = new TestNetwork();
+    const numbers = net.node("Cast", ["x"], { to });
+    const sizes = net.node("Shape", ["x"]);
+    const graph = net.graph([4], [net.node("Gemm", [numbers, net.weight("w", [4, 3])]), sizes]);
+    const inputs = graph.inputs.map((input) => ({ ...input, type: "uint8" as const }));
+    expect(analyzeNetwork({ ...graph, inputs }, { where: "model.onnx" }).input.name).toBe("x");
+  });
+
+  it("is none of whole numbers that are read as such", () => {
+    const net = new TestNetwork();
+    const outputs = [net.node("Cast", ["x"], { to: 1 }), net.node("Cast", ["x"], { to: 7 })];
+    const graph = net.graph([4], outputs);
+    const inputs = graph.inputs.map((input) => ({ ...input, type: "uint8" as const }));
+    expect(() => analyzeNetwork({ ...graph, inputs }, { where: "model.onnx" })).toThrow(
+      /one floating-point input .* got x \(uint8\)/,
+    );
+  });
+
   it("takes the shape that is given where the model leaves it open", () => {
     expect(analyze([x(["n", "m"])], { sampleShape: [4] }).sampleShape).toEqual([4]);
     expect(analyze([x(null)], { sampleShape: [4] }).sampleShape).toEqual([4]);
