@@ -23,6 +23,7 @@ import {
   whole,
 } from "./options.js";
 import type { Progress } from "./progress.js";
+import { understoodData } from "./understood-data.js";
 
 export const command = defineCommand({
   name: "init",
@@ -117,6 +118,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
             `recipe ${event.run.recipe.name}${event.run.task === "none" ? "" : ` with the ${event.run.task} task`}` +
             `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
         );
+        console.line(understoodData(event.run.data.understood));
         if (event.steps > 0) training = console.progress("pretraining", event.steps, "steps", event.done);
         return;
       case "step":

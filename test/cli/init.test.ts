@@ -26,6 +26,7 @@ describe("headstart init", () => {
     const { status, stdout } = await init(words);
     expect(status).toBe(0);
     expect(stdout).toContain("40 samples of 1x8x8; features: flatten/Flatten_output; recipe default");
+    expect(stdout).toMatch(/^data: idx; values from 20 to 219, mean [\d.]+, deviation [\d.]+$/m);
     expect(stdout).toMatch(/pretraining: 100%, 3\/3 steps/);
     expect(stdout).toMatch(/G\(x\) is [\d.e-]+ from its x, [\d.e-]+ from another sample/);
     expect(stdout).toMatch(/pre-activations of features\.0\.weight +-?[\d.]+ ± [\d.]+/);
