@@ -27,8 +27,6 @@ import {
   openTraining,
   parseArms,
   planNetworks,
-  requireLabels,
-  targetNotes,
   withoutDuplicates,
 } from "./plan-study.js";
 import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
@@ -36,6 +34,7 @@ import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js"
 import { StudyDatasets } from "./study-datasets.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
+import { requireLabels, targetNotes } from "./study-labels.js";
 import { requireLabelAmounts, requireStudySettings } from "./study-settings.js";
 import { workerBytes, workersThatFit } from "./study-workers.js";
 import { version } from "./version.js";

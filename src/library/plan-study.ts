@@ -2,12 +2,11 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { shorten } from "../data/classes.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { areHardlyClasses } from "../data/sample-labels.js";
-import { fileError, type UserError, userError } from "../errors.js";
+import { fileError, userError } from "../errors.js";
 import { featureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/new-network.js";
 import { logitsName, outputSize, unboundedOutput } from "../recipe/supervised-graph.js";
@@ -21,17 +20,17 @@ import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyNetwork, StudyPlan } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
-import { meansOf, variancesOf } from "../training/objective.js";
+import { variancesOf } from "../training/objective.js";
 import type { chooseDiscriminator } from "./choose-discriminator.js";
 import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
 import { ownScalingNote, readingFor } from "./reading-for.js";
-import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
 import { type BenchSettings, withoutDropped } from "./study-bench.js";
 import type { StudyDatasets } from "./study-datasets.js";
+import { noLabels } from "./study-labels.js";
 import { version } from "./version.js";
 
 /** The arms, each name once. @throws UserError */
@@ -286,114 +285,6 @@ export function benchSettings(
     ...(input === undefined ? {} : { input }),
     ...(inputShape === undefined ? {} : { inputShape }),
   };
-}
-
-function noLabels(where: string): UserError {
-  return userError({
-    where,
-    required: "labelled samples (folders of classes, an IDX pair, an NPY pair, or a table with --label-column)",
-    got: "no labels",
-    advice: "Say where they are with --label-column, or --test-label-column for the test data.",
-  });
-}
-
-/** @throws UserError unless every test sample has a label, there are training labels, and the model has outputs for them */
-export function requireLabels(options: CompareOptions, data: StudyData, outputs: number, task: StudyTask): void {
-  if (task === "regression") requireTargets(options, data, outputs);
-  else requireClasses(options, data, outputs);
-}
-
-function requireTargets(options: CompareOptions, { train, test }: StudyData, outputs: number): void {
-  if (!train.targets) throw noLabels(options.data);
-  if (!test.targets) throw noLabels(options.test);
-  for (const [where, { names }] of [
-    [options.data, train.targets],
-    [options.test, test.targets],
-  ] as const) {
-    if (names.length === outputs) continue;
-    throw userError({
-      where,
-      required: `${outputs} ${outputs === 1 ? "number" : "numbers"} to predict for each sample, as the model has outputs`,
-      got: `${names.length} (${shorten(names)})`,
-      advice: "Name as many label columns, separated by commas, or give another model.",
-    });
-  }
-  const constant = variancesOf(test.targets).findIndex((variance) => !(variance > 0));
-  if (constant < 0) return;
-  throw userError({
-    where: options.test,
-    required: "numbers to predict that differ between the test samples",
-    got: `the same ${test.targets.names[constant]} in all`,
-    advice: "Give other test data.",
-  });
-}
-
-/** Deviations of the training data by which the means of the two may differ, and times that their spreads may. */
-const [farMeans, farSpreads] = [3, 10];
-
-/**
- * What is odd about the numbers to predict, in words: labels of which a sample has several, which are no classes here; and
- * test data of another quantity, or in other units, which would be compared in earnest, and only every R² would be poor.
- */
-export function targetNotes(options: CompareOptions, { train, test }: StudyData): string[] {
-  if (!train.targets || !test.targets) return [];
-  const [own, other] = [train.targets, test.targets];
-  const [ownMeans, otherMeans] = [meansOf(own), meansOf(other)];
-  const [ownSpreads, otherSpreads] = [variancesOf(own).map(Math.sqrt), variancesOf(other).map(Math.sqrt)];
-  const figure = (value: number): string => String(Number(value.toPrecision(3)));
-  const flags = own.names.length > 1 && own.values.every((value) => value === 0 || value === 1);
-  const severalLabels = flags
-    ? [
-        `${shorten(own.names)} of ${options.data} are all 0 or 1: they are predicted as numbers, by squared error, since a sample has one class at most here; R² is what is measured, not how many labels are right`,
-      ]
-    : [];
-  const otherQuantities = own.names.flatMap((name, at) => {
-    const times = ownSpreads[at] / otherSpreads[at];
-    const alike = Math.abs(ownMeans[at] - otherMeans[at]) <= farMeans * Math.max(ownSpreads[at], otherSpreads[at]);
-    if (alike && times < farSpreads && times > 1 / farSpreads) return [];
-    const shown = (means: readonly number[], spreads: readonly number[]): string =>
-      `${figure(means[at])} ± ${figure(spreads[at])}`;
-    return [
-      `${other.names[at]} of ${options.test} is ${shown(otherMeans, otherSpreads)}, where ${name} of ${options.data} is ${shown(ownMeans, ownSpreads)}: if these are two quantities, or one in two units, say with --test-label-column where the right one is`,
-    ];
-  });
-  return [...severalLabels, ...otherQuantities];
-}
-
-function requireClasses(options: CompareOptions, { train, test }: StudyData, outputs: number): void {
-  const scores = Math.max(2, outputs);
-  if (options.classNames) requireNamesOfOutputs(options.classNames, scores);
-  if (!train.labels) throw noLabels(options.data);
-  if (!test.labels) throw noLabels(options.test);
-  for (const [where, labels] of [
-    [options.data, train.labels],
-    [options.test, test.labels],
-  ] as const) {
-    const largest = labels.reduce((most, label) => Math.max(most, label), -1);
-    if (largest >= scores)
-      throw userError({
-        where,
-        required: `at most the ${scores} classes that the model has scores for`,
-        got: `${largest + 1}`,
-        advice: "Give a model for as many classes as the data has.",
-      });
-    // One class alone is always named right: by trials that diverged, too.
-    if (new Set(labels.filter((label) => label >= 0)).size < 2)
-      throw userError({
-        where,
-        required: "samples of two classes at least",
-        got: largest < 0 ? "none with a label" : "one class alone",
-        advice: "Give labelled samples of every class.",
-      });
-  }
-  const unlabelledTests = test.labels.reduce((count, label) => count + (label < 0 ? 1 : 0), 0);
-  if (unlabelledTests > 0)
-    throw userError({
-      where: options.test,
-      required: "a label for every test sample",
-      got: `${unlabelledTests} without`,
-      advice: "Remove them.",
-    });
 }
 
 /** Refuses, or leaves out, what the test data has too. */

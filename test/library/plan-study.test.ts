@@ -8,29 +8,16 @@ import {
   decideTask,
   locateLabels,
   planNetworks,
-  requireLabels,
-  targetNotes,
   withoutDuplicates,
 } from "../../src/library/plan-study.js";
 import { type BenchSettings, openStudyData } from "../../src/library/study-bench.js";
 import { StudyDatasets } from "../../src/library/study-datasets.js";
 import { duplicatesOf } from "../../src/study/duplicates.js";
-import type { StudyData } from "../../src/study/run-trial.js";
 import { idxFile } from "../data/array-files.js";
 import { readAll } from "../data/read-all.js";
+import { labelled } from "../support/labelled-data.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { barPictures } from "../support/toy-data.js";
-
-function labelled(labels: readonly number[] | undefined, targets?: readonly number[], width = 1): Dataset {
-  return {
-    where: "data",
-    count: labels?.length ?? (targets?.length ?? 0) / width,
-    ...(labels ? { labels: Int32Array.from(labels) } : {}),
-    ...(targets
-      ? { targets: { names: Array.from({ length: width }, (_, at) => `y${at}`), values: Float64Array.from(targets) } }
-      : {}),
-  } as Partial<Dataset> as Dataset;
-}
 
 const count = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
@@ -56,19 +43,6 @@ describe("decideTask", () => {
   });
 });
 
-test("says that several labels of a sample are predicted as numbers", () => {
-  const notes = (train: readonly number[], width: number) =>
-    targetNotes({ model: "m", data: "train.csv", test: "test.csv" }, {
-      train: labelled(undefined, train, width),
-      test: labelled(undefined, train, width),
-    } as StudyData);
-  expect(notes([0, 1, 1, 1, 0, 0], 2)).toEqual([
-    expect.stringMatching(/^y0, y1 of train\.csv are all 0 or 1: they are predicted as numbers/),
-  ]);
-  expect(notes([0, 1, 1, 1, 0, 2], 2)).toEqual([]);
-  expect(notes([0, 1, 1, 0], 1)).toEqual([]);
-});
-
 test("a template's network has an output for each class or number, and is not made without labels", async () => {
   const classes = Array.from({ length: 12 }, (_, row) => `${row},${row * row},${"abc"[row % 3]}`);
   const file = (rows: readonly string[], head: string) => `${head}\n${rows.join("\n")}\n`;
@@ -92,33 +66,6 @@ test("a template's network has an output for each class or number, and is not ma
     await expect(outputs("numbers.csv", task ? { task } : {})).rejects.toThrow(
       /numbers\.csv: required labelled samples/,
     );
-});
-
-test("a study takes samples of two classes, in the training and in the test data", () => {
-  const options: CompareOptions = { model: "m", data: "train.csv", test: "test.csv" };
-  const require = (train: readonly number[], test: readonly number[]) => () =>
-    requireLabels(options, { train: labelled(train), test: labelled(test) } as StudyData, 3, "classification");
-  expect(require([0, 1], [2, 1])).not.toThrow();
-  expect(require([0, 1], [1, 1])).toThrow(
-    /^test\.csv: required samples of two classes at least, got one class alone\./,
-  );
-  expect(require([0, -1, 0], [0, 1])).toThrow(/^train\.csv: .* got one class alone/);
-  expect(require([-1, -1], [0, 1])).toThrow(/^train\.csv: .* got none with a label/);
-});
-
-test("classes that are named must be as many as the network tells apart", () => {
-  const data = labelled([0, 1]);
-  const require = (classNames: readonly string[], outputs: number) =>
-    requireLabels(
-      { model: "net.onnx", data: "train", test: "test", classNames },
-      { train: data, test: data, unlabelled: data },
-      outputs,
-      "classification",
-    );
-  require(["a", "b"], 1);
-  require(["a", "b", "c"], 3);
-  expect(() => require(["a", "b"], 3)).toThrow(/class names: required 3, .* got 2: a, b/);
-  expect(() => require(["a", "b", "c"], 1)).toThrow(/class names: required 2, .* got 3: a, b, c/);
 });
 
 describe("withoutDuplicates", () => {
