@@ -13,6 +13,7 @@ import {
 import { UserError, userError } from "../errors.js";
 import { checkGraph } from "../graph/check.js";
 import { type Attribute, attribute, type Dimension, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
+import { inComputationOrder } from "../graph/order.js";
 import type { Tensor } from "../graph/tensor.js";
 import { checkWire } from "./check-wire.js";
 import { dataTypeOf, type ExternalReader, readTensor, type TensorContext } from "./onnx-tensor.js";
@@ -50,7 +51,7 @@ const decoder = new TextDecoder();
 
 /**
  * Reads an ONNX model: all attribute kinds (other subgraphs than an If's and rare kinds stay opaque), all encodings of tensors, and
- * the structure that ONNX demands of a graph.
+ * the structure that ONNX demands of a graph, but for the order of its nodes, which they get.
  *
  * @throws UserError that names the file where the bytes are no such model
  */
@@ -152,15 +153,21 @@ function readGraph(proto: GraphProto, context: TensorContext): Graph {
       });
     initializers.set(tensor.name, readTensor(tensor, context));
   }
+  const inputs = proto.input.map((info) => readValueInfo(info, where));
+  const given = new Set([...initializers.keys(), ...inputs.map(({ name }) => name)]);
   return {
     name: proto.name,
-    inputs: proto.input.map((info) => readValueInfo(info, where)),
+    inputs,
     // skl2onnx leaves the type of outputs open, which ONNX Runtime infers.
     outputs: proto.output.map((info) =>
       info.type ? readValueInfo(info, where) : { name: info.name, type: "float32", shape: null },
     ),
     initializers,
-    nodes: proto.node.map((node) => readNode(node, context)),
+    // ONNX wants them in order, but its runtimes take them in any, as what converts models to half precision leaves them.
+    nodes: inComputationOrder(
+      proto.node.map((node) => readNode(node, context)),
+      (name) => given.has(name),
+    ),
   };
 }
 

@@ -89,6 +89,15 @@ describe("readOnnx", () => {
     expect(readOnnx(buffer.subarray(1), { where }).graph).toEqual(denseGraph);
   });
 
+  it("puts nodes in the order in which they are computed", () => {
+    const node = [
+      { opType: "Relu", input: ["h"], output: ["y"] },
+      { opType: "Cast", input: ["x"], output: ["h"], attribute: [{ name: "to", i: 10n }] },
+    ];
+    const { graph } = readOnnx(modelBytes({ node }), { where });
+    expect(graph.nodes.map(({ op }) => op)).toEqual(["Cast", "Relu"]);
+  });
+
   it("reads external data through the given reader", () => {
     const calls: unknown[] = [];
     const tensor = readTensorOf(
