@@ -4,7 +4,7 @@ import { basename, extname, join } from "node:path";
 import type { ColumnChoice } from "../data/column-profile.js";
 import type { NormalisationChoice, OpenOptions } from "../data/dataset.js";
 import { dataNotes } from "../data/unusable-samples.js";
-import { userError } from "../errors.js";
+import { InterruptedError, userError } from "../errors.js";
 import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { type Arm, armsForData } from "../study/arm.js";
@@ -12,7 +12,14 @@ import { labelledSamples } from "../study/labels.js";
 import type { StudyTask } from "../study/measure.js";
 import { type StudyPlan, selfTrained, settingsOf, shortHash } from "../study/plan.js";
 import { writeReport } from "../study/report.js";
-import { type Executor, type RunStudyOptions, runStudy, type StudyEvent } from "../study/run-study.js";
+import {
+  type Executor,
+  type RunStudyOptions,
+  resultsIn,
+  runStudy,
+  type StudyEvent,
+  type StudyResults,
+} from "../study/run-study.js";
 import type { StudyData } from "../study/run-trial.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type StudySummary, summarize } from "../study/summary.js";
@@ -286,6 +293,12 @@ async function runIn(
 
   const executor: Executor =
     workers === 1 ? await localExecutor(settings, data, signal, note) : threadExecutor(settings, workers, signal);
+  const write = async (results: StudyResults): Promise<CompareResult> => {
+    const summary = summarize(plan, results, data.test.count);
+    await folder.writeJson(studyFiles.summary, summary);
+    await writeReport(folder, plan, summary, results, record(options, plan, workers, data.test.count));
+    return { folder: path, report: folder.file(studyFiles.report), plan, summary };
+  };
   try {
     await executor.usePlan(plan);
     const results = await runStudy({
@@ -296,10 +309,12 @@ async function runIn(
       ...deadlines,
       onEvent: emit,
     });
-    const summary = summarize(plan, results, data.test.count);
-    await folder.writeJson(studyFiles.summary, summary);
-    await writeReport(folder, plan, summary, results, record(options, plan, workers, data.test.count));
-    return { folder: path, report: folder.file(studyFiles.report), plan, summary };
+    return await write(results);
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    const results = await resultsIn(folder, plan);
+    if (results.trials.length > 0) note(`what is finished stands in ${(await write(results)).report}`);
+    throw error;
   } finally {
     await executor.close();
   }

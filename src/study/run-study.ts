@@ -152,6 +152,17 @@ export function resultsSoFar(
   return resultsOf(plan, wanted, trials, { pretrainings, timing, tuned });
 }
 
+/** What a study has by now, as its folder holds it. */
+export async function resultsIn(folder: StudyFolder, plan: StudyPlan): Promise<StudyResults> {
+  const pretrainings = new Map<string, PretrainingRecord>();
+  for (const key of pretrainingKeysOf(plan)) {
+    const record = await folder.readPretraining(key);
+    if (record) pretrainings.set(key, record);
+  }
+  const timing = await folder.readJson<StudyTiming>(studyFiles.timing);
+  return resultsSoFar(plan, await folder.readTrials(), pretrainings, timing ?? { secondsPerStep: {} });
+}
+
 /** Keys of a plan's pretrainings. */
 export function pretrainingKeysOf(plan: StudyPlan): Set<string> {
   return new Set(pretrainingsOf(plan).map(({ key }) => key));

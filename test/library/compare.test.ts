@@ -138,6 +138,44 @@ test("trials of data that was read another way, or of another discriminator, are
   expect(await ran({})).toEqual(["pretrained", "adversarial"]);
 });
 
+test("a study that is stopped reports what is finished, and goes on", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const given = { ...options, seeds: 4, arms: ["he", "lecun"] };
+  const controller = new AbortController();
+  const notes: string[] = [];
+  let done = 0;
+  const stopped = compare({
+    ...given,
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.type === "trial" && ++done === 3) controller.abort();
+      if (event.type === "note") notes.push(event.message);
+    },
+  });
+  await expect(stopped).rejects.toThrow(/the study was stopped; the same command continues it/);
+  const report = join(options.output, "report.html");
+  expect(notes).toEqual([`what is finished stands in ${report}`]);
+  expect(readFileSync(report, "utf8")).toMatch(/Warning.*3 of 8 trials are finished/);
+  expect(JSON.parse(readFileSync(join(options.output, "summary.json"), "utf8"))).toMatchObject({
+    trials: 3,
+    planned: 8,
+  });
+  expect(existsSync(join(options.output, "study.lock"))).toBe(false);
+  expect((await compare(given)).summary).toMatchObject({ trials: 8, planned: 8 });
+  expect(readFileSync(report, "utf8")).not.toContain("3 of 8");
+
+  const early = new AbortController();
+  const output = join(options.output, "..", "early");
+  const soon = compare({
+    ...given,
+    output,
+    signal: early.signal,
+    onEvent: ({ type }) => type === "planned" && early.abort(),
+  });
+  await expect(soon).rejects.toThrow(/the study was stopped/);
+  expect(existsSync(join(output, "report.html"))).toBe(false);
+});
+
 test("says where a folder's trials are of another version", async () => {
   const { made: _, folder: __, ...options } = await ready();
   const notes: string[] = [];
