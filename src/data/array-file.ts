@@ -114,12 +114,17 @@ function npyLayout(head: Uint8Array, where: string): Layout | undefined {
   };
 }
 
-async function describeZip(path: string, options: Reading & { labels?: string | undefined }): Promise<ArrayFile> {
+/** @returns undefined for an archive of other things than arrays */
+async function describeZip(
+  path: string,
+  options: Reading & { labels?: string | undefined },
+): Promise<ArrayFile | undefined> {
   const file = new OpenFile(path);
   const entries = new Map<string, ZipEntry>();
   for (const entry of await zipDirectory(file)) {
     if (entry.name.endsWith(".npy")) entries.set(entry.name.replace(/\.npy$/, ""), entry);
   }
+  if (entries.size === 0) return undefined;
   const layouts = new Map<string, Layout>();
   for (const [name, entry] of entries) {
     const where = `${path}[${name}]`;

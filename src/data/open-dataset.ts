@@ -249,12 +249,30 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
 async function openArrays(files: readonly ArrayFile[], options: OpenOptions): Promise<Dataset> {
   const [first] = files;
   const where = files.length === 1 ? first.where : `${first.where} and ${files.length - 1} more`;
+  requireCounted(files, where, options);
   const gathered = await gatherArrays(files, options);
   const labels = await labelsOf(files, options);
   const place = (sample: number) => placeOf(files, sample);
   return "raw" in gathered
     ? arrayDataset(gathered.raw, labels, where, first.format, options, place)
     : filedArrayDataset(gathered.filed, labels, where, first.format, options, place);
+}
+
+/** @throws UserError where each file is one sample: its first axis would be taken for samples */
+function requireCounted(files: readonly ArrayFile[], where: string, { shape }: OpenOptions): void {
+  const without = (lengths: readonly (number | null)[]) => lengths.filter((length) => length !== 1);
+  const wanted = shape === undefined ? [] : without(shape);
+  const isOne = ({ dims }: ArrayFile): boolean => {
+    const own = without(dims);
+    return dims[0] > 1 && own.length === wanted.length && own.every((length, at) => length === (wanted[at] ?? length));
+  };
+  if (files.length < 2 || !files.every(isOne)) return;
+  throw userError({
+    where,
+    required: "arrays whose axis 0 counts the samples",
+    got: `${files.length} files of the shape [${files[0].dims.join(", ")}], which is that of a single sample`,
+    advice: "Join them: numpy.save('all.npy', numpy.stack([numpy.load(path) for path in paths]))",
+  });
 }
 
 /** In which file a sample lies that is counted over all of them, and as which one. */

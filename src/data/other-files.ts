@@ -6,6 +6,13 @@ const kinds: readonly { readonly what: string; readonly ends: RegExp; readonly a
     advice: "Convert them to PNG or JPEG, as ImageMagick's mogrify -format png does for a whole folder",
   },
   {
+    what: "arrays",
+    ends: /^\.(np[yz]|safetensors)$/,
+    advice:
+      "Arrays are read as files whose axis 0 counts the samples, by their names or a pattern such as 'FOLDER/*.npy'; " +
+      "files of one sample each are joined by numpy.save('all.npy', numpy.stack([numpy.load(path) for path in paths]))",
+  },
+  {
     what: "sound files",
     ends: /^\.(wav|mp3|flac|ogg|oga|opus|m4a|aac|aiff?|wma|au)$/,
     advice: "Sound is read as arrays: save waveforms or spectrograms as NPY, as docs/data.md shows",

@@ -257,8 +257,30 @@ describe("how arrays meet the model", () => {
     ["t.csv.zst", "x", /Unpack it first/],
     ["t.h5", "x", /save the samples with numpy\.save/],
     ["t.jsonl", '{"a":1}', /save it as Parquet or CSV/],
+    ["t.zip", zipSync({ "a/1.png": new Uint8Array(3) }), /got a file of another kind\. Unpack it first/],
+    ["t.xlsx", zipSync({ "xl/workbook.xml": new Uint8Array(3) }), /Save the sheet as CSV/],
+    ["t.pt", zipSync({ "t/data.pkl": new Uint8Array(3) }), /save the samples with numpy\.save/],
   ])("%s says what it is, or what to do with it", async (name, text, message) => {
     await expect(openDataset(join(temporaryFolder({ [name]: text }), name), {})).rejects.toThrow(message);
+  });
+
+  test("files of one sample each are not taken for many samples", async () => {
+    const file = npyFile(
+      "<f4",
+      [4, 4],
+      Float32Array.from({ length: 16 }, (_, at) => at),
+    );
+    const folder = temporaryFolder({ "1.npy": file, "2.npy": file });
+    const paths = [join(folder, "1.npy"), join(folder, "2.npy")];
+    for (const shape of [
+      [1, 4, 4],
+      [4, 4],
+      [4, null],
+    ])
+      await expect(openDataset(paths, { shape })).rejects.toThrow(
+        /2 files of the shape \[4, 4\].*single sample.*stack/,
+      );
+    expect((await openDataset(paths, { shape: [4] })).count).toBe(8);
   });
 
   test("the signal interrupts", async () => {

@@ -108,6 +108,7 @@ describe("what is found in a folder", () => {
 
   test.each([
     [["a.wav", "b/c.wav", "d.md"], /no picture \(3 other files: 2 \.wav, 1 \.md\)\. Sound is read as arrays/],
+    [["a/1.npy", "b/2.npy"], /no picture \(2 other files: 2 \.npy\)\. Arrays are read .* numpy\.stack/],
     [["a.HEIC"], /no picture \(1 other file: 1 \.heic\)\. Convert/],
     [["README", "Thumbs.db"], /no picture \(2 other files: 1 without an end to their names\)\. Check the path/],
   ])("a folder of %j says what lies there and what to do", async (names, message) => {
