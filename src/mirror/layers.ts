@@ -2,7 +2,7 @@
 import type { Value } from "../graph/builder.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import type { Emitter } from "../ops/emitter.js";
-import { fanInOf } from "../ops/network.js";
+import { fanInOf } from "../ops/find-parameters.js";
 import { intAttribute, type NodeContext } from "../ops/operator.js";
 import { adjoint } from "./adjoint.js";
 import { attentionOrder } from "./gates.js";

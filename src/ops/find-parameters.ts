@@ -1,0 +1,256 @@
+/** Which of a network's stored tensors are parameters, and what each of them is to the layers that read it. */
+import { userError } from "../errors.js";
+import type { Graph, Node } from "../graph/graph.js";
+import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
+import type { NetworkOptions } from "./network.js";
+import type { ParameterRole, ParameterSpec } from "./parameter.js";
+import { plainExport, plainTorchScriptExport } from "./plain-export.js";
+
+/** Operators that pass a parameter on in another form, or a part of it. */
+export const views: ReadonlySet<string> = new Set([
+  "Identity",
+  "Cast",
+  "Transpose",
+  "Reshape",
+  "Squeeze",
+  "Unsqueeze",
+  "Expand",
+  "Tile",
+  "Flatten",
+  // Entries of a learned table, such as Swin's relative positions.
+  "Gather",
+  "GatherND",
+  // Some of the matrices that lie together in one tensor, as those of attention do.
+  "Slice",
+  "Split",
+]);
+
+/** What a learned query goes through as a sample does. */
+const queryLayers = new Set(["Gemm", "MatMul", "LayerNormalization"]);
+
+/** A parameter behind views: its own name, and whether a matrix arrives transposed. */
+interface Origin {
+  readonly name: string;
+  readonly flipped: boolean;
+  /** Identity and Cast only, or a matrix transposition: the layout carries over. */
+  readonly plain: boolean;
+  /** The axes that it arrives with, where they are known. */
+  readonly rank: number | undefined;
+  /** Rows of the tensor, whose last axis is whole: all of them in another shape, or some. */
+  readonly rows: boolean;
+  /** It is repeated, as what is learned is given to each sample of a batch. */
+  readonly repeated: boolean;
+}
+
+/** Finds a graph's parameters, in the order in which the computation meets them. */
+export function findParameters(
+  graph: Graph,
+  inputName: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  { where, constants }: NetworkOptions,
+): Map<string, ParameterSpec> {
+  const found = new Map<string, ParameterSpec>();
+  const origins = new Map<string, Origin>();
+  for (const [name, tensor] of tensors)
+    if (isFloating(tensor.type) && !constants?.has(name))
+      origins.set(name, { name, flipped: false, plain: true, rank: tensor.shape.length, rows: true, repeated: false });
+  /** Values that depend on the sample, and those of them that lie behind a weight. */
+  const fromSample = new Set([inputName]);
+  const behindWeight = new Set<string>();
+  const reshaped = new Set<string>();
+  const isFilled = (origin: Origin | undefined, number: number): boolean => {
+    const tensor = origin && tensors.get(origin.name);
+    return tensor !== undefined && numbersOf(tensor).every((element) => element === number);
+  };
+  const fanIns = new Map<string, number>();
+  const add = (origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void => {
+    const tensor = tensors.get(origin.name);
+    if (!tensor) return;
+    const known = found.get(origin.name);
+    if (known && (known.role === "statistic") !== (role === "statistic"))
+      throw userError({
+        where: `${where}: tensor ${origin.name}`,
+        required: "one purpose",
+        got: "a running statistic that is a learned parameter too, since the exporter has merged equal tensors",
+        advice: `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}.`,
+      });
+    if (known) return;
+    const carried = layout && layoutOf(origin, tensor, layout);
+    found.set(origin.name, {
+      name: origin.name,
+      shape: tensor.shape,
+      role,
+      ...(carried ? { layout: carried } : {}),
+      ...(fanIn === undefined ? {} : { fanIn }),
+    });
+  };
+  for (const node of graph.nodes) {
+    // A shape depends on the sample's shape only, which is known.
+    if (node.op === "Constant" || node.op === "Shape" || node.op === "Size") continue;
+    const slots = node.inputs.map((name) => (fromSample.has(name) ? undefined : origins.get(name)));
+    const touchesSample = node.inputs.some((name) => fromSample.has(name));
+    if (!touchesSample) {
+      const origin = slots[0];
+      // One number expanded to many is no parameter: exporters write a missing bias as zero, expanded.
+      const isFilling = node.op === "Expand" && sizeOf(tensors.get(origin?.name ?? "")?.shape ?? []) === 1;
+      if (origin && views.has(node.op) && !isFilling)
+        for (const output of node.outputs) origins.set(output, viewed(origin, node, tensors));
+      if (!origin?.repeated || !queryLayers.has(node.op)) continue;
+      // From here on, a learned query is what a sample is to other layers.
+      add(origin, "table");
+      slots[0] = undefined;
+    }
+    const behind = node.inputs.some((name) => behindWeight.has(name));
+    let weighted = false;
+    let fanIn = Math.max(0, ...node.inputs.map((name) => fanIns.get(name) ?? 0)) || undefined;
+    const weight = (origin: Origin | undefined, layout: WeightLayout | undefined): void => {
+      const tensor = origin && tensors.get(origin.name);
+      if (!origin || !tensor || sizeOf(tensor.shape) < 2) return;
+      weighted = true;
+      const shape = origin.flipped ? [...tensor.shape].reverse() : tensor.shape;
+      if (layout) fanIn = fanInOf(shape, layout);
+      add(origin, "weight", layout, fanIn);
+    };
+    const other = (origin: Origin | undefined, role: ParameterRole): void => {
+      if (origin) add(origin, role, undefined, role === "bias" ? fanIn : undefined);
+    };
+    const many = (origin: Origin | undefined): boolean => {
+      const tensor = origin && tensors.get(origin.name);
+      return tensor !== undefined && sizeOf(tensor.shape) > 1;
+    };
+    switch (node.op) {
+      case "Conv":
+      case "ConvTranspose": {
+        const group = node.attributes.group;
+        const layout = {
+          kind: "convolution",
+          groups: group?.kind === "int" ? group.value : 1,
+          transposed: node.op === "ConvTranspose",
+        } as const;
+        weight(slots[1], layout);
+        other(slots[2], "bias");
+        break;
+      }
+      case "Gemm": {
+        const flag = (name: string): boolean =>
+          node.attributes[name]?.kind === "int" && node.attributes[name].value === 1;
+        weight(slots[1], { kind: "matrix", inputAxis: flag("transB") ? 1 : 0 });
+        weight(slots[0], { kind: "matrix", inputAxis: flag("transA") ? 0 : 1 });
+        other(slots[2], "bias");
+        break;
+      }
+      case "MatMul": {
+        weight(slots[1], slots[1]?.rank === 2 ? { kind: "matrix", inputAxis: 0 } : undefined);
+        weight(slots[0], slots[0]?.rank === 2 ? { kind: "matrix", inputAxis: 1 } : undefined);
+        break;
+      }
+      case "InstanceNormalization":
+        weighted = true;
+        // Exporters write group normalisation as Reshape, InstanceNormalization by ones and zeros, Reshape.
+        if (reshaped.has(node.inputs[0]) && isFilled(slots[1], 1) && isFilled(slots[2], 0)) break;
+        other(slots[1], "scale");
+        other(slots[2], "shift");
+        break;
+      case "BatchNormalization":
+      case "LayerNormalization":
+      case "GroupNormalization":
+        weighted = true;
+        other(slots[1], "scale");
+        other(slots[2], "shift");
+        other(slots[3], "statistic");
+        other(slots[4], "statistic");
+        break;
+      case "PRelu":
+        other(slots[1], "slope");
+        break;
+      case "Add":
+      case "Sub":
+        for (const slot of slots) if (behind && many(slot) && !isMask(slot, tensors)) other(slot, "bias");
+        break;
+      case "Mul":
+      case "Div":
+        for (const slot of slots) if (behind && many(slot)) other(slot, "factor");
+        break;
+      case "Concat":
+        for (const slot of slots) if (behind && many(slot)) other(slot, "table");
+        break;
+    }
+    for (const output of node.outputs) {
+      if (node.op === "Reshape") reshaped.add(output);
+      fromSample.add(output);
+      if (behind || weighted) behindWeight.add(output);
+      if (fanIn !== undefined) fanIns.set(output, fanIn);
+    }
+  }
+  return found;
+}
+
+/** A tensor that is added to scores to leave some out: its −∞ would make training's numbers undefined. */
+function isMask(origin: Origin | undefined, tensors: ReadonlyMap<string, Tensor>): boolean {
+  const tensor = origin && tensors.get(origin.name);
+  if (!tensor) return false;
+  const minusInfinity = { float16: 0xfc00, bfloat16: 0xff80 }[tensor.type as string] ?? Number.NEGATIVE_INFINITY;
+  return (tensor.data as Float32Array).includes(minusInfinity);
+}
+
+function viewed(origin: Origin, node: Node, tensors: ReadonlyMap<string, Tensor>): Origin {
+  if (node.op === "Identity" || node.op === "Cast") return origin;
+  const tensor = tensors.get(origin.name);
+  if (node.op === "Transpose" && origin.rank === 2) {
+    const permutation = node.attributes.perm;
+    const flips = permutation?.kind !== "ints" || permutation.value[0] === 1;
+    return flips ? { ...origin, flipped: !origin.flipped } : origin;
+  }
+  const setting = tensors.get(node.inputs[1] ?? "");
+  if (node.op === "Reshape" && setting) {
+    const shape = numbersOf(setting);
+    const rows = origin.rows && !origin.flipped && shape.at(-1) === tensor?.shape.at(-1);
+    return { ...origin, plain: false, rank: shape.length, rows };
+  }
+  if (node.op === "Gather" && setting?.shape.length === 0 && origin.rank !== undefined && origin.rank > 1) {
+    const axis = node.attributes.axis;
+    const rows = origin.rows && !origin.flipped && (axis?.kind !== "int" || axis.value === 0);
+    return { ...origin, plain: false, rank: origin.rank - 1, rows };
+  }
+  if (node.op === "Slice" || node.op === "Split") {
+    const rows = origin.rows && !origin.flipped && keepsLastAxis(node, origin.rank, tensors);
+    return { ...origin, plain: false, rows };
+  }
+  const repeated = origin.repeated || node.op === "Expand" || node.op === "Tile";
+  return { ...origin, plain: false, rank: undefined, rows: false, repeated };
+}
+
+/** Does Slice or Split leave the last axis whole, as far as is known? */
+function keepsLastAxis(
+  { op, inputs, attributes: { axis } }: Node,
+  rank: number | undefined,
+  tensors: ReadonlyMap<string, Tensor>,
+): boolean {
+  const [starts, given] = [inputs[1], inputs[3]].map((name) => tensors.get(name ?? ""));
+  const axes =
+    op === "Split"
+      ? [axis?.kind === "int" ? axis.value : 0]
+      : given
+        ? numbersOf(given)
+        : starts && numbersOf(starts).map((_, index) => index);
+  return (rank !== undefined && axes?.every((each) => each !== -1 && each !== rank - 1)) ?? false;
+}
+
+/** The layout of a tensor whose view has this one; undefined where that is none that is known. */
+function layoutOf(origin: Origin, { shape }: Tensor, layout: WeightLayout): WeightLayout | undefined {
+  if (layout.kind !== "matrix") return origin.plain && !origin.flipped ? layout : undefined;
+  const inputAxis = origin.flipped ? (layout.inputAxis === 0 ? 1 : 0) : layout.inputAxis;
+  if (origin.plain) return { kind: "matrix", inputAxis };
+  // Rows of outputs, some of them or all.
+  if (!origin.rows || inputAxis !== 1) return undefined;
+  return shape.length === 3 ? { kind: "matrices" } : shape.length === 2 ? { kind: "matrix", inputAxis: 1 } : undefined;
+}
+
+/** How many inputs each output of a weight sums over. */
+export function fanInOf(shape: readonly number[], layout: WeightLayout): number {
+  if (layout.kind === "matrix") return shape[layout.inputAxis];
+  if (layout.kind === "matrices") return shape[2];
+  const kernel = sizeOf(shape.slice(2));
+  return layout.transposed ? (shape[0] / layout.groups) * kernel : shape[1] * kernel;
+}
