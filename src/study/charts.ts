@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { type Measure, measureOf, showScore } from "./measure.js";
 import { prepares, type StudyPlan } from "./plan.js";
-import { colourOf, logAxis, marginOf, plotSvg, shortened } from "./plot-svg.js";
+import { colourOf, heightOf, logAxis, marginOf, plotSvg, shortened } from "./plot-svg.js";
 import type { ArmInSetting, Comparison, SettingSummary, StudySummary } from "./summary.js";
 
 /** A chart. */
@@ -91,7 +91,7 @@ class Drawing {
     );
     if (shown.length === 0) return [];
     const svg = this.#plot({
-      height: 40 + 26 * shown.length,
+      height: heightOf(shown.length),
       marginLeft: marginOf(shown.map(({ arm }) => arm)),
       x: {
         label: `difference of ${measure} against ${baseline}${differenceUnit && `, ${differenceUnit}`}`,
@@ -248,7 +248,7 @@ class Drawing {
       open: median === null,
     }));
     const svg = this.#plot({
-      height: 50 + 26 * rows.length,
+      height: heightOf(rows.length),
       marginLeft: marginOf(rows.map(({ arm }) => arm)),
       marginRight: 50,
       x: {
@@ -409,7 +409,7 @@ class Drawing {
       { arm, part: `${steps} supervised steps`, seconds: secondsPerStep * steps },
     ]);
     const svg = this.#plot({
-      height: 60 + 26 * first.arms.length,
+      height: heightOf(first.arms.length),
       marginLeft: marginOf(first.arms.map(({ arm }) => arm)),
       x: { label: "seconds of one thread", grid: true },
       y: { label: null, domain: first.arms.map(({ arm }) => arm), tickFormat: shortened },

@@ -28,6 +28,9 @@ const colours = [
 
 const width = 720;
 
+/** Above and below what is drawn, in a chart without a legend. */
+const margins = { top: 24, bottom: 40 };
+
 /** The minimum of a document that Plot writes to, and what is taken out again. */
 interface Element {
   outerHTML: string;
@@ -62,8 +65,8 @@ export function plotSvg(options: Plot.PlotOptions, legend: readonly LegendEntry[
     marginLeft: 52,
     ...options,
     height: (options.height ?? 300) + rows.length * 16,
-    marginTop: legend.length > 0 ? marginTop : (options.marginTop ?? 24),
-    marginBottom: 40,
+    marginTop: legend.length > 0 ? marginTop : (options.marginTop ?? margins.top),
+    marginBottom: margins.bottom,
     style: { fontSize: "12px", fontFamily: "system-ui, sans-serif", background: "white" },
     document: document as never,
   } as Plot.PlotOptions) as unknown as Element;
@@ -81,6 +84,11 @@ export function plotSvg(options: Plot.PlotOptions, legend: readonly LegendEntry[
     }
   });
   return svg.outerHTML;
+}
+
+/** The height of a chart that has so many rows, a name each. */
+export function heightOf(rows: number): number {
+  return margins.top + margins.bottom + 26 * rows;
 }
 
 /** About how wide a letter is. */

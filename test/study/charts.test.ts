@@ -24,6 +24,22 @@ test("names of arms have room beside the charts, paths of files cut in their mid
   expect(Number(axis)).toBeGreaterThan(6 * 41);
 });
 
+test("a row is as high in a chart of one arm as in others", async () => {
+  const heightWith = async (names: string[]): Promise<number> => {
+    const plan = planOf(await armsOf("he", ...names), { seeds: 3 });
+    const trials = plan.arms.flatMap(({ name }, place) =>
+      [0, 1, 2].map((seed) => recordOf(plan, trialOf(plan, name, seed), 0.5 + place / 50 + seed / 100)),
+    );
+    const results = { trials, planned: 9, pretrainings: new Map(), timing: { secondsPerStep: {} }, tuned: {} };
+    const charts = studyCharts(plan, summarize(plan, results, 10_000));
+    return Number(/ height="(\d+)"/.exec(charts.find(({ name }) => name === "differences-1")?.svg ?? "")?.[1]);
+  };
+  const one = await heightWith(["lecun"]);
+  expect(await heightWith(["lecun", "xavier"])).toBe(one + 26);
+  // Margins take 64.
+  expect(one).toBe(64 + 26);
+});
+
 test("a dozen arms have a colour each", async () => {
   const names = ["he", "lecun", "xavier", "orthogonal"].flatMap((name) => [
     name,

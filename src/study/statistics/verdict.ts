@@ -158,7 +158,7 @@ function inWords(ground: Ground, { factor, unit }: DifferenceUnit): string {
     case "wide":
       return `too few trials: ${range(ground)}, wider than ± ${write(ground.minimumEffect)}`;
     case "seeds-needed":
-      return `about ${ground.seeds} seeds would narrow it to ± ${write(ground.minimumEffect)}`;
+      return `${ground.seeds < mostSeeds ? "about" : "more than"} ${ground.seeds} seeds would narrow it to ± ${write(ground.minimumEffect)}`;
     case "narrow":
       return `the interval is no wider than ± ${write(ground.minimumEffect)}`;
   }

@@ -74,6 +74,8 @@ describe("verdict", () => {
     expect(found.seedsNeeded).toBeLessThan(150);
     expect(found.grounds.map(({ kind }) => kind)).toEqual(["wide", "corrected", "seeds-needed"]);
     expect(found.reasons.length).toBe(3);
+    expect(found.reasons[2]).toMatch(/^about \d+ seeds/);
+    expect(judge(noisy.map((difference) => 100 * difference)).reasons[2]).toMatch(/^more than 10000 seeds/);
     // What is wide depends on what matters.
     expect(judge(noisy, undefined, 0.1).verdict).toBe("no difference shown");
   });
