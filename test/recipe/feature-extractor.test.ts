@@ -33,7 +33,7 @@ describe("the default feature tensor", () => {
     expect(() => featureExtractor({ ...loop, obstacles: reasons })).toThrow(
       /and Loop at node_loop2 \(its body is unread\)\. /,
     );
-    expect(() => featureExtractor(loop)).toThrow(/got none, and Loop at node_loop2\. .*--features/);
+    expect(() => featureExtractor(loop)).toThrow(/got none, and Loop at node_loop2 \(.*control flow\)\. .*--features/);
   });
 
   it("is what the last linear layer reads", () => {
