@@ -2,16 +2,12 @@
 import type { Graph, Node } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import { views } from "./find-parameters.js";
+import { normalizationNames } from "./names.js";
 import type { Layer } from "./network.js";
 import type { ParameterSpec } from "./parameter.js";
 import { allRows, isBiasOf, someRows, takeRows } from "./weight-rows.js";
 
-const normalizations = new Set([
-  "BatchNormalization",
-  "InstanceNormalization",
-  "LayerNormalization",
-  "GroupNormalization",
-]);
+const normalizations: ReadonlySet<string> = new Set(normalizationNames);
 
 /** Finds the layers that have a weight among the parameters, input first. */
 export function findLayers(

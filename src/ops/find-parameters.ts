@@ -3,6 +3,7 @@ import { userError } from "../errors.js";
 import type { Graph, Node } from "../graph/graph.js";
 import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
+import { normalizationNames } from "./names.js";
 import type { NetworkOptions } from "./network.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
 import { plainExport, plainTorchScriptExport } from "./plain-export.js";
@@ -28,6 +29,7 @@ export const views: ReadonlySet<string> = new Set([
 
 /** What a learned query goes through as a sample does. */
 const queryLayers = new Set(["Gemm", "MatMul", "LayerNormalization"]);
+const normalizations: ReadonlySet<string> = new Set(normalizationNames);
 
 /** A parameter behind views: its own name, and whether a matrix arrives transposed. */
 interface Origin {
@@ -59,22 +61,12 @@ export function findParameters(
   const fromSample = new Set([inputName]);
   const behindWeight = new Set<string>();
   const reshaped = new Set<string>();
-  const isFilled = (origin: Origin | undefined, number: number): boolean => {
-    const tensor = origin && tensors.get(origin.name);
-    return tensor !== undefined && numbersOf(tensor).every((element) => element === number);
-  };
   const fanIns = new Map<string, number>();
   const add = (origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void => {
     const tensor = tensors.get(origin.name);
     if (!tensor) return;
     const known = found.get(origin.name);
-    if (known && (known.role === "statistic") !== (role === "statistic"))
-      throw userError({
-        where: `${where}: tensor ${origin.name}`,
-        required: "one purpose",
-        got: "a running statistic that is a learned parameter too, since the exporter has merged equal tensors",
-        advice: `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}.`,
-      });
+    if (known && (known.role === "statistic") !== (role === "statistic")) throw mergedStatistic(where, origin.name);
     if (known) return;
     const carried = layout && layoutOf(origin, tensor, layout);
     found.set(origin.name, {
@@ -102,79 +94,16 @@ export function findParameters(
       slots[0] = undefined;
     }
     const behind = node.inputs.some((name) => behindWeight.has(name));
-    let weighted = false;
+    let weighted = normalizations.has(node.op);
     let fanIn = Math.max(0, ...node.inputs.map((name) => fanIns.get(name) ?? 0)) || undefined;
-    const weight = (origin: Origin | undefined, layout: WeightLayout | undefined): void => {
-      const tensor = origin && tensors.get(origin.name);
-      if (!origin || !tensor || sizeOf(tensor.shape) < 2) return;
-      weighted = true;
-      const shape = origin.flipped ? [...tensor.shape].reverse() : tensor.shape;
-      if (layout) fanIn = fanInOf(shape, layout);
-      add(origin, "weight", layout, fanIn);
-    };
-    const other = (origin: Origin | undefined, role: ParameterRole): void => {
-      if (origin) add(origin, role, undefined, role === "bias" ? fanIn : undefined);
-    };
-    const many = (origin: Origin | undefined): boolean => {
-      const tensor = origin && tensors.get(origin.name);
-      return tensor !== undefined && sizeOf(tensor.shape) > 1;
-    };
-    switch (node.op) {
-      case "Conv":
-      case "ConvTranspose": {
-        const group = node.attributes.group;
-        const layout = {
-          kind: "convolution",
-          groups: group?.kind === "int" ? group.value : 1,
-          transposed: node.op === "ConvTranspose",
-        } as const;
-        weight(slots[1], layout);
-        other(slots[2], "bias");
-        break;
-      }
-      case "Gemm": {
-        const flag = (name: string): boolean =>
-          node.attributes[name]?.kind === "int" && node.attributes[name].value === 1;
-        weight(slots[1], { kind: "matrix", inputAxis: flag("transB") ? 1 : 0 });
-        weight(slots[0], { kind: "matrix", inputAxis: flag("transA") ? 0 : 1 });
-        other(slots[2], "bias");
-        break;
-      }
-      case "MatMul": {
-        weight(slots[1], slots[1]?.rank === 2 ? { kind: "matrix", inputAxis: 0 } : undefined);
-        weight(slots[0], slots[0]?.rank === 2 ? { kind: "matrix", inputAxis: 1 } : undefined);
-        break;
-      }
-      case "InstanceNormalization":
+    for (const { origin, role, layout } of readingsOf(node, slots, { tensors, behind, reshaped })) {
+      if (role === "weight") {
+        const shape = tensors.get(origin.name)?.shape ?? [];
+        if (sizeOf(shape) < 2) continue;
         weighted = true;
-        // Exporters write group normalisation as Reshape, InstanceNormalization by ones and zeros, Reshape.
-        if (reshaped.has(node.inputs[0]) && isFilled(slots[1], 1) && isFilled(slots[2], 0)) break;
-        other(slots[1], "scale");
-        other(slots[2], "shift");
-        break;
-      case "BatchNormalization":
-      case "LayerNormalization":
-      case "GroupNormalization":
-        weighted = true;
-        other(slots[1], "scale");
-        other(slots[2], "shift");
-        other(slots[3], "statistic");
-        other(slots[4], "statistic");
-        break;
-      case "PRelu":
-        other(slots[1], "slope");
-        break;
-      case "Add":
-      case "Sub":
-        for (const slot of slots) if (behind && many(slot) && !isMask(slot, tensors)) other(slot, "bias");
-        break;
-      case "Mul":
-      case "Div":
-        for (const slot of slots) if (behind && many(slot)) other(slot, "factor");
-        break;
-      case "Concat":
-        for (const slot of slots) if (behind && many(slot)) other(slot, "table");
-        break;
+        if (layout) fanIn = fanInOf(origin.flipped ? [...shape].reverse() : shape, layout);
+      }
+      add(origin, role, layout, role === "weight" || role === "bias" ? fanIn : undefined);
     }
     for (const output of node.outputs) {
       if (node.op === "Reshape") reshaped.add(output);
@@ -186,9 +115,97 @@ export function findParameters(
   return found;
 }
 
-/** A tensor that is added to scores to leave some out: its −∞ would make training's numbers undefined. */
-function isMask(origin: Origin | undefined, tensors: ReadonlyMap<string, Tensor>): boolean {
+function mergedStatistic(where: string, name: string): Error {
+  return userError({
+    where: `${where}: tensor ${name}`,
+    required: "one purpose",
+    got: "a running statistic that is a learned parameter too, since the exporter has merged equal tensors",
+    advice: `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}.`,
+  });
+}
+
+/** What a stored tensor is to a node that reads it. */
+interface Reading {
+  readonly origin: Origin;
+  readonly role: ParameterRole;
+  /** Of a weight, as the node has it. */
+  readonly layout?: WeightLayout | undefined;
+}
+
+/** What is known of a node's surroundings. */
+interface Surroundings {
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** Does it read something that lies behind a weight? */
+  readonly behind: boolean;
+  /** What Reshape makes. */
+  readonly reshaped: ReadonlySet<string>;
+}
+
+/** What a node that computes with the sample reads of stored tensors, weights before what belongs to them. */
+function readingsOf(
+  { op, inputs, attributes }: Node,
+  slots: readonly (Origin | undefined)[],
+  { tensors, behind, reshaped }: Surroundings,
+): readonly Reading[] {
+  const as = (origin: Origin | undefined, role: ParameterRole, layout?: WeightLayout): readonly Reading[] =>
+    origin ? [{ origin, role, layout }] : [];
+  const sized = (origin: Origin | undefined): boolean => sizeOf(tensors.get(origin?.name ?? "")?.shape ?? []) > 1;
+  /** Tensors of several elements behind a weight; in front of one, they are settings of the samples' scale. */
+  const behindAs = (role: ParameterRole): readonly Reading[] =>
+    behind ? slots.filter(sized).flatMap((slot) => as(slot, role)) : [];
+  const flag = (name: string): boolean => attributes[name]?.kind === "int" && attributes[name].value === 1;
+  const matrix = (inputAxis: 0 | 1): WeightLayout => ({ kind: "matrix", inputAxis });
+  const affine = (): readonly Reading[] => [...as(slots[1], "scale"), ...as(slots[2], "shift")];
+  switch (op) {
+    case "Conv":
+    case "ConvTranspose": {
+      const groups = attributes.group?.kind === "int" ? attributes.group.value : 1;
+      const layout = { kind: "convolution", groups, transposed: op === "ConvTranspose" } as const;
+      return [...as(slots[1], "weight", layout), ...as(slots[2], "bias")];
+    }
+    case "Gemm":
+      return [
+        ...as(slots[1], "weight", matrix(flag("transB") ? 1 : 0)),
+        ...as(slots[0], "weight", matrix(flag("transA") ? 0 : 1)),
+        ...as(slots[2], "bias"),
+      ];
+    case "MatMul":
+      return [
+        ...as(slots[1], "weight", slots[1]?.rank === 2 ? matrix(0) : undefined),
+        ...as(slots[0], "weight", slots[0]?.rank === 2 ? matrix(1) : undefined),
+      ];
+    case "InstanceNormalization":
+      // Exporters write group normalisation as Reshape, InstanceNormalization by ones and zeros, Reshape.
+      return reshaped.has(inputs[0]) && isFilled(slots[1], 1, tensors) && isFilled(slots[2], 0, tensors)
+        ? []
+        : affine();
+    case "BatchNormalization":
+    case "LayerNormalization":
+    case "GroupNormalization":
+      return [...affine(), ...as(slots[3], "statistic"), ...as(slots[4], "statistic")];
+    case "PRelu":
+      return as(slots[1], "slope");
+    case "Add":
+    case "Sub":
+      return behindAs("bias").filter(({ origin }) => !isMask(origin, tensors));
+    case "Mul":
+    case "Div":
+      return behindAs("factor");
+    case "Concat":
+      return behindAs("table");
+    default:
+      return [];
+  }
+}
+
+function isFilled(origin: Origin | undefined, number: number, tensors: ReadonlyMap<string, Tensor>): boolean {
   const tensor = origin && tensors.get(origin.name);
+  return tensor !== undefined && numbersOf(tensor).every((element) => element === number);
+}
+
+/** A tensor that is added to scores to leave some out: its −∞ would make training's numbers undefined. */
+function isMask(origin: Origin, tensors: ReadonlyMap<string, Tensor>): boolean {
+  const tensor = tensors.get(origin.name);
   if (!tensor) return false;
   const minusInfinity = { float16: 0xfc00, bfloat16: 0xff80 }[tensor.type as string] ?? Number.NEGATIVE_INFINITY;
   return (tensor.data as Float32Array).includes(minusInfinity);
