@@ -53,7 +53,7 @@ export const command = defineCommand({
     labelsPerClass: list("LIST", "amounts of labels a class"),
     optimizer: list("LIST", "adam, adamw, sgd (default: adam)"),
     learningRates: list("LIST", "learning rates (default: the optimiser's own)"),
-    tune: flag("choose each arm's best learning rate by labels held back, in place of comparing at each"),
+    tune: flag("choose each arm's best one of --learning-rates by labels held back, in place of comparing at each"),
     steps: whole("COUNT", "supervised steps (default: 300)", { min: 5 }),
     selfTrainingSteps: whole("COUNT", "steps of self-training, for arms that have it (default: 1000)", { min: 1 }),
     seeds: whole("COUNT", "repetitions: label draws, heads, orders, starts, pretrainings (default: 5)", { min: 1 }),

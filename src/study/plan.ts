@@ -108,15 +108,17 @@ export function settingName(plan: StudyPlan, setting: Setting): string {
   const { labels, optimizer, learningRate } = setting;
   const parts = [
     ...(plan.networks.length > 1 ? [setting.network] : []),
-    labels === "all"
-      ? "all labels"
-      : labels.endsWith("/class")
-        ? `${labels.replace("/", " labels a ")}`
-        : `${labels} labels`,
+    labelsInWords(labels),
     ...(plan.optimizers.length > 1 ? [optimizer.kind] : []),
     ...(learningRate !== "tuned" && ratesOf(plan, optimizer).length > 1 ? [`rate ${learningRate}`] : []),
   ];
   return parts.join(", ");
+}
+
+function labelsInWords(labels: LabelAmount): string {
+  if (labels === "all") return "all labels";
+  const [amount, perClass] = labels.split("/");
+  return `${amount} ${amount === "1" ? "label" : "labels"}${perClass === undefined ? "" : " a class"}`;
 }
 
 /** The seeds of a plan's trials. */

@@ -130,42 +130,64 @@ async function trialStart(options: TrialOptions, given: Weights | undefined, lab
 
 /** Runs a trial. @throws InterruptedError where the signal aborts */
 export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
-  const { trial, features, data, given, supervisor, steps } = options;
+  const { trial, features, data, given, steps } = options;
   const { train, test } = labelledData(data, trial);
   const chance = chanceOf(test);
   const began = performance.now();
-  const startsAt = given === "diverged" ? undefined : await trialStart(options, given, train).catch(whereDiverged);
+  const start = given === "diverged" ? undefined : await trialStart(options, given, train).catch(whereDiverged);
   const common = {
     ...trial,
     key: options.key,
     steps,
     labelsUsed: train.count,
     chance: chance.score,
-    headHash: headHash(features, startsAt ?? initialWeights(features.network, options.headInitializer, trial.seed)),
+    headHash: headHash(features, start ?? initialWeights(features.network, options.headInitializer, trial.seed)),
   };
-  if (startsAt === undefined) {
-    const points = evaluationSteps(steps, 0).map((step) => ({ step, ...chance, loss: null, testLoss: null }));
-    const timing = { startSeconds: 0, secondsPerStep: 0, threads: trialThreads } as const;
-    return {
-      ...common,
-      stepsMade: 0,
-      points,
-      score: chance.score,
-      bestScore: chance.score,
-      diverged: "pretraining",
-      stalled: true,
-      start: [],
-      timing,
-    };
-  }
-  const start = await layerStarts(options, startsAt, train, test);
+  if (start === undefined) return { ...common, ...withoutStart(steps, chance) };
+  const layers = await layerStarts(options, start, train, test);
   const startSeconds = (performance.now() - began) / 1000;
+  return { ...common, ...(await trained(options, start, { train, test, chance, layers, startSeconds })) };
+}
+
+/** What of a record its training decides. */
+type Outcome = Pick<
+  TrialRecord,
+  "stepsMade" | "points" | "score" | "bestScore" | "diverged" | "stalled" | "start" | "timing"
+>;
+
+/** Where pretraining or self-training left no weights to start from: at chance from the first step to the last. */
+function withoutStart(steps: number, chance: Chance): Outcome {
+  return {
+    stepsMade: 0,
+    points: evaluationSteps(steps, 0).map((step) => ({ step, ...chance, loss: null, testLoss: null })),
+    score: chance.score,
+    bestScore: chance.score,
+    diverged: "pretraining",
+    stalled: true,
+    start: [],
+    timing: { startSeconds: 0, secondsPerStep: 0, threads: trialThreads },
+  };
+}
+
+/** Trains from the start weights, and looks at what came of it. */
+async function trained(
+  options: TrialOptions,
+  weights: Weights,
+  {
+    train,
+    test,
+    chance,
+    layers,
+    startSeconds,
+  }: { train: Dataset; test: Dataset; chance: Chance; layers: LayerStart[]; startSeconds: number },
+): Promise<Outcome> {
+  const { trial, steps } = options;
   const extension = trial.purpose === "tuning" ? 0 : options.extension;
   const planned = steps + extension;
   const evaluateAt = trial.purpose === "tuning" ? [steps] : evaluationSteps(steps, extension);
   const clock = new StepClock(evaluateAt);
-  const result = await supervisor.run({
-    weights: startsAt,
+  const result = await options.supervisor.run({
+    weights,
     data: train,
     test,
     steps: planned,
@@ -183,7 +205,6 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
   const within = points.filter(({ step }) => step <= steps);
   const { score } = within[within.length - 1];
   return {
-    ...common,
     stepsMade: result.divergedAt ?? planned,
     points,
     score,
@@ -191,7 +212,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
     diverged: divergence(result, steps),
     // Numbers may be predicted worse than by their mean: that is no stalling.
     stalled: Math.abs(score - chance.score) <= stalledMargin || (test.targets === undefined && score < chance.score),
-    start,
+    start: layers,
     timing: { startSeconds, secondsPerStep: clock.secondsPerStep(), threads: trialThreads },
   };
 }
@@ -205,7 +226,10 @@ function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Da
 }
 
 /** What a network is worth that says the same of all samples: the most frequent class, or the mean of the numbers. */
-export function chanceOf({ labels, targets }: Dataset): Pick<TrialPoint, "score" | "rmse"> {
+type Chance = Pick<TrialPoint, "score" | "rmse">;
+
+/** See {@link Chance}. */
+export function chanceOf({ labels, targets }: Dataset): Chance {
   if (targets) return { score: 0, rmse: variancesOf(targets).map(Math.sqrt) };
   return { score: shareOfLargestClass(labels ?? new Int32Array()) };
 }
@@ -261,7 +285,7 @@ async function layerStarts(
 function pointsOf(
   { losses, evaluations }: SupervisedResult,
   evaluateAt: readonly number[],
-  chance: Pick<TrialPoint, "score" | "rmse">,
+  chance: Chance,
 ): TrialPoint[] {
   const measured = new Map(evaluations.map((evaluation) => [evaluation.step, evaluation]));
   return evaluateAt.map((step, index) => {

@@ -72,6 +72,15 @@ test("settings are all combinations, or one for each amount of labels where rate
   expect(settingsOf(plan)).toHaveLength(8);
   expect(new Set(settingsOf(plan).map((setting) => settingName(plan, setting))).size).toBe(8);
   expect(settingsOf({ ...plan, tune: true })).toHaveLength(4);
+  const plain = planOf(await armsOf("he"), { labels: ["all", "1", "300", "5%", "1/class", "10/class"] });
+  expect(settingsOf(plain).map((setting) => settingName(plain, setting))).toEqual([
+    "all labels",
+    "1 label",
+    "300 labels",
+    "5% labels",
+    "1 label a class",
+    "10 labels a class",
+  ]);
 });
 
 test("accuracy is measured at the start, at the end, and at the end of the extension", () => {
