@@ -201,7 +201,9 @@ const Pad: Operator = {
         type,
         shape: shape.map((length, axis) => {
           const padded = length + before[axis] + after[axis];
-          const overruns = mode === "reflect" && Math.max(before[axis], after[axis]) >= Math.max(length, 1);
+          const most = Math.max(before[axis], after[axis]);
+          // ONNX Runtime 1.30 reads beyond the input where it would wrap more than once.
+          const overruns = (mode === "reflect" && most >= Math.max(length, 1)) || (mode === "wrap" && most > length);
           if (padded < 0 || overruns)
             throw new RuleError(
               `Pad: ${before[axis]} and ${after[axis]} do not fit a dimension of ${length} (${mode})`,
