@@ -73,6 +73,7 @@ function resizeGradient(node: GradientContext): Value {
   let gradient = node.gradient;
   // An axis that keeps its size is copied by every mode.
   const axes = resizedAxes(node).filter((axis) => axis.input !== axis.output || axis.scale !== 1);
+  if (axes.length === 0) return gradient;
   const taps = axes.map((axis) => tapsOf(node, axis));
   if (axes.every((axis, index) => axis.axis >= 2 && isRepetition(axis, taps[index])))
     return windowSums(emit, gradient, axes);

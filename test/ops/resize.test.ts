@@ -126,6 +126,23 @@ describe("Resize", () => {
     );
   });
 
+  it.each([
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    [
+      [1, 2, 3, 4],
+      [1, 2, 3, 4],
+    ],
+  ])("passes the gradient on where %j becomes %j", (shape, sizes) => {
+    const emit = new Emitter();
+    const x = emit.input("x", "float32", shape);
+    const y = emit.one("Resize", [x, undefined, undefined, emit.ints(sizes)]);
+    const arriving = emit.input("gradient", "float32", sizes);
+    expect(gradients(emit, [{ value: y, gradient: arriving }], [x])).toEqual([arriving]);
+  });
+
   it("says which sampling has no gradient", () => {
     const emit = new Emitter();
     const x = emit.input("x", "float32", [1, 1, 4, 4]);
