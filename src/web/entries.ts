@@ -3,6 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { runFiles } from "../library/run-folder.js";
 import { studyFiles } from "../study/study-folder.js";
+import { lockFiles } from "./lock-state.js";
 import type { Entry, EntryList, Problem } from "./protocol.js";
 import { type ProcessState, readRunEntry } from "./read-run.js";
 import { readStudyEntry } from "./read-study.js";
@@ -65,8 +66,8 @@ export class Entries {
       const process = this.#processOf(id);
       const signature = await this.#signature(id, kind, process);
       const before = this.#known.get(id);
-      // A run without a known process counts as running for a while after its last line: time alone changes it.
-      const settled = before?.entry?.state !== "running" || process !== undefined;
+      // Nothing in the folder changes where a process ends that could not give its lock back.
+      const settled = before?.entry?.state !== "running";
       if (before && before.signature === signature && settled) {
         known.set(id, before);
         return;
@@ -89,8 +90,8 @@ export class Entries {
   async #signature(id: string, kind: Entry["kind"], process: ProcessState | undefined): Promise<string> {
     const names =
       kind === "run"
-        ? [runFiles.record, runFiles.metrics, runFiles.result]
-        : [studyFiles.plan, studyFiles.trials, studyFiles.summary];
+        ? [runFiles.record, runFiles.metrics, runFiles.result, lockFiles.run]
+        : [studyFiles.plan, studyFiles.trials, studyFiles.summary, lockFiles.study];
     const stats = await Promise.all(
       names.map((name) =>
         stat(join(this.#root, id, name)).then(

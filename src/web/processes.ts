@@ -9,6 +9,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { userError } from "../errors.js";
+import { beginOf, isAlive } from "./process-life.js";
 import type { ProcessState } from "./read-run.js";
 
 /** Where process records and logs lie, below the lab's folder. */
@@ -200,25 +201,7 @@ function keyOf(id: string): string {
 }
 
 function alive({ pid, began, exitCode }: ProcessRecord): boolean {
-  if (exitCode !== null || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  return beginOf(pid) === began;
-}
-
-/** When a process began; null where the system does not say (only Linux has it as a file) or it is dead already. */
-function beginOf(pid: number): string | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return fields[0] === "Z" ? null : fields[19];
-  } catch {
-    return null;
-  }
+  return exitCode === null && pid > 0 && isAlive(pid) && beginOf(pid) === began;
 }
 
 /** The last 4 KiB. */

@@ -6,6 +6,7 @@ import { loadingLines, type WrittenModel } from "../library/loading-lines.js";
 import { runFiles } from "../library/run-folder.js";
 import { judge } from "../training/warnings.js";
 import { hasStep, lastJsonLine, readJsonLines } from "./json-lines.js";
+import { isWrittenTo } from "./lock-state.js";
 import type { Entry, EntryState, LayersRecord, Problem, Row, RunDetail, RunSeries, RunWarning } from "./protocol.js";
 import { seriesOf } from "./thin-out.js";
 
@@ -17,7 +18,7 @@ export interface ProcessState {
   readonly message?: string;
 }
 
-/** A run that wrote something within this time counts as running; its own process is not known. */
+/** A run that wrote something within this time counts as running where nothing else tells. */
 const quietMilliseconds = 60_000;
 
 /** A file as an object. @throws Error saying what is wrong */
@@ -40,7 +41,8 @@ export async function readRunEntry(
   now = Date.now(),
 ): Promise<Entry> {
   const metricsFile = join(folder, runFiles.metrics);
-  const [record, metrics, result] = await Promise.all([
+  const [written, record, metrics, result] = await Promise.all([
+    isWrittenTo(folder, "run"),
     readRecord(join(folder, runFiles.record)),
     size(metricsFile),
     size(join(folder, runFiles.result)),
@@ -54,7 +56,7 @@ export async function readRunEntry(
   return {
     kind: "run",
     id,
-    state: stateOf(process, result !== undefined, row.diverged === true, now - modified),
+    state: stateOf(process, written, result !== undefined, row.diverged === true, now - modified),
     modified,
     model: model.file,
     data: String(data?.file ?? ""),
@@ -70,12 +72,19 @@ export async function readRunEntry(
   };
 }
 
-function stateOf(process: ProcessState | undefined, finished: boolean, diverged: boolean, quiet: number): EntryState {
-  if (process?.state === "running") return "running";
+function stateOf(
+  process: ProcessState | undefined,
+  written: boolean | undefined,
+  finished: boolean,
+  diverged: boolean,
+  quiet: number,
+): EntryState {
+  // What was started here may go on elsewhere.
+  if (process?.state === "running" || written === true) return "running";
   if (finished) return "finished";
   if (diverged) return "diverged";
   if (process !== undefined) return process.state === "ended" ? "stopped" : process.state;
-  return quiet < quietMilliseconds ? "running" : "stopped";
+  return written === undefined && quiet < quietMilliseconds ? "running" : "stopped";
 }
 
 /** Metrics and times along a run, at most about `points` of each. */

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { currentRecord, type TrialRecord } from "../study/records.js";
 import { studyFiles } from "../study/study-folder.js";
 import { readJsonLines } from "./json-lines.js";
-import type { Entry, StudyDetail, StudyTrial } from "./protocol.js";
+import { isWrittenTo } from "./lock-state.js";
+import type { Entry, EntryState, StudyDetail, StudyTrial } from "./protocol.js";
 import { type ProcessState, readRecord } from "./read-run.js";
 
+/** A study that wrote something within this time counts as running where nothing else tells. */
 const quietMilliseconds = 10 * 60_000;
 
 /** What the list shows of a study. @throws Error where study.json is broken or another program's */
@@ -27,21 +29,10 @@ export async function readStudyEntry(
     (await stat(join(folder, studyFiles.plan))).mtimeMs,
   );
   const finished = summary !== undefined && summary.mtimeMs >= (trials?.mtimeMs ?? 0);
-  const running = process === undefined ? now - modified < quietMilliseconds : process.state === "running";
-  const ended = process === undefined || process.state === "ended" || process.state === "running";
   return {
     kind: "study",
     id,
-    state:
-      process?.state === "running"
-        ? "running"
-        : finished
-          ? "finished"
-          : running
-            ? "running"
-            : ended
-              ? "stopped"
-              : (process.state as "paused"),
+    state: stateOf(process, await isWrittenTo(folder, "study"), finished, now - modified),
     modified,
     model: plan.networks.join(", "),
     data: "",
@@ -53,6 +44,19 @@ export async function readStudyEntry(
     controlled: process !== undefined,
     ...(process?.message === undefined ? {} : { message: process.message }),
   };
+}
+
+function stateOf(
+  process: ProcessState | undefined,
+  written: boolean | undefined,
+  finished: boolean,
+  quiet: number,
+): EntryState {
+  // What was started here may go on elsewhere.
+  if (process?.state === "running" || written === true) return "running";
+  if (finished) return "finished";
+  if (process !== undefined) return process.state === "ended" ? "stopped" : process.state;
+  return written === undefined && quiet < quietMilliseconds ? "running" : "stopped";
 }
 
 /** Everything about a study. */

@@ -17,7 +17,11 @@ let served: ServedLab;
 
 beforeAll(async () => {
   [browser, folder] = await Promise.all([openBrowser(), labFolder()]);
-  for (const recipe of ["default", "autoencoder"])
+  // One with G and D, whatever the default is for such pictures, and one with G alone.
+  for (const [name, recipe] of [
+    ["default", "contrast"],
+    ["autoencoder", "autoencoder"],
+  ])
     await headstart(
       folder,
       "init",
@@ -33,7 +37,7 @@ beforeAll(async () => {
       "--recipe",
       recipe,
       "--output",
-      `runs/${recipe}`,
+      `runs/${name}`,
     );
   await mkdir(join(folder, "runs", "torn"));
   await writeFile(join(folder, "runs", "torn", "run.json"), "{");

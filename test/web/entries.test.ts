@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { appendFile, mkdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Entries } from "../../src/web/entries.js";
 import { readStudyDetail } from "../../src/web/read-study.js";
-import { temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
+import { lock, temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
 
 test("a study's trial that was made again for more steps counts once, as it was made last", async () => {
   const root = await temporaryFolder();
@@ -30,6 +32,7 @@ test("finds runs and studies, newest first, and names what it cannot use", async
   const outside = await temporaryFolder();
   await writeRun(join(outside, "run"));
   await symlink(outside, join(root, "link"));
+  await lock(join(root, "study", "study.lock"));
   const old = new Date(Date.now() - 3_600_000);
   for (const name of ["metrics.jsonl", "run.json"]) await utimes(join(root, "b", name), old, old);
 
@@ -53,8 +56,42 @@ test("finds runs and studies, newest first, and names what it cannot use", async
   expect(problems.map(({ path }) => path).sort()).toEqual(["foreign/run.json", "torn/run.json"]);
   expect(problems.find(({ path }) => path.startsWith("foreign"))?.reason).toMatch(/no headstart run/);
 
+  await lock(join(root, "b", "run.lock"));
   await writeRun(join(root, "b"), 3);
   expect((await entries.list()).entries.find(({ id }) => id === "b")).toMatchObject({ done: 3, state: "running" });
+});
+
+test("the lock says whether somebody works on a run or study that was started elsewhere", async () => {
+  const root = await temporaryFolder();
+  await writeRun(join(root, "run"), 2);
+  await writeStudy(join(root, "study"), 3);
+  const entries = new Entries(root, () => undefined);
+  const states = async () => {
+    const { entries: found } = await entries.list();
+    return Object.fromEntries(found.map(({ id, state }) => [id, state]));
+  };
+  const each = async (number = process.pid, host = hostname()) => {
+    for (const name of ["run", "study"]) await lock(join(root, name, `${name}.lock`), number, host);
+  };
+  // What has just been written without a lock was given up.
+  expect(await states()).toEqual({ run: "stopped", study: "stopped" });
+  await each();
+  expect(await states()).toEqual({ run: "running", study: "running" });
+  // Its process was killed.
+  const ended = spawnSync(process.execPath, ["--version"]).pid;
+  await each(ended);
+  expect(await states()).toEqual({ run: "stopped", study: "stopped" });
+  // Of another machine nobody can tell: it has written something just now.
+  await each(ended, "another");
+  expect(await states()).toEqual({ run: "running", study: "running" });
+  const old = new Date(Date.now() - 3_600_000);
+  for (const file of ["run/run.json", "run/metrics.jsonl", "study/study.json", "study/trials.jsonl"])
+    await utimes(join(root, file), old, old);
+  expect(await states()).toEqual({ run: "stopped", study: "stopped" });
+  // One that is extended has results from before.
+  await writeRun(join(root, "run"), 4, true);
+  await each();
+  expect((await states()).run).toBe("running");
 });
 
 test("a process says more than the files", async () => {

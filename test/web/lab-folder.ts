@@ -1,6 +1,6 @@
 /** Folders with runs and studies as the commands write them, for tests. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
@@ -11,6 +11,11 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 export const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+/** The lock of a process, such as this one, that writes to a folder. */
+export async function lock(file: string, number = process.pid, host = hostname()): Promise<void> {
+  await writeFile(file, JSON.stringify({ process: number, host, since: new Date().toISOString() }));
+}
 
 /** A run of 4 steps, of which `done` are done. */
 export async function writeRun(folder: string, done = 4, finished = false): Promise<void> {

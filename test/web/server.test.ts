@@ -14,7 +14,7 @@ import type {
   StudyDetail,
 } from "../../src/web/protocol.js";
 import { labServer } from "../../src/web/server.js";
-import { temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
+import { lock, temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
 
 const host = "127.0.0.1:7000";
 const forms = [
@@ -244,6 +244,7 @@ test("deletes what a run or study has written, and nothing beside it", async () 
   await writeStudy(join(root, "study"), 4);
   await writeFile(join(root, "study", "summary.json"), "{}");
   await writeRun(join(root, "running"), 2);
+  await lock(join(root, "running", "run.lock"));
   await mkdir(join(root, "plain"));
   await writeFile(join(root, "plain", "weights.safetensors"), "not a run's");
   for (const id of ["done", "kept", "study"]) expect(await remove(id), id).toBe(200);

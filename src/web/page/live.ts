@@ -72,7 +72,6 @@ export function useRun(id: string): { detail: RunDetail | undefined; series: Ser
         if (!gone && !(problem instanceof TypeError)) setError((problem as Error).message);
       }
     };
-    let opened = false;
     const begin = async (): Promise<void> => {
       const next = await api.run(id);
       if (!gone) setDetail(next);
@@ -98,10 +97,7 @@ export function useRun(id: string): { detail: RunDetail | undefined; series: Ser
         });
         source.addEventListener("changed", () => void refresh());
         // What changed while there was no stream, no event says.
-        source.onopen = () => {
-          if (opened) void refresh();
-          opened = true;
-        };
+        source.onopen = () => void refresh();
         return source;
       });
     };
