@@ -21,6 +21,7 @@ import {
   type StudyResults,
 } from "../study/run-study.js";
 import type { StudyData } from "../study/run-trial.js";
+import { fewestPairs } from "../study/statistics/verdict.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type StudySummary, summarize } from "../study/summary.js";
 import { fitPilot, type PilotFit } from "./fit-pilot.js";
@@ -285,6 +286,10 @@ async function runIn(
     if (fit.leftOut) note(fit.leftOut);
     if (fit.tooShort) note(fit.tooShort);
   }
+  if (plan.arms.length > 1 && plan.seeds < fewestPairs)
+    note(
+      `with fewer than ${fewestPairs} seeds no arm can have a verdict: this is a trial run, or --seeds asks for more`,
+    );
   const trials = settingsOf(plan).length * plan.arms.length * plan.seeds;
   const workers = Math.max(1, Math.min(parallel, trials));
   await folder.writeJson(studyFiles.plan, record(options, plan, workers, data.test.count));

@@ -176,6 +176,21 @@ test("a study that is stopped reports what is finished, and goes on", async () =
   expect(existsSync(join(output, "report.html"))).toBe(false);
 });
 
+test("says before it begins that few seeds decide nothing", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const said = async (seeds: number, arms: string[]): Promise<string[]> => {
+    const heard: string[] = [];
+    const onEvent: CompareOptions["onEvent"] = (event) =>
+      heard.push(event.type === "note" ? event.message : event.type);
+    await compare({ ...options, steps: 5, seeds, arms, onEvent });
+    return heard.slice(0, heard.indexOf("planned"));
+  };
+  const note = expect.stringMatching(/^with fewer than 3 seeds no arm can have a verdict/);
+  expect(await said(2, ["he", "lecun"])).toEqual(["reading", note]);
+  expect(await said(2, ["he"])).toEqual(["reading"]);
+  expect(await said(3, ["he", "lecun"])).toEqual(["reading"]);
+});
+
 test("says where a folder's trials are of another version", async () => {
   const { made: _, folder: __, ...options } = await ready();
   const notes: string[] = [];
