@@ -94,7 +94,7 @@ export function report(console: Console, result: DemoResult): void {
     `Mean ± standard deviation over ${result.seeds} seeds (labels, heads, order; one pretraining of ${result.pretrainingSeconds.toFixed(0)} s), ${result.testSamples.toLocaleString("en")} test pictures.`,
   );
   console.line();
-  console.line(`Pictures of x beside G(x): ${result.folder}/run/samples`);
+  console.line(`Pictures of its first filters as they learned: ${result.folder}/run/filters`);
   console.line("Next, with your own network and pictures:");
   console.line("  npx headstart inspect model.onnx");
   console.line("  npx headstart init model.onnx --data ./images");

@@ -29,9 +29,9 @@ export type OptimizerSettings = z.infer<typeof optimizerSchema>;
 
 const recipeSchema = z.strictObject({
   name: z.string().default("custom"),
-  /** The built-in recipe that takes this one's place where the data are square pictures in colour; null: none does. */
-  colourPictures: z.string().nullable().default(null),
-  /** The same for pictures of any kind where F has dense layers and no convolutions; goes before colourPictures. */
+  /** The built-in recipe that takes this one's place where the data are square pictures, see recipeForData; null: none does. */
+  squarePictures: z.string().nullable().default(null),
+  /** The same for pictures of any kind where F has dense layers and no convolutions; goes before squarePictures. */
   densePictures: z.string().nullable().default(null),
   adversarial: z
     .strictObject({
@@ -307,8 +307,8 @@ export const builtInRecipes = {
   },
   /** The game together with reconstruction and the contrast task, on whatever data. */
   contrast,
-  /** What was measured to help most: by dense layers clusters on pictures, else rotation on those in colour, and contrast. */
-  default: { ...contrast, densePictures: "clusters", colourPictures: "rotation" },
+  /** What was measured to help most: on pictures clusters under dense layers and else rotation, and contrast on other data. */
+  default: { ...contrast, densePictures: "clusters", squarePictures: "rotation" },
 } as const satisfies Record<string, RecipeInput>;
 
 /**
@@ -323,7 +323,7 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   if (!result.success) throw recipeComplaint(result.error.issues[0], input, recipeSchema.parse({}), where);
   const recipe = result.data;
   if (recipe.start !== "file") parseInitializer(recipe.start);
-  for (const key of ["colourPictures", "densePictures"] as const) {
+  for (const key of ["squarePictures", "densePictures"] as const) {
     const other = recipe[key];
     if (other !== null) requireKnown(`${where}: ${key}`, other);
   }

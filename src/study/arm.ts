@@ -187,6 +187,6 @@ export function armsForData(
  * conditioned too, what is done afterwards.
  */
 export function pretrainingPart(recipe: Recipe): Partial<Recipe> & { startConditioning?: Conditioning } {
-  const { conditioning, name: _, colourPictures: __, densePictures: ___, ...rest } = recipe;
+  const { conditioning, name: _, squarePictures: __, densePictures: ___, ...rest } = recipe;
   return recipe.conditionStart === false ? rest : { ...rest, startConditioning: conditioning };
 }

@@ -3,6 +3,12 @@ import type { Dataset } from "../data/dataset.js";
 import { builtInRecipe, type Recipe } from "../recipe/recipe.js";
 import { datasetGeometry } from "./picture-geometry.js";
 
+/**
+ * Grey pictures with shorter sides are left to the recipe itself: those of 8 pixels were measured to lose by rotation, those of
+ * 14 to lose or not to gain, and those of 28 to gain or not to lose (docs/log.md).
+ */
+const smallestGrey = 16;
+
 /** The recipe that is used in place of the one that was asked for. */
 export interface RecipeForData {
   readonly recipe: Recipe;
@@ -11,7 +17,7 @@ export interface RecipeForData {
 }
 
 /**
- * The recipe for this data and network: itself, or the one that it names for pictures under dense layers or in colour.
+ * The recipe for this data and network: itself, or the one that it names for pictures, under dense layers or square.
  *
  * @param isDense whether F has matrices alone, as isDense of src/recipe/feature-extractor.ts says
  */
@@ -22,11 +28,12 @@ export function recipeForData(
 ): RecipeForData {
   const geometry = datasetGeometry(dataset);
   if (!geometry) return { recipe };
-  const { densePictures, colourPictures } = recipe;
+  const { densePictures, squarePictures } = recipe;
   if (isDense && densePictures !== null)
     return { recipe: builtInRecipe(densePictures), because: "these are pictures, and F has no convolutions" };
-  const isColour = geometry.channels === 3 && geometry.height === geometry.width;
-  if (isColour && colourPictures !== null)
-    return { recipe: builtInRecipe(colourPictures), because: "these are pictures in colour" };
+  const { channels, height, width } = geometry;
+  const isLargeEnough = channels === 3 || (channels === 1 && height >= smallestGrey);
+  if (height === width && isLargeEnough && squarePictures !== null)
+    return { recipe: builtInRecipe(squarePictures), because: "these are square pictures" };
   return { recipe };
 }

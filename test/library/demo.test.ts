@@ -24,7 +24,7 @@ it("pretrains, compares and writes what it found", async () => {
   }
   expect(JSON.parse(readFileSync(path("demo/demo.json"), "utf8"))).toEqual(result);
   expect(existsSync(path("demo/run/weights.safetensors"))).toBe(true);
-  expect(readdirSync(path("demo/run/samples")).length).toBeGreaterThan(0);
+  expect(readdirSync(path("demo/run/filters")).length).toBeGreaterThan(0);
   expect(events.filter(({ type }) => type === "trial").length).toBe(6);
   expect(events.filter(({ type }) => type === "pretrained").length).toBe(1);
 });

@@ -79,7 +79,7 @@ test("arms have the recipes that theirs name for the data, and what a suffix say
   expect(recipes).toEqual([["rotation", 2], ["rotation", 2], ["contrast", 2], null]);
   expect(inColour.map(({ name }) => name)).toEqual(names);
   expect(inColour[1]).toMatchObject({ conditioning: { scale: "none" }, head: "zero" });
-  expect(notes).toEqual(["these are pictures in colour, for which the recipe default is rotation"]);
+  expect(notes).toEqual(["these are square pictures, for which the recipe default is rotation"]);
   expect(armsForData(arms, toyDataset([1, 8, 8]), false)).toEqual({ arms, notes: [] });
   const { arms: dense } = armsForData(arms, toyDataset([1, 8, 8]), true);
   expect(dense[0]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { drawnHeadsOnly: true } });

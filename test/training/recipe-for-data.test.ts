@@ -5,13 +5,14 @@ import { toyDataset } from "../support/toy-data.js";
 
 const colour = toyDataset([3, 8, 8]);
 
-test("the default is rotation for square pictures in colour, and itself otherwise", () => {
+test("the default is rotation for square pictures, grey or in colour, and itself otherwise", () => {
   const recipe = builtInRecipe("default");
-  expect(recipeForData(recipe, colour, false)).toEqual({
-    recipe: builtInRecipe("rotation"),
-    because: "these are pictures in colour",
-  });
-  for (const shape of [[1, 8, 8], [3, 8, 6], [12], [2, 16]])
+  for (const dataset of [colour, toyDataset([1, 16, 16]), toyDataset([16, 16, 1])])
+    expect(recipeForData(recipe, dataset, false)).toEqual({
+      recipe: builtInRecipe("rotation"),
+      because: "these are square pictures",
+    });
+  for (const shape of [[3, 8, 6], [1, 15, 15], [1, 16, 28], [5, 28, 28], [12], [2, 16]])
     expect(recipeForData(recipe, toyDataset(shape), false)).toEqual({ recipe });
 });
 
@@ -32,7 +33,7 @@ test("recipes that name no other are themselves", () => {
     for (const isDense of [false, true]) expect(recipeForData(recipe, colour, isDense)).toEqual({ recipe });
 });
 
-test.each(["colourPictures", "densePictures"])("an unknown recipe in %s is named with the nearest", (key) => {
+test.each(["squarePictures", "densePictures"])("an unknown recipe in %s is named with the nearest", (key) => {
   expect(() => parseRecipe({ reconstruction: { weight: 1 }, [key]: "rotatoin" }, "mine.json")).toThrow(
     new RegExp(`mine\\.json: ${key}: required one of .*got rotatoin\\. Did you mean rotation`),
   );
