@@ -11,11 +11,11 @@ interface Names {
 /**
  * The nodes that compute an Einsum: transpositions around a MatMul, or one transposition for a single operand.
  *
- * Of two operands one label is summed over; labels of both that stay are batch axes, and further labels of one operand
- * are, too, over which the other broadcasts.
+ * Of two operands labels of both are summed over, several of them as one axis; labels of both that stay are batch axes, and
+ * further labels of one operand are, too, over which the other broadcasts.
  *
- * @returns the node alone where its equation is of another kind (an ellipsis, a diagonal, three operands, sums over more
- *   labels or over labels of one operand, several labels of their own on both sides)
+ * @returns the node alone where its equation is of another kind (an ellipsis, a diagonal, three operands, sums over no label
+ *   or over labels of one operand, several labels of their own on both sides)
  */
 export function einsumAsProduct(node: Node, names: Names): readonly Node[] {
   const { equation } = node.attributes;
@@ -51,17 +51,27 @@ export function einsumAsProduct(node: Node, names: Names): readonly Node[] {
   const summed = kept(a, (label) => b.includes(label) && !output.includes(label));
   const own = (labels: string, other: string): string => kept(labels, (label) => !other.includes(label));
   const ownOfOutput = kept(output, (label) => !batch.includes(label));
-  if (summed.length !== 1 || !sameLabels(own(a, b) + own(b, a), ownOfOutput)) return [node];
+  if (summed.length === 0 || !sameLabels(own(a, b) + own(b, a), ownOfOutput)) return [node];
   const swap = own(b, a).length > 1;
   const [many, few] = swap ? [b, a] : [a, b];
   const [manyName, fewName] = swap ? [node.inputs[1], node.inputs[0]] : node.inputs;
   const [rows, columns] = [own(many, few), own(few, many)];
   if (columns.length > 1) return [node];
   const [wide, row] = [rows.slice(0, -1), rows.slice(-1)];
-  let first = arranged(manyName, many, wide + batch + row + summed);
+  /** An operand with the labels to sum over behind its others, as one axis. */
+  const asRows = (name: string, from: string, others: string): string => {
+    const rows = arranged(name, from, others + summed);
+    if (summed.length === 1) return rows;
+    // Axes of a length of 0 are copied, so that no length has to be known.
+    const shape = intTensor([...[...others].map(() => 0), -1]);
+    return add("Reshape", [rows, names.constant(node, `shape${nodes.length}`, shape)]);
+  };
+  let first = asRows(manyName, many, wide + batch + row);
   if (row === "") first = add("Unsqueeze", [first, axis(-2)]);
-  let second = arranged(fewName, few, batch + summed + columns);
-  if (columns === "") second = add("Unsqueeze", [second, axis(-1)]);
+  let second: string;
+  if (columns === "") second = add("Unsqueeze", [asRows(fewName, few, batch), axis(-1)]);
+  else if (summed.length === 1) second = arranged(fewName, few, batch + summed + columns);
+  else second = arranged(asRows(fewName, few, batch + columns), `${batch}${columns}+`, `${batch}+${columns}`);
   let product = add("MatMul", [first, second]);
   if (columns === "") product = add("Squeeze", [product, axis(-1)]);
   if (row === "") product = add("Squeeze", [product, axis(columns === "" ? -1 : -2)]);

@@ -91,6 +91,7 @@ const obstacles: readonly (readonly [RegExp, string])[] = [
     /^(If|Loop|Scan)$/,
     "what it computes depends on the samples' values or is repeated; give a network without such control flow",
   ],
+  [/^Einsum$/, "its equation is not that of one product of matrices; write it with matmul and permute"],
   [
     /^(STFT|DFT|MelWeightMatrix|(Hann|Hamming|Blackman)Window)$/,
     "it makes spectra of signals; begin behind them with --input and --input-shape, and give spectra as samples",

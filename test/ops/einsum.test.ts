@@ -48,6 +48,14 @@ describe("einsumAsProduct", () => {
     "bnd,bd->bn",
     "bd,bd->b",
     "bnh->hbn",
+    "bhnd,hde->bne",
+    "bhdnm,hme->bdne",
+    "bhnd,bmhd->bnm",
+    "hde,bhnd->ben",
+    "bnd,bnd->b",
+    "nd,nd->",
+    "bnd,dn->b",
+    "nd,bndm->mb",
   ])("%s as ONNX Runtime computes it", async (equation) => {
     const operands = equation.replace(/\s/g, "").split("->")[0].split(",");
     const inputs = Object.fromEntries(
@@ -70,7 +78,7 @@ describe("einsumAsProduct", () => {
     });
   });
 
-  it.each(["...d,de->...e", "bnd,bnd->b", "bd,be->deb", "nn->n", "bnm,bde->bnmde", "b,b,b->b", "bn->b", "bd,de"])(
+  it.each(["...d,de->...e", "bd,be->deb", "bhnd,hdme->bnme", "nn->n", "bnm,bde->bnmde", "b,b,b->b", "bn->b", "bd,de"])(
     "leaves %s",
     (equation) => {
       const count = equation.split(",").length;
