@@ -1,4 +1,5 @@
 /** Where the jobs of a study are done: holds the study's networks and data, and does one job at a time. */
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
@@ -6,7 +7,7 @@ import { withinLimit } from "../data/evenly-spaced.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { subset } from "../data/subset.js";
-import { fileError, UserError } from "../errors.js";
+import { fileError, UserError, userError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { singlePrecision } from "../ops/instantiate.js";
@@ -187,10 +188,13 @@ export class StudyBench {
     const known = this.#networks.get(name);
     if (known) return known;
     const { input, inputShape } = this.#settings;
-    const opening = openModel(networkOf(plan, name).file, {
+    const { file, hash: planned, cell } = networkOf(plan, name);
+    const opening = openModel(file, {
       ...(input === undefined ? {} : { input }),
       ...(inputShape ? { inputShape } : {}),
-    }).then(async ({ network }) => {
+    }).then(async ({ network, hash }) => {
+      // A grid's networks are known by what they were made from.
+      if (cell === undefined && hash !== planned) throw hasChanged(file);
       const isAsked = this.#settings.reading.normalise !== undefined;
       const fitted = isAsked
         ? network
@@ -404,6 +408,7 @@ export class StudyBench {
   ): Promise<PretrainResult> {
     const { unlabelled } = await this.#dataOf(signal);
     const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features) : undefined;
+    if (chosen && plan.discriminatorHash !== chosen.hash) throw hasChanged(plan.discriminator);
     return pretrain({
       features,
       dataset: unlabelled,
@@ -482,7 +487,7 @@ export class StudyBench {
     const arm = armOf(plan, armName);
     const { source } = arm;
     if (source.kind === "initializer") return undefined;
-    if (source.kind === "weights") return readWeights(source.file);
+    if (source.kind === "weights") return readWeights(source.file, source.hash);
     const key = pretrainingKey(plan, network, arm, pretrainingSeed(plan, seed));
     const record = await this.#folder.readPretraining(key);
     if (!record) throw new Error(`the pretraining ${key} is missing`);
@@ -496,16 +501,32 @@ function computing({ device }: StudyPlan): SessionOptions {
   return sessionOptions({ threads: trialThreads, ...(device === undefined ? {} : { device }) });
 }
 
-/** Tensors of a safetensors file in float32. @throws UserError where there is none or it is broken */
-export async function readWeights(file: string): Promise<Weights> {
+/**
+ * Tensors of a safetensors file in float32.
+ *
+ * @param hash what the file's SHA-256 must be
+ * @throws UserError where there is none, it is broken, or another than it was
+ */
+async function readWeights(file: string, hash?: string): Promise<Weights> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
   } catch (error) {
     throw fileError(error, file, "a safetensors file");
   }
+  if (hash !== undefined && createHash("sha256").update(bytes).digest("hex") !== hash) throw hasChanged(file);
   const { tensors } = readSafetensors(bytes, file);
   return new Map([...tensors].map(([name, tensor]) => [name, singlePrecision(tensor).data as Float32Array]));
+}
+
+/** Trials of two files would be taken for those of one. */
+function hasChanged(file: string): UserError {
+  return userError({
+    where: file,
+    required: "the file as it was when the study began",
+    got: "another content",
+    advice: "Leave it as it is while the study runs; the same command now makes the trials of the new one.",
+  });
 }
 
 /** A picture of samples beside what G makes of them; undefined where they are no pictures. */

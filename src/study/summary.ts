@@ -306,7 +306,8 @@ function timeStepsOf(plan: StudyPlan, setting: Setting, arm: string, { pretraini
  * the test data, which favours arms with more steps, those that were pretrained less, a little.
  */
 function stopWithin(trials: readonly TrialRecord[], least: number, most: number): number {
-  const measured = trials[0].points.map(({ step }) => step).filter((step) => step > least && step < most);
+  const steps = new Set(trials.flatMap(({ points }) => points.map(({ step }) => step)));
+  const measured = [...steps].filter((step) => step > least && step < most).sort((a, b) => a - b);
   const score = (step: number): number => mean(trials.map(({ points }) => scoreAt(points, step)));
   return [...measured, most].reduce((best, step) => (score(step) > score(best) ? step : best), least);
 }

@@ -237,6 +237,34 @@ test("weights from a file take the place of F's", async () => {
   const second = await compare({ ...options, arms: ["he", `weights:${file}`], output: join(folder, "other") });
   const accuracies = (result: typeof first) => result.summary.settings[0].arms[1].score.mean;
   expect(accuracies(second)).toBe(accuracies(first));
+
+  // Trials of two files in one arm would be a mixture.
+  const changing = join(folder, "changing.safetensors");
+  writeFileSync(changing, readFileSync(file));
+  const mixed = compare({
+    ...options,
+    arms: [`weights:${changing}`],
+    output: join(folder, "mixed"),
+    onEvent: ({ type }) => {
+      if (type === "trial")
+        writeFileSync(
+          changing,
+          readFileSync(file).map((byte, at) => (at > 500 ? byte ^ 1 : byte)),
+        );
+    },
+  });
+  await expect(mixed).rejects.toThrow(/changing\.safetensors: required the file as it was when the study began, got/);
+  const another = join(folder, "another.onnx");
+  await newModel({ template: "mlp", inputShape: [side * side], widths: [9, 8], classes: 2, output: another });
+  const replaced = compare({
+    ...options,
+    arms: ["he"],
+    output: join(folder, "replaced"),
+    onEvent: ({ type }) => {
+      if (type === "planned") writeFileSync(options.model, readFileSync(another));
+    },
+  });
+  await expect(replaced).rejects.toThrow(/net\.onnx: required the file as it was when the study began, got/);
 });
 
 test("small data are gone through as often as the recipe's least number of steps takes, as init does", async () => {

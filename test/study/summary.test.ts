@@ -377,4 +377,17 @@ test("an arm with time left stops where training on would do harm", async () => 
   expect(pretrained).toMatchObject({ timeSteps: 100, timeStop: 100 });
   // Trained to the end, he would have fallen behind by four points.
   expect(comparisons[1].arms[0].verdict.verdict).toBe("no difference shown");
+
+  // Where it is best lies between, and was not measured by the first of the trials, which had nothing to train on from.
+  const between = trials.map((trial) => {
+    if (trial.arm !== "he") return trial;
+    if (trial.seed === 0) return { ...trial, points: trial.points.filter(({ step }) => step <= 100) };
+    return {
+      ...trial,
+      points: [...trial.points.slice(0, -1), { step: 200, score: 0.9, loss: 0.1 }, ...trial.points.slice(-1)],
+    };
+  });
+  const best = summarize(plan, { trials: between, planned: 6, pretrainings, timing, tuned: {} }, 1000).settings[0]
+    .arms[0];
+  expect(best.timeStop).toBe(200);
 });
