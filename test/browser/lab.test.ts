@@ -73,6 +73,16 @@ const views = [
   "#/start/compare",
 ];
 
+/** What can be operated and has no name for those who do not see it, where axe sees one. */
+async function nameless(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send("Accessibility.getFullAXTree");
+  await session.detach();
+  const operable = ["button", "link", "checkbox", "combobox", "textbox", "searchbox", "slider", "tab", "spinbutton"];
+  return nodes.filter(({ ignored, role, name }) => !ignored && operable.includes(String(role?.value)) && !name?.value)
+    .length;
+}
+
 /** What axe finds that is more than minor. */
 async function findings(page: Page): Promise<string[]> {
   // As text of the page's own world: its policy lets no other script in.
@@ -92,8 +102,12 @@ test.each(["light", "dark"] as const)("axe finds nothing that matters on any vie
       for (const tab of ["Curves", "x and G(x)", "Layers", "Take away", "Settings"]) {
         await page.getByRole("tab", { name: tab }).click();
         expect(await findings(page), `${view} ${tab}`).toEqual([]);
+        expect(await nameless(page), `${view} ${tab}`).toBe(0);
       }
-    } else expect(await findings(page), view).toEqual([]);
+    } else {
+      expect(await findings(page), view).toEqual([]);
+      expect(await nameless(page), view).toBe(0);
+    }
   }
   expect(troubles).toEqual([]);
 });
@@ -308,6 +322,20 @@ test("what is not supported is marked in the model's drawing", async () => {
   await writeFile(join(folder, "strange.onnx"), Buffer.from(model.replaceAll("Relu", "Zzzz"), "latin1"));
   await page.getByLabel(/^Model/).fill("strange.onnx");
   await page.getByText("Zzzz features.1/Zzzz: headstart does not know this operator").waitFor();
+});
+
+test("a command is copied, or selected where the browser allows no more", async () => {
+  const { page } = await open("#/run/runs%2Fdefault");
+  await page.getByRole("tab", { name: "Take away" }).click();
+  await page.evaluate('Object.defineProperty(navigator, "clipboard", { value: undefined, configurable: true })');
+  await page.getByRole("button", { name: "Copy: PyTorch" }).click();
+  await expect.poll(() => page.evaluate("String(getSelection())")).toContain("load_state_dict");
+  await page.evaluate(
+    'Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => { kept = text; } } })',
+  );
+  await page.getByRole("button", { name: "Copy: PyTorch" }).click();
+  await page.getByRole("button", { name: "Copied: PyTorch" }).waitFor();
+  expect(await page.evaluate("kept")).toContain("load_state_dict");
 });
 
 test("runs are compared, and every chart and table is saved", async () => {

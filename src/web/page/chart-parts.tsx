@@ -51,6 +51,7 @@ export function SaveButtons(props: {
           type="button"
           class="quiet"
           aria-label={say("chart.save", { title, format })}
+          title={say("chart.save", { title, format })}
           key={format}
           onClick={() => {
             const svg = props.svg();

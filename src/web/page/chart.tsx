@@ -109,7 +109,7 @@ export function Chart(props: ChartProps) {
       height,
       marginLeft: 52,
       marginRight: 14,
-      marginTop: props.yLabel ? 22 : 12,
+      marginTop: props.yLabel || props.percent ? 22 : 12,
       marginBottom: 34,
       x: {
         domain: low === high ? [low - 1, high + 1] : [low, high],
@@ -122,7 +122,7 @@ export function Chart(props: ChartProps) {
         grid: true,
         nice: true,
         ticks: 5,
-        label: props.yLabel ?? null,
+        label: props.yLabel ?? (props.percent ? "%" : null),
         ...(props.percent ? { percent: true } : {}),
         ...(logarithmic ? { tickFormat: (value: number) => number(value) } : {}),
       },

@@ -1,27 +1,37 @@
 /** Lines to copy. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { say } from "./language.js";
 
 export function Copyable({ text, label }: { text: string; label?: string }) {
   const [copied, setCopied] = useState(false);
+  const lines = useRef<HTMLPreElement>(null);
+  const copy = async (): Promise<void> => {
+    // A page that came over the network without encryption has no clipboard: what is selected can be copied by hand.
+    const done = await navigator.clipboard?.writeText(text).then(
+      () => true,
+      () => false,
+    );
+    if (!done) {
+      if (lines.current) getSelection()?.selectAllChildren(lines.current);
+      return;
+    }
+    setCopied(true);
+    setTimeout(() => setCopied(false), 2000);
+  };
+  const name = label ?? say("control.command");
+  const word = say(copied ? "copied" : "copy");
   return (
     <div class="copyable">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines are scrolled with the keyboard too */}
-      <section tabIndex={0} aria-label={label ?? say("control.command")}>
-        <pre>{text}</pre>
+      <section tabIndex={0} aria-label={name}>
+        <pre ref={lines}>{text}</pre>
       </section>
-      <button
-        type="button"
-        class="quiet"
-        onClick={() => {
-          void navigator.clipboard.writeText(text).then(() => {
-            setCopied(true);
-            setTimeout(() => setCopied(false), 2000);
-          });
-        }}
-      >
-        <span role="status">{copied ? say("copied") : say("copy")}</span>
+      <button type="button" class="quiet" aria-label={`${word}: ${name}`} onClick={() => void copy()}>
+        {word}
       </button>
+      <span class="hidden" role="status">
+        {copied ? word : ""}
+      </span>
     </div>
   );
 }

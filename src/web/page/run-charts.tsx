@@ -46,6 +46,8 @@ export function RunCharts({ series, batchSize, task }: { series: SeriesByName; b
   const shared = { ...(view ? { view } : {}), onView: setView };
   const line = (name: string): Line[] => {
     const one = series[name];
+    // Without corruption the distance to its own x is what is reconstructed: one line would hide the other.
+    if (name === "likeness/own" && isSame(one, series.reconstruction)) return [];
     return one ? [{ name: metricName(name, task), steps: one.steps, values: one.values }] : [];
   };
   const charts = useMemo(
@@ -67,6 +69,13 @@ export function RunCharts({ series, batchSize, task }: { series: SeriesByName; b
           <Chart key={chart.title} {...chart} {...shared} />
         ))}
     </div>
+  );
+}
+
+function isSame(one: Series | undefined, other: Series | undefined): boolean {
+  const { values = [] } = other ?? {};
+  return (
+    one !== undefined && one.values.length === values.length && one.values.every((value, at) => value === values[at])
   );
 }
 
