@@ -150,7 +150,7 @@ function inWords(ground: Ground, { factor, unit }: DifferenceUnit): string {
     case "none-at-level":
       return `no difference at the ${percent(1 - ground.level)} level: ${range(ground)}, ${corrected(ground)}`;
     case "not-after-correction":
-      return "the interval excludes zero, but not after the correction for several arms";
+      return "the interval excludes zero, but not after the correction for several arms: more seeds would tell";
     case "interval":
       return `${range(ground)}, ${corrected(ground)}`;
     case "corrected":
