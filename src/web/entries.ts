@@ -19,6 +19,11 @@ interface Remembered {
   readonly problem?: Problem;
 }
 
+/** The newest first. */
+export function byTime(first: Entry, second: Entry): number {
+  return second.modified - first.modified || (first.id < second.id ? -1 : 1);
+}
+
 /** The runs and studies below a folder. */
 export class Entries {
   readonly #root: string;
@@ -82,7 +87,7 @@ export class Entries {
     });
     this.#known = known;
     const entries = [...known.values()].flatMap(({ entry }) => (entry ? [entry] : []));
-    entries.sort((first, second) => second.modified - first.modified || (first.id < second.id ? -1 : 1));
+    entries.sort(byTime);
     problems.push(...[...known.values()].flatMap(({ problem }) => (problem ? [problem] : [])));
     return { entries, problems };
   }

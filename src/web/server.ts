@@ -10,7 +10,7 @@ import { bodyLimit } from "hono/body-limit";
 import { streamSSE } from "hono/streaming";
 import { UserError, userError } from "../errors.js";
 import { inspect } from "../library/inspect.js";
-import { Entries } from "./entries.js";
+import { byTime, Entries } from "./entries.js";
 import { type GuardOptions, refusal, securityHeaders, tokenCookie } from "./guard.js";
 import { newRows, readPosition } from "./live.js";
 import { commandLine, Processes, type StartedProcess } from "./processes.js";
@@ -99,7 +99,7 @@ export function labServer(options: LabServerOptions): Hono {
       const shown = state?.state === "running" || state?.message !== undefined;
       return known.has(process.id) || !state || !shown ? [] : [waitingEntry(process, state)];
     });
-    return { entries: [...waiting, ...entries], problems };
+    return { entries: [...waiting, ...entries].sort(byTime), problems };
   };
   // The first look takes longest: it begins before the page asks.
   void list().catch(() => {});

@@ -244,11 +244,15 @@ test("a start that fails says why, in the command's own words, and is started ag
   await page.getByLabel(/^Model/).fill("model.onnx");
   await page.getByLabel(/^Data/).fill("empty.npy");
   await page.getByLabel("--output").fill("runs/failing");
+  await page.evaluate(`missed = false; new MutationObserver(() => {
+    missed ||= document.body.textContent.includes("There is no runs/failing");
+  }).observe(document.body, { childList: true, subtree: true })`);
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page
     .getByRole("alert")
     .filter({ hasText: /empty\.npy/ })
     .waitFor();
+  expect(await page.evaluate("missed")).toBe(false);
   await page.getByText("headstart init --data=empty.npy --output=runs/failing model.onnx").waitFor();
   expect(await findings(page)).toEqual([]);
 

@@ -216,6 +216,9 @@ test("a failed start is repaired or deleted", async () => {
   expect((await entries())[0]).toMatchObject({ id: "runs/bad", waiting: true });
   // It does not change any more: newer runs come before it in the list.
   expect((await entries())[0].modified).toBeLessThanOrEqual(begun);
+  await writeRun(join(root, "newer"), 2);
+  expect((await entries()).map(({ id }) => id)).toEqual(["newer", "runs/bad"]);
+  await rm(join(root, "newer"), { recursive: true });
   const started = async () => (await (await ask("/api/started?id=runs%2Fbad")).json()) as StartedCommand;
   expect(await started()).toEqual({
     command: "headstart init --data=data.npy --steps=2 --output=runs/bad net.onnx",

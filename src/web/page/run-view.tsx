@@ -1,5 +1,5 @@
 /** One run: its state, curves, pictures, layers, and what to take away. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Entry, RunDetail, RunWarning } from "../protocol.js";
 import { fileAddress } from "./api.js";
 import { Controls } from "./controls.js";
@@ -84,14 +84,26 @@ function StartedView({ id, listed }: { id: string; listed: Entry | undefined }) 
   );
 }
 
-/** What stands in place of an entry that cannot be read: mostly one that has been deleted. */
+/** Milliseconds after which the list must know what was just started. */
+const longestUnlisted = 2500;
+
+/** What stands in place of an entry that cannot be read: mostly one that has been deleted, or has only just been started. */
 export function Unreadable({ id, listed, reason }: { id: string; listed: boolean; reason: string }) {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const wait = setTimeout(() => setLate(true), longestUnlisted);
+    return () => clearTimeout(wait);
+  }, []);
   return (
     <article>
       <h1>{id}</h1>
-      <p class="warning" role="alert">
-        {listed ? say("error", { message: reason }) : say("entry.none", { name: id })}
-      </p>
+      {listed || late ? (
+        <p class="warning" role="alert">
+          {listed ? say("error", { message: reason }) : say("entry.none", { name: id })}
+        </p>
+      ) : (
+        <p>{say("loading")}</p>
+      )}
     </article>
   );
 }
