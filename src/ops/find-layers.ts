@@ -20,6 +20,11 @@ export function findLayers(
   const parts = new Map([...parameters.values()].map((spec) => [spec.name, allRows(spec)]));
   const layers: Layer[] = [];
   const repeated = new RepeatedUses();
+  /** What varies with the sample or by training: what a layer makes of zeros alone, as a first state, is no activation. */
+  const varying = new Set([
+    ...graph.inputs.map(({ name }) => name).filter((name) => !tensors.has(name)),
+    ...aliases.keys(),
+  ]);
   for (const node of graph.nodes) {
     const first = aliases.get(node.inputs[0]);
     if (first !== undefined && views.has(node.op)) {
@@ -27,6 +32,7 @@ export function findLayers(
       takeRows(node, parts, tensors);
     }
     repeated.pass(node);
+    if (node.inputs.some((name) => varying.has(name))) for (const output of node.outputs) varying.add(output);
     if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
     const operand = node.inputs
       .slice(0, 2)
@@ -36,6 +42,7 @@ export function findLayers(
     if (!weight) continue;
     const rows = someRows(weight, parts.get(matrix));
     repeated.use(node, weight.name, directionOf(node, operand, parts.get(matrix)?.isTurned ?? false));
+    if (!varying.has(node.inputs[1 - operand])) continue;
     let bias = node.inputs[2] ? parameters.get(aliases.get(node.inputs[2]) ?? "") : undefined;
     let preActivation = node.outputs[0];
     const followers = consumers.get(preActivation) ?? [];

@@ -34,6 +34,26 @@ describe("layers", () => {
     expect(recurrenceOf(net.build([4], again))).toEqual([["w", true]]);
   });
 
+  it("are none of what a weight makes of a first state of zeros", () => {
+    const net = new TestNetwork();
+    const [weight, recurrent] = [net.weight("w", [4, 4]), net.weight("u", [4, 4])];
+    const zeros = net.node("ConstantOfShape", [net.ints([1, 4])]);
+    let state = zeros;
+    const made = [];
+    for (let step = 0; step < 3; step++) {
+      made.push(net.node("Gemm", [state, recurrent]));
+      state = net.node("Tanh", [net.node("Add", [net.node("Gemm", ["x", weight]), made[step]])]);
+    }
+    const { layers } = net.build([4], net.node("Gemm", [state, net.weight("out", [4, 2])]));
+    expect(layers.map(({ weight, preActivation, isRecurrent }) => [weight.name, preActivation, isRecurrent])).toEqual([
+      ["w", "gemm2", false],
+      ["u", made[1], true],
+      ["w", expect.anything(), false],
+      ["w", expect.anything(), false],
+      ["out", expect.anything(), false],
+    ]);
+  });
+
   it("are not recurrent in a decoder that is tied to its encoder", () => {
     const dense = new TestNetwork();
     const weight = dense.weight("w", [3, 8]);
