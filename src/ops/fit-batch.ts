@@ -3,6 +3,8 @@ import type { Value } from "../graph/builder.js";
 import type { Node } from "../graph/graph.js";
 import { sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
+import { activationNames, elementwiseNames } from "./names.js";
+import { intAttribute } from "./operator.js";
 
 type Inputs = readonly (Value | undefined)[];
 
@@ -25,6 +27,7 @@ export interface BatchSizes {
 
 /** Operators of two operands, which a batch of one size and copies for another do not fit. */
 const broadcasting: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div"]);
+const byElement: ReadonlySet<string> = new Set([...elementwiseNames, ...activationNames]);
 
 /**
  * Walks a model that has the size of its batch written into it, in the graph's order: shapes that have the declared size
@@ -130,23 +133,24 @@ export class BatchFitter {
   /** A token is joined to each sample. */
   #fitConcat({ node, inputs, fromSample }: Use): Inputs {
     const { axis } = node.attributes;
-    const { actual } = this.#sizes;
-    const sampled = inputs.find((value, index) => value && fromSample[index]);
-    if (axis?.kind !== "int" || axis.value === 0 || sampled?.shape[0] !== actual) return inputs;
-    return inputs.map((value, index) => {
-      const one = value && !fromSample[index] ? this.#oneOfBatch(value) : undefined;
-      return one ? this.#emit.expand(one, [actual, ...one.shape.slice(1)]) : value;
+    const index = fromSample.indexOf(true);
+    const sampled = inputs[index];
+    if (!sampled || this.#axisOf(node.inputs[index], sampled) !== 0) return inputs;
+    if (axis?.kind !== "int" || axis.value === 0) return inputs;
+    return inputs.map((value, place) => {
+      const one = value && !fromSample[place] ? this.#oneOfBatch(value) : undefined;
+      return one ? this.#emit.expand(one, [sampled.shape[0], ...one.shape.slice(1)]) : value;
     });
   }
 
   /** Something is added to each sample, as the identity to what PointNet turns points by. */
-  #fitOperands({ inputs, fromSample }: Use): Inputs {
-    const { actual } = this.#sizes;
-    const sampled = inputs.find((value, index) => value && fromSample[index]);
-    // Beside an axis of one, copies are what they seem.
-    if (actual === 1 || sampled?.shape[0] !== actual) return inputs;
-    return inputs.map((value, index) =>
-      value && !fromSample[index] && value.shape.length === sampled.shape.length
+  #fitOperands({ node, inputs, fromSample }: Use): Inputs {
+    const index = fromSample.indexOf(true);
+    const sampled = inputs[index];
+    // Beside another first axis, copies are what they seem.
+    if (!sampled || this.#axisOf(node.inputs[index], sampled) !== 0) return inputs;
+    return inputs.map((value, place) =>
+      value && !fromSample[place] && value.shape.length === sampled.shape.length
         ? (this.#oneOfBatch(value) ?? value)
         : value,
     );
@@ -154,21 +158,34 @@ export class BatchFitter {
 
   /** One of the copies that a batch of the declared size has, a batch of one; undefined where they may differ. */
   #oneOfBatch(value: Value): Value | undefined {
-    const emit = this.#emit;
-    const { constant, shape } = value;
     const { declared } = this.#sizes;
-    if (shape[0] !== declared) return undefined;
+    if (value.shape[0] !== declared) return undefined;
     if (declared === 1) return value;
+    return this.#isRepeated(value) ? this.#emit.slice(value, [{ axis: 0, start: 0, end: 1 }]) : undefined;
+  }
+
+  /** Are all parts of a value along its first axis known to be alike? */
+  #isRepeated(value: Value): boolean {
+    const { constant, shape } = value;
     if (constant) {
       const { data } = constant;
       const size = sizeOf(shape.slice(1));
-      const isRepeated = data.every((element, index) => Object.is(element, data[index % size]));
-      return isRepeated ? emit.slice(value, [{ axis: 0, start: 0, end: 1 }]) : undefined;
+      return data.every((element, index) => Object.is(element, data[index % size]));
     }
-    const producer = emit.producerOf(value);
-    const [copied] = producer?.op === "Expand" ? producer.inputs : [];
-    const isCopy = copied && (copied.shape.length < shape.length || copied.shape[0] === 1);
-    return isCopy ? emit.expand(copied, [1, ...shape.slice(1)]) : undefined;
+    const node = this.#emit.producerOf(value);
+    if (!node) return false;
+    /** What is broadcast along the first axis is alike by that. */
+    const isAlike = (input: Value | undefined): boolean =>
+      !input || input.shape.length < shape.length || input.shape[0] === 1 || this.#isRepeated(input);
+    const [first, , third] = node.inputs;
+    if (node.op === "Expand") return isAlike(first);
+    // A product of rows that are alike, such as the first states of recurrent cells, with a matrix.
+    if (node.op === "Gemm")
+      return intAttribute({ attributes: node.attributes }, "transA", 0) === 0 && isAlike(first) && isAlike(third);
+    const { axis } = node.attributes;
+    const isBehind = axis?.kind === "int" && axis.value !== 0 && axis.value !== -shape.length;
+    if (node.op === "Split" && isBehind) return isAlike(first);
+    return byElement.has(node.op) && node.inputs.every(isAlike);
   }
 }
 

@@ -96,7 +96,7 @@ export function instantiate(options: InstantiateOptions): Instance {
   };
   for (const node of ancestors(network, options.targets)) {
     if (node.op === "Constant") continue;
-    const inputs = node.inputs.map(lookUp);
+    let inputs: readonly (Value | undefined)[] = node.inputs.map(lookUp);
     const outputCount = node.outputs.reduce((count, name, index) => (name === "" ? count : index + 1), 1);
     const sampled = node.inputs.map((name) => fromSample.has(name));
     let outputs: readonly Value[];
@@ -107,8 +107,8 @@ export function instantiate(options: InstantiateOptions): Instance {
         const names = node.inputs.slice(3).map((name) => parameterOf.get(name) ?? name);
         outputs = normalizeBatch(emit, node, inputs, names, runningStatistics);
       } else {
-        const fitted = fitter?.fit({ node, inputs, fromSample: sampled }) ?? inputs;
-        outputs = emitForInference(emit, node, fitted, outputCount);
+        inputs = fitter?.fit({ node, inputs, fromSample: sampled }) ?? inputs;
+        outputs = emitForInference(emit, node, inputs, outputCount);
       }
     } catch (error) {
       if (error instanceof RuleError) throw unfit(network, node, error);

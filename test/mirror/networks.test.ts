@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.js";
 import { numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
+import { analyzeNetwork } from "../../src/ops/network.js";
 import { mirrored } from "../support/mirror-network.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -222,6 +223,18 @@ describe("the mirror of", () => {
       }
     });
   }
+});
+
+it("mirrors gates that were written for a batch of another size", () => {
+  const net = new TestNetwork();
+  // A gate that is the same for each of two samples, as what recurrent cells make of a first state of zeros.
+  const gate = net.node("Gemm", [net.node("ConstantOfShape", [net.ints([2, 4])]), net.weight("u", [4, 5])]);
+  const feature = net.node("Mul", [net.node("Gemm", ["x", net.weight("w", [4, 5])]), net.node("Exp", [gate])]);
+  const network = analyzeNetwork(net.graph([4], [feature], 2), { where: "model.onnx" });
+  const emit = new Emitter();
+  const { instance, result } = mirrored(emit, network, feature, emit.input("x", "float32", [batch, 4]));
+  expect(instance.targets[0].shape).toEqual([batch, 5]);
+  expect(result.output.shape).toEqual([batch, 4]);
 });
 
 describe("the mirror's account of itself", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Value } from "../../src/graph/builder.js";
-import type { Attributes } from "../../src/graph/graph.js";
+import { type Attributes, attribute } from "../../src/graph/graph.js";
 import { floatTensor, intTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { BatchFitter } from "../../src/ops/fit-batch.js";
@@ -65,6 +65,15 @@ const networks: Readonly<Record<string, (net: TestNetwork, batch: number) => str
     const sequence = net.node("Concat", [token, net.node("MatMul", ["x", net.weight("w", [4, 4])])], { axis: 1 });
     const means = net.node("ReduceMean", [sequence, net.ints([2])]);
     return net.node("Mul", [sequence, net.node("Expand", [means, net.ints([batch, 4, 4])])]);
+  },
+  "a recurrent cell that begins with zeros": (net, batch) => {
+    const step = net.node("Gather", ["x", net.ints([0])], { axis: 1 });
+    const flat = net.node("Reshape", [step, net.ints([batch, 4])]);
+    const zeros = net.filled("zeros", [batch, 4], 0);
+    const before = net.node("Gemm", [zeros, net.weight("recurrent", [4, 4]), net.weight("b", [4])]);
+    const gates = net.node("Add", [net.node("Gemm", [flat, net.weight("w", [4, 4])]), before]);
+    const reset = net.node("Split", [before, net.ints([1, 3])], { axis: 1 }, 2);
+    return net.node("Mul", [net.node("Mul", [gates, reset]), net.node("Add", [before, net.node("Tanh", [zeros])])]);
   },
   "maps that are enlarged to a size": (net, batch) => {
     const maps = net.node("Reshape", ["x", net.ints([batch, 2, 2, 3])]);
@@ -137,18 +146,29 @@ describe("BatchFitter", () => {
     expect(() => fitted(emit, "Add", [x, other], [0], 3)).toThrow(RuleError);
     const learned = emit.input("bias", "float32", [2, 2]);
     expect(() => fitted(emit, "Add", [x, learned], [0], 3)).toThrow(RuleError);
+    for (const made of [
+      emit.add(learned, alike),
+      emit.one("Gemm", [alike, learned, learned]),
+      emit.one("Gemm", [learned, alike]),
+      emit.node("Split", [emit.expand(learned, [2, 2]), emit.ints([1, 1])], { axis: attribute.int(1) }, 2)[0],
+      emit.node("Split", [emit.constant(floatTensor([1, 1, 2, 2, 1, 1], [3, 2])), emit.ints([2, 1])], {}, 2)[0],
+      emit.one("Gemm", [alike, learned], { transA: attribute.int(1) }),
+      emit.reshape(emit.expand(emit.input("row", "float32", [1, 4]), [1, 4]), [2, 2]),
+    ])
+      expect(() => fitted(emit, "Add", [x, made], [0], 3)).toThrow(RuleError);
   });
 
   it("takes two rows for what they are beside an axis that is not the batch's", () => {
     const emit = new Emitter();
     const rows = emit.constant(floatTensor([1, 1], [2, 1]));
-    for (const [shape, batch] of [
-      [[1, 5], 1],
-      [[2, 5], 3],
-    ] as const)
-      expect(fitted(emit, "Mul", [emit.input(`x${batch}`, "float32", shape), rows], [0], batch).shape).toEqual([2, 5]);
+    const x = emit.input("x", "float32", [1, 5, 3]);
+    const fitter = new BatchFitter(emit, { declared: 2, actual: 3, shapes: new Map([["x", [1, 5, 2]]]) });
+    const wide = emit.reshape(rows, [2, 1, 1]);
+    const node = { op: "Mul", domain: "", name: "", inputs: ["x", wide.name], outputs: ["y"], attributes: {} };
+    const inputs = fitter.fit({ node, inputs: [x, wide], fromSample: [true, false] });
+    expect(emit.one("Mul", inputs).shape).toEqual([2, 5, 3]);
     const integers = emit.constant(intTensor([1, 1], [2, 1]));
-    expect(fitted(emit, "Gather", [emit.input("x", "float32", [3, 9]), integers], [0], 3).shape).toEqual([2, 1, 9]);
+    expect(fitted(emit, "Gather", [emit.input("z", "float32", [3, 9]), integers], [0], 3).shape).toEqual([2, 1, 9]);
   });
 
   it("lets a shape be that says itself how long the batch is", () => {
