@@ -495,19 +495,36 @@ async function writeToyPictures(path: string, count: number, shade: number): Pro
   await writeFile(`${path}-labels-idx1-ubyte`, labels);
 }
 
-test("a model and data dropped onto the page are copied and filled in", async () => {
-  const { page } = await open();
-  const model = (await readFile(join(folder, "model.onnx"))).toString("base64");
+/** Drops files of these names onto the page, each with its content in base64. */
+async function drop(page: Page, files: Readonly<Record<string, string>>): Promise<void> {
   await page.evaluate(`(() => {
-    const bytes = Uint8Array.from(atob("${model}"), (letter) => letter.charCodeAt(0));
     const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], "dropped.onnx"));
-    transfer.items.add(new File(["a,b\\n1,2\\n"], "table.csv"));
+    for (const [name, content] of Object.entries(${JSON.stringify(files)}))
+      transfer.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
     dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
   })()`);
+}
+
+test("a model and data dropped onto the page are copied and filled in, each where it belongs", async () => {
+  const { page } = await open();
+  const model = (await readFile(join(folder, "model.onnx"))).toString("base64");
+  await drop(page, { "dropped.onnx": model, "table.csv": btoa("a,b\n1,2\n") });
   await expect.poll(() => page.getByLabel(/^Model/).inputValue()).toBe("lab-files/dropped.onnx");
   await expect.poll(() => page.getByLabel(/^Data/).inputValue()).toBe("lab-files/table.csv");
   expect(existsSync(join(folder, "lab-files", "table.csv"))).toBe(true);
+
+  await page.goto(`${served.address}#/start/compare`);
+  await page.getByRole("heading", { name: "Start a study" }).waitFor();
+  const names = [
+    "train-images.idx3-ubyte",
+    "train-labels.idx1-ubyte",
+    "t10k-images.idx3-ubyte",
+    "t10k-labels.idx1-ubyte",
+  ];
+  await drop(page, Object.fromEntries(names.map((name) => [name, btoa(name)])));
+  await page.getByText("Copied to lab-files/t10k-labels.idx1-ubyte.").waitFor();
+  expect(await page.getByLabel(/^Data/).inputValue()).toBe("lab-files/train-images.idx3-ubyte");
+  expect(await page.getByLabel(/^Test data/).inputValue()).toBe("lab-files/t10k-images.idx3-ubyte");
 });
 
 test("everything is reached with the keyboard", async () => {

@@ -16,6 +16,10 @@ const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflo
 /** The formats that models are read from; a TensorFlow.js model is its model.json. */
 const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
 
+/** Names of MNIST's files, and of those that follow it. */
+const isLabels = (name: string): boolean => /labels[-.]idx1/i.test(name);
+const isTest = (name: string): boolean => /^(t10k|test)[-_.][^/]*$/i.test(name);
+
 export function StartView({
   command,
   from,
@@ -51,7 +55,8 @@ export function StartView({
     );
   }, [from]);
 
-  const used = useRef<Promise<readonly DroppedFile[]> | null>(null);
+  // What was dropped onto the form before fills in this one too, unless it begins with settings of its own.
+  const used = useRef(from === undefined ? undefined : dropped);
   useEffect(() => {
     if (!dropped || used.current === dropped) return;
     used.current = dropped;
@@ -60,9 +65,14 @@ export function StartView({
       for (const { name, file } of files) {
         setNote(say("start.uploading", { name }));
         const { path } = await api.upload(name, file);
+        // Something else has been dropped meanwhile.
+        if (used.current !== dropped) return;
         setNote(say("start.uploaded", { path }));
         const [folder, inside] = name.split("/");
         if (isModel(name)) setModel(path);
+        // Labels are found beside their samples.
+        else if (isLabels(name)) continue;
+        else if (command === "compare" && isTest(name)) set("test", path);
         // Of a folder the folder itself is the data.
         else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));
       }
