@@ -54,6 +54,7 @@ export class BatchFitter {
     if (op === "Expand") return this.#fitExpand(use);
     if (op === "Resize") return this.#fitResize(use);
     if (op === "Concat") return this.#fitConcat(use);
+    if (op === "Gather") return this.#fitGather(use);
     return broadcasting.has(op) ? this.#fitOperands(use) : use.inputs;
   }
 
@@ -63,7 +64,10 @@ export class BatchFitter {
     const name = node.inputs[index];
     const data = inputs[index];
     if (!data) return;
-    const lead = node.op === "Reshape" || node.op === "Flatten" ? this.#leadOf(name, data) : undefined;
+    // These may move the batch to another axis, but no element; Gather of a list does where it was fitted.
+    const isRelaid =
+      node.op === "Reshape" || node.op === "Flatten" || (node.op === "Gather" && data.shape.length === 1);
+    const lead = isRelaid ? this.#leadOf(name, data) : undefined;
     node.outputs.forEach((output, place) => {
       const value = outputs[place];
       const axis = value && this.#axisOf(output, value);
@@ -128,6 +132,25 @@ export class BatchFitter {
     const { declared, actual } = this.#sizes;
     const sizes = sizesOf(list);
     return sizes[place] * actual === size * declared ? this.#emit.ints(sizes.with(place, size)) : list;
+  }
+
+  /** All elements are laid out anew, as by PyTorch's as_strided behind a pool whose input had its channels last. */
+  #fitGather({ node, inputs, fromSample }: Use): Inputs {
+    const { declared, actual, shapes } = this.#sizes;
+    const [data, places] = inputs;
+    const lead = data && fromSample[0] ? this.#leadOf(node.inputs[0], data) : undefined;
+    const [length, ...more] = shapes.get(node.inputs[0]) ?? [];
+    if (lead === undefined || more.length > 0 || !places?.constant || sizeOf(places.shape) !== length) return inputs;
+    const axis = placeOfBatch(places.shape, lead, declared);
+    if (axis === undefined || !sizesOf(places).every((place, index) => place === index)) return inputs;
+    const all = this.#emit.ints(Array.from({ length: (length / declared) * actual }, (_, index) => index));
+    return [
+      data,
+      this.#emit.reshape(
+        all,
+        places.shape.map((size, index) => (index === axis ? (size / declared) * actual : size)),
+      ),
+    ];
   }
 
   /** A token is joined to each sample. */

@@ -75,6 +75,14 @@ const networks: Readonly<Record<string, (net: TestNetwork, batch: number) => str
     const reset = net.node("Split", [before, net.ints([1, 3])], { axis: 1 }, 2);
     return net.node("Mul", [net.node("Mul", [gates, reset]), net.node("Add", [before, net.node("Tanh", [zeros])])]);
   },
+  "all elements in other axes, as by as_strided": (net, batch) => {
+    const first = net.node("Transpose", ["x"], { perm: [1, 0, 2] });
+    const flat = net.node("Reshape", [first, net.ints([-1])]);
+    const places = Array.from({ length: batch * 12 }, (_, index) => index);
+    const laid = net.node("Gather", [flat, net.node("Reshape", [net.ints(places), net.ints([3, batch, 4, 1])])]);
+    const back = net.node("Transpose", [laid], { perm: [1, 3, 0, 2] });
+    return net.node("Reshape", [back, net.ints([batch, 12])]);
+  },
   "maps that are enlarged to a size": (net, batch) => {
     const maps = net.node("Reshape", ["x", net.ints([batch, 2, 2, 3])]);
     const sizes = net.ints([batch, 2, 4, 6]);
