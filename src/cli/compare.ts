@@ -2,7 +2,7 @@
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
 import { type Arm, isTrained } from "../study/arm.js";
 import { earlyWord } from "../study/early-training.js";
-import { type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
+import { classMeasures, type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
 import type { VerdictWord } from "../study/statistics/verdict.js";
 import { type Comparison, type StudySummary, stepsDifference } from "../study/summary.js";
@@ -67,11 +67,20 @@ export const command = defineCommand({
       ["classification", "regression"],
       "whether the labels are classes or numbers to predict (default: as the network's outputs and the labels say)",
     ),
-    target: number("SCORE", "count the steps to this accuracy, or R² of numbers, from 0 to 1", { min: 0, max: 1 }),
+    measure: choice(
+      "WHAT",
+      classMeasures,
+      "what classes are judged by; balanced-accuracy: the share that is named right of each class, mean over the classes " +
+        "(default: accuracy)",
+    ),
+    target: number("SCORE", "count the steps to this score (accuracy, or R² of numbers), from 0 to 1", {
+      min: 0,
+      max: 1,
+    }),
     targetRmse: number("ERROR", "count the steps to this root mean squared error of the number that is predicted", {
       min: 0,
     }),
-    minimumEffect: number("SHARE", "smallest difference of accuracy or R² that matters (default: 0.01)", {
+    minimumEffect: number("SHARE", "smallest difference of scores that matters (default: 0.01)", {
       min: 1e-6,
       max: 1,
     }),
@@ -214,7 +223,7 @@ function progressOf(console: Console): (event: CompareEvent) => void {
   };
 }
 
-/** Verdicts first, then the table of accuracies, then what limits them. */
+/** Verdicts first, then the table of scores, then what limits them. */
 function report(console: Console, { summary, folder, report: page, plan }: CompareResult, pilot: boolean): void {
   console.line();
   const measure = measureOf(plan);

@@ -9,7 +9,7 @@ import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { type Arm, armsForData } from "../study/arm.js";
 import { labelledSamples } from "../study/labels.js";
-import type { StudyTask } from "../study/measure.js";
+import type { ClassMeasure, StudyTask } from "../study/measure.js";
 import { type StudyPlan, selfTrained, settingsOf, shortHash } from "../study/plan.js";
 import { writeReport } from "../study/report.js";
 import {
@@ -88,11 +88,13 @@ export interface CompareOptions {
   readonly grid?: string;
   /** A study that fits into about this many minutes. */
   readonly pilot?: number;
-  /** Accuracy or R² whose steps are counted. */
+  /** What networks are judged by that tell classes apart; default: accuracy. Finished trials serve either. */
+  readonly measure?: ClassMeasure;
+  /** The score whose steps are counted: of that measure, or R². */
   readonly target?: number;
   /** The same for a network that predicts one number, as a root mean squared error in the data's units. */
   readonly targetRmse?: number;
-  /** Smallest difference of accuracy or R² that matters; default 0.01. */
+  /** Smallest difference of scores that matters; default 0.01. */
   readonly minimumEffect?: number;
   /** Limit of the steps added for the comparison at equal total time, in multiples of the steps; default 4. */
   readonly longestExtension?: number;
@@ -365,9 +367,14 @@ async function pilotFit(
   workers: number,
   signal: AbortSignal,
 ): Promise<PilotFit> {
-  const of = shortHash({ draft, besides, minutes, seeds: options.seeds ?? null });
+  // It makes the same trials, whatever judges them.
+  const { measure, ...others } = draft;
+  const of = shortHash({ draft: others, besides, minutes, seeds: options.seeds ?? null });
   const known = await folder.readJson<{ of: string; fit: PilotFit }>(studyFiles.pilot);
-  if (known?.of === of) return known.fit;
+  if (known?.of === of) {
+    const { measure: _, ...fitted } = known.fit.plan;
+    return { ...known.fit, plan: { ...fitted, ...(measure === undefined ? {} : { measure }) } };
+  }
   const bench = await StudyBench.open(settings, data);
   try {
     const fit = await fitPilot(bench, draft, besides, minutes * 60, workers, options.seeds, signal);

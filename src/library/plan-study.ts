@@ -364,6 +364,7 @@ export function draftPlan(
     ...(regression
       ? { task, targets: data.train.targets?.names ?? [], standardise: networks.every(({ unbounded }) => unbounded) }
       : {}),
+    ...(options.measure === undefined || options.measure === "accuracy" ? {} : { measure: options.measure }),
     networks: networks.map(({ outputs: _, unbounded: __, sampleShape: ___, reading: ____, ...network }) => network),
     ...(options.features === undefined ? {} : { features: options.features }),
     discriminator: options.discriminator ?? "auto",
@@ -416,6 +417,6 @@ function targetOf({ target, targetRmse }: CompareOptions, { targets }: Dataset):
     where: "target RMSE",
     required: "a network that predicts one number, and no other target",
     got,
-    advice: "Give the target as --target, an accuracy or R².",
+    advice: "Give the target as --target, a score.",
   });
 }

@@ -19,8 +19,20 @@ export function noLabels(where: string): UserError {
 
 /** @throws UserError unless every test sample has a label, there are training labels, and the model has outputs for them */
 export function requireLabels(options: CompareOptions, data: StudyData, outputs: number, task: StudyTask): void {
-  if (task === "regression") requireTargets(options, data, outputs);
-  else requireClasses(options, data, outputs);
+  if (task === "regression") {
+    requireNoMeasure(options);
+    requireTargets(options, data, outputs);
+  } else requireClasses(options, data, outputs);
+}
+
+function requireNoMeasure({ measure }: CompareOptions): void {
+  if (measure === undefined) return;
+  throw userError({
+    where: "measure",
+    required: "labels that are classes",
+    got: "numbers to predict, which are judged by R²",
+    advice: "Leave --measure out, or say --task classification if each number is a class.",
+  });
 }
 
 function requireTargets(options: CompareOptions, { train, test }: StudyData, outputs: number): void {

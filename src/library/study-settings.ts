@@ -2,6 +2,7 @@
 import { userError } from "../errors.js";
 import { mostSamplesAStep } from "../recipe/recipe.js";
 import { type Labelled, labelledSamples, parseLabelAmount } from "../study/labels.js";
+import { classMeasures } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyPlan } from "../study/plan.js";
 import type { CompareOptions } from "./compare.js";
@@ -37,6 +38,8 @@ const numbers = {
 export function requireStudySettings(options: CompareOptions): void {
   requireWholeNumbers(options, wholes);
   requireThreads("workers", options.workers);
+  if (options.measure !== undefined && !classMeasures.includes(options.measure))
+    throw misfit("measure", classMeasures.join(" or "), options.measure);
   const { batchSize } = options;
   if (batchSize !== undefined && batchSize > mostSamplesAStep)
     throw misfit("batchSize", `at most ${mostSamplesAStep}`, batchSize);

@@ -4,9 +4,13 @@ import type { StudyPlan } from "./plan.js";
 /** What the networks of a study predict. */
 export type StudyTask = "classification" | "regression";
 
+/** What networks that tell classes apart can be judged by. */
+export const classMeasures = ["accuracy", "balanced-accuracy"] as const;
+export type ClassMeasure = (typeof classMeasures)[number];
+
 /** The score of a trial, the higher the better, in words and figures. */
 export interface Measure {
-  readonly key: "accuracy" | "r2";
+  readonly key: ClassMeasure | "r2";
   readonly name: string;
   /** At the beginning of a sentence. */
   readonly title: string;
@@ -26,19 +30,28 @@ export interface Measure {
 /** R² has no lower bound: below this it counts, and is drawn, as this much. */
 export const leastR2 = -1;
 
-const measures: Readonly<Record<StudyTask, Measure>> = {
-  classification: {
-    key: "accuracy",
-    name: "accuracy",
-    title: "Accuracy",
-    factor: 100,
-    unit: "%",
-    differenceUnit: "points",
-    digits: 1,
-    shown: [0, 1],
-    chance: "always naming the most frequent class",
+const accuracy: Measure = {
+  key: "accuracy",
+  name: "accuracy",
+  title: "Accuracy",
+  factor: 100,
+  unit: "%",
+  differenceUnit: "points",
+  digits: 1,
+  shown: [0, 1],
+  chance: "always naming the most frequent class",
+};
+
+const measures: Readonly<Record<Measure["key"], Measure>> = {
+  accuracy,
+  "balanced-accuracy": {
+    ...accuracy,
+    key: "balanced-accuracy",
+    name: "balanced accuracy",
+    title: "Balanced accuracy",
+    chance: "always naming the same class",
   },
-  regression: {
+  r2: {
     key: "r2",
     name: "R²",
     title: "R²",
@@ -51,9 +64,9 @@ const measures: Readonly<Record<StudyTask, Measure>> = {
   },
 };
 
-/** The measure of a plan's networks: accuracy, or R² where they predict numbers. */
-export function measureOf({ task = "classification" }: Pick<StudyPlan, "task">): Measure {
-  return measures[task];
+/** The measure of a plan's networks: accuracy where it says no other, R² where they predict numbers. */
+export function measureOf({ task, measure = "accuracy" }: Pick<StudyPlan, "task" | "measure">): Measure {
+  return measures[task === "regression" ? "r2" : measure];
 }
 
 /** A score with its unit, such as "85.3 %" or "0.853". */

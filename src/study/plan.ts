@@ -4,7 +4,7 @@ import type { OptimizerSettings } from "../recipe/recipe.js";
 import type { SupervisorOptions } from "../training/supervise.js";
 import { type Arm, pretrainingPart } from "./arm.js";
 import type { LabelAmount } from "./labels.js";
-import type { StudyTask } from "./measure.js";
+import type { ClassMeasure, StudyTask } from "./measure.js";
 
 /** A network of the study. */
 export interface StudyNetwork {
@@ -23,6 +23,8 @@ export interface StudyPlan {
   readonly headstart?: string;
   /** What the networks predict; undefined: classes. */
   readonly task?: StudyTask;
+  /** What judges them where they tell classes apart; undefined: accuracy. Trials know both, so it is no part of their keys. */
+  readonly measure?: ClassMeasure;
   /** Names of the numbers that they predict. */
   readonly targets?: readonly string[];
   /** Whether these are scaled for training to mean 0 and deviation 1 over a trial's training samples. */

@@ -21,8 +21,10 @@ export interface PretrainingRecord {
 /** Score and losses along a trial. */
 export interface TrialPoint {
   readonly step: number;
-  /** Accuracy, or R² where numbers are predicted: the higher the better, see measureOf. */
+  /** Accuracy, or R² where numbers are predicted: the higher the better. See judgeTrial for other measures. */
   readonly score: number;
+  /** Absent where numbers are predicted, and in records of earlier versions. */
+  readonly balancedAccuracy?: number;
   /** Root mean squared error of each number that is predicted, in the data's own units. */
   readonly rmse?: readonly number[];
   /** Mean training loss since the point before; null at step 0 and where it was not finite. */
@@ -49,6 +51,8 @@ export interface TrialRecord extends Trial {
   readonly steps: number;
   readonly stepsMade: number;
   readonly labelsUsed: number;
+  /** How many samples it was measured on of each class that has any; absent where {@link TrialPoint.balancedAccuracy} is. */
+  readonly classSizes?: readonly number[];
   readonly points: readonly TrialPoint[];
   /** After `steps`. */
   readonly score: number;

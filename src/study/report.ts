@@ -110,7 +110,7 @@ function page(
       `${measure.title} by setting`,
       summary.settings.map((setting) => settingTable(setting, plan)).join("\n") + columnsNote(plan),
     ],
-    ["Curves", chartsOf("accuracy", "r2", "rmse", "loss", "test-loss")],
+    ["Curves", chartsOf(measure.key, "rmse", "loss", "test-loss")],
     ["Steps to the target", chartsOf("steps-to-target")],
     [`${measure.title} against the number of labels`, chartsOf("labels")],
     ["Cost", chartsOf("cost")],
@@ -149,7 +149,9 @@ function whatIsEqual(plan: StudyPlan): string {
 }
 
 /** What is judged where it is not accuracy. */
-function scoreNote({ task, targets = [], standardise }: StudyPlan): string {
+function scoreNote({ task, measure, targets = [], standardise }: StudyPlan): string {
+  if (measure === "balanced-accuracy")
+    return "Balanced accuracy: the share of a class's test samples that is named right, mean over the classes that the test data has. ";
   if (task !== "regression") return "";
   return `R²: the share of the test targets' variance that is predicted${targets.length > 1 ? `, mean over ${targets.join(", ")}` : ""}; a lower squared error is a higher R². Below ${leastR2} it counts as ${leastR2}, that of a diverged trial as 0. ${standardise === false ? "Targets are trained on as they are, since the network's output is bounded." : "For training, targets are scaled to mean 0 and deviation 1 over each trial's own training samples; errors are in the data's units."} `;
 }

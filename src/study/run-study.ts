@@ -2,6 +2,7 @@
 import { InterruptedError } from "../errors.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import { extensionOf, type StudyTiming, selfTrainingName, timingName } from "./equal-time.js";
+import { judgeTrial, judgeTrials } from "./judge-trial.js";
 import {
   type pretrainingKey as KeyOf,
   prepares,
@@ -84,7 +85,7 @@ export interface RunStudyOptions {
 
 /** What a study has when it ends. */
 export interface StudyResults {
-  /** The plan's trials that are finished. */
+  /** The plan's trials that are finished, as it judges them. */
   readonly trials: readonly TrialRecord[];
   /** How many the plan has. */
   readonly planned: number;
@@ -107,7 +108,7 @@ export async function runStudy(options: RunStudyOptions): Promise<StudyResults> 
 async function runJobs(options: RunStudyOptions): Promise<StudyResults> {
   const { plan, folder } = options;
   const settings = settingsOf(plan);
-  const trials = await folder.readTrials();
+  const trials = judgeTrials(await folder.readTrials(), plan);
   const pretrainings = await runPretrainings(options);
   const timing = await measureTimings(options, settings);
   const tuned = plan.tune ? await tune(options, settings, trials) : {};
@@ -123,24 +124,37 @@ async function runJobs(options: RunStudyOptions): Promise<StudyResults> {
   });
   await runAll(options, "training", missing, async (result) => {
     if (result.kind !== "trial") return;
-    await folder.appendTrial(result.record);
-    trials.set(result.record.key, result.record);
-    options.onEvent?.({ type: "trial", record: result.record });
+    const record = await keep(result.record, options, trials);
+    options.onEvent?.({ type: "trial", record });
   });
   return resultsOf(plan, wanted, trials, { pretrainings, timing, tuned });
+}
+
+/** Writes a finished trial as it is, and takes it among the others as the plan judges it. */
+async function keep(
+  record: TrialRecord,
+  { plan, folder }: Pick<RunStudyOptions, "plan" | "folder">,
+  trials: Map<string, TrialRecord>,
+): Promise<TrialRecord> {
+  await folder.appendTrial(record);
+  const judged = judgeTrial(record, plan);
+  if (!judged) throw new Error(`the trial ${record.key} was not measured by ${plan.measure}`);
+  trials.set(record.key, judged);
+  return judged;
 }
 
 /**
  * What a study has by now, from its files alone.
  *
- * @param trials finished trials of any plan, by key
+ * @param finished trials of any plan, by key, as they were written
  */
 export function resultsSoFar(
   plan: StudyPlan,
-  trials: ReadonlyMap<string, TrialRecord>,
+  finished: ReadonlyMap<string, TrialRecord>,
   pretrainings: StudyResults["pretrainings"],
   timing: StudyTiming,
 ): StudyResults {
+  const trials = judgeTrials(finished, plan);
   const settings = settingsOf(plan);
   const candidates = plan.tune ? tuningOf(plan, settings) : [];
   const tuning = candidates.flatMap(({ rates }) => rates.flatMap(({ keys }) => keys));
@@ -315,7 +329,7 @@ async function tune(
   settings: readonly Setting[],
   trials: Map<string, TrialRecord>,
 ): Promise<Record<string, number>> {
-  const { plan, folder } = options;
+  const { plan } = options;
   const candidates = tuningOf(plan, settings);
   const all = candidates.flatMap(({ rates }) => rates.flatMap(({ keys }) => keys));
   const missing = all.filter(({ key }) => !trials.has(key));
@@ -326,9 +340,7 @@ async function tune(
     "tuning",
     missing.map(({ trial, key }): Job => ({ kind: "trial", key, trial, extension: 0 })),
     async (result) => {
-      if (result.kind !== "trial") return;
-      await folder.appendTrial(result.record);
-      trials.set(result.record.key, result.record);
+      if (result.kind === "trial") await keep(result.record, options, trials);
     },
   );
   return bestRates(candidates, trials);

@@ -19,6 +19,7 @@ import { type SupervisedResult, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import type { Arm } from "./arm.js";
 import { labelledSamples, tuningSplit } from "./labels.js";
+import type { StudyTask } from "./measure.js";
 import { evaluationSteps, type Trial } from "./plan.js";
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
 
@@ -140,6 +141,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
     key: options.key,
     steps,
     labelsUsed: train.count,
+    ...(test.targets || !test.labels ? {} : { classSizes: classSizesOf(test.labels) }),
     chance: chance.score,
     headHash: headHash(features, start ?? initialWeights(features.network, options.headInitializer, trial.seed)),
   };
@@ -210,11 +212,16 @@ async function trained(
     score,
     bestScore: Math.max(...within.map((point) => point.score)),
     diverged: divergence(result, steps),
-    // Numbers may be predicted worse than by their mean: that is no stalling.
-    stalled: Math.abs(score - chance.score) <= stalledMargin || (test.targets === undefined && score < chance.score),
+    stalled: isStalled(score, chance.score, test.targets ? "regression" : "classification"),
     start: layers,
     timing: { startSeconds, secondsPerStep: clock.secondsPerStep(), threads: trialThreads },
   };
+}
+
+/** Whether a trial that ends at this score learned nothing. */
+export function isStalled(score: number, chance: number, task: StudyTask): boolean {
+  // Numbers may be predicted worse than by their mean: that is no stalling.
+  return Math.abs(score - chance) <= stalledMargin || (task === "classification" && score < chance);
 }
 
 /** The labelled subset of a trial, and what judges it. */
@@ -226,18 +233,20 @@ function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Da
 }
 
 /** What a network is worth that says the same of all samples: the most frequent class, or the mean of the numbers. */
-type Chance = Pick<TrialPoint, "score" | "rmse">;
+type Chance = Pick<TrialPoint, "score" | "balancedAccuracy" | "rmse">;
 
 /** See {@link Chance}. */
 export function chanceOf({ labels, targets }: Dataset): Chance {
   if (targets) return { score: 0, rmse: variancesOf(targets).map(Math.sqrt) };
-  return { score: shareOfLargestClass(labels ?? new Int32Array()) };
+  const sizes = classSizesOf(labels ?? new Int32Array());
+  return { score: Math.max(...sizes) / (labels?.length ?? 0), balancedAccuracy: 1 / sizes.length };
 }
 
-function shareOfLargestClass(labels: Int32Array): number {
+/** Of each class that there is. */
+function classSizesOf(labels: Int32Array): number[] {
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return Math.max(...counts.values()) / labels.length;
+  return [...counts.values()];
 }
 
 function headHash(features: FeatureExtractor, weights: Weights): string {
@@ -293,10 +302,11 @@ function pointsOf(
     const mean = window.reduce((sum, loss) => sum + loss, 0) / window.length;
     const found = measured.get(step);
     // Weights that are not finite give no score: that is worth as much as chance.
-    const { score, rmse } = found && Number.isFinite(found.score) ? found : chance;
+    const { score, balancedAccuracy, rmse } = found && Number.isFinite(found.score) ? found : chance;
     return {
       step,
       score,
+      ...(balancedAccuracy === undefined ? {} : { balancedAccuracy }),
       ...(rmse === undefined ? {} : { rmse }),
       loss: finite(mean),
       testLoss: finite(found?.loss ?? Number.NaN),

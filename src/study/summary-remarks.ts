@@ -98,7 +98,7 @@ export function warningsOf(plan: StudyPlan, results: StudyResults, settings: rea
 export function notesOf(
   plan: StudyPlan,
   settings: readonly SettingSummary[],
-  { pretrainings, timing }: StudyResults,
+  { trials, pretrainings, timing }: StudyResults,
   testCount: number,
 ): Remark[] {
   // What the comparisons rest on: the seeds that are finished in all settings of an arm.
@@ -108,7 +108,7 @@ export function notesOf(
     trustNote("mean difference, paired t", seeds),
     trustNote("probability of improvement", seeds),
     trustNote(several ? "interquartile mean, several settings" : "interquartile mean, one setting", seeds),
-    ...testDataNotes(plan, settings, testCount),
+    ...testDataNotes(plan, settings, testCount, trials[0]?.classSizes),
     ...tuningNotes(plan, settings),
     ...baselineNotes(plan, settings),
   ];
@@ -161,18 +161,26 @@ export function notesOf(
 const imbalance = 0.75;
 
 /** What the test data can tell: samples that are few, and classes that are unequal. */
-function testDataNotes(plan: StudyPlan, settings: readonly SettingSummary[], samples: number): Remark[] {
+function testDataNotes(
+  plan: StudyPlan,
+  settings: readonly SettingSummary[],
+  samples: number,
+  classSizes: readonly number[] | undefined,
+): Remark[] {
   if (plan.task === "regression") return [];
   const notes: Remark[] = [];
   const variances = settings.flatMap(({ arms }) => arms.map(({ score: { mean } }) => mean * (1 - mean)));
+  // A mean of the classes' shares varies as one share of so many samples does.
+  const balanced = plan.measure === "balanced-accuracy" ? classSizes : undefined;
+  const telling = balanced ? balanced.length ** 2 / balanced.reduce((sum, size) => sum + 1 / size, 0) : samples;
   // Of a share of so many samples, by the normal distribution.
-  const margin = 1.96 * Math.sqrt(Math.max(0, ...variances) / samples);
+  const margin = 1.96 * Math.sqrt(Math.max(0, ...variances) / telling);
   if (margin > plan.minimumEffect)
     notes.push(
       remark(
         "test-samples",
         { samples, margin: Number((100 * margin).toFixed(1)) },
-        `The intervals tell how seeds vary, on the same ${samples} test samples: on as many others an accuracy could be ${(100 * margin).toFixed(1)} points higher or lower, and differences between arms would be others, too.`,
+        `The intervals tell how seeds vary, on the same ${samples} test samples: on as many others scores could be ${(100 * margin).toFixed(1)} points higher or lower, and differences between arms would be others, too.`,
       ),
     );
   // All settings have the same test data.
@@ -182,7 +190,7 @@ function testDataNotes(plan: StudyPlan, settings: readonly SettingSummary[], sam
       remark(
         "imbalanced",
         { chance: showScore(measureOf(plan), chance) },
-        `Always naming the most frequent class gives ${showScore(measureOf(plan), chance)}: accuracy says little of the other classes here; test data with classes of equal sizes would say more.`,
+        `Always naming the most frequent class gives ${showScore(measureOf(plan), chance)}: accuracy says little of the other classes here; --measure balanced-accuracy lets all classes count alike.`,
       ),
     );
   return notes;

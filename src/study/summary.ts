@@ -54,7 +54,7 @@ export interface ArmInSetting {
   readonly seeds: readonly number[];
   readonly learningRate: number;
   readonly labelsUsed: number;
-  /** Accuracy, or R² where numbers are predicted, after the plan's steps. */
+  /** What {@link StudySummary.measure} says, after the plan's steps. */
   readonly score: MeanOverSeeds;
   /** Root mean squared error then, of each number that is predicted, in the data's own units. */
   readonly rmse?: readonly MeanOverSeeds[];
@@ -130,7 +130,7 @@ type RemarkData = Omit<Remark, "text">;
 
 /** summary.json */
 export interface StudySummary {
-  /** What scores are: accuracy, or R². */
+  /** What scores are: accuracy, balanced accuracy, or R². */
   readonly measure: Measure["key"];
   /** Names of the numbers that are predicted. */
   readonly targets?: readonly string[];
@@ -147,6 +147,7 @@ export interface StudySummary {
 }
 
 /**
+ * @param results with scores as the plan's measure has them
  * @param testCount how many samples scores were measured on: accuracies move by steps of one of them
  * @param resamples of the bootstrap, which no verdict rests on: few where a summary is only looked at in passing
  */
@@ -205,8 +206,7 @@ function comparisonsAgainst(
         new Map(trials.filter((trial) => trial.arm === arm).map((trial) => [trial.seed, score(trial, index)])),
     ),
   });
-  // R² moves without steps.
-  const finest = plan.task === "regression" ? 0 : 1 / testCount;
+  const finest = stepOf(plan, complete[0]?.trials[0], testCount);
   const { factor, differenceUnit } = measureOf(plan);
   const shownAs = { factor, unit: differenceUnit };
   const quantity = (score: (trial: TrialRecord, index: number) => number, resolution = finest): ScoredQuantity => ({
@@ -266,6 +266,14 @@ function comparisonsAgainst(
       bySetting: bySetting(timed),
     },
   ];
+}
+
+/** How far one test sample moves a score, one of the rarest class where classes count alike; R² moves without steps. */
+function stepOf(plan: StudyPlan, trial: TrialRecord | undefined, testCount: number): number {
+  if (plan.task === "regression") return 0;
+  const { classSizes } = trial ?? {};
+  if (plan.measure !== "balanced-accuracy" || classSizes === undefined) return 1 / testCount;
+  return 1 / (classSizes.length * Math.min(...classSizes));
 }
 
 /**

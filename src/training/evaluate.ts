@@ -156,13 +156,29 @@ export function crossEntropyOf({ data, shape }: ClassScores, labels: ArrayLike<n
 
 /** Share of samples whose largest class score is their label's. */
 export function accuracyOf(scores: ClassScores, labels: ArrayLike<number>): number {
-  const [rows, classes] = scores.shape;
+  const [rows] = scores.shape;
   let right = 0;
-  for (let row = 0; row < rows; row++) {
-    let best = 0;
-    for (let column = 1; column < classes; column++)
-      if (scores.data[row * classes + column] > scores.data[row * classes + best]) best = column;
-    if (best === labels[row]) right++;
-  }
+  for (let row = 0; row < rows; row++) if (largestOf(scores, row) === labels[row]) right++;
   return right / rows;
+}
+
+/** Mean of {@link accuracyOf} over the samples of each class: those that no label names have no part in it. */
+export function balancedAccuracyOf(scores: ClassScores, labels: ArrayLike<number>): number {
+  const [rows, classes] = scores.shape;
+  const sizes = new Float64Array(classes);
+  const right = new Float64Array(classes);
+  for (let row = 0; row < rows; row++) {
+    sizes[labels[row]]++;
+    if (largestOf(scores, row) === labels[row]) right[labels[row]]++;
+  }
+  const shares = [...right.keys()].filter((label) => sizes[label] > 0).map((label) => right[label] / sizes[label]);
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
+
+/** The first class of a row that no other has a larger score than. */
+function largestOf({ data, shape: [, classes] }: ClassScores, row: number): number {
+  let best = 0;
+  for (let column = 1; column < classes; column++)
+    if (data[row * classes + column] > data[row * classes + best]) best = column;
+  return best;
 }

@@ -142,7 +142,7 @@ export interface StudyTrial {
   readonly optimizer: string;
   readonly learningRate: number;
   readonly seed: number;
-  /** Accuracy, or R² where the plan's task is regression. */
+  /** By the plan's measure; R² where its task is regression. */
   readonly score: number;
   readonly diverged: string | null;
   readonly points: readonly {

@@ -1,6 +1,8 @@
 /** Reads a study's folder for the page, while it runs too. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { judgeTrial } from "../study/judge-trial.js";
+import type { StudyPlan } from "../study/plan.js";
 import { currentRecord, type TrialRecord } from "../study/records.js";
 import { studyFiles } from "../study/study-folder.js";
 import { readJsonLines } from "./json-lines.js";
@@ -71,10 +73,11 @@ export async function readStudyDetail(
     const found = await stat(join(folder, name)).catch(() => undefined);
     if (found?.isFile()) files.push({ name, bytes: found.size });
   }
+  const plan = await readRecord(join(folder, studyFiles.plan));
   return {
     entry: await readStudyEntry(folder, id, process),
-    plan: await readRecord(join(folder, studyFiles.plan)),
-    trials: trialsOf(trials.lines).map(shown),
+    plan,
+    trials: trialsOf(trials.lines).flatMap((line) => shown(line, planIn(plan))),
     files,
     command: process?.command ?? null,
     log: process?.log ?? "",
@@ -116,30 +119,34 @@ function isTrial(value: unknown): value is TrialLine {
   );
 }
 
-function shown(line: TrialLine): StudyTrial {
-  const { network, arm, labels, optimizer, seed, score, points, diverged } = currentRecord(
-    line as unknown as TrialRecord,
-  );
-  return {
-    network,
-    arm,
-    labels: String(labels),
-    optimizer: optimizer.kind,
-    learningRate: optimizer.learningRate,
-    seed,
-    score,
-    diverged,
-    points,
-  };
+/** A trial as the plan judges it; none where it cannot. */
+function shown(line: TrialLine, plan: Record<string, unknown>): StudyTrial[] {
+  const judged = judgeTrial(currentRecord(line as unknown as TrialRecord), plan as Pick<StudyPlan, "measure">);
+  if (!judged) return [];
+  const { network, arm, labels, optimizer, seed, score, points, diverged } = judged;
+  return [
+    {
+      network,
+      arm,
+      labels: String(labels),
+      optimizer: optimizer.kind,
+      learningRate: optimizer.learningRate,
+      seed,
+      score,
+      diverged,
+      points,
+    },
+  ];
+}
+
+/** The plan may stand in the record itself or below `plan`. */
+function planIn(record: Record<string, unknown>): Record<string, unknown> {
+  return typeof record.plan === "object" && record.plan !== null ? (record.plan as Record<string, unknown>) : record;
 }
 
 /** What the list needs of a plan, and how many trials it makes (those for tuning left out). */
 function planOf(record: Record<string, unknown>): { networks: string[]; arms: string[]; trials: number } {
-  // The plan may stand in the record itself or below `plan`.
-  const plan = (typeof record.plan === "object" && record.plan !== null ? record.plan : record) as Record<
-    string,
-    unknown
-  >;
+  const plan = planIn(record);
   const names = (value: unknown): string[] =>
     Array.isArray(value) ? value.map((item) => String((item as { name?: unknown } | null)?.name ?? item)) : [];
   const [networks, arms] = [names(plan.networks), names(plan.arms)];

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { StudyTiming } from "../study/equal-time.js";
+import { measureOf } from "../study/measure.js";
 import { ratesOf, type StudyPlan, settingsOf } from "../study/plan.js";
 import { currentRecord, type PretrainingRecord, type TrialRecord } from "../study/records.js";
 import { pretrainingKeysOf, resultsSoFar, type StudyResults } from "../study/run-study.js";
@@ -57,7 +58,7 @@ async function signatureOf(folder: string): Promise<string> {
 
 async function reportOf(folder: string, id: string, selection: StudySelection): Promise<StudyReport> {
   const own = (await readRecord(join(folder, studyFiles.summary)).catch(() => undefined)) as
-    | (SummaryView & { trials: number; planned: number })
+    | (SummaryView & { trials: number; planned: number; measure?: string })
     | undefined;
   const finished = own !== undefined && isSummary(own) ? own : undefined;
   try {
@@ -65,7 +66,11 @@ async function reportOf(folder: string, id: string, selection: StudySelection): 
     if (record.plan === undefined) return empty;
     const results = await readResults(folder, id, record.plan);
     // By what it counts, not by its time: copied files have new times.
-    const provisional = finished?.trials !== results.trials.length || finished.planned !== results.planned;
+    const provisional =
+      finished?.trials !== results.trials.length ||
+      finished.planned !== results.planned ||
+      // Summaries of the first version did not say: they had accuracy alone.
+      (finished.measure ?? "accuracy") !== measureOf(record.plan).key;
     const filtered = Object.values(selection).some((value) => value !== undefined);
     if (finished && !provisional && !filtered)
       return { ...empty, ...counted(finished), provisional, summary: finished };

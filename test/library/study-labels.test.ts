@@ -29,6 +29,15 @@ test("a study takes samples of two classes, in the training and in the test data
   expect(require([-1, -1], [0, 1])).toThrow(/^train\.csv: .* got none with a label/);
 });
 
+test("numbers are judged by R² alone", () => {
+  const data = { train: labelled(undefined, [1, 2, 3]), test: labelled(undefined, [1, 2]) } as StudyData;
+  const require = (measure?: "accuracy" | "balanced-accuracy") => () =>
+    requireLabels({ model: "m", data: "d", test: "t", ...(measure && { measure }) }, data, 1, "regression");
+  expect(require()).not.toThrow();
+  for (const measure of ["accuracy", "balanced-accuracy"] as const)
+    expect(require(measure)).toThrow(/^measure: required labels that are classes, got numbers to predict, .* R²\./);
+});
+
 test("classes that are named must be as many as the network tells apart", () => {
   const data = labelled([0, 1]);
   const require = (classNames: readonly string[], outputs: number) =>

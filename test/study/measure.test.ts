@@ -15,6 +15,17 @@ test("accuracies are shown as percentages, R² as it is", () => {
   expect(showEffect(r2, 0.01)).toBe("0.01");
 });
 
+test("balanced accuracy is named so, and written as accuracy is", () => {
+  const balanced = measureOf({ measure: "balanced-accuracy" });
+  expect([balanced.key, balanced.name, balanced.title]).toEqual([
+    "balanced-accuracy",
+    "balanced accuracy",
+    "Balanced accuracy",
+  ]);
+  expect(balanced.chance).not.toBe(measureOf({ measure: "accuracy" }).chance);
+  expect(showScore(balanced, 0.8534)).toBe("85.3 %");
+});
+
 test("errors keep four digits", () => {
   expect([58.9812, 123456.7, 0.012345, 3e-7, 4.2e9].map(showError)).toEqual([
     "58.98",

@@ -111,6 +111,21 @@ test("draws what there is to show", async () => {
   for (const arm of ["he", "lecun"]) expect(accuracy).toContain(`>${arm}</text>`);
 });
 
+test("names the measure throughout", async () => {
+  const { plan, results } = await study(["he", "he+self-training", "lecun"]);
+  const balanced: StudyPlan = { ...plan, measure: "balanced-accuracy" };
+  const judged = { ...results, trials: results.trials.map((trial) => ({ ...trial, classSizes: [900, 100] })) };
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  await writeReport(folder, balanced, summarize(balanced, judged, 1000), judged, origin);
+  const html = readFileSync(folder.file("report.html"), "utf8");
+  // Once as the file's name, in a chart's id, and never alone in words.
+  expect(html.match(/(?<!balanced[ -])accuracy/gi)).toBeNull();
+  expect(html).toContain("Balanced accuracy: the share of a class");
+  expect(html).toContain("Always naming the same class: 10.0 %");
+  expect(html).toContain('<figure id="balanced-accuracy-1">');
+  expect(readdirSync(folder.file("charts"))).toContain("balanced-accuracy-1.svg");
+});
+
 test("draws the same bytes again", async () => {
   const { plan, summary } = await study();
   expect(studyCharts(plan, summary)).toEqual(studyCharts(plan, summary));

@@ -270,6 +270,52 @@ test("tunes each arm's rate with the same trials, never on test data", async () 
     expect([purpose, optimizer.learningRate]).toEqual(["test", best[arm]]);
 });
 
+test("trials that were judged by accuracy are judged by balanced accuracy without running again", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "lecun"), { seeds: 2, tune: true, learningRates: [0.1, 0.01] });
+  const balanced: StudyPlan = { ...plan, measure: "balanced-accuracy" };
+  /** By accuracy the larger rate is the better one, by balanced accuracy the smaller. */
+  const measuring = (own: StudyPlan) => {
+    const { executor, state } = inventor(own, folder, ({ trial }) => 0.9 + trial.optimizer.learningRate / 10);
+    const run: Executor["run"] = async (job, onProgress) => {
+      const result = await executor.run(job, onProgress);
+      if (result.kind !== "trial") return result;
+      const points = result.record.points.map((point) => ({ ...point, balancedAccuracy: 1.5 - point.score }));
+      return { kind: "trial", record: { ...result.record, points, classSizes: [9, 1] } };
+    };
+    return { executor: { ...executor, run }, state };
+  };
+  const first = measuring(plan);
+  const byAccuracy = await runStudy({ plan, folder, executor: first.executor });
+  expect(kinds(first.state.jobs)).toEqual({ trial: 12 });
+  expect(byAccuracy.trials.map(({ score }) => score)).toEqual([0.91, 0.91, 0.91, 0.91]);
+
+  const second = measuring(balanced);
+  const scores: number[] = [];
+  const byBalance = await runStudy({
+    plan: balanced,
+    folder,
+    executor: second.executor,
+    onEvent: (event) => event.type === "trial" && scores.push(event.record.score),
+  });
+  // Other rates are chosen, by the same tuning trials.
+  expect(second.state.jobs.map((job) => job.kind === "trial" && job.trial.purpose)).toEqual(Array(4).fill("test"));
+  expect(byBalance.trials.map(({ optimizer }) => optimizer.learningRate)).toEqual(Array(4).fill(0.01));
+  for (const { score, chance } of byBalance.trials) expect([score, chance]).toEqual([expect.closeTo(0.599, 9), 0.5]);
+  expect(scores).toEqual(byBalance.trials.map(({ score }) => score));
+  expect(resultsSoFar(balanced, await folder.readTrials(), new Map(), byBalance.timing)).toEqual(byBalance);
+
+  const back = measuring(plan);
+  expect((await runStudy({ plan, folder, executor: back.executor })).trials).toEqual(byAccuracy.trials);
+  expect(back.state.jobs).toEqual([]);
+  // What an earlier version measured knows no balanced accuracy: it is made again.
+  const old = await StudyFolder.open(join(temporaryFolder(), "old"), false);
+  await runStudy({ plan, folder: old, executor: inventor(plan, old).executor });
+  const again = measuring(balanced);
+  expect((await runStudy({ plan: balanced, folder: old, executor: again.executor })).trials).toHaveLength(4);
+  expect(kinds(again.state.jobs)).toEqual({ trial: 12 });
+});
+
 test.each([false, true])("a study's files alone give what its run gives, tuned: %s", async (tune) => {
   const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
   const plan = planOf(await armsOf("he", "default"), { seeds: 2, learningRates: [0.001, 0.1], tune });

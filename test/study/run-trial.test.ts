@@ -108,6 +108,8 @@ describe("runTrial", () => {
     expect(await samplesOf(data.train)).toEqual(expect.arrayContaining(await samplesOf(labelled)));
     expect([steps, evaluateAt.at(-1)]).toEqual([30, 30]);
     expect(record).toMatchObject({ labelsUsed: 20, stepsMade: 30, score: 0.8, chance: 2 / 3, diverged: null });
+    // Of class 1 and of class 0, in the order in which they come.
+    expect(record.classSizes).toEqual([10, 20]);
   });
 
   test("a tuning trial sees no test data, and is judged by labels that it was not trained on", async () => {
@@ -158,11 +160,17 @@ describe("runTrial", () => {
 
   test("a score that is no number counts as chance", async () => {
     const supervisor = pretender(({ evaluateAt }) => ({
-      evaluations: evaluateAt.map((step) => ({ step, score: step < 5 ? 0.9 : Number.NaN, loss: Number.NaN })),
+      evaluations: evaluateAt.map((step) => ({
+        step,
+        score: step < 5 ? 0.9 : Number.NaN,
+        balancedAccuracy: step < 5 ? 0.8 : Number.NaN,
+        loss: Number.NaN,
+      })),
     }));
     const { points, score, bestScore, stalled } = await runTrial(await optionsOf("he", "test", { supervisor }));
     expect([score, bestScore, stalled]).toEqual([2 / 3, 0.9, true]);
     for (const point of points) {
+      expect(point.balancedAccuracy).toBe(point.step < 5 ? 0.8 : 1 / 2);
       expect(point.score).toBe(point.step < 5 ? 0.9 : 2 / 3);
       expect(point.testLoss).toBeNull();
     }

@@ -265,6 +265,24 @@ test("says what few or unequal test samples can tell, and only then", async () =
   expect(ofNumbers.filter(({ kind }) => ["test-samples", "imbalanced"].includes(kind))).toEqual([]);
 });
 
+test("of balanced accuracy, a test sample of the rarest class is the step, and rare classes make the margin wide", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.7 }, { measure: "balanced-accuracy" });
+  const sized = (classSizes: number[]) => {
+    const own = trials.map((trial) => ({ ...trial, score: trial.arm === "he" ? 0.7 : 0.8, classSizes }));
+    return summarize(plan, results(plan, own), 1000, 20);
+  };
+  const spread = (classSizes: number[]) => sized(classSizes).comparisons[0].arms[0].test?.standardDeviation;
+  const margins = (classSizes: number[]) =>
+    sized(classSizes).remarks.notes.flatMap(({ kind, values }) => (kind === "test-samples" ? [values] : []));
+  expect(sized([990, 10]).measure).toBe("balanced-accuracy");
+  expect(spread([990, 10])).toBeCloseTo(1 / 20 / Math.sqrt(6), 9);
+  // 1.96 times the root of 0.7·0.3·(1/990 + 1/10) / 4.
+  expect(margins([990, 10])).toEqual([{ samples: 1000, margin: 14.3 }]);
+  // Of classes of equal sizes it is accuracy.
+  expect(spread([500, 500])).toBeCloseTo(1 / 1000 / Math.sqrt(6), 9);
+  expect(margins([500, 500])).toEqual([{ samples: 1000, margin: 2.8 }]);
+});
+
 test("says where a chosen learning rate is the last that was tried, and that the choice was made once", async () => {
   const plan = planOf(await armsOf("he", "lecun", "xavier"), { tune: true, learningRates: [0.1, 0.01, 0.001] });
   const chosen: Record<string, number> = { he: 0.1, lecun: 0.01, xavier: 0.1 };

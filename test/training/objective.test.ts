@@ -49,8 +49,9 @@ test("a single output is judged as two classes", () => {
   const filled = new Float32Array(4).fill(9);
   objective.fill(filled, [1, 0]);
   expect([...filled]).toEqual([0, 1, 1, 0]);
-  const { score, loss } = objective.measure({ data: Float32Array.of(-1, 2, -3), shape: [3, 1] });
+  const { score, balancedAccuracy, loss } = objective.measure({ data: Float32Array.of(-1, 2, -3), shape: [3, 1] });
   expect(score).toBeCloseTo(2 / 3, 12);
+  expect(balancedAccuracy).toBeCloseTo((1 + 1 / 2) / 2, 12);
   const softplus = (value: number): number => Math.log1p(Math.exp(value));
   expect(loss).toBeCloseTo((softplus(-1) + softplus(-2) + softplus(3)) / 3, 12);
 });

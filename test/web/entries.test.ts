@@ -18,6 +18,28 @@ test("a study's trial that was made again for more steps counts once, as it was 
   expect(trials.map(({ score }) => score)).toEqual([0.9, 0.6, 0.5]);
 });
 
+test("a study's trials are shown by the measure that judges them", async () => {
+  const root = await temporaryFolder();
+  await writeStudy(join(root, "study"), 2);
+  const [plan, path] = [join(root, "study", "study.json"), join(root, "study", "trials.jsonl")];
+  const [first, early] = (await readFile(path, "utf8")).split("\n");
+  const points = [{ step: 0, score: 0.5, balancedAccuracy: 0.4, loss: null }];
+  const measured = { ...JSON.parse(first), steps: 5, points, classSizes: [9, 1] };
+  await writeFile(path, `${JSON.stringify(measured)}\n${early}\n`);
+  const scores = async () => {
+    const { trials } = await readStudyDetail(join(root, "study"), "study", undefined);
+    return trials.map(({ score, points: [point] }) => [score, point.score]);
+  };
+  expect(await scores()).toEqual([
+    [0.5, 0.5],
+    [0.6, 0.1],
+  ]);
+  const whole = JSON.parse(await readFile(plan, "utf8"));
+  await writeFile(plan, JSON.stringify({ plan: { ...whole, measure: "balanced-accuracy" } }));
+  // The other trial is of an earlier version, which did not measure it.
+  expect(await scores()).toEqual([[0.4, 0.4]]);
+});
+
 test("finds runs and studies, newest first, and names what it cannot use", async () => {
   const root = await temporaryFolder();
   await writeRun(join(root, "a", "finished"), 4, true);

@@ -1,7 +1,8 @@
-import { appendFile, writeFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type StudyPlan, settingsOf, trialKey } from "../../src/study/plan.js";
+import type { TrialRecord } from "../../src/study/records.js";
 import { summarize } from "../../src/study/summary.js";
 import type { StudySelection } from "../../src/web/protocol.js";
 import { StudyReports } from "../../src/web/study-report.js";
@@ -92,6 +93,30 @@ describe("StudyReports", () => {
     await finish();
     await writeFile(join(folder, "study.json"), JSON.stringify({ plan: { ...plan, seeds: 5 }, testSamples: 1000 }));
     expect(await read()).toMatchObject({ provisional: true, trials: 24, planned: 40 });
+  });
+
+  test("a summary by another measure than the plan's is not shown for it", async () => {
+    const { folder, plan, write, finish, read } = await study();
+    await write(24);
+    await finish();
+    const balanced = { ...plan, measure: "balanced-accuracy" };
+    await writeFile(join(folder, "study.json"), JSON.stringify({ plan: balanced, testSamples: 1000 }));
+    // None of these trials was measured so.
+    expect(await read()).toMatchObject({ provisional: true, trials: 0, planned: 24, summary: null });
+    const path = join(folder, "trials.jsonl");
+    const measured = (await readFile(path, "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as TrialRecord)
+      .map((trial) => ({
+        ...trial,
+        points: trial.points.map((point) => ({ ...point, balancedAccuracy: 0.25 })),
+        classSizes: [900, 50, 50],
+      }));
+    await writeFile(path, lines(measured));
+    const report = await read();
+    expect(report).toMatchObject({ provisional: true, trials: 24 });
+    expect(report.summary?.settings[0].arms[0].score.mean).toBeCloseTo(0.25, 12);
   });
 
   test("judges the chosen settings alone", async () => {

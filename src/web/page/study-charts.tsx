@@ -84,7 +84,7 @@ function LabelsChart({ settings, shown, arms, measure }: Shown) {
       lines={lines}
       xLabel={say("study.labels")}
       yLabel={say(`study.axis.${measure}`)}
-      percent={measure === "accuracy"}
+      percent={measure !== "r2"}
       height={280}
       dotted
     />

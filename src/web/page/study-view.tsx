@@ -10,7 +10,7 @@ import { number, say } from "./language.js";
 import { Files, Unreadable } from "./run-view.js";
 import { type NetworkCell, StudyCharts } from "./study-charts.js";
 import { Verdicts } from "./study-verdicts.js";
-import { labelsName, type Measure, meanOf, scored } from "./study-words.js";
+import { labelsName, meanOf, measureOf, scored } from "./study-words.js";
 import { Table } from "./table.js";
 import { WaitingView } from "./waiting-view.js";
 
@@ -69,6 +69,7 @@ export function StudyView({ id, entry: listed }: { id: string; entry: Entry | un
 /** What the page needs of a plan, which stands in study.json itself or below `plan` there. */
 interface PlanView {
   readonly task?: string;
+  readonly measure?: string;
   readonly targets?: readonly string[];
   readonly arms?: readonly { readonly name: string; readonly source?: { readonly kind?: string } }[];
   readonly networks?: readonly NetworkCell[];
@@ -89,7 +90,7 @@ const filters = [
 function Results({ detail }: { detail: StudyDetail }) {
   const { trials } = detail;
   const plan = planOf(detail);
-  const measure: Measure = plan.task === "regression" ? "r2" : "accuracy";
+  const measure = measureOf(plan);
   const arms = useMemo(() => (plan.arms ?? []).map(({ name }) => name), [detail.plan]);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [chosen, setChosen] = useState<Readonly<Record<string, string>>>({});
@@ -165,7 +166,7 @@ function Results({ detail }: { detail: StudyDetail }) {
         title={say(`study.curves.${measure}`)}
         lines={lines}
         yLabel={say(`study.axis.${measure}`)}
-        percent={measure === "accuracy"}
+        percent={measure !== "r2"}
         height={340}
       />
       <Table

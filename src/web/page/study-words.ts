@@ -2,8 +2,14 @@
 import type { ComparedArm, MeanView, RemarkView, SettingView, SummaryView } from "../protocol.js";
 import { has, number, percent, say, sayOr } from "./language.js";
 
-/** What a study's scores are: its plan says what is predicted. */
-export type Measure = "accuracy" | "r2";
+/** What a study's scores are. */
+export type Measure = "accuracy" | "balanced-accuracy" | "r2";
+
+/** As its plan says. */
+export function measureOf({ task, measure }: { readonly task?: string; readonly measure?: string }): Measure {
+  if (task === "regression") return "r2";
+  return measure === "balanced-accuracy" ? measure : "accuracy";
+}
 
 /** The mean; NaN of none. */
 export const meanOf = (values: readonly number[]): number =>
@@ -25,7 +31,7 @@ function signed(measure: Measure, value: number): string {
 export function difference(measure: Measure, test: ComparedArm["test"]): string {
   if (!test) return "–";
   const [mean, low, high] = [test.mean, test.interval.low, test.interval.high].map((value) => signed(measure, value));
-  return say(`study.differs.${measure}`, { mean, low, high });
+  return say(measure === "r2" ? "study.differs.r2" : "study.differs.accuracy", { mean, low, high });
 }
 
 /** A p-value to two digits. */

@@ -173,6 +173,7 @@ export const en = {
 
   "study.report": "Open the report",
   "study.curves.accuracy": "Test accuracy along training",
+  "study.curves.balanced-accuracy": "Balanced test accuracy along training",
   "study.curves.r2": "Test R² along training",
   "study.arms": "Arms",
   "study.labels": "Labels",
@@ -183,6 +184,7 @@ export const en = {
   "study.arm": "Arm",
   "study.seeds": "Seeds",
   "study.mean.accuracy": "Accuracy, mean",
+  "study.mean.balanced-accuracy": "Balanced accuracy, mean",
   "study.mean.r2": "R², mean",
   "study.spread": "Lowest to highest",
   "study.diverged": "Diverged",
@@ -204,6 +206,7 @@ export const en = {
   "study.grounds": "Grounds",
   "study.notes": "What the numbers can bear",
   "study.early.accuracy": "Who learns faster: mean accuracy over the steps, against {baseline}",
+  "study.early.balanced-accuracy": "Who learns faster: mean balanced accuracy over the steps, against {baseline}",
   "study.early.r2": "Who learns faster: mean R² over the steps, against {baseline}",
   "study.early.steps": "Steps to target, difference",
   "study.early.missed": "Never reached it",
@@ -214,6 +217,7 @@ export const en = {
   "study.labels.perClass": "{count} labels a class",
   "study.labels.count": "{count} labels",
   "study.byLabels.accuracy": "Accuracy against the number of labels",
+  "study.byLabels.balanced-accuracy": "Balanced accuracy against the number of labels",
   "study.byLabels.r2": "R² against the number of labels",
   "study.target": "Steps to the target",
   "study.target.note": "Median over seeds with its 95 % interval.",
@@ -227,6 +231,7 @@ export const en = {
   "study.cost.supervised": "{steps} supervised steps",
   "study.grid": "Convergence by depth and activation",
   "study.grid.note.accuracy": "Mean test accuracy in % after {steps} supervised steps.",
+  "study.grid.note.balanced-accuracy": "Mean balanced test accuracy in % after {steps} supervised steps.",
   "study.grid.note.r2": "Mean test R² after {steps} supervised steps.",
   "study.grid.depth": "hidden layers",
   "study.grid.activation": "activation",
@@ -252,6 +257,8 @@ export const en = {
   "remark.unfinished": "{finished} of {planned} trials are finished; the same command continues the study.",
   "remark.nothing-learned.accuracy":
     "{setting}: no arm learned anything (none ends more than {margin} points above {chance}, which always naming the most frequent class gives). Do the labels belong to the samples? Are there enough steps?",
+  "remark.nothing-learned.balanced-accuracy":
+    "{setting}: no arm learned anything (none ends more than {margin} points above {chance}, which always naming the same class gives). Do the labels belong to the samples? Are there enough steps?",
   "remark.nothing-learned.r2":
     "{setting}: no arm learned anything (none ends more than {margin} above {chance}, which always predicting the mean gives). Do the labels belong to the samples? Are there enough steps?",
   "remark.short": "{arm}: {trials} of its trials made {made} of {steps} steps: its comparisons are not at equal steps.",
@@ -261,9 +268,9 @@ export const en = {
   "remark.foreign-weights":
     "{arm}: what these weights were trained on is not known here; if the test samples were among it, this arm's scores are too high.",
   "remark.test-samples":
-    "The intervals tell how seeds vary, on the same {samples} test samples: on as many others an accuracy could be {margin} points higher or lower, and differences between arms would be others, too.",
+    "The intervals tell how seeds vary, on the same {samples} test samples: on as many others scores could be {margin} points higher or lower, and differences between arms would be others, too.",
   "remark.imbalanced":
-    "Always naming the most frequent class gives {chance}: accuracy says little of the other classes here; test data with classes of equal sizes would say more.",
+    "Always naming the most frequent class gives {chance}: accuracy says little of the other classes here; --measure balanced-accuracy lets all classes count alike.",
   "remark.rate-at-edge.smallest":
     "{setting}: the learning rate chosen for {arms} is the smallest that was tried, {rate}; a better one may lie beyond it.",
   "remark.rate-at-edge.largest":
@@ -289,6 +296,7 @@ export const en = {
   "method.interquartile mean, several settings": "interquartile mean, several settings",
   "method.probability of improvement": "probability of improvement",
   "study.axis.accuracy": "accuracy",
+  "study.axis.balanced-accuracy": "balanced accuracy",
   "study.axis.r2": "R²",
   "at.equal steps": "equal steps",
   "at.equal time": "equal time",

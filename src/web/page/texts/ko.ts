@@ -176,6 +176,7 @@ export const ko: Texts = {
 
   "study.report": "보고서 열기",
   "study.curves.accuracy": "학습에 따른 시험 정확도",
+  "study.curves.balanced-accuracy": "학습에 따른 시험 균형 정확도",
   "study.curves.r2": "학습에 따른 시험 R²",
   "study.arms": "비교 대상",
   "study.labels": "레이블",
@@ -186,6 +187,7 @@ export const ko: Texts = {
   "study.arm": "비교 대상",
   "study.seeds": "시드",
   "study.mean.accuracy": "평균 정확도",
+  "study.mean.balanced-accuracy": "평균 균형 정확도",
   "study.mean.r2": "평균 R²",
   "study.spread": "최저에서 최고",
   "study.diverged": "발산",
@@ -207,6 +209,7 @@ export const ko: Texts = {
   "study.grounds": "근거",
   "study.notes": "이 수치를 어디까지 믿을 수 있는가",
   "study.early.accuracy": "어느 쪽이 더 빨리 배우는가: 전체 스텝의 평균 정확도, {baseline} 기준",
+  "study.early.balanced-accuracy": "어느 쪽이 더 빨리 배우는가: 전체 스텝의 평균 균형 정확도, {baseline} 기준",
   "study.early.r2": "어느 쪽이 더 빨리 배우는가: 전체 스텝의 평균 R², {baseline} 기준",
   "study.early.steps": "목표까지 걸린 스텝 수의 차이",
   "study.early.missed": "목표에 이르지 못한 시행",
@@ -217,6 +220,7 @@ export const ko: Texts = {
   "study.labels.perClass": "클래스마다 레이블 {count}개",
   "study.labels.count": "레이블 {count}",
   "study.byLabels.accuracy": "레이블 수에 따른 정확도",
+  "study.byLabels.balanced-accuracy": "레이블 수에 따른 균형 정확도",
   "study.byLabels.r2": "레이블 수에 따른 R²",
   "study.target": "목표까지 걸린 스텝 수",
   "study.target.note": "시드들의 중앙값과 95 % 구간입니다.",
@@ -230,6 +234,7 @@ export const ko: Texts = {
   "study.cost.supervised": "지도 학습 {steps}스텝",
   "study.grid": "깊이와 활성화 함수에 따른 수렴",
   "study.grid.note.accuracy": "지도 학습 {steps}스텝 뒤의 평균 시험 정확도(%)입니다.",
+  "study.grid.note.balanced-accuracy": "지도 학습 {steps}스텝 뒤의 평균 시험 균형 정확도(%)입니다.",
   "study.grid.note.r2": "지도 학습 {steps}스텝 뒤의 평균 시험 R²입니다.",
   "study.grid.depth": "은닉층 수",
   "study.grid.activation": "활성화 함수",
@@ -255,6 +260,8 @@ export const ko: Texts = {
   "remark.unfinished": "{planned}개 시행 중 {finished}개가 끝났습니다. 같은 명령으로 비교 실험을 이어 할 수 있습니다.",
   "remark.nothing-learned.accuracy":
     "{setting}: 어느 비교 대상도 배우지 못했습니다(가장 흔한 클래스만 답해도 얻는 {chance}보다 {margin}%p 넘게 높은 것이 없습니다). 레이블이 샘플과 맞습니까? 스텝 수가 충분합니까?",
+  "remark.nothing-learned.balanced-accuracy":
+    "{setting}: 어느 비교 대상도 배우지 못했습니다(한 클래스만 답해도 얻는 {chance}보다 {margin}%p 넘게 높은 것이 없습니다). 레이블이 샘플과 맞습니까? 스텝 수가 충분합니까?",
   "remark.nothing-learned.r2":
     "{setting}: 어느 비교 대상도 배우지 못했습니다(평균만 예측해도 얻는 {chance}보다 {margin} 넘게 높은 것이 없습니다). 레이블이 샘플과 맞습니까? 스텝 수가 충분합니까?",
   "remark.short": "{arm}: 시행 {trials}개가 {steps}스텝 중 {made}스텝만 학습하여 같은 스텝 수의 비교가 아닙니다.",
@@ -264,9 +271,9 @@ export const ko: Texts = {
   "remark.foreign-weights":
     "{arm}: 이 가중치가 무엇으로 학습되었는지는 알 수 없습니다. 그중에 시험 샘플이 있었다면 점수가 실제보다 높습니다.",
   "remark.test-samples":
-    "구간은 같은 시험 샘플 {samples}개에서 시드에 따라 얼마나 달라지는지를 나타냅니다. 같은 수의 다른 샘플에서는 정확도가 {margin}%p 높거나 낮을 수 있고, 비교 대상 사이의 차이도 달라집니다.",
+    "구간은 같은 시험 샘플 {samples}개에서 시드에 따라 얼마나 달라지는지를 나타냅니다. 같은 수의 다른 샘플에서는 점수가 {margin}%p 높거나 낮을 수 있고, 비교 대상 사이의 차이도 달라집니다.",
   "remark.imbalanced":
-    "가장 흔한 클래스만 답해도 {chance}를 얻습니다. 여기서 정확도는 다른 클래스에 대해 거의 알려 주지 않습니다. 클래스의 크기가 같은 시험 데이터가 더 많은 것을 알려 줍니다.",
+    "가장 흔한 클래스만 답해도 {chance}를 얻습니다. 여기서 정확도는 다른 클래스에 대해 거의 알려 주지 않습니다. --measure balanced-accuracy를 쓰면 모든 클래스가 똑같이 셈에 들어갑니다.",
   "remark.rate-at-edge.smallest":
     "{setting}: {arms}에 고른 학습률은 시도한 것 중 가장 작은 {rate}입니다. 더 작은 값이 더 나을 수 있습니다.",
   "remark.rate-at-edge.largest":
@@ -291,6 +298,7 @@ export const ko: Texts = {
   "method.interquartile mean, several settings": "사분위 평균(여러 설정)",
   "method.probability of improvement": "개선 확률",
   "study.axis.accuracy": "정확도",
+  "study.axis.balanced-accuracy": "균형 정확도",
   "study.axis.r2": "R²",
   "at.equal steps": "같은 스텝 수",
   "at.equal time": "같은 시간",
@@ -417,9 +425,11 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.pilot": "이 시간(분)에 맞춘 작은 비교 실험",
   "compare.task":
     "레이블이 클래스인지 예측할 수인지: classification, regression (기본값: 신경망의 출력과 레이블에 따라)",
-  "compare.target": "이 정확도(수를 예측하면 R², 0에서 1)에 이르기까지의 스텝을 세기",
+  "compare.measure":
+    "클래스 분류를 평가하는 지표: accuracy(정확도), balanced-accuracy(균형 정확도: 클래스마다 맞힌 비율의 평균) (기본값: accuracy)",
+  "compare.target": "이 점수(정확도, 수를 예측하면 R², 0에서 1)에 이르기까지의 스텝을 세기",
   "compare.targetRmse": "예측하는 수의 이 평균 제곱근 오차에 이르기까지의 스텝을 세기",
-  "compare.minimumEffect": "의미가 있는 가장 작은 정확도 또는 R² 차이 (기본값: 0.01)",
+  "compare.minimumEffect": "의미가 있는 가장 작은 점수 차이 (기본값: 0.01)",
   "compare.longestExtension": "같은 시간으로 비교할 때 더 학습하는 스텝의 한도, 스텝 수의 배수 (기본값: 4)",
   "compare.duplicates":
     "시험 데이터에도 있는 학습 샘플을 어떻게 할지 (기본값: fail): fail은 멈추고 drop은 학습에서 뺍니다",
