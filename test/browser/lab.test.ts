@@ -376,6 +376,23 @@ test("a study is shown while it runs and filtered; a torn file is named", async 
   await page.getByText("4 of 4 trials").waitFor();
 });
 
+test("a study that balanced accuracy judges is shown by it", async () => {
+  const study = join(folder, "balanced");
+  await writeStudy(study, 4);
+  const plan = JSON.parse(await readFile(join(study, "study.json"), "utf8"));
+  await writeFile(join(study, "study.json"), JSON.stringify({ ...plan, measure: "balanced-accuracy" }));
+  const trials = (await readFile(join(study, "trials.jsonl"), "utf8")).trim().split("\n");
+  const points = [{ step: 0, score: 0.9, balancedAccuracy: 0.4, loss: null }];
+  const measured = trials.map((line) => JSON.stringify({ ...JSON.parse(line), steps: 5, points, classSizes: [9, 1] }));
+  await writeFile(join(study, "trials.jsonl"), `${measured.join("\n")}\n`);
+  const { page, troubles } = await open("#/study/balanced");
+  await page.getByRole("heading", { name: "Balanced test accuracy along training" }).waitFor();
+  const results = page.locator("section", { has: page.getByRole("heading", { name: "Results" }) });
+  await results.getByRole("columnheader", { name: "Balanced accuracy, mean" }).waitFor();
+  await results.getByRole("row", { name: /^he 2 40\.0.?% / }).waitFor();
+  expect(troubles).toEqual([]);
+});
+
 test("a study is started from the form and watched to its verdicts; its page is filtered", async () => {
   for (const [name, count, shade] of [
     ["toy-train", 120, 0],
