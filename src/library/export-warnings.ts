@@ -16,7 +16,8 @@ const pytorchRemedy = `In PyTorch, export with ${plainExport}, or with ${plainTo
 const layers = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
 /** One line for each kind of change; none where the weights fit the framework's own names. */
-export function exportWarnings({ model, restoration, state }: OpenedModel, features: FeatureExtractor): string[] {
+export function exportWarnings(opened: OpenedModel, features: FeatureExtractor): string[] {
+  const { model, restoration, state } = opened;
   const warnings: string[] = [];
   const names = features.parameters.map(({ name }) => name);
   const renamed = state
@@ -42,11 +43,27 @@ export function exportWarnings({ model, restoration, state }: OpenedModel, featu
     warnings.push(
       `The export has merged tensors that were equal (${listed(merged)} ${merged.length === 1 ? "stands" : "each stand"} for several): they are trained as one, and written under one name.`,
     );
+  const stale = staleCopies(opened, features);
+  if (stale.length > 0)
+    warnings.push(
+      `The export has computed ${listed(stale)} from weights of F, and ${stale.length === 1 ? "it stays as it is" : "they stay as they are"} when those change: model.onnx would compute something else than PyTorch does with the same weights.`,
+    );
   return [
     ...kerasExport(model),
     ...(model.notes ?? []),
     ...warnings.map((warning) => `${warning} ${remedyFor(model)}`),
   ];
+}
+
+/** Tensors outside of what is trained that the export has computed from F's weights. */
+function staleCopies({ model, foldedFrom }: OpenedModel, { network, parameters }: FeatureExtractor): string[] {
+  const trained = new Set(parameters.map(({ name }) => name));
+  const read = new Set(network.graph.nodes.flatMap(({ inputs }) => inputs));
+  return [...(foldedFrom ?? [])].flatMap(([name, sources]) => {
+    const tensor = read.has(name) && !trained.has(name) ? model.graph.initializers.get(name) : undefined;
+    const isNumbers = tensor !== undefined && isFloating(tensor.type) && sizeOf(tensor.shape) > 1;
+    return isNumbers && sources.some((source) => trained.has(source)) ? [name] : [];
+  });
 }
 
 /** What is lost in every export of Keras to ONNX. */
@@ -140,7 +157,7 @@ export function requireOwnNames(opened: OpenedModel, warnings: readonly string[]
   throw userError({
     where: opened.path,
     required: "weights under the names that PyTorch has for them",
-    got: `others, which load_state_dict would not take. ${warning.replace(/\.$/, "")}`,
+    got: `others, which load_state_dict would not take, or take for another network. ${warning.replace(/\.$/, "")}`,
     advice:
       "Or give the network's own tensors with --state-dict, saved by safetensors.torch.save_model(model, FILE); or pass --keep-names where the written model.onnx is all you need.",
   });

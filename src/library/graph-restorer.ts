@@ -29,6 +29,8 @@ export interface Restoration {
   readonly unfolded: Readonly<Record<string, readonly string[]>>;
   /** Tensors of recurrent layers, and the tensor in which ONNX has each, stacked with others. */
   readonly unstacked: Readonly<Record<string, string>>;
+  /** Copies that the export had made of tied weights, by the file's names, and the tensor that each is a copy of. */
+  readonly tied: Readonly<Record<string, string>>;
 }
 
 /** A batch normalisation's tensors by name. */
@@ -67,6 +69,13 @@ interface Stack {
   readonly ownGates: readonly Gate[];
 }
 
+/** A tensor of the file that holds another one's elements, as they are or turned round, and is written anew with it. */
+interface Tie {
+  readonly file: string;
+  readonly original: string;
+  readonly view: View;
+}
+
 /** A graph that changes step by step. Nodes go by their first output. */
 export class GraphRestorer {
   readonly #model: ModelFile;
@@ -81,6 +90,7 @@ export class GraphRestorer {
   readonly #merged: string[] = [];
   readonly #folds: Fold[] = [];
   readonly #stacks: Stack[] = [];
+  #ties: readonly Tie[] = [];
   readonly #added = new Map<string, Tensor>();
   readonly #dropped = new Set<string>();
   readonly #inputs = new Map<string, readonly string[]>();
@@ -111,10 +121,18 @@ export class GraphRestorer {
     );
   }
 
-  /** Calls a tensor of the file by the framework's name. Nothing happens where that is taken. */
+  /**
+   * Calls a tensor of the file by the framework's name. Where a tensor has that name already, this one is tied to it if it
+   * holds the same elements, and else left alone.
+   */
   rename(from: string, to: string, view: View): void {
     const tensor = this.initializers.get(from);
-    if (!tensor || !this.isFree(to)) return;
+    if (!tensor || from === to) return;
+    if (!this.isFree(to)) {
+      const known = this.#views.get(to) ?? "same";
+      if (view !== "flat" && known !== "flat") this.tie(from, to, view === known ? "same" : "transposed");
+      return;
+    }
     this.initializers.delete(from);
     this.initializers.set(to, tensor);
     this.nodes = this.nodes.map((node) =>
@@ -122,6 +140,47 @@ export class GraphRestorer {
     );
     this.#fileNames.set(to, this.#fileNames.get(from) ?? from);
     if (view !== "same") this.#views.set(to, view);
+    this.#ties = this.#ties.map((tie) => (tie.original === from ? { ...tie, original: to } : tie));
+  }
+
+  /** Do two matrices hold the same elements, the first as this view has it? */
+  isCopy(copy: string, original: string, view: View): boolean {
+    const [tensor, whole] = [copy, original].map((name) => this.parameter(name));
+    if (!tensor || !whole || tensor.type !== whole.type || tensor.shape.length !== 2 || copy === original) return false;
+    const shape = view === "transposed" ? [...tensor.shape].reverse() : tensor.shape;
+    if (shape.join() !== whole.shape.join()) return false;
+    const [rows, columns] = whole.shape;
+    for (let row = 0; row < rows; row++)
+      for (let column = 0; column < columns; column++) {
+        const place = view === "transposed" ? column * rows + row : row * columns + column;
+        if (tensor.data[place] !== whole.data[row * columns + column]) return false;
+      }
+    return true;
+  }
+
+  /**
+   * Has the graph compute a copy from the tensor that it is a copy of, which the framework has once. Nothing happens where
+   * the two do not hold the same elements.
+   */
+  tie(copy: string, original: string, view: View): void {
+    if (!this.isCopy(copy, original, view)) return;
+    this.initializers.delete(copy);
+    if (view === "same")
+      this.nodes = this.nodes.map((node) =>
+        node.inputs.includes(copy)
+          ? { ...node, inputs: node.inputs.map((name) => (name === copy ? original : name)) }
+          : node,
+      );
+    else {
+      const name = `${copy}/tied`;
+      const attributes = { perm: attribute.ints([1, 0]) };
+      this.nodes = [
+        { op: "Transpose", domain: "", name, inputs: [original], outputs: [copy], attributes },
+        ...this.nodes,
+      ];
+    }
+    this.#ties = [...this.#ties, { file: this.#fileNames.get(copy) ?? copy, original, view }];
+    this.#fileNames.delete(copy);
   }
 
   /** Gives one input of a node, or several of one name, a tensor of its own with the elements of the shared one. */
@@ -319,6 +378,7 @@ export class GraphRestorer {
       zeros: this.#zeros,
       unfolded: Object.fromEntries(this.#folds.map(({ weight, names }) => [weight, Object.values(names)])),
       unstacked: Object.fromEntries(this.#stacks.flatMap(({ file, parts }) => parts.map((name) => [name, file]))),
+      tied: Object.fromEntries(this.#ties.map(({ file, original }) => [file, original])),
     };
   }
 
@@ -381,6 +441,8 @@ export class GraphRestorer {
       const stacked = reorderGates(elements, ownGates, gates, elements.length / parts.length);
       file.set(stack, convertTensor(floatTensor(stacked, before.shape), before.type));
     }
+    for (const { file: copy, original, view } of this.#ties)
+      if (replacements.has(original)) file.set(copy, viewed(now(original), view));
     for (const [name, tensor] of replacements) {
       if (inFolds.has(name)) continue;
       file.set(this.#fileNames.get(name) ?? name, tensor);
@@ -416,7 +478,7 @@ export function viewed(tensor: Tensor, view: View): Tensor {
 }
 
 /** True where every tensor is as the file has it. */
-export function isNothing({ renamed, separated, zeros, unfolded, unstacked }: Restoration): boolean {
-  const records = [renamed, unfolded, unstacked].map((record) => Object.keys(record).length);
+export function isNothing({ renamed, separated, zeros, unfolded, unstacked, tied }: Restoration): boolean {
+  const records = [renamed, unfolded, unstacked, tied].map((record) => Object.keys(record).length);
   return records.reduce((sum, count) => sum + count, separated.length + zeros.length) === 0;
 }

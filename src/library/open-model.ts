@@ -6,7 +6,7 @@ import { takeBranches } from "../ops/take-branches.js";
 import { unrollRecurrences } from "../ops/unroll-recurrences.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import { GraphRestorer, type Restoration } from "./graph-restorer.js";
-import { type ReadModelFileOptions, readModelFile } from "./read-model-file.js";
+import { type ReadModelFile, type ReadModelFileOptions, readModelFile } from "./read-model-file.js";
 import { readStateDict } from "./read-state-dict.js";
 import type { StateDict } from "./restore-by-values.js";
 import { restoreModel } from "./restore-model.js";
@@ -19,6 +19,8 @@ export interface OpenedModel {
   readonly network: Network;
   /** What of an export's changes was undone; missing where the tensors are taken as the file has them. */
   readonly restoration?: Restoration;
+  /** What the export has computed beforehand: see {@link ReadModelFile}. */
+  readonly foldedFrom?: ReadModelFile["foldedFrom"];
   /** The framework's own tensors, where the user gave them. */
   readonly state?: StateDict;
   /** SHA-256 of the file, in hexadecimal. */
@@ -40,8 +42,10 @@ export interface OpenModelOptions {
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
   const read = await readModelFile(path, readingOptions(options));
   const state = options.stateDict === undefined ? undefined : await readStateDict(options.stateDict);
-  const { hash } = read;
-  const { model, restoration, constants } = options.keepNames ? asItIs(read.model) : restoreModel(read.model, state);
+  const { hash, foldedFrom } = read;
+  const { model, restoration, constants } = options.keepNames
+    ? asItIs(read.model)
+    : restoreModel(read.model, state, foldedFrom);
   const settings: NetworkOptions = {
     where: path,
     ...(options.input === undefined ? {} : { input: options.input }),
@@ -54,7 +58,15 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
     constants: new Set([...(constants ?? []), ...known.constants]),
   });
-  return { path, model, network, hash, ...(restoration ? { restoration } : {}), ...(state ? { state } : {}) };
+  return {
+    path,
+    model,
+    network,
+    hash,
+    ...(restoration ? { restoration } : {}),
+    ...(foldedFrom ? { foldedFrom } : {}),
+    ...(state ? { state } : {}),
+  };
 }
 
 /** What of the options a model file is read with. */

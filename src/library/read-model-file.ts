@@ -23,6 +23,8 @@ export interface ReadModelFile {
   readonly model: ModelFile;
   /** SHA-256 of the file in hexadecimal; with TensorFlow.js of model.json and then its files of weights, in order. */
   readonly hash: string;
+  /** What PyTorch's exporter has computed beforehand: tensors of the file, and the names of what each was computed from. */
+  readonly foldedFrom?: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface ReadModelFileOptions {
@@ -47,19 +49,21 @@ export async function readModelFile(path: string, options: ReadModelFileOptions 
     what: "weight file",
     advice: "Put it beside model.json, as TensorFlow.js saved or downloaded the two, or save the model again.",
   });
-  const read = async (): Promise<ModelFile> => {
+  const read = async (): Promise<Omit<ReadModelFile, "hash">> => {
     const settings = { where: path, ...options };
-    if (isZip(bytes)) return readKeras(bytes, settings);
-    if (isHdf5(bytes)) return readKerasHdf5(bytes, settings);
+    if (isZip(bytes)) return { model: await readKeras(bytes, settings) };
+    if (isHdf5(bytes)) return { model: await readKerasHdf5(bytes, settings) };
     if (isJson(bytes))
-      return readTfjs(bytes, {
-        ...settings,
-        external(location, offset, length) {
-          const part = external(location, offset, length);
-          hash.update(part);
-          return part;
-        },
-      });
+      return {
+        model: await readTfjs(bytes, {
+          ...settings,
+          external(location, offset, length) {
+            const part = external(location, offset, length);
+            hash.update(part);
+            return part;
+          },
+        }),
+      };
     if (/\.(keras|h5|hdf5|json)$/i.test(path))
       throw userError({
         where: path,
@@ -69,8 +73,8 @@ export async function readModelFile(path: string, options: ReadModelFileOptions 
       });
     return readOnnxFile(bytes, path);
   };
-  const model = await read();
-  return { model, hash: hash.digest("hex") };
+  const found = await read();
+  return { ...found, hash: hash.digest("hex") };
 }
 
 /** Begins with a brace; no ONNX model does, whose first field is a number. */
@@ -79,8 +83,12 @@ function isJson(bytes: Uint8Array): boolean {
   return bytes[start] === 0x7b;
 }
 
-function readOnnxFile(bytes: Uint8Array, path: string): ModelFile {
-  const model = readOnnx(bytes, { where: path, external: externalDataReader(path) });
+function readOnnxFile(bytes: Uint8Array, path: string): Omit<ReadModelFile, "hash"> {
+  const file = readOnnx(bytes, { where: path, external: externalDataReader(path) });
+  return { model: modelOf(file), foldedFrom: foldedFromOf(file) };
+}
+
+function modelOf(model: OnnxModel): ModelFile {
   return {
     format: "onnx",
     graph: model.graph,
@@ -101,6 +109,16 @@ function originsOf({ message }: OnnxModel): Map<string, PytorchOrigin> {
     if (origin) origins.set(output[0], origin);
   }
   return origins;
+}
+
+function foldedFromOf({ message }: OnnxModel): Map<string, readonly string[]> {
+  const folded = new Map<string, readonly string[]>();
+  for (const { name, metadataProps } of message.graph?.valueInfo ?? []) {
+    const text = propertiesOf(metadataProps).get("pkg.onnxscript.optimizer.folded_from");
+    const sources = [...(text ?? "").matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, single, double]) => single ?? double);
+    if (sources.length > 0) folded.set(name, sources);
+  }
+  return folded;
 }
 
 function constantsOf({ message }: OnnxModel): Set<string> {

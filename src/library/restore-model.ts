@@ -1,9 +1,11 @@
 /** A model with the tensors that its framework has, where an export has renamed, merged or folded them. */
 import type { ModelFile } from "../formats/model-file.js";
 import { GraphRestorer, isNothing, type Restoration } from "./graph-restorer.js";
+import type { ReadModelFile } from "./read-model-file.js";
 import { restoreByValues, type StateDict } from "./restore-by-values.js";
 import { findConstants, restoreByOrigins, restoreByScopes } from "./restore-pytorch.js";
 import { restoreRecurrentLayers } from "./restore-recurrent.js";
+import { restoreTies } from "./restore-ties.js";
 import { requireUnwrapped } from "./wrapper-prefix.js";
 
 /** A model and what was restored in it. */
@@ -19,9 +21,14 @@ interface RestoredModel {
  * the same; what was merged has tensors of its own from then on.
  *
  * @param state the framework's own tensors, where the user has given them
+ * @param foldedFrom see {@link ReadModelFile}
  * @throws UserError where the state is of another network, or of this one in a wrapper
  */
-export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel {
+export function restoreModel(
+  model: ModelFile,
+  state?: StateDict,
+  foldedFrom?: ReadModelFile["foldedFrom"],
+): RestoredModel {
   if (state) requireUnwrapped(model.graph.initializers.keys(), state);
   const restorer = new GraphRestorer(model);
   if (model.writeEdited && (isFromPytorch(model) || state)) {
@@ -30,7 +37,10 @@ export function restoreModel(model: ModelFile, state?: StateDict): RestoredModel
     // Files of the dynamo exporter tell their origins: what else they have, such as copies that stay equal, is no sign.
     if (!model.origins || model.origins.size === 0) restoreByScopes(restorer);
     if (state) restoreByValues(restorer, state);
-    if (isFromPytorch(model)) findConstants(restorer);
+    if (isFromPytorch(model)) {
+      findConstants(restorer);
+      restoreTies(restorer, model, foldedFrom);
+    }
   }
   const constants = new Set([...restorer.constants, ...(model.constants ?? [])]);
   const restoration = restorer.restoration();
@@ -48,7 +58,8 @@ export function isFromPytorch({ format, producer, graph, origins }: ModelFile): 
 /** One line for people; undefined where nothing was restored. */
 export function restorationLine(restoration: Restoration | undefined): string | undefined {
   if (!restoration || isNothing(restoration)) return undefined;
-  const { renamed, separated, zeros, unfolded, unstacked } = restoration;
+  const { renamed, separated, zeros, unfolded, unstacked, tied } = restoration;
+  const [copy] = Object.entries(tied);
   const [example] = Object.entries(renamed);
   const parts = [
     ...(example ? [`${Object.keys(renamed).length} renamed (${example[1]} is ${example[0]})`] : []),
@@ -60,6 +71,7 @@ export function restorationLine(restoration: Restoration | undefined): string | 
     ...(Object.keys(unstacked).length > 0
       ? [`${Object.keys(unstacked).length} of recurrent layers, stacked (${listed(Object.keys(unstacked))})`]
       : []),
+    ...(copy ? [`${Object.keys(tied).length} copied, though tied (${copy[0]} is made of ${copy[1]})`] : []),
   ];
   return `The export had changed weights, which are as PyTorch has them again: ${parts.join("; ")}.`;
 }

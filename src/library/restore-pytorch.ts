@@ -40,6 +40,13 @@ interface Use {
 export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile, state?: StateDict): void {
   if (!origins || origins.size === 0) return;
   const nameOf = placeholderNames(restorer, origins);
+  // Whatever a call does with a parameter that is among its arguments, such as turning it round for a tied layer, the tensor
+  // under the parameter's name is it: had two been merged, the call would name the one that is gone.
+  const readByItsName = (input: string, origin: PytorchOrigin): string | undefined => {
+    const named = origin.arguments.flatMap((text) => (/^%[pb]_/.test(text) ? [nameOf(text, origin)] : []));
+    const isKept = (name: string | undefined): boolean => name !== undefined && restorer.initializers.has(name);
+    return named.includes(input) && named.every(isKept) ? input : undefined;
+  };
   const uses = new Map<string, Use[]>();
   for (const node of restorer.nodes) {
     // Whatever reads the copy uses it; a module that is called again reads its running statistics so.
@@ -60,7 +67,7 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
       const use = {
         output: node.outputs[0],
         slot,
-        name: name ?? kept,
+        name: name ?? kept ?? (origin && !origin.isFolded ? readByItsName(input, origin) : undefined),
         view: found?.view ?? "same",
         isConstant,
         isBuffer,

@@ -102,6 +102,24 @@ describe("exportWarnings", () => {
   });
 });
 
+test("exportWarnings names what was computed from F's weights and does not follow them", () => {
+  const net = new TestNetwork();
+  const hidden = net.node("Relu", [net.node("MatMul", ["x", net.weight("enc.weight", [4, 5])])]);
+  const graph = net.graph([4], [net.node("MatMul", [hidden, net.weight("div", [5, 4])])]);
+  const [network, producer] = [analyzeNetwork(graph, { where: "m.onnx" }), "pytorch"];
+  const asStored: ModelFile["asStored"] = (_, tensor) => tensor;
+  const model: ModelFile = { format: "onnx", graph, opset: 20, producer, asStored, write: async () => new Map() };
+  const of = (source: string): string[] =>
+    exportWarnings(
+      { path: "m.onnx", model, network, hash: "", foldedFrom: new Map([["div", ["val_1", source]]]) },
+      featureExtractor(network),
+    );
+  expect(of("enc.weight")).toEqual([
+    expect.stringMatching(/has computed div from weights of F, and it stays as it is .*optimize=False/),
+  ]);
+  expect(of("fc.weight")).toEqual([]);
+});
+
 describe("computedWeightsWarning", () => {
   /** A layer with this weight, another layer, and a head. */
   function warningOf(weightIn: (net: TestNetwork) => string): string | undefined {

@@ -9,6 +9,7 @@ import { serializeGraph } from "../../src/formats/onnx-write.js";
 import type { PytorchOrigin } from "../../src/formats/pytorch-origin.js";
 import { type Attributes, attribute, type Graph, type Node } from "../../src/graph/graph.js";
 import { floatTensor, intTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
+import { viewed } from "../../src/library/graph-restorer.js";
 import { readModelFile } from "../../src/library/read-model-file.js";
 import { restorationLine, restoreModel } from "../../src/library/restore-model.js";
 import { openSession } from "../../src/runtime/node.js";
@@ -345,6 +346,7 @@ describe("what dynamo exports say is a buffer", () => {
       }),
     );
     expect([...((await readConstants()).constants ?? [])]).toEqual(["scale", "cos"]);
+    expect((await readModelFile(path)).foldedFrom?.get("exp")).toEqual(["b", "val_0"]);
     message.graph!.metadataProps.length = 0;
     const model = await readConstants();
     expect([...restoreModel(model).constants]).toEqual(["scale"]);
@@ -458,5 +460,101 @@ describe("with the framework's own tensors", () => {
     expect(() => restoreModel(model, { where: "s", hash: "", tensors: wrapped, aliases: new Map() })).toThrow(
       /s: required the names of the network .*, got names that all begin with "_orig_mod\.module\.".* save_model\(model\._orig_mod\.module, /,
     );
+  });
+});
+
+describe("tied weights", () => {
+  const origin = (modules: string[], operation: string, ...parts: string[]): PytorchOrigin => {
+    return {
+      modules,
+      moduleClass: "Module",
+      operation: `aten.${operation}.default`,
+      arguments: parts,
+      isFolded: false,
+    };
+  };
+  const encoder = origin(["", "enc"], "linear", "%x", "%p_enc_weight");
+  const decoder = origin([""], "linear", "%linear", "%t");
+  const linear = (input: string, weight: string, output: string): Node =>
+    node("Gemm", "", [input, weight], output, { transB: attribute.int(1) });
+  const weight = normalTensor("enc", [5, 4]);
+  const turned = viewed(weight, "transposed");
+
+  it("are no merged ones where a call names the tensor that is turned round", async () => {
+    const turn = node("Transpose", "", ["enc.weight"], "t", { perm: attribute.ints([1, 0]) });
+    const nodes = [linear("x", "enc.weight", "a"), turn, linear("a", "t", "y")];
+    const given = (name: string): Promise<ModelFile> => {
+      const origins = new Map([
+        ["a", encoder],
+        ["t", origin([""], "t", name)],
+        ["y", decoder],
+      ]);
+      return modelOf(nodes, { "enc.weight": weight }, ["batch", 4], origins);
+    };
+    expect(restoreModel(await given("%p_enc_weight")).restoration.merged).toEqual([]);
+    // Another tensor was equal, and is gone.
+    expect(restoreModel(await given("%p_dec_weight")).restoration.merged).toEqual(["enc.weight"]);
+  });
+
+  it("are the table of a call that reads it in another way", async () => {
+    const origins = new Map([
+      ["a", encoder],
+      ["y", origin([""], "embedding", "%p_enc_weight", "%tokens")],
+    ]);
+    const nodes = [linear("x", "enc.weight", "a"), node("Gather", "", ["enc.weight", "a"], "y")];
+    const model = await modelOf(nodes, { "enc.weight": weight }, ["batch", 4], origins);
+    expect(restoreModel(model).restoration.merged).toEqual([]);
+  });
+
+  it("have the copies written anew that the exporter has folded", async () => {
+    const origins = new Map([
+      ["a", encoder],
+      ["y", decoder],
+    ]);
+    const given = await modelOf(
+      [linear("x", "enc.weight", "a"), linear("a", "t", "y")],
+      { "enc.weight": weight, t: turned },
+      ["batch", 4],
+      origins,
+    );
+    const { model, restoration } = restoreModel(given);
+    expect(restoration.tied).toEqual({ t: "enc.weight" });
+    expect(restorationLine(restoration)).toMatch(/1 copied, though tied \(t is made of enc\.weight\)/);
+    expect([...model.graph.initializers.keys()]).toEqual(["enc.weight"]);
+    await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
+    // What the file says of the copy's origin decides: two weights may be equal.
+    expect(restoreModel(given, undefined, new Map([["t", ["b.weight"]]])).restoration.tied).toEqual({});
+    expect(restoreModel(given, undefined, new Map([["t", ["enc.weight"]]])).restoration.tied).toEqual(restoration.tied);
+    const other = new Map([...given.graph.initializers, ["t", normalTensor("other", [4, 5])]] as [string, Tensor][]);
+    expect(restoreModel({ ...given, graph: { ...given.graph, initializers: other } }).restoration.tied).toEqual({});
+  });
+
+  it("are known by one name for two tensors, as they are or turned round", async () => {
+    for (const second of [weight, turned]) {
+      const [transB, isTurned] = second === weight ? [1, true] : [0, false];
+      const nodes = [
+        node("MatMul", "", ["x", "val_0"], "a"),
+        node("Gemm", "", ["x", "val_2"], "b", { transB: attribute.int(transB) }),
+        node("Add", "", ["a", "b"], "y"),
+      ];
+      const origins = new Map(["a", "b"].map((output) => [output, encoder]));
+      const { model, restoration } = restoreModel(
+        await modelOf(nodes, { val_0: turned, val_2: second }, ["batch", 4], origins),
+      );
+      expect(restoration.renamed).toEqual({ "enc.weight": "val_0" });
+      expect(restoration.tied).toEqual({ val_2: "enc.weight" });
+      expect(model.graph.nodes.some(({ op }) => op === "Transpose")).toBe(isTurned);
+      await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
+    }
+  });
+
+  it("are not made of matrices of zeros, which are equal by themselves", async () => {
+    const [zeros, others] = [
+      [5, 4],
+      [4, 5],
+    ].map((shape) => floatTensor(new Float32Array(20), shape));
+    const nodes = [linear("x", "enc.weight", "a"), linear("a", "t", "y")];
+    const model = await modelOf(nodes, { "enc.weight": zeros, t: others }, ["batch", 4], new Map([["a", encoder]]));
+    expect(restoreModel(model).restoration.tied).toEqual({});
   });
 });
