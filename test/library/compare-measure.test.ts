@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type CompareOptions, compare } from "../../src/library/compare.js";
@@ -112,4 +112,5 @@ test("is refused for numbers, before anything is written", async () => {
   await expect(compare(numbers)).rejects.toThrow(
     "measure: required labels that are classes, got numbers to predict, which are judged by R². Leave --measure out",
   );
+  expect(existsSync(numbers.output)).toBe(false);
 });
