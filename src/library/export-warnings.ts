@@ -6,12 +6,13 @@ import { isFloating, sizeOf } from "../graph/tensor.js";
 import { ancestors, type Network, views } from "../ops/network.js";
 import { plainExport, plainTorchScriptExport } from "../ops/plain-export.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { removeParametrizations } from "../recipe/remove-parametrizations.js";
 import type { OpenedModel } from "./open-model.js";
 import { isFromPytorch, listed } from "./restore-model.js";
 import { isOwnName } from "./restore-pytorch.js";
 
 /** Exports that keep every tensor as it is. */
-const pytorchRemedy = `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}; after torch.nn.utils.parametrize.remove_parametrizations, where a layer has weight_norm or spectral_norm.`;
+const pytorchRemedy = `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}; where a layer has weight_norm, spectral_norm or pruning, after ${removeParametrizations}.`;
 
 const layers = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
@@ -86,7 +87,7 @@ export function computedWeightsWarning(features: FeatureExtractor): string | und
     return maker && ancestors(network, maker.outputs).some(({ inputs }) => inputs.some((name) => untrained.has(name)));
   });
   if (computed.length > 0)
-    return `The weights of ${computed.length} of F's layers (${listed(computed.map(({ outputs }) => outputs[0]))}) are computed from other tensors and stay as they are. In PyTorch, call torch.nn.utils.parametrize.remove_parametrizations before the export.`;
+    return `The weights of ${computed.length} of F's layers (${listed(computed.map(({ outputs }) => outputs[0]))}) are computed from other tensors and stay as they are. In PyTorch, call ${removeParametrizations} before the export.`;
   if (untrained.size === 0) return undefined;
   return `${untrained.size} of F's tensors ${untrained.size === 1 ? "stays" : "stay"} as in the file, being used in no way that headstart knows for weights (${listed([...untrained])}).`;
 }

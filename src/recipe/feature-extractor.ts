@@ -1,10 +1,12 @@
 /** Where a supervised network's feature extractor F ends and its head begins. */
 import { userError } from "../errors.js";
 import { firstOutput, type Node } from "../graph/graph.js";
+import { isFloating, sizeOf } from "../graph/tensor.js";
 import { nearest } from "../nearest.js";
-import { ancestors, type Layer, type Network } from "../ops/network.js";
+import { ancestors, type Layer, type Network, views } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
+import { removeParametrizations } from "./remove-parametrizations.js";
 
 /** F: the part of a network from its sample input to the feature tensor. */
 export interface FeatureExtractor {
@@ -27,15 +29,16 @@ export function isDense({ layers }: Pick<FeatureExtractor, "layers">): boolean {
 /**
  * Splits a network into F and head.
  *
- * @param feature name of the feature tensor; default: what the last Gemm or MatMul with a weight in front of the network's
- *   first output reads, or, without one, the last convolution there; where that needs other inputs too, the last tensor
+ * @param feature name of the feature tensor; default: what the last Gemm or MatMul with a weight, stored or computed, in front
+ *   of the network's first output reads, or, without one, the last convolution there; where that needs other inputs too, the last tensor
  *   behind a layer that does not
  * @throws UserError where the tensor does not exist, does not depend on the input, or leaves F without weights
  */
 export function featureExtractor(network: Network, feature?: string): FeatureExtractor {
-  const name = feature ?? withoutOtherInputs(network, defaultFeature(network));
+  const last = feature === undefined ? lastLayer(network) : undefined;
+  const name = feature ?? withoutOtherInputs(network, last?.reads ?? "");
   const nodes = ancestors(network, [name]);
-  if (nodes.length === 0 || !dependsOnInput(network, name)) {
+  if (feature !== undefined && (nodes.length === 0 || !dependsOnInput(network, name))) {
     const outputs = network.graph.nodes.flatMap((node) => node.outputs.filter(Boolean));
     const known = outputs.includes(name);
     const close = nearest(name, outputs);
@@ -60,13 +63,20 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
       got: `${described(network, unknown)}, and no Gemm, MatMul or Conv before it`,
       advice: "Choose another tensor with --features, or a network without this operator.",
     });
+  const stored = `Weights that are computed from other tensors (weight_norm, spectral_norm, pruning) must be stored: in PyTorch, call ${removeParametrizations} before the export.`;
+  if (layers.length === 0 && last)
+    throw userError({
+      where: network.where,
+      required: "a network with a Gemm, MatMul or Conv before its last layer whose weight is stored in the model",
+      got: `none before the last layer, ${labelOf(last.node)}`,
+      advice: `The last layer is the head, which is trained with labels: a network of one layer has no features to learn without them. ${stored}`,
+    });
   if (layers.length === 0)
     throw userError({
       where: `${network.where}: feature tensor "${name}"`,
       required: "a feature extractor with at least one Gemm, MatMul or Conv whose weight is stored in the model",
       got: "none before it",
-      advice:
-        "Choose a later tensor with --features; a network of one layer has no features to learn. Weights that are computed from other tensors (weight_norm, spectral_norm) must be stored: remove the parametrization before the export.",
+      advice: `Choose a later tensor with --features; a network of one layer has no features to learn. ${stored}`,
     });
   const head = network.graph.nodes
     .filter((node) => node.inputs.includes(name))
@@ -77,7 +87,7 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
 /** Operator and name of a node, and why it cannot be taken, where that is known. */
 function described({ obstacles }: Network, node: Node): string {
   const reason = obstacles.get(firstOutput(node));
-  return `${node.op} at ${node.name || node.outputs[0]}${reason === undefined ? "" : ` (${reason})`}`;
+  return `${labelOf(node)}${reason === undefined ? "" : ` (${reason})`}`;
 }
 
 /** The first node of an operator that headstart does not know. */
@@ -100,8 +110,13 @@ export function mainLayers(network: Network): readonly Layer[] {
   return main.length > 0 ? main : reaching(outputs);
 }
 
-/** What the last layer in front of the first output reads. */
-function defaultFeature(network: Network): string {
+/** Operator and name of a node. */
+function labelOf(node: Node): string {
+  return `${node.op} at ${node.name || node.outputs[0]}`;
+}
+
+/** The last layer in front of the first output, and what of the samples it reads. */
+function lastLayer(network: Network): { readonly node: Node; readonly reads: string } {
   const layers = mainLayers(network);
   const dense = layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
   const candidates = dense.length > 0 ? dense : layers;
@@ -117,9 +132,43 @@ function defaultFeature(network: Network): string {
         "Export the model with its weights (export_params=True in PyTorch), or name the tensor that F ends at with --features.",
     });
   }
-  const sampled = last.node.inputs.slice(0, 2).find((name) => dependsOnInput(network, name));
-  if (sampled === undefined) throw new Error(`${last.node.op} reads nothing that depends on the sample`);
-  return sampled;
+  const computed = layerOfComputedWeight(network, last.node);
+  if (computed) return { node: computed, reads: computed.inputs[0] };
+  const reads = last.node.inputs.slice(0, 2).find((name) => dependsOnInput(network, name));
+  if (reads === undefined) throw new Error(`${last.node.op} reads nothing that depends on the sample`);
+  return { node: last.node, reads };
+}
+
+/**
+ * The last dense layer behind this one with a weight that the graph computes from stored tensors, as that of a cosine
+ * classifier is, `F.linear(F.normalize(x), F.normalize(self.weight))`; undefined where there is none.
+ */
+function layerOfComputedWeight(network: Network, node: Node): Node | undefined {
+  const { graph, constants, unrolled } = network;
+  const sampled = new Set([network.input.name, ...otherInputs(network)]);
+  const behind = new Set(node.outputs);
+  const learned = new Set<string>();
+  for (const [name, { type, shape }] of graph.initializers)
+    if (isFloating(type) && sizeOf(shape) > 1 && !constants.has(name)) learned.add(name);
+  const computed = new Set<string>();
+  let last: Node | undefined;
+  const [output] = graph.outputs;
+  for (const other of ancestors(network, [output.name])) {
+    const { op, inputs, outputs } = other;
+    const isDense = (op === "Gemm" || op === "MatMul") && !unrolled.has(outputs[0]);
+    if (isDense && behind.has(inputs[0]) && computed.has(inputs[1])) last = other;
+    const isBehind = inputs.some((name) => behind.has(name));
+    const isSampled = inputs.some((name) => sampled.has(name));
+    // A view of a stored weight is one still.
+    const isComputed = inputs.some((name) => computed.has(name) || (learned.has(name) && !views.has(op)));
+    for (const name of outputs) {
+      if (isBehind) behind.add(name);
+      if (isSampled) sampled.add(name);
+      else if (isComputed) computed.add(name);
+      else if (inputs.some((input) => learned.has(input))) learned.add(name);
+    }
+  }
+  return last;
 }
 
 /** Inputs that a network has beside that of the samples. */

@@ -56,6 +56,33 @@ describe("the default feature tensor", () => {
     expect(featureExtractor(net.build([4], net.node("LogSoftmax", [logits]))).feature).toBe(hidden);
   });
 
+  it("is what a layer reads whose weight is computed from a stored one, as a cosine classifier's is", () => {
+    const network = (last: (net: TestNetwork, hidden: string) => string) => {
+      const net = new TestNetwork();
+      const first = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
+      const hidden = net.node("Relu", [net.node("Gemm", [first, net.weight("w2", [5, 5])])]);
+      return net.build([4], last(net, hidden));
+    };
+    const unit = (net: TestNetwork, value: string): string =>
+      net.node("Div", [value, net.node("ReduceL2", [value, net.ints([1])])]);
+    const cosine = featureExtractor(
+      network((net, hidden) => {
+        const weight = net.node("Transpose", [unit(net, net.weight("w3", [3, 5]))], { perm: [1, 0] });
+        return net.node("MatMul", [unit(net, hidden), weight]);
+      }),
+    );
+    expect(cosine.layers.map(({ weight }) => weight.name)).toEqual(["w1", "w2"]);
+    expect(cosine.head).toEqual([expect.stringMatching(/^MatMul /)]);
+    // What is computed from the samples is no weight: attention to oneself.
+    const attention = featureExtractor(
+      network((net, hidden) => {
+        const turned = net.node("Transpose", [unit(net, hidden)], { perm: [1, 0] });
+        return net.node("MatMul", [net.node("MatMul", [hidden, turned]), hidden]);
+      }),
+    );
+    expect(attention.layers.map(({ weight }) => weight.name)).toEqual(["w1"]);
+  });
+
   it("is what the last convolution reads in a network without linear layers", () => {
     const net = new TestNetwork();
     const hidden = net.node("Relu", [net.node("Conv", ["x", net.weight("w1", [4, 1, 3, 3])])]);
@@ -144,7 +171,20 @@ describe("a named feature tensor", () => {
     const scaled = net.node("Relu", ["x"]);
     const logits = net.node("Gemm", [scaled, net.weight("w", [4, 3])]);
     const one = net.build([4], logits);
-    expect(() => featureExtractor(one)).toThrow(/at least one Gemm, MatMul or Conv .*got none before it/);
+    expect(() => featureExtractor(one, scaled)).toThrow(
+      /at least one Gemm, MatMul or Conv .*got none before it.*remove_parametrizations.*remove_weight_norm.*prune\.remove/,
+    );
+  });
+
+  it("needs a layer before the head", () => {
+    for (const first of [undefined, "Relu"]) {
+      const net = new TestNetwork();
+      const read = first ? net.node(first, ["x"]) : "x";
+      const one = net.build([4], net.node("Gemm", [read, net.weight("w", [4, 3])]));
+      expect(() => featureExtractor(one)).toThrow(
+        /^model\.onnx: required .* before its last layer .*, got none before the last layer, Gemm at .* one layer has no features/,
+      );
+    }
   });
 
   it("needs a layer somewhere", () => {
