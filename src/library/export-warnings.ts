@@ -122,14 +122,22 @@ function makerBehindViews({ producers }: Network, weight: string): Node | undefi
   return maker?.op === "Constant" ? undefined : maker;
 }
 
-/** Tensors of F that stay as they are because the framework does not train them. */
+/**
+ * Tensors of F that stay as they are because the framework does not train them. What the exporter has made itself of shapes,
+ * axes and single numbers is no tensor of the framework.
+ */
 export function keptTensors({ model }: OpenedModel, { network, feature }: FeatureExtractor): readonly string[] {
   const read = new Set(ancestors(network, [feature]).flatMap(({ inputs }) => inputs));
   const isStored = (name: string): boolean => {
     const tensor = model.graph.initializers.get(name);
     return model.format === "onnx" || (tensor !== undefined && model.asStored(name, tensor) !== tensor);
   };
-  return [...(model.constants ?? [])].filter((name) => read.has(name) && isStored(name));
+  const isSetting = (name: string): boolean => {
+    const tensor = model.graph.initializers.get(name);
+    const isNumbers = tensor !== undefined && isFloating(tensor.type) && sizeOf(tensor.shape) > 1;
+    return model.format === "onnx" && !isNumbers && !isOwnName(name, model);
+  };
+  return [...(model.constants ?? [])].filter((name) => read.has(name) && isStored(name) && !isSetting(name));
 }
 
 /** Names the tensors of {@link keptTensors}; undefined where there are none. */

@@ -176,3 +176,31 @@ test("keptTensorsNote names weights of frozen layers, and nothing that a Keras f
     /^1 of F's tensors stays .* not trainable, .* \(frozen\/kernel\)\.$/,
   );
 });
+
+test("keptTensorsNote names buffers and computed tables of PyTorch, and no axes or numbers of the exporter", () => {
+  const net = new TestNetwork();
+  const shifted = net.node("Add", ["x", net.weight("val_9", [4])]);
+  const pooled = net.node("ReduceMean", [shifted, net.ints([1])], { keepdims: 1 });
+  const chosen = net.node("Gather", [net.node("Add", [shifted, pooled]), net.ints([0, 1, 2, 3])], { axis: 1 });
+  const hidden = net.node("Relu", [net.node("MatMul", [chosen, net.weight("hidden.weight", [4, 4])])]);
+  const built = net.graph([4], [net.node("MatMul", [hidden, net.weight("head.weight", [4, 2])])]);
+  const [axes, indices] = built.nodes.flatMap(({ op, inputs }) => (/ReduceMean|Gather/.test(op) ? [inputs[1]] : []));
+  const names = new Map([
+    [axes, "val_3"],
+    [indices, "body.index"],
+  ]);
+  const named = (name: string): string => names.get(name) ?? name;
+  const graph: Graph = {
+    ...built,
+    initializers: new Map([...built.initializers].map(([name, tensor]) => [named(name), tensor])),
+    nodes: built.nodes.map((node) => ({ ...node, inputs: node.inputs.map(named) })),
+  };
+  const constants = new Set(["val_3", "val_9", "body.index"]);
+  const network = analyzeNetwork(graph, { where: "m.onnx", constants });
+  const asStored: ModelFile["asStored"] = (_, tensor) => tensor;
+  const common = { format: "onnx", opset: 20, producer: "pytorch", asStored, write: async () => new Map() } as const;
+  const opened = { path: "m.onnx", model: { ...common, graph, constants }, network, hash: "" };
+  expect(keptTensorsNote(opened, featureExtractor(network))).toMatch(
+    /^2 of F's tensors stay .* in PyTorch \(val_9, body\.index\)\.$/,
+  );
+});
