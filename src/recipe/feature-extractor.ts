@@ -64,13 +64,17 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
       advice: "Choose another tensor with --features, or a network without this operator.",
     });
   const stored = `Weights that are computed from other tensors (weight_norm, spectral_norm, pruning) must be stored: in PyTorch, call ${removeParametrizations} before the export.`;
-  if (layers.length === 0 && last)
+  if (layers.length === 0 && last) {
+    const others = nodes.some(({ op }) => /^(Gemm|MatMul|Conv|ConvTranspose)$/.test(op));
     throw userError({
       where: network.where,
       required: "a network with a Gemm, MatMul or Conv before its last layer whose weight is stored in the model",
       got: `none before the last layer, ${labelOf(last.node)}`,
-      advice: `The last layer is the head, which is trained with labels: a network of one layer has no features to learn without them. ${stored}`,
+      advice: others
+        ? stored
+        : "The last layer is the head, which is trained with labels: a network of one layer has no features to learn without them.",
     });
+  }
   if (layers.length === 0)
     throw userError({
       where: `${network.where}: feature tensor "${name}"`,

@@ -182,9 +182,15 @@ describe("a named feature tensor", () => {
       const read = first ? net.node(first, ["x"]) : "x";
       const one = net.build([4], net.node("Gemm", [read, net.weight("w", [4, 3])]));
       expect(() => featureExtractor(one)).toThrow(
-        /^model\.onnx: required .* before its last layer .*, got none before the last layer, Gemm at .* one layer has no features/,
+        /^model\.onnx: required .* before its last layer .*, got none before the last layer, Gemm at \S+\. The last layer is the head, .* one layer has no features to learn without them\.$/,
       );
     }
+    const net = new TestNetwork();
+    const product = net.node("Mul", [net.weight("g", [4, 1]), net.weight("v", [4, 4])]);
+    const hidden = net.node("Relu", [net.node("MatMul", ["x", product])]);
+    expect(() => featureExtractor(net.build([4], net.node("Gemm", [hidden, net.weight("w", [4, 3])])))).toThrow(
+      /got none before the last layer, .*must be stored: in PyTorch, call .*remove_parametrizations/,
+    );
   });
 
   it("needs a layer somewhere", () => {
