@@ -13,14 +13,14 @@ export const command = defineCommand({
   name: "lab",
   description:
     "Shows a folder's runs and studies on a local page, live, and starts, pauses and compares runs there. " +
-    "Only this machine can open it unless --host says otherwise; it asks no other machine for anything.",
+    "It opens by the printed address, on this machine only unless --host says otherwise, and asks no other machine for anything.",
   arguments: [
     { name: "folder", description: "where runs and studies lie and new ones go (default: .)", required: false },
   ],
   options: {
     files: text("FOLDERS", "more folders to choose models and data from, with commas"),
     port: whole("NUMBER", "port (default: a free one)", { min: 0, max: 65535 }),
-    host: text("ADDRESS", "address to listen at (default: 127.0.0.1); for others than this machine a token is made"),
+    host: text("ADDRESS", "address to listen at (default: 127.0.0.1)"),
     open: choice("WHEN", ["yes", "no"], "whether to open a browser (default: yes)"),
   },
   examples: ["headstart lab", "headstart lab ./runs --files ./data"],
@@ -40,7 +40,7 @@ export const command = defineCommand({
     console.event({ type: "lab", address: running.address });
     console.line(`headstart lab: ${running.address}`);
     console.line("Ctrl-C ends it; runs that it has started go on.");
-    if (options.open !== "no") openBrowser(running.address);
+    if (options.open !== "no") openBrowser(running.onceAddress);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });

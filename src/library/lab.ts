@@ -1,5 +1,4 @@
 /** The lab: a local page that shows a folder's runs and studies and starts new ones. */
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -9,9 +8,10 @@ import { fileURLToPath } from "node:url";
 import { getRequestListener } from "@hono/node-server";
 import { makeFolder } from "../data/make-folder.js";
 import { fileError, userError } from "../errors.js";
-import type { GuardOptions } from "../web/guard.js";
+import { type GuardOptions, OneTimeCode } from "../web/guard.js";
 import type { CommandForm } from "../web/protocol.js";
 import { labServer } from "../web/server.js";
+import { labToken } from "./lab-token.js";
 import { requireGiven } from "./run-settings.js";
 import { version } from "./version.js";
 
@@ -20,7 +20,7 @@ export interface LabOptions {
   readonly folder: string;
   /** Further folders that models and data may be chosen from. */
   readonly files?: readonly string[];
-  /** Address to listen at; default 127.0.0.1. Others than this machine's need the token that is then made. */
+  /** Address to listen at; default 127.0.0.1. */
   readonly host?: string;
   /** Default: any free one. */
   readonly port?: number;
@@ -37,9 +37,11 @@ export interface LabOptions {
 }
 
 export interface RunningLab {
-  /** What to open in a browser, with the token where there is one. */
+  /** What to open in a browser, with the token, without which nothing is answered. */
   readonly address: string;
-  readonly token: string | undefined;
+  readonly token: string;
+  /** Opens the page a single time: for a browser's arguments, which other users of the machine can read. */
+  readonly onceAddress: string;
   /** Ends the server; what it has started goes on. */
   close(): Promise<void>;
 }
@@ -73,10 +75,11 @@ export async function lab(options: LabOptions): Promise<RunningLab> {
   const root = await real(options.folder);
   const files = await Promise.all((options.files ?? []).map(real));
   const host = options.host ?? "127.0.0.1";
-  const token = loopback.has(host) ? undefined : randomBytes(24).toString("base64url");
+  const token = await labToken(root);
+  const once = new OneTimeCode();
   let port = options.port ?? 0;
   const hosts = hostNames(host);
-  const guard = (): GuardOptions => ({ hosts, port, ...(token === undefined ? {} : { token }) });
+  const guard = (): GuardOptions => ({ hosts, port, token, once });
   const app = labServer({
     root,
     files,
@@ -92,9 +95,11 @@ export async function lab(options: LabOptions): Promise<RunningLab> {
   await listen(server, host, port);
   port = (server.address() as AddressInfo).port;
   const name = host === "0.0.0.0" || host === "::" ? hostname() : host.includes(":") ? `[${host}]` : host;
+  const addressBy = (secret: string): string => `http://${name}:${port}/?token=${secret}`;
   return {
-    address: `http://${name}:${port}/${token === undefined ? "" : `?token=${token}`}`,
+    address: addressBy(token),
     token,
+    onceAddress: addressBy(once.code),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,16 +1,31 @@
 /**
- * Who may talk to the server: this machine's own page, or whoever has the token where the server listens to others. A
+ * Who may talk to the server: whoever has the token, by the server's own page. A
  * page of another origin, and a host name that was made to point here (DNS rebinding), are refused.
  */
-import { timingSafeEqual } from "node:crypto";
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import { requestHeader } from "./protocol.js";
 
 export interface GuardOptions {
   /** Host names that the page is opened by, without port, in small letters; IPv6 in brackets. */
   readonly hosts: readonly string[];
   readonly port: number;
-  /** Needed by every request where the server listens to other machines. */
-  readonly token?: string;
+  /** Needed by every request. */
+  readonly token: string;
+  /** Does for the token in a first request. */
+  readonly once?: OneTimeCode;
+}
+
+/** What opens the page a single time. */
+export class OneTimeCode {
+  readonly code = randomBytes(24).toString("base64url");
+  #isUsed = false;
+
+  /** Whether this is the code, and the first time that it is given. */
+  takes(given: string): boolean {
+    if (this.#isUsed || !same(given, this.code)) return false;
+    this.#isUsed = true;
+    return true;
+  }
 }
 
 /** The parts of a request that decide. */
@@ -38,17 +53,19 @@ export function refusal(asked: Asked, options: GuardOptions): { status: 400 | 40
     return { status: 403, reason: "the request comes from another site" };
   if (!["GET", "HEAD"].includes(asked.method) && asked.header(requestHeader) === undefined)
     return { status: 403, reason: `the header ${requestHeader} is missing` };
-  if (options.token !== undefined) {
-    const given = asked.tokenGiven ?? tokenOf(asked.header("cookie"), options.port);
-    if (given === undefined || !same(given, options.token))
-      return { status: 401, reason: "the token is missing: open the address that headstart lab printed" };
-  }
+  const given = asked.tokenGiven ?? tokenOf(asked.header("cookie"), options.port);
+  const isOnce = asked.tokenGiven !== undefined && options.once?.takes(asked.tokenGiven);
+  if (!isOnce && (given === undefined || !same(given, options.token)))
+    return { status: 401, reason: "the token is missing: open the address that headstart lab printed" };
   return undefined;
 }
 
-/** The cookie that keeps the token after the first request. */
+/** Seconds for which a browser keeps the token: a month. */
+const kept = 30 * 24 * 3600;
+
+/** The cookie that keeps the token after the first request. Links and files of other sites may lead to the page, and no more. */
 export function tokenCookie(token: string, port: number): string {
-  return `${cookieName}-${port}=${token}; HttpOnly; SameSite=Strict; Path=/`;
+  return `${cookieName}-${port}=${token}; HttpOnly; SameSite=Lax; Path=/; Max-Age=${kept}`;
 }
 
 function tokenOf(cookies: string | undefined, port: number): string | undefined {

@@ -78,7 +78,7 @@ export function labServer(options: LabServerOptions): Hono {
     for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
     context.header("cache-control", "no-store");
     if (refused) return context.text(`headstart lab: ${refused.reason}\n`, refused.status);
-    if (tokenGiven !== undefined && guard.token !== undefined) {
+    if (tokenGiven !== undefined) {
       context.header("set-cookie", tokenCookie(guard.token, guard.port));
       return context.redirect("/");
     }

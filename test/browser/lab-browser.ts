@@ -35,7 +35,10 @@ export async function labFolder(): Promise<string> {
 }
 
 export interface ServedLab {
+  /** With the token. */
   readonly address: string;
+  /** The page's address once the token was given. */
+  readonly page: string;
   /** Ends the server at once, as a crash would. */
   kill(): Promise<void>;
 }
@@ -54,6 +57,7 @@ export async function serveLab(folder: string, port = 0): Promise<ServedLab> {
   });
   return {
     address,
+    page: `${new URL(address).origin}/`,
     kill: () =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve();
@@ -79,7 +83,7 @@ export function openBrowser(): Promise<Browser> {
 }
 
 /** What must not happen on any page: scripts that fail, breaches of the security policy, requests to other hosts. */
-export function watchPage(page: Page, address: string): string[] {
+export function watchPage(page: Page, origin: string): string[] {
   const troubles: string[] = [];
   page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
   page.on("console", (message) => {
@@ -88,7 +92,7 @@ export function watchPage(page: Page, address: string): string[] {
   });
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(address) && !/^(blob|data):/.test(url)) troubles.push(`request: ${url}`);
+    if (!url.startsWith(origin) && !/^(blob|data):/.test(url)) troubles.push(`request: ${url}`);
   });
   return troubles;
 }

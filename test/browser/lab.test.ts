@@ -58,7 +58,7 @@ async function open(
   const page = await browser.newPage({ locale: "en-US", acceptDownloads: true, ...options });
   onTestFinished(() => page.close());
   page.setDefaultTimeout(longestWait);
-  const troubles = watchPage(page, served.address);
+  const troubles = watchPage(page, served.page);
   await page.goto(served.address + hash);
   await page.getByRole("link", { name: /runs\/default/ }).waitFor({ state: "attached" });
   return { page, troubles };
@@ -96,7 +96,7 @@ async function findings(page: Page): Promise<string[]> {
 test.each(["light", "dark"] as const)("axe finds nothing that matters on any view, %s", async (colorScheme) => {
   const { page, troubles } = await open("#/", { colorScheme, reducedMotion: "reduce" });
   for (const view of views) {
-    await page.goto(served.address + view);
+    await page.goto(served.page + view);
     await page.getByRole("heading", { level: 1 }).waitFor();
     if (view.startsWith("#/run")) {
       for (const tab of ["Curves", "x and G(x)", "Layers", "Take away", "Settings"]) {
@@ -117,7 +117,7 @@ test("in Korean and in a narrow window every view fits", async () => {
   expect(await page.evaluate("document.documentElement.lang")).toBe("ko");
   await page.getByRole("link", { name: "새 실행" }).first().waitFor();
   for (const view of views) {
-    await page.goto(served.address + view);
+    await page.goto(served.page + view);
     await page.getByRole("heading", { level: 1 }).waitFor();
     // All that is folded away must fit, too.
     await page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })");
@@ -127,7 +127,7 @@ test("in Korean and in a narrow window every view fits", async () => {
     expect(inner[0], view).toBeLessThanOrEqual(inner[1]);
     expect(await findings(page), view).toEqual([]);
   }
-  await page.goto(`${served.address}#/run/runs%2Fdefault`);
+  await page.goto(`${served.page}#/run/runs%2Fdefault`);
   await page.getByRole("heading", { name: "G와 D의 손실" }).waitFor();
   await page.getByRole("combobox", { name: "언어" }).selectOption("en");
   await page.getByRole("heading", { name: "Losses of G and D" }).waitFor();
@@ -266,7 +266,7 @@ test("a start that fails says why, in the command's own words, and is started ag
   await page.getByRole("button", { name: "Delete ..." }).click();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await page.getByRole("link", { name: /^runs\/failing/ }).waitFor({ state: "detached" });
-  await page.goto(`${served.address}#/run/runs%2Ffailing`);
+  await page.goto(`${served.page}#/run/runs%2Ffailing`);
   await page.getByText("There is no runs/failing here").waitFor();
 });
 
@@ -466,7 +466,7 @@ async function watchPartOfStudy(page: Page, whole: string, part: string): Promis
   for (const name of ["study.json", "timing.json"]) await cp(join(whole, name), join(part, name)).catch(() => {});
   const trials = (await readFile(join(whole, "trials.jsonl"), "utf8")).split(/(?<=\n)/);
   await writeFile(join(part, "trials.jsonl"), trials.slice(0, 9).join(""));
-  await page.goto(`${served.address}#/study/studies%2Fpart`);
+  await page.goto(`${served.page}#/study/studies%2Fpart`);
   await page.getByText("So far, 9 of 16 trials.").waitFor();
   await page.getByRole("heading", { name: "Against he, at equal steps (so far)" }).waitFor();
   await page.getByText("so far: unclear").first().waitFor();
@@ -530,7 +530,7 @@ test("a model and data dropped onto the page are copied and filled in, each wher
   await expect.poll(() => page.getByLabel(/^Data/).inputValue()).toBe("lab-files/table.csv");
   expect(existsSync(join(folder, "lab-files", "table.csv"))).toBe(true);
 
-  await page.goto(`${served.address}#/start/compare`);
+  await page.goto(`${served.page}#/start/compare`);
   await page.getByRole("heading", { name: "Start a study" }).waitFor();
   const names = [
     "train-images.idx3-ubyte",

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -33,18 +33,16 @@ function status(
 
 test("listens on this machine only, and to its own names only", async () => {
   const { running, port } = await started();
-  expect(running.address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
-  expect(await (await fetch(running.address)).text()).toBe("page");
-  expect((await status(port, "/", { host: `localhost:${port}` })).status).toBe(200);
-  expect((await status(port, "/", { host: `rebound.example:${port}` })).status).toBe(403);
-  expect(
-    (await status(port, "/api/session", { host: `127.0.0.1:${port}`, origin: "http://evil.example" })).status,
-  ).toBe(403);
+  expect(running.address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{32}$/);
+  const cookie = `headstart-lab-${port}=${running.token}`;
+  expect((await status(port, "/", { host: `localhost:${port}`, cookie })).status).toBe(200);
+  expect((await status(port, "/", { host: `rebound.example:${port}`, cookie })).status).toBe(403);
+  const evil = { host: `127.0.0.1:${port}`, cookie, origin: "http://evil.example" };
+  expect((await status(port, "/api/session", evil)).status).toBe(403);
 });
 
-test("listening to others needs the token, which a cookie then keeps", async () => {
-  const { running, port } = await started({ host: "0.0.0.0" });
-  expect(running.token?.length).toBeGreaterThanOrEqual(32);
+test.each(["127.0.0.1", "0.0.0.0"])("listening at %s needs the token, which a cookie then keeps", async (listening) => {
+  const { running, port } = await started({ host: listening });
   const host = `127.0.0.1:${port}`;
   expect((await status(port, "/", { host })).status).toBe(401);
   expect((await status(port, "/api/session", { host })).status).toBe(401);
@@ -54,6 +52,37 @@ test("listening to others needs the token, which a cookie then keeps", async () 
   expect(
     (await status(port, "/", { host: `rebound.example:${port}`, cookie: first.cookie.split(";")[0] })).status,
   ).toBe(403);
+});
+
+test("the address for a browser's arguments opens the page once", async () => {
+  const { running, port } = await started();
+  const host = `127.0.0.1:${port}`;
+  const { pathname, search } = new URL(running.onceAddress);
+  expect(search).not.toContain(running.token);
+  const first = await status(port, pathname + search, { host });
+  expect(first.status).toBe(302);
+  expect((await status(port, "/api/session", { host, cookie: first.cookie.split(";")[0] })).status).toBe(200);
+  expect((await status(port, pathname + search, { host })).status).toBe(401);
+});
+
+test("a folder keeps its token where only its owner can read it", async () => {
+  const { running, folder, pageFolder } = await started();
+  const runs = join(folder, "new", "runs");
+  const file = join(runs, ".headstart-lab", "token");
+  expect(await readFile(file, "utf8")).toBe(running.token);
+  const again = async () => {
+    const next = await lab({ folder: runs, pageFolder, program: [] });
+    await next.close();
+    return next.token;
+  };
+  expect(await again()).toBe(running.token);
+  if (process.platform === "win32") return;
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  // One that others could have read is not taken.
+  await chmod(file, 0o644);
+  const fresh = await again();
+  expect(fresh).not.toBe(running.token);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
 
 test("says what is in the way of a start", async () => {

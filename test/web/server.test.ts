@@ -17,6 +17,7 @@ import { labServer } from "../../src/web/server.js";
 import { lock, temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
 
 const host = "127.0.0.1:7000";
+const cookie = "headstart-lab-7000=secret";
 const forms = [
   {
     name: "init" as const,
@@ -43,7 +44,7 @@ async function server({ files = [] as string[] } = {}) {
     files,
     pageFolder,
     version: "1",
-    guard: () => ({ hosts: ["127.0.0.1"], port: 7000 }),
+    guard: () => ({ hosts: ["127.0.0.1"], port: 7000, token: "secret" }),
     program: [process.execPath, program],
     forms,
     checkWords: async (words) => {
@@ -52,7 +53,7 @@ async function server({ files = [] as string[] } = {}) {
     interval: 5,
   });
   const ask = (path: string, init: RequestInit & { headers?: Record<string, string> } = {}) =>
-    app.request(path, { ...init, headers: { host, "x-headstart": "1", ...init.headers } });
+    app.request(path, { ...init, headers: { host, cookie, "x-headstart": "1", ...init.headers } });
   const post = (path: string, body: unknown) => ask(path, { method: "POST", body: JSON.stringify(body) });
   return { folder, root, ask, post };
 }
