@@ -12,7 +12,16 @@ import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 const folder = sharedTemporaryFolder();
 const data = fileURLToPath(new URL("../../demo-data/t10k-images-idx3-ubyte.gz", import.meta.url));
 const python = inject("python");
-const settings = { model: join(folder, "model.onnx"), data, limit: 100, batchSize: 8, threads: 1, checkpointEvery: 4 };
+const settings = {
+  model: join(folder, "model.onnx"),
+  data,
+  // One that plays the game, so that there are pictures of G(x).
+  recipe: "contrast",
+  limit: 100,
+  batchSize: 8,
+  threads: 1,
+  checkpointEvery: 4,
+};
 
 const recorded = (run: string) =>
   readFileSync(join(folder, run, "metrics.jsonl"), "utf8")
@@ -89,7 +98,7 @@ test("an MLflow server has the run with its settings, metrics and end", async ()
       run?: { info: { status: string; run_name: string }; data: { params: { key: string; value: string }[] } };
     };
     expect(found.run?.info).toMatchObject({ status: "FINISHED", run_name: "flow" });
-    expect(found.run?.data.params).toContainEqual({ key: "recipe.name", value: "default" });
+    expect(found.run?.data.params).toContainEqual({ key: "recipe.name", value: "contrast" });
     const { metrics } = (await ask(`metrics/get-history?run_id=${id}&metric_key=generator/loss`)) as {
       metrics?: { step: string | number; value: number }[];
     };
