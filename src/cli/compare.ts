@@ -8,6 +8,7 @@ import type { VerdictWord } from "../study/statistics/verdict.js";
 import { type Comparison, type StudySummary, stepsDifference } from "../study/summary.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
+import { counted } from "./counted.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { deviceOption } from "./device-option.js";
 import { modelOptions } from "./model-options.js";
@@ -175,10 +176,6 @@ function pretrainedArms(arms: readonly Arm[]): string[] {
     together.set(key, group);
   }
   return [...together.values()].map(({ names, epochs }) => `${names.join(" and ")} pretrained for ${epochs} epochs`);
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${count === 1 ? what : `${what}s`}`;
 }
 
 /** Shows events as progress bars and records. */

@@ -4,6 +4,7 @@ import { describeSize, type PictureSize } from "../data/picture-shape.js";
 import { describeData } from "../library/describe-data.js";
 import { requireFree, writeOutput } from "../library/write-output.js";
 import { defineCommand } from "./command.js";
+import { counted } from "./counted.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
 import { choice, flag, given, nameOrPath, newPath } from "./options.js";
@@ -85,7 +86,7 @@ export const command = defineCommand({
         .slice(0, 40)
         .map(({ name, type, categories, ...numbers }) => [
           name,
-          categories === undefined ? type : `${type}, ${categories} ${categories === 1 ? "category" : "categories"}`,
+          categories === undefined ? type : `${type}, ${counted(categories, "category", "categories")}`,
           number(numbers.mean),
           number(numbers.std),
           number(numbers.min),

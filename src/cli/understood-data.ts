@@ -1,5 +1,6 @@
 /** What a run has understood of its data, in few words: enough to see a mistake before hours of training. */
 import { shorten } from "../data/classes.js";
+import { counted } from "./counted.js";
 
 /** The parts of a data set's record that are told. */
 interface Understood {
@@ -45,9 +46,7 @@ function valuesOf({ mean, std, min, max }: NonNullable<Understood["measured"]>):
 
 function columnsOf({ columns, labelColumn, labelColumns }: NonNullable<Understood["table"]>): string[] {
   const names = columns.map(({ name, categories }) =>
-    categories === undefined
-      ? name
-      : `${name} (${categories.length} ${categories.length === 1 ? "category" : "categories"})`,
+    categories === undefined ? name : `${name} (${counted(categories.length, "category", "categories")})`,
   );
   const labels = labelColumns ?? (labelColumn ? [labelColumn] : []);
   return [

@@ -1,5 +1,4 @@
 /** Turns what a user asks of a study into its plan: arms, networks, data without duplicates, settings. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
@@ -28,6 +27,7 @@ import { openModel } from "./open-model.js";
 import { ownScalingNote, readingFor } from "./reading-for.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
+import { sha256 } from "./sha256.js";
 import { type BenchSettings, withoutDropped } from "./study-bench.js";
 import type { StudyDatasets } from "./study-datasets.js";
 import { noLabels } from "./study-labels.js";
@@ -53,9 +53,7 @@ async function armsOf(names: readonly string[]): Promise<Arm[]> {
         recipe: resolveRecipe,
         weightsHash: async (file) => {
           try {
-            return createHash("sha256")
-              .update(await readFile(file))
-              .digest("hex");
+            return sha256(await readFile(file));
           } catch (error) {
             throw fileError(error, file, "a safetensors file");
           }
@@ -229,7 +227,7 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
     };
     const file = join(path, studyFiles.networks, `${fileNameOf(name)}.onnx`);
     // The settings decide the file, so their hash stands for it.
-    const hash = createHash("sha256").update(JSON.stringify(settings)).digest("hex");
+    const hash = sha256(JSON.stringify(settings));
     return {
       planned: {
         name,

@@ -1,11 +1,11 @@
 /** Reads a framework's own tensors. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileError, userError } from "../errors.js";
 import { isZip } from "../formats/keras.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import type { Tensor } from "../graph/tensor.js";
 import type { StateDict } from "./restore-by-values.js";
+import { sha256 } from "./sha256.js";
 
 /** @throws UserError where the file is missing, or no safetensors file */
 export async function readStateDict(path: string): Promise<StateDict> {
@@ -25,7 +25,7 @@ export async function readStateDict(path: string): Promise<StateDict> {
   const file = readSafetensors(bytes, path);
   return {
     where: path,
-    hash: createHash("sha256").update(bytes).digest("hex"),
+    hash: sha256(bytes),
     tensors: file.tensors,
     aliases: aliasesIn(file),
   };

@@ -1,5 +1,4 @@
 /** Where the jobs of a study are done: holds the study's networks and data, and does one job at a time. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
@@ -31,6 +30,7 @@ import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
 import { networkOnStandardised } from "./reading-for.js";
+import { sha256 } from "./sha256.js";
 import { StudyDatasets } from "./study-datasets.js";
 
 /** What a bench needs to open the study's material; plain data, so that it can be sent to a worker thread. */
@@ -514,7 +514,7 @@ async function readWeights(file: string, hash?: string): Promise<Weights> {
   } catch (error) {
     throw fileError(error, file, "a safetensors file");
   }
-  if (hash !== undefined && createHash("sha256").update(bytes).digest("hex") !== hash) throw hasChanged(file);
+  if (hash !== undefined && sha256(bytes) !== hash) throw hasChanged(file);
   const { tensors } = readSafetensors(bytes, file);
   return new Map([...tensors].map(([name, tensor]) => [name, singlePrecision(tensor).data as Float32Array]));
 }

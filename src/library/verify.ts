@@ -1,5 +1,4 @@
 /** Whether weights fit a model, tensor by tensor, and how they differ from what the model has. */
-import { createHash } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import { fileError, UserError, userError } from "../errors.js";
 import { bytesOf } from "../formats/element-types.js";
@@ -15,6 +14,7 @@ import { readModelFile } from "./read-model-file.js";
 import { aliasesIn } from "./read-state-dict.js";
 import { restorationLine, restoreModel } from "./restore-model.js";
 import { requireGiven } from "./run-settings.js";
+import { sha256 } from "./sha256.js";
 import { wrapperPrefix } from "./wrapper-prefix.js";
 
 export interface VerifyOptions {
@@ -307,8 +307,4 @@ function compare(name: string, before: Tensor, after: Tensor, isParameter: boole
 function factsOf(tensor: Tensor): TensorFacts {
   const bytes = Array.isArray(tensor.data) ? new TextEncoder().encode(JSON.stringify(tensor.data)) : bytesOf(tensor);
   return { shape: tensor.shape, type: tensor.type, sha256: sha256(bytes) };
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
