@@ -82,6 +82,11 @@ async function expectSameWhenWritten(model: ModelFile, x: Tensor): Promise<void>
 const x = normalTensor("x", [2, 3, 4, 4]);
 const picture = ["batch", 3, 4, 4];
 
+/** What the exporter notes of a node that a call in some modules made. */
+function origin(modules: string[], operation: string, ...parts: string[]): PytorchOrigin {
+  return { modules, moduleClass: "Module", operation: `aten.${operation}.default`, arguments: parts, isFolded: false };
+}
+
 describe("TorchScript exports", () => {
   const nodes = [
     node("MatMul", "/body/body.0/MatMul", ["x", "onnx::MatMul_9"], "a"),
@@ -256,15 +261,6 @@ describe("dynamo exports", () => {
 
   it("names turned matrices, and parts merged scales, by arguments", async () => {
     const ones = floatTensor(new Float32Array(4).fill(1));
-    const origin = (modules: string[], operation: string, ...parts: string[]): PytorchOrigin => {
-      return {
-        modules,
-        moduleClass: "Module",
-        operation: `aten.${operation}.default`,
-        arguments: parts,
-        isFolded: false,
-      };
-    };
     const nodes = [
       node("LayerNormalization", "", ["x", "norm.weight"], "a"),
       node("MatMul", "", ["a", "val_1"], "b"),
@@ -464,15 +460,6 @@ describe("with the framework's own tensors", () => {
 });
 
 describe("tied weights", () => {
-  const origin = (modules: string[], operation: string, ...parts: string[]): PytorchOrigin => {
-    return {
-      modules,
-      moduleClass: "Module",
-      operation: `aten.${operation}.default`,
-      arguments: parts,
-      isFolded: false,
-    };
-  };
   const encoder = origin(["", "enc"], "linear", "%x", "%p_enc_weight");
   const decoder = origin([""], "linear", "%linear", "%t");
   const linear = (input: string, weight: string, output: string): Node =>
