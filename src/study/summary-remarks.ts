@@ -8,6 +8,7 @@ import type { StudyResults } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import type { IntervalMethod } from "./statistics/coverage-methods.js";
 import { trustworthy } from "./statistics/trustworthy.js";
+import { fewestPairs } from "./statistics/verdict.js";
 import type { SettingSummary } from "./summary.js";
 
 /** A warning or note: its text, and beside it its kind and values, for whoever says it in another language. */
@@ -111,6 +112,7 @@ export function notesOf(
     ...testDataNotes(plan, settings, testCount, trials[0]?.classSizes),
     ...tuningNotes(plan, settings),
     ...baselineNotes(plan, settings),
+    ...worseningNotes(plan, settings),
   ];
   const random = plan.arms.filter(({ source }) => source.kind === "initializer" && source.initializer !== "file");
   for (const { name: arm, head } of plan.arms)
@@ -243,6 +245,26 @@ function baselineNotes({ baselines: [baseline] }: StudyPlan, settings: readonly 
       ),
     ];
   });
+}
+
+/** Where supervised steps take away from a start that classifies already, as one by self-training may from few labels. */
+function worseningNotes(plan: StudyPlan, settings: readonly SettingSummary[]): Remark[] {
+  const measure = measureOf(plan);
+  return settings.flatMap(({ name: setting, chance, arms }) =>
+    arms.flatMap(({ arm, seeds, score, change }) => {
+      const start = score.mean - change.mean;
+      const worse = seeds.length >= fewestPairs && change.high !== null && change.high < 0;
+      if (!worse || start <= chance + stalledMargin) return [];
+      const [before, after] = [start, score.mean].map((own) => showScore(measure, own));
+      return [
+        remark(
+          "steps-cost",
+          { setting, arm, before, after, steps: plan.steps },
+          `${setting}: ${arm} has ${before} before its first supervised step and ${after} after ${plan.steps}: take its start as it is, or fewer steps, chosen by labels held back.`,
+        ),
+      ];
+    }),
+  );
 }
 
 /** How far a method's intervals can be relied on. */

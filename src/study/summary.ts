@@ -30,6 +30,7 @@ import { studentQuantile } from "./statistics/distributions.js";
 import type { Interval } from "./statistics/interval.js";
 import { kaplanMeier } from "./statistics/kaplan-meier.js";
 import { pairedDifferencesOverSettings } from "./statistics/paired-differences.js";
+import { pairedT } from "./statistics/paired-t.js";
 import { interquartileMean, mean, standardDeviation } from "./statistics/sample-statistics.js";
 import { wilsonInterval } from "./statistics/wilson.js";
 import { notesOf, type Remark, warningsOf } from "./summary-remarks.js";
@@ -62,6 +63,8 @@ export interface ArmInSetting {
   readonly meanScore: MeanOverSeeds;
   readonly interquartileMean: number;
   readonly bestScore: MeanOverSeeds;
+  /** What the plan's steps changed: {@link score} minus that before the first of them, paired by seed. */
+  readonly change: MeanOverSeeds;
   /** At equal total time: after {@link timeStop}. */
   readonly scoreAtEqualTime: MeanOverSeeds;
   /** Where it stops by then: see {@link stopWithin}. */
@@ -159,7 +162,7 @@ export function summarize(plan: StudyPlan, results: StudyResults, testCount: num
     trials: counted.filter((trial) => isOf(plan, setting, trial, results.tuned)),
   }));
   const complete = grouped.filter(({ trials }) => trials.length > 0);
-  const summaries = complete.map(({ setting, trials }) => summarizeSetting(plan, setting, trials, results));
+  const summaries = complete.map(({ setting, trials }) => summarizeSetting(plan, setting, trials, results, testCount));
   const comparisons = plan.baselines.flatMap((baseline) =>
     comparisonsAgainst(plan, baseline, complete, summaries, testCount, resamples),
   );
@@ -335,12 +338,14 @@ function summarizeSetting(
   setting: Setting,
   trials: readonly TrialRecord[],
   results: StudyResults,
+  testCount: number,
 ): SettingSummary {
   const { chance } = trials[0];
+  const finest = stepOf(plan, trials[0], testCount);
   const target = plan.target ?? usualTarget(plan, trials);
   const arms = plan.arms.flatMap(({ name }) => {
     const own = trials.filter(({ arm }) => arm === name);
-    return own.length > 0 ? [summarizeArm(plan, setting, name, own, target, results)] : [];
+    return own.length > 0 ? [summarizeArm(plan, setting, name, own, target, finest, results)] : [];
   });
   return { name: settingName(plan, setting), setting, chance, target, arms };
 }
@@ -365,6 +370,7 @@ function summarizeArm(
   arm: string,
   trials: readonly TrialRecord[],
   target: number,
+  finest: number,
   results: StudyResults,
 ): ArmInSetting {
   const timeSteps = timeStepsOf(plan, setting, arm, results);
@@ -386,6 +392,7 @@ function summarizeArm(
     meanScore: overSeeds(trials.map(({ points }) => meanScore(points, plan.steps))),
     interquartileMean: interquartileMean(ends),
     bestScore: overSeeds(trials.map(({ bestScore }) => bestScore)),
+    change: changeOver(trials, finest),
     scoreAtEqualTime: overSeeds(trials.map(({ points }) => scoreAt(points, timeStop))),
     timeStop,
     timeSteps,
@@ -431,6 +438,14 @@ function overSeeds(values: readonly number[]): MeanOverSeeds {
   if (values.length < 2) return { mean: centre, low: null, high: null };
   const half = (studentQuantile(0.975, values.length - 1) * standardDeviation(values)) / Math.sqrt(values.length);
   return { mean: centre, low: centre - half, high: centre + half };
+}
+
+/** @param resolution the smallest step that a score can move by */
+function changeOver(trials: readonly TrialRecord[], resolution: number): MeanOverSeeds {
+  const changes = trials.map(({ points, score }) => score - points[0].score);
+  if (changes.length < 2) return overSeeds(changes);
+  const { mean: centre, interval } = pairedT(changes, { resolution });
+  return { mean: centre, low: interval.low, high: interval.high };
 }
 
 /** Errors over seeds, one for each number that is predicted. */

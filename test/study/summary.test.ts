@@ -321,6 +321,33 @@ test("says where the baseline fails, and not where all arms do", async () => {
   expect(noted(() => true)).toEqual([]);
 });
 
+test("says where supervised steps take away from a start that classifies already", async () => {
+  const { plan, trials } = await study({ he: 0.7, "he+self-training": 0.7, lecun: 0.7 });
+  // As much above its end before the first step, and a little more or less by seed.
+  const startingAt = (drop: number, of = trials) =>
+    of.map((trial) => {
+      if (trial.arm !== "he+self-training") return trial;
+      const [first, ...others] = trial.points;
+      return { ...trial, points: [{ ...first, score: trial.score + drop + ownNoise[trial.seed] }, ...others] };
+    });
+  const noted = (own: TrialRecord[]) => {
+    const { notes, remarks } = summarize(plan, results(plan, own), 10_000, 20);
+    return remarks.notes.flatMap(({ kind, values }, index) => (kind === "steps-cost" ? [[values, notes[index]]] : []));
+  };
+  const values = { setting: "all labels", arm: "he+self-training", before: "73.2 %", after: "70.2 %", steps: 100 };
+  expect(noted(startingAt(0.03))).toEqual([
+    [
+      values,
+      expect.stringMatching(/has 73\.2 % before its first supervised step and 70\.2 % after 100: take its start/),
+    ],
+  ]);
+  // The interval holds zero; two pairs decide nothing; a start at chance is nothing to keep.
+  expect(noted(startingAt(0.0005))).toEqual([]);
+  expect(noted(startingAt(0.03).filter(({ seed }) => seed < 2))).toEqual([]);
+  const failed = trials.map((trial) => ({ ...trial, score: 0.09 }));
+  expect(noted(startingAt(0.015, failed))).toEqual([]);
+});
+
 test("says that nobody knows what given weights have seen", async () => {
   const { plan, trials } = await study({ he: 0.7, "weights:mine.safetensors": 0.75, file: 0.7 });
   const { notes } = summarize(plan, results(plan, trials), 10_000, 20).remarks;

@@ -279,6 +279,8 @@ export const en = {
     "Learning rates were chosen once for all seeds, on the first ones ({seeds}), by {labels} labels each where they were fewest: the intervals leave out how that choice varies.",
   "remark.baseline-fails":
     "{setting}: of the {trials} trials of {baseline}, {diverged} diverged and {stalled} stalled: what arms gain over it is that, too; other learning rates, more steps or another --baseline may be a fairer opponent.",
+  "remark.steps-cost":
+    "{setting}: {arm} has {before} before its first supervised step and {after} after {steps}: take its start as it is, or fewer steps, chosen by labels held back.",
   "remark.pretraining-diverged":
     "{recipe}: {count} of its pretrainings became non-finite; their trials count at chance.",
   "remark.shared-pretrainings":

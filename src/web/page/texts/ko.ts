@@ -282,6 +282,8 @@ export const ko: Texts = {
     "학습률은 처음 시드 {seeds}개에서 한 번만 골라 모든 시드에 썼습니다(가장 적은 곳에서 시드마다 레이블 {labels}개로 선택). 구간에는 그 선택의 변동이 들어 있지 않습니다.",
   "remark.baseline-fails":
     "{setting}: 기준 {baseline}의 시행 {trials}개 중 {diverged}개가 발산하고 {stalled}개가 배우지 못했습니다. 기준과의 차이에는 이것도 들어 있습니다. 다른 학습률, 더 많은 스텝, 다른 --baseline이 더 공정한 비교일 수 있습니다.",
+  "remark.steps-cost":
+    "{setting}: {arm}의 성능은 첫 지도 학습 스텝 전에 {before}, {steps}스텝 후에 {after}입니다. 시작 가중치를 그대로 쓰거나, 따로 떼어 둔 레이블로 더 적은 스텝 수를 고르십시오.",
   "remark.pretraining-diverged": "{recipe}: 사전 학습 {count}개가 발산하여, 그 시행들은 우연 수준으로 셉니다.",
   "remark.shared-pretrainings":
     "시드 {seeds}개가 사전 학습을 {pretrainings}개씩 나누어 씁니다. 사전 학습 자체의 변동은 구간에 들어 있지 않습니다.",
