@@ -37,7 +37,9 @@ export const command = defineCommand({
     "Trains the whole network with labels from several starts (random ones, calibrated ones, pretrained ones), over seeds " +
     "and settings, and says which help, which hurt, and which show no difference. Only the start differs between the arms " +
     "of a seed. A stopped study continues where it was; more seeds, arms or settings run only what is new.",
-  arguments: [{ name: "model", description: "an ONNX file, or a template: mlp, cnn, resnet, cnn1d" }],
+  arguments: [
+    { name: "model", description: "an ONNX file, or a template: mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d" },
+  ],
   options: {
     data: required(existingPath("PATH", "labelled samples to train on: folders of classes, IDX, NPY, NPZ, CSV or TSV")),
     test: required(existingPath("PATH", "labelled samples to measure on")),

@@ -1,6 +1,7 @@
 /** `headstart new`: a fresh network. */
 import { newModel } from "../library/new-model.js";
-import { classifierActivations, classifierNormalizations, classifierTemplates } from "../recipe/new-network.js";
+import { classifierTemplates } from "../recipe/network-templates.js";
+import { classifierActivations, classifierNormalizations } from "../recipe/new-network.js";
 import { defineCommand } from "./command.js";
 import { byDefault, choice, flag, given, newPath, required, text, whole, wholes } from "./options.js";
 
@@ -16,11 +17,22 @@ export const command = defineCommand({
     ),
     classes: whole("COUNT", "number of classes (default: 10)", { min: 2 }),
     outputs: whole("COUNT", "predict so many numbers, in place of classes", { min: 1 }),
-    widths: wholes("LIST", "units or channels of each layer (of each stage of a resnet), such as 32,64", { min: 1 }),
-    depth: whole("COUNT", "number of hidden layers of equal width (of blocks in each stage of a resnet)", { min: 1 }),
-    activation: byDefault(choice("NAME", classifierActivations, "the nonlinearity"), "relu"),
-    normalization: choice("NAME", classifierNormalizations, "normalisation before it"),
-    kernel: whole("SIZE", "size of the convolutions, odd in a resnet", { min: 1 }),
+    widths: wholes(
+      "LIST",
+      "units or channels of each layer (of each stage of a resnet; of a mobilenet's first layer and its stages), such as 32,64",
+      { min: 1 },
+    ),
+    depth: whole("COUNT", "number of hidden layers of equal width (of blocks in each stage of a resnet or mobilenet)", {
+      min: 1,
+    }),
+    expansion: whole("FACTOR", "how many times a block of mobilenetv2 widens its input (default: 6)", { min: 1 }),
+    activation: choice("NAME", classifierActivations, "the nonlinearity (default: relu, in mobilenetv2 relu6)"),
+    normalization: choice(
+      "NAME",
+      classifierNormalizations,
+      "normalisation before it (default: none, in a resnet and a mobilenet batch)",
+    ),
+    kernel: whole("SIZE", "size of the convolutions, odd in a resnet and a mobilenet", { min: 1 }),
     initializer: byDefault(
       text("NAME", "how weights are drawn, such as he, xavier or pytorch-default"),
       "pytorch-default",

@@ -49,7 +49,7 @@ import { version } from "./version.js";
 
 /** What `headstart compare` takes. Model, data and test are needed. */
 export interface CompareOptions {
-  /** An ONNX file, or a template of `headstart new` (mlp, cnn, resnet, cnn1d), which is then made for the data. */
+  /** An ONNX file, or a template of `headstart new` (mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d), which is then made for the data. */
   readonly model: string;
   /** Labelled samples to train on. */
   readonly data: string;

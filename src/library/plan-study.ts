@@ -7,7 +7,7 @@ import { isLabelFile } from "../data/open-dataset.js";
 import { areHardlyClasses } from "../data/sample-labels.js";
 import { fileError, userError } from "../errors.js";
 import { featureExtractor, isDense } from "../recipe/feature-extractor.js";
-import { classifierTemplates } from "../recipe/new-network.js";
+import { classifierTemplates } from "../recipe/network-templates.js";
 import { logitsName, outputSize, unboundedOutput } from "../recipe/supervised-graph.js";
 import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms, selfTrainedPilotArms } from "../study/arm.js";

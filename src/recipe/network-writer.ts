@@ -80,18 +80,23 @@ export class NetworkWriter {
 
   /**
    * [channels, ...positions] to [width, ...positions / stride], rounded up, or down with an even kernel (stride 2 only).
-   * Weight: [width, channels, ...kernel].
+   * Weight: [width, channels / groups, ...kernel].
    */
   convolution(
     x: Feature,
     name: string,
     width: number,
-    { kernel, stride, ...settings }: LayerSettings & { readonly kernel: number; readonly stride: number },
+    {
+      kernel,
+      stride,
+      groups = 1,
+      ...settings
+    }: LayerSettings & { readonly kernel: number; readonly stride: number; readonly groups?: number },
   ): Feature {
     const [channels, ...positions] = x.shape;
     const kernels = positions.map(() => kernel);
-    const layout = { kind: "convolution", groups: 1, transposed: false } as const;
-    const parameters = this.#drawLayer(name, [width, channels, ...kernels], layout, settings);
+    const layout = { kind: "convolution", groups, transposed: false } as const;
+    const parameters = this.#drawLayer(name, [width, channels / groups, ...kernels], layout, settings);
     const even = kernel % 2 === 0;
     const pad = Math.floor((kernel - 1) / 2);
     const reduced = positions.map((size) => (even ? Math.floor(size / stride) : Math.ceil(size / stride)));
@@ -106,6 +111,7 @@ export class NetworkWriter {
       kernel_shape: attribute.ints(kernels),
       strides: attribute.ints(positions.map(() => stride)),
       pads: attribute.ints([...positions, ...positions].map(() => pad)),
+      ...(groups > 1 && { group: attribute.int(groups) }),
     });
   }
 
@@ -152,6 +158,10 @@ export class NetworkWriter {
   /** The activation of the whole network. */
   activate(x: Feature, name: string): Feature {
     const { activation, operator } = this.#options;
+    if (activation === "relu6") {
+      const bounds = [this.#scalar("zero", 0), this.#scalar("six", 6)];
+      return this.#node("Clip", name, [x.name, ...bounds], x.shape);
+    }
     if (operator)
       return this.#node(
         operator,

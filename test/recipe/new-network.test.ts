@@ -101,6 +101,30 @@ const cases: readonly Case[] = [
     options: { template: "resnet", inputShape: [1, 9, 9], widths: [4], depth: 2, normalization: "none", classes: 3 },
     parameters: 4 * 10 + 4 * 4 * 37 + 15,
   },
+  // A 3×3 convolution, then depthwise and 1×1 ones by turns, two channels' numbers normalised behind each.
+  {
+    options: { template: "mobilenet", inputShape: [3, 32, 32], widths: [4, 6], depth: 2, classes: 3 },
+    parameters: 4 * 27 + 8 + (4 * 9 + 8 + 4 * 6 + 12) + (6 * 9 + 12 + 6 * 6 + 12) + 3 * 7,
+  },
+  {
+    options: { template: "mobilenet", inputShape: [1, 5, 7], widths: [4, 6], normalization: "none", kernel: 5 },
+    parameters: 4 * 26 + (4 * 26 + 6 * 5) + 10 * 7,
+  },
+  // Blocks of 4 to 6 and 6 to 6 channels that expand three times, and four times as many channels before the average.
+  {
+    options: { template: "mobilenetv2", inputShape: [3, 32, 32], widths: [4, 6, 6], expansion: 3, classes: 3 },
+    parameters:
+      4 * 27 +
+      8 +
+      (4 * 12 + 24 + 12 * 9 + 24 + 12 * 6 + 12) +
+      (6 * 18 + 36 + 18 * 9 + 36 + 18 * 6 + 12) +
+      (6 * 24 + 48) +
+      3 * 25,
+  },
+  {
+    options: { template: "mobilenetv2", inputShape: [3, 8, 8], widths: [4, 6], expansion: 1 },
+    parameters: 4 * 27 + 8 + (4 * 9 + 8 + 4 * 6 + 12) + (6 * 24 + 48) + 10 * 25,
+  },
   {
     options: { template: "cnn1d", inputShape: [2, 128] },
     parameters: 16 * 11 + 32 * 81 + 64 * 161 + 10 * (64 * 16 + 1),
@@ -163,6 +187,41 @@ describe("newClassifier", () => {
     );
   });
 
+  it("names inverted residuals as torchvision's mobilenet_v2 does", () => {
+    const block = ["0.0.weight", "0.1.weight", "0.1.bias", "0.1.running_mean", "0.1.running_var"];
+    const names = [
+      ...newClassifier({ template: "mobilenetv2", inputShape: [3, 8, 8], widths: [4, 6] }).initializers.keys(),
+    ];
+    expect(names.filter((name) => !/^(zero|six)$/.test(name))).toEqual([
+      ...block.map((name) => `features.0.${name.slice(2)}`),
+      ...block.map((name) => `features.1.conv.${name}`),
+      ...block.map((name) => `features.1.conv.1${name.slice(1)}`),
+      ...["2.weight", "3.weight", "3.bias", "3.running_mean", "3.running_var"].map((name) => `features.1.conv.${name}`),
+      ...block.map((name) => `features.2.${name.slice(2)}`),
+      "classifier.1.weight",
+      "classifier.1.bias",
+    ]);
+  });
+
+  it.each(["mobilenet", "mobilenetv2"])(
+    "halves the picture of a %s where a block widens, but not the first",
+    (template) => {
+      const { nodes } = newClassifier({ template, inputShape: [3, 32, 32], widths: [4, 8, 8, 12, 10] });
+      const strides = nodes.flatMap(({ attributes: { group, strides } }) => {
+        const isDepthwise = group?.kind === "int" && group.value > 1;
+        return isDepthwise && strides?.kind === "ints" ? [strides.value] : [];
+      });
+      expect(strides).toEqual([
+        [1, 1],
+        [1, 1],
+        [2, 2],
+        [1, 1],
+      ]);
+      // Only inverted residuals of equal width add their input.
+      expect(nodes.filter(({ op }) => op === "Add").length).toBe(template === "mobilenet" ? 0 : 1);
+    },
+  );
+
   it("gives the same weights for the same seed only", () => {
     const weights = (seed: number) =>
       newClassifier({ template: "mlp", inputShape: [4], widths: [3], seed }).initializers;
@@ -177,7 +236,10 @@ describe("newClassifier", () => {
   });
 
   const wrong: readonly [Partial<ClassifierOptions>, string][] = [
-    [{ template: "cmm" }, 'template: required one of mlp, cnn, resnet, cnn1d, got "cmm". Did you mean cnn?'],
+    [
+      { template: "cmm" },
+      'template: required one of mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d, got "cmm". Did you mean cnn?',
+    ],
     [{ inputShape: [28, 28] }, "required channelsxheightxwidth"],
     [{ inputShape: [1, 28, 0] }, "got 1x28x0"],
     [{ template: "mlp", inputShape: [] }, "got nothing"],
@@ -197,6 +259,9 @@ describe("newClassifier", () => {
     [{ classes: 1 }, "classes: required a whole number from 2 on"],
     [{ template: "resnet", kernel: 4 }, "Take 3 or 5."],
     [{ inputShape: [1, 1, 28], kernel: 4 }, "features.0: required at least 2 positions for an even kernel, got 1x28"],
+    [{ template: "mobilenet", kernel: 4 }, "Take 3 or 5."],
+    [{ template: "mobilenet", expansion: 3 }, "expansion: required the template mobilenetv2"],
+    [{ template: "mobilenetv2", expansion: 0 }, "expansion: required a whole number from 1 on"],
     [{ template: "mlp", kernel: 3 }, "kernel: required a template with convolutions"],
     [{ seed: Number.NaN }, "seed: required a whole number"],
     [{ initializer: "hee" }, "Did you mean he?"],
