@@ -15,7 +15,7 @@ export interface NewModelOptions extends ClassifierOptions {
 export interface NewModelResult {
   readonly output: string;
   readonly graph: Graph;
-  /** Elements of all weights and biases. */
+  /** Elements of all weights and biases; running statistics are not among them. */
   readonly parameters: number;
   readonly bytes: number;
 }
@@ -31,6 +31,7 @@ export async function newModel({ output, overwrite = false, ...classifier }: New
   const bytes = serializeGraph(graph, newNetworkOpset);
   await writeOutput(output, bytes, overwrite);
   let parameters = 0;
-  for (const tensor of graph.initializers.values()) if (tensor.type === "float32") parameters += sizeOf(tensor.shape);
+  // The network writer names what is trained as PyTorch does.
+  for (const [name, { shape }] of graph.initializers) if (/\.(weight|bias)$/.test(name)) parameters += sizeOf(shape);
   return { output, graph, parameters, bytes: bytes.length };
 }

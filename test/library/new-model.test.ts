@@ -20,6 +20,12 @@ test("writes a model that reads back as it was made", async () => {
   expect(graph.inputs.map((input) => input.shape)).toEqual([["batch", 4]]);
 });
 
+test("counts what is trained, without running statistics", async () => {
+  const output = join(folder, "normalized.onnx");
+  const result = await newModel({ ...settings, normalization: "batch", output });
+  expect(result.parameters).toBe(4 * 3 + 2 * 3 + 3 * 2 + 2);
+});
+
 test("the same options give the same bytes, another seed others", async () => {
   const [a, b, c] = ["same-1.onnx", "same-2.onnx", "other.onnx"].map((name) => join(folder, name));
   await newModel({ ...settings, output: a });
