@@ -1,5 +1,6 @@
 /** `headstart demo`: what `npm start` runs. */
 import { type DemoResult, demo } from "../library/demo.js";
+import { asCalled } from "./as-called.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { chart } from "./curves.js";
@@ -96,8 +97,8 @@ export function report(console: Console, result: DemoResult): void {
   console.line();
   console.line(`Pictures of its first filters as they learned: ${result.folder}/run/filters`);
   console.line("Next, with your own network and pictures:");
-  console.line("  npx headstart inspect model.onnx");
-  console.line("  npx headstart init model.onnx --data ./images");
+  console.line(`  ${asCalled()} inspect model.onnx`);
+  console.line(`  ${asCalled()} init model.onnx --data ./images`);
 }
 
 /** The value at x on the line through the neighbouring points; points are in ascending order. */
