@@ -28,8 +28,8 @@ import { understoodData } from "./understood-data.js";
 export const command = defineCommand({
   name: "init",
   description:
-    "Trains initial weights for a network on your own unlabelled data: its feature extractor and a mirror of it form a " +
-    "generator, which plays against a discriminator. Writes the weights under the model's own tensor names.",
+    "Learns initial weights for a network from your own data, without labels, and writes them under the model's own " +
+    "tensor names. What learns is F, all in front of the network's last layer; --recipe says how.",
   arguments: [{ name: "model", description: "an ONNX, Keras (.keras, .h5) or TensorFlow.js (model.json) file" }],
   options: {
     data: required(
@@ -66,7 +66,7 @@ export const command = defineCommand({
     head: choice(
       "START",
       headStarts,
-      "also write start values of the last layer: zero, class-means by the features of labelled samples, linear-discriminant by their covariance too, or self-training, from there by labels and confident guesses, which trains F further, too",
+      "also start the last layer, from labels: class-means (of F's features), linear-discriminant (their covariance too), or self-training, which goes on from there with the whole network, by the labels and by what it is sure of; or at zero",
     ),
     selfTrainingSteps: whole("COUNT", "steps of --head self-training (default: 1000)", { min: 1 }),
     labelled: paths("PATH", "labelled samples for a --head that is made from labels (default: those of --data)"),
@@ -115,7 +115,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
         console.event({ type: "started", folder: event.folder, steps: event.steps, run: event.run });
         console.line(
           `${event.run.data.count.toLocaleString("en")} samples of ${event.run.model.sampleShape.join("x")}; features: ${event.run.model.features}; ` +
-            `recipe ${event.run.recipe.name}${event.run.task === "none" ? "" : ` with the ${event.run.task} task`}` +
+            `recipe ${event.run.recipe.name}${["none", event.run.recipe.name].includes(event.run.task) ? "" : ` with the ${event.run.task} task`}` +
             `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
         );
         console.line(understoodData(event.run.data.understood));
@@ -203,6 +203,10 @@ function report(console: Console, result: InitializeResult): void {
   console.line(`weights: ${result.weightsFile}`);
   console.line(`model:   ${result.modelFile}`);
   console.line(`samples: ${howPrepared(result)}`);
+  if (result.run.head?.kind === "self-training")
+    console.line(
+      "next:    measure the network as it is; with few labels, training it on with them can cost accuracy (docs/results.md)",
+    );
   for (const { framework, lines } of result.loading) {
     console.line();
     console.line(`${framework}:`);

@@ -4,7 +4,7 @@ import { byDefault, choice, existingPath, flag, nameOrPath, text, wholes } from 
 export const modelOptions = {
   features: text(
     "TENSOR",
-    "name of the feature tensor (default: what the last Gemm or MatMul in front of the first output reads)",
+    "where F ends: the name of a tensor (default: what the last dense layer, Gemm or MatMul, before the first output reads)",
   ),
   input: text("NAME", "the sample input, where the model has several, or a tensor inside it where F begins"),
   inputShape: wholes("SHAPE", "shape of one sample, where the model leaves it open, such as 3x32x32", { min: 1 }),
@@ -16,7 +16,9 @@ export const modelOptions = {
 export const recipeOption = byDefault(
   nameOrPath(
     "NAME",
-    "default, rotation, contrast, clusters, principal-components and opened (no training), paper, adversarial, autoencoder, or a JSON file",
+    "how F learns: default (what was measured to help most on such data), rotation, contrast, clusters, autoencoder, " +
+      "adversarial, paper (as published), principal-components or opened (both without training), or a JSON file; " +
+      "docs/recipes.md says what each is",
   ),
   "default",
 );

@@ -338,7 +338,7 @@ function replaced(asked: Recipe, recipe: Recipe, because: string, head: HeadStar
   const { task } = recipe.selfSupervision;
   const advice =
     task === "rotation"
-      ? "; for pictures without an upright position, as seen from above or through a microscope, take --recipe contrast"
+      ? "; on pictures without an upright position, as seen from above, --recipe contrast was level to one point better"
       : task === "clusters" && !needsLabels(head)
         ? "; it was measured to help most where --head class-means, linear-discriminant or self-training starts from labels, too"
         : "";

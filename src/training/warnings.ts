@@ -53,7 +53,7 @@ export function judge(metrics: Metrics, chanceOfTurn?: number): Warning[] {
     warnings.push({
       kind: "task-unsolved",
       values: { accuracy, chance: chanceOfTurn },
-      message: `F tells in ${(100 * accuracy).toFixed(1)} % of the cases how a picture is turned, where guessing gives ${(100 * chanceOfTurn).toFixed(0)} %: these pictures may have no upright position, as seen from above or through a microscope, and the rotation task then teaches nothing. Take the recipe contrast, or train for longer.`,
+      message: `F tells in ${(100 * accuracy).toFixed(1)} % of the cases how a picture is turned, where guessing gives ${(100 * chanceOfTurn).toFixed(0)} %: these pictures may have no upright position, as seen from above or through a microscope, and turns then teach nothing. Train for longer, or try the recipe contrast, which was measured to be level to one point better on such pictures.`,
     });
   return warnings;
 }

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { Console } from "../../src/cli/console.js";
 import { progressOf } from "../../src/cli/init.js";
 import { runProgram } from "../../src/cli/program.js";
+import { idxFile } from "../data/array-files.js";
 import { RecordingStream } from "../support/recording-stream.js";
-import { barFile, folderWith, toyModel } from "../support/toy-data.js";
+import { barFile, barPictures, folderWith, toyModel } from "../support/toy-data.js";
 
 const model = toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4] });
 
@@ -35,6 +36,23 @@ describe("headstart init", () => {
     for (const framework of ["PyTorch:", "ONNX Runtime:"]) expect(stdout).toContain(framework);
     expect(stdout).not.toMatch(/NaN|undefined|\[object/);
     expect(existsSync(path("run/weights.safetensors"))).toBe(true);
+  });
+
+  test("says after self-training, and not after others, that the network is to be measured as it is", async () => {
+    const { pixels, labels } = barPictures(40);
+    const path = folderWith({
+      "net.onnx": toyModel({ template: "cnn", inputShape: [1, 8, 8], widths: [4], classes: 2 }),
+      "train-images-idx3-ubyte": idxFile(8, [40, 8, 8], pixels),
+      "train-labels-idx1-ubyte": idxFile(8, [40], labels),
+    });
+    const words = [path("net.onnx"), "--data", path("train-images-idx3-ubyte"), ..."--steps 1 --threads 1".split(" ")];
+    const means = await init([...words, "--output", path("means"), "--head", "class-means"]);
+    const taught = ["--head", "self-training", "--self-training-steps", "2"];
+    const trained = await init([...words, "--output", path("trained"), ...taught]);
+    const advice = /^next: {4}measure the network as it is; with few labels, training it on/m;
+    expect(trained).toMatchObject({ status: 0, stdout: expect.stringMatching(advice) });
+    expect(means.status).toBe(0);
+    expect(means.stdout).not.toMatch(advice);
   });
 
   test("names the devices, and refuses others", async () => {

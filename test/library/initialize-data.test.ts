@@ -76,7 +76,9 @@ test("says which recipe the default is for pictures in colour", async () => {
     threads: 1,
     onEvent: (event) => event.type === "note" && notes.push(event.message),
   });
-  expect(notes).toEqual([expect.stringMatching(/the recipe default is rotation;.*take --recipe contrast/)]);
+  expect(notes).toEqual([
+    expect.stringMatching(/the recipe default is rotation;.*--recipe contrast was level to one point better/),
+  ]);
   expect(run).toMatchObject({ task: "rotation", discriminator: null });
   expect(run.recipe).toMatchObject({ name: "rotation", batchSize: 16, generatorOptimizer: { learningRate: 0.002 } });
 });

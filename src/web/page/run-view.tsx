@@ -203,7 +203,7 @@ interface Report {
 }
 
 function TakeAway({ detail }: { detail: RunDetail }) {
-  const { entry, files, loading, result } = detail;
+  const { entry, files, loading, record, result } = detail;
   const before = (result?.before ?? {}) as Report;
   const after = (result?.after ?? {}) as Report;
   const rows: string[][] = [];
@@ -229,6 +229,7 @@ function TakeAway({ detail }: { detail: RunDetail }) {
       {loading.length > 0 && (
         <section class="panel">
           <h2>{say("take.loading")}</h2>
+          {(record.head as { kind?: string } | undefined)?.kind === "self-training" && <p>{say("take.selfTrained")}</p>}
           {loading.map(({ framework, lines }) => (
             <div key={framework}>
               <h3>{framework}</h3>

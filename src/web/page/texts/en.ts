@@ -36,7 +36,7 @@ export const en = {
 
   welcome: "Initial weights that already know your data",
   "welcome.text":
-    "headstart trains the first layers of your network on your data without labels. Start a run here or on the command line: both appear in the list.",
+    "headstart trains your network, all but its last layer, on your data without labels. Start a run here or on the command line: both appear in the list.",
   "welcome.drop": "Or drop a model (.onnx) and data anywhere on this page.",
   "welcome.folder": "Folder: {folder}",
 
@@ -126,7 +126,7 @@ export const en = {
     "D tells real from generated nearly always: it has won and teaches G nothing more. Raise instance noise or R1/R2, or lower D's learning rate.",
   "warning.discriminator-won.values": "It is right in {pairs} of the pairs, with a loss of {loss}.",
   "warning.task-unsolved":
-    "F hardly tells how a picture is turned: these pictures may have no upright position, and the rotation task then teaches nothing. Take the recipe contrast, or train for longer.",
+    "F hardly tells how a picture is turned: these pictures may have no upright position, and turns then teach nothing. Train for longer, or try the recipe contrast, which was measured to be level to one point better on such pictures.",
   "warning.task-unsolved.values": "It is right in {accuracy} of the cases, where guessing gives {chance}.",
   "warning.diverged":
     "A loss became infinite or no number. Lower the learning rate, or choose another start or recipe.",
@@ -152,6 +152,8 @@ export const en = {
   "take.files": "Files",
   "take.download": "Download {name}",
   "take.loading": "Load the weights",
+  "take.selfTrained":
+    "Self-training has taught the whole network the labels already: measure it as it is. With few labels, training it on with them can cost accuracy.",
   "take.none": "The weights come when the run has finished.",
   "result.title": "What was measured",
   "result.start": "start",

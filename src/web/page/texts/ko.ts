@@ -38,7 +38,7 @@ export const ko: Texts = {
 
   welcome: "데이터를 이미 아는 초기 가중치",
   "welcome.text":
-    "headstart는 레이블 없이 여러분의 데이터로 신경망의 앞쪽 층을 학습합니다. 여기에서 또는 명령줄에서 실행을 시작하면 목록에 나타납니다.",
+    "headstart는 레이블 없이 여러분의 데이터로 신경망의 마지막 층을 뺀 나머지를 학습합니다. 여기에서 또는 명령줄에서 실행을 시작하면 목록에 나타납니다.",
   "welcome.drop": "모델(.onnx)과 데이터를 이 페이지에 끌어다 놓아도 됩니다.",
   "welcome.folder": "폴더: {folder}",
 
@@ -126,20 +126,20 @@ export const ko: Texts = {
     "G(x)가 x를 그대로 복사합니다. F가 특징을 배우지 않고 x를 통과시킬 수 있습니다. 더 좁은 특징 텐서를 고르거나 G의 입력을 훼손하십시오.",
   "warning.identity.values": "평균 제곱 오차: 자기 x와 {own}, 다른 샘플과 {other}.",
   "warning.discriminator-won":
-    "D가 실제와 생성을 거의 항상 구별합니다. D가 이겨서 G에게 더 가르칠 것이 없습니다. 인스턴스 잡음이나 R1/R2를 높이거나 D의 학습률을 낮추십시오.",
+    "D가 실제와 생성을 거의 항상 구별합니다. D가 이겨서 G에 더 가르칠 것이 없습니다. 인스턴스 잡음이나 R1/R2를 높이거나 D의 학습률을 낮추십시오.",
   "warning.discriminator-won.values": "쌍의 {pairs}를 맞히며 손실은 {loss}입니다.",
   "warning.task-unsolved":
-    "F가 그림이 얼마나 돌아갔는지 거의 맞히지 못합니다. 위아래가 정해지지 않은 그림일 수 있으며, 그렇다면 회전 과제에서는 배울 것이 없습니다. contrast 레시피를 쓰거나 더 오래 학습하십시오.",
+    "F가 이미지가 얼마나 돌아갔는지 거의 맞히지 못합니다. 위아래가 정해지지 않은 이미지일 수 있으며, 그렇다면 회전에서는 배울 것이 없습니다. 더 오래 학습하거나, 그런 이미지에서 같거나 1점 나은 것으로 측정된 contrast 레시피를 써 보십시오.",
   "warning.task-unsolved.values": "{accuracy}를 맞히며, 찍어서 맞힐 확률은 {chance}입니다.",
   "warning.diverged":
     "손실이 무한대가 되거나 수가 아니게 되었습니다. 학습률을 낮추거나 다른 시작값이나 레시피를 고르십시오.",
 
   "samples.title": "샘플 x와 그 옆의 G(x)",
   "samples.alt": "{step} 스텝 뒤의 x와 G(x)",
-  "samples.none": "그림이 없습니다. 데이터가 그림이 아니거나, 레시피에 G가 없거나, 첫 스텝이 아직 오지 않았습니다.",
+  "samples.none": "이미지가 없습니다. 데이터가 이미지가 아니거나, 레시피에 G가 없거나, 첫 스텝이 아직 오지 않았습니다.",
   "filters.title": "첫 층의 필터",
   "filters.alt": "{step} 스텝 뒤 첫 층의 필터",
-  "filters.none": "필터가 없습니다. 입력이 그림이 아닙니다.",
+  "filters.none": "필터가 없습니다. 입력이 이미지가 아닙니다.",
   "slider.step": "스텝",
   "slider.now": "{step} 스텝 뒤",
   "layers.title": "시작과 비교한 층",
@@ -155,6 +155,8 @@ export const ko: Texts = {
   "take.files": "파일",
   "take.download": "{name} 내려받기",
   "take.loading": "가중치 불러오기",
+  "take.selfTrained":
+    "자기 학습으로 신경망 전체가 이미 레이블을 배웠으므로, 먼저 그대로 성능을 측정하십시오. 레이블이 적으면 그 레이블로 더 학습할 때 정확도가 떨어질 수 있습니다.",
   "take.none": "실행이 끝나면 가중치가 나옵니다.",
   "result.title": "측정 결과",
   "result.start": "시작",
@@ -265,9 +267,9 @@ export const ko: Texts = {
   "remark.nothing-learned.r2":
     "{setting}: 어느 비교 대상도 배우지 못했습니다(평균만 예측해도 얻는 {chance}보다 {margin} 넘게 높은 것이 없습니다). 레이블이 샘플과 맞습니까? 스텝 수가 충분합니까?",
   "remark.short": "{arm}: 시행 {trials}개가 {steps}스텝 중 {made}스텝만 학습하여 같은 스텝 수의 비교가 아닙니다.",
-  "remark.unequal-heads": "{network}, 시드 {seed}: 비교 대상들의 머리 부분이 서로 다르게 시작했습니다.",
+  "remark.unequal-heads": "{network}, 시드 {seed}: 비교 대상들의 헤드가 서로 다르게 시작했습니다.",
   "remark.head-without-control":
-    "{arm}: 다른 비교 대상과의 차이에는 머리 부분의 차이도 들어 있습니다. 같은 머리를 가진 무작위 시작점을 함께 비교하면 둘을 구별할 수 있습니다.",
+    "{arm}: 다른 비교 대상과의 차이에는 헤드의 차이도 들어 있습니다. 같은 헤드를 가진 무작위 시작점을 함께 비교하면 둘을 구별할 수 있습니다.",
   "remark.foreign-weights":
     "{arm}: 이 가중치가 무엇으로 학습되었는지는 알 수 없습니다. 그중에 시험 샘플이 있었다면 점수가 실제보다 높습니다.",
   "remark.test-samples":
@@ -311,7 +313,7 @@ export const ko: Texts = {
   "start.data": "데이터",
   "start.test": "시험 데이터",
   "start.dataHelp":
-    "이 컴퓨터의 파일이나 폴더: 그림(레이블이 있으면 클래스별 폴더), tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. 여러 파일, 패턴, 주소는 명령줄에서 쓸 수 있습니다.",
+    "이 컴퓨터의 파일이나 폴더: 이미지(레이블이 있으면 클래스별 폴더), tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. 여러 파일, 패턴, 주소는 명령줄에서 쓸 수 있습니다.",
   "start.choose": "고르기",
   "start.dropHere": "모델(.onnx)과 데이터를 여기에 끌어다 놓거나 아래에서 경로를 고르십시오.",
   "start.uploading": "{name} 복사 중 ...",
@@ -345,7 +347,7 @@ export const ko: Texts = {
   "drawing.input": "x",
   "drawing.output": "G(x)",
   "drawing.features": "특징",
-  "drawing.head": "그다음은 머리 부분입니다: {head}",
+  "drawing.head": "그다음은 헤드입니다: {head}",
   "drawing.parameters": "매개변수 {count}개",
   "drawing.unsupported": "지원하지 않음",
   "drawing.unsupportedNode": "{op} {node}: {reason}",
@@ -356,16 +358,17 @@ export const ko: Texts = {
 
 /** 명령 옵션의 설명: 두 명령에 공통된 것은 이름만으로, 한 명령의 것은 `명령.옵션`으로. */
 export const koOptions: Readonly<Record<string, string>> = {
-  data: "그림 폴더, tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. 'shards/*.tar' 같은 패턴이나 https://, s3://, hf://datasets/ 주소도 되고, 여러 파일이면 여러 번 적습니다",
+  data: "이미지 폴더, tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. 'shards/*.tar' 같은 패턴이나 https://, s3://, hf://datasets/ 주소도 되고, 여러 파일이면 여러 번 적습니다",
   output: "실행 폴더 (기본값: 모델 이름-headstart)",
   overwrite: "그 폴더의 이전 실행을 덮어쓰기",
   resume: "그 폴더에서 중단된 실행을 이어서 하기",
-  recipe: "G와 D를 학습하는 방법, 또는 JSON 파일",
+  recipe:
+    "F가 배우는 방법: default(그런 데이터에서 가장 도움이 된 것), rotation, contrast, clusters, autoencoder, adversarial, paper(논문 그대로), principal-components나 opened(학습 없이), 또는 JSON 파일. docs/recipes.md 참고",
   features: "특징 텐서의 이름 (기본값: 마지막 Gemm이나 MatMul이 읽는 것)",
   input: "입력이 여럿일 때 샘플이 들어가는 입력, 또는 F가 시작되는 모델 안의 텐서",
   inputShape: "모델이 정하지 않은 경우 샘플 하나의 모양, 예: 3x32x32",
   freeze: "이 텐서를 계산하는 부분의 가중치를 모델에 있는 그대로 두기",
-  layout: "그림에서 채널의 위치 (기본값: 자동)",
+  layout: "이미지에서 채널의 위치 (기본값: 자동)",
   discriminator: "auto(기본값), mlp, cnn, cnn1d, 또는 샘플마다 출력이 하나인 ONNX 파일",
   epochs: "데이터를 도는 횟수 (기본값: 레시피대로)",
   steps: "에폭 대신 학습 스텝 수",
@@ -377,30 +380,30 @@ export const koOptions: Readonly<Record<string, string>> = {
   seed: "모든 무작위의 시드",
   threads: "스레드 수 (기본값: 모든 코어)",
   device: "학습을 계산할 장치 (기본값: cpu, 나머지 장치의 준비는 docs/devices.md 참고)",
-  resize: "그림을 모델 입력 크기로 맞추기",
-  convert: "그림을 모델 입력에 맞게 흑백과 컬러 사이에서 변환",
+  resize: "이미지를 모델 입력 크기로 맞추기",
+  convert: "이미지를 모델 입력에 맞게 흑백과 컬러 사이에서 변환",
   normalise:
     "정규화: none, unit, symmetric, standard(기본값), imagenet, quantile(표), 또는 0.5,0.5,0.5/0.2,0.2,0.2 같은 평균/표준편차",
   columns: "표의 열이 무엇인지: 이름=number, 이름=category, 이름=drop을 쉼표로 이어 적습니다",
   categories: "표의 범주를 나타내는 방법 (기본값: one-hot): one-hot, embedding",
   classNames:
-    "모든 클래스를 네트워크 출력의 순서대로: 쉼표로 나눈 이름, 또는 한 줄에 하나씩 적은 텍스트 파일 (기본값: 레이블에 있는 클래스, 그 순서대로)",
+    "모든 클래스를 신경망 출력의 순서대로: 쉼표로 나눈 이름, 또는 한 줄에 하나씩 적은 텍스트 파일 (기본값: 레이블에 있는 클래스, 그 순서대로)",
   header: "표의 첫 줄이 머리글인지 (기본값: auto)",
   transform: "이전 실행의 transform.json에 적힌 대로 데이터를 다루기",
-  onBad: "쓸 수 없는 그림, 행, 샘플을 어떻게 할지 (기본값: fail): fail은 멈추고 skip은 건너뜁니다",
+  onBad: "쓸 수 없는 이미지, 행, 샘플을 어떻게 할지 (기본값: fail): fail은 멈추고 skip은 건너뜁니다",
   limit: "최대 샘플 수",
   memory: "메모리에 둘 데이터의 최대 크기, 예: 500MB (기본값: 256MB), 나머지는 디스크에 둡니다",
   cache: "풀어 두거나 내려받은 데이터를 두는 폴더 (기본값: 사용자 캐시 폴더의 headstart)",
   cacheLimit: "데이터 한 벌이 그 폴더에서 차지할 최대 크기 (기본값: 20GB)",
-  dataWorkers: "그림을 미리 푸는 스레드 수 (기본값: 코어마다 하나, 최대 8)",
-  labels: "보고서의 확인용 레이블: 레이블 파일 또는 표의 열",
+  dataWorkers: "이미지를 미리 푸는 스레드 수 (기본값: 코어마다 하나, 최대 8)",
+  labels: "보고서의 확인과 --head에 쓸 레이블: 레이블 파일 또는 표의 열(이름, 번호, -1)",
   checkpointEvery: "체크포인트 사이의 스텝 수",
   tensorboard: "실행 폴더에 TensorBoard 이벤트 파일도 쓰기",
   mlflow: "이 MLflow 서버에도 기록하기, 예: http://127.0.0.1:5000",
   stateDict:
     "내보내면서 바뀐 가중치 이름을 되찾는 데 쓸 PyTorch 자체의 텐서 파일 (safetensors.torch.save_model로 저장)",
   "init.head":
-    "마지막 층의 시작 값도 쓰기: zero(0), class-means(레이블된 샘플의 특징의 클래스별 평균), linear-discriminant(특징의 공분산까지 쓰는 선형 판별), self-training(거기서 시작해 레이블과 확신하는 추측으로 F까지 더 훈련)",
+    "마지막 층도 레이블에서 시작하기: class-means(F가 낸 특징의 클래스별 평균), linear-discriminant(특징의 공분산까지 쓰는 선형 판별), self-training(거기서 시작해 레이블과 확신하는 예측으로 신경망 전체를 더 학습), 또는 zero(0에서 시작)",
   "init.selfTrainingSteps": "--head self-training의 스텝 수 (기본값: 1000)",
   "init.labelled": "레이블로 만드는 --head에 쓸 레이블된 샘플 (기본값: --data의 샘플)",
   keepNames: "프레임워크의 이름과 다르더라도 모델의 텐서 이름을 그대로 쓰기",
@@ -410,12 +413,12 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.output": "비교 실험의 폴더 (기본값: 모델 이름-study)",
   "compare.overwrite": "그 폴더에서 새로 시작",
   "compare.arms":
-    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +opened, +raw를, 머리 부분의 시작은 +zero-head, +class-means, +linear-discriminant, +self-training을 붙일 수 있습니다",
+    "비교할 시작점: 초기화 방법, 레시피(이름이나 JSON 파일), weights:파일. 뒤에 +calibrated, +layer-calibrated, +conditioned, +opened, +raw를, 헤드의 시작은 +zero-head, +class-means, +linear-discriminant, +self-training을 붙일 수 있습니다",
   "compare.baseline": "판정의 기준 (기본값: he+calibrated 또는 첫 번째)",
   "compare.labels": "레이블의 양: 전체 수, 10/class, 5%, all (기본값: 10/class,all, 수를 예측하면 10%,all)",
   "compare.labelsPerClass": "클래스마다 레이블 수",
   "compare.optimizer": "adam, adamw, sgd (기본값: adam)",
-  "compare.learningRates": "학습률 (기본값: 최적화기의 것)",
+  "compare.learningRates": "학습률 (기본값: 옵티마이저의 것)",
   "compare.tune": "떼어 둔 레이블로 비교 대상마다 가장 좋은 학습률을 고르기",
   "compare.steps": "지도 학습 스텝 수 (기본값: 300)",
   "compare.selfTrainingSteps": "self-training의 스텝 수, 그것을 쓰는 시작점에만 (기본값: 1000)",
@@ -423,7 +426,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.batchSize": "스텝마다 레이블된 샘플 수 (기본값: 64)",
   "compare.pretrainingSeeds": "시드들이 나누어 쓸 사전 학습의 수 (기본값: 시드마다 하나)",
   "compare.pretrainingEpochs": "레이블 없는 데이터를 도는 횟수 (기본값: 레시피대로)",
-  "compare.grid": "틀로 만든 모델의 깊이와 활성화 함수, 예: depth=2,4 activation=sigmoid,relu",
+  "compare.grid": "템플릿의 깊이와 활성화 함수, 예: depth=2,4 activation=sigmoid,relu",
   "compare.pilot": "이 시간(분)에 맞춘 작은 비교 실험",
   "compare.task":
     "레이블이 클래스인지 예측할 수인지: classification, regression (기본값: 신경망의 출력과 레이블에 따라)",
