@@ -39,6 +39,7 @@ export async function chooseDiscriminator(
   features: FeatureExtractor,
   given?: "NCHW" | "NHWC",
 ): Promise<ChosenDiscriminator> {
+  requireDiscriminatorKind(option);
   const { sampleShape } = features.network;
   const layout = given ?? pictureGeometry(sampleShape)?.layout ?? signalLayout(features.network);
   if ((discriminatorKinds as readonly string[]).includes(option)) {
@@ -50,19 +51,23 @@ export async function chooseDiscriminator(
     });
     return { kind: discriminator.kind, discriminator, weights: new Map(), notes: discriminator.notes };
   }
-  if (!/[./\\]/.test(option))
-    throw userError({
-      where: "--discriminator",
-      required: `one of ${discriminatorKinds.join(", ")} or an ONNX file`,
-      got: `"${option}"`,
-      advice: `Did you mean ${nearest(option, discriminatorKinds)}?`,
-    });
   const { network, hash } = await openModel(option, { keepNames: true });
   const discriminator = discriminatorFromNetwork(network, sampleShape);
   const weights: Weights = new Map(
     [...initialWeights(network, "file", 0)].map(([name, elements]) => [`discriminator/${name}`, elements]),
   );
   return { kind: "network", discriminator, weights, hash, notes: discriminator.notes };
+}
+
+/** @throws UserError where an option names no kind, and no file either */
+export function requireDiscriminatorKind(option: string): void {
+  if ((discriminatorKinds as readonly string[]).includes(option) || /[./\\]/.test(option)) return;
+  throw userError({
+    where: "--discriminator",
+    required: `one of ${discriminatorKinds.join(", ")} or an ONNX file`,
+    got: `"${option}"`,
+    advice: `Did you mean ${nearest(option, discriminatorKinds)}?`,
+  });
 }
 
 /** F's multiply-adds for one sample. */

@@ -25,6 +25,7 @@ import { fewestPairs } from "../study/statistics/verdict.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { type StudySummary, summarize } from "../study/summary.js";
 import { fitPilot, type PilotFit } from "./fit-pilot.js";
+import { OpenedDatasets } from "./opened-datasets.js";
 import {
   benchSettings,
   besidesInPilot,
@@ -39,7 +40,6 @@ import {
 } from "./plan-study.js";
 import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
 import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
-import { StudyDatasets } from "./study-datasets.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
 import { requireLabels, targetNotes } from "./study-labels.js";
@@ -172,7 +172,7 @@ export interface CompareResult {
  */
 export async function compare(options: CompareOptions): Promise<CompareResult> {
   const signal = options.signal ?? new AbortController().signal;
-  const datasets = new StudyDatasets(signal);
+  const datasets = new OpenedDatasets(signal);
   try {
     return await compareOn(datasets, options, signal);
   } finally {
@@ -181,7 +181,7 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
 }
 
 async function compareOn(
-  datasets: StudyDatasets,
+  datasets: OpenedDatasets,
   options: CompareOptions,
   signal: AbortSignal,
 ): Promise<CompareResult> {

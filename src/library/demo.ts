@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeFolder } from "../data/make-folder.js";
-import { openDataset } from "../data/open-dataset.js";
 import { labelledSubset, subset } from "../data/subset.js";
 import { fileError } from "../errors.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
@@ -15,6 +14,8 @@ import { Supervisor } from "../training/supervise.js";
 import { type InitializeEvent, type InitializeResult, initialize } from "./initialize.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
+import { OpenedDatasets } from "./opened-datasets.js";
+import { requireWholeNumbers } from "./run-settings.js";
 import { writeOutput } from "./write-output.js";
 
 export interface DemoOptions {
@@ -80,8 +81,20 @@ const optimizer = {
  * Writes a small convolutional classifier, pretrains it without labels on 10,000 pictures, then trains it with 300
  * labels from a plain random start, a calibrated random start, and the pretrained one, several seeds each. Heads,
  * labels and the order of the samples are equal between the arms of one seed.
+ *
+ * @throws UserError where a setting does not fit or the folder cannot be written; InterruptedError where the signal aborts
  */
 export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
+  const datasets = new OpenedDatasets(options.signal);
+  try {
+    return await demoOn(datasets, options);
+  } finally {
+    await datasets.closeAll();
+  }
+}
+
+async function demoOn(datasets: OpenedDatasets, options: DemoOptions): Promise<DemoResult> {
+  requireWholeNumbers(options, { seeds: 1, steps: 1, trainingSteps: 1, threads: 1 });
   const folder = options.output ?? "headstart-demo";
   const seeds = options.seeds ?? 5;
   const session = sessionOptions({ ...options, device: await requireDevice(options.device) });
@@ -110,8 +123,8 @@ export async function demo(options: DemoOptions = {}): Promise<DemoResult> {
 
   const { network } = await openModel(model);
   const features = featureExtractor(network);
-  const train = await openDataset(training, { shape: network.sampleShape });
-  const test = await openDataset(data("t10k-images-idx3-ubyte.gz"), {
+  const train = await datasets.open(training, { shape: network.sampleShape });
+  const test = await datasets.open(data("t10k-images-idx3-ubyte.gz"), {
     shape: network.sampleShape,
     fitted: train.record,
   });

@@ -17,7 +17,7 @@ import { type PictureSurvey, surveyPictures } from "../data/survey-pictures.js";
 import { unusableSamples } from "../data/unusable-samples.js";
 import { InterruptedError } from "../errors.js";
 import { meansOf, variancesOf } from "../training/objective.js";
-import { requireGiven } from "./run-settings.js";
+import { requireGiven, requireOneReading } from "./run-settings.js";
 
 export interface DescribeDataOptions {
   /** Path, pattern or address of the data, or several. */
@@ -97,6 +97,7 @@ const shrunkPixels = 2 ** 16;
 export async function describeData(options: DescribeDataOptions): Promise<DataDescription> {
   const { data, dataWorkers, ...others } = options;
   requireGiven({ data });
+  requireOneReading(options);
   const given: OpenOptions = {
     onBad: "skip",
     ...others,

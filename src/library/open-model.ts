@@ -1,4 +1,5 @@
 /** Reads a model file and finds its network. */
+import { userError } from "../errors.js";
 import type { ModelFile } from "../formats/model-file.js";
 import type { Node } from "../graph/graph.js";
 import { analyzeNetwork, type Network, type NetworkOptions } from "../ops/network.js";
@@ -40,6 +41,13 @@ export interface OpenModelOptions {
 
 /** Opens a model file. @throws UserError where it is missing, broken, or no network that headstart can take */
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  if (options.keepNames && options.stateDict !== undefined)
+    throw userError({
+      where: options.stateDict,
+      required: "no state dict beside --keep-names, which leaves the model's names as they are",
+      got: "both",
+      advice: "Leave one of them out.",
+    });
   const read = await readModelFile(path, readingOptions(options));
   const state = options.stateDict === undefined ? undefined : await readStateDict(options.stateDict);
   const { hash, foldedFrom } = read;

@@ -24,12 +24,12 @@ import type { chooseDiscriminator } from "./choose-discriminator.js";
 import type { CompareOptions } from "./compare.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
+import type { OpenedDatasets } from "./opened-datasets.js";
 import { ownScalingNote, readingFor } from "./reading-for.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
 import { sha256 } from "./sha256.js";
 import { type BenchSettings, withoutDropped } from "./study-bench.js";
-import type { StudyDatasets } from "./study-datasets.js";
 import { noLabels } from "./study-labels.js";
 import { version } from "./version.js";
 
@@ -128,7 +128,7 @@ export async function openTraining(
   { train: path, reading }: BenchSettings,
   known: StudyTask | undefined,
   outputs: number,
-  datasets: StudyDatasets,
+  datasets: OpenedDatasets,
 ): Promise<{ train: Dataset; task: StudyTask }> {
   const found = await datasets.open(path, { ...reading, ...(known ? { task: known } : {}) });
   if (known) return { train: found, task: known };
@@ -156,7 +156,7 @@ export async function planNetworks(
   options: CompareOptions,
   labels: LabelPlaces,
   path: string,
-  datasets: StudyDatasets,
+  datasets: OpenedDatasets,
 ): Promise<PlannedNetworks> {
   const isTemplate = (classifierTemplates as readonly string[]).includes(options.model);
   if (!isTemplate) {

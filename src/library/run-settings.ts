@@ -51,6 +51,39 @@ export function requireThreads(where: string, count: number | undefined): void {
   if (count !== undefined && count > mostThreads) throw misfit(where, `at most ${mostThreads}`, count);
 }
 
+/** @throws UserError where two or more settings are given of which one leaves no sense to the others */
+export function requireOneOf(settings: Readonly<Record<string, unknown>>): void {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  if (given.length < 2) return;
+  throw userError({
+    where: given[1][0],
+    required: `one of ${Object.keys(settings).join(", ")}`,
+    got: given.map(([name, value]) => (value === true ? name : `${name} ${value}`)).join(" and "),
+    advice: "Leave all but one of them out.",
+  });
+}
+
+/** What decides by itself how data is read, and is so taken from a record where one is given. */
+interface ReadingSettings {
+  readonly fitted?: unknown;
+  readonly normalise?: unknown;
+  readonly columns?: unknown;
+  readonly categories?: unknown;
+}
+
+/** @throws UserError where data is to be treated as a record says, and in another way too */
+export function requireOneReading({ fitted, normalise, columns, categories }: ReadingSettings): void {
+  if (fitted === undefined) return;
+  for (const [where, value] of Object.entries({ normalise, columns, categories }))
+    if (value !== undefined)
+      throw userError({
+        where,
+        required: "nothing beside the transform of an earlier run, which says it",
+        got: typeof value === "string" ? value : JSON.stringify(value),
+        advice: `Leave ${where} or the transform out.`,
+      });
+}
+
 /** @throws UserError where steps of self-training are no number of steps, or there is no `place` that asks for it */
 export function requireSelfTrainingSteps(steps: number | undefined, isAskedFor: boolean, place: string): void {
   if (steps === undefined) return;

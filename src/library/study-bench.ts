@@ -29,9 +29,9 @@ import { checkSupervised, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
+import { OpenedDatasets } from "./opened-datasets.js";
 import { networkOnStandardised } from "./reading-for.js";
 import { sha256 } from "./sha256.js";
-import { StudyDatasets } from "./study-datasets.js";
 
 /** What a bench needs to open the study's material; plain data, so that it can be sent to a worker thread. */
 export interface BenchSettings {
@@ -58,7 +58,7 @@ export interface BenchSettings {
  */
 export async function openStudyData(
   settings: BenchSettings,
-  datasets: StudyDatasets,
+  datasets: OpenedDatasets,
   opened?: Dataset,
 ): Promise<StudyData> {
   const { reading } = settings;
@@ -117,7 +117,7 @@ export class StudyBench {
   readonly #checked = new Set<string>();
   #data: Promise<StudyData> | undefined;
   /** Those that the bench opened itself. */
-  #datasets: StudyDatasets | undefined;
+  #datasets: OpenedDatasets | undefined;
   #plan: StudyPlan | undefined;
   readonly #networks = new Map<string, Promise<FeatureExtractor>>();
   /** The sessions used last: of one network and optimiser at a time, so that a grid does not fill the memory. */
@@ -178,7 +178,7 @@ export class StudyBench {
 
   #dataOf(signal: AbortSignal): Promise<StudyData> {
     if (this.#data === undefined) {
-      this.#datasets = new StudyDatasets(signal);
+      this.#datasets = new OpenedDatasets(signal);
       this.#data = openStudyData(this.#settings, this.#datasets);
     }
     return this.#data;

@@ -48,3 +48,12 @@ it("says where it could not write", async () => {
     /file: required a folder for the demo, got something there already\./,
   );
 });
+
+it.each([
+  [{ seeds: 0 }, /^seeds: required a whole number of at least 1, got 0\./],
+  [{ trainingSteps: 1.5 }, /^trainingSteps: required a whole number of at least 1, got 1\.5\./],
+])("refuses %j before anything is written", async (settings, message) => {
+  const path = folderWith({});
+  await expect(demo({ ...short, ...settings, output: path("demo") })).rejects.toThrow(message);
+  expect(existsSync(path("demo"))).toBe(false);
+});

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { evenlySpaced } from "../../src/data/evenly-spaced.js";
 import type { CompareOptions } from "../../src/library/compare.js";
+import { OpenedDatasets } from "../../src/library/opened-datasets.js";
 import {
   besidesInPilot,
   decideTask,
@@ -11,7 +12,6 @@ import {
   withoutDuplicates,
 } from "../../src/library/plan-study.js";
 import { type BenchSettings, openStudyData } from "../../src/library/study-bench.js";
-import { StudyDatasets } from "../../src/library/study-datasets.js";
 import { duplicatesOf } from "../../src/study/duplicates.js";
 import { idxFile } from "../data/array-files.js";
 import { readAll } from "../data/read-all.js";
@@ -55,7 +55,7 @@ test("a template's network has an output for each class or number, and is not ma
   });
   const outputs = async (data: string, more: Partial<CompareOptions>): Promise<number> => {
     const options = { model: "mlp", data: join(folder, data), test: "t", ...more };
-    const datasets = new StudyDatasets(new AbortController().signal);
+    const datasets = new OpenedDatasets(new AbortController().signal);
     const places = { train: options.labelColumn, test: undefined };
     const { networks } = await planNetworks(options, places, folder, datasets);
     return networks[0].outputs;
@@ -98,7 +98,7 @@ describe("withoutDuplicates", () => {
   /** The study's data without duplicates, and what a worker opens with the settings that come of it. */
   async function dropping(own: Partial<BenchSettings>) {
     const settings = { ...leaky().settings, ...own };
-    const datasets = new StudyDatasets(signal);
+    const datasets = new OpenedDatasets(signal);
     const { unlabelled } = settings;
     const options = {
       model: "m.onnx",
@@ -117,7 +117,7 @@ describe("withoutDuplicates", () => {
   test("leaves no study without training data", async () => {
     const { settings } = leaky();
     const same = { ...settings, train: settings.test };
-    const everything = await openStudyData(same, new StudyDatasets(signal));
+    const everything = await openStudyData(same, new OpenedDatasets(signal));
     const options = { model: "m.onnx", data: same.train, test: same.test, duplicates: "drop" } as const;
     await expect(withoutDuplicates(options, same, everything)).rejects.toThrow(
       /required at least two samples that .* does not have, got 0\. Give other data to test on\./,

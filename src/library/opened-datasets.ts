@@ -1,19 +1,19 @@
-/** The data sets that a study opens, so that each is closed however the study ends. */
+/** The data sets that a run or a study opens, so that each is closed however that ends. */
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { openDataset } from "../data/open-dataset.js";
 
 /** Opens data sets, and closes them again. */
-export class StudyDatasets {
-  readonly #signal: AbortSignal;
+export class OpenedDatasets {
+  readonly #signal: AbortSignal | undefined;
   readonly #open = new Set<Dataset>();
 
   /** @param signal ends reading early */
-  constructor(signal: AbortSignal) {
+  constructor(signal?: AbortSignal) {
     this.#signal = signal;
   }
 
   /** @throws UserError and InterruptedError as {@link openDataset} does */
-  async open(path: string, options: Omit<OpenOptions, "signal">): Promise<Dataset> {
+  async open(path: string | readonly string[], options: Omit<OpenOptions, "signal">): Promise<Dataset> {
     const dataset = await openDataset(path, { ...options, signal: this.#signal });
     this.#open.add(dataset);
     return dataset;

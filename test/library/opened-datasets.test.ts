@@ -4,9 +4,10 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { InterruptedError } from "../../src/errors.js";
 import { type CompareEvent, type CompareOptions, compare } from "../../src/library/compare.js";
+import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import { newModel } from "../../src/library/new-model.js";
+import { OpenedDatasets } from "../../src/library/opened-datasets.js";
 import { openStudyData, StudyBench } from "../../src/library/study-bench.js";
-import { StudyDatasets } from "../../src/library/study-datasets.js";
 import { idxFile } from "../data/array-files.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { barPictures } from "../support/toy-data.js";
@@ -78,7 +79,7 @@ async function ready() {
     batchSize: 8,
   };
   const numbers = { model: at("predictor.onnx"), data: at("train.csv"), test: at("test.csv"), labelColumn: "y" };
-  return { options, numbers, leaky: at("leaky") };
+  return { options, numbers, leaky: at("leaky"), at };
 }
 
 test.each<[string, number, number, (files: Awaited<ReturnType<typeof ready>>) => Partial<CompareOptions>]>([
@@ -127,6 +128,51 @@ test("a pilot that cannot be fitted closes its bench", async () => {
   expect(closings).toEqual([1, 1]);
 });
 
+test.each<
+  [string, number, RegExp | undefined, (at: (name: string) => string, stop: () => void) => Partial<InitializeOptions>]
+>([
+  ["is finished", 1, undefined, () => ({})],
+  ["has labelled samples of its own", 2, undefined, (at) => ({ labelled: at("b"), head: "class-means" })],
+  ["is refused", 1, /^class names: required 2/, () => ({ head: "class-means", classNames: ["a", "b", "c"] })],
+  ["diverges", 1, /required finite losses/, () => ({ learningRate: 1e30 })],
+  [
+    "is stopped",
+    1,
+    /stopped after 1 of 3 steps/,
+    (_, stop) => ({
+      onEvent: ({ type }: InitializeEvent) => type === "step" && stop(),
+    }),
+  ],
+])("a run that %s closes what it has opened", async (_, opened, message, changes) => {
+  const { options, at } = await ready();
+  const controller = new AbortController();
+  const run = initialize({
+    model: options.model,
+    data: options.data,
+    output: at("run"),
+    recipe: "autoencoder",
+    steps: 3,
+    batchSize: 8,
+    threads: 1,
+    signal: controller.signal,
+    ...changes(at, () => controller.abort()),
+  });
+  if (message) await expect(run).rejects.toThrow(message);
+  else await run;
+  expect(closings).toEqual(new Array(opened).fill(1));
+});
+
+test("a run leaves samples open that it was given open", async () => {
+  const { options, at } = await ready();
+  const datasets = new OpenedDatasets();
+  const data = await datasets.open(options.data, { shape: [side * side] });
+  const settings = { model: options.model, data, output: at("run"), recipe: "autoencoder", batchSize: 8, threads: 1 };
+  await initialize({ ...settings, steps: 1 });
+  expect(closings).toEqual([0]);
+  await datasets.closeAll();
+  expect(closings).toEqual([1]);
+});
+
 test("a bench closes the data that it has opened itself, not what it was given", async () => {
   const { options } = await ready();
   const { data: train, test: measured, output: folder = "" } = options;
@@ -143,7 +189,7 @@ test("a bench closes the data that it has opened itself, not what it was given",
   expect(closings).toEqual([0, 0]);
   await own.close();
   expect(closings).toEqual([1, 1]);
-  const datasets = new StudyDatasets(signal);
+  const datasets = new OpenedDatasets(signal);
   const given = await StudyBench.open(settings, await openStudyData(settings, datasets));
   expect(await given.unlabelledCount(signal)).toBe(40);
   await given.close();

@@ -1,0 +1,192 @@
+/** Everything of a run that can be known, and can be wrong, before its folder is made. */
+import { basename, extname } from "node:path";
+import type { Dataset } from "../data/dataset.js";
+import { dataNotes } from "../data/unusable-samples.js";
+import { userError } from "../errors.js";
+import { type FeatureExtractor, featureExtractor, isDense } from "../recipe/feature-extractor.js";
+import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
+import type { Device } from "../runtime/device.js";
+import { requireDevice } from "../runtime/require-device.js";
+import { type SessionOptions, sessionOptions } from "../runtime/session.js";
+import {
+  classesOfHead,
+  labelledByOutput,
+  needsLabels,
+  outputsNote,
+  requireHeadLayer,
+  requireHeadStart,
+} from "../training/head-start.js";
+import { trainingGraphOf } from "../training/pretrain.js";
+import { recipeForData } from "../training/recipe-for-data.js";
+import { type ChosenDiscriminator, chooseDiscriminator, requireDiscriminatorKind } from "./choose-discriminator.js";
+import { computedWeightsWarning, exportWarnings, keptTensorsNote, requireOwnNames } from "./export-warnings.js";
+import { featuresNote } from "./features-note.js";
+import type { InitializeEvent, InitializeOptions } from "./initialize-types.js";
+import { type OpenedModel, openModel } from "./open-model.js";
+import type { OpenedDatasets } from "./opened-datasets.js";
+import { type FittedNetwork, networkOnStandardised, ownScalingNote } from "./reading-for.js";
+import type { Training } from "./recorded-training.js";
+import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
+import { resolveRecipe } from "./resolve-recipe.js";
+import { restorationLine } from "./restore-model.js";
+import { RunFolder } from "./run-folder.js";
+import { clustersNote, drawnNote, replacedNote, unusedNote } from "./run-notes.js";
+import { isDataset, openData, openLabelled } from "./run-samples.js";
+import {
+  requireGiven,
+  requireOneOf,
+  requireOneReading,
+  requireSelfTrainingSteps,
+  requireSettings,
+  withSettings,
+} from "./run-settings.js";
+import { stepsFor } from "./run-steps.js";
+
+/** A run that is ready to begin. */
+export interface PreparedRun {
+  /** Its folder. */
+  readonly path: string;
+  readonly seed: number;
+  readonly device: Device;
+  readonly opened: OpenedModel;
+  /** What the model's export has changed, in words. */
+  readonly exportChanges: readonly string[];
+  /** What of that was undone, in words. */
+  readonly restored: string | undefined;
+  readonly features: FeatureExtractor;
+  /** The network as it takes samples. */
+  readonly taken: FittedNetwork;
+  readonly recipe: Recipe;
+  readonly dataset: Dataset;
+  /** Samples that a head from labels is made of, */
+  readonly labelled: Dataset | undefined;
+  /** and the same with the numbers of the head's outputs as labels. */
+  readonly labelledByOutput: Dataset | undefined;
+  readonly discriminator: ChosenDiscriminator | undefined;
+  /** How sessions are opened for what is measured. */
+  readonly evaluation: SessionOptions & { readonly signal?: AbortSignal };
+  readonly training: Training;
+  readonly steps: number;
+}
+
+/**
+ * Looks at settings, model and data, and tells in notes what the user should know.
+ *
+ * @throws UserError where something does not fit, with nothing written
+ */
+export async function prepareRun(
+  options: InitializeOptions,
+  datasets: OpenedDatasets,
+  emit: (event: InitializeEvent) => void,
+): Promise<PreparedRun> {
+  const seed = options.seed ?? 0;
+  const path = await requireSense(options);
+  const device = await requireDevice(options.device);
+  const opened = await openModel(options.model, options);
+  const ownFeatures = featureExtractor(opened.network, options.features);
+  const exportChanges = exportWarnings(opened, ownFeatures);
+  if (!options.keepNames) requireOwnNames(opened, exportChanges);
+  const asked = await resolveRecipe(options.recipe ?? "default");
+  // Settings that do not fit show before the data is read.
+  withSettings(asked, options);
+  if (options.head) requireHeadLayer(options.head, ownFeatures);
+  const dataset = await openData(options, opened.network, datasets, emit);
+  const isNormalised = isDataset(options.data) || options.fitted !== undefined || options.normalise !== undefined;
+  const taken: FittedNetwork = isNormalised
+    ? { network: opened.network, record: dataset.record }
+    : networkOnStandardised(opened.network, dataset.record);
+  const features = featureExtractor(taken.network, ownFeatures.feature);
+  const { recipe: forData, because } = recipeForData(asked, dataset, isDense(features));
+  const recipe = withSettings(forData, options);
+  const labelled = needsLabels(options.head)
+    ? await openLabelled(options, opened.network, dataset, datasets, emit)
+    : undefined;
+  // Shows before F is trained what the model's head or the labels cannot give.
+  const headLayer = options.head && requireHeadStart(options.head, features, labelled);
+  if (headLayer && options.classNames) requireNamesOfOutputs(options.classNames, classesOfHead(headLayer));
+  const byOutput = headLayer && labelled ? labelledByOutput(headLayer, labelled) : labelled;
+  const discriminator =
+    recipe.adversarial.weight > 0
+      ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout)
+      : undefined;
+  const restored = restorationLine(opened.restoration);
+  const remarks = [
+    restored,
+    ...exportChanges,
+    computedWeightsWarning(features),
+    keptTensorsNote(opened, features),
+    featuresNote(features, options.features),
+    ownScalingNote(opened.network, isNormalised ? (options.normalise ?? "standard") : undefined),
+    ...new Set([dataset, ...(labelled ? [labelled] : [])].flatMap(({ record }) => dataNotes(record))),
+    because && replacedNote(asked, forData, because, options.head),
+    clustersNote(recipe, dataset),
+    drawnNote(recipe, features),
+    unusedNote(recipe, options),
+    headLayer && byOutput ? outputsNote(headLayer, byOutput) : undefined,
+  ];
+  for (const message of [...remarks.filter((remark) => remark !== undefined), ...(discriminator?.notes ?? [])])
+    emit({ type: "note", message });
+  const evaluation = {
+    ...sessionOptions({ ...options, device }),
+    ...(options.signal ? { signal: options.signal } : {}),
+  };
+  const graphless = {
+    features,
+    dataset,
+    recipe,
+    seed,
+    ...(discriminator
+      ? { discriminator: discriminator.discriminator, discriminatorWeights: discriminator.weights }
+      : {}),
+    ...evaluation,
+  };
+  // Built before the folder is made: what F cannot do shows here.
+  const training = trainsFeatures(recipe) ? { ...graphless, training: trainingGraphOf(graphless) } : graphless;
+  return {
+    path,
+    seed,
+    device,
+    opened,
+    exportChanges,
+    restored,
+    features,
+    taken,
+    recipe,
+    dataset,
+    labelled,
+    labelledByOutput: byOutput,
+    discriminator,
+    evaluation,
+    training,
+    steps: await stepsFor(options, path, training),
+  };
+}
+
+/**
+ * Looks at what the settings alone say.
+ *
+ * @returns the run's folder
+ * @throws UserError where a setting does not fit, or two do not go together; or where the folder cannot be the run's
+ */
+async function requireSense(options: InitializeOptions): Promise<string> {
+  const { model, data, resume = false, overwrite = false, steps, epochs, minutes, head } = options;
+  requireGiven({ model, data });
+  requireSettings(options);
+  requireOneOf({ resume: resume || undefined, overwrite: overwrite || undefined });
+  // A run that is resumed is asked for as it was, and may be given more steps.
+  if (!resume) requireOneOf({ steps, epochs, minutes });
+  requireOneReading(options);
+  requireSelfTrainingSteps(options.selfTrainingSteps, head === "self-training", "a head");
+  if (options.labelled !== undefined && !needsLabels(head))
+    throw userError({
+      where: "labelled samples",
+      required: "a head that starts from labels, which is all they are for",
+      got: head === undefined ? "no head" : `a head of ${head}`,
+      advice: "Ask for the head class-means, linear-discriminant or self-training, or leave the labelled samples out.",
+    });
+  if (options.discriminator !== undefined) requireDiscriminatorKind(options.discriminator);
+  const path = options.output ?? `${basename(model, extname(model))}-headstart`;
+  if (resume) await RunFolder.open(path);
+  else await RunFolder.requireFree(path, overwrite);
+  return path;
+}
