@@ -148,7 +148,8 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
 
 function remark(metrics: Readonly<Record<string, number>>): string {
   const shown: [string, string][] = [
-    ["generator/loss", "G"],
+    // Where no D plays, it is the loss of F's task, or of reconstruction.
+    ["generator/loss", metrics["discriminator/loss"] === undefined ? "loss" : "G"],
     ["discriminator/loss", "D"],
     ["reconstruction", "reconstruction"],
     ["task/accuracy", "task"],
@@ -183,7 +184,7 @@ function report(console: Console, result: InitializeResult): void {
       `D is right on ${percent(m["discriminator/accuracy-real"])} of the real and ${percent(m["discriminator/accuracy-generated"])} of the generated samples, and prefers the real one in ${percent(m["discriminator/accuracy-pairs"])} of the pairs`,
     );
   if (m["task/accuracy"] !== undefined)
-    console.line(`the task for F is solved in ${percent(m["task/accuracy"])} of the cases`);
+    console.line(`F solves the ${result.run.task} task in ${percent(m["task/accuracy"])} of the cases`);
   const rows: [string, string, string][] = [];
   before.activations.forEach((start, index) => {
     const end = after.activations[index];

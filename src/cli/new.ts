@@ -2,6 +2,7 @@
 import { newModel } from "../library/new-model.js";
 import { classifierTemplates } from "../recipe/network-templates.js";
 import { classifierActivations, classifierNormalizations } from "../recipe/new-network.js";
+import { asCalled } from "./as-called.js";
 import { defineCommand } from "./command.js";
 import { byDefault, choice, flag, given, newPath, required, text, whole, wholes } from "./options.js";
 
@@ -53,6 +54,6 @@ export const command = defineCommand({
     console.line(
       `${output}: ${template} of ${result.parameters.toLocaleString("en")} parameters, ${result.graph.nodes.length} nodes`,
     );
-    console.line(`Next: headstart init ${output} --data PATH`);
+    console.line(`Next: ${asCalled()} init ${output} --data PATH`);
   },
 });

@@ -28,7 +28,7 @@ describe("headstart init", () => {
     expect(status).toBe(0);
     expect(stdout).toContain("40 samples of 1x8x8; features: flatten/Flatten_output; recipe default");
     expect(stdout).toMatch(/^data: idx; values from 20 to 219, mean [\d.]+, deviation [\d.]+$/m);
-    expect(stdout).toMatch(/pretraining: 100%, 3\/3 steps/);
+    expect(stdout).toMatch(/pretraining: 100%, 3\/3 steps.*, G [\d.]+ {2}D [\d.]+/);
     expect(stdout).toMatch(/G\(x\) is [\d.e-]+ from its x, [\d.e-]+ from another sample/);
     expect(stdout).toMatch(/pre-activations of features\.0\.weight +-?[\d.]+ ± [\d.]+/);
     expect(stdout).toMatch(/effective rank of the features +[\d.]+ +[\d.]+/);
@@ -45,7 +45,8 @@ describe("headstart init", () => {
       "train-images-idx3-ubyte": idxFile(8, [40, 8, 8], pixels),
       "train-labels-idx1-ubyte": idxFile(8, [40], labels),
     });
-    const words = [path("net.onnx"), "--data", path("train-images-idx3-ubyte"), ..."--steps 1 --threads 1".split(" ")];
+    const options = "--recipe rotation --steps 1 --threads 1".split(" ");
+    const words = [path("net.onnx"), "--data", path("train-images-idx3-ubyte"), ...options];
     const means = await init([...words, "--output", path("means"), "--head", "class-means"]);
     const taught = ["--head", "self-training", "--self-training-steps", "2"];
     const trained = await init([...words, "--output", path("trained"), ...taught]);
@@ -53,6 +54,10 @@ describe("headstart init", () => {
     expect(trained).toMatchObject({ status: 0, stdout: expect.stringMatching(advice) });
     expect(means.status).toBe(0);
     expect(means.stdout).not.toMatch(advice);
+    // Without D there is no G.
+    expect(means.stdout).toMatch(/; recipe rotation\n/);
+    expect(means.stdout).toMatch(/pretraining: 100%, 1\/1 steps.*, loss [\d.]+ {2}task [\d.]+\n/);
+    expect(means.stdout).toMatch(/^F solves the rotation task in [\d.]+ % of the cases$/m);
   });
 
   test("names the devices, and refuses others", async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { asCalled } from "../../src/cli/as-called.js";
 import { runProgram } from "../../src/cli/program.js";
 import { RecordingStream } from "../support/recording-stream.js";
 import { sharedTemporaryFolder } from "../support/temporary-folder.js";
@@ -19,7 +20,7 @@ test("writes a network and says what to do next", async () => {
   const output = join(folder, "a.onnx");
   const result = await run("cnn", "--input-shape", "1x8x8", "--widths", "4,8", "--classes", "3", "--output", output);
   expect(result).toMatchObject({ status: 0, stderr: "" });
-  expect(result.stdout).toContain(`Next: headstart init ${output} --data PATH`);
+  expect(result.stdout).toContain(`Next: ${asCalled()} init ${output} --data PATH`);
   expect(existsSync(output)).toBe(true);
 
   const again = await run("cnn", "--input-shape", "1x8x8", "--output", output);
