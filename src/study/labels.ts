@@ -97,10 +97,38 @@ export function heldBack(labels: number): number {
   return Math.max(1, Math.round(labels / 5));
 }
 
-/** Splits a labelled subset for tuning: four fifths to train on, a fifth to choose by. */
-export function tuningSplit(indices: Uint32Array, seed: number): { train: Uint32Array; validation: Uint32Array } {
-  const order = new RandomStream(seed, "labels/tuning").permutation(indices.length);
+/**
+ * Splits a labelled subset for tuning: four fifths to train on, a fifth to choose by. The fifth has of each class as many as
+ * its share is, rounded, so that a class of one or two samples is trained on.
+ *
+ * @param indices of the samples
+ * @param labels of all samples; undefined where they are numbers
+ */
+export function tuningSplit(
+  indices: Uint32Array,
+  labels: Int32Array | undefined,
+  seed: number,
+): { train: Uint32Array; validation: Uint32Array } {
+  const drawn = new RandomStream(seed, "labels/tuning").permutation(indices.length);
   const held = heldBack(indices.length);
+  const order = labels ? byRankInClass(drawn, (place) => labels[indices[place]]) : drawn;
   const at = (places: ArrayLike<number>): Uint32Array => Uint32Array.from(places, (place) => indices[place]);
   return { train: at(order.slice(held)), validation: at(order.slice(0, held)) };
+}
+
+/** Samples in an order of which every beginning has the classes in their shares; those of equal places stay as they are. */
+function byRankInClass(drawn: Uint32Array, labelOf: (place: number) => number): Uint32Array {
+  const sizes = new Map<number, number>();
+  for (const place of drawn) sizes.set(labelOf(place), (sizes.get(labelOf(place)) ?? 0) + 1);
+  const seen = new Map<number, number>();
+  const ranked = Array.from(drawn, (place) => {
+    const label = labelOf(place);
+    const before = seen.get(label) ?? 0;
+    seen.set(label, before + 1);
+    return { place, rank: (before + 0.5) / (sizes.get(label) ?? 1) };
+  });
+  return Uint32Array.from(
+    ranked.sort((one, other) => one.rank - other.rank),
+    ({ place }) => place,
+  );
 }

@@ -158,6 +158,8 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     head: plan.head,
     seed: trial.seed,
     purpose: trial.purpose,
+    // Held-back labels were drawn without regard to classes before.
+    ...(trial.purpose === "tuning" && plan.task !== "regression" ? { heldBack: "by class" } : {}),
     ...(selfTrained(arm) && plan.selfTrainingSteps !== undefined ? { selfTrainingSteps: plan.selfTrainingSteps } : {}),
     ...(plan.task === "regression" ? { task: plan.task, standardise: plan.standardise ?? true } : {}),
   });

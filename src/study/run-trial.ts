@@ -228,7 +228,7 @@ export function isStalled(score: number, chance: number, task: StudyTask): boole
 function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Dataset } {
   const indices = labelledSamples(data.train, trial.labels, trial.seed);
   if (trial.purpose === "test") return { train: subset(data.train, indices), test: data.test };
-  const split = tuningSplit(indices, trial.seed);
+  const split = tuningSplit(indices, data.train.labels, trial.seed);
   return { train: subset(data.train, split.train), test: subset(data.train, split.validation) };
 }
 

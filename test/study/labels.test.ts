@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { labelledSamples, parseLabelAmount, tuningSplit } from "../../src/study/labels.js";
 
 const labels = Int32Array.from({ length: 300 }, (_, index) => (index % 10 === 9 ? -1 : index % 3));
@@ -22,11 +22,50 @@ test("draws as many as asked for, labelled ones only, anew for each seed", () =>
   expect(() => labelledSamples({ labels: labels, count: labels.length }, "271", 0)).toThrow(/270 labels/);
 });
 
-test("tuning holds a fifth back", () => {
-  const indices = labelledSamples({ labels: labels, count: labels.length }, "50", 0);
-  const { train, validation } = tuningSplit(indices, 0);
-  expect([train.length, validation.length]).toEqual([40, 10]);
-  expect(new Set([...train, ...validation])).toEqual(new Set(indices));
+describe("tuning holds a fifth back", () => {
+  const split = (labels: Int32Array | undefined, count: number, seed: number) => {
+    const indices = Uint32Array.from({ length: count }, (_, place) => place);
+    const { train, validation } = tuningSplit(indices, labels, seed);
+    expect(new Set([...train, ...validation])).toEqual(new Set(indices));
+    expect(train.length + validation.length).toBe(count);
+    return validation;
+  };
+  const seeds = [0, 1, 2, 3, 4, 5, 6, 7];
+
+  test("of what was drawn, anew for each seed", () => {
+    const indices = labelledSamples({ labels, count: labels.length }, "50", 0);
+    const { train, validation } = tuningSplit(indices, labels, 0);
+    expect([train.length, validation.length]).toEqual([40, 10]);
+    expect(new Set([...train, ...validation])).toEqual(new Set(indices));
+    expect(tuningSplit(indices, labels, 0).validation).toEqual(validation);
+    expect(tuningSplit(indices, labels, 1).validation).not.toEqual(validation);
+  });
+
+  test.each([
+    ["equal classes", [10, 10, 10], [2, 2, 2]],
+    ["classes of their shares", [60, 30, 10], [12, 6, 2]],
+    ["not of a class that has one or two", [20, 17, 2, 1], [4, 4, 0, 0]],
+  ])("%s", (_, sizes, held) => {
+    const of = Int32Array.from(sizes.flatMap((size, label) => new Array<number>(size).fill(label)));
+    for (const seed of seeds) {
+      const validation = split(of, of.length, seed);
+      expect(sizes.map((__, label) => validation.filter((place) => of[place] === label).length)).toEqual(held);
+    }
+  });
+
+  test("as many as there must be, of classes by chance, where none has enough", () => {
+    const each = Int32Array.from({ length: 10 }, (_, place) => place);
+    const chosen = seeds.map((seed) => split(each, 10, seed));
+    expect(chosen.every(({ length }) => length === 2)).toBe(true);
+    expect(new Set(chosen.map(String)).size).toBeGreaterThan(1);
+    expect(split(Int32Array.of(0, 1), 2, 0)).toHaveLength(1);
+  });
+
+  test("by chance where the labels are numbers", () => {
+    const chosen = seeds.map((seed) => split(undefined, 50, seed));
+    expect(chosen.every(({ length }) => length === 10)).toBe(true);
+    expect(new Set(chosen.map(String)).size).toBe(seeds.length);
+  });
 });
 
 test("a total keeps the classes' shares, with one of each at least", () => {
