@@ -154,16 +154,16 @@ export function crossEntropyOf({ data, shape }: ClassScores, labels: ArrayLike<n
   return total / rows;
 }
 
-/** Share of samples whose largest class score is their label's. */
-export function accuracyOf(scores: ClassScores, labels: ArrayLike<number>): number {
-  const [rows] = scores.shape;
-  let right = 0;
-  for (let row = 0; row < rows; row++) if (largestOf(scores, row) === labels[row]) right++;
-  return right / rows;
+/** How many samples are named right: whose largest class score is their label's. */
+export interface Accuracies {
+  /** The share of all samples. */
+  readonly accuracy: number;
+  /** The mean of the shares of each class; those that no label names have no part in it. */
+  readonly balanced: number;
 }
 
-/** Mean of {@link accuracyOf} over the samples of each class: those that no label names have no part in it. */
-export function balancedAccuracyOf(scores: ClassScores, labels: ArrayLike<number>): number {
+/** Looks for the largest score of each sample once. */
+export function accuraciesOf(scores: ClassScores, labels: ArrayLike<number>): Accuracies {
   const [rows, classes] = scores.shape;
   const sizes = new Float64Array(classes);
   const right = new Float64Array(classes);
@@ -172,7 +172,15 @@ export function balancedAccuracyOf(scores: ClassScores, labels: ArrayLike<number
     if (largestOf(scores, row) === labels[row]) right[labels[row]]++;
   }
   const shares = [...right.keys()].filter((label) => sizes[label] > 0).map((label) => right[label] / sizes[label]);
-  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return {
+    accuracy: right.reduce((sum, count) => sum + count, 0) / rows,
+    balanced: shares.reduce((sum, share) => sum + share, 0) / shares.length,
+  };
+}
+
+/** The share of samples that are named right, see {@link Accuracies}. */
+export function accuracyOf(scores: ClassScores, labels: ArrayLike<number>): number {
+  return accuraciesOf(scores, labels).accuracy;
 }
 
 /** The first class of a row that no other has a larger score than. */

@@ -1,7 +1,7 @@
 /** What supervised training aims at: what a batch's targets are, and how well a network does on test data. */
 import type { Dataset } from "../data/dataset.js";
 import type { Targets } from "../data/sample-labels.js";
-import { accuracyOf, balancedAccuracyOf, crossEntropyOf, type Evaluation } from "./evaluate.js";
+import { accuraciesOf, crossEntropyOf, type Evaluation } from "./evaluate.js";
 
 /** What a network makes of test data. */
 export interface Measurement {
@@ -9,7 +9,7 @@ export interface Measurement {
   readonly score: number;
   /** In the unit of the training loss; not finite where a score is not. */
   readonly loss: number;
-  /** Of a classifier, see {@link balancedAccuracyOf}. */
+  /** Of a classifier, see {@link accuraciesOf}. */
   readonly balancedAccuracy?: number;
   /** Root mean squared error of each number that is predicted, in the data's own units. */
   readonly rmse?: readonly number[];
@@ -43,11 +43,8 @@ export function classification({ labels }: Dataset, test: Dataset, classes: numb
     },
     measure(outputs) {
       const scores = outputs.data.length === testLabels.length ? besideZeros(outputs.data) : outputs;
-      return {
-        score: accuracyOf(scores, testLabels),
-        balancedAccuracy: balancedAccuracyOf(scores, testLabels),
-        loss: crossEntropyOf(scores, testLabels),
-      };
+      const { accuracy, balanced } = accuraciesOf(scores, testLabels);
+      return { score: accuracy, balancedAccuracy: balanced, loss: crossEntropyOf(scores, testLabels) };
     },
   };
 }

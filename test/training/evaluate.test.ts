@@ -3,7 +3,7 @@ import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { InterruptedError } from "../../src/errors.js";
 import { floatTensor } from "../../src/graph/tensor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
-import { accuracyOf, balancedAccuracyOf, crossEntropyOf, evaluate, readBatches } from "../../src/training/evaluate.js";
+import { accuraciesOf, accuracyOf, crossEntropyOf, evaluate, readBatches } from "../../src/training/evaluate.js";
 import { normalTensor } from "../support/run-graph.js";
 import { toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -75,20 +75,21 @@ describe("accuracyOf", () => {
   });
 });
 
-describe("balancedAccuracyOf", () => {
+describe("accuraciesOf", () => {
   // The classes 2, 0, 0, 1, 0, 2 are named.
   const scores = { data: Float32Array.of(0, 1, 2, 9, 8, 7, 5, 0, 0, 0, 5, 0, 1, 1, 1, 0, 0, 3), shape: [6, 3] };
 
   it("is the mean of the shares of the classes that are named right", () => {
     // Right are 3 of the four of class 0 (not the fourth), 1 of 1, and 0 of 1.
-    expect(balancedAccuracyOf(scores, [2, 0, 0, 0, 0, 1])).toBeCloseTo((3 / 4 + 0 / 1 + 1 / 1) / 3, 12);
-    expect(accuracyOf(scores, [2, 0, 0, 0, 0, 1])).toBeCloseTo(4 / 6, 12);
-    expect(balancedAccuracyOf(scores, [2, 0, 0, 1, 0, 2])).toBe(1);
+    const { accuracy, balanced } = accuraciesOf(scores, [2, 0, 0, 0, 0, 1]);
+    expect(balanced).toBeCloseTo((3 / 4 + 0 / 1 + 1 / 1) / 3, 12);
+    expect(accuracy).toBeCloseTo(4 / 6, 12);
+    expect(accuraciesOf(scores, [2, 0, 0, 1, 0, 2])).toEqual({ accuracy: 1, balanced: 1 });
   });
 
   it("leaves out classes that no label names", () => {
-    expect(balancedAccuracyOf(scores, [1, 0, 0, 1, 1, 1])).toBeCloseTo((1 + 1 / 4) / 2, 12);
-    expect(balancedAccuracyOf(scores, [0, 0, 0, 0, 0, 0])).toBeCloseTo(1 / 2, 12);
+    expect(accuraciesOf(scores, [1, 0, 0, 1, 1, 1]).balanced).toBeCloseTo((1 + 1 / 4) / 2, 12);
+    expect(accuraciesOf(scores, [0, 0, 0, 0, 0, 0]).balanced).toBeCloseTo(1 / 2, 12);
   });
 });
 
