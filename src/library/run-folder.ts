@@ -30,6 +30,14 @@ export const runFiles = {
   mlflow: "mlflow.json",
 } as const;
 
+/** The model of another format than ONNX that a run has written, as its result says; none where there is none. */
+async function writtenModel(path: string): Promise<string[]> {
+  const text = await readFile(join(path, runFiles.result), "utf8").catch(() => "");
+  // The file may have been changed: only a name that a run gives is believed.
+  const name = /"model": "(model\.(?:keras|h5|json))"/.exec(text)?.[1];
+  return name === undefined ? [] : [name];
+}
+
 /** State after some steps. */
 export interface Checkpoint {
   readonly step: number;
@@ -58,7 +66,8 @@ export class RunFolder {
       makeFolder(path);
       await folder.lock();
       if (isOverwritten) {
-        for (const name of Object.values(runFiles)) await rm(join(path, name), { recursive: true, force: true });
+        const names = [...Object.values(runFiles), ...(await writtenModel(path))];
+        for (const name of names) await rm(join(path, name), { recursive: true, force: true });
       }
       await mkdir(join(path, runFiles.checkpoints), { recursive: true });
       await mkdir(join(path, runFiles.samples), { recursive: true });

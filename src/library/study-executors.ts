@@ -46,6 +46,8 @@ export interface WorkerStart {
 
 interface Seat {
   readonly worker: Worker;
+  /** Of what the worker has died, also where it had nothing to do. */
+  death?: Error;
   /** Called when the worker dies. */
   fail: (error: Error) => void;
   onMessage: (message: FromWorker) => void;
@@ -64,8 +66,12 @@ export function threadExecutor(settings: BenchSettings, count: number, signal: A
     const worker = new Worker(new URL("./study-worker.js", import.meta.url), { workerData });
     const seat: Seat = { worker, fail: () => {}, onMessage: () => {} };
     worker.on("message", (message: FromWorker) => seat.onMessage(message));
-    worker.on("error", (error: unknown) => seat.fail(error instanceof Error ? error : new Error(String(error))));
-    worker.on("exit", (code) => seat.fail(new Error(`a worker thread ended with status ${code}`)));
+    const die = (error: Error): void => {
+      seat.death ??= error;
+      seat.fail(seat.death);
+    };
+    worker.on("error", (error: unknown) => die(error instanceof Error ? error : new Error(String(error))));
+    worker.on("exit", (code) => die(new Error(`a worker thread ended with status ${code}`)));
     return seat;
   });
   const free = [...seats];
@@ -78,6 +84,8 @@ export function threadExecutor(settings: BenchSettings, count: number, signal: A
       const seat = free.pop();
       if (!seat) throw new Error("more jobs than workers");
       return new Promise<JobResult>((resolve, reject) => {
+        // Nobody would answer.
+        if (seat.death) return reject(seat.death);
         seat.fail = reject;
         seat.onMessage = (message) => {
           if (message.type === "progress") return onProgress(message.step, message.steps);

@@ -35,6 +35,20 @@ describe("RunFolder.create", () => {
     expect(readFileSync(path("run/notes.txt"), "utf8")).toBe("mine");
   });
 
+  it("replaces an earlier run's model of another format too, and no other file of such a name", async () => {
+    const path = folderWith({});
+    const folder = await RunFolder.create(path("run"), false);
+    await folder.writeJson(runFiles.record, { seed: 1 });
+    await folder.writeJson(runFiles.result, {
+      written: { model: "model.keras", format: "keras", producer: "Keras 3" },
+    });
+    for (const name of ["model.keras", "model.h5"]) writeFileSync(path(`run/${name}`), "x");
+    await folder.unlock();
+    await RunFolder.create(path("run"), true);
+    expect(existsSync(path("run/model.keras"))).toBe(false);
+    expect(existsSync(path("run/model.h5"))).toBe(true);
+  });
+
   it.each([
     ["file", /file: required a folder for the run, got a path through a file/],
     ["file/run", /required a folder for the run, got a path through a file/],
