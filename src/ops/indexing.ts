@@ -176,18 +176,34 @@ function padsOf(node: NodeContext): { before: number[]; after: number[] } {
   return { before, after };
 }
 
-/** The input's positions that a padded axis shows; −1 where it shows the constant. */
+/**
+ * The input's positions that a padded axis shows; −1 where it shows the constant. Negative amounts crop before anything is
+ * repeated.
+ */
 function paddedPositions(mode: string, length: number, before: number, after: number): number[] {
-  return progression(Math.max(0, length + before + after), -before).map((position) => {
-    if (mode === "edge") return Math.min(Math.max(position, 0), length - 1);
-    if (mode === "wrap") return ((position % length) + length) % length;
+  const first = Math.max(0, -before);
+  const left = length - first - Math.max(0, -after);
+  return progression(Math.max(0, length + before + after), -Math.max(0, before)).map((place) => {
+    if (mode === "edge") return first + Math.min(Math.max(place, 0), left - 1);
+    if (mode === "wrap") return first + (((place % left) + left) % left);
     if (mode === "reflect") {
-      const period = Math.max(2 * (length - 1), 1);
-      const within = ((position % period) + period) % period;
-      return within < length ? within : period - within;
+      const period = Math.max(2 * (left - 1), 1);
+      const within = ((place % period) + period) % period;
+      return first + (within < left ? within : period - within);
     }
-    return position < length ? Math.max(position, -1) : -1;
+    const position = first + place;
+    return place >= 0 && position < length ? position : -1;
   });
+}
+
+/** Whether what negative amounts leave of an axis is enough to be repeated by the others. */
+function repeatsOnce(mode: string, length: number, before: number, after: number): boolean {
+  const left = length + Math.min(before, 0) + Math.min(after, 0);
+  const most = Math.max(before, after, 0);
+  if (mode === "constant" || (left === length && most === 0)) return true;
+  // ONNX Runtime 1.30 reads beyond the input where it would wrap more than once.
+  const room = mode === "wrap" ? left : mode === "reflect" ? left - 1 : Number.POSITIVE_INFINITY;
+  return left >= 1 && most <= room;
 }
 
 const Pad: Operator = {
@@ -201,10 +217,7 @@ const Pad: Operator = {
         type,
         shape: shape.map((length, axis) => {
           const padded = length + before[axis] + after[axis];
-          const most = Math.max(before[axis], after[axis]);
-          // ONNX Runtime 1.30 reads beyond the input where it would wrap more than once.
-          const overruns = (mode === "reflect" && most >= Math.max(length, 1)) || (mode === "wrap" && most > length);
-          if (padded < 0 || overruns)
+          if (padded < 0 || !repeatsOnce(mode, length, before[axis], after[axis]))
             throw new RuleError(
               `Pad: ${before[axis]} and ${after[axis]} do not fit a dimension of ${length} (${mode})`,
             );

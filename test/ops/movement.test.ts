@@ -145,6 +145,9 @@ const cases: readonly Case[] = [
   { name: "Pad some axes", x: [2, 3, 4], body: pad("constant", [1, 2], [-1]), shapes: [[2, 3, 7]] },
   { name: "Pad by edges", x: [1, 2, 3, 4], body: pad("edge", [0, 0, 2, 1, 0, 0, 1, 3]), shapes: [[1, 2, 6, 8]] },
   { name: "Pad by reflection", x: [2, 3, 4], body: pad("reflect", [0, 2, 1, 0, 1, 3]), shapes: [[2, 6, 8]] },
+  { name: "Crop, then pad by reflection", x: [5, 4], body: pad("reflect", [-1, 2, 3, -1]), shapes: [[7, 5]] },
+  { name: "Crop, then pad by wrapping", x: [3, 4], body: pad("wrap", [2, -1, -1, 3]), shapes: [[4, 6]] },
+  { name: "Crop, then pad by edges", x: [3, 4], body: pad("edge", [2, -1, -1, 3]), shapes: [[4, 6]] },
   { name: "Pad by wrapping, at most once", x: [3, 4], body: pad("wrap", [3, 2, 2, 4]), shapes: [[8, 10]] },
   { name: "Gather one", x: [2, 3, 4], body: gather(1, intTensor([-1], [])), shapes: [[2, 4]] },
   { name: "Gather a few", x: [5, 3], body: gather(0, intTensor([4, 0, 0, 3])), shapes: [[4, 3]] },
@@ -308,6 +311,8 @@ describe("movement operators", () => {
     ["TopK needs one number from 0 to 3, the length of its axis, got 4", topK(4)],
     ["(reflect)", pad("reflect", [2, 0, 0, 0])],
     ["(wrap)", pad("wrap", [3, 0, 0, 0])],
+    ["(reflect)", pad("reflect", [-1, 0, 1, 0])],
+    ["(edge)", pad("edge", [-2, 0, 1, 0])],
   ];
   it.each(wrong)("says: %s", (message, body) => {
     const emit = new Emitter();
