@@ -232,13 +232,16 @@ export const elementwise: Record<ElementwiseName, Operator> = {
       },
     ],
     gradient: [
-      // ∂xᵖ/∂x = p xᵖ⁻¹
+      // ∂xᵖ/∂x = p xᵖ⁻¹, which is 0 for p = 0, at x = 0 too
       (context) => {
         const { emit, gradient } = context;
         const x = input(context, 0);
         const exponent = emit.cast(input(context, 1), x.type);
         const scaled = emit.multiply(gradient, exponent);
-        const lowered = emit.subtract(exponent, emit.scalar(1, x.type));
+        const oneLower = emit.subtract(exponent, emit.scalar(1, x.type));
+        const zero = emit.scalar(0, x.type);
+        const isNowhereZero = exponent.constant && !numbersOf(exponent.constant).includes(0);
+        const lowered = isNowhereZero ? oneLower : emit.where(emit.equal(exponent, zero), zero, oneLower);
         if (isConstantNumber(lowered, 0)) return scaled;
         return emit.multiply(scaled, isConstantNumber(lowered, 1) ? x : emit.power(x, lowered));
       },

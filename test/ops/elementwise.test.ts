@@ -5,7 +5,7 @@ import { type FloatTensor, floatTensor, numbersOf, type Tensor } from "../../src
 import { dataTypeNumber, Emitter } from "../../src/ops/emitter.js";
 import { elementwiseNames } from "../../src/ops/names.js";
 import { expectGradients, expectShapesAsRun, type OperatorCase, titleOf } from "../support/check-operator.js";
-import { normalTensor, runGraph } from "../support/run-graph.js";
+import { normalTensor, runGraph, runOnce } from "../support/run-graph.js";
 
 /** Numbers from distance to about 4 away from zero, of both signs. */
 function awayFromZero(purpose: string, shape: readonly number[], distance = 0.3): FloatTensor {
@@ -193,6 +193,16 @@ describe("gradients where differences do not tell", () => {
 
   it("of Pow by the exponent is 0 at a base of 0", async () => {
     expect((await gradientsOf("Pow", [floatTensor([0, 1]), scalar(2)]))[1]).toEqual([0]);
+  });
+
+  it("of Pow by an exponent of 0 is 0 at a base of 0", async () => {
+    expect((await gradientsOf("Pow", [floatTensor([0, 2]), floatTensor([0, 0])]))[0]).toEqual([0, 0]);
+    const emit = new Emitter();
+    const x = emit.input("x", "float32", [2]);
+    const y = emit.power(x, emit.constant(floatTensor([0, 2])));
+    emit.output("gradient", gradients(emit, [{ value: y }], [x])[0]!);
+    const { gradient } = await runOnce(emit.build("test"), { x: floatTensor([0, 3]) });
+    expect(Array.from(gradient.data as Float32Array)).toEqual([0, 6]);
   });
 
   it("of Abs is 0 at 0", async () => {
