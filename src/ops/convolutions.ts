@@ -56,6 +56,11 @@ export function transposedGeometry(node: NodeContext): Geometry {
   const { strides, dilations, pads, autoPad } = windowSettings(node, rank);
   const padding = perAxis(node, "output_padding", rank, 0, 0);
   const wanted = outputShape(node, rank);
+  // ONNX's shape rule knows no output that is smaller than the input, and runtimes refuse what follows.
+  if (wanted?.some((size, axis) => size < sizes[axis]))
+    throw new RuleError(
+      `${node.op}: output_shape [${wanted.join(", ")}] is smaller than its input [${sizes.join(", ")}], the pads must be given`,
+    );
   const windows = sizes.map((output, axis): WindowAxis => {
     const shared = { output, kernel: weight.shape[axis + 2], stride: strides[axis], dilation: dilations[axis] };
     const natural = shared.stride * (output - 1) + extentOf(shared) + padding[axis];

@@ -63,9 +63,29 @@ function resizedAxes(node: NodeContext): ResizedAxis[] {
 
 function resizeShape(node: NodeContext): number[] {
   const shape = [...requiredInput(node, 0).shape];
-  for (const { axis, output } of resizedAxes(node)) shape[axis] = output;
+  const axes = resizedAxes(node);
+  for (const { axis, output } of axes) shape[axis] = output;
   if (shape.some((size) => size < 1)) throw new RuleError(`${node.op}: nothing is left of the input`);
+  const changed = axes.filter(({ scale }) => scale !== 1);
+  if (!isInterpolated(node, shape.length, changed))
+    throw new RuleError(
+      `${node.op}: ONNX Runtime does not interpolate in mode ${stringAttribute(node, "mode", "nearest")} along axes [${changed.map(({ axis }) => axis).join(", ")}] of ${shape.length}`,
+    );
   return shape;
+}
+
+/** Whether ONNX Runtime 1.30 can compute between elements along all of these axes at once. */
+function isInterpolated(node: NodeContext, rank: number, changed: readonly ResizedAxis[]): boolean {
+  const mode = stringAttribute(node, "mode", "nearest");
+  if (mode === "cubic" && rank !== 2 && rank !== 4) return false;
+  if (mode === "nearest" || changed.length === 0) return true;
+  const areAmong = (...axes: number[]): boolean => changed.every(({ axis }) => axes.includes(axis));
+  if (rank === 2 || rank === 3) return true;
+  if (rank === 5) return areAmong(2, 3, 4);
+  if (rank !== 4) return false;
+  // Channels last, it shrinks cubically with antialias only.
+  const shrinks = changed.some(({ scale }) => scale < 1) && intAttribute(node, "antialias", 0) === 0;
+  return areAmong(2, 3) || (areAmong(1, 2) && !(mode === "cubic" && shrinks));
 }
 
 function resizeGradient(node: GradientContext): Value {

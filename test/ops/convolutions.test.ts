@@ -430,6 +430,11 @@ describe("what does not fit is refused", () => {
       /less than the stride 1/,
     ],
     [
+      "output_shape below the input",
+      conv([1, 2, 4], [2, 2, 3], { output_shape: attribute.ints([3]) }, "ConvTranspose"),
+      /output_shape \[3\] is smaller than its input \[4\]/,
+    ],
+    [
       "output_shape",
       conv([1, 2, 1], [2, 2, 3], { output_shape: attribute.ints([1, 1]) }, "ConvTranspose"),
       /output_shape has 2/,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.js";
+import type { Value } from "../../src/graph/builder.js";
 import { attribute } from "../../src/graph/graph.js";
 import { floatTensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
@@ -164,5 +165,24 @@ describe("Resize", () => {
     expect(() =>
       emit.one("Resize", [x, undefined, emit.constant(floatTensor([1, 1, 2, 0.1]))], { antialias: int(0) }),
     ).toThrow(/nothing is left/);
+  });
+
+  it.each([
+    ["linear", [2, 2, 1, 1]],
+    ["linear", [1, 2, 2, 1, 1]],
+    ["cubic", [1, 1, 2]],
+    ["cubic", [1, 1, 1]],
+    ["cubic", [1, 0.5, 0.5, 1]],
+  ] as const)("refuses what ONNX Runtime does not interpolate: %s, by %j", async (mode, scales) => {
+    const resized = (emit: Emitter, x: Value) =>
+      emit.append("Resize", [x, undefined, emit.constant(floatTensor(scales))], { mode: string(mode) }, [
+        { type: "float32", shape: scales.map((scale) => 4 * scale) },
+      ])[0];
+    const x = normalTensor("x", new Array(scales.length).fill(4));
+    await expect(runGraph({ x }, (emit, inputs) => ({ y: resized(emit, inputs.x) }))).rejects.toThrow(/mode/);
+    const emit = new Emitter();
+    const inputs = [emit.input("x", "float32", x.shape), undefined, emit.constant(floatTensor(scales))];
+    expect(() => emit.one("Resize", inputs, { mode: string(mode) })).toThrow(/does not interpolate/);
+    expect(emit.one("Resize", inputs, {}).shape).toEqual(scales.map((scale) => 4 * scale));
   });
 });
