@@ -61,6 +61,8 @@ export function filterGradients(block: number, leastCost = 2 ** 18): NodeRule {
     const filled = inChannels?.shape[1] ?? features;
     const together = inChannels ? block : channelsTogether(features, columns.output);
     const [above, beside] = [windows.length > 1 ? readAt(windows[0]) : nothing, readAt(columns)];
+    // All taps lie in the padding: the gradient is zero, which needs no blocks.
+    if (above.taken.count < 1 || beside.taken.count < 1) return undefined;
     const taken = { rows: above.taken, columns: beside.taken };
     const sideBySide = inChannels
       ? blocksSideBySide(layout, emit, inChannels, taken)

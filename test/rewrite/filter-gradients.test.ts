@@ -146,6 +146,8 @@ describe.skipIf(block === undefined)("a filter's gradient in blocks of samples",
   it.each([
     ["samples that fill no block", { ...cases[0], samples: (block ?? 16) + 1 }],
     ["columns with dilations", { ...cases[0], windows: [axis(6, 3, 1, 1), axis(9, 3, 1, 2, 2)] }],
+    ["rows of which only padding is read", { ...cases[0], windows: [axis(1, 1, 3, 1), axis(4, 1, 1, 0)] }],
+    ["columns of which only padding is read", { ...cases[0], windows: [axis(4, 1, 1, 0), axis(1, 1, 3, 1)] }],
   ])("%s stay as they are", (_, each) => {
     const [graph, rewritten] = graphsOf(each);
     expect(graph.nodes.some(({ op }) => op === "Conv")).toBe(true);
