@@ -11,24 +11,26 @@ export function inComputationOrder(nodes: readonly Node[], isGiven: (name: strin
   const producers = new Map<string, Node>();
   for (const node of nodes)
     for (const output of node.outputs) if (output !== "" && !isGiven(output)) producers.set(output, node);
-  const ordered = new Set<Node>();
+  const ordered: Node[] = [];
   const begun = new Set<Node>();
-  for (const node of nodes) {
+  for (const first of nodes) {
+    if (begun.has(first)) continue;
+    begun.add(first);
     // Depth first with a stack of its own: a chain of nodes may be longer than calls can be deep.
-    const stack = [node];
+    const stack = [{ node: first, looked: 0 }];
     while (stack.length > 0) {
-      const next = stack[stack.length - 1];
-      begun.add(next);
-      const missing = next.inputs
-        .map((name) => producers.get(name))
-        .find((producer) => producer && !ordered.has(producer) && !begun.has(producer));
-      if (missing) {
-        stack.push(missing);
+      const place = stack[stack.length - 1];
+      const { inputs } = place.node;
+      if (place.looked === inputs.length) {
+        ordered.push(place.node);
+        stack.pop();
         continue;
       }
-      ordered.add(next);
-      stack.pop();
+      const producer = producers.get(inputs[place.looked++]);
+      if (!producer || begun.has(producer)) continue;
+      begun.add(producer);
+      stack.push({ node: producer, looked: 0 });
     }
   }
-  return [...ordered];
+  return ordered;
 }

@@ -34,6 +34,12 @@ describe("inComputationOrder", () => {
     expect(orderOf(node("a", "a"))).toBe("a");
   });
 
+  it("takes any number of inputs", () => {
+    const many = Array.from({ length: 50_000 }, (_, index) => node(`n${index}`, "x"));
+    const join = node("join", ...many.map(({ outputs }) => outputs[0]));
+    expect(inComputationOrder([join, ...many], isGiven)).toEqual([...many, join]);
+  });
+
   it("takes chains of any length", () => {
     const length = 50_000;
     const chain = Array.from({ length }, (_, index) => node(`n${index}`, `n${index + 1}`));
