@@ -1,6 +1,7 @@
 /** Finds the framework's tensors in an exported graph by the elements in its own state dict. */
 import { userError } from "../errors.js";
 import { numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
+import { isReparametrized } from "../ops/find-parameters.js";
 import { type GraphRestorer, type NormalizationNames, type View, viewed } from "./graph-restorer.js";
 
 /** A framework's tensors by name, as read from a file. */
@@ -37,6 +38,7 @@ interface FoldedLayer {
  */
 export function restoreByValues(restorer: GraphRestorer, state: StateDict): void {
   requireSameNetwork(restorer, state);
+  // What a weight is computed from can equal one, and yet is none.
   const isFree = (key: string): boolean => !restorer.initializers.has(key) && !isReparametrized(key);
   unfoldLayers(restorer, state, isFree);
   const read = new Set(restorer.nodes.flatMap(({ inputs }) => inputs));
@@ -50,11 +52,6 @@ export function restoreByValues(restorer: GraphRestorer, state: StateDict): void
     }
     if (found.length === 1) restorer.rename(name, found[0].key, found[0].view);
   }
-}
-
-/** Weights are computed from these (weight_norm, spectral_norm): they can equal a weight, and yet are none. */
-function isReparametrized(key: string): boolean {
-  return /(^|\.)parametrizations\.|_(g|v|orig)$/.test(key);
 }
 
 /** How a tensor of the file is this one of the state, where their elements are equal. */

@@ -5,8 +5,10 @@ import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import { normalizationNames } from "./names.js";
 import type { NetworkOptions } from "./network.js";
+import type { InputRule } from "./operator.js";
 import type { ParameterRole, ParameterSpec } from "./parameter.js";
 import { plainExport, plainTorchScriptExport } from "./plain-export.js";
+import { operatorOf } from "./table.js";
 
 /** Operators that pass a parameter on in another form, or a part of it. */
 export const views: ReadonlySet<string> = new Set([
@@ -50,7 +52,7 @@ export function findParameters(
   graph: Graph,
   inputName: string,
   tensors: ReadonlyMap<string, Tensor>,
-  { where, constants }: NetworkOptions,
+  { where, constants, trained }: NetworkOptions,
 ): Map<string, ParameterSpec> {
   const found = new Map<string, ParameterSpec>();
   const origins = new Map<string, Origin>();
@@ -62,6 +64,7 @@ export function findParameters(
   const behindWeight = new Set<string>();
   const reshaped = new Set<string>();
   const fanIns = new Map<string, number>();
+  const computed = new ComputedFrom(trained ?? new Set());
   const add = (origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void => {
     const tensor = tensors.get(origin.name);
     if (!tensor) return;
@@ -88,6 +91,7 @@ export function findParameters(
       const isFilling = node.op === "Expand" && sizeOf(tensors.get(origin?.name ?? "")?.shape ?? []) === 1;
       if (origin && views.has(node.op) && !isFilling)
         for (const output of node.outputs) origins.set(output, viewed(origin, node, tensors));
+      computed.pass(node);
       if (!origin?.repeated || !queryLayers.has(node.op)) continue;
       // From here on, a learned query is what a sample is to other layers.
       add(origin, "table");
@@ -96,7 +100,7 @@ export function findParameters(
     const behind = node.inputs.some((name) => behindWeight.has(name));
     let weighted = normalizations.has(node.op);
     let fanIn = Math.max(0, ...node.inputs.map((name) => fanIns.get(name) ?? 0)) || undefined;
-    for (const { origin, role, layout } of readingsOf(node, slots, { tensors, behind, reshaped })) {
+    for (const { origin, role, layout } of readingsOf(node, slots, { tensors, behind, reshaped, trained })) {
       if (role === "weight") {
         const shape = tensors.get(origin.name)?.shape ?? [];
         if (sizeOf(shape) < 2) continue;
@@ -104,6 +108,12 @@ export function findParameters(
         if (layout) fanIn = fanInOf(origin.flipped ? [...shape].reverse() : shape, layout);
       }
       add(origin, role, layout, role === "weight" || role === "bias" ? fanIn : undefined);
+    }
+    // What the framework trains in ways that no layer is known for.
+    for (const name of computed.readBy(node)) {
+      const tensor = tensors.get(name);
+      if (tensor && isFloating(tensor.type) && !found.has(name) && !constants?.has(name))
+        found.set(name, { name, shape: tensor.shape, role: "table" });
     }
     for (const output of node.outputs) {
       if (node.op === "Reshape") reshaped.add(output);
@@ -139,20 +149,27 @@ interface Surroundings {
   readonly behind: boolean;
   /** What Reshape makes. */
   readonly reshaped: ReadonlySet<string>;
+  /** See {@link NetworkOptions}. */
+  readonly trained: ReadonlySet<string> | undefined;
 }
 
 /** What a node that computes with the sample reads of stored tensors, weights before what belongs to them. */
 function readingsOf(
   { op, inputs, attributes }: Node,
   slots: readonly (Origin | undefined)[],
-  { tensors, behind, reshaped }: Surroundings,
+  { tensors, behind, reshaped, trained }: Surroundings,
 ): readonly Reading[] {
   const as = (origin: Origin | undefined, role: ParameterRole, layout?: WeightLayout): readonly Reading[] =>
     origin ? [{ origin, role, layout }] : [];
-  const sized = (origin: Origin | undefined): boolean => sizeOf(tensors.get(origin?.name ?? "")?.shape ?? []) > 1;
-  /** Tensors of several elements behind a weight; in front of one, they are settings of the samples' scale. */
+  const isTrained = (name: string): boolean => trained?.has(name) ?? false;
+  /**
+   * Tensors of several elements behind a weight; in front of one, they are settings of the samples' scale, as single
+   * numbers are everywhere, unless the framework is known to train them.
+   */
+  const counts = ({ name }: Origin): boolean =>
+    isTrained(name) || (behind && sizeOf(tensors.get(name)?.shape ?? []) > 1);
   const behindAs = (role: ParameterRole): readonly Reading[] =>
-    behind ? slots.filter(sized).flatMap((slot) => as(slot, role)) : [];
+    slots.flatMap((slot) => (slot && counts(slot) ? as(slot, role) : []));
   const flag = (name: string): boolean => attributes[name]?.kind === "int" && attributes[name].value === 1;
   const matrix = (inputAxis: 0 | 1): WeightLayout => ({ kind: "matrix", inputAxis });
   const affine = (): readonly Reading[] => [...as(slots[1], "scale"), ...as(slots[2], "shift")];
@@ -196,6 +213,46 @@ function readingsOf(
     default:
       return [];
   }
+}
+
+/** What is computed without the sample from tensors that the framework trains, by operators that have gradients. */
+class ComputedFrom {
+  readonly #sources = new Map<string, ReadonlySet<string>>();
+
+  /** @param trained names of the tensors that the framework trains */
+  constructor(trained: ReadonlySet<string>) {
+    // What is computed from the parts of a weight under weight_norm and its like has them removed before the export.
+    for (const name of trained) if (!isReparametrized(name)) this.#sources.set(name, new Set([name]));
+  }
+
+  /** The trained tensors that reach a node through its inputs, where gradients flow back to them. */
+  readBy(node: Node): ReadonlySet<string> {
+    return new Set(
+      node.inputs.flatMap((name, position) => {
+        const sources = this.#sources.get(name);
+        return sources && typeof gradientOf(node, position) === "function" ? [...sources] : [];
+      }),
+    );
+  }
+
+  /** Takes note of a node that does not read the sample. */
+  pass(node: Node): void {
+    const sources = this.readBy(node);
+    if (sources.size > 0) for (const output of node.outputs) this.#sources.set(output, sources);
+  }
+}
+
+/** The rule of a node's gradient for one input. */
+function gradientOf({ op, domain }: Node, position: number): InputRule | undefined {
+  const gradient = domain === "" ? operatorOf(op)?.gradient : undefined;
+  if (gradient === undefined || gradient === "none" || "unsupported" in gradient) return undefined;
+  // An array has a method named `every`, so the forms are told apart by what only an array has.
+  return "length" in gradient ? gradient[position] : gradient.every;
+}
+
+/** Is this a tensor from which PyTorch computes a weight, by weight_norm, spectral_norm, pruning and their like? */
+export function isReparametrized(name: string): boolean {
+  return /(^|\.)parametrizations\.|_(g|v|orig)$/.test(name);
 }
 
 function isFilled(origin: Origin | undefined, number: number, tensors: ReadonlyMap<string, Tensor>): boolean {

@@ -101,8 +101,11 @@ export function instantiate(options: InstantiateOptions): Instance {
     const sampled = node.inputs.map((name) => fromSample.has(name));
     let outputs: readonly Value[];
     try {
-      // Frozen statistics stay in use.
-      const learns = parameterOf.has(node.inputs[3]) || parameterOf.has(node.inputs[4]);
+      // Frozen statistics stay in use, and those of a weight, which its standardisation computes.
+      const learns = node.inputs.slice(3).some((name) => {
+        const parameter = parameterOf.get(name);
+        return parameter !== undefined && network.parameters.get(parameter)?.role === "statistic";
+      });
       if (node.op === "BatchNormalization" && options.normalization === "batch" && learns) {
         const names = node.inputs.slice(3).map((name) => parameterOf.get(name) ?? name);
         outputs = normalizeBatch(emit, node, inputs, names, runningStatistics);

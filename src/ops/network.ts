@@ -71,6 +71,11 @@ export interface NetworkOptions {
   readonly sampleShape?: readonly number[];
   /** Names of tensors that are known to be no parameters. */
   readonly constants?: ReadonlySet<string>;
+  /**
+   * Names of tensors that the framework is known to train, in whatever way the network uses them; missing where the file
+   * does not say.
+   */
+  readonly trained?: ReadonlySet<string>;
   /** See {@link Network}; none by default. */
   readonly unrolled?: ReadonlyMap<string, Node>;
   readonly obstacles?: ReadonlyMap<string, string>;

@@ -142,6 +142,61 @@ describe("parameters", () => {
     expect(network.layers.map(({ weight }) => weight.name)).toEqual(["w"]);
   });
 
+  describe("that the framework is known to train", () => {
+    /** Names and roles in a network whose framework trains all its tensors, or only these. */
+    const rolesWhereTrained = (net: TestNetwork, output: string, trained?: readonly string[]) => {
+      const graph = net.graph([4], [output]);
+      const names = new Set(trained ?? graph.initializers.keys());
+      const { parameters } = analyzeNetwork(graph, { where: "model.onnx", trained: names });
+      return [...parameters.values()].map(({ name, role }) => [name, role]);
+    };
+
+    it("come before any weight, and may be single numbers", () => {
+      const net = new TestNetwork();
+      const scaled = net.node("Mul", [net.node("Add", ["x", net.weight("shift", [4])]), net.weight("scale", [4])]);
+      const hidden = net.node("Pow", [net.node("MatMul", [scaled, net.weight("w", [4, 3])]), net.weight("p", [1])]);
+      const last = net.node("Add", [hidden, net.node("Expand", [net.weight("offset", []), net.ints([3])])]);
+      expect(rolesWhereTrained(net, last)).toEqual([
+        ["shift", "bias"],
+        ["scale", "factor"],
+        ["w", "weight"],
+        ["p", "table"],
+        ["offset", "table"],
+      ]);
+    });
+
+    it("are computed with before they meet the sample, as in weight standardisation", () => {
+      const net = new TestNetwork();
+      const weight = net.weight("w", [4, 3]);
+      const centred = net.node("Sub", [weight, net.node("ReduceMean", [weight, net.ints([0])])]);
+      const scaled = net.node("Mul", [centred, net.node("Exp", [net.weight("gain", [3])])]);
+      expect(rolesWhereTrained(net, net.node("MatMul", ["x", scaled]))).toEqual([
+        ["w", "table"],
+        ["gain", "table"],
+      ]);
+    });
+
+    it("are not what the sample's values do not vary with", () => {
+      const net = new TestNetwork();
+      const like = net.node("CastLike", [net.weight("one", []), net.weight("type", [4])]);
+      const counted = net.node("Expand", [like, net.node("Shape", [net.weight("shape", [4])])]);
+      const compared = net.node("Greater", ["x", net.weight("threshold", [4])]);
+      const chosen = net.node("Where", [compared, counted, "x"]);
+      expect(rolesWhereTrained(net, chosen, ["type", "shape", "threshold"])).toEqual([]);
+    });
+
+    it("are not the parts of a weight that is to be put together before the export", () => {
+      const net = new TestNetwork();
+      const part = (name: string): string => net.weight(name, [4, 3]);
+      const named = net.node("Mul", [
+        part("parametrizations.weight.original0"),
+        part("parametrizations.weight.original1"),
+      ]);
+      const older = net.node("Mul", [net.node("Mul", [part("weight_g"), part("weight_v")]), part("weight_orig")]);
+      expect(rolesWhereTrained(net, net.node("MatMul", ["x", net.node("Add", [named, older])]))).toEqual([]);
+    });
+  });
+
   it("are listed once where they are shared", () => {
     expect(
       rolesOf((net) => {

@@ -109,6 +109,23 @@ describe("instantiate", () => {
     expect(statistics["running/mean"][0]).toBeCloseTo(3, 4);
   });
 
+  it("leaves a weight alone that is standardised by its own mean and variance", async () => {
+    const net = new TestNetwork();
+    const weight = net.weight("w", [1, 3, 4]);
+    const mean = net.node("ReduceMean", [weight, net.ints([0, 2])], { keepdims: 0 });
+    const squares = net.node("ReduceMean", [net.node("Mul", [weight, weight]), net.ints([0, 2])], { keepdims: 0 });
+    const variance = net.node("Sub", [squares, net.node("Mul", [mean, mean])]);
+    const affine = [net.filled("gain", [3], 2), net.filled("shift", [3], 0)];
+    const standard = net.node("BatchNormalization", [weight, ...affine, mean, variance]);
+    const output = net.node("Gemm", ["x", net.node("Reshape", [standard, net.ints([3, 4])])], { transB: 1 });
+    const network = analyzeNetwork(net.graph([4], [output]), { where: "model.onnx", trained: new Set(["w", "gain"]) });
+    expect([...network.parameters.keys()]).toContain("w");
+    const samples = normalTensor("samples", [5, 4]);
+    const { value, statistics } = await compute(network, output, samples, "batch");
+    expect(statistics).toEqual({});
+    expect(value).toEqual((await compute(network, output, samples, "running")).value);
+  });
+
   it("drops nothing where the model was exported in training mode", async () => {
     const net = new TestNetwork();
     const ratio = net.number(0.5);
