@@ -90,7 +90,7 @@ export function groupNormalizationPerChannel(
 ): Value {
   const { groups, epsilon = defaultEpsilon } = settings;
   const attributes = { num_groups: attribute.int(groups), epsilon: attribute.float(epsilon) };
-  const standard = emit.one("GroupNormalization", [x, emit.filled(1, [groups]), emit.filled(0, [groups])], attributes);
+  const standard = normalizedGroups(emit, [x, emit.filled(1, [groups]), emit.filled(0, [groups])], attributes);
   return emit.add(emit.multiply(standard, perChannel(emit, scale, x)), perChannel(emit, bias, x));
 }
 
@@ -104,12 +104,25 @@ export function groupNormalizationOf(
   attributes: Attributes,
 ): Value {
   const [x, scale, bias] = inputs;
-  const node = { op: "GroupNormalization", inputs, attributes, outputCount: 1 };
-  const groups = intAttribute(node, "num_groups", 0);
+  const groups = intAttribute({ attributes }, "num_groups", 0);
   const isPerChannel = x && scale && bias && scale.shape[0] === x.shape[1] && scale.shape[0] !== groups;
   return isPerChannel
-    ? groupNormalizationPerChannel(emit, x, scale, bias, { groups, epsilon: epsilonOf(node) })
-    : emit.one(node.op, inputs, attributes);
+    ? groupNormalizationPerChannel(emit, x, scale, bias, { groups, epsilon: epsilonOf({ attributes }) })
+    : normalizedGroups(emit, inputs, attributes);
+}
+
+/**
+ * GroupNormalization as opset 20 has it, with each group as a channel of an InstanceNormalization. By its own name ONNX
+ * Runtime takes the mean of squares less the mean's square for the variance, which leaves no digits where means are large.
+ */
+function normalizedGroups(emit: Emitter, inputs: readonly (Value | undefined)[], attributes: Attributes): Value {
+  const node = { op: "GroupNormalization", inputs, attributes, outputCount: 1 };
+  const [{ shape }] = normalizations.GroupNormalization.shape(node);
+  const groups = intAttribute(node, "num_groups", 0);
+  const [x, scale, bias] = inputs as readonly Value[];
+  const apart = emit.reshape(x, [shape[0], groups, sizeOf(shape.slice(1)) / groups]);
+  const epsilon = { epsilon: attribute.float(epsilonOf(node)) };
+  return emit.reshape(emit.one("InstanceNormalization", [apart, scale, bias], epsilon), shape);
 }
 
 /** All axes but the channels', which is axis 1. */

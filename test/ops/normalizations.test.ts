@@ -5,7 +5,11 @@ import { attribute } from "../../src/graph/graph.js";
 import { floatTensor, numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { normalizationNames } from "../../src/ops/names.js";
-import { batchNormalizationTraining, groupNormalizationPerChannel } from "../../src/ops/normalizations.js";
+import {
+  batchNormalizationTraining,
+  groupNormalizationOf,
+  groupNormalizationPerChannel,
+} from "../../src/ops/normalizations.js";
 import { checkGradients } from "../support/check-gradients.js";
 import { expectGradients, expectShapesAsRun, type OperatorCase, titleOf } from "../support/check-operator.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
@@ -156,6 +160,36 @@ describe("batch normalization that trains", () => {
     const ops = large.map(({ op }) => op);
     expect(ops.slice(0, 2)).toEqual(["Sub", "Mul"]);
     expect(ops.slice(2).sort()).toEqual(["Add", "Add", "Mul", "Mul", "Mul"]);
+  });
+});
+
+describe("group normalization", () => {
+  it.each([2, 4])("keeps its digits where means are large, with %i scales", async (count) => {
+    const far = normalTensor("far", [2, 4, 8], 1, 1000);
+    const own = floatTensor(scale.data.slice(0, count));
+    const { y } = await runGraph({ far, own, shift: floatTensor(bias.data.slice(0, count)) }, (emit, fed) => ({
+      y: groupNormalizationOf(emit, [fed.far, fed.own, fed.shift], { num_groups: attribute.int(2) }),
+    }));
+    for (let group = 0; group < 4; group++) {
+      const values = Array.from(far.data.slice(16 * group, 16 * (group + 1)));
+      const mean = values.reduce((a, b) => a + b) / values.length;
+      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+      values.forEach((value, place) => {
+        const at = Math.floor(((group % 2) * 2 + Math.floor(place / 8)) / (4 / count));
+        const wanted = ((value - mean) / Math.sqrt(variance + 1e-5)) * scale.data[at] + bias.data[at];
+        expect(Math.abs(numbersOf(y)[16 * group + place] - wanted)).toBeLessThan(1e-3);
+      });
+    }
+  });
+
+  it("says what does not fit", () => {
+    const emit = new Emitter();
+    const x = emit.input("x", "float32", [2, 3, 4]);
+    const two = emit.input("two", "float32", [2]);
+    const attributes = { num_groups: attribute.int(2) };
+    expect(() => groupNormalizationOf(emit, [x, two, two], attributes)).toThrow("3 channels do not make 2 groups");
+    const even = emit.input("even", "float32", [2, 4, 4]);
+    expect(() => groupNormalizationOf(emit, [even, two], attributes)).toThrow("needs its input 3");
   });
 });
 
