@@ -1,5 +1,6 @@
 /** Weights as Keras and TensorFlow.js store them, and their way into ONNX's layout and back. */
-import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+import { type FloatTensor, floatTensor } from "../graph/tensor.js";
+import { inverseOf, transposed } from "./transposed.js";
 
 /** A layer's place in its model. */
 export interface LayerPlace {
@@ -63,29 +64,8 @@ export function toGraph(data: Float32Array, { stored, permutation, shape }: Conv
 /** From the graph's layout to the file's. */
 export function toStored(data: Float32Array, { stored, permutation }: Conversion): FloatTensor {
   if (!permutation) return floatTensor(data, stored);
-  const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
   const shape = permutation.map((axis) => stored[axis]);
-  return floatTensor(transposed(data, shape, inverse), stored);
-}
-
-/** As ONNX's Transpose: axis i of the result is axis permutation[i] of the data. */
-function transposed(data: Float32Array, shape: readonly number[], permutation: readonly number[]): Float32Array {
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const sizes = permutation.map((axis) => shape[axis]);
-  const steps = permutation.map((axis) => strides[axis]);
-  const result = new Float32Array(data.length);
-  const place = sizes.map(() => 0);
-  let from = 0;
-  for (let to = 0; to < result.length; to++) {
-    result[to] = data[from];
-    for (let axis = sizes.length - 1; axis >= 0; axis--) {
-      from += steps[axis];
-      if (++place[axis] < sizes[axis]) break;
-      from -= steps[axis] * sizes[axis];
-      place[axis] = 0;
-    }
-  }
-  return result;
+  return floatTensor(transposed(data, shape, inverseOf(permutation)), stored);
 }
 
 /** Cells by the names that Keras gives them, which some of its versions number. */

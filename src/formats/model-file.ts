@@ -30,6 +30,13 @@ export interface ModelFile {
   readonly origins?: ReadonlyMap<string, PytorchOrigin>;
   /** Initializers that the framework does not train: PyTorch's buffers and plain tensors, weights of frozen Keras layers. */
   readonly constants?: ReadonlySet<string>;
+  /** Names of the tensors that PyTorch trains, where its exporter has noted them. */
+  readonly trained?: ReadonlySet<string>;
+  /**
+   * Of a file of jax2onnx: the weights that have their names in JAX's tree, see jax-export.ts; none where the export has left
+   * the names out. Missing in other files.
+   */
+  readonly jaxWeights?: ReadonlySet<string>;
   /** What of the model is read otherwise than it says, a sentence each. */
   readonly notes?: readonly string[];
   /**

@@ -14,6 +14,10 @@ import { isOwnName } from "./restore-pytorch.js";
 /** Exports that keep every tensor as it is. */
 const pytorchRemedy = `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}; where a layer has weight_norm, spectral_norm or pruning, after ${removeParametrizations}.`;
 
+/** The names stay where the weights are inputs of the function that is exported. */
+const jaxRemedy =
+  'In JAX, export a function of the sample and of every weight, with input_names, and give the file the weights as initializers: docs/python.md, "JAX", has the lines.';
+
 const layers = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
 /** One line for each kind of change; none where the weights fit the framework's own names. */
@@ -36,9 +40,9 @@ export function exportWarnings(opened: OpenedModel, features: FeatureExtractor):
   const merged =
     restoration && isFromPytorch(model)
       ? restoration.merged.filter((name) => names.includes(name))
-      : model.format === "onnx"
+      : model.format === "onnx" && !model.jaxWeights
         ? mergedTensors(features)
-        : // Layers of Keras that are called again.
+        : // Layers of Keras that are called again; inputs of a function of JAX.
           [];
   if (merged.length > 0)
     warnings.push(
@@ -144,8 +148,9 @@ export function keptTensors({ model }: OpenedModel, { network, feature }: Featur
 export function keptTensorsNote(opened: OpenedModel, features: FeatureExtractor): string | undefined {
   const { model } = opened;
   const kept = keptTensors(opened, features);
-  const why =
-    model.format === "onnx"
+  const why = model.jaxWeights
+    ? "no weights of the tree that was exported"
+    : model.format === "onnx"
       ? "buffers, plain tensors or computed ones in PyTorch"
       : "of layers that are not trainable, or called with training=False";
   return kept.length === 0
@@ -154,15 +159,22 @@ export function keptTensorsNote(opened: OpenedModel, features: FeatureExtractor)
 }
 
 /**
- * Refuses weights that would not go back into PyTorch, where nobody has said that the model's own names will do.
+ * Refuses weights that would not go back into PyTorch or JAX, where nobody has said that the model's own names will do.
  *
  * @param warnings what {@link exportWarnings} says
  * @throws UserError with what helps
  */
 export function requireOwnNames(opened: OpenedModel, warnings: readonly string[]): void {
   const [warning] = warnings;
-  if (!isFromPytorch(opened.model) && !opened.state) return;
   if (warning === undefined) return;
+  if (opened.model.jaxWeights)
+    throw userError({
+      where: opened.path,
+      required: "weights under the names that they have in JAX",
+      got: `others, which would fit no tree. ${warning.replace(/\.$/, "")}`,
+      advice: "Or pass --keep-names where the written model.onnx is all you need.",
+    });
+  if (!isFromPytorch(opened.model) && !opened.state) return;
   throw userError({
     where: opened.path,
     required: "weights under the names that PyTorch has for them",
@@ -174,6 +186,7 @@ export function requireOwnNames(opened: OpenedModel, warnings: readonly string[]
 
 /** What undoes it: exporters have options, other programs do not. */
 function remedyFor(model: ModelFile): string {
+  if (model.jaxWeights) return jaxRemedy;
   return isFromPytorch(model)
     ? pytorchRemedy
     : "Weights under these names fit this ONNX file, not the framework that it came from.";

@@ -1,5 +1,6 @@
 /** The lines that load written weights in each framework. */
 import { join } from "node:path";
+import { isJaxExporter } from "../formats/jax-export.js";
 import type { LoadingLimits, ModelFormat } from "../formats/model-file.js";
 import { runFiles } from "./run-folder.js";
 
@@ -95,6 +96,7 @@ function ownFramework(weights: string, producer: string, hasFileNames: boolean):
       },
     ];
   if (/^skl2onnx/i.test(producer)) return [];
+  if (isJaxExporter(producer)) return [hasFileNames ? jaxWithoutNames : jaxLines(weights)];
   if (hasFileNames)
     return [
       {
@@ -115,4 +117,26 @@ function ownFramework(weights: string, producer: string, hasFileNames: boolean):
       ],
     },
   ];
+}
+
+const jaxWithoutNames: LoadingLines = {
+  framework: "JAX",
+  lines: [
+    "# The weights have the names of the ONNX file, as --keep-names asked, which no tree has.",
+    "# headstart init without --keep-names says how to export.",
+  ],
+};
+
+function jaxLines(file: string): LoadingLines {
+  return {
+    framework: "JAX (weights is the tree that was exported)",
+    lines: [
+      "import jax",
+      "from safetensors.flax import load_file",
+      `tensors = load_file(${JSON.stringify(file)})`,
+      'name_of = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")',
+      "weights = jax.tree_util.tree_map_with_path(lambda path, old: tensors.pop(name_of(path), old), weights)",
+      "assert not tensors, tensors.keys()",
+    ],
+  };
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileError, userError } from "../errors.js";
 import { externalDataReader } from "../formats/external-data.js";
+import { isJaxExporter, jaxModel } from "../formats/jax-export.js";
 import { isZip, readKeras, readKerasHdf5 } from "../formats/keras.js";
 import { isHdf5 } from "../formats/keras-hdf5.js";
 import type { ModelFile } from "../formats/model-file.js";
@@ -85,17 +86,20 @@ function isJson(bytes: Uint8Array): boolean {
 
 function readOnnxFile(bytes: Uint8Array, path: string): Omit<ReadModelFile, "hash"> {
   const file = readOnnx(bytes, { where: path, external: externalDataReader(path) });
-  return { model: modelOf(file), foldedFrom: foldedFromOf(file) };
+  const model = modelOf(file);
+  return { model: isJaxExporter(model.producer) ? jaxModel(model) : model, foldedFrom: foldedFromOf(file) };
 }
 
 function modelOf(model: OnnxModel): ModelFile {
+  const trained = pytorchParameters(propertiesOf(model.message.graph?.metadataProps ?? []));
   return {
     format: "onnx",
     graph: model.graph,
     opset: model.opset,
     producer: model.producer,
     origins: originsOf(model),
-    constants: constantsOf(model),
+    constants: constantsOf(model, trained),
+    ...(trained ? { trained } : {}),
     asStored: (_, tensor) => tensor,
     write: async (replacements) => new Map([["model.onnx", writeOnnx(model, replacements)]]),
     writeEdited: async (replacements, edits) => new Map([["model.onnx", writeOnnx(model, replacements, edits)]]),
@@ -121,8 +125,7 @@ function foldedFromOf({ message }: OnnxModel): Map<string, readonly string[]> {
   return folded;
 }
 
-function constantsOf({ message }: OnnxModel): Set<string> {
-  const parameters = pytorchParameters(propertiesOf(message.graph?.metadataProps ?? []));
+function constantsOf({ message }: OnnxModel, parameters: ReadonlySet<string> | undefined): Set<string> {
   const constants = new Set(
     (message.graph?.valueInfo ?? [])
       .filter(({ metadataProps }) => {

@@ -214,7 +214,8 @@ function isPath(name: string): boolean {
  * Is this one of PyTorch's own parameters? The dynamo exporter calls what it has computed by the operation, as a
  * parameter of the outermost module might be called; no such name has a dot, and calls name no such parameter.
  */
-export function isOwnName(name: string, { origins }: ModelFile): boolean {
+export function isOwnName(name: string, { origins, jaxWeights }: ModelFile): boolean {
+  if (jaxWeights) return jaxWeights.has(name);
   if (!isPath(name)) return false;
   if (name.includes(".") || !origins || origins.size === 0) return true;
   const placeholders = [`%p_${flattened(name)}`, `%b_${flattened(name)}`];

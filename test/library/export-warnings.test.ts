@@ -94,6 +94,15 @@ describe("exportWarnings", () => {
     expect(warningsOf(shared, [], { producer: "Keras 3.13", format: "keras" })).toEqual([]);
   });
 
+  it("knows files of jax2onnx, whose weights have their names where they are the function's inputs", () => {
+    const shared = ["Conv_0/kernel", "Conv_0/bias", "Conv_1/kernel", "Conv_0/bias"];
+    const jax = { producer: "jax2onnx 0.17.1", origins: new Map() };
+    expect(warningsOf(shared, [], { ...jax, jaxWeights: new Set(shared) })).toEqual([]);
+    expect(warningsOf(["const_1", "const_2", "const_3", "const_4"], [], { ...jax, jaxWeights: new Set() })).toEqual([
+      expect.stringMatching(/renamed 4 of F's weights \(const_1, .*In JAX, export a function .* of every weight/),
+    ]);
+  });
+
   it("names vectors that stand for several", () => {
     const merged = warningsOf(["conv1.weight", "conv1.bias", "conv2.weight", "conv1.bias"]);
     expect(merged).toEqual([

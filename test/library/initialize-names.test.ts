@@ -109,6 +109,45 @@ test("takes the model's names where it is asked to, and says what they are not g
   expect(pytorch.lines.every((line) => line.startsWith("#"))).toBe(true);
 });
 
+/** A convolution of channels last and a head, as jax2onnx writes them, with or without the weights among the inputs. */
+function exportedFromJax(isNamed: boolean): Uint8Array {
+  const network = new TestNetwork();
+  const names = isNamed ? ["Conv_0/kernel", "Dense_0/kernel"] : ["const_0", "const_1"];
+  const kernel = network.node("Transpose", [network.weight(names[0], [2, 2, 1, 3])], { perm: [3, 2, 0, 1] });
+  const pictures = network.node("Transpose", ["x"], { perm: [0, 3, 1, 2] });
+  const maps = network.node("Transpose", [network.node("Conv", [pictures, kernel])], { perm: [0, 2, 3, 1] });
+  const features = network.node("Reshape", [network.node("Relu", [maps]), network.ints([0, -1])]);
+  const head = network.node("MatMul", [features, network.weight(names[1], [27, 2])]);
+  const graph = network.graph([4, 4, 1], [head]);
+  const weights = names.map((name) => ({ name, type: "float32", shape: graph.initializers.get(name)!.shape }) as const);
+  const written = { ...graph, inputs: [...graph.inputs, ...(isNamed ? weights : [])] };
+  const message = fromBinary(ModelProtoSchema, serializeGraph(written, 23));
+  message.producerName = "jax2onnx 0.17.1";
+  return toBinary(ModelProtoSchema, message);
+}
+
+test("writes JAX's weights under their names in the tree and in its layout, and refuses exports without names", async () => {
+  const path = folderWith({
+    "named.onnx": exportedFromJax(true),
+    "plain.onnx": exportedFromJax(false),
+    "data.npy": vectorFile(24, [4, 4, 1]),
+  });
+  const common = { data: path("data.npy"), recipe: "opened", batchSize: 8, threads: 1 };
+  const result = await initialize({ ...common, model: path("named.onnx"), output: path("run") });
+  const { tensors } = readSafetensors(readFileSync(result.weightsFile), "weights");
+  expect([...tensors].map(([name, { shape }]) => [name, shape])).toEqual([["Conv_0/kernel", [2, 2, 1, 3]]]);
+  expect((await verify({ weights: result.weightsFile, model: path("named.onnx") })).mismatches).toBe(0);
+  expect(result.loading[0].framework).toMatch(/^JAX/);
+  // What is written can be given again.
+  expect((await inspect({ model: path("run/model.onnx") })).warnings).toEqual([]);
+  const plain = { ...common, model: path("plain.onnx"), output: path("plain") };
+  await expect(initialize(plain)).rejects.toThrow(/under the names that they have in JAX.*const_0.*--keep-names/);
+  expect(existsSync(path("plain"))).toBe(false);
+  expect((await initialize({ ...plain, keepNames: true })).loading[0].lines.join()).toMatch(
+    /^# The weights have the names/,
+  );
+});
+
 test("verify refuses weights from which a tensor was taken out", async () => {
   const { path, options } = settings();
   const { tensors } = readSafetensors(writeSafetensors(state()), "state");

@@ -27,3 +27,14 @@ test("prints no line of Keras that fails, and what must come before others", () 
   expect(whole).toEqual(plain[0]);
   expect(weights.lines[0]).toMatch(/slopes/);
 });
+
+test("prints JAX's lines for what jax2onnx wrote, and none that fail for weights under the file's names", () => {
+  const written = { model: "model.onnx", format: "onnx", producer: "jax2onnx 0.17.1" } as const;
+  const [jax, runtime] = loadingLines("run", written);
+  expect(jax.framework).toMatch(/^JAX/);
+  expect(jax.lines.join("\n")).toMatch(/load_file\("run\/weights\.safetensors"\).*tree_map_with_path/s);
+  expect(runtime.framework).toBe("ONNX Runtime");
+  const [kept] = loadingLines("run", { ...written, names: "kept" });
+  expect(kept.framework).toBe("JAX");
+  expect(kept.lines.filter((line) => !line.startsWith("#"))).toEqual([]);
+});
