@@ -38,10 +38,14 @@ export const command = defineCommand({
     "and settings, and says which help, which hurt, and which show no difference. Only the start differs between the arms " +
     "of a seed. A stopped study continues where it was; more seeds, arms or settings run only what is new.",
   arguments: [
-    { name: "model", description: "an ONNX file, or a template: mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d" },
+    {
+      name: "model",
+      description:
+        "an ONNX, Keras (.keras, .h5) or TensorFlow.js (model.json) file, or a template: mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d",
+    },
   ],
   options: {
-    data: required(existingPath("PATH", "labelled samples to train on: folders of classes, IDX, NPY, NPZ, CSV or TSV")),
+    data: required(existingPath("PATH", "labelled samples to train on: class folders, or whatever else init reads")),
     test: required(existingPath("PATH", "labelled samples to measure on")),
     unlabelled: existingPath("PATH", "samples to pretrain on (default: those to train on, without their labels)"),
     output: newPath("FOLDER", "the study's folder (default: MODEL-study)"),

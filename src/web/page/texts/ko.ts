@@ -407,7 +407,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "init.selfTrainingSteps": "--head self-training의 스텝 수 (기본값: 1000)",
   "init.labelled": "레이블로 만드는 --head에 쓸 레이블된 샘플 (기본값: --data의 샘플)",
   keepNames: "프레임워크의 이름과 다르더라도 모델의 텐서 이름을 그대로 쓰기",
-  "compare.data": "학습에 쓸 레이블된 샘플: 클래스별 폴더, IDX, NPY, NPZ, CSV, TSV",
+  "compare.data": "학습에 쓸 레이블된 샘플: 클래스별 폴더, 또는 init이 읽는 다른 형식",
   "compare.test": "측정에 쓸 레이블된 샘플",
   "compare.unlabelled": "사전 학습에 쓸 샘플 (기본값: 학습 샘플에서 레이블을 뺀 것)",
   "compare.output": "비교 실험의 폴더 (기본값: 모델 이름-study)",
