@@ -1,29 +1,19 @@
 /** The honest study: trains a network from several starts and says what it found. */
 import { availableParallelism } from "node:os";
 import { basename, extname, join } from "node:path";
-import type { ColumnChoice } from "../data/column-profile.js";
-import type { NormalisationChoice, OpenOptions } from "../data/dataset.js";
 import { dataNotes } from "../data/unusable-samples.js";
 import { InterruptedError, userError } from "../errors.js";
-import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
 import { type Arm, armsForData } from "../study/arm.js";
 import { labelledSamples } from "../study/labels.js";
-import type { ClassMeasure, StudyTask } from "../study/measure.js";
 import { type StudyPlan, selfTrained, settingsOf, shortHash } from "../study/plan.js";
 import { writeReport } from "../study/report.js";
-import {
-  type Executor,
-  type RunStudyOptions,
-  resultsIn,
-  runStudy,
-  type StudyEvent,
-  type StudyResults,
-} from "../study/run-study.js";
+import { type Executor, type RunStudyOptions, resultsIn, runStudy, type StudyResults } from "../study/run-study.js";
 import type { StudyData } from "../study/run-trial.js";
 import { fewestPairs } from "../study/statistics/verdict.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
-import { type StudySummary, summarize } from "../study/summary.js";
+import { summarize } from "../study/summary.js";
+import type { CompareEvent, CompareOptions, CompareResult } from "./compare-types.js";
 import { fitPilot, type PilotFit } from "./fit-pilot.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import {
@@ -31,15 +21,15 @@ import {
   besidesInPilot,
   discriminatorHashOf,
   draftPlan,
-  duplicateNotes,
   locateLabels,
   openTraining,
   parseArms,
   planNetworks,
-  withoutDuplicates,
 } from "./plan-study.js";
 import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
-import { type BenchSettings, openStudyData, StudyBench } from "./study-bench.js";
+import { StudyBench } from "./study-bench.js";
+import { type BenchSettings, openStudyData } from "./study-data.js";
+import { duplicateNotes, withoutDuplicates } from "./study-duplicates.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
 import { requireLabels, targetNotes } from "./study-labels.js";
@@ -47,121 +37,7 @@ import { requireLabelAmounts, requireStudySettings } from "./study-settings.js";
 import { workerBytes, workersThatFit } from "./study-workers.js";
 import { version } from "./version.js";
 
-/** What `headstart compare` takes. Model, data and test are needed. */
-export interface CompareOptions {
-  /** An ONNX file, or a template of `headstart new` (mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d), which is then made for the data. */
-  readonly model: string;
-  /** Labelled samples to train on. */
-  readonly data: string;
-  /** Labelled samples to measure on. */
-  readonly test: string;
-  /** Samples to pretrain on; default: those of `data`, without their labels. */
-  readonly unlabelled?: string;
-  /** Folder of the study; default `<model's name>-study`. What an earlier call finished there is used. */
-  readonly output?: string;
-  readonly overwrite?: boolean;
-  /** See {@link parseArm}; default: {@link defaultArms}. */
-  readonly arms?: readonly string[];
-  /** The arm that the verdicts compare with; default: he+calibrated where it is among the arms, else the first. */
-  readonly baseline?: string;
-  /** Amounts of labels, such as "300", "10/class", "5%", "all"; default: 10/class and all. */
-  readonly labels?: readonly string[];
-  /** Some of adam, adamw, sgd; default: adam. */
-  readonly optimizers?: readonly string[];
-  /** Default: each optimiser's own. */
-  readonly learningRates?: readonly number[];
-  /** Choose each arm's best learning rate by labels held back from training. */
-  readonly tune?: boolean;
-  /** Supervised steps; default 300. */
-  readonly steps?: number;
-  /** Steps of self-training, for arms that have it; default 1,000. */
-  readonly selfTrainingSteps?: number;
-  /** Default 5. */
-  readonly seeds?: number;
-  /** Default 64. */
-  readonly batchSize?: number;
-  /** How many pretrainings the seeds share; default: each seed has its own. */
-  readonly pretrainingSeeds?: number;
-  /** In place of the recipes' own. */
-  readonly pretrainingEpochs?: number;
-  /** "depth=2,4 activation=sigmoid,relu": cells of a template. */
-  readonly grid?: string;
-  /** A study that fits into about this many minutes. */
-  readonly pilot?: number;
-  /** What networks are judged by that tell classes apart; default: accuracy. Finished trials serve either. */
-  readonly measure?: ClassMeasure;
-  /** The score whose steps are counted: of that measure, or R². */
-  readonly target?: number;
-  /** The same for a network that predicts one number, as a root mean squared error in the data's units. */
-  readonly targetRmse?: number;
-  /** Smallest difference of scores that matters; default 0.01. */
-  readonly minimumEffect?: number;
-  /** Limit of the steps added for the comparison at equal total time, in multiples of the steps; default 4. */
-  readonly longestExtension?: number;
-  /** What to do about samples of the training or unlabelled data that the test data has too; default: fail. */
-  readonly duplicates?: "fail" | "drop";
-  /** Trials side by side; default: one a core, fewer where memory is short. Results do not depend on it. */
-  readonly workers?: number;
-  /** One of {@link devices}; default: cpu. Any other computes one trial at a time. */
-  readonly device?: string;
-  readonly features?: string;
-  readonly input?: string;
-  readonly inputShape?: readonly number[];
-  readonly discriminator?: string;
-  readonly layout?: "NCHW" | "NHWC";
-  readonly resize?: boolean;
-  readonly convert?: boolean;
-  readonly normalise?: NormalisationChoice;
-  /** What the network predicts; default: what its outputs and the labels say, see {@link decideTask}. */
-  readonly task?: StudyTask;
-  /**
-   * Where the labels are: a table's column, several for several numbers, an archive's array, or a file. Default: as the
-   * data has them, or the file beside it (y_train.npy beside X_train.npy).
-   */
-  readonly labelColumn?: OpenOptions["labels"];
-  /** The same for the test data; default: as `labelColumn` unless that is a file. */
-  readonly testLabelColumn?: OpenOptions["labels"];
-  /** Names of all classes in the order of the network's outputs; default: the labels' own order. */
-  readonly classNames?: readonly string[];
-  readonly header?: boolean | "auto";
-  readonly onBad?: "fail" | "skip";
-  readonly columns?: Readonly<Record<string, ColumnChoice>>;
-  readonly categories?: "one-hot" | "embedding";
-  /** Bytes of samples to keep in memory; larger data stays on disk. */
-  readonly memory?: number;
-  /** Folder for decoded and fetched data, and how many bytes of one data set it may hold. */
-  readonly cache?: string;
-  readonly cacheLimit?: number;
-  /** Use at most this many of the labelled, the test, the unlabelled samples. */
-  readonly limit?: number;
-  readonly testLimit?: number;
-  readonly unlabelledLimit?: number;
-  /** The command line, for the records. */
-  readonly command?: string;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: CompareEvent) => void;
-}
-
-export type CompareEvent =
-  | StudyEvent
-  | { readonly type: "reading" }
-  | {
-      readonly type: "planned";
-      readonly plan: StudyPlan;
-      readonly folder: string;
-      readonly workers: number;
-      readonly trials: number;
-    }
-  | { readonly type: "pilot"; readonly fit: PilotFit }
-  | { readonly type: "note"; readonly message: string };
-
-/** What {@link compare} gives. */
-export interface CompareResult {
-  readonly folder: string;
-  readonly report: string;
-  readonly plan: StudyPlan;
-  readonly summary: StudySummary;
-}
+export type * from "./compare-types.js";
 
 /**
  * Compares starts of a network: trains all of it, F and head, from each, over seeds and settings, and judges the

@@ -1,4 +1,4 @@
-/** Turns what a user asks of a study into its plan: arms, networks, data without duplicates, settings. */
+/** Turns what a user asks of a study into its plan: arms, networks, training data, settings. */
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
@@ -11,7 +11,6 @@ import { classifierTemplates } from "../recipe/network-templates.js";
 import { logitsName, outputSize, unboundedOutput } from "../recipe/supervised-graph.js";
 import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms, selfTrainedPilotArms } from "../study/arm.js";
-import { duplicatesOf } from "../study/duplicates.js";
 import { parseGrid } from "../study/grid.js";
 import { parseLabelAmount } from "../study/labels.js";
 import type { StudyTask } from "../study/measure.js";
@@ -21,7 +20,7 @@ import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { variancesOf } from "../training/objective.js";
 import type { chooseDiscriminator } from "./choose-discriminator.js";
-import type { CompareOptions } from "./compare.js";
+import type { CompareOptions } from "./compare-types.js";
 import { newModel } from "./new-model.js";
 import { openModel } from "./open-model.js";
 import type { OpenedDatasets } from "./opened-datasets.js";
@@ -29,7 +28,7 @@ import { ownScalingNote, readingFor } from "./reading-for.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { unusualSelfTraining } from "./run-settings.js";
 import { sha256 } from "./sha256.js";
-import { type BenchSettings, withoutDropped } from "./study-bench.js";
+import type { BenchSettings } from "./study-data.js";
 import { noLabels } from "./study-labels.js";
 import { version } from "./version.js";
 
@@ -283,52 +282,6 @@ export function benchSettings(
     ...(input === undefined ? {} : { input }),
     ...(inputShape === undefined ? {} : { inputShape }),
   };
-}
-
-/** Refuses, or leaves out, what the test data has too. */
-export async function withoutDuplicates(
-  options: CompareOptions,
-  settings: BenchSettings,
-  everything: StudyData,
-): Promise<{ settings: BenchSettings; data: StudyData }> {
-  const { train, test, unlabelled } = everything;
-  const inTrain = await duplicatesOf(train, test);
-  const inUnlabelled = options.unlabelled === undefined ? inTrain : await duplicatesOf(unlabelled, test);
-  if (inTrain.length === 0 && inUnlabelled.length === 0) return { settings, data: everything };
-  if (options.duplicates !== "drop") {
-    const worse =
-      inTrain.length > 0
-        ? { count: inTrain.length, where: options.data }
-        : { count: inUnlabelled.length, where: options.unlabelled ?? options.data };
-    throw userError({
-      where: worse.where,
-      required: `no sample that ${options.test} has too`,
-      got: `${worse.count}`,
-      advice:
-        "Test data must not enter training or pretraining. Remove them, or pass --duplicates drop to train without them.",
-    });
-  }
-  const dropping = {
-    ...settings,
-    dropped: { train: inTrain, unlabelled: options.unlabelled === undefined ? [] : inUnlabelled },
-  };
-  const data = withoutDropped(dropping, everything);
-  for (const { count, where } of [data.train, data.unlabelled])
-    if (count < 2)
-      throw userError({
-        where,
-        required: `at least two samples that ${options.test} does not have`,
-        got: String(count),
-        advice: "Give other data to test on.",
-      });
-  return { settings: dropping, data };
-}
-
-/** What was left out, in words. */
-export function duplicateNotes({ dropped, train, unlabelled }: BenchSettings): string[] {
-  const note = (count: number, where: string): string[] =>
-    count === 0 ? [] : [`${count} samples of ${where} are left out: the test data has them too`];
-  return [...note(dropped.train.length, train), ...note(dropped.unlabelled.length, unlabelled ?? "")];
 }
 
 /** The plan as asked for, with defaults filled in. @throws UserError */

@@ -1,15 +1,10 @@
 /** Where the jobs of a study are done: holds the study's networks and data, and does one job at a time. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Dataset, OpenOptions } from "../data/dataset.js";
-import { withinLimit } from "../data/evenly-spaced.js";
-import { isLabelFile } from "../data/open-dataset.js";
+import type { Dataset } from "../data/dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
-import { subset } from "../data/subset.js";
-import { fileError, UserError, userError } from "../errors.js";
-import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
+import { UserError } from "../errors.js";
+import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
-import { singlePrecision } from "../ops/instantiate.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
@@ -31,83 +26,8 @@ import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import { networkOnStandardised } from "./reading-for.js";
-import { sha256 } from "./sha256.js";
-
-/** What a bench needs to open the study's material; plain data, so that it can be sent to a worker thread. */
-export interface BenchSettings {
-  readonly folder: string;
-  readonly train: string;
-  readonly test: string;
-  readonly unlabelled?: string;
-  /** How all data is read. */
-  readonly reading: Omit<OpenOptions, "signal" | "onProgress" | "fitted">;
-  /** Where the test data's labels are; those of `reading` are the training data's. */
-  readonly testLabels?: OpenOptions["labels"];
-  readonly testLimit?: number;
-  readonly unlabelledLimit?: number;
-  /** Samples of the training and unlabelled data that are left out because the test data has them too. */
-  readonly dropped: { readonly train: readonly number[]; readonly unlabelled: readonly number[] };
-  readonly input?: string;
-  readonly inputShape?: readonly number[];
-}
-
-/**
- * Opens a study's data, all normalised by the training data.
- *
- * @param opened the training data where the caller has it already, whole
- */
-export async function openStudyData(
-  settings: BenchSettings,
-  datasets: OpenedDatasets,
-  opened?: Dataset,
-): Promise<StudyData> {
-  const { reading } = settings;
-  const train = opened ?? (await datasets.open(settings.train, reading));
-  const { limit: _, labels, ...others } = reading;
-  const testReading = { ...others, labels: settings.testLabels, limit: settings.testLimit, fitted: train.record };
-  const test = await datasets.open(settings.test, testReading);
-  // Its labels, where it has some, are of no use; a column or array of them is no part of its samples.
-  const unlabelledReading: OpenOptions = {
-    ...others,
-    task: "none",
-    labels: isLabelFile(labels) ? undefined : labels,
-    limit: settings.unlabelledLimit,
-    fitted: train.record,
-  };
-  const unlabelled =
-    settings.unlabelled === undefined ? undefined : await datasets.open(settings.unlabelled, unlabelledReading);
-  return withoutDropped(settings, { train, test, unlabelled: unlabelled ?? train });
-}
-
-/**
- * What a study uses of its data sets: not the samples that its settings drop, and where there are no unlabelled data of
- * their own, as many of the training data as are asked for.
- */
-export function withoutDropped(
-  { unlabelled: ownUnlabelled, unlabelledLimit, dropped }: BenchSettings,
-  { train, test, unlabelled }: StudyData,
-): StudyData {
-  const kept = without(train, dropped.train);
-  return {
-    train: kept,
-    test,
-    unlabelled: ownUnlabelled === undefined ? atMost(kept, unlabelledLimit) : without(unlabelled, dropped.unlabelled),
-  };
-}
-
-function without(dataset: Dataset, dropped: readonly number[]): Dataset {
-  if (dropped.length === 0) return dataset;
-  const out = new Set(dropped);
-  return subset(
-    dataset,
-    Uint32Array.from({ length: dataset.count }, (_, index) => index).filter((index) => !out.has(index)),
-  );
-}
-
-function atMost(dataset: Dataset, limit: number | undefined): Dataset {
-  const taken = withinLimit(dataset.count, limit);
-  return taken === undefined ? dataset : subset(dataset, taken);
-}
+import { type BenchSettings, openStudyData } from "./study-data.js";
+import { hasChanged, readStudyWeights } from "./study-weights.js";
 
 /** Does jobs, keeping networks, data and sessions between them. */
 export class StudyBench {
@@ -162,8 +82,11 @@ export class StudyBench {
   }
 
   async close(): Promise<void> {
-    await this.#releaseSessions();
-    await this.#datasets?.closeAll();
+    try {
+      await this.#releaseSessions();
+    } finally {
+      await this.#datasets?.closeAll();
+    }
   }
 
   async #releaseSessions(): Promise<void> {
@@ -218,9 +141,14 @@ export class StudyBench {
     const { batchSize } = plan;
     const loss = plan.task === "regression" ? "squared-error" : "cross-entropy";
     const supervisor = await Supervisor.open({ features, loss, optimizer, batchSize, ...computing(plan) });
-    if (this.#onNote && plan.device !== undefined)
-      this.#note(await checkSupervised(features, optimizer, plan.device, loss));
-    this.#sessions = { name, supervisor, gradientProbe: await openGradientProbe(features, batchSize, loss) };
+    try {
+      if (this.#onNote && plan.device !== undefined)
+        this.#note(await checkSupervised(features, optimizer, plan.device, loss));
+      this.#sessions = { name, supervisor, gradientProbe: await openGradientProbe(features, batchSize, loss) };
+    } catch (error) {
+      await supervisor.release();
+      throw error;
+    }
     return this.#sessions;
   }
 
@@ -313,17 +241,12 @@ export class StudyBench {
       signal,
       onStep: () => moments.push(performance.now()),
     });
-    const durations = moments
-      .slice(1)
-      .map((moment, index) => moment - moments[index])
-      .slice(4)
-      .sort((a, b) => a - b);
     const began = performance.now();
     await supervisor.measure(weights, { data: train, test });
     const secondsPerEvaluation = (performance.now() - began) / 1000;
     return {
       kind: "timing",
-      secondsPerStep: durations[Math.floor(durations.length / 2)] / 1000,
+      secondsPerStep: medianSeconds(moments, 5),
       secondsPerEvaluation,
       ...(plan.arms.some(selfTrained)
         ? { selfTrainingSeconds: await this.#timeSelfTraining(plan, features, weights, signal) }
@@ -346,11 +269,7 @@ export class StudyBench {
       signal,
       onStep: () => moments.push(performance.now()),
     });
-    const durations = moments
-      .slice(4)
-      .map((moment, index) => moment - moments[index + 3])
-      .sort((a, b) => a - b);
-    return ((plan.selfTrainingSteps ?? selfTrainingSteps) * durations[Math.floor(durations.length / 2)]) / 1000;
+    return (plan.selfTrainingSteps ?? selfTrainingSteps) * medianSeconds(moments, 4);
   }
 
   /** Whether all networks of a plan can have this start of the head, made from the training data. */
@@ -390,11 +309,7 @@ export class StudyBench {
     await this.#pretrainer(plan as StudyPlan, arm.source.recipe, features, 0, 12, signal, async () => {
       moments.push(performance.now());
     });
-    const durations = moments
-      .slice(3)
-      .map((moment, index) => moment - moments[index + 2])
-      .sort((a, b) => a - b);
-    return durations[Math.floor(durations.length / 2)] / 1000;
+    return medianSeconds(moments, 3);
   }
 
   async #pretrainer(
@@ -487,46 +402,32 @@ export class StudyBench {
     const arm = armOf(plan, armName);
     const { source } = arm;
     if (source.kind === "initializer") return undefined;
-    if (source.kind === "weights") return readWeights(source.file, source.hash);
+    if (source.kind === "weights") return readStudyWeights(source.file, source.hash);
     const key = pretrainingKey(plan, network, arm, pretrainingSeed(plan, seed));
     const record = await this.#folder.readPretraining(key);
     if (!record) throw new Error(`the pretraining ${key} is missing`);
     if (record.divergedAt !== undefined) return "diverged";
-    return readWeights(this.#folder.file(studyFiles.pretraining, `${key}.safetensors`));
+    return readStudyWeights(this.#folder.file(studyFiles.pretraining, `${key}.safetensors`));
   }
+}
+
+/**
+ * The median time between two steps.
+ *
+ * @param moments when each step ended, in milliseconds
+ * @param first the first step that counts: those before it prepare for the others
+ */
+function medianSeconds(moments: readonly number[], first: number): number {
+  const durations = moments
+    .slice(first)
+    .map((moment, index) => moment - moments[first + index - 1])
+    .sort((a, b) => a - b);
+  return durations[Math.floor(durations.length / 2)] / 1000;
 }
 
 /** How a study's sessions run. */
 function computing({ device }: StudyPlan): SessionOptions {
   return sessionOptions({ threads: trialThreads, ...(device === undefined ? {} : { device }) });
-}
-
-/**
- * Tensors of a safetensors file in float32.
- *
- * @param hash what the file's SHA-256 must be
- * @throws UserError where there is none, it is broken, or another than it was
- */
-async function readWeights(file: string, hash?: string): Promise<Weights> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-  } catch (error) {
-    throw fileError(error, file, "a safetensors file");
-  }
-  if (hash !== undefined && sha256(bytes) !== hash) throw hasChanged(file);
-  const { tensors } = readSafetensors(bytes, file);
-  return new Map([...tensors].map(([name, tensor]) => [name, singlePrecision(tensor).data as Float32Array]));
-}
-
-/** Trials of two files would be taken for those of one. */
-function hasChanged(file: string): UserError {
-  return userError({
-    where: file,
-    required: "the file as it was when the study began",
-    got: "another content",
-    advice: "Leave it as it is while the study runs; the same command now makes the trials of the new one.",
-  });
 }
 
 /** A picture of samples beside what G makes of them; undefined where they are no pictures. */

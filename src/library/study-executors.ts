@@ -4,7 +4,8 @@ import { InterruptedError, UserError } from "../errors.js";
 import type { StudyPlan } from "../study/plan.js";
 import type { Executor, Job, JobResult } from "../study/run-study.js";
 import type { StudyData } from "../study/run-trial.js";
-import { type BenchSettings, StudyBench } from "./study-bench.js";
+import { StudyBench } from "./study-bench.js";
+import type { BenchSettings } from "./study-data.js";
 
 /** Does jobs in this thread. */
 export async function localExecutor(

@@ -4,7 +4,7 @@ import { type UserError, userError } from "../errors.js";
 import type { StudyTask } from "../study/measure.js";
 import type { StudyData } from "../study/run-trial.js";
 import { meansOf, variancesOf } from "../training/objective.js";
-import type { CompareOptions } from "./compare.js";
+import type { CompareOptions } from "./compare-types.js";
 import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 
 /** What is said where there are no labels. */

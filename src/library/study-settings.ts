@@ -5,7 +5,7 @@ import { type Labelled, labelledSamples, parseLabelAmount } from "../study/label
 import { classMeasures } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyPlan } from "../study/plan.js";
-import type { CompareOptions } from "./compare.js";
+import type { CompareOptions } from "./compare-types.js";
 import { misfit, requireThreads, requireWholeNumbers } from "./run-settings.js";
 
 /** Least whole numbers. */

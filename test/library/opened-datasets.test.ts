@@ -7,7 +7,8 @@ import { type CompareEvent, type CompareOptions, compare } from "../../src/libra
 import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import { newModel } from "../../src/library/new-model.js";
 import { OpenedDatasets } from "../../src/library/opened-datasets.js";
-import { openStudyData, StudyBench } from "../../src/library/study-bench.js";
+import { StudyBench } from "../../src/library/study-bench.js";
+import { openStudyData } from "../../src/library/study-data.js";
 import { idxFile } from "../data/array-files.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { barPictures } from "../support/toy-data.js";

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { beforeEach, expect, test, vi } from "vitest";
-import type { BenchSettings } from "../../src/library/study-bench.js";
+import type { BenchSettings } from "../../src/library/study-data.js";
 import { threadExecutor } from "../../src/library/study-executors.js";
 import type { Job } from "../../src/study/run-study.js";
 
