@@ -59,13 +59,14 @@ export class MatrixProducts {
     const matrix = multiplying.input("matrix", "float32", [width, width]);
     const columns = multiplying.input("directions", "float32", [width, directions]);
     multiplying.output("product", multiplying.one("MatMul", [matrix, columns]));
-    return new MatrixProducts(
-      width,
-      directions,
-      await openSession(adding.build("squares"), { ...settings, intoTargets: true }),
-      await openSession(multiplying.build("times"), settings),
-      signal,
-    );
+    const squares = await openSession(adding.build("squares"), { ...settings, intoTargets: true });
+    try {
+      const times = await openSession(multiplying.build("times"), settings);
+      return new MatrixProducts(width, directions, squares, times, signal);
+    } catch (error) {
+      await squares.release();
+      throw error;
+    }
   }
 
   /** Forgets what was added. */

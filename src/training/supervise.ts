@@ -83,11 +83,14 @@ export class Supervisor {
       ),
     );
     const trainer = await Trainer.open(training, zeros, session);
-    const evaluator = await openEvaluator(features.network, logitsName(features.network, loss), {
-      ...session,
-      batchSize: 250,
-    });
-    return new Supervisor(options, training, trainer, evaluator);
+    try {
+      const logits = logitsName(features.network, loss);
+      const evaluator = await openEvaluator(features.network, logits, { ...session, batchSize: 250 });
+      return new Supervisor(options, training, trainer, evaluator);
+    } catch (error) {
+      await trainer.release();
+      throw error;
+    }
   }
 
   /** Trains once. A loss that is not finite ends the run and is reported, not thrown. */

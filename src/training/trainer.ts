@@ -143,7 +143,11 @@ interface Program {
   readonly left: ResidentSession["left"] | undefined;
 }
 
-async function releaseProgram({ parts }: Program): Promise<void> {
+function releaseProgram({ parts }: Program): Promise<void> {
+  return releaseParts(parts);
+}
+
+async function releaseParts(parts: Program["parts"]): Promise<void> {
   for (const { session } of parts) await session.release();
 }
 
@@ -176,13 +180,18 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
   const parts: Program["parts"][number][] = [];
   // Behind the last cut there may be nothing left to do.
   const present = graphs.filter(({ outputs }) => outputs.length > 0);
-  for (const graph of present) {
-    for (const { name, type, shape } of graph.outputs) {
-      const place = states.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
-      if (place) results[name] = place;
+  try {
+    for (const graph of present) {
+      for (const { name, type, shape } of graph.outputs) {
+        const place = states.has(name) || results[name] ? undefined : zeros(type, (shape ?? []).map(Number));
+        if (place) results[name] = place;
+      }
+      const session = await openSession(graph, { ...options, inTurn: present.length > 1, intoTargets: true });
+      parts.push({ session, metrics: metricPlaces(training, graph) });
     }
-    const session = await openSession(graph, { ...options, inTurn: present.length > 1, intoTargets: true });
-    parts.push({ session, metrics: metricPlaces(training, graph) });
+  } catch (error) {
+    await releaseParts(parts);
+    throw error;
   }
   return { parts, optimizer, results, joined: undefined, left: undefined };
 }
