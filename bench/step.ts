@@ -15,7 +15,7 @@ import { serve } from "./step/measured-process.js";
 import { type NetworkName, networks } from "./step/networks.js";
 import { openMatrixProduct, openOurStep, productSide } from "./step/ours.js";
 import { MeasuredProcess, MissingPeer, matrixProduct, type Peer, peersWith } from "./step/peers.js";
-import { planOf, type StepName, stepNames } from "./step/plan.js";
+import { isMeasured, planOf, type StepName, stepNames } from "./step/plan.js";
 import { agree, median, type Row, ratios, relativeDifferences, tableHead, tableLine } from "./step/summary.js";
 
 const help = `npm run bench step -- [options]
@@ -274,7 +274,7 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   try {
     for (const network of settings.networks)
-      for (const step of settings.steps) {
+      for (const step of settings.steps.filter((name) => isMeasured(network, name))) {
         const measured = await measure(network, step, join(folder, `${network}-${step}`), settings);
         for (const row of measured) {
           say(tableLine(row));

@@ -159,7 +159,7 @@ def task_losses(g, batch, fake):
     return plan.recipe["reconstruction"]["weight"] * reconstruction + settings["weight"] * contrast
 
 
-def default_step(state, batch, rates, count):
+def contrast_step(state, batch, rates, count):
     """The compiler joins the two players' equal looks of D."""
 
     def losses(g, d):
@@ -177,6 +177,24 @@ def default_step(state, batch, rates, count):
     d, d_slots = adam("discriminator", state["d"], state["d_slots"], d_slopes, rates["discriminator"], count)
     g, g_slots = adam("generator", state["g"], state["g_slots"], g_slopes, rates["generator"], count)
     return {"g": g, "d": d, "g_slots": g_slots, "d_slots": d_slots, "statistics": statistics}, (d_loss, g_loss)
+
+
+def rotation_step(state, batch, rates, count):
+    def loss_of(g):
+        statistics = dict(state["statistics"])
+        code = features(batch["rotated"], g, statistics)
+        code = code.reshape(code.shape[0], -1)
+        logits = code @ g["task/weight"] + g["task/bias"]
+        turns = -(batch["turns"] * jax.nn.log_softmax(logits)).sum() / logits.shape[0]
+        upright = code[: batch["orientations"].shape[0]]
+        told = upright @ g["orientations/weight"] + g["orientations/bias"]
+        edges = jnp.mean((told - batch["orientations"]) ** 2)
+        weights = plan.recipe["selfSupervision"]["weight"], plan.recipe["orientations"]["weight"]
+        return weights[0] * turns + weights[1] * edges, statistics
+
+    (loss, statistics), slopes = jax.value_and_grad(loss_of, has_aux=True)(state["g"])
+    g, g_slots = adam("generator", state["g"], state["g_slots"], slopes, rates["generator"], count)
+    return {"g": g, "g_slots": g_slots, "statistics": statistics}, (loss,)
 
 
 def supervised_step(state, batch, rates, count):
@@ -203,13 +221,13 @@ g, d = parameters_of("supervised" if supervised else "generator"), parameters_of
 owned = {name for each in plan.trainable.values() for name in each}
 state = {"g": g, "g_slots": slots_of(g)}
 state["statistics"] = {name: jnp.array(value) for name, value in plan.start.items() if name not in owned}
-if not supervised:
+if d:
     state.update({"d": d, "d_slots": slots_of(d)})
 # On a device, every step fetches its batch from the main memory, as training does.
 feeds = [
     {name: jnp.array(value) if device == "cpu" else value for name, value in batch.items()} for batch in plan.feeds
 ]
-function = {"gan": gan_step, "default": default_step, "supervised": supervised_step}[plan.step]
+function = {"gan": gan_step, "contrast": contrast_step, "rotation": rotation_step, "supervised": supervised_step}[plan.step]
 compiled = jax.jit(function, donate_argnums=0)
 made = 0
 

@@ -36,7 +36,8 @@ export function learningRateAt(plan: PlanFile, optimizer: string, step: number):
 /** Losses that every peer reports, by step. */
 export const comparedLosses = {
   gan: ["discriminator/loss", "generator/loss"],
-  default: ["discriminator/loss", "generator/loss"],
+  contrast: ["discriminator/loss", "generator/loss"],
+  rotation: ["generator/loss"],
   supervised: ["loss"],
 } as const;
 

@@ -18,19 +18,31 @@ import type { Discriminator } from "../../src/recipe/discriminator.js";
 import { type FeatureExtractor, featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { drawParameters, initialWeights } from "../../src/recipe/initial-values.js";
 import { newNetworkOpset } from "../../src/recipe/new-network.js";
+import { rotationClasses } from "../../src/recipe/pretraining-graph.js";
 import { builtInRecipe, type OptimizerSettings, type Recipe } from "../../src/recipe/recipe.js";
 import { logitsName, supervisedFeedNames, supervisedGraph } from "../../src/recipe/supervised-graph.js";
 import type { Owner, TrainingGraph } from "../../src/recipe/training-graph.js";
 import { type Device, graphStyle } from "../../src/runtime/device.js";
 import { scheduleFactor } from "../../src/training/optimizer-feeds.js";
+import { OrientationTargets } from "../../src/training/orientation-targets.js";
+import { orientationsSize } from "../../src/training/picture-orientations.js";
 import { trainingGraphOf } from "../../src/training/pretrain.js";
 import { pretrainingFeeds } from "../../src/training/pretraining-feeds.js";
 import { backwardCost, forwardCost, type Layer, layersInput, mirrorLayers } from "./layers.js";
 import { type BenchNetwork, type NetworkName, networks } from "./networks.js";
 
-/** gan: the recipe `paper`; default: the recipe `default`; supervised: cross-entropy and Adam. */
-export const stepNames = ["gan", "default", "supervised"] as const;
+/**
+ * gan: the recipe `paper`; contrast and rotation: the recipes of these names, one of which the recipe `default` is on most
+ * data; supervised: cross-entropy and Adam.
+ */
+export const stepNames = ["gan", "contrast", "rotation", "supervised"] as const;
 export type StepName = (typeof stepNames)[number];
+
+/** Whether the step is measured on this network: rotation is what convolutions learn from square pictures. */
+export function isMeasured(network: NetworkName, step: StepName): boolean {
+  const { sampleShape } = networks[network];
+  return step !== "rotation" || sampleShape.length === 3;
+}
 
 /** Batches that are written; later steps begin again with the first. */
 const batches = 5;
@@ -52,7 +64,10 @@ export interface PlanFile {
   readonly trainable: Readonly<Record<string, readonly string[]>>;
   readonly optimizers: Readonly<Record<string, OptimizerSettings>>;
   readonly learningRates: Readonly<Record<string, readonly number[]>>;
-  readonly recipe: Pick<Recipe, "adversarial" | "reconstruction" | "contrast" | "gradientClip" | "update">;
+  readonly recipe: Pick<
+    Recipe,
+    "adversarial" | "reconstruction" | "contrast" | "selfSupervision" | "orientations" | "gradientClip"
+  >;
   /** Multiply-adds of one step that the mathematics asks for, whoever computes it. */
   readonly multiplyAdds: number;
 }
@@ -64,6 +79,14 @@ export interface Plan {
   /** Writes plan.json, start.safetensors and feeds.safetensors into the folder. */
   readonly write: () => Promise<void>;
 }
+
+/** The supervised step takes from its recipe the optimiser's kind alone. */
+const recipes = {
+  gan: "paper",
+  contrast: "contrast",
+  rotation: "rotation",
+  supervised: "contrast",
+} as const satisfies Record<StepName, string>;
 
 /** Builds the training step of the model in this folder, after writing the model where it is not there yet. */
 export async function planOf(
@@ -78,9 +101,10 @@ export async function planOf(
   const path = join(folder, "model.onnx");
   if (!existsSync(path)) writeFileSync(path, serializeGraph(bench.graph(), newNetworkOpset));
   const features = featureExtractor((await openModel(path)).network);
-  const recipe: Recipe = { ...builtInRecipe(step === "gan" ? "paper" : "default"), batchSize };
+  const recipe: Recipe = { ...builtInRecipe(recipes[step]), batchSize };
   const supervised = step === "supervised";
-  const discriminator = supervised ? undefined : (await chooseDiscriminator("auto", features)).discriminator;
+  const plays = step === "gan" || step === "contrast";
+  const discriminator = plays ? (await chooseDiscriminator("auto", features)).discriminator : undefined;
   const dataset = drawnDataset(bench, batchSize);
   const optimizer = { ...recipe.generatorOptimizer, learningRate: 1e-3 };
   const training = supervised
@@ -88,7 +112,10 @@ export async function planOf(
     : trainingGraphOf({ features, dataset, recipe, device, ...(discriminator ? { discriminator } : {}) });
   const optimizers: Record<string, OptimizerSettings> = supervised
     ? { supervised: optimizer }
-    : { generator: recipe.generatorOptimizer, discriminator: recipe.discriminatorOptimizer };
+    : {
+        generator: recipe.generatorOptimizer,
+        ...(plays ? { discriminator: recipe.discriminatorOptimizer } : {}),
+      };
   const owners: Record<string, readonly Owner[]> = supervised
     ? { supervised: ["features", "head"] }
     : { generator: ["features", "mirror", "task"], discriminator: ["discriminator"] };
@@ -96,7 +123,7 @@ export async function planOf(
   const layers = featureLayers(features, supervised ? logitsName(features.network) : features.feature, batchSize);
   const parts = {
     features: layers,
-    mirror: supervised ? [] : mirrorLayers(layers),
+    mirror: plays ? mirrorLayers(layers) : [],
     discriminator: discriminator ? discriminatorLayers(discriminator, bench.sampleShape, batchSize) : [],
   };
   const file: PlanFile = {
@@ -163,7 +190,9 @@ async function pretrainingBatches(
   dataset: Dataset,
   network: Network,
 ): Promise<Map<string, Tensor>> {
-  const feeds = pretrainingFeeds(training, recipe, dataset, network, 0, totalSteps);
+  const orientations =
+    recipe.orientations.weight > 0 ? { orientations: await OrientationTargets.measure(dataset, 0) } : {};
+  const feeds = pretrainingFeeds(training, recipe, dataset, network, 0, totalSteps, orientations);
   const fed = new Map<string, Tensor>();
   for (let batch = 0; batch < batches; batch++)
     for (const [name, { data, shape }] of Object.entries(await feeds.at(batch)))
@@ -320,6 +349,9 @@ function multiplyAdds(
   // G plays against the D that this step has made: one more look at what G made.
   if (step === "gan") return generator + 3 * judged + learned + handedBack;
   const code = sizeOf(features.at(-1)?.shape ?? []) / batchSize;
+  if (step === "rotation")
+    // Every sample comes in all turns, and only those that are not turned tell their edges.
+    return forward + backward + 3 * batchSize * code * (rotationClasses + orientationsSize / rotationClasses);
   const views = 2 * batchSize;
   const contrast = 2 * (forward + backward) + 3 * views * code * projection + 3 * views * views * projection;
   return share * (generator + 2 * judged + learned + handedBack) + contrast;

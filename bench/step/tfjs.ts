@@ -194,7 +194,7 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
   const generate = (x: tf.Tensor): tf.Tensor =>
     apply(plan.mirror, apply(plan.features, x, variables, track), variables, track);
   const judge = (x: tf.Tensor): tf.Tensor => apply(plan.discriminator, x, variables);
-  const { contrast, reconstruction, adversarial, gradientClip } = plan.recipe;
+  const { contrast, reconstruction, adversarial, selfSupervision, orientations, gradientClip } = plan.recipe;
 
   /** Applies gradients, clipped where the recipe says so; gives the loss. */
   const move = (
@@ -206,7 +206,7 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
     (optimizer as unknown as { learningRate: number }).learningRate = learningRateAt(plan, name, step);
     tf.tidy(() => {
       let slopes = grads;
-      if (gradientClip > 0 && plan.step === "default") {
+      if (gradientClip > 0 && plan.step !== "supervised") {
         const norm = tf.sqrt(tf.addN(Object.values(grads).map((slope) => tf.sum(tf.square(slope)))));
         const factor = tf.minimum(1, tf.div(gradientClip, tf.add(norm, 1e-12)));
         slopes = Object.fromEntries(Object.entries(grads).map(([key, slope]) => [key, tf.mul(slope, factor)]));
@@ -217,16 +217,20 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
   };
   const mean = (x: tf.Tensor): tf.Scalar => tf.mean(x);
 
+  const flattened = (code: tf.Tensor): tf.Tensor2D => {
+    const count = code.shape[0];
+    return tf.reshape(channelsFirst(code), [count, code.size / count]);
+  };
+  /** What a task's linear layer says of features. */
+  const told = (task: string, flat: tf.Tensor2D): tf.Tensor =>
+    tf.add(tf.matMul(flat, variables[`${task}/weight`] as tf.Tensor as tf.Tensor2D), variables[`${task}/bias`]);
+
   const tasks = (batch: Values, fake: tf.Tensor): tf.Scalar => {
     const error = mean(tf.square(tf.sub(fake, batch.samples)));
     const views = tf.concat([batch["view/first"], batch["view/second"]], 0);
-    const code = channelsFirst(apply(plan.features, views, variables));
-    const count = code.shape[0];
-    const flat = tf.reshape(code, [count, code.size / count]) as tf.Tensor2D;
-    const projected = tf.add(
-      tf.matMul(flat, variables["contrast/weight"] as tf.Tensor as tf.Tensor2D),
-      variables["contrast/bias"],
-    );
+    const flat = flattened(apply(plan.features, views, variables));
+    const count = flat.shape[0];
+    const projected = told("contrast", flat);
     const norm = tf.sqrt(tf.add(tf.sum(tf.square(projected), 1, true), 1e-12));
     const unit = tf.div(projected, norm) as tf.Tensor2D;
     const itself = tf.mul(tf.eye(count), -1e4);
@@ -254,7 +258,7 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
       }, of("generator"));
       return [discriminator, move("generator", step, found)];
     },
-    default(batch: Values, step: number): number[] {
+    contrast(batch: Values, step: number): number[] {
       let inner: ReturnType<typeof tf.variableGrads> | undefined;
       const found = tf.variableGrads(() => {
         const fake = generate(batch.samples);
@@ -269,6 +273,16 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
       const losses = [move("discriminator", step, inner), move("generator", step, found)];
       tf.dispose([inner.value, ...Object.values(inner.grads)]);
       return losses;
+    },
+    rotation(batch: Values, step: number): number[] {
+      const found = tf.variableGrads(() => {
+        const flat = flattened(apply(plan.features, batch.rotated, variables, track));
+        const turns = tf.div(tf.sum(tf.mul(tf.logSoftmax(told("task", flat)), batch.turns)), -plan.batchSize);
+        const upright = tf.slice(flat, 0, batch.orientations.shape[0]);
+        const edges = mean(tf.square(tf.sub(told("orientations", upright), batch.orientations)));
+        return tf.add(tf.mul(turns, selfSupervision.weight), tf.mul(edges, orientations.weight)) as tf.Scalar;
+      }, of("generator"));
+      return [move("generator", step, found)];
     },
     supervised(batch: Values, step: number): number[] {
       const found = tf.variableGrads(() => {

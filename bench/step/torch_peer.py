@@ -156,12 +156,25 @@ def relativistic_sum(batch, g, d, d_fixed):
     return d_loss + g_loss, d_loss, g_loss
 
 
+def rotation_loss(batch, g):
+    """How samples have been turned, and the directions of edges of those that have not."""
+    code = features(batch["rotated"], g, statistics).flatten(1)
+    turns = F.cross_entropy(torch.addmm(g["task/bias"], code, g["task/weight"]), quarters)
+    upright = code[: len(batch["orientations"])]
+    told = torch.addmm(g["orientations/bias"], upright, g["orientations/weight"])
+    edges = F.mse_loss(told, batch["orientations"])
+    return plan.recipe["selfSupervision"]["weight"] * turns + plan.recipe["orientations"]["weight"] * edges
+
+
 def supervised_loss(x, labels, p):
     return F.cross_entropy(features(x, p, statistics), labels)
 
 
 if plan.step == "supervised":
     labels = [batch["targets"].argmax(1).to(device) for batch in feeds]
+if plan.step == "rotation":
+    # The first quarter of every batch is upright, the next turned once, and so on.
+    quarters = feeds[0]["turns"].argmax(1).to(device)
 if variant == "compile":
     # On a device launching kernels is what takes the time of small networks: recorded ones are launched at once.
     compiled = torch.compile(dynamic=False, mode="reduce-overhead" if device == "cuda" else None)
@@ -169,6 +182,7 @@ if variant == "compile":
     gan_discriminator_loss = compiled(gan_discriminator_loss)
     gan_generator_loss = compiled(gan_generator_loss)
     relativistic_sum = compiled(relativistic_sum)
+    rotation_loss = compiled(rotation_loss)
     supervised_loss = compiled(supervised_loss)
 else:
     generate_compiled = generate
@@ -196,7 +210,7 @@ def gan_step(step):
     return d_loss.detach(), g_loss.detach()
 
 
-def default_step(step):
+def contrast_step(step):
     batch = batch_at(step)
     if variant == "compile":
         total, d_loss, g_loss = relativistic_sum(batch, g, d, d_fixed)
@@ -212,6 +226,13 @@ def default_step(step):
     return d_loss.detach(), g_loss.detach()
 
 
+def rotation_step(step):
+    loss = rotation_loss(batch_at(step), g)
+    loss.backward()
+    move("generator", step)
+    return (loss.detach(),)
+
+
 def supervised_step(step):
     loss = supervised_loss(batch_at(step)["samples"], labels[step % len(feeds)], trained)
     loss.backward()
@@ -219,7 +240,7 @@ def supervised_step(step):
     return (loss.detach(),)
 
 
-make = {"gan": gan_step, "default": default_step, "supervised": supervised_step}[plan.step]
+make = {"gan": gan_step, "contrast": contrast_step, "rotation": rotation_step, "supervised": supervised_step}[plan.step]
 steps = iter(range(sys.maxsize))
 
 
