@@ -199,6 +199,17 @@ const Attention: Rewrite = (node, upgrade) => {
   return parts.finish("Reshape", [mixed, parts.constant("flat_shape", intTensor([0, 0, -1]))]);
 };
 
+/** The larger of x and nothing but zero, as jax.numpy.maximum(x, 0) is exported: the activation that it is. */
+const Max: Rewrite = (node, upgrade) => {
+  const [a, b] = node.inputs;
+  const isZero = (name: string): boolean => {
+    const tensor = upgrade.tensorOf(name);
+    return tensor !== undefined && tensor.shape.length === 0 && isFloating(tensor.type) && Number(tensor.data[0]) === 0;
+  };
+  if (node.inputs.length !== 2 || isZero(a) === isZero(b)) return [node];
+  return [{ ...node, op: "Relu", inputs: [isZero(a) ? b : a] }];
+};
+
 /** By operator. A rewrite gives the node itself where it does not know how. */
 export const compositions: Readonly<Record<string, Rewrite>> = {
   Swish,
@@ -207,4 +218,5 @@ export const compositions: Readonly<Record<string, Rewrite>> = {
   LRN,
   RMSNormalization,
   Attention,
+  Max,
 };

@@ -4,8 +4,27 @@ import { intTensor, type Tensor } from "../graph/tensor.js";
 
 /** Names for new values, and new initializers, as an upgrade gives them. */
 interface Names {
+  /** Number of a value's axes; undefined where it is not known. */
+  readonly ranks: { readonly of: (name: string) => number | undefined };
   readonly fresh: (node: Node, part: string) => string;
   readonly constant: (node: Node, part: string, tensor: Tensor) => string;
+}
+
+/**
+ * An equation with labels in place of its ellipses, which stand for leading axes, as many in each operand.
+ *
+ * @returns undefined where an ellipsis does not lead, or where it is not known to stand for as many axes throughout
+ */
+function spelledOut(equation: string, inputs: readonly string[], { ranks }: Names): string | undefined {
+  if (!equation.includes(".")) return equation;
+  const operands = equation.split("->")[0].split(",");
+  const counts = operands.flatMap((labels, index) =>
+    labels.startsWith("...") ? [(ranks.of(inputs[index] ?? "") ?? Number.NaN) - (labels.length - 3)] : [],
+  );
+  const [count] = counts;
+  if (!(count >= 0) || counts.some((other) => other !== count)) return undefined;
+  const free = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"].filter((label) => !equation.includes(label));
+  return count > free.length ? undefined : equation.replaceAll("...", free.slice(0, count).join(""));
 }
 
 /**
@@ -14,12 +33,13 @@ interface Names {
  * Of two operands labels of both are summed over, several of them as one axis; labels of both that stay are batch axes, and
  * further labels of one operand are, too, over which the other broadcasts.
  *
- * @returns the node alone where its equation is of another kind (an ellipsis, a diagonal, three operands, sums over no label
+ * @returns the node alone where its equation is of another kind (an ellipsis that broadcasts, a diagonal, three operands, sums over no label
  *   or over labels of one operand, several labels of their own on both sides)
  */
 export function einsumAsProduct(node: Node, names: Names): readonly Node[] {
   const { equation } = node.attributes;
-  const text = equation?.kind === "string" ? equation.value.replace(/\s/g, "") : "";
+  const written = equation?.kind === "string" ? equation.value.replace(/\s/g, "") : "";
+  const text = spelledOut(written, node.inputs, names) ?? "";
   const [, left, output = ""] = /^([A-Za-z,]+)->([A-Za-z]*)$/.exec(text) ?? [];
   const operands = left?.split(",") ?? [];
   const repeats = [...operands, output].some((labels) => new Set(labels).size < labels.length);

@@ -32,7 +32,10 @@ export function findLayers(
       takeRows(node, parts, tensors);
     }
     repeated.pass(node);
-    if (node.inputs.some((name) => varying.has(name))) for (const output of node.outputs) varying.add(output);
+    // How many samples there are says nothing of them.
+    const isOfShapes = node.op === "Shape" || node.op === "Size";
+    if (!isOfShapes && node.inputs.some((name) => varying.has(name)))
+      for (const output of node.outputs) varying.add(output);
     if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
     const operand = node.inputs
       .slice(0, 2)

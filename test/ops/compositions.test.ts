@@ -167,4 +167,23 @@ describe("compositions", () => {
     const graph = graphOf({ title: "", op: "Attention", opset: 25, inputs, attributes });
     expect(upgradeGraph(graph, 25).nodes).toEqual(graph.nodes);
   });
+
+  it.each([
+    ["x and zero", ["x0", "zero"], "Relu"],
+    ["zero and x", ["zero", "x0"], "Relu"],
+    ["x and one", ["x0", "one"], "Max"],
+    ["x and a vector", ["x0", "zeros"], "Max"],
+    ["x, zero and one", ["x0", "zero", "one"], "Max"],
+  ])("know the larger of %s", async (_, inputs, op) => {
+    const tensors = { zero: floatTensor([0], []), one: floatTensor([1], []), zeros: floatTensor([0, 0, 0, 0]) };
+    const graph = graphOf({ title: "", op: "Max", opset: 20, inputs: [picture] });
+    const given = {
+      ...graph,
+      initializers: new Map(Object.entries(tensors)),
+      nodes: graph.nodes.map((node) => ({ ...node, inputs })),
+    };
+    const upgraded = upgradeGraph(given, 20);
+    expect(upgraded.nodes.map((node) => node.op)).toEqual([op]);
+    expect(numbersOf(await run(upgraded, pinnedOpset, [picture]))).toEqual(numbersOf(await run(given, 20, [picture])));
+  });
 });

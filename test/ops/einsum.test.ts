@@ -56,6 +56,9 @@ describe("einsumAsProduct", () => {
     "nd,nd->",
     "bnd,dn->b",
     "nd,bndm->mb",
+    "...nhd,...mhd->...hnm",
+    "...hnm,...mhd->...nhd",
+    "...d,de->...e",
   ])("%s as ONNX Runtime computes it", async (equation) => {
     const operands = equation.replace(/\s/g, "").split("->")[0].split(",");
     const inputs = Object.fromEntries(
@@ -63,7 +66,8 @@ describe("einsumAsProduct", () => {
         `x${index}`,
         normalTensor(
           labels,
-          [...labels].map((label) => sizes[label]),
+          // An ellipsis stands for two axes here.
+          [...labels.replace("...", "be")].map((label) => sizes[label]),
         ),
       ]),
     );
@@ -78,15 +82,20 @@ describe("einsumAsProduct", () => {
     });
   });
 
-  it.each(["...d,de->...e", "bd,be->deb", "bhnd,hdme->bnme", "nn->n", "bnm,bde->bnmde", "b,b,b->b", "bn->b", "bd,de"])(
-    "leaves %s",
-    (equation) => {
-      const count = equation.split(",").length;
-      const inputs = Object.fromEntries(
-        ["x0", "x1", "x2"].slice(0, count).map((name) => [name, normalTensor("x", [1])]),
-      );
-      const graph = graphOf(equation, inputs);
-      expect(upgradeGraph(graph, 17).nodes).toEqual(graph.nodes);
-    },
-  );
+  it.each([
+    "...nd,...dm->...nm",
+    "d...,de->e...",
+    "bd,be->deb",
+    "bhnd,hdme->bnme",
+    "nn->n",
+    "bnm,bde->bnmde",
+    "b,b,b->b",
+    "bn->b",
+    "bd,de",
+  ])("leaves %s", (equation) => {
+    const count = equation.split(",").length;
+    const inputs = Object.fromEntries(["x0", "x1", "x2"].slice(0, count).map((name) => [name, normalTensor("x", [1])]));
+    const graph = graphOf(equation, inputs);
+    expect(upgradeGraph(graph, 17).nodes).toEqual(graph.nodes);
+  });
 });
