@@ -21,8 +21,9 @@ export type FoundPath = { readonly path: string; readonly address?: undefined } 
  * @throws UserError if a pattern fits nothing, or an address cannot be fetched
  */
 export async function expandPaths(given: readonly string[], options: OpenOptions): Promise<FoundPath[]> {
-  if (given.length === 0) {
-    throw userError({ where: "data", required: "at least one path", got: "none", advice: "Name the data" });
+  if (given.length === 0 || given.includes("")) {
+    const got = given.length === 0 ? "none" : "an empty one";
+    throw userError({ where: "data", required: "at least one path", got, advice: "Name the data" });
   }
   const paths: FoundPath[] = [];
   for (const path of given.flatMap((one) => (existsSync(one) ? [one] : expandRanges(one)))) {

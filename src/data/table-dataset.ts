@@ -64,7 +64,12 @@ export async function openTableSource(table: TableSource, options: OpenOptions):
   const profiles = labels.map(({ index }) => survey.profiles[index]);
   const encoded = await encodeRows(format, columns, profiles, survey.count, options);
   if (encoded.count === 0) {
-    throw userError({ where: path, required: "at least one usable row", got: "none", advice: "Check the columns" });
+    throw userError({
+      where: path,
+      required: "at least one usable row",
+      got: `none${leftOutRows(encoded.bad)}`,
+      advice: "Check the columns",
+    });
   }
   return tableDataset(path, format, fit, width, labels, encoded, survey, options);
 }

@@ -13,6 +13,7 @@ import type { StudyData } from "../study/run-trial.js";
 import { fewestPairs } from "../study/statistics/verdict.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { summarize } from "../study/summary.js";
+import { requireDiscriminatorKind } from "./choose-discriminator.js";
 import type { CompareEvent, CompareOptions, CompareResult } from "./compare-types.js";
 import { fitPilot, type PilotFit } from "./fit-pilot.js";
 import { OpenedDatasets } from "./opened-datasets.js";
@@ -33,7 +34,12 @@ import { duplicateNotes, withoutDuplicates } from "./study-duplicates.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
 import { requireLabels, targetNotes } from "./study-labels.js";
-import { requireLabelAmounts, requireStudySettings } from "./study-settings.js";
+import {
+  requireLabelAmounts,
+  requirePretrained,
+  requireStudySettings,
+  unusedDiscriminatorNote,
+} from "./study-settings.js";
 import { workerBytes, workersThatFit } from "./study-workers.js";
 import { version } from "./version.js";
 
@@ -73,7 +79,9 @@ async function compareOn(
       got: String(options.workers),
       advice: "Leave --workers out",
     });
+  if (options.discriminator !== undefined) requireDiscriminatorKind(options.discriminator);
   const asked = await parseArms(options);
+  requirePretrained(options, asked);
   const mayBeTakenAlong = options.pilot !== undefined && options.arms === undefined;
   requireSelfTrainingSteps(options.selfTrainingSteps, mayBeTakenAlong || asked.some(selfTrained), "an arm");
   emit({ type: "reading" });
@@ -97,7 +105,8 @@ async function compareOn(
   const forData = (arms: readonly Arm[]) =>
     armsForData(arms, data.unlabelled, networks[0].isDense, options.pretrainingEpochs);
   const { arms, notes } = forData(asked);
-  for (const message of notes) emit({ type: "note", message });
+  const unused = unusedDiscriminatorNote(options, arms);
+  for (const message of [...notes, ...(unused ? [unused] : [])]) emit({ type: "note", message });
   const { arms: besides } = forData(await besidesInPilot(options, task));
   const discriminatorHash = await discriminatorHashOf(options);
   const drafted = draftPlan(options, task, networks, arms, data, { device, discriminatorHash });

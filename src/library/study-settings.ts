@@ -1,6 +1,7 @@
 /** The numbers and lists that a study is given. */
 import { userError } from "../errors.js";
 import { mostSamplesAStep } from "../recipe/recipe.js";
+import { type Arm, isTrained } from "../study/arm.js";
 import { type Labelled, labelledSamples, parseLabelAmount } from "../study/labels.js";
 import { classMeasures } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
@@ -56,6 +57,30 @@ export function requireStudySettings(options: CompareOptions): void {
     if (options[name]?.length === 0) throw misfit(name, "one or more", "none");
   options.labels?.forEach(parseLabelAmount);
   options.optimizers?.forEach(studyOptimizer);
+}
+
+/** @throws UserError where it is said how arms are pretrained, and none is */
+export function requirePretrained({ pretrainingEpochs, pretrainingSeeds }: CompareOptions, arms: readonly Arm[]): void {
+  const isMade = arms.some(({ source }) => source.kind === "recipe");
+  const unused = {
+    pretrainingEpochs: arms.some(isTrained) ? undefined : pretrainingEpochs,
+    pretrainingSeeds: isMade ? undefined : pretrainingSeeds,
+  };
+  for (const [where, value] of Object.entries(unused))
+    if (value !== undefined)
+      throw userError({
+        where,
+        required: "an arm that is pretrained",
+        got: arms.map(({ name }) => name).join(", "),
+        advice: `Add one, such as default, or leave ${where} out.`,
+      });
+}
+
+/** Says that a discriminator was asked for which no arm has; undefined where one has it. */
+export function unusedDiscriminatorNote({ discriminator }: CompareOptions, arms: readonly Arm[]): string | undefined {
+  const isUsed = arms.some((arm) => isTrained(arm) && arm.source.recipe.adversarial.weight > 0);
+  if (discriminator === undefined || isUsed) return undefined;
+  return "none of the arms is trained with a discriminator, so the one that was asked for is not used";
 }
 
 /** @throws UserError where there are not as many labels as the plan asks for, or too few to choose learning rates by */

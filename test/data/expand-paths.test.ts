@@ -24,3 +24,10 @@ test("says where nothing fits", async () => {
     /required files that fit the pattern/,
   );
 });
+
+test.each<[string[], string]>([
+  [[], "none"],
+  [["a.csv", ""], "an empty one"],
+])("refuses %j", async (given, got) => {
+  await expect(expandPaths(given, {})).rejects.toThrow(`data: required at least one path, got ${got}. Name the data.`);
+});

@@ -216,6 +216,9 @@ describe("what is written in the file", () => {
   });
 
   test("nothing to learn after rows were left out says so", async () => {
+    await expect(openTable(table("v,b\n1e300,1\n2e300,2\n"), { onBad: "skip" })).rejects.toThrow(
+      /at least one usable row, got none, after 2 rows were left out \(.*, row 1: 1e300 in v\)\. Check the columns\./,
+    );
     await expect(openTable(table("# made by hand\na,b\n1,2\n3,4\n"), { onBad: "skip" })).rejects.toThrow(
       /constant, after 3 rows were left out \(.*row 2: 2 cells\)/,
     );

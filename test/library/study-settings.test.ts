@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import type { CompareOptions } from "../../src/library/compare.js";
-import { requireLabelAmounts, requireStudySettings } from "../../src/library/study-settings.js";
+import {
+  requireLabelAmounts,
+  requirePretrained,
+  requireStudySettings,
+  unusedDiscriminatorNote,
+} from "../../src/library/study-settings.js";
+import { armsOf } from "../support/study-plan.js";
 
 const given: CompareOptions = { model: "m.onnx", data: "d", test: "t" };
 
@@ -68,4 +74,27 @@ test("choosing a learning rate takes two labels", () => {
   expect(check("2", true)).not.toThrow();
   expect(check("1/class", true)).not.toThrow();
   expect(check("21", false)).toThrow(/at most the 20 labels/);
+});
+
+test("how arms are pretrained is for those that are", async () => {
+  const plain = await armsOf("he", "lecun+calibrated");
+  for (const settings of [{ pretrainingEpochs: 2 }, { pretrainingSeeds: 1 }])
+    expect(() => requirePretrained({ ...given, ...settings }, plain)).toThrow(
+      /^pretraining(Epochs|Seeds): required an arm that is pretrained, got he, lecun\+calibrated\. Add one, such as default/,
+    );
+  expect(() => requirePretrained(given, plain)).not.toThrow();
+  const untrained = await armsOf("he", "principal-components");
+  expect(() => requirePretrained({ ...given, pretrainingSeeds: 1 }, untrained)).not.toThrow();
+  expect(() => requirePretrained({ ...given, pretrainingEpochs: 1 }, untrained)).toThrow(/^pretrainingEpochs: /);
+  const trained = await armsOf("he", "autoencoder");
+  expect(() => requirePretrained({ ...given, pretrainingEpochs: 1, pretrainingSeeds: 1 }, trained)).not.toThrow();
+});
+
+test("says of a discriminator that no arm has one", async () => {
+  const asked = { ...given, discriminator: "cnn" };
+  expect(unusedDiscriminatorNote(asked, await armsOf("he", "autoencoder"))).toMatch(
+    /^none of the arms is trained with/,
+  );
+  expect(unusedDiscriminatorNote(asked, await armsOf("he", "paper"))).toBeUndefined();
+  expect(unusedDiscriminatorNote(given, await armsOf("he"))).toBeUndefined();
 });
