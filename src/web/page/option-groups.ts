@@ -9,7 +9,7 @@ const keys: Readonly<Record<Exclude<OptionGroup, "other"> | "main", string>> = {
   study:
     "baseline labelsPerClass optimizer learningRates tune grid measure target targetRmse minimumEffect longestExtension duplicates",
   training:
-    "batchSize learningRate discriminatorLearningRate pretrainingSeeds pretrainingEpochs selfTrainingSteps start discriminator checkpointEvery",
+    "head labelled selfTrainingSteps batchSize learningRate discriminatorLearningRate pretrainingSeeds pretrainingEpochs start discriminator checkpointEvery",
   model: "task features input inputShape freeze layout stateDict keepNames",
   data:
     "unlabelled labels labelColumn testLabelColumn classNames columns categories header normalise resize convert transform " +

@@ -229,7 +229,7 @@ export const en = {
   "study.firstSettings": "The first {shown} of {all} settings; choose above to see others.",
   "study.cost": "Cost",
   "study.cost.axis": "seconds of one thread",
-  "study.cost.pretraining": "pretraining, without labels",
+  "study.cost.pretraining": "training before: without labels, and self-training",
   "study.cost.supervised": "{steps} supervised steps",
   "study.grid": "Convergence by depth and activation",
   "study.grid.note.accuracy": "Mean test accuracy in % after {steps} supervised steps.",

@@ -232,7 +232,7 @@ export const ko: Texts = {
   "study.firstSettings": "설정 {all}개 중 처음 {shown}개입니다. 나머지는 위에서 골라 보십시오.",
   "study.cost": "비용",
   "study.cost.axis": "스레드 하나로 걸린 시간(초)",
-  "study.cost.pretraining": "레이블 없는 사전 학습",
+  "study.cost.pretraining": "그 전의 학습: 레이블 없는 사전 학습, 자기 학습",
   "study.cost.supervised": "지도 학습 {steps}스텝",
   "study.grid": "깊이와 활성화 함수에 따른 수렴",
   "study.grid.note.accuracy": "지도 학습 {steps}스텝 뒤의 평균 시험 정확도(%)입니다.",
