@@ -41,7 +41,7 @@ export class Console {
 
   /** Columns that text may take. */
   get width(): number {
-    return Math.max(40, (this.#terminal ? this.#text.columns : undefined) ?? 80);
+    return Math.max(40, (this.#terminal && this.#text.columns) || 80);
   }
 
   /** Prints a line for people, or several. */

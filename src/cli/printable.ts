@@ -20,6 +20,22 @@ const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 /** How many columns a line of text takes on a terminal. */
 export function columnsOf(text: string): number {
   let columns = 0;
-  for (const { segment } of graphemes.segment(text)) columns += wide.test(segment) ? 2 : 1;
+  for (const { segment } of graphemes.segment(text)) columns += columnsOfSign(segment);
   return columns;
+}
+
+function columnsOfSign(sign: string): number {
+  return wide.test(sign) ? 2 : 1;
+}
+
+/** The beginning of a line of text that takes at most so many columns. */
+export function clipped(text: string, columns: number): string {
+  let taken = 0;
+  let length = 0;
+  for (const { segment } of graphemes.segment(text)) {
+    taken += columnsOfSign(segment);
+    if (taken > columns) break;
+    length += segment.length;
+  }
+  return text.slice(0, length);
 }

@@ -1,5 +1,5 @@
 /** How far a long job is: a bar on a terminal, plain lines elsewhere. */
-import { printable } from "./printable.js";
+import { clipped, printable } from "./printable.js";
 
 /** A running display of progress. */
 export interface Progress {
@@ -23,6 +23,9 @@ interface ProgressOptions {
   /** Time in milliseconds. */
   readonly now: () => number;
 }
+
+/** Where a terminal does not say how wide it is, or says 0, as one without a window does. */
+const usualColumns = 80;
 
 /** Milliseconds between two pictures of a bar. */
 const frame = 100;
@@ -58,8 +61,7 @@ export function barProgress(
 
   function draw(): void {
     // A line that wraps could not be drawn over.
-    const columns = (stream.columns ?? 80) - 1;
-    stream.write(`\r${[...line].slice(0, columns).join("")}\u001b[K`);
+    stream.write(`\r${clipped(line, (stream.columns || usualColumns) - 1)}\u001b[K`);
   }
 
   compose(before);

@@ -81,3 +81,14 @@ test("lines come between a bar's pictures, and the bar is drawn again", () => {
   console.line("after");
   expect(stdout.text).toBe(`${ended}after\n`);
 });
+
+test("a terminal that does not say how wide it is has the usual width", () => {
+  const stream = new RecordingStream(true);
+  const console = new Console({ stdout: stream, stderr: stream, json: false, variables: {} });
+  stream.columns = 0;
+  expect(console.width).toBe(80);
+  stream.columns = 100;
+  expect(console.width).toBe(100);
+  stream.columns = 10;
+  expect(console.width).toBe(40);
+});

@@ -128,3 +128,21 @@ test("where nobody knows the total only what is done is told", () => {
   barProgress({ ...options, now: () => 0, stream }).update(12);
   expect(stream.text).toContain("fetch 0 bytes");
 });
+
+test.each([
+  [20, "train ░░░░░░░░░░░░░"],
+  [0, "train ░░░░░░░░░░░░░░░░░░░░░░░░ 0% | 0/9 steps"],
+])("a bar stays on its line where the terminal says that it has %i columns", (columns, drawn) => {
+  const stream = new RecordingStream(true);
+  stream.columns = columns;
+  barProgress({ label: "train", total: 9, unit: "steps", now: () => 0, stream, unicode: true });
+  expect(stream.text).toBe(`\r${drawn}\u001b[K`);
+});
+
+test("a bar counts wide signs as two columns", () => {
+  const stream = new RecordingStream(true);
+  stream.columns = 12;
+  const bar = barProgress({ label: "層層層層層層層", total: 9, unit: "", now: () => 0, stream, unicode: true });
+  bar.end();
+  expect(stream.text).toBe("\r層層層層層\u001b[K\r層層層層層\u001b[K\n");
+});
