@@ -1,7 +1,7 @@
 /** What every format of models gives: a graph, and a way back into the format. */
 import type { Graph } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
-import type { PytorchOrigin } from "./pytorch-origin.js";
+import type { PytorchOrigin, PytorchSignature } from "./pytorch-origin.js";
 
 /** The formats of models: ONNX, .keras archives of Keras 3, Keras' HDF5 files, and TensorFlow.js' layers models. */
 export const modelFormats = ["onnx", "keras", "keras-hdf5", "tensorflow.js"] as const;
@@ -30,8 +30,8 @@ export interface ModelFile {
   readonly origins?: ReadonlyMap<string, PytorchOrigin>;
   /** Initializers that the framework does not train: PyTorch's buffers and plain tensors, weights of frozen Keras layers. */
   readonly constants?: ReadonlySet<string>;
-  /** Names of the tensors that PyTorch trains, where its exporter has noted them. */
-  readonly trained?: ReadonlySet<string>;
+  /** What PyTorch's exporter has noted of the network's tensors. */
+  readonly signature?: PytorchSignature;
   /**
    * Of a file of jax2onnx: the weights that have their names in JAX's tree, see jax-export.ts; none where the export has left
    * the names out. Missing in other files.

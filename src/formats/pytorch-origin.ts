@@ -13,6 +13,8 @@ export interface PytorchOrigin {
    * dot as an underscore.
    */
   readonly arguments: readonly string[];
+  /** The call has arguments by name, too. */
+  readonly hasKeywords: boolean;
   /** The exporter has folded a normalisation, which is the call named here, into the node. */
   readonly isFolded: boolean;
 }
@@ -34,6 +36,7 @@ export function pytorchOrigin(metadata: ReadonlyMap<string, string>): PytorchOri
     moduleClass: classes[classes.length - 2],
     operation,
     arguments: topLevelParts(rest),
+    hasKeywords: !/, kwargs = \{\}\)/.test(rest),
     isFolded: (metadata.get("pkg.onnxscript.rewriter.rule_name") ?? "").includes("BatchNorm"),
   };
 }
@@ -47,11 +50,23 @@ export function isPytorchConstant(metadata: ReadonlyMap<string, string>): boolea
   return kind === "BUFFER" || kind === "CONSTANT_TENSOR";
 }
 
-/** Names of the tensors that PyTorch trains, by the same exporter's metadata of the graph; undefined where it has none. */
-export function pytorchParameters(metadata: ReadonlyMap<string, string>): ReadonlySet<string> | undefined {
+/** The tensors of a network in PyTorch, as its exporter has noted them. */
+export interface PytorchSignature {
+  /** Names of all parameters. */
+  readonly trained: ReadonlySet<string>;
+  /** Names of parameters and buffers by what calls have among their arguments, such as `%p_layer1_0_bn1_weight`. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** The network's tensors by the same exporter's metadata of the graph; undefined where it has none. */
+export function pytorchSignature(metadata: ReadonlyMap<string, string>): PytorchSignature | undefined {
   const signature = metadata.get("pkg.torch.export.ExportedProgram.graph_signature");
   if (signature === undefined) return undefined;
-  return new Set([...signature.matchAll(/^\S+: PARAMETER target=(['"])(.*)\1/gm)].map(([, , target]) => target));
+  const tensors = [...signature.matchAll(/^(\S+): (PARAMETER|BUFFER) target=(['"])(.*?)\3/gm)];
+  return {
+    trained: new Set(tensors.flatMap(([, , kind, , name]) => (kind === "PARAMETER" ? [name] : []))),
+    names: new Map(tensors.map(([, placeholder, , , name]) => [`%${placeholder}`, name])),
+  };
 }
 
 /**

@@ -1,7 +1,9 @@
 /** Reads a model file and finds its network. */
 import { userError } from "../errors.js";
 import type { ModelFile } from "../formats/model-file.js";
+import type { PytorchSignature } from "../formats/pytorch-origin.js";
 import type { Node } from "../graph/graph.js";
+import { isFloating } from "../graph/tensor.js";
 import { analyzeNetwork, type Network, type NetworkOptions } from "../ops/network.js";
 import { takeBranches } from "../ops/take-branches.js";
 import { unrollRecurrences } from "../ops/unroll-recurrences.js";
@@ -65,6 +67,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     ...known,
     ...(options.freeze === undefined ? {} : { frozen: options.freeze }),
     constants: new Set([...(constants ?? []), ...known.constants]),
+    ...(model.signature ? { trained: trainedTensors(model, model.signature, foldedFrom) } : {}),
   });
   return {
     path,
@@ -75,6 +78,25 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     ...(foldedFrom ? { foldedFrom } : {}),
     ...(state ? { state } : {}),
   };
+}
+
+/**
+ * What PyTorch trains, but for what the file holds other numbers of, too, that the exporter has computed: these would stay when
+ * it changes. Weights of layers are found without.
+ */
+function trainedTensors(
+  { graph }: ModelFile,
+  { trained }: PytorchSignature,
+  foldedFrom: OpenedModel["foldedFrom"] = new Map(),
+): ReadonlySet<string> {
+  const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+  const copied = new Set(
+    [...foldedFrom].flatMap(([name, sources]) => {
+      const tensor = read.has(name) ? graph.initializers.get(name) : undefined;
+      return tensor && isFloating(tensor.type) ? sources : [];
+    }),
+  );
+  return new Set([...trained].filter((name) => !copied.has(name)));
 }
 
 /** What of the options a model file is read with. */

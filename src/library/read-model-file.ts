@@ -14,7 +14,7 @@ import {
   isPytorchConstant,
   type PytorchOrigin,
   pytorchOrigin,
-  pytorchParameters,
+  pytorchSignature,
 } from "../formats/pytorch-origin.js";
 import { readTfjs } from "../formats/tfjs.js";
 import { foreignFile } from "./foreign-file.js";
@@ -91,15 +91,15 @@ function readOnnxFile(bytes: Uint8Array, path: string): Omit<ReadModelFile, "has
 }
 
 function modelOf(model: OnnxModel): ModelFile {
-  const trained = pytorchParameters(propertiesOf(model.message.graph?.metadataProps ?? []));
+  const signature = pytorchSignature(propertiesOf(model.message.graph?.metadataProps ?? []));
   return {
     format: "onnx",
     graph: model.graph,
     opset: model.opset,
     producer: model.producer,
     origins: originsOf(model),
-    constants: constantsOf(model, trained),
-    ...(trained ? { trained } : {}),
+    constants: constantsOf(model, signature?.trained),
+    ...(signature ? { signature } : {}),
     asStored: (_, tensor) => tensor,
     write: async (replacements) => new Map([["model.onnx", writeOnnx(model, replacements)]]),
     writeEdited: async (replacements, edits) => new Map([["model.onnx", writeOnnx(model, replacements, edits)]]),

@@ -33,7 +33,7 @@ export function restoreModel(
   const restorer = new GraphRestorer(model);
   if (model.writeEdited && (isFromPytorch(model) || state)) {
     restoreRecurrentLayers(restorer, model, state);
-    restoreByOrigins(restorer, model, state);
+    restoreByOrigins(restorer, model, { state, foldedFrom });
     // Files of the dynamo exporter tell their origins: what else they have, such as copies that stay equal, is no sign.
     if (!model.origins || model.origins.size === 0) restoreByScopes(restorer);
     if (state) restoreByValues(restorer, state);

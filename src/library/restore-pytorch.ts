@@ -3,9 +3,11 @@
  * path and arguments at each node, the TorchScript exporter names nodes by module path and copies by the parameter.
  */
 import type { ModelFile } from "../formats/model-file.js";
-import type { PytorchOrigin } from "../formats/pytorch-origin.js";
+import type { PytorchOrigin, PytorchSignature } from "../formats/pytorch-origin.js";
 import type { Node } from "../graph/graph.js";
+import { foldedView } from "./folded-view.js";
 import type { GraphRestorer, View } from "./graph-restorer.js";
+import type { ReadModelFile } from "./read-model-file.js";
 import type { StateDict } from "./restore-by-values.js";
 
 /** Where operations have weight and bias among their arguments. */
@@ -36,10 +38,22 @@ interface Use {
   readonly isBuffer: boolean;
 }
 
+/** What else is known of a model, see {@link restoreModel}. */
+interface Knowledge {
+  readonly state: StateDict | undefined;
+  readonly foldedFrom: ReadModelFile["foldedFrom"];
+}
+
 /** Restores what the notes of the dynamo exporter tell. Without a normalisation's own numbers it starts as the identity. */
-export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile, state?: StateDict): void {
+export function restoreByOrigins(
+  restorer: GraphRestorer,
+  { origins, signature }: ModelFile,
+  { state, foldedFrom }: Knowledge,
+): void {
   if (!origins || origins.size === 0) return;
-  const nameOf = placeholderNames(restorer, origins);
+  const trained = signature?.trained ?? new Set<string>();
+  const nameOf = placeholderNames(restorer, origins, signature);
+  const notes = { origins, foldedFrom: foldedFrom ?? new Map<string, readonly string[]>(), trained };
   // Whatever a call does with a parameter that is among its arguments, such as turning it round for a tied layer, the tensor
   // under the parameter's name is it: had two been merged, the call would name the one that is gone.
   const readByItsName = (input: string, origin: PytorchOrigin): string | undefined => {
@@ -53,10 +67,11 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
     if (node.op === "Identity") continue;
     const origin = origins.get(node.outputs[0]);
     node.inputs.forEach((input, slot) => {
-      // A slope may be one number for all channels; other single numbers are settings.
-      if (!restorer.parameter(input, node.op === "PRelu" ? 1 : 2)) return;
+      // A slope may be one number for all channels; other single numbers are settings, unless PyTorch trains them.
+      if (!restorer.parameter(input, node.op === "PRelu" || trained.has(input) ? 1 : 2)) return;
       const found = origin && !origin.isFolded ? argumentAt(node, slot, origin) : undefined;
-      const name = origin && found && nameOf(found.text, origin);
+      const viewed = origin && !origin.isFolded && !found ? foldedView(restorer, node, slot, notes) : undefined;
+      const name = origin && found ? nameOf(found.text, origin) : viewed?.parameter;
       // The weight of a folded layer keeps its name.
       const kept = origin?.isFolded && slot === 1 && isPath(input) ? input : undefined;
       // Normalisation without scale and shift has ones and zeros for them; tensors made in forward are "lifted".
@@ -68,7 +83,7 @@ export function restoreByOrigins(restorer: GraphRestorer, { origins }: ModelFile
         output: node.outputs[0],
         slot,
         name: name ?? kept ?? (origin && !origin.isFolded ? readByItsName(input, origin) : undefined),
-        view: found?.view ?? "same",
+        view: found?.view ?? viewed?.view ?? "same",
         isConstant,
         isBuffer,
       };
@@ -137,6 +152,11 @@ function argumentAt(
   const [, operation = ""] = origin.operation.split(".");
   if (op === "BatchNormalization") return { text: origin.arguments[slot], view: "same" };
   const places = parameterArguments[operation];
+  if (operation === "addcmul" && !origin.hasKeywords) {
+    // The first argument, plus the product of the others.
+    const text = origin.arguments[op === "Mul" ? 1 + slot : op === "Add" ? slot : -1];
+    return text?.startsWith("%p_") && (op === "Mul" || slot === 0) ? { text, view: "same" } : undefined;
+  }
   if (!places) {
     // An operation on one parameter, such as a learned factor.
     const named = origin.arguments.filter((text) => text.startsWith("%p_") || text.startsWith("%b_"));
@@ -165,6 +185,7 @@ const underscored = new Set(["running_mean", "running_var", "in_proj_weight", "i
 export function placeholderNames(
   restorer: GraphRestorer,
   origins: ReadonlyMap<string, PytorchOrigin>,
+  signature?: PytorchSignature,
 ): (text: string | undefined, origin: PytorchOrigin) => string | undefined {
   const known = new Map<string, string | undefined>();
   const modules = new Set([...origins.values()].flatMap((origin) => origin.modules));
@@ -177,6 +198,8 @@ export function placeholderNames(
   return (text, origin) => {
     const [, body] = /^%[pb]_(\w+)$/.exec(text ?? "") ?? [];
     if (body === undefined) return undefined;
+    const noted = signature?.names.get(text ?? "");
+    if (noted !== undefined) return noted;
     const kept = known.get(body.toLowerCase());
     if (kept !== undefined) return kept;
     for (const module of [...origin.modules].reverse()) {
@@ -214,8 +237,9 @@ function isPath(name: string): boolean {
  * Is this one of PyTorch's own parameters? The dynamo exporter calls what it has computed by the operation, as a
  * parameter of the outermost module might be called; no such name has a dot, and calls name no such parameter.
  */
-export function isOwnName(name: string, { origins, jaxWeights }: ModelFile): boolean {
+export function isOwnName(name: string, { origins, signature, jaxWeights }: ModelFile): boolean {
   if (jaxWeights) return jaxWeights.has(name);
+  if (signature?.trained.has(name)) return true;
   if (!isPath(name)) return false;
   if (name.includes(".") || !origins || origins.size === 0) return true;
   const placeholders = [`%p_${flattened(name)}`, `%b_${flattened(name)}`];

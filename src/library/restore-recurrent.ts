@@ -18,10 +18,10 @@ import { isStacked, pytorchGates, reorderGates, stackedParts } from "./stacked-m
  */
 export function restoreRecurrentLayers(
   restorer: GraphRestorer,
-  { origins = new Map() }: ModelFile,
+  { origins = new Map(), signature }: ModelFile,
   state: StateDict | undefined,
 ): void {
-  const nameOf = placeholderNames(restorer, origins);
+  const nameOf = placeholderNames(restorer, origins, signature);
   const layers = restorer.nodes.filter(isStacked);
   const sharing = new Map<string, { readonly directions: readonly DirectionTensors[]; readonly nodes: Node[] }>();
   for (const node of layers) {

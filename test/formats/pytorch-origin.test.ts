@@ -1,10 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  isFoldedTable,
-  isPytorchConstant,
-  pytorchOrigin,
-  pytorchParameters,
-} from "../../src/formats/pytorch-origin.js";
+import { isFoldedTable, isPytorchConstant, pytorchOrigin, pytorchSignature } from "../../src/formats/pytorch-origin.js";
 
 const scopes = "pkg.torch.onnx.name_scopes";
 const classes = "pkg.torch.onnx.class_hierarchy";
@@ -26,8 +21,25 @@ test("reads module path, class and arguments", () => {
     moduleClass: "models.It's",
     operation: "aten.layer_norm.default",
     arguments: ["%x", "[8, 2]", "%p_layer1_0_weight", "None", "1e-05", "False"],
+    hasKeywords: false,
     isFolded: false,
   });
+});
+
+test("says whether a call has arguments by name", () => {
+  const hasKeywords = (kwargs: string): boolean | undefined =>
+    pytorchOrigin(
+      new Map([
+        [scopes, "['', 'addcmul']"],
+        [classes, "['Net', 'aten.addcmul.default']"],
+        [
+          call,
+          `%addcmul = call_function[target=torch.ops.aten.addcmul.default](args = (%a, %b, %c), kwargs = ${kwargs})`,
+        ],
+      ]),
+    )?.hasKeywords;
+  expect(hasKeywords("{}")).toBe(false);
+  expect(hasKeywords("{value: 0.5}")).toBe(true);
 });
 
 test("says where a batch normalisation was folded in", () => {
@@ -75,8 +87,14 @@ test("tells tables that were computed from nothing trained from weights that wer
     "b_buf: BUFFER target='buf' persistent=True",
     "x: USER_INPUT",
   ].join("\n");
-  const parameters = pytorchParameters(new Map([["pkg.torch.export.ExportedProgram.graph_signature", signature]]))!;
+  const metadata = new Map([["pkg.torch.export.ExportedProgram.graph_signature", signature]]);
+  const { trained: parameters, names } = pytorchSignature(metadata)!;
   expect([...parameters]).toEqual(["w", "a.weight"]);
+  expect([...names]).toEqual([
+    ["%p_w", "w"],
+    ["%p_a_weight", "a.weight"],
+    ["%b_buf", "buf"],
+  ]);
   const isTable = (sources?: string): boolean =>
     isFoldedTable(
       new Map(sources === undefined ? [] : [["pkg.onnxscript.optimizer.folded_from", sources]]),
@@ -87,5 +105,5 @@ test("tells tables that were computed from nothing trained from weights that wer
   expect(isTable("['a.weight']")).toBe(false);
   expect(isTable("[]")).toBe(false);
   expect(isTable()).toBe(false);
-  expect(pytorchParameters(new Map())).toBeUndefined();
+  expect(pytorchSignature(new Map())).toBeUndefined();
 });

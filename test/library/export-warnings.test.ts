@@ -7,7 +7,7 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { normalTensor } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
 
-const folding = { modules: [""], moduleClass: "", operation: "", arguments: [], isFolded: true };
+const folding = { modules: [""], moduleClass: "", operation: "", arguments: [], isFolded: true, hasKeywords: false };
 
 /** Two convolutions and a head; the names of the convolutions' tensors are given. */
 function warningsOf(names: readonly string[], folded: readonly string[] = [], file: Partial<ModelFile> = {}): string[] {
@@ -70,7 +70,13 @@ describe("exportWarnings", () => {
     const tokens = net.node("MatMul", ["x", net.weight("fc.weight", [4, 4])]);
     const joined = net.node("Concat", [net.weight("expand", [2, 1, 4]), tokens], { axis: 1 });
     const graph = net.graph([3, 4], [net.node("MatMul", [joined, net.weight("head.weight", [4, 2])])], 2);
-    const origin = { modules: [""], moduleClass: "", operation: "aten.linear.default", isFolded: false };
+    const origin = {
+      modules: [""],
+      moduleClass: "",
+      operation: "aten.linear.default",
+      isFolded: false,
+      hasKeywords: false,
+    };
     const model: ModelFile = {
       format: "onnx",
       graph,

@@ -84,7 +84,14 @@ const picture = ["batch", 3, 4, 4];
 
 /** What the exporter notes of a node that a call in some modules made. */
 function origin(modules: string[], operation: string, ...parts: string[]): PytorchOrigin {
-  return { modules, moduleClass: "Module", operation: `aten.${operation}.default`, arguments: parts, isFolded: false };
+  return {
+    modules,
+    moduleClass: "Module",
+    operation: `aten.${operation}.default`,
+    arguments: parts,
+    isFolded: false,
+    hasKeywords: false,
+  };
 }
 
 describe("TorchScript exports", () => {
@@ -170,6 +177,7 @@ const normOrigin: PytorchOrigin = {
     "0.001",
   ],
   isFolded: true,
+  hasKeywords: false,
 };
 
 describe("dynamo exports", () => {
@@ -214,7 +222,7 @@ describe("dynamo exports", () => {
         sizes: intTensor([5, 2]),
       },
       picture,
-      new Map([["y", { ...origin, isFolded: false }]]),
+      new Map([["y", { ...origin, isFolded: false, hasKeywords: false }]]),
     );
     const { model } = restoreModel(given);
     expect(model.graph.nodes.at(-1)?.inputs).toEqual(["x", "conv.weight"]);
@@ -229,6 +237,7 @@ describe("dynamo exports", () => {
         operation: "aten._native_batch_norm_legit_functional.default",
         arguments: parts,
         isFolded: false,
+        hasKeywords: false,
       };
     };
     const own = ["%p_norm_weight", "%p_norm_bias"];
@@ -289,6 +298,7 @@ describe("what dynamo exports say is a buffer", () => {
     operation: "aten.mul.Tensor",
     arguments: parts,
     isFolded: false,
+    hasKeywords: false,
   });
   const nodes = [node("Mul", "", ["x", "scale"], "a"), node("Mul", "", ["a", "scale"], "y")];
   const tensors = { scale: floatTensor(new Float32Array(4).fill(2)) };

@@ -102,6 +102,7 @@ function written(kind: Kind, layers = 1, directions = 2): Written {
       operation: kind.operation,
       arguments: ["%x", "[%zeros, %zeros_1]", `[${list}]`, "True", String(layers), "0.0", "False", "True", "True"],
       isFolded: false,
+      hasKeywords: false,
     });
     reads = `joined${layer}`;
   }
