@@ -40,7 +40,7 @@ export const command = defineCommand({
     if (result.featuresNote !== undefined) console.line(`note: ${result.featuresNote}`);
     if (result.mirror.length > 0) {
       console.line();
-      console.line("F^T, the mirror");
+      console.line("F^T, the mirror (of recipes that have one)");
       console.table(
         ["operator", "mirrors", "shape"],
         result.mirror.map((step) => [step.op, step.name ?? "", shape(step.shape)]),
@@ -49,7 +49,7 @@ export const command = defineCommand({
     }
     if (result.discriminator) {
       console.line();
-      console.line(`D, the discriminator (${result.discriminator.kind})`);
+      console.line(`D, the discriminator (${result.discriminator.kind}; of recipes that have one)`);
       console.table(
         ["operator", "shape"],
         result.discriminator.layers.map(({ op, shape: sizes }) => [op, shape(sizes)]),

@@ -20,7 +20,7 @@ test("shows F, its mirror and D", async () => {
   expect(stdout).toMatch(/Conv +features\.0\/Conv_output +4x4x4 +features\.0\.weight 4x1x3x3, features\.0\.bias 4/);
   expect(stdout).toContain("features: flatten/Flatten_output (24); the head begins with Gemm classifier/Gemm");
   expect(stdout).toMatch(/ConvTranspose +mirror of Conv/);
-  expect(stdout).toContain("D, the discriminator (cnn)");
+  expect(stdout).toContain("D, the discriminator (cnn; of recipes that have one)");
   expect(stdout).toMatch(/parameters: F 262 of the network's 312, mirror \d+, D [\d,]+; F makes [\d,]+ multiply-adds/);
 });
 
