@@ -56,7 +56,8 @@ export function exportWarnings(opened: OpenedModel, features: FeatureExtractor):
   return [
     ...kerasExport(model),
     ...(model.notes ?? []),
-    ...warnings.map((warning) => `${warning} ${remedyFor(model)}`),
+    // The same for all of them, and long: said once.
+    ...warnings.map((warning, place) => (place === 0 ? `${warning} ${remedyFor(model)}` : warning)),
   ];
 }
 

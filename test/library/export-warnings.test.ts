@@ -61,6 +61,12 @@ describe("exportWarnings", () => {
     expect(more).toEqual([]);
   });
 
+  it("says what to do once, however much has changed", () => {
+    const warnings = warningsOf(["onnx::Conv_1", "onnx::Conv_2", "conv2.weight", "onnx::Conv_2"]);
+    expect(warnings).toHaveLength(3);
+    expect(warnings.map((warning) => warning.includes("optimize=False"))).toEqual([true, false, false]);
+  });
+
   it("names what the file says was folded, whatever its names", () => {
     expect(warningsOf(own, ["b"])).toEqual([expect.stringMatching(/into 1 of F's layers \(conv2\.weight\)/)]);
   });
