@@ -21,6 +21,7 @@ export interface InitializeOptions {
   readonly data: string | readonly string[] | Dataset;
   /** Folder for the run; default: `<model's name>-headstart`. */
   readonly output?: string;
+  /** Replace an earlier run in that folder. */
   readonly overwrite?: boolean;
   /** Continue an earlier run of the same settings in the output folder; with more steps it is extended. */
   readonly resume?: boolean;
@@ -46,21 +47,29 @@ export interface InitializeOptions {
   readonly recipe?: string | RecipeInput;
   /** auto, mlp, cnn, cnn1d, or the path of an ONNX file with one output per sample. */
   readonly discriminator?: string;
+  /** Passes over the data; default: the recipe's. */
   readonly epochs?: number;
+  /** Training steps, in place of epochs. */
   readonly steps?: number;
   /** Train for about this long: as many steps as fit by a measurement of the first ones. */
   readonly minutes?: number;
+  /** Samples a step; default: the recipe's. */
   readonly batchSize?: number;
+  /** Of F and its mirror; default: the recipe's. */
   readonly learningRate?: number;
+  /** Of D; default: the recipe's. */
   readonly discriminatorLearningRate?: number;
+  /** Of everything random; default 0. */
   readonly seed?: number;
+  /** Default: all cores. */
   readonly threads?: number;
   /** One of {@link devices}; default: cpu. */
   readonly device?: string;
   /**
    * Start values of the head, which is else left to the framework: zero; class-means, by F's features of labelled samples;
    * linear-discriminant, by their covariance too; or self-training, which trains F and head further on labels and confident
-   * guesses. They are written beside F's weights.
+   * guesses. They are written beside F's weights. After self-training the network may be at its best: with few labels, further
+   * supervised steps can cost accuracy.
    */
   readonly head?: HeadStart;
   /** Steps of the head self-training; default 1,000. */
@@ -69,17 +78,25 @@ export interface InitializeOptions {
   readonly labelled?: string | readonly string[] | Dataset;
   /** Start weights of F: "file" or an initializer's name; default: the recipe's. */
   readonly start?: string;
+  /** Where pictures have their channels; default: found out. */
   readonly layout?: "NCHW" | "NHWC";
+  /** Resize pictures to the model's input. */
   readonly resize?: boolean;
+  /** Convert pictures between grey and colour for the model's input. */
   readonly convert?: boolean;
+  /** Default: "standard", and for a model that scales its samples itself whatever it scales. */
   readonly normalise?: NormalisationChoice;
+  /** Labels for the report and the head: a label file's path, or a table's column (name, number from 1, or −1). */
   readonly labels?: string | number;
   /** Names of all classes in the order of the network's outputs; default: the labels' own order. */
   readonly classNames?: readonly string[];
+  /** Whether a table's first line is its header; default: "auto". */
   readonly header?: boolean | "auto";
+  /** What to do about samples that cannot be used; default: "fail". */
   readonly onBad?: "fail" | "skip";
   /** What a table's columns are, by name or number from 1. */
   readonly columns?: Readonly<Record<string, ColumnChoice>>;
+  /** How a table's categories are given; default: "one-hot". */
   readonly categories?: "one-hot" | "embedding";
   /** The transform.json or data record of an earlier run, to treat the data alike. */
   readonly fitted?: Record<string, unknown>;
@@ -98,6 +115,7 @@ export interface InitializeOptions {
   readonly tensorboard?: boolean;
   /** Address of an MLflow server to log to, too. */
   readonly mlflow?: string;
+  /** Ends the run with an InterruptedError; `resume` goes on from its last checkpoint. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: InitializeEvent) => void;
 }
