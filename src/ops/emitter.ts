@@ -47,11 +47,12 @@ export class Emitter extends GraphBuilder {
     if (!operator) throw new RuleError(`the operator ${op} is not supported`);
     const context = { op, inputs, attributes, outputCount };
     const types = operator.shape(context);
-    if (operator.fold && types.every(({ shape }) => sizeOf(shape) <= largestFolded)) {
+    if (operator.fold && types.every(({ shape }) => isSmall(shape))) {
       // Shape and Size need their input's shape only, so that they fold whatever the input is.
       const needsElements = op !== "Shape" && op !== "Size";
       const constants = inputs.map((input) => input?.constant);
-      if (!needsElements || inputs.every((input, index) => !input || constants[index])) {
+      const areKnown = inputs.every((input, index) => !input || (constants[index] && !isWideAndEmpty(input)));
+      if (!needsElements || areKnown) {
         const present = constants.filter((tensor): tensor is Tensor => tensor !== undefined);
         return operator.fold(context, present, types).map((tensor) => this.constant(tensor));
       }
@@ -250,6 +251,15 @@ function isNumber(a: Value, number: number): boolean {
     sizeOf(a.shape) === 1 &&
     Number((a.constant.data as ArrayLike<number | bigint>)[0]) === number
   );
+}
+
+/** Few positions on all axes together: beside an axis of no elements others may be as long as a file says. */
+function isSmall(shape: readonly number[]): boolean {
+  return sizeOf(shape.map((dimension) => Math.max(dimension, 1))) <= largestFolded;
+}
+
+function isWideAndEmpty({ shape }: ValueType): boolean {
+  return sizeOf(shape) === 0 && !isSmall(shape);
 }
 
 /** True where broadcasting b against a leaves a's shape as it is. */

@@ -154,10 +154,21 @@ export function castElement(element: Element, type: DataType): Element | boolean
 
 /** Pow's rule: the result has the base's type, whatever the exponent's. */
 export function powerOf(base: Element, exponent: Element): Element {
-  if (typeof base === "bigint" && typeof exponent === "bigint" && exponent >= 0n) return base ** exponent;
+  if (typeof base === "bigint" && typeof exponent === "bigint" && exponent >= 0n) return wrappedPower(base, exponent);
   const power = Number(base) ** Number(exponent);
   if (typeof base === "number") return power;
   return Number.isFinite(power) ? BigInt(Math.trunc(power)) : 0n;
+}
+
+/** The power modulo 2⁶⁴, by squaring: a power itself may have more digits than fit into memory. */
+function wrappedPower(base: bigint, exponent: bigint): bigint {
+  let power = 1n;
+  let square = base;
+  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) power = BigInt.asIntN(64, power * square);
+    square = BigInt.asIntN(64, square * square);
+  }
+  return power;
 }
 
 /** Div's rule for integers: cut off towards zero. */

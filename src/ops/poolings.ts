@@ -33,7 +33,7 @@ function poolWindows(node: NodeContext): WindowAxis[] {
       throw new RuleError(
         `${node.op}: pads ${axis.begin} and ${axis.end} must be less than the kernel's ${axis.kernel}`,
       );
-    if (insideCounts(axis).includes(0)) throw new RuleError(`${node.op}: a window lies in the padding altogether`);
+    if (readsPaddingAlone(axis)) throw new RuleError(`${node.op}: a window lies in the padding altogether`);
   }
   return windows;
 }
@@ -141,15 +141,27 @@ function reciprocalCounts(node: NodeContext, emit: Emitter, windows: readonly Wi
 }
 
 /** How many taps of each window of an axis read an element and not padding. */
-function insideCounts({ output, kernel, stride, dilation, begin, input }: WindowAxis): number[] {
-  return Array.from({ length: output }, (_, window) => {
-    let count = 0;
-    for (let tap = 0; tap < kernel; tap++) {
-      const position = window * stride + tap * dilation - begin;
-      if (position >= 0 && position < input) count++;
-    }
-    return count;
-  });
+function insideCounts(axis: WindowAxis): number[] {
+  return Array.from({ length: axis.output }, (_, window) => insideCount(axis, window));
+}
+
+function insideCount({ kernel, stride, dilation, begin, input }: WindowAxis, window: number): number {
+  // Tap t reads the element start + t · dilation.
+  const start = window * stride - begin;
+  const first = Math.max(0, Math.ceil(-start / dilation));
+  const last = Math.min(kernel - 1, Math.floor((input - 1 - start) / dilation));
+  return Math.max(0, last - first + 1);
+}
+
+/** Whether a window reads padding alone. Only such can as do not begin and end inside of the input. */
+function readsPaddingAlone(axis: WindowAxis): boolean {
+  const firstInside = Math.min(axis.output, Math.ceil(axis.begin / axis.stride));
+  for (let window = 0; window < firstInside; window++) if (insideCount(axis, window) === 0) return true;
+  for (let window = axis.output - 1; window >= firstInside; window--) {
+    const count = insideCount(axis, window);
+    if (count === 0 || count === axis.kernel) return count === 0;
+  }
+  return false;
 }
 
 /** gx = g / (number of positions), everywhere. */

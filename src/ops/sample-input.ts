@@ -1,7 +1,7 @@
 /** The input that takes samples, and the shape of one. */
 import { type UserError, userError } from "../errors.js";
 import type { Dimension, Graph, ValueInfo } from "../graph/graph.js";
-import { dataTypes, isFloating, type Tensor } from "../graph/tensor.js";
+import { dataTypes, isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
 import { embeddingsOf, shapeOfEmbedding } from "./embedding.js";
 import type { NetworkOptions } from "./network.js";
 
@@ -78,8 +78,26 @@ function namesOf(inputs: readonly ValueInfo[]): string {
   return inputs.length === 0 ? "no inputs" : inputs.map(({ name, type }) => `${name} (${type})`).join(", ");
 }
 
-/** The shape of one sample. @throws UserError where a dimension of it is left open, or another one was asked for */
+/** A gibibyte of numbers. */
+const mostValues = 2 ** 28;
+
+/**
+ * The shape of one sample.
+ *
+ * @throws UserError where a dimension of it is left open, another one was asked for, or no memory holds a batch of such
+ */
 export function fixedSampleShape(declared: readonly Dimension[], input: ValueInfo, options: NetworkOptions): number[] {
+  const shape = knownSampleShape(declared, input, options);
+  if (sizeOf(shape) <= mostValues) return shape;
+  throw userError({
+    where: `${options.where}: input ${input.name}`,
+    required: `samples of at most ${mostValues} values`,
+    got: `[${shape.join(", ")}]`,
+    advice: "Export the network for smaller samples.",
+  });
+}
+
+function knownSampleShape(declared: readonly Dimension[], input: ValueInfo, options: NetworkOptions): number[] {
   const given = options.sampleShape;
   const fail = (got: string): UserError =>
     userError({

@@ -69,6 +69,9 @@ export function perAxis(
   return found;
 }
 
+/** A gibibyte of results along one axis alone. */
+const mostWindows = 2 ** 28;
+
 /**
  * The windows of Conv, MaxPool and AveragePool over an input with these spatial sizes.
  *
@@ -101,6 +104,8 @@ export function slidingWindows(node: NodeContext, input: readonly number[], kern
       throw new RuleError(
         `${node.op}: a window of ${extent} does not fit into ${size} elements padded by ${begin} and ${end}`,
       );
+    if (output > mostWindows)
+      throw new RuleError(`${node.op}: ${output} windows along an axis, memory holds ${mostWindows} at most`);
     return { ...shared, begin, end, output };
   });
 }

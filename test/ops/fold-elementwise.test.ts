@@ -106,6 +106,24 @@ describe("folding", () => {
     expect(() => emit.one(op, [emit.scalar(1, "int64"), emit.scalar(0, "int64")])).toThrow("by zero");
   });
 
+  it("wraps integer powers of any size", () => {
+    const emit = new Emitter();
+    const power = (base: number, exponent: number) =>
+      emit.power(emit.scalar(base, "int64"), emit.scalar(exponent, "int64")).constant?.data;
+    expect(power(3, 41)).toEqual(BigInt64Array.of(BigInt.asIntN(64, 3n ** 41n)));
+    expect(power(-3, 41)).toEqual(BigInt64Array.of(BigInt.asIntN(64, (-3n) ** 41n)));
+    expect(power(2, 2 ** 40)).toEqual(BigInt64Array.of(0n));
+    expect(power(5, 0)).toEqual(BigInt64Array.of(1n));
+  });
+
+  it("does not list positions beside an axis of no elements", () => {
+    const emit = new Emitter();
+    const empty = emit.constant(floatTensor([], [0, 2 ** 31 - 1]));
+    expect(emit.add(empty, empty)).toMatchObject({ shape: [0, 2 ** 31 - 1] });
+    expect(emit.reduceSum(empty).shape).toEqual([]);
+    expect(emit.one("Shape", [empty]).constant?.data).toEqual(BigInt64Array.of(0n, 2n ** 31n - 1n));
+  });
+
   it("does not happen where one input is not constant", () => {
     const emit = new Emitter();
     expect(emit.add(emit.input("a", "int64", [2]), emit.ints([1, 2])).constant).toBeUndefined();

@@ -189,7 +189,46 @@ describe("what does not fit is refused", () => {
   ])("%s", (_, emitting, message) => {
     expect(emitting).toThrow(message);
   });
+
+  it("windows that read padding alone, wherever they are", () => {
+    let refused = 0;
+    for (const [input, kernel, stride, dilation] of combinations([1, 2, 3, 5], [1, 2, 3, 4], [1, 2, 3], [1, 2, 3, 4]))
+      for (const [begin, end] of combinations([0, 1, 2, 3], [0, 1, 2, 3])) {
+        const output = Math.floor((input + begin + end - (kernel - 1) * dilation - 1) / stride) + 1;
+        if (begin >= kernel || end >= kernel || output < 1) continue;
+        const isInside = (window: number, tap: number): boolean => {
+          const place = window * stride + tap * dilation - begin;
+          return place >= 0 && place < input;
+        };
+        const isEmpty = (window: number): boolean =>
+          Array.from({ length: kernel }, (_, tap) => tap).every((tap) => !isInside(window, tap));
+        const emitting = pool([1, 1, input], {
+          kernel_shape: ints([kernel]),
+          strides: ints([stride]),
+          dilations: ints([dilation]),
+          pads: ints([begin, end]),
+        });
+        if (Array.from({ length: output }, (_, window) => window).some(isEmpty)) {
+          refused++;
+          expect(emitting).toThrow(/in the padding altogether/);
+        } else expect(emitting().shape).toEqual([1, 1, output]);
+      }
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  it("takes kernels and pads of any size", () => {
+    const size = 2 ** 22;
+    const pads = ints([size - 1, size - 1]);
+    expect(pool([1, 1, 1], { kernel_shape: ints([size]), pads })().shape).toEqual([1, 1, size]);
+  });
 });
+
+function combinations(...lists: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  return lists.reduce<readonly (readonly number[])[]>(
+    (all, list) => all.flatMap((before) => list.map((number) => [...before, number])),
+    [[]],
+  );
+}
 
 async function shapes(op: string, x: readonly number[], attributes: Readonly<Record<string, Attribute>>) {
   let declared: readonly number[] = [];

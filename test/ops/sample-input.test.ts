@@ -70,6 +70,11 @@ describe("the sample input", () => {
     [[x(["n", "m"])], {}, /input x: required a batch axis .*, got \[n, m\]\. .*--input-shape/],
     [[x(["n"])], {}, /input x: required a batch axis .*, got the shape \[n\]\./],
     [[x(null)], {}, /input x: required a batch axis .*, got an unknown rank\./],
+    [
+      [x(["n", 2 ** 20, 2 ** 20])],
+      {},
+      /input x: required samples of at most 268435456 values, got \[1048576, 1048576\]/,
+    ],
     [[x(["n", 4])], { sampleShape: [5] }, /got the model's \[n, 4\] against --input-shape 5\./],
     [[x(["n", 4])], { sampleShape: [4, 1] }, /got the model's \[n, 4\] against --input-shape 4x1\./],
   ])("%j %j is refused", (inputs, options, message) => {

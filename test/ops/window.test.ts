@@ -53,6 +53,7 @@ describe("sliding windows", () => {
     [{ pads: ints([1]) }, /pads has 1 numbers, its input needs 2/],
     [{ auto_pad: string("SAME_UPPER"), dilations: ints([2]) }, /auto_pad SAME_UPPER with dilations/],
     [{ dilations: ints([0]) }, /dilations holds 0/],
+    [{ pads: ints([2 ** 30, 0]) }, /1073741830 windows along an axis/],
     [{ dilations: ints([5]) }, /a window of 11 does not fit into 8/],
     [{ strides: ints([9]), pads: ints([0, 4]), ceil_mode: int(1) }, /disagree/],
   ])("refuse %j", (attributes: Record<string, Attribute>, message) => {
