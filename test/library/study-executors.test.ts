@@ -102,7 +102,7 @@ describe.skipIf(!existsSync(worker))("worker threads", () => {
     async () => {
       const { folder, words } = await material();
       const settings = ["--workers", "2", "--output", join(folder, "stopped"), "--steps", "5", "--seeds", "2"];
-      const long = [...words, ...settings, "--arms", "he+self-training", "--self-training-steps", "10000000"];
+      const long = [...words, ...settings, "--arms", "autoencoder+self-training", "--self-training-steps", "10000000"];
       expect(await interruptedAt("training: 0%", long)).toBe(130);
     },
   );
