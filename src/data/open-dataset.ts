@@ -3,6 +3,7 @@ import { extname, join } from "node:path";
 import { userError } from "../errors.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js";
+import { checkOptions } from "./check-options.js";
 import { checkClassNames, shorten } from "./classes.js";
 import { type ColumnarFile, looksLikeArrow, looksLikeParquet } from "./columnar-file.js";
 import { columnarItems, pictureColumn } from "./columnar-items.js";
@@ -50,8 +51,7 @@ type Part =
  * @throws InterruptedError if the options' signal is given
  */
 export async function openDataset(path: string | readonly string[], given: OpenOptions = {}): Promise<Dataset> {
-  checkCount("limit", given.limit);
-  checkCount("memory", given.memory);
+  checkOptions(given);
   const options = withClassNames(given);
   const found = await expandPaths(typeof path === "string" ? [path] : path, options);
   const names = new FetchedNames(found);
@@ -331,11 +331,6 @@ async function readLabels(path: string, { signal }: OpenOptions): Promise<{ arra
     got: "a file of another kind",
     advice: "Save the labels with numpy.save",
   });
-}
-
-function checkCount(where: string, value: number | undefined): void {
-  if (value === undefined || (Number.isInteger(value) && value > 0)) return;
-  throw userError({ where, required: "a whole number above 0", got: `${value}`, advice: "Change it" });
 }
 
 /** What to do with files that many have and that are not read, by the ends of their names. */

@@ -49,6 +49,8 @@ export function requireStudySettings(options: CompareOptions): void {
     if (value === undefined || (Number.isFinite(value) && fits(value))) continue;
     throw misfit(name, required, value);
   }
+  for (const name of ["arms", "labels", "optimizers", "learningRates"] as const)
+    if (options[name] !== undefined && !Array.isArray(options[name])) throw misfit(name, "a list", `${options[name]}`);
   for (const rate of options.learningRates ?? [])
     if (!(Number.isFinite(rate) && rate > 0)) throw misfit("learningRates", "numbers above 0", rate);
   if (options.tune && new Set(options.learningRates ?? []).size < 2)
