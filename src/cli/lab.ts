@@ -7,7 +7,7 @@ import type { CommandForm, OptionField } from "../web/protocol.js";
 import { type Command, defineCommand, readArguments } from "./command.js";
 import { command as compareCommand } from "./compare.js";
 import { command as initCommand } from "./init.js";
-import { choice, flagOf, text, whole } from "./options.js";
+import { choice, flagOf, namesOrPaths, text, whole } from "./options.js";
 
 export const command = defineCommand({
   name: "lab",
@@ -18,7 +18,7 @@ export const command = defineCommand({
     { name: "folder", description: "where runs and studies lie and new ones go (default: .)", required: false },
   ],
   options: {
-    files: text("FOLDERS", "more folders to choose models and data from, with commas"),
+    files: namesOrPaths("FOLDERS", "more folders to choose models and data from, with commas"),
     port: whole("NUMBER", "port (default: a free one)", { min: 0, max: 65535 }),
     host: text("ADDRESS", "address to listen at (default: 127.0.0.1)"),
     open: choice("WHEN", ["yes", "no"], "whether to open a browser (default: yes)"),
@@ -27,7 +27,7 @@ export const command = defineCommand({
   async run({ arguments: [folder = "."], options, console, signal }) {
     const running = await lab({
       folder,
-      files: options.files?.split(",").map((path) => path.trim()) ?? [],
+      files: options.files ?? [],
       ...(options.port === undefined ? {} : { port: options.port }),
       ...(options.host === undefined ? {} : { host: options.host }),
       program: [process.execPath, fileURLToPath(new URL("main.js", import.meta.url))],
