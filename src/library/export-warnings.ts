@@ -30,7 +30,7 @@ export function exportWarnings(opened: OpenedModel, features: FeatureExtractor):
     : names.filter((name) => !isOwnName(name, model));
   if (renamed.length > 0)
     warnings.push(
-      `The export has renamed ${renamed.length} of F's weights (${listed(renamed)}), so they do not fit the framework's own names.${batchNote(features, renamed)}`,
+      `The export has renamed ${renamed.length} of F's weights (${listed(renamed)}), so they do not fit the framework's own names.${batchNote(opened, features, renamed)}`,
     );
   const folded = foldedNormalisations(model, features);
   if (folded.length > 0)
@@ -194,9 +194,15 @@ function remedyFor(model: ModelFile): string {
 }
 
 /** Says where the exporter seems to have computed a tensor for the batch that it was given, as a class token for each sample. */
-function batchNote({ network: { fixedBatch, parameters } }: FeatureExtractor, renamed: readonly string[]): string {
+function batchNote(
+  { model: { origins } }: OpenedModel,
+  { network: { fixedBatch, parameters } }: FeatureExtractor,
+  renamed: readonly string[],
+): string {
   const repeated = renamed.filter((name) => {
     const { shape = [], role } = parameters.get(name) ?? {};
+    // The dynamo exporter calls what it has computed by the operation.
+    if (origins && origins.size > 0 && !/^(expand|repeat|tile)/.test(name)) return false;
     return role !== "weight" && shape.length > 2 && shape.slice(0, 2).some((size) => size === fixedBatch);
   });
   if (repeated.length === 0) return "";

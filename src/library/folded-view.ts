@@ -29,7 +29,8 @@ const timesOne = /^(tmp|value|value_cast)(_\d+)?$/;
 
 /**
  * The parameter that a node reads in another shape, as after `gamma.view(1, -1, 1, 1)`, or turned round, as after
- * `weight.t()`. What shape the parameter has is not noted: one axis, where no more than one is longer than 1.
+ * `weight.t()`. What shape the parameter has is not noted: one axis, where no more than one is longer than 1. A file that
+ * headstart has written may have such a tensor under a name of its own, see {@link GraphRestorer.separate}.
  *
  * Of equal parameters the exporter leaves one. Where blocks of the same class read it, each at one place of the same kind, each
  * has its own, under the name that the parameter left has in its block.
@@ -39,6 +40,8 @@ const timesOne = /^(tmp|value|value_cast)(_\d+)?$/;
  */
 export function foldedView(restorer: GraphRestorer, node: Node, slot: number, notes: Notes): FoldedView | undefined {
   const input = node.inputs[slot];
+  const [, separated = "", view] = /^(.*)\/(flat|transposed)$/.exec(input) ?? [];
+  if (notes.trained.has(separated)) return { parameter: separated, view: view as View };
   const sources = notes.foldedFrom.get(input) ?? [];
   const origin = notes.origins.get(node.outputs[0]);
   const text = origin && argumentOf(node, slot, origin);
@@ -78,7 +81,9 @@ function viewOf(
   const [parameter] = parameters;
   if (steps.length === 0) return { parameter, view: "same" };
   const isVector = shape.filter((size) => size !== 1).length <= 1 && sizeOf(shape) > 1;
-  if (isVector && steps.every((step) => reshaped.test(step))) return { parameter, view: "flat" };
+  // Each unsqueeze adds one axis.
+  const rank = steps.every((step) => step.startsWith("unsqueeze")) ? shape.length - steps.length : 1;
+  if (isVector && rank === 1 && steps.every((step) => reshaped.test(step))) return { parameter, view: "flat" };
   const isTurned = shape.length === 2 && !isVector && steps.length === 1 && turned.test(steps[0]);
   return isTurned ? { parameter, view: "transposed" } : undefined;
 }

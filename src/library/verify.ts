@@ -256,8 +256,8 @@ async function readWeights({
     const { tensors, metadata } = readSafetensors(bytes, path);
     return { format: "safetensors", hash: sha256(bytes), tensors, metadata };
   }
-  const { model: asItIs, hash } = await readModelFile(path, readingOptions(options));
-  const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs);
+  const { model: asItIs, hash, foldedFrom } = await readModelFile(path, readingOptions(options));
+  const { model } = keepNames ? { model: asItIs } : restoreModel(asItIs, undefined, foldedFrom);
   return { format: model.format, hash, tensors: tensorsAsStored(model), metadata: {} };
 }
 

@@ -83,8 +83,11 @@ USUAL = [
     Variant("torchscript-fresh", "torchscript", "inference", 17, fresh=True),
     Variant("torchscript-training", "torchscript", "training", 17),
 ]
-# What headstart refuses, in exports that PyTorch can make; and where the TorchScript exporter does not say what is a buffer.
+# What headstart refuses, in exports that PyTorch can make; and where the TorchScript exporter does not say what is a buffer,
+# or a parameter.
 ONLY = {
+    "learned": ("dynamo", "dynamo-plain", "dynamo-fresh"),
+    "standardised": ("dynamo", "dynamo-plain"),
     "placed": ("dynamo", "dynamo-plain"),
     "weight-norm": ("dynamo", "torchscript-training"),
     "spectral-norm": ("dynamo",),

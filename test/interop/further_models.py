@@ -282,6 +282,83 @@ class Repeated(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class Affine(nn.Module):
+    """A scale and a shift of their own, as in ResMLP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.rand(1, 3, 1, 1) + 0.5)
+        self.shift = nn.Parameter(torch.randn(1, 3, 1, 1) * 0.1)
+
+    def forward(self, x):
+        return torch.addcmul(self.shift, self.scale, x)
+
+
+class ScaledBlock(nn.Module):
+    """A branch with a factor a channel, which has one axis in PyTorch and four where it multiplies, and one factor more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+        self.gamma = nn.Parameter(0.1 * torch.ones(8))
+        self.alpha = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return x + self.alpha * (F.gelu(self.conv(x)) * self.gamma.view(1, -1, 1, 1))
+
+
+class Learned(nn.Module):
+    """Parameters that are no layer's: in front of all layers, single numbers, and in other shapes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.affine = Affine()
+        self.stem = nn.Conv2d(3, 8, 4, 4)
+        self.blocks = nn.Sequential(ScaledBlock(), ScaledBlock())
+        # Not zero, which exporters do not add.
+        self.offsets = nn.ParameterList([nn.Parameter(torch.tensor(0.1)), nn.Parameter(torch.tensor(0.1))])
+        self.Matrix_1 = nn.Parameter(torch.randn(12, 8) * 0.3)
+        self.fc = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        x = self.blocks(F.relu(self.stem(self.affine(x)))) + self.offsets[0]
+        return self.fc(F.silu(x.mean((2, 3)) @ self.Matrix_1.t() - self.offsets[1]))
+
+
+class StandardisedConv(nn.Conv2d):
+    """Filters of mean zero and variance one, as in BiT and NFNet."""
+
+    def __init__(self, *arguments, **settings) -> None:
+        super().__init__(*arguments, **settings)
+        self.gain = nn.Parameter(torch.ones(self.out_channels, 1, 1, 1))
+
+    def forward(self, x):
+        flat = self.weight.reshape(1, self.out_channels, -1)
+        scale = (self.gain * 0.5).view(-1)
+        weight = F.batch_norm(flat, None, None, weight=scale, training=True, momentum=0.0, eps=1e-6)
+        return F.conv2d(x, weight.reshape_as(self.weight), self.bias, self.stride, self.padding)
+
+
+class Standardised(nn.Module):
+    """Weights that are computed in every pass, pooling with a learned exponent, and positions put together from two parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = StandardisedConv(3, 8, 3, 2, 1)
+        self.squeeze = nn.Conv2d(8, 8, 1)
+        self.conv2 = StandardisedConv(8, 8, 3, 2, 1)
+        self.places = nn.Parameter(torch.randn(1, 8, 5) * 0.1)
+        self.exponent = nn.Parameter(torch.ones(1) * 3)
+        self.fc = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        x = F.silu(self.conv1(x))
+        x = F.silu(self.conv2(x * torch.sigmoid(self.squeeze(x.mean((2, 3), keepdim=True))))).flatten(2)
+        x = x + torch.cat([self.places[..., :1].expand(-1, -1, 12), self.places[..., 1:]], 2)
+        x = x.clamp(min=1e-6).pow(self.exponent).mean(2).pow(1 / self.exponent)
+        return self.fc(x)
+
+
 class Reparametrized(nn.Module):
     """Weight normalisation and spectral normalisation, which compute a layer's weight from other tensors."""
 
@@ -322,6 +399,8 @@ def further() -> dict[str, tuple]:
         "attention-pooling": (AttentionPooling, (3, 16, 16), "fc."),
         "placed": (Placed, (6, 8), "fc."),
         "repeated": (Repeated, (3, 16, 16), "fc."),
+        "learned": (Learned, (3, 16, 16), "fc."),
+        "standardised": (Standardised, (3, 16, 16), "fc."),
         "weight-norm": (partial(Reparametrized, weight_norm), (3, 16, 16), "fc."),
         "spectral-norm": (partial(Reparametrized, spectral_norm), (3, 16, 16), "fc."),
     }

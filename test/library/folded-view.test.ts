@@ -73,6 +73,7 @@ describe("foldedView", () => {
     ["is a matrix in another shape", { ...view, shape: [1, 8, 2, 1] }],
     ["is a matrix of which a part was taken", { name: "t", shape: [4, 8], from: ["a.gamma", "slice_1"] }],
     ["is a vector that cannot have been turned", { name: "t", shape: [8], from: ["a.gamma"] }],
+    ["was given too few axes to have had one", { name: "unsqueeze", shape: [1, 8, 1], from: ["a.gamma", "val_2"] }],
     ["is one number", { ...view, shape: [1, 1, 1, 1] }],
   ])("is nothing that %s", (_, tensor) => {
     expect(found([mul("a", ["x", tensor.name])], tensor)).toBeUndefined();
@@ -85,6 +86,13 @@ describe("foldedView", () => {
     expect(found([{ ...own, moduleClass: "Other" }, other], view)).toBeUndefined();
     expect(found([own, { ...other, operation: "aten.div.Tensor" }], view)).toBeUndefined();
     expect(found([mul("b", ["x", "view"], ["%x", "%p_b_gamma"]), other], view)).toBeUndefined();
+  });
+
+  it("is what headstart itself has separated", () => {
+    const tensor = { name: "a.gamma/flat", shape: [1, 8, 1, 1], from: [] };
+    const reader = mul("a", ["x", "a.gamma/flat"], ["%x", "%view"]);
+    expect(found([reader], tensor)).toEqual({ parameter: "a.gamma", view: "flat" });
+    expect(found([reader], tensor, { trained: ["b.gamma"] })).toBeUndefined();
   });
 
   it("is none where a block reads the merged tensor at two places", () => {
