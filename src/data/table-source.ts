@@ -14,7 +14,8 @@ import {
   type TableBlock,
 } from "./table-block.js";
 import type { Cell } from "./table-cell.js";
-import { readBlocks, readFormat } from "./table-rows.js";
+import { readFormat } from "./table-format.js";
+import { readBlocks } from "./table-rows.js";
 
 /** A table whatever it is stored as: blocks of rows, in order, as often as they are asked for. */
 export interface TableSource {
