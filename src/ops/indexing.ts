@@ -5,7 +5,6 @@ import { floatTensor, sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "./emitter.js";
 import type { MovementName } from "./names.js";
 import {
-  constantInput,
   type GradientContext,
   type GradientRule,
   intAttribute,
@@ -15,6 +14,7 @@ import {
   RuleError,
   requiredInput,
   stringAttribute,
+  wholeNumbersOf,
 } from "./operator.js";
 import { progression, takeAlongAxes } from "./take-elements.js";
 
@@ -112,7 +112,7 @@ function scatter(emit: Emitter, updates: Value, indices: Value, axis: number, sh
 
 function axesOf(node: NodeContext, index: number, count: number): number[] {
   const rank = requiredInput(node, 0).shape.length;
-  const axes = (constantInput(node, index) ?? progression(count)).map((axis) => normalizedAxis(axis, rank, node.op));
+  const axes = (wholeNumbersOf(node, index) ?? progression(count)).map((axis) => normalizedAxis(axis, rank, node.op));
   if (axes.length !== count || new Set(axes).size !== count)
     throw new RuleError(`${node.op}: axes [${axes.join(", ")}] do not fit its other inputs`);
   return axes;
@@ -120,11 +120,11 @@ function axesOf(node: NodeContext, index: number, count: number): number[] {
 
 function rangesOf(node: NodeContext): Range[] {
   const { shape } = requiredInput(node, 0);
-  const starts = constantInput(node, 1);
-  const ends = constantInput(node, 2);
+  const starts = wholeNumbersOf(node, 1);
+  const ends = wholeNumbersOf(node, 2);
   if (!starts || starts.length !== ends?.length) throw new RuleError("Slice needs as many starts as ends");
   const axes = axesOf(node, 3, starts.length);
-  const steps = constantInput(node, 4) ?? starts.map(() => 1);
+  const steps = wholeNumbersOf(node, 4) ?? starts.map(() => 1);
   if (steps.length !== starts.length || steps.includes(0))
     throw new RuleError("Slice needs a step other than 0 an axis");
   return axes.map((axis, index) => {
@@ -163,7 +163,7 @@ const Slice: Operator = {
 /** Amounts before and after every axis. */
 function padsOf(node: NodeContext): { before: number[]; after: number[] } {
   const { shape } = requiredInput(node, 0);
-  const pads = constantInput(node, 1);
+  const pads = wholeNumbersOf(node, 1);
   if (!pads || pads.length % 2 !== 0) throw new RuleError("Pad needs two numbers an axis");
   const count = pads.length / 2;
   const before = shape.map(() => 0);
@@ -281,7 +281,7 @@ function positionsOf(node: NodeContext, length: number): number[] | undefined {
   if (!indices.constant) return undefined;
   return Array.from(indices.constant.data as ArrayLike<number | bigint>, (index) => {
     const position = Number(index) < 0 ? Number(index) + length : Number(index);
-    if (!(position >= 0 && position < length))
+    if (!(Number.isInteger(position) && position >= 0 && position < length))
       throw new RuleError(`${node.op}: index ${index} does not exist in a dimension of ${length}`);
     return position;
   });
@@ -387,7 +387,7 @@ const ScatterElements: Operator = {
 function topKOf(node: NodeContext): { axis: number; count: number } {
   const { shape } = requiredInput(node, 0);
   const axis = normalizedAxis(intAttribute(node, "axis", -1), shape.length, node.op);
-  const [count, ...others] = constantInput(node, 1) ?? [];
+  const [count, ...others] = wholeNumbersOf(node, 1) ?? [];
   if (!(count >= 0 && count <= shape[axis]) || others.length > 0)
     throw new RuleError(`TopK needs one number from 0 to ${shape[axis]}, the length of its axis, got ${count}`);
   return { axis, count };

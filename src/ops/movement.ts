@@ -6,7 +6,6 @@ import { indexing } from "./indexing.js";
 import type { MovementName } from "./names.js";
 import {
   broadcastShapes,
-  constantInput,
   type GradientContext,
   intAttribute,
   intsAttribute,
@@ -16,6 +15,7 @@ import {
   RuleError,
   requiredInput,
   stringAttribute,
+  wholeNumbersOf,
 } from "./operator.js";
 import { concatenateElements, progression, takeAlongAxes, takeElements, transposeElements } from "./take-elements.js";
 import { tupleIndexing } from "./tuple-indexing.js";
@@ -36,7 +36,7 @@ function reshaping(shapeOf: (node: NodeContext, shape: readonly number[]) => rea
 }
 
 const Reshape = reshaping((node, shape) => {
-  const wanted = constantInput(node, 1);
+  const wanted = wholeNumbersOf(node, 1);
   if (!wanted) throw new RuleError("Reshape needs its input 2");
   const keepsZero = intAttribute(node, "allowzero", 0) !== 0;
   const resolved = wanted.map((dimension, axis) => {
@@ -65,14 +65,14 @@ const Flatten = reshaping((node, shape) => {
 });
 
 const Squeeze = reshaping((node, shape) => {
-  const axes = constantInput(node, 1)?.map((axis) => normalizedAxis(axis, shape.length, node.op));
+  const axes = wholeNumbersOf(node, 1)?.map((axis) => normalizedAxis(axis, shape.length, node.op));
   const wrong = axes?.find((axis) => shape[axis] !== 1);
   if (wrong !== undefined) throw new RuleError(`Squeeze: dimension ${wrong} of [${shape.join(", ")}] is not 1`);
   return shape.filter((dimension, axis) => (axes ? !axes.includes(axis) : dimension !== 1));
 });
 
 const Unsqueeze = reshaping((node, shape) => {
-  const given = constantInput(node, 1);
+  const given = wholeNumbersOf(node, 1);
   if (!given) throw new RuleError("Unsqueeze needs its input 2");
   const rank = shape.length + given.length;
   const axes = given.map((axis) => normalizedAxis(axis, rank, node.op));
@@ -107,7 +107,7 @@ const Transpose: Operator = {
 const Expand: Operator = {
   shape: (node) => {
     const { type, shape } = requiredInput(node, 0);
-    const wanted = constantInput(node, 1);
+    const wanted = wholeNumbersOf(node, 1);
     if (!wanted) throw new RuleError("Expand needs its input 2");
     return [{ type, shape: broadcastShapes("Expand", shape, wanted) }];
   },
@@ -125,7 +125,7 @@ const Expand: Operator = {
 };
 
 function repeatsOf(node: NodeContext): number[] {
-  const repeats = constantInput(node, 1);
+  const repeats = wholeNumbersOf(node, 1);
   const rank = requiredInput(node, 0).shape.length;
   if (repeats?.length !== rank || repeats.some((count) => count < 0))
     throw new RuleError(`Tile needs one repeat count for each of its ${rank} axes`);
@@ -205,7 +205,7 @@ function partsOf(node: NodeContext): { axis: number; lengths: number[] } {
     throw new RuleError(`Split: num_outputs is ${count}, but it has ${node.outputCount} outputs`);
   const part = Math.ceil(total / count);
   const lengths =
-    constantInput(node, 1) ?? progression(count).map((index) => Math.max(0, Math.min(part, total - part * index)));
+    wholeNumbersOf(node, 1) ?? progression(count).map((index) => Math.max(0, Math.min(part, total - part * index)));
   const covered = lengths.reduce((sum, length) => sum + length, 0);
   if (lengths.length !== node.outputCount || covered !== total || lengths.some((length) => length < 0))
     throw new RuleError(`Split: [${lengths.join(", ")}] does not split ${total} into ${node.outputCount} outputs`);
@@ -316,7 +316,7 @@ const Trilu: Operator = {
 
 function triangleOf(node: NodeContext, input: Tensor): Tensor {
   const upper = intAttribute(node, "upper", 1) !== 0;
-  const diagonal = constantInput(node, 1)?.[0] ?? 0;
+  const diagonal = wholeNumbersOf(node, 1)?.[0] ?? 0;
   const [rows, columns] = input.shape.slice(-2);
   return takeElements(input, input.shape, (index) => {
     const distance = (index % columns) - (Math.floor(index / columns) % rows);

@@ -71,6 +71,15 @@ export function constantInput(node: NodeContext, index: number): number[] | unde
   return Array.from(input.constant.data as ArrayLike<number | bigint>, Number);
 }
 
+/** The same where they are whole: a shape, axes, positions. */
+export function wholeNumbersOf(node: NodeContext, index: number): number[] | undefined {
+  const numbers = constantInput(node, index);
+  const wrong = numbers?.find((number) => !Number.isInteger(number));
+  if (wrong !== undefined)
+    throw new RuleError(`${node.op}: its input ${index + 1} holds ${wrong}, required are whole numbers`);
+  return numbers;
+}
+
 /** A whole-number attribute of a node; the fallback, ONNX's default, where it is absent or of another kind. */
 export function intAttribute(node: Pick<NodeContext, "attributes">, name: string, fallback: number): number {
   const found = node.attributes[name];

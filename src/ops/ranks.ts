@@ -61,7 +61,9 @@ export class Ranks {
     if (op === "Slice") return this.#lengthOfPart(inputs);
     if (op !== "Concat") return undefined;
     const lengths = inputs.map((name) => this.#lengthOf(name));
-    return lengths.some((length) => length === undefined) ? undefined : (lengths as number[]).reduce((a, b) => a + b);
+    return lengths.some((length) => length === undefined)
+      ? undefined
+      : (lengths as number[]).reduce((a, b) => a + b, 0);
   }
 
   /** Of a Slice of a vector, position by position. */

@@ -13,7 +13,6 @@ import {
 } from "./fold-elementwise.js";
 import type { ReductionName } from "./names.js";
 import {
-  constantInput,
   type GradientContext,
   type InputGradient,
   intAttribute,
@@ -23,12 +22,13 @@ import {
   RuleError,
   requiredInput,
   type ShapeRule,
+  wholeNumbersOf,
 } from "./operator.js";
 
 /** The axes a reduction runs over, ascending: those of its second input, else all, or none where it says so. */
 function reducedAxes(node: NodeContext): number[] {
   const rank = requiredInput(node, 0).shape.length;
-  const axes = constantInput(node, 1) ?? [];
+  const axes = wholeNumbersOf(node, 1) ?? [];
   if (axes.length > 0)
     return [...new Set(axes.map((axis) => normalizedAxis(axis, rank, node.op)))].sort((a, b) => a - b);
   if (intAttribute(node, "noop_with_empty_axes", 0) === 1) return [];
@@ -162,7 +162,7 @@ export const reductions: Record<ReductionName, Operator> = {
   ArgMin: position,
   CumSum: {
     shape: (node) => {
-      const axis = constantInput(node, 1);
+      const axis = wholeNumbersOf(node, 1);
       if (axis?.length !== 1) throw new RuleError("CumSum needs one axis");
       normalizedAxis(axis[0], requiredInput(node, 0).shape.length, node.op);
       return likeFirstInput(node);

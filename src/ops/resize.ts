@@ -19,6 +19,7 @@ import {
   RuleError,
   requiredInput,
   stringAttribute,
+  wholeNumbersOf,
 } from "./operator.js";
 
 /** One axis that is resized. */
@@ -37,7 +38,7 @@ function resizedAxes(node: NodeContext): ResizedAxis[] {
     normalizedAxis(axis, shape.length, node.op),
   );
   const scales = constantInput(node, 2) ?? [];
-  const sizes = constantInput(node, 3) ?? [];
+  const sizes = wholeNumbersOf(node, 3) ?? [];
   if (scales.length > 0 === sizes.length > 0) throw new RuleError(`${node.op}: required either scales or sizes`);
   const given = scales.length > 0 ? scales : sizes;
   if (given.length !== axes.length)

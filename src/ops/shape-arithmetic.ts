@@ -1,7 +1,15 @@
 /** Operators that make tensors from shapes and indices. Shape arithmetic is made of them, and folds away. */
 import { floatTensor, intTensor, sizeOf, type Tensor, type TensorData } from "../graph/tensor.js";
 import type { ShapeArithmeticName } from "./names.js";
-import { constantInput, intAttribute, type NodeContext, type Operator, RuleError, requiredInput } from "./operator.js";
+import {
+  constantInput,
+  intAttribute,
+  type NodeContext,
+  type Operator,
+  RuleError,
+  requiredInput,
+  wholeNumbersOf,
+} from "./operator.js";
 import { takeElements } from "./take-elements.js";
 
 /** A tensor attribute; undefined where it is not there. */
@@ -34,7 +42,7 @@ function elementOf(node: NodeContext): Tensor {
 
 const ConstantOfShape: Operator = {
   shape: (node) => {
-    const shape = constantInput(node, 0);
+    const shape = wholeNumbersOf(node, 0);
     if (!shape || shape.some((dimension) => dimension < 0))
       throw new RuleError(`ConstantOfShape: [${shape?.join(", ") ?? ""}] is not a shape`);
     return [{ type: elementOf(node).type, shape }];
@@ -111,7 +119,7 @@ function newAxisOf(node: NodeContext): { axis: number; depth: number } {
   const rank = requiredInput(node, 0).shape.length + 1;
   const given = intAttribute(node, "axis", -1);
   const axis = given < 0 ? given + rank : given;
-  const depth = constantInput(node, 1)?.[0];
+  const depth = wholeNumbersOf(node, 1)?.[0];
   if (axis < 0 || axis >= rank || depth === undefined || depth < 1)
     throw new RuleError("OneHot needs a depth of at least 1 and an axis inside its output");
   return { axis, depth };

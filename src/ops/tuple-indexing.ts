@@ -53,7 +53,7 @@ function slicesOf(node: NodeContext, { batch, addressed, tuples }: Tuples): numb
       (position, size, axis) => {
         const given = Number(elements[tuple * addressed.length + axis]);
         const index = given < 0 ? given + size : given;
-        if (!(index >= 0 && index < size))
+        if (!(Number.isInteger(index) && index >= 0 && index < size))
           throw new RuleError(`${node.op}: index ${given} does not exist in a dimension of ${size}`);
         return position * size + index;
       },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Value } from "../../src/graph/builder.js";
 import { type Attributes, attribute } from "../../src/graph/graph.js";
-import { intTensor, sizeOf, type Tensor } from "../../src/graph/tensor.js";
+import { floatTensor, intTensor, sizeOf, type Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { RuleError } from "../../src/ops/operator.js";
 import { checkGradients } from "../support/check-gradients.js";
@@ -311,6 +311,9 @@ describe("movement operators", () => {
     ["TopK needs one number from 0 to 3, the length of its axis, got 4", topK(4)],
     ["(reflect)", pad("reflect", [2, 0, 0, 0])],
     ["(wrap)", pad("wrap", [3, 0, 0, 0])],
+    ["index 0.5 does not exist", (emit, x) => emit.one("Gather", [x, emit.scalar(0.5)])],
+    ["index 0.5 does not exist", (emit, x) => emit.one("GatherND", [x, emit.constant(floatTensor([0.5]))])],
+    ["input 2 holds 2.5, required are whole", (emit, x) => emit.one("Reshape", [x, emit.constant(floatTensor([2.5]))])],
     ["(reflect)", pad("reflect", [-1, 0, 1, 0])],
     ["(edge)", pad("edge", [-2, 0, 1, 0])],
   ];

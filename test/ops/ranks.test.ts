@@ -58,6 +58,7 @@ describe("Ranks", () => {
       (net) => net.node("Reshape", ["x", net.node("Shape", ["x"], { start: 1 })]),
       undefined,
     ],
+    ["a Reshape to nothing joined", (net) => net.node("Reshape", ["x", net.node("Concat", [], { axis: 0 })]), 0],
     ["a Gather at one position", (net) => net.node("Gather", ["x", net.number(0)], { axis: 1 }), 3],
     ["a Gather at several positions", (net) => net.node("Gather", ["x", net.ints([0, 1])], { axis: 1 }), 4],
   ])("follow %s", (_, build, rank) => {
