@@ -160,13 +160,6 @@ export function separableConvolution(context: LayerContext, value: KerasValue, a
   return activate(context, { shape: [...sizes, filters], first: mixed });
 }
 
-/**
- * Conv1DTranspose to Conv3DTranspose: [...positions, channels] to [...positions · stride, filters], and as much longer
- * without padding as the kernel is than the stride.
- *
- * @param axes how many axes of positions there are
- * @throws UserError for a dilation or an output_padding
- */
 /** Numbers that are added to an output's sizes; one number counts for all axes. */
 function outputPadding(context: LayerContext, axes: number): number[] {
   const given = context.layer.settings.output_padding;
@@ -176,6 +169,13 @@ function outputPadding(context: LayerContext, axes: number): number[] {
   return list as number[];
 }
 
+/**
+ * Conv1DTranspose to Conv3DTranspose: [...positions, channels] to [...positions · stride, filters], and as much longer
+ * without padding as the kernel is than the stride; with output_padding, to the sizes that it makes.
+ *
+ * @param axes how many axes of positions there are
+ * @throws UserError for an output_padding that the strides do not allow
+ */
 export function transposedConvolution(context: LayerContext, value: KerasValue, axes: number): KerasValue {
   const { spatial, channels } = split(context, value, axes);
   const windows = windowsOf(context, axes);

@@ -144,11 +144,23 @@ function requireEntry(entries: Unzipped, name: string, where: string): Uint8Arra
   });
 }
 
-/** @throws UserError */
+/** Deeper than any model's description; what walks through one calls itself at each level. */
+const deepestJson = 500;
+
+/** @throws UserError where a text is no JSON, or nested too deeply to be a model's */
 export function parseJson(text: string, where: string): unknown {
+  const fail = (required: string, got: string): UserError =>
+    userError({ where, required, got, advice: "Save the model again." });
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
-    throw userError({ where, required: "JSON", got: "something else", advice: "Save the model again." });
+    throw fail("JSON", "something else");
   }
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepestJson) throw fail(`JSON of at most ${deepestJson} levels`, "more");
+    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+  }
+  return value;
 }

@@ -306,4 +306,8 @@ test("refuses what is broken or not a LayersModel", async () => {
     expect(() => read(broken)).toThrow(UserError);
   }
   expect(() => read(new Map([["model.json", files.get("model.json") as Uint8Array]]))).toThrow(/nothing there/);
+  const levels = 100_000;
+  const nested = `{"modelTopology": {"model_config": ${"[".repeat(levels)}${"]".repeat(levels)}}, "weightsManifest": []}`;
+  const deep = new Map([["model.json", new TextEncoder().encode(nested)]]);
+  expect(() => read(deep)).toThrow(/JSON of at most 500 levels, got more/);
 });
