@@ -92,7 +92,7 @@ export function computedWeightsWarning(features: FeatureExtractor): string | und
     return maker && ancestors(network, maker.outputs).some(({ inputs }) => inputs.some((name) => untrained.has(name)));
   });
   if (computed.length > 0)
-    return `The weights of ${computed.length} of F's layers (${listed(computed.map(({ outputs }) => outputs[0]))}) are computed from other tensors and stay as they are. In PyTorch, call ${removeParametrizations} before the export.`;
+    return `The weights of ${computed.length} of F's layers (${listed(computed.map(({ outputs }) => outputs[0]))}) are computed from other tensors and stay as they are. In PyTorch, call ${removeParametrizations} before the export; in other frameworks, export the layers without what computes them.`;
   if (untrained.size === 0) return undefined;
   return `${untrained.size} of F's tensors ${untrained.size === 1 ? "stays" : "stay"} as in the file, being used in no way that headstart knows for weights (${listed([...untrained])}).`;
 }

@@ -198,6 +198,30 @@ test("keptTensorsNote names weights of frozen layers, and nothing that a Keras f
   );
 });
 
+test("keptTensorsNote names constants of JAX, and no numbers of the exporter", () => {
+  const net = new TestNetwork();
+  const shifted = net.node("Add", ["x", net.weight("const_3", [4])]);
+  const scaled = net.node("Mul", [shifted, net.weight("const_4", [1])]);
+  const hidden = net.node("Relu", [net.node("MatMul", [scaled, net.weight("params/Dense_0/kernel", [4, 4])])]);
+  const graph = net.graph([4], [net.node("MatMul", [hidden, net.weight("params/Dense_1/kernel", [4, 2])])]);
+  const constants = new Set(["const_3", "const_4"]);
+  const jaxWeights = new Set(["params/Dense_0/kernel", "params/Dense_1/kernel"]);
+  const network = analyzeNetwork(graph, { where: "m.onnx", constants });
+  const model: ModelFile = {
+    format: "onnx",
+    graph,
+    opset: 23,
+    producer: "jax2onnx 0.17.1",
+    constants,
+    jaxWeights,
+    asStored: (_, tensor) => tensor,
+    write: async () => new Map(),
+  };
+  expect(keptTensorsNote({ path: "m.onnx", model, network, hash: "" }, featureExtractor(network))).toBe(
+    "1 of F's tensors stays as in the file, being no weights of the tree that was exported (const_3).",
+  );
+});
+
 test("keptTensorsNote names buffers and computed tables of PyTorch, and no axes or numbers of the exporter", () => {
   const net = new TestNetwork();
   const shifted = net.node("Add", ["x", net.weight("val_9", [4])]);
