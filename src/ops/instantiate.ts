@@ -3,6 +3,7 @@ import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute, firstOutput, type Node } from "../graph/graph.js";
 import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
+import { unknownAttributes } from "./attribute-names.js";
 import { Emitter } from "./emitter.js";
 import { BatchFitter } from "./fit-batch.js";
 import { ancestors, type Network } from "./network.js";
@@ -191,15 +192,23 @@ function emitForInference(
   inputs: readonly (Value | undefined)[],
   outputCount: number,
 ): readonly Value[] {
-  const attributes = singlePrecisionAttributes(node);
   // Without its ratio and its mode Dropout drops nothing.
   if (node.op === "Dropout") return emit.node(node.op, inputs.slice(0, 1), {}, outputCount);
-  if (node.op === "BatchNormalization")
-    return emit.node(node.op, inputs, { ...attributes, training_mode: attribute.int(0) });
+  if (node.op === "GroupNormalization") return [groupNormalizationOf(emit, inputs, node.attributes)];
+  const attributes = attributesForInference(node, inputs, outputCount);
+  const outputs = emit.node(node.op, inputs, attributes, outputCount);
+  // ONNX Runtime would refuse it. Of what has become a constant it sees nothing.
+  const [unknown] = outputs[0].constant ? [] : unknownAttributes(node.op, attributes);
+  if (unknown !== undefined) throw new RuleError(`${node.op}: ONNX gives it no attribute ${unknown}`);
+  return outputs;
+}
+
+function attributesForInference(node: Node, inputs: readonly (Value | undefined)[], outputCount: number): Attributes {
+  const attributes = singlePrecisionAttributes(node);
+  if (node.op === "BatchNormalization") return { ...attributes, training_mode: attribute.int(0) };
   if (node.op === "MaxPool" || node.op === "AveragePool")
-    return emit.node(node.op, inputs, withoutIdleCeil({ op: node.op, inputs, attributes, outputCount }), outputCount);
-  if (node.op === "GroupNormalization") return [groupNormalizationOf(emit, inputs, attributes)];
-  return emit.node(node.op, inputs, attributes, outputCount);
+    return withoutIdleCeil({ op: node.op, inputs, attributes, outputCount });
+  return attributes;
 }
 
 function normalizeBatch(

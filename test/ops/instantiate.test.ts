@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { attribute } from "../../src/graph/graph.js";
+import { attribute, type Graph } from "../../src/graph/graph.js";
 import { floatTensor, numbersOf, numberToBfloat16, numberToFloat16, type Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { instantiate, singlePrecision } from "../../src/ops/instantiate.js";
@@ -133,6 +133,24 @@ describe("instantiate", () => {
     const network = net.build([4], net.node("Gemm", [dropped, net.weight("w", [4, 2])]));
     const samples = normalTensor("samples", [3, 4]);
     expect(numbersOf((await compute(network, dropped, samples)).value)).toEqual(numbersOf(samples));
+  });
+
+  it("says which attribute an operator does not have, as ONNX Runtime would", async () => {
+    const net = new TestNetwork();
+    const wrong = net.build([4], net.node("Tanh", [net.node("Relu", ["x"])], { keepdims: 1 }));
+    const message = /^.*: node node_tanh1 \(Tanh\): .* got Tanh: ONNX gives it no attribute keepdims\./;
+    await expect(compute(wrong, "tanh1", normalTensor("samples", [2, 4]))).rejects.toThrow(message);
+    const plain: Graph = { ...wrong.graph, inputs: [{ name: "x", type: "float32", shape: [2, 4] }] };
+    await expect(openSession(plain)).rejects.toThrow("Unrecognized attribute: keepdims");
+    // What is dropped or folded has any.
+    const dropped = new TestNetwork();
+    const shape = dropped.node("Shape", ["x"], { keepdims: 1 });
+    const network = dropped.build(
+      [4],
+      dropped.node("Reshape", [dropped.node("Dropout", ["x"], { is_test: 1 }), shape]),
+    );
+    const { value } = await compute(network, "reshape2", normalTensor("samples", [2, 4]));
+    expect(value.shape).toEqual([2, 4]);
   });
 
   it("computes half and double precision in single", async () => {
