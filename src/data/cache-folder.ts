@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileError } from "../errors.js";
@@ -16,6 +16,39 @@ export function defaultCacheFolder(): string {
   if (process.platform === "win32" && local) return join(local, "headstart", "cache");
   if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "headstart");
   return join(homedir(), ".cache", "headstart");
+}
+
+/** Milliseconds after which a file that grows no more is taken for left behind: another machine may write to the same folder. */
+const leftBehindAfter = 24 * 60 * 60 * 1000;
+
+/** Removes what processes have left unfinished in a cache folder that were ended at once; it may be as large as a cache. */
+export function removeLeftBehind(folder: string, now = Date.now()): void {
+  let names: string[] = [];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    // There is no cache yet, or none that may be read.
+  }
+  for (const name of names) {
+    const writer = /^unfinished-(\d+)-/.exec(name)?.[1];
+    if (writer === undefined || isRunning(Number(writer))) continue;
+    const path = join(folder, name);
+    try {
+      if (now - statSync(path).mtimeMs > leftBehindAfter) rmSync(path, { force: true });
+    } catch {
+      // Another process has removed it, or it may not be removed.
+    }
+  }
+}
+
+function isRunning(writer: number): boolean {
+  try {
+    // Signal 0 only asks whether the process is there.
+    process.kill(writer, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
 }
 
 /** A file being written piece by piece under a name of its own, until it is whole. */

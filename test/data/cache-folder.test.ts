@@ -1,0 +1,39 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { removeLeftBehind } from "../../src/data/cache-folder.js";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+
+/** The number of a process that has ended. */
+const ended = spawnSync(process.execPath, ["--eval", ""]).pid;
+
+function setUp() {
+  const names = {
+    old: `unfinished-${ended}-a`,
+    new: `unfinished-${ended}-b`,
+    running: `unfinished-${process.pid}-c`,
+    other: "samples",
+  };
+  const folder = temporaryFolder({
+    ...Object.fromEntries(Object.values(names).map((name) => [name, "x"])),
+    "t.csv": "1,2\n3,5\n",
+  });
+  const before = new Date(Date.now() - 25 * 60 * 60 * 1000);
+  for (const name of [names.old, names.running, names.other]) utimesSync(join(folder, name), before, before);
+  return { folder, left: [names.new, names.running, names.other, "t.csv"].sort() };
+}
+
+test("what a process that was ended has left unfinished is removed, once it is a day old", () => {
+  const { folder, left } = setUp();
+  removeLeftBehind(folder);
+  expect(readdirSync(folder).sort()).toEqual(left);
+  removeLeftBehind(join(folder, "nowhere"));
+});
+
+test("opening data removes it", async () => {
+  const { folder, left } = setUp();
+  await openDataset(join(folder, "t.csv"), { cache: folder });
+  expect(readdirSync(folder).sort()).toEqual(left);
+});
