@@ -40,8 +40,9 @@ export class GraphBuilder {
   readonly #producers = new Map<string, BuiltNode>();
   readonly #outputs: { name: string; value: Value }[] = [];
   readonly #names = new Set<string>();
+  readonly #reserved = new Set<string>();
   readonly #counters = new Map<string, number>();
-  /** Made names begin with this, so that they never meet the names of a model's tensors, which come as inputs. */
+  /** Made names begin with this, so that they hardly meet those of a model's tensors, which come as inputs. */
   #scope = "headstart/";
 
   /** All nodes so far, in the order in which they were added, which is topological. */
@@ -63,6 +64,11 @@ export class GraphBuilder {
     } finally {
       this.#scope = outer;
     }
+  }
+
+  /** Keeps names for inputs to come: in a model that was made here, tensors are called as what is made is. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#reserved.add(name);
   }
 
   /** A graph input under exactly this name; throws if the name is taken. */
@@ -187,7 +193,7 @@ export class GraphBuilder {
       const count = (this.#counters.get(base) ?? 0) + 1;
       this.#counters.set(base, count);
       const name = `${base}_${count}`;
-      if (this.#names.has(name)) continue;
+      if (this.#names.has(name) || this.#reserved.has(name)) continue;
       this.#names.add(name);
       return name;
     }

@@ -65,6 +65,7 @@ export function parameterInputs(emit: Emitter, network: Network): (name: string)
  */
 export function instantiate(options: InstantiateOptions): Instance {
   const { emit, network, input } = options;
+  emit.reserve(network.parameters.keys());
   const values = new Map<string, Value>([[network.input.name, input]]);
   const fromSample = new Set([network.input.name]);
   const parameterOf = new Map<string, string>();

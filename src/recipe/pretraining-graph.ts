@@ -82,6 +82,7 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   const { features, recipe, task, batchSize } = plan;
   const build = new TrainingGraphBuilder(plan);
   const { emit } = build;
+  emit.reserve(features.network.parameters.keys());
   const specs = new Map(features.parameters.map((spec) => [spec.name, spec]));
   const parameter = (name: string): Value => {
     const spec = specs.get(name);

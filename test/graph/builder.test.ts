@@ -147,6 +147,15 @@ describe("GraphBuilder", () => {
     expect(builder.build("test").nodes[0].inputs).toEqual(["x", "", "y"]);
   });
 
+  it("gives made values no name that is kept for an input", () => {
+    const { builder, x } = setUp();
+    builder.reserve(["headstart/constant_1", "headstart/Relu_1"]);
+    const { name } = builder.constant(floatTensor([1, 2, 3]));
+    const [made] = builder.append("Relu", [x], {}, [vector]);
+    expect([name, made.name]).toEqual(["headstart/constant_2", "headstart/Relu_2"]);
+    expect(builder.input("headstart/constant_1", "float32", [3]).name).toBe("headstart/constant_1");
+  });
+
   it("refuses a taken name", () => {
     const { builder, x } = setUp();
     expect(() => builder.input("x", "float32", [1])).toThrow(/taken/);

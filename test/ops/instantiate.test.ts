@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { attribute, type Graph } from "../../src/graph/graph.js";
 import { floatTensor, numbersOf, numberToBfloat16, numberToFloat16, type Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
-import { instantiate, singlePrecision } from "../../src/ops/instantiate.js";
+import { instantiate, parameterInputs, singlePrecision } from "../../src/ops/instantiate.js";
 import { analyzeNetwork, type Network } from "../../src/ops/network.js";
 import { openSession } from "../../src/runtime/node.js";
 import { normalTensor } from "../support/run-graph.js";
@@ -133,6 +133,26 @@ describe("instantiate", () => {
     const network = net.build([4], net.node("Gemm", [dropped, net.weight("w", [4, 2])]));
     const samples = normalTensor("samples", [3, 4]);
     expect(numbersOf((await compute(network, dropped, samples)).value)).toEqual(numbersOf(samples));
+  });
+
+  it("takes weights that are called as what it makes, as in a network that headstart has written", async () => {
+    const net = new TestNetwork();
+    const moved = net.node("Add", ["x", net.number(0.5)]);
+    const weight = net.weight("headstart/constant_1", [4, 3]);
+    const network = net.build([4], net.node("Gemm", [moved, weight]));
+    const emit = new Emitter();
+    const { targets } = instantiate({
+      emit,
+      network,
+      input: emit.input("samples", "float32", [2, 4]),
+      targets: ["gemm1"],
+      parameter: parameterInputs(emit, network),
+      normalization: "running",
+    });
+    emit.output("value", targets[0]);
+    const graph = emit.build("test");
+    expect(graph.inputs.map(({ name }) => name)).toEqual(["samples", weight]);
+    expect([...graph.initializers.keys()]).toEqual(["headstart/constant_2"]);
   });
 
   it("says which attribute an operator does not have, as ONNX Runtime would", async () => {
