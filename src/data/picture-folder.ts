@@ -27,6 +27,11 @@ export function looksLikePicture(name: string): boolean {
   return pictureName.test(name);
 }
 
+/** Whether a file or folder is one of the system's own, such as what macOS keeps beside every file of an archive. */
+export function isHidden(name: string): boolean {
+  return name.startsWith(".") || name === "__MACOSX";
+}
+
 /**
  * Lists the pictures in a folder and its subfolders. If all of them lie in two or more subfolders of one folder, these
  * are classes; if these are called train, test or the like, only the training folder is read. Links are not followed:
@@ -47,7 +52,7 @@ export async function listPictures(folder: string, signal?: AbortSignal): Promis
     entries.sort((a, b) => byCodeUnit(a.name, b.name));
     for (const entry of entries) {
       const inside = relative === "" ? entry.name : `${relative}/${entry.name}`;
-      if (entry.name.startsWith(".") || entry.name === "__MACOSX") skipped.hidden++;
+      if (isHidden(entry.name)) skipped.hidden++;
       else if (entry.isSymbolicLink()) skipped.links++;
       else if (entry.isDirectory()) await visit(inside);
       else if (entry.isFile() && looksLikePicture(entry.name)) files.push(inside);

@@ -2,7 +2,7 @@ import { userError } from "../errors.js";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import type { OpenOptions } from "./dataset.js";
 import { OpenFile } from "./file-samples.js";
-import { linkNotes, looksLikePicture } from "./picture-folder.js";
+import { isHidden, linkNotes, looksLikePicture } from "./picture-folder.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import { isGzip, readChunks } from "./read-bytes.js";
 import { listTar, type TarMember } from "./tar.js";
@@ -23,12 +23,14 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
   const items: PictureItem[] = [];
   const files: OpenFile[] = [];
   const notes: string[] = [];
-  const skipped = { otherFiles: 0, links: 0 };
+  const skipped = { hidden: 0, otherFiles: 0, links: 0 };
   for (const path of paths) {
     const file = await openTar(path, options);
     files.push(file);
-    const { members, passedOver, ended } = await listTar(file, options.signal);
-    if (!ended) notes.push(missingEnd(path, members.length, options));
+    const { members: listed, passedOver, ended } = await listTar(file, options.signal);
+    if (!ended) notes.push(missingEnd(path, listed.length, options));
+    const members = lastOfEach(listed);
+    if (members.length < listed.length) notes.push(replacedNote(path, listed.length - members.length));
     skipped.links += passedOver;
     const besides = new Map<string, TarMember>();
     for (const member of members) {
@@ -37,6 +39,10 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
     for (const { name, start, length } of members) {
       if (!looksLikePicture(name)) {
         if (!besides.has(name)) skipped.otherFiles++;
+        continue;
+      }
+      if (name.split("/").some(isHidden)) {
+        skipped.hidden++;
         continue;
       }
       items.push({
@@ -68,6 +74,17 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
     },
     files,
   };
+}
+
+/** Members of which none has the name of a later one: what is added under a name takes its place when an archive is unpacked. */
+function lastOfEach(members: readonly TarMember[]): readonly TarMember[] {
+  const last = new Map(members.map((member) => [member.name, member]));
+  return last.size === members.length ? members : members.filter((member) => last.get(member.name) === member);
+}
+
+function replacedNote(path: string, count: number): string {
+  const [what, are] = count === 1 ? ["member", "is"] : ["members", "are"];
+  return `${path}: ${count} ${what} ${are} left out, in whose place later ones of the same name stand, as when the archive is unpacked`;
 }
 
 /** An archive without an end may be whole or half of one: nothing in it tells. */

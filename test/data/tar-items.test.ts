@@ -24,7 +24,7 @@ test("WebDataset shards, plain and gzipped, with classes from .cls and .json", a
   const dataset = await openDataset(folder, { normalise: "none", cache: folder });
   expect([...new Set(await readAll(dataset))]).toEqual([10, 11, 20, 21]);
   expect([...dataset.labels!]).toEqual([0, 1, 0, 1]);
-  expect(dataset.record.skipped).toEqual({ otherFiles: 2, links: 0, unreadable: 0 });
+  expect(dataset.record.skipped).toEqual({ hidden: 0, otherFiles: 2, links: 0, unreadable: 0 });
   const one = await openDataset(join(folder, "a-1.tar.gz"), { normalise: "none", cache: folder });
   expect(one.count).toBe(2);
 });
@@ -40,6 +40,38 @@ test("a sample without a class, or with an empty one, has none; the others keep 
   expect([...dataset.labels!]).toEqual([1, -1, -1, 0]);
   expect(dataset.classNames).toEqual(["a", "b"]);
   expect(dataset.record.notes).toEqual(["2 of 4 pictures have no label, such as 2.png"]);
+});
+
+test("what macOS puts beside every file is passed over", async () => {
+  const tar = tarFile([
+    { name: "._1.png", content: "no picture" },
+    { name: "1.png", content: await solidPicture([1]) },
+    { name: "a/._2.png", content: "no picture" },
+    { name: "a/2.png", content: await solidPicture([2]) },
+    { name: "__MACOSX/a/2.png", content: "no picture" },
+  ]);
+  const dataset = await openDataset(join(temporaryFolder({ "a.tar": tar }), "a.tar"), { normalise: "none" });
+  expect([...new Set(await readAll(dataset))]).toEqual([1, 2]);
+  expect(dataset.record.skipped).toEqual({ hidden: 3, otherFiles: 0, links: 0, unreadable: 0 });
+});
+
+test("of members of one name the last counts, of labels too", async () => {
+  const tar = tarFile([
+    { name: "1.png", content: await solidPicture([1]) },
+    { name: "1.cls", content: "a" },
+    { name: "2.png", content: await solidPicture([2]) },
+    { name: "2.cls", content: "b" },
+    { name: "1.png", content: await solidPicture([3]) },
+    { name: "1.cls", content: "b" },
+    { name: "2.cls", content: "a" },
+  ]);
+  const path = join(temporaryFolder({ "a.tar": tar }), "a.tar");
+  const dataset = await openDataset(path, { normalise: "none" });
+  expect([...new Set(await readAll(dataset))]).toEqual([2, 3]);
+  expect([...dataset.labels!].map((label) => dataset.classNames?.[label])).toEqual(["a", "b"]);
+  expect(dataset.record.notes).toEqual([
+    `${path}: 3 members are left out, in whose place later ones of the same name stand, as when the archive is unpacked`,
+  ]);
 });
 
 test("folders inside the archive are classes, long names are read, links are passed over", async () => {
