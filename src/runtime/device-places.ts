@@ -35,7 +35,10 @@ export async function openPlaces(values: Tensors, device: Device): Promise<Devic
   const open = (some: readonly string[], more: InferenceSession.SessionOptions = {}) =>
     createSession(serializeGraph(copies(values, some), pinnedOpset), { device }, more);
   const made = await open(names, { preferredOutputLocation: "gpu-buffer" });
-  const given = await run(made, device, fed(values, names), names.map(copyName));
+  const given = await run(made, device, fed(values, names), names.map(copyName)).catch(async (error: unknown) => {
+    await made.release();
+    throw error;
+  });
   const tensors = Object.fromEntries(
     names.map((name) => [name, new RuntimeDeviceTensor(device, given[copyName(name)])]),
   );
