@@ -63,7 +63,7 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
       got: `${described(network, unknown)}, and no Gemm, MatMul or Conv before it`,
       advice: "Choose another tensor with --features, or a network without this operator.",
     });
-  const stored = `Weights that are computed from other tensors (weight_norm, spectral_norm, pruning) must be stored: in PyTorch, call ${removeParametrizations} before the export.`;
+  const stored = `Weights that are computed from other tensors (weight_norm, spectral_norm, pruning) must be stored: in PyTorch, call ${removeParametrizations} before the export. Layers that compute theirs in other ways, as by weight standardisation, are trained beside layers that store them.`;
   if (layers.length === 0 && last) {
     const others = nodes.some(({ op }) => /^(Gemm|MatMul|Conv|ConvTranspose)$/.test(op));
     throw userError({

@@ -189,7 +189,7 @@ describe("a named feature tensor", () => {
     const product = net.node("Mul", [net.weight("g", [4, 1]), net.weight("v", [4, 4])]);
     const hidden = net.node("Relu", [net.node("MatMul", ["x", product])]);
     expect(() => featureExtractor(net.build([4], net.node("Gemm", [hidden, net.weight("w", [4, 3])])))).toThrow(
-      /got none before the last layer, .*must be stored: in PyTorch, call .*remove_parametrizations/,
+      /got none before the last layer, .*must be stored: in PyTorch, call .*remove_parametrizations.*weight standardisation/,
     );
   });
 
