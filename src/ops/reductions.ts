@@ -126,6 +126,19 @@ const sharedAmongTies = ({ emit, x, axes, g, y }: Reduction): Value => {
   return emit.multiply(ties, emit.divide(g, emit.reduceSum(ties, axes, true)));
 };
 
+/** ReduceProd, ∂: g times the product of the others. That is y/x; where one factor is 0, all others' product for it alone. */
+const productSlope = ({ context, emit, x, axes, g, y }: Reduction): Value => {
+  const [zero, one] = [0, 1].map((number) => emit.scalar(number, x.type));
+  const isZero = emit.equal(x, zero);
+  const factors = emit.where(isZero, one, x);
+  const product = emit.one("ReduceProd", [factors, context.inputs[1]], {
+    ...context.attributes,
+    keepdims: attribute.int(1),
+  });
+  const isOnly = emit.equal(emit.reduceSum(emit.cast(isZero, x.type), axes, true), one);
+  return emit.multiply(g, emit.where(isZero, emit.where(isOnly, product, zero), emit.divide(y, factors)));
+};
+
 /** ArgMax and ArgMin. */
 const position: Operator = {
   shape: (node) => {
@@ -143,12 +156,7 @@ export const reductions: Record<ReductionName, Operator> = {
   ReduceMean: reduction(({ emit, g, count }) => emit.scale(g, 1 / count)),
   ReduceMax: reduction(sharedAmongTies, { float: Math.max, integer: largerInteger }, Number.NEGATIVE_INFINITY),
   ReduceMin: reduction(sharedAmongTies, { float: Math.min, integer: smallerInteger }, Number.POSITIVE_INFINITY),
-  // ∂: g y/x, which is not a number where x is 0
-  ReduceProd: reduction(
-    ({ emit, x, g, y }) => emit.divide(emit.multiply(g, y), x),
-    { float: (a, b) => a * b, integer: (a, b) => a * b },
-    1,
-  ),
+  ReduceProd: reduction(productSlope, { float: (a, b) => a * b, integer: (a, b) => a * b }, 1),
   ReduceL1: reduction(({ emit, x, g }) => emit.multiply(g, emit.sign(x))),
   // ∂: g x/y; at x = 0, where the norm has a kink, 0
   ReduceL2: reduction(({ emit, x, g, y }) => {

@@ -106,6 +106,12 @@ describe("gradients agree with differences", () => {
     return numbersOf(gradient);
   }
 
+  it("factors of a product get that of the others, whichever are 0", async () => {
+    expect(await gradientOf("ReduceProd", [2, 3, 4])).toEqual([12, 8, 6]);
+    expect(await gradientOf("ReduceProd", [0, 3, 4])).toEqual([12, 0, 0]);
+    expect(await gradientOf("ReduceProd", [0, 3, 0])).toEqual([0, 0, 0]);
+  });
+
   it("equal extremes share the gradient", async () => {
     expect(await gradientOf("ReduceMax", [3, 1, 3])).toEqual([0.5, 0, 0.5]);
     expect(await gradientOf("ReduceMin", [3, 1, 3])).toEqual([0, 1, 0]);
