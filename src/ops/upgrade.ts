@@ -313,6 +313,14 @@ const slopePerChannel: Rewrite = (node, upgrade) => {
   return aligned ? [aligned, { ...node, inputs: [x, aligned.outputs[0]] }] : [node];
 };
 
+/** Until 10 how many are taken was an attribute. */
+const topK: Rewrite = (node, upgrade) => {
+  const { k } = node.attributes;
+  if (upgrade.opset >= 10 || k?.kind !== "int") return [node];
+  const count = upgrade.constant(node, "k", int64Tensor([k.value]));
+  return [{ ...node, inputs: [node.inputs[0], count], attributes: without(node.attributes, "k") }];
+};
+
 /** From 28 on SpaceToDepth has a mode. */
 const spaceToDepth: Rewrite = (node) => {
   const { mode } = node.attributes;
@@ -365,6 +373,7 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   Pad: attributesToInputs(11, "pads", "value"),
   Dropout: attributesToInputs(12, "ratio"),
   Split: split,
+  TopK: topK,
   Upsample: resizeOfOutputGrid,
   Resize: resizeOfOutputGrid,
   Softmax: softmaxOfMatrix,

@@ -282,6 +282,15 @@ describe("upgradeGraph", () => {
     expect(initializers.get("upgrade/y0/ends")?.data).toEqual(BigInt64Array.of(2n ** 63n - 1n));
   });
 
+  it("takes as many of the largest as TopK's attribute said before 10", async () => {
+    const graph = graphOf({ title: "", opset: 9, op: "TopK", outputCount: 2, attributes: { axis: int(1), k: int(2) } });
+    const old = { ...graph, outputs: graph.outputs.slice(0, 1) };
+    const x = normalTensor("x", [2, 3, 4]);
+    const [before, after] = [await run(old, 9, x), await run(upgradeGraph(old, 9), pinnedOpset, x)];
+    expect(before.y0.shape).toEqual([2, 2, 4]);
+    expect(after.y0).toEqual(before.y0);
+  });
+
   it("drops what only training reads of BatchNormalization", () => {
     const constants = [1, 2, 3, 4].map(() => floatTensor([1, 1, 1]));
     const graph = graphOf({ title: "", opset: 12, op: "BatchNormalization", constants, outputCount: 5 });
