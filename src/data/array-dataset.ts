@@ -9,6 +9,7 @@ import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPictur
 import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
 import { labelsOfArray, pickLabels, type SampleLabels } from "./sample-labels.js";
 import { filedDataset, type SamplePlace, storedDataset } from "./stored-dataset.js";
+import { largestNumber } from "./table-cell.js";
 
 /** An array in files, axis 0 counting the samples. */
 export interface FiledArray {
@@ -74,7 +75,7 @@ export function arrayDataset(
       pictureRange:
         reading.target === undefined
           ? undefined
-          : (pictureRange({ ...samples, data: raw }) ?? rangeOfFloats(extremesOf(raw))),
+          : (pictureRange({ ...samples, data: raw }) ?? rangeOfFloats(extremesOf(raw, sizeOf(sampleShape)))),
       record: recordOf(source, samples.dims, labels, labelled),
     },
     options,
@@ -102,7 +103,7 @@ export async function filedArrayDataset(
   let range: readonly [number, number] | undefined;
   if (reading.target !== undefined) {
     const known = pictureRange({ data: samples.like, boolean: samples.boolean === true });
-    range = known ?? rangeOfFloats(await extremes(file.pieces(options.signal)));
+    range = known ?? rangeOfFloats(await extremes(file.pieces(options.signal), size));
   }
   const { source: from, target } = reading;
   const arranged = from !== undefined && target !== undefined && !liesAsDelivered(from, target);
@@ -186,10 +187,13 @@ function pickFromSegments(segments: readonly FileSegment[], taken: Uint32Array):
   });
 }
 
-async function extremes(pieces: AsyncIterable<{ data: SampleArray }>): Promise<{ min: number; max: number }> {
+async function extremes(
+  pieces: AsyncIterable<{ data: SampleArray }>,
+  size: number,
+): Promise<{ min: number; max: number }> {
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for await (const { data } of pieces) {
-    const piece = extremesOf(data);
+    const piece = extremesOf(data, size);
     min = Math.min(min, piece.min);
     max = Math.max(max, piece.max);
   }
@@ -318,11 +322,23 @@ function rangeOfFloats({ min, max }: { min: number; max: number }): readonly [nu
   return min < max ? [min, max] : [min, min + 1];
 }
 
-function extremesOf(data: SampleArray): { min: number; max: number } {
+/**
+ * The least and the largest value of the samples that can be used: one with a value that is NaN, or infinite as float32, says
+ * nothing of the range of the others.
+ *
+ * @param size values of a sample
+ */
+function extremesOf(data: SampleArray, size: number): { min: number; max: number } {
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let index = 0; index < data.length; index++) {
-    if (data[index] < min) min = data[index];
-    if (data[index] > max) max = data[index];
+  for (let start = 0; start < data.length; start += size) {
+    let [least, most, isUsable] = [min, max, true];
+    for (let index = start; index < start + size; index++) {
+      const value = data[index];
+      if (value < least) least = value;
+      if (value > most) most = value;
+      if (!(Math.abs(value) <= largestNumber)) isUsable = false;
+    }
+    if (isUsable) [min, max] = [least, most];
   }
   return { min, max };
 }
