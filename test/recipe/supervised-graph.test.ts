@@ -189,6 +189,31 @@ describe("lookingGraph", () => {
   });
 });
 
+describe("the batch's axis", () => {
+  /** Shape of a layer's output on this many samples of five tokens, as the network arranges it. */
+  const shapeOf = (batchSize: number, fixedBatch?: number, ...perm: readonly number[]) => {
+    const net = new TestNetwork();
+    const hidden = net.node("MatMul", ["x", net.weight("w1", [3, 4])]);
+    const target =
+      perm.length > 0
+        ? net.node("Transpose", [hidden], { perm: attribute.ints(perm) })
+        : net.node("Reshape", [hidden, net.ints([-1, 4])]);
+    const network = analyzeNetwork(net.graph([5, 3], [target], fixedBatch), { where: "model.onnx" });
+    return lookingGraph(network, [target], batchSize).outputs[0].shape;
+  };
+
+  it("is none that is as long by chance, as where tokens lie in rows of as many units as there are samples", () => {
+    expect(shapeOf(4)).toEqual([20, 4]);
+    expect(shapeOf(3)).toEqual([15, 4]);
+  });
+
+  it("is found among others behind the first", () => {
+    expect(shapeOf(4, undefined, 1, 2, 0)).toEqual([4, 5, 4]);
+    expect(shapeOf(2, undefined, 1, 0, 2)).toEqual([2, 5, 4]);
+    expect(shapeOf(2, 2, 1, 0, 2)).toEqual([2, 5, 4]);
+  });
+});
+
 describe("a network with one output", () => {
   const single = (end: (net: TestNetwork, logit: string) => string) => {
     const net = new TestNetwork();
