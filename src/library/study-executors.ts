@@ -26,7 +26,8 @@ export async function localExecutor(
 /** What a worker is told. */
 export type ToWorker =
   | { readonly type: "plan"; readonly plan: StudyPlan }
-  | { readonly type: "job"; readonly job: Job };
+  | { readonly type: "job"; readonly job: Job }
+  | { readonly type: "end" };
 
 /** What a worker says. */
 export type FromWorker =
@@ -45,8 +46,13 @@ export interface WorkerStart {
   readonly stop: SharedArrayBuffer;
 }
 
+/** Milliseconds that a thread has to come to its own end. */
+const grace = 10_000;
+
 interface Seat {
   readonly worker: Worker;
+  /** Settles when the thread has ended. */
+  readonly ended: Promise<void>;
   /** Of what the worker has died, also where it had nothing to do. */
   death?: Error;
   /** Called when the worker dies. */
@@ -65,7 +71,8 @@ export function threadExecutor(settings: BenchSettings, count: number, signal: A
   const workerData: WorkerStart = { settings, stop };
   const seats = Array.from({ length: count }, (): Seat => {
     const worker = new Worker(new URL("./study-worker.js", import.meta.url), { workerData });
-    const seat: Seat = { worker, fail: () => {}, onMessage: () => {} };
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const seat: Seat = { worker, ended, fail: () => {}, onMessage: () => {} };
     worker.on("message", (message: FromWorker) => seat.onMessage(message));
     const die = (error: Error): void => {
       seat.death ??= error;
@@ -105,7 +112,22 @@ export function threadExecutor(settings: BenchSettings, count: number, signal: A
       raise();
       signal.removeEventListener("abort", raise);
       for (const seat of seats) seat.fail = () => {};
-      await Promise.all(seats.map(({ worker }) => worker.terminate()));
+      await Promise.all(seats.map(endOf));
     },
   };
+}
+
+/**
+ * Ends a thread. One that is ended from outside while ONNX Runtime still answers it takes the whole process with it, so it is
+ * asked first.
+ */
+async function endOf({ worker, ended }: Seat): Promise<void> {
+  worker.postMessage({ type: "end" } satisfies ToWorker);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, grace);
+  });
+  await Promise.race([ended, late]);
+  clearTimeout(timer);
+  await worker.terminate();
 }

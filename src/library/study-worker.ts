@@ -16,6 +16,12 @@ const bench = StudyBench.open(settings);
 const reportEvery = 200;
 
 port.on("message", async (message: ToWorker) => {
+  if (message.type === "end") {
+    // With nobody left to hear, the thread ends when nothing is under way any more.
+    const closed = bench.then((opened) => opened.close());
+    await closed.catch(() => {}).finally(() => port.close());
+    return;
+  }
   try {
     const opened = await bench;
     if (message.type === "plan") {

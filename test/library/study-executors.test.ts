@@ -78,6 +78,33 @@ describe.skipIf(!existsSync(worker))("worker threads", () => {
     expect(weights(outputs[1])).toEqual(weights(outputs[0]));
   });
 
+  test("come to their own end before they are ended, as native code may be at work", { timeout: 60_000 }, async () => {
+    const { folder, words } = await material();
+    const reporting = `import { Worker } from "node:worker_threads";
+      const { terminate } = Worker.prototype;
+      Worker.prototype.terminate = function () {
+        process.stderr.write("ended thread " + this.threadId + "\\n");
+        return terminate.call(this);
+      };`;
+    const settings = ["--steps", "6", "--seeds", "1", "--longest-extension", "0", "--workers", "2"];
+    const ran = spawnSync(
+      process.execPath,
+      [
+        "--import",
+        `data:text/javascript,${encodeURIComponent(reporting)}`,
+        main,
+        ...words,
+        ...settings,
+        "--output",
+        join(folder, "s"),
+      ],
+      { encoding: "utf8" },
+    );
+    expect(ran.status).toBe(0);
+    // A thread that is there no more has no number.
+    expect(ran.stderr.match(/ended thread -?\d+/g)).toEqual(["ended thread -1", "ended thread -1"]);
+  });
+
   // Windows has no signals that a program can catch.
   test.skipIf(process.platform === "win32")(
     "stop where they are told to, and the study goes on from there",
