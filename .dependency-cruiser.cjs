@@ -6,6 +6,7 @@ const mayImport = {
   graph: [],
   "errors.ts": [],
   "nearest.ts": [],
+  "is-running.ts": [],
   "webassembly.ts": [],
   random: ["errors.ts"],
   formats: ["graph", "errors.ts"],
@@ -16,7 +17,7 @@ const mayImport = {
   recipe: ["graph", "ops", "autodiff", "mirror", "initializers", "random", "errors.ts", "nearest.ts"],
   rewrite: ["graph", "ops"],
   runtime: ["graph", "formats", "errors.ts", "webassembly.ts"],
-  data: ["random", "errors.ts", "nearest.ts", "webassembly.ts"],
+  data: ["random", "errors.ts", "is-running.ts", "nearest.ts", "webassembly.ts"],
   training: [
     "recipe",
     "rewrite",
@@ -31,8 +32,8 @@ const mayImport = {
     "nearest.ts",
   ],
   // recipe, initializers and graph: a trial's start is weights by name, drawn by an initializer or trained by a recipe.
-  study: ["training", "recipe", "initializers", "data", "random", "graph", "errors.ts", "nearest.ts"],
-  web: ["library", "study", "training", "formats", "errors.ts", "nearest.ts"],
+  study: ["training", "recipe", "initializers", "data", "random", "graph", "errors.ts", "is-running.ts", "nearest.ts"],
+  web: ["library", "study", "training", "formats", "errors.ts", "is-running.ts", "nearest.ts"],
 };
 
 /** Folders that compute only: no Node, no browser. tsconfig.pure.json holds the same list. */

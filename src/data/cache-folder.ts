@@ -3,6 +3,7 @@ import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSy
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileError } from "../errors.js";
+import { isRunning } from "../is-running.js";
 import { OpenFile } from "./file-samples.js";
 import { makeFolder } from "./make-folder.js";
 
@@ -38,16 +39,6 @@ export function removeLeftBehind(folder: string, now = Date.now()): void {
     } catch {
       // Another process has removed it, or it may not be removed.
     }
-  }
-}
-
-function isRunning(writer: number): boolean {
-  try {
-    // Signal 0 only asks whether the process is there.
-    process.kill(writer, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileError, userError } from "../errors.js";
+import { isRunning } from "../is-running.js";
 
 /** What writes into a folder that is locked. */
 type Occupant = "study" | "run";
@@ -70,13 +71,7 @@ function isHeld(content: string): boolean {
   if (!holder || holder.host !== hostname() || holder.process <= 0) return true;
   // In a new container the number of the process that held it may be our own.
   if (holder.process === process.pid && Date.parse(holder.since) < performance.timeOrigin) return false;
-  try {
-    // Signal 0 only asks whether the process is there.
-    process.kill(holder.process, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
+  return isRunning(holder.process);
 }
 
 function held(path: string, content: string, occupant: Occupant): Error {

@@ -1,15 +1,10 @@
 /** Whether a process lives, and since when. */
 import { readFileSync } from "node:fs";
+import { isRunning } from "../is-running.js";
 
 /** True unless there is no such process on this machine, or one that has ended and that nobody has asked for its status. */
 export function isAlive(pid: number): boolean {
-  try {
-    // Signal 0 only asks whether the process is there.
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
-  }
-  return statusOf(pid)?.[0] !== "Z";
+  return isRunning(pid) && statusOf(pid)?.[0] !== "Z";
 }
 
 /** When a process began, in the system's own unit; null where the system does not say: only Linux has it as a file. */
