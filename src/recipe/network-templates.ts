@@ -76,25 +76,20 @@ function cnn(writer: NetworkWriter, plan: NetworkPlan): Feature {
 }
 
 /** Stem, one stage of basic blocks a width, each but the first halving the picture, global average pooling, Linear. */
-function resnet(writer: NetworkWriter, { widths, blocks, normalization, outputs, kernel }: NetworkPlan): Feature {
-  const bias = normalization !== "batch";
-  const normalized = (feature: Feature, name: string): Feature =>
-    normalization === "none" ? feature : writer.normalize(feature, name);
-  let feature = writer.convolution(writer.input, "conv1", widths[0], { kernel, stride: 1, bias });
-  feature = writer.activate(normalized(feature, "bn1"), "relu");
+function resnet(writer: NetworkWriter, plan: NetworkPlan): Feature {
+  const { widths, blocks, outputs, kernel } = plan;
+  const layer = convolutionLayer(writer, plan);
+  let feature = layer(writer.input, ["conv1", "bn1", "relu"], widths[0], { kernel, stride: 1 });
   widths.forEach((width, stage) => {
     for (let block = 0; block < blocks; block++) {
       const name = `layer${stage + 1}.${block}`;
       const stride = stage > 0 && block === 0 ? 2 : 1;
-      let inner = writer.convolution(feature, `${name}.conv1`, width, { kernel, stride, bias });
-      inner = writer.activate(normalized(inner, `${name}.bn1`), `${name}.relu`);
-      inner = writer.convolution(inner, `${name}.conv2`, width, { kernel, stride: 1, bias, last: true });
-      inner = normalized(inner, `${name}.bn2`);
-      let shortcut = feature;
-      if (stride !== 1 || feature.shape[0] !== width) {
-        shortcut = writer.convolution(feature, `${name}.downsample.0`, width, { kernel: 1, stride, bias, last: true });
-        shortcut = normalized(shortcut, `${name}.downsample.1`);
-      }
+      let inner = layer(feature, [`${name}.conv1`, `${name}.bn1`, `${name}.relu`], width, { kernel, stride });
+      inner = layer(inner, [`${name}.conv2`, `${name}.bn2`], width, { kernel, stride: 1 });
+      const shortcut =
+        stride === 1 && feature.shape[0] === width
+          ? feature
+          : layer(feature, [`${name}.downsample.0`, `${name}.downsample.1`], width, { kernel: 1, stride });
       feature = writer.activate(writer.add(inner, shortcut, name), `${name}.relu_1`);
     }
   });
@@ -107,7 +102,7 @@ function resnet(writer: NetworkWriter, { widths, blocks, normalization, outputs,
  */
 function mobilenet(writer: NetworkWriter, plan: NetworkPlan): Feature {
   const { widths, kernel, outputs } = plan;
-  const layer = mobileLayer(writer, plan);
+  const layer = convolutionLayer(writer, plan);
   let feature = layer(writer.input, ["features.0.0", "features.0.1", "features.0.2"], widths[0], { kernel, stride: 2 });
   mobileBlocks(plan).forEach((width, index) => {
     const name = `features.${index + 1}`;
@@ -129,7 +124,7 @@ const lastExpansion = 4;
  */
 function mobilenetV2(writer: NetworkWriter, plan: NetworkPlan): Feature {
   const { widths, kernel, expansion, outputs } = plan;
-  const layer = mobileLayer(writer, plan);
+  const layer = convolutionLayer(writer, plan);
   const triple = (name: string): [string, string, string] => [`${name}.0`, `${name}.1`, `${name}.2`];
   let feature = layer(writer.input, triple("features.0"), widths[0], { kernel, stride: 2 });
   mobileBlocks(plan).forEach((width, index) => {
@@ -150,7 +145,7 @@ function mobilenetV2(writer: NetworkWriter, plan: NetworkPlan): Feature {
 }
 
 /** Writes a convolution, its normalisation and its activation under these names; none follows where the last name is missing. */
-function mobileLayer(writer: NetworkWriter, { normalization }: NetworkPlan) {
+function convolutionLayer(writer: NetworkWriter, { normalization }: NetworkPlan) {
   return (
     x: Feature,
     [convolution, norm, activation]: readonly [string, string, string?],
