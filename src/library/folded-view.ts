@@ -100,9 +100,12 @@ function argumentOf({ op }: Node, slot: number, origin: PytorchOrigin): string |
     mm: "MatMul",
   };
   if (own[operation] === op) return origin.arguments[slot];
-  // The first argument, plus the product of the others.
-  if (operation !== "addcmul") return undefined;
-  return op === "Mul" ? origin.arguments[1 + slot] : op === "Add" && slot === 0 ? origin.arguments[0] : undefined;
+  return operation === "addcmul" ? addcmulArgument(op, slot, origin) : undefined;
+}
+
+/** The argument that a node of an addcmul reads there: that is the first one, plus the product of the others. */
+export function addcmulArgument(op: string, slot: number, { arguments: all }: PytorchOrigin): string | undefined {
+  return op === "Mul" ? all[1 + slot] : op === "Add" && slot === 0 ? all[0] : undefined;
 }
 
 /** The parameter of one module that has the place which another one has in a module of the same class. */

@@ -5,7 +5,7 @@
 import type { ModelFile } from "../formats/model-file.js";
 import type { PytorchOrigin, PytorchSignature } from "../formats/pytorch-origin.js";
 import type { Node } from "../graph/graph.js";
-import { foldedView } from "./folded-view.js";
+import { addcmulArgument, foldedView } from "./folded-view.js";
 import type { GraphRestorer, View } from "./graph-restorer.js";
 import type { ReadModelFile } from "./read-model-file.js";
 import type { StateDict } from "./restore-by-values.js";
@@ -153,9 +153,8 @@ function argumentAt(
   if (op === "BatchNormalization") return { text: origin.arguments[slot], view: "same" };
   const places = parameterArguments[operation];
   if (operation === "addcmul" && !origin.hasKeywords) {
-    // The first argument, plus the product of the others.
-    const text = origin.arguments[op === "Mul" ? 1 + slot : op === "Add" ? slot : -1];
-    return text?.startsWith("%p_") && (op === "Mul" || slot === 0) ? { text, view: "same" } : undefined;
+    const text = addcmulArgument(op, slot, origin);
+    return text?.startsWith("%p_") ? { text, view: "same" } : undefined;
   }
   if (!places) {
     // An operation on one parameter, such as a learned factor.

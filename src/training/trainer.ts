@@ -50,7 +50,7 @@ export class Trainer {
     try {
       return new Trainer(training, program, await DeviceState.open(values, device));
     } catch (error) {
-      await releaseProgram(program);
+      await releaseParts(program.parts);
       throw error;
     }
   }
@@ -115,7 +115,7 @@ export class Trainer {
 
   /** Frees the native memory. */
   async release(): Promise<void> {
-    await releaseProgram(this.#program);
+    await releaseParts(this.#program.parts);
     await this.#state.dispose();
   }
 }
@@ -141,10 +141,6 @@ interface Program {
   readonly joined: ((feeds: Readonly<Record<string, FloatTensor>>) => Feeds) | undefined;
   /** Reads what the last step left on the device. */
   readonly left: ResidentSession["left"] | undefined;
-}
-
-function releaseProgram({ parts }: Program): Promise<void> {
-  return releaseParts(parts);
 }
 
 async function releaseParts(parts: Program["parts"]): Promise<void> {
