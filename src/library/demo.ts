@@ -79,7 +79,7 @@ const optimizer = {
 
 /**
  * Writes a small convolutional classifier, pretrains it without labels on 10,000 pictures, then trains it with 300
- * labels from a plain random start, a calibrated random start, and the pretrained one, several seeds each. Heads,
+ * labels from two plain random starts, a calibrated random start, and the pretrained one, several seeds each. Heads,
  * labels and the order of the samples are equal between the arms of one seed.
  *
  * @throws UserError where a setting does not fit or the folder cannot be written; InterruptedError where the signal aborts
@@ -130,6 +130,14 @@ async function demoOn(datasets: OpenedDatasets, options: DemoOptions): Promise<D
   });
   const starts: { name: string; weights: (seed: number) => Promise<Weights> }[] = [
     { name: "random start (He)", weights: async (seed) => initialWeights(network, "he", seed) },
+    {
+      name: "random start (PyTorch's)",
+      weights: async (seed) => {
+        const drawn = initialWeights(network, "pytorch-default", seed);
+        const own = [...drawn].filter(([name]) => pretrained.weights.has(name));
+        return new Map([...initialWeights(network, "he", seed), ...own]);
+      },
+    },
     {
       name: "random start, calibrated",
       weights: async (seed) => {

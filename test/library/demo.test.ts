@@ -11,7 +11,12 @@ it("pretrains, compares and writes what it found", async () => {
   const events: DemoEvent[] = [];
   const result = await demo({ ...short, output: path("demo"), onEvent: (event) => events.push(event) });
   expect(result).toMatchObject({ labels: 300, steps: [0, 5, 10, 12], seeds: 2, testSamples: 2000 });
-  expect(result.arms.map(({ name }) => name)).toEqual(["random start (He)", "random start, calibrated", "headstart"]);
+  expect(result.arms.map(({ name }) => name)).toEqual([
+    "random start (He)",
+    "random start (PyTorch's)",
+    "random start, calibrated",
+    "headstart",
+  ]);
   for (const { accuracies } of result.arms) {
     expect(accuracies.length).toBe(2);
     for (const row of accuracies) {
@@ -25,7 +30,7 @@ it("pretrains, compares and writes what it found", async () => {
   expect(JSON.parse(readFileSync(path("demo/demo.json"), "utf8"))).toEqual(result);
   expect(existsSync(path("demo/run/weights.safetensors"))).toBe(true);
   expect(readdirSync(path("demo/run/filters")).length).toBeGreaterThan(0);
-  expect(events.filter(({ type }) => type === "trial").length).toBe(6);
+  expect(events.filter(({ type }) => type === "trial").length).toBe(8);
   expect(events.filter(({ type }) => type === "pretrained").length).toBe(1);
 });
 
