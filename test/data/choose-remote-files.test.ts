@@ -39,4 +39,11 @@ describe("chooseRemoteFiles", () => {
     expect(chooseRemoteFiles(names, "deep/er")).toEqual(["deep/er/c.csv", "deep/er/x[1].csv"]);
     expect(chooseRemoteFiles(names, "nothing/")).toBeUndefined();
   });
+
+  test("of a folder, nothing that is hidden, unless the folder itself is", () => {
+    const pictures = ["p/cat/1.png", "p/cat/._1.png", "p/.thumbnails/1.png", "p/__MACOSX/cat/1.png", ".cache/2.png"];
+    expect(chooseRemoteFiles(pictures, "p")).toEqual(["p/cat/1.png"]);
+    expect(chooseRemoteFiles(pictures, "")).toEqual(["p/cat/1.png"]);
+    expect(chooseRemoteFiles(pictures, ".cache")).toEqual([".cache/2.png"]);
+  });
 });
