@@ -103,10 +103,18 @@ module.exports = {
     },
     {
       name: "onnxruntime-in-runtime",
-      comment: "Only src/runtime/onnx-runtime.ts loads ONNX Runtime: it forbids its telemetry first.",
+      comment:
+        "Only src/runtime/onnx-runtime.ts imports ONNX Runtime: it forbids its telemetry and tries its library first.",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/runtime/onnx-runtime\\.ts$" },
       to: { path: "(^|/)(node_modules/)?onnxruntime-" },
+    },
+    {
+      name: "sharp-in-data",
+      comment: "Only src/data/sharp.ts loads sharp: it says what to do where that fails.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/data/sharp\\.ts$" },
+      to: { path: "(^|/)(node_modules/)?sharp(/|$)" },
     },
     {
       name: "protobuf-in-formats",

@@ -21,6 +21,7 @@ test("each import rule finds the module that breaks it, and no other", async () 
     "protobuf-in-formats: src/library/imports-protobuf.ts",
     "pure-without-node: src/ops/imports-node.ts",
     "resolvable: src/cli/imports-missing.ts",
+    "sharp-in-data: src/study/imports-sharp.ts",
     "study-imports: src/study/imports-ops.ts",
   ]);
 });

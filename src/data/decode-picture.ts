@@ -1,8 +1,8 @@
 import { readFileSync, readSync } from "node:fs";
-import sharp from "sharp";
 import { convertPicture } from "./convert-picture.js";
 import { type DecodedPicture, decodeSmallPicture } from "./decode-small-picture.js";
 import type { PictureSize, PictureTarget } from "./picture-shape.js";
+import { sharp } from "./sharp.js";
 
 /** More pixels than this in one picture (a picture bomb unpacks to more) are refused before they are decoded. */
 export const pixelLimit = 1e8;

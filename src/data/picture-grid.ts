@@ -1,6 +1,6 @@
-import sharp from "sharp";
 import { type PictureLayout, sizeOf } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
+import { sharp } from "./sharp.js";
 
 /** The longer side of a picture as it is drawn, in pixels: small ones are enlarged to about the first, large ones shrunk to the second. */
 const [smallSide, largeSide] = [64, 256];

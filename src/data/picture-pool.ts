@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import sharp from "sharp";
 import { type DecodedSample, decodeSample, type PicturePlace, type PictureRequest } from "./decode-picture.js";
 import type { PictureSize } from "./picture-shape.js";
+import { sharp } from "./sharp.js";
 
 /** Pictures under way at once per thread: enough that none waits for its next. */
 const perThread = 4;

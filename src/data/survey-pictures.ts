@@ -1,10 +1,10 @@
-import sharp from "sharp";
 import type { OpenOptions } from "./dataset.js";
 import { decodeSample, type PicturePlace, pictureBytes, pixelLimit } from "./decode-picture.js";
 import { evenlySpaced } from "./evenly-spaced.js";
 import { gatherPictures } from "./open-dataset.js";
 import type { PictureSize } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
+import { sharp } from "./sharp.js";
 
 /** What pictures are, as their headers say it. */
 export interface PictureSurvey {

@@ -1,13 +1,13 @@
 /** Refuses a device that is not there before anything is done for it. */
 import { existsSync, readdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type UserError, userError } from "../errors.js";
 import { serializeGraph } from "../formats/onnx-write.js";
 import { pinnedOpset } from "../graph/opset.js";
 import { type Device, devices } from "./device.js";
 import { firstLine } from "./device-error.js";
 import { InferenceSession, listSupportedBackends } from "./onnx-runtime.js";
+import { librariesFolder } from "./require-library.js";
 
 /** What a device needs, where it is not there. */
 const needs: Readonly<Record<Device, string>> = {
@@ -48,7 +48,7 @@ function availableDevices(): Device[] {
 
 /** onnxruntime-node's own install script puts them beside its binding. */
 function hasCudaLibraries(): boolean {
-  const bin = join(dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json")), "bin");
+  const bin = librariesFolder();
   return readdirSync(bin).some((version) =>
     existsSync(join(bin, version, process.platform, process.arch, "libonnxruntime_providers_cuda.so")),
   );

@@ -1,5 +1,5 @@
 /** A picture of the first layer's weights, where these look at pictures. */
-import sharp from "sharp";
+import { sharp } from "../data/sharp.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { type PictureGeometry, pictureGeometry } from "../training/picture-geometry.js";
