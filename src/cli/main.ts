@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The program `headstart`. */
 import { fileError, userError } from "../errors.js";
+import { endFileVariable, onEndRequest } from "../web/end-request.js";
 import { reportError, runProgram } from "./program.js";
 
 const words = process.argv.slice(2);
@@ -8,9 +9,13 @@ const words = process.argv.slice(2);
 /** As a shell shows a program that was ended because nobody reads its output: 128 + SIGPIPE. */
 const pipeClosed = 141;
 
+/** The terminal is gone: what is printed goes nowhere, and that is no reason to stop short. */
+let isHungUp = false;
+
 // `headstart ... | head` closes the pipe early, and there is nobody left to tell.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (isHungUp) return;
     if (error.code === "EPIPE") process.exit(pipeClosed);
     const problem = fileError(error, "standard output", "room for what is printed");
     process.exit(stream === process.stderr ? 1 : reportError(problem, words.includes("--debug"), process.stderr));
@@ -33,6 +38,14 @@ process.on("SIGTERM", () => {
   if (interruption.signal.aborted) process.exit(143);
   interruption.abort();
 });
+
+// A terminal that is closed may say so twice.
+process.on("SIGHUP", () => {
+  isHungUp = true;
+  interruption.abort();
+});
+const endFile = process.env[endFileVariable];
+if (endFile) onEndRequest(endFile, () => interruption.abort());
 
 /** In a folder that was removed, Node would try for ever to make the folders below it. */
 function isInFolder(): boolean {
@@ -60,3 +73,9 @@ process.exitCode = isInFolder()
       words.includes("--debug"),
       process.stderr,
     );
+
+if (isHungUp) {
+  // As the system ends who does not listen: Node, asked to end, would want to set the lost terminal back, and abort.
+  process.removeAllListeners("SIGHUP");
+  process.kill(process.pid, "SIGHUP");
+}

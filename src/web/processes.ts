@@ -4,12 +4,23 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { userError } from "../errors.js";
-import { beginOf, isAlive } from "./process-life.js";
+import { endFileVariable } from "./end-request.js";
+import { beginOf, isAlive, isOfThisBoot } from "./process-life.js";
 import type { ProcessState } from "./read-run.js";
 
 /** Where process records and logs lie, below the lab's folder. */
@@ -45,11 +56,17 @@ export class Processes {
   readonly #root: string;
   /** The program and its first words, such as node and main.js. */
   readonly #program: readonly string[];
+  readonly #asksByFile: boolean;
   readonly #records = new Map<string, ProcessRecord>();
 
-  constructor(root: string, program: readonly string[]) {
+  /**
+   * @param asksByFile ask a process to end by a file rather than a signal. Windows ends at once what is sent a signal, and
+   *   only Linux tells whether a process of a number is still the one that was started.
+   */
+  constructor(root: string, program: readonly string[], asksByFile = process.platform !== "linux") {
     this.#root = root;
     this.#program = program;
+    this.#asksByFile = asksByFile;
     const folder = join(root, labFolder);
     for (const name of existsSync(folder) ? readdirSync(folder) : []) {
       if (!name.endsWith(".json")) continue;
@@ -76,7 +93,7 @@ export class Processes {
   /** Lets go of what is known of an entry's process, which must have ended. */
   forget(id: string): void {
     if (!this.#records.delete(id)) return;
-    for (const file of [this.#recordFile(id), this.#logFile(id)]) rmSync(file, { force: true });
+    for (const file of [this.#recordFile(id), this.#logFile(id), this.#endFile(id)]) rmSync(file, { force: true });
   }
 
   /** What is known of an entry's process; undefined for one that was not started here. */
@@ -107,6 +124,7 @@ export class Processes {
         advice: "Pause it first.",
       });
     mkdirSync(join(this.#root, labFolder), { recursive: true });
+    rmSync(this.#endFile(id), { force: true });
     const log = openSync(this.#logFile(id), "w");
     const [program, ...first] = this.#program;
     try {
@@ -115,7 +133,9 @@ export class Processes {
       const child = spawn(program, [...first, ...words.slice(0, place), "--json", ...words.slice(place)], {
         cwd: this.#root,
         detached: true,
+        windowsHide: true,
         stdio: ["ignore", "ignore", log],
+        env: { ...process.env, [endFileVariable]: this.#endFile(id) },
       });
       await new Promise<void>((resolve, reject) => {
         child.once("spawn", resolve);
@@ -140,7 +160,9 @@ export class Processes {
   async end(id: string, wish: "pause" | "stop"): Promise<void> {
     const record = this.#get(id);
     await this.#keep({ ...record, wish });
-    if (alive(record)) process.kill(record.pid, "SIGTERM");
+    if (!alive(record)) return;
+    if (this.#asksByFile) writeFileSync(this.#endFile(id), "");
+    else process.kill(record.pid, "SIGTERM");
   }
 
   /** Goes on with an entry where it stands, with other step counts where they are given. */
@@ -174,6 +196,10 @@ export class Processes {
     return join(this.#root, labFolder, `${keyOf(id)}.json`);
   }
 
+  #endFile(id: string): string {
+    return join(this.#root, labFolder, `${keyOf(id)}.end`);
+  }
+
   async #keep(record: ProcessRecord): Promise<void> {
     this.#records.set(record.id, record);
     await writeFileAtomic(this.#recordFile(record.id), `${JSON.stringify(record)}\n`);
@@ -200,8 +226,10 @@ function keyOf(id: string): string {
   return createHash("sha256").update(id).digest("hex").slice(0, 16);
 }
 
-function alive({ pid, began, exitCode }: ProcessRecord): boolean {
-  return exitCode === null && pid > 0 && isAlive(pid) && beginOf(pid) === began;
+function alive({ pid, began, started, exitCode }: ProcessRecord): boolean {
+  return (
+    exitCode === null && pid > 0 && isAlive(pid) && beginOf(pid) === began && (began !== null || isOfThisBoot(started))
+  );
 }
 
 /** The last 4 KiB. */

@@ -1,10 +1,13 @@
 /** The program as a user starts it: needs the build that `npm test` makes first. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { endFileVariable } from "../../src/web/end-request.js";
+import { npyFile } from "../data/array-files.js";
 import { sharedTemporaryFolder } from "../support/temporary-folder.js";
+import { toyModel } from "../support/toy-data.js";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
@@ -48,6 +51,48 @@ describe.skipIf(!existsSync(main))("the built program", () => {
       status: 1,
       stderr: expect.stringMatching(/^headstart: current folder: .*\n$/),
     });
+  });
+
+  /** The lab, which works until it is told to end; its status when it has. */
+  const lab = async (variables: Record<string, string> = {}) => {
+    const child = spawn(process.execPath, [main, "lab", "--open", "no", folder], {
+      env: { ...process.env, ...variables },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const ended = new Promise((resolve) => child.on("close", (status, signal) => resolve(status ?? signal)));
+    await new Promise<void>((resolve) => child.stdout.once("data", () => resolve()));
+    return { child, ended };
+  };
+
+  test("ends cleanly when a file asks for it", async () => {
+    const file = join(folder, "end");
+    const { ended } = await lab({ [endFileVariable]: file });
+    writeFileSync(file, "");
+    expect(await ended).toBe(0);
+  });
+
+  test.skipIf(process.platform === "win32")("comes to its end first when its terminal is closed", async () => {
+    const model = join(folder, "hung-up.onnx");
+    const data = join(folder, "hung-up.npy");
+    const samples = Float32Array.from({ length: 256 }, (_, index) => Math.sin(index * index));
+    writeFileSync(model, toyModel({ template: "mlp", inputShape: [4] }));
+    writeFileSync(data, npyFile("<f4", [64, 4], samples));
+    const words = ["init", model, "--data", data, "--steps", "1000000", "--batch-size", "8", "--json"];
+    const child = spawn(process.execPath, [main, ...words], { cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
+    const ended = new Promise((resolve) => child.on("close", (status, signal) => resolve(status ?? signal)));
+    let said = "";
+    await new Promise<void>((resolve) => {
+      child.stdout.on("data", (chunk) => {
+        said += chunk;
+        if (said.includes('"step"')) resolve();
+      });
+    });
+    child.kill("SIGHUP");
+    child.kill("SIGHUP");
+    expect(await ended).toBe("SIGHUP");
+    expect(readdirSync(join(folder, "hung-up-headstart", "checkpoints"))).toEqual([
+      expect.stringMatching(/^step-\d+\.safetensors$/),
+    ]);
   });
 
   test("ends quietly when nobody reads its output", async () => {

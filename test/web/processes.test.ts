@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { endFileVariable } from "../../src/web/end-request.js";
+import { isOfThisBoot } from "../../src/web/process-life.js";
 import { commandLine, labFolder, Processes } from "../../src/web/processes.js";
 import { temporaryFolder } from "./lab-folder.js";
 
@@ -70,6 +72,44 @@ test("a run is paused, resumed, extended and stopped, by a server that was start
     "init --data=d --epochs=2 --resume --json -- m.onnx",
     "init --data=d --resume --steps=50 --json -- m.onnx",
   ]);
+});
+
+/** Ends where the file comes, and dies of a signal. */
+const asked = `
+import { appendFileSync, existsSync } from "node:fs";
+appendFileSync("words.txt", "started\\n");
+const timer = setInterval(() => {
+  if (!existsSync(process.env.${endFileVariable})) return;
+  clearInterval(timer);
+  appendFileSync("words.txt", "asked\\n");
+}, 20);
+`;
+
+test("where a signal would kill, a file asks, as often as the run is started", async () => {
+  const root = await temporaryFolder();
+  await writeFile(join(root, "program.mjs"), asked);
+  const processes = new Processes(root, [process.execPath, join(root, "program.mjs")], true);
+  await processes.start({ id: "run", kind: "run", words: ["init", "--", "m.onnx"] });
+  await started(root, 1);
+  await processes.end("run", "pause");
+  await expect.poll(() => processes.stateOf("run")?.state, { timeout: 10_000 }).toBe("paused");
+  expect(await readFile(join(root, "words.txt"), "utf8")).toBe("started\nasked\n");
+  await processes.resume("run");
+  await started(root, 3);
+  expect(processes.stateOf("run")?.state).toBe("running");
+  await processes.end("run", "stop");
+  await expect.poll(() => processes.stateOf("run")?.state, { timeout: 10_000 }).toBe("stopped");
+  processes.forget("run");
+  expect((await readdir(join(root, labFolder))).filter((name) => name.endsWith(".end"))).toEqual([]);
+});
+
+test("a process from before the machine was started is another by now", () => {
+  const hour = 3_600_000;
+  const now = 10 * hour;
+  expect(isOfThisBoot(now - 2 * hour, now, 3600)).toBe(false);
+  expect(isOfThisBoot(now - hour / 2, now, 3600)).toBe(true);
+  // Clocks of one machine differ a little.
+  expect(isOfThisBoot(now - hour - 1000, now, 3600)).toBe(true);
 });
 
 test("a failed start keeps what the command said; a done one is done", async () => {
