@@ -1,5 +1,6 @@
 /** `headstart compare`: the honest study. */
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
+import { shellWord } from "../library/shell-word.js";
 import { type Arm, isTrained } from "../study/arm.js";
 import { earlyWord } from "../study/early-training.js";
 import { classMeasures, type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
@@ -155,7 +156,7 @@ export const command = defineCommand({
       ...(learningRates === undefined ? {} : { learningRates: learningRates.map(rate) }),
       ...(labelColumn === undefined ? {} : { labelColumn: readLabels(labelColumn) }),
       ...(testLabelColumn === undefined ? {} : { testLabelColumn: readLabels(testLabelColumn) }),
-      command: ["headstart", ...process.argv.slice(2)].map(quoted).join(" "),
+      command: ["headstart", ...process.argv.slice(2)].map((word) => shellWord(word)).join(" "),
       signal,
       onEvent: progressOf(console),
     });
@@ -166,10 +167,6 @@ export const command = defineCommand({
 
 function rate(text: string): number {
   return number("RATE", "", { min: 1e-12 }).read(text, "--learning-rates") ?? Number.NaN;
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** How long arms are pretrained; those that share a pretraining are named together. */

@@ -39,7 +39,7 @@ export const command = defineCommand({
   },
   examples: [
     "headstart data ./images",
-    "headstart data 'shards/train-{000..009}.tar' --output shards.png",
+    'headstart data "shards/train-{000..009}.tar" --output shards.png',
     "headstart data table.csv --labels income",
     "headstart data hf://datasets/ylecun/mnist",
   ],

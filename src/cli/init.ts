@@ -36,7 +36,7 @@ export const command = defineCommand({
       paths(
         "PATH",
         "a folder of pictures, tar shards, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV or TSV; a pattern such as " +
-          "'shards/*.tar', or an https://, s3:// or hf://datasets/ address; several times for several files",
+          '"shards/*.tar", or an https://, s3:// or hf://datasets/ address; several times for several files',
       ),
     ),
     output: newPath("FOLDER", "the run's folder (default: MODEL-headstart)"),

@@ -241,7 +241,7 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
         where: path,
         required: "a folder of pictures, or one file of another kind",
         got: `a folder with ${shorten(files, 4)}`,
-        advice: `Name the file that is meant, or a pattern such as '${join(path, `*${extname(files[0])}`)}' for several`,
+        advice: `Name the file that is meant, or a pattern such as "${join(path, `*${extname(files[0])}`)}" for several`,
       });
     }
   }

@@ -9,7 +9,7 @@ const kinds: readonly { readonly what: string; readonly ends: RegExp; readonly a
     what: "arrays",
     ends: /^\.(np[yz]|safetensors)$/,
     advice:
-      "Arrays are read as files whose axis 0 counts the samples, by their names or a pattern such as 'FOLDER/*.npy'; " +
+      'Arrays are read as files whose axis 0 counts the samples, by their names or a pattern such as "FOLDER/*.npy"; ' +
       "files of one sample each are joined by numpy.save('all.npy', numpy.stack([numpy.load(path) for path in paths]))",
   },
   {

@@ -19,6 +19,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { userError } from "../errors.js";
+import { shellWord } from "../library/shell-word.js";
 import { endFileVariable } from "./end-request.js";
 import { beginOf, isAlive, isOfThisBoot } from "./process-life.js";
 import type { ProcessState } from "./read-run.js";
@@ -207,13 +208,9 @@ export class Processes {
 }
 
 /** The words as a shell takes them, with the program's name. */
-export function commandLine(words: readonly string[]): string {
+export function commandLine(words: readonly string[], platform = process.platform): string {
   const shown = words.filter((word, index) => word !== "--" || /^-/.test(words[index + 1] ?? ""));
-  return ["headstart", ...shown.map(quoted)].join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return ["headstart", ...shown.map((word) => shellWord(word, platform))].join(" ");
 }
 
 /** What is said of a command that ended without a word of its own. */

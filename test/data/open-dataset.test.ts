@@ -138,7 +138,7 @@ describe("what a path is", () => {
     ["an empty file", "empty.csv", /an empty file/],
     ["rubbish", "rubbish.bin", /NPY, NPZ, safetensors, or CSV/],
     ["a single picture", "one.png", /a single picture/],
-    ["a folder with other files", "tables", /Name the file that is meant, or a pattern such as '.*tables.\*\.csv'/],
+    ["a folder with other files", "tables", /Name the file that is meant, or a pattern such as ".*tables.\*\.csv"/],
     ["Feather of version 1", "old.feather", /Feather of version 1, .* version 2/],
     ["an address of another kind", "gs://bucket/x.csv", /https:\/\/, http:\/\/, s3:\/\/ or hf/],
     ["an empty folder", "hollow", /no picture/],

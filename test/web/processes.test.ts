@@ -147,8 +147,8 @@ test("torn records are left alone", async () => {
 });
 
 test("a command line is one that a shell reads back", () => {
-  expect(commandLine(["init", "--data=a b", "--output=it's", "--", "m.onnx"])).toBe(
-    "headstart init '--data=a b' '--output=it'\\''s' m.onnx",
-  );
+  const words = ["init", "--data=a b", "--output=it's", "--", "m.onnx"];
+  expect(commandLine(words, "linux")).toBe("headstart init '--data=a b' '--output=it'\\''s' m.onnx");
+  expect(commandLine(words, "win32")).toBe('headstart init "--data=a b" "--output=it\'s" m.onnx');
   expect(commandLine(["init", "--", "-m.onnx"])).toBe("headstart init -- -m.onnx");
 });

@@ -358,7 +358,7 @@ export const ko: Texts = {
 
 /** 명령 옵션의 설명: 두 명령에 공통된 것은 이름만으로, 한 명령의 것은 `명령.옵션`으로. */
 export const koOptions: Readonly<Record<string, string>> = {
-  data: "이미지 폴더, tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. 'shards/*.tar' 같은 패턴이나 https://, s3://, hf://datasets/ 주소도 되고, 여러 파일이면 여러 번 적습니다",
+  data: '이미지 폴더, tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. "shards/*.tar" 같은 패턴이나 https://, s3://, hf://datasets/ 주소도 되고, 여러 파일이면 여러 번 적습니다',
   output: "실행 폴더 (기본값: 모델 이름-headstart)",
   overwrite: "그 폴더의 이전 실행을 덮어쓰기",
   resume: "그 폴더에서 중단된 실행을 이어서 하기",
