@@ -14,6 +14,8 @@ export interface ProgramEnvironment {
   readonly stderr: NodeJS.WritableStream;
   readonly signal: AbortSignal;
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Default: the one that it runs on. */
+  readonly platform?: NodeJS.Platform;
   /** Default: the commands of headstart. */
   readonly commands?: readonly CatalogueEntry[];
 }
@@ -24,6 +26,8 @@ export async function runProgram(words: readonly string[], environment: ProgramE
   try {
     return await dispatch(words, environment);
   } catch (error) {
+    if (error instanceof UserError && (environment.platform ?? process.platform) === "win32")
+      error.message += powerShellHint(error.message, words);
     return reportError(error, debug, environment.stderr);
   }
 }
@@ -63,6 +67,13 @@ async function dispatch(words: readonly string[], environment: ProgramEnvironmen
   }
   console.end();
   return exitStatus.done;
+}
+
+/** What npm puts on Windows' path for PowerShell hands a list with commas on with spaces in their places. */
+function powerShellHint(message: string, words: readonly string[]): string {
+  const values = words.map((word) => word.replace(/^--[\w-]+=/, ""));
+  const isTorn = values.some((value) => /\S \S/.test(value) && !value.includes(",") && message.includes(`"${value}"`));
+  return isTorn ? " In PowerShell, a list with commas needs quotes." : "";
 }
 
 function find(name: string, commands: readonly CatalogueEntry[]): CatalogueEntry {

@@ -6,7 +6,11 @@ import { runProgram } from "../../src/cli/program.js";
 import { InterruptedError, UsageError, UserError, userError } from "../../src/errors.js";
 import { RecordingStream } from "../support/recording-stream.js";
 
-async function run(words: string[], action: (context: CommandContext) => Promise<void> | void = () => {}) {
+async function run(
+  words: string[],
+  action: (context: CommandContext) => Promise<void> | void = () => {},
+  platform: NodeJS.Platform = "linux",
+) {
   const commands: CatalogueEntry[] = [
     {
       name: "knit",
@@ -28,7 +32,7 @@ async function run(words: string[], action: (context: CommandContext) => Promise
   const stdout = new RecordingStream();
   const stderr = new RecordingStream();
   const signal = new AbortController().signal;
-  const status = await runProgram(words, { stdout, stderr, signal, variables: {}, commands });
+  const status = await runProgram(words, { stdout, stderr, signal, variables: {}, platform, commands });
   return { status, stdout: stdout.text, stderr: stderr.text };
 }
 
@@ -141,4 +145,15 @@ test("with --json, records go to stdout and text to stderr, errors to both", asy
     { type: "error", message: "out of wool" },
   ]);
   expect(result.stderr).toBe("half done\nheadstart: out of wool\n");
+});
+
+test("on Windows, what looks like a list without its commas is said to need quotes", async () => {
+  const action = throwing(new UserError('rows: required numbers, got "3 5". Correct it.'));
+  const plain = /^headstart: rows: .* Correct it\.\n$/;
+  expect((await run(["knit", "--rows", "3 5"], () => {}, "win32")).stderr).toMatch(
+    /"3 5"\. See --help\. In PowerShell, a list with commas needs quotes\.\n$/,
+  );
+  expect((await run(["knit", "--rows=3 5"], () => {}, "win32")).stderr).toMatch(/needs quotes/);
+  expect((await run(["knit", "--rows", "3 5"], () => {}, "linux")).stderr).not.toMatch(/PowerShell/);
+  expect((await run(["knit", "--rows", "3"], action, "win32")).stderr).toMatch(plain);
 });
