@@ -44,6 +44,7 @@ const fileProblems: Readonly<Record<string, string>> = {
   ENOENT: "nothing there",
   EACCES: "no permission",
   EPERM: "no permission",
+  EBUSY: "a file that another program has open",
   EISDIR: "a folder",
   ENOTDIR: "a path through a file",
   ENOSPC: "a full disk",

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { rename } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileError } from "../errors.js";
 import { isRunning } from "../is-running.js";
 import { OpenFile } from "./file-samples.js";
 import { makeFolder } from "./make-folder.js";
+import { retryHeld } from "./retry-held.js";
 
 /** Most bytes of decoded samples that are kept on disk for one data set. */
 export const defaultCacheLimit = 20e9;
@@ -71,11 +73,14 @@ export class GrowingFile {
     this.length += bytes.length;
   }
 
-  /** Ends the writing and keeps the file under a name. */
-  keep(path: string): OpenFile {
+  /** Ends the writing and keeps the file under a name. @throws UserError where another program holds what has that name */
+  async keep(path: string): Promise<void> {
     this.#close();
-    renameSync(this.path, path);
-    return new OpenFile(path);
+    try {
+      await retryHeld(() => rename(this.path, path));
+    } catch (error) {
+      throw fileError(error, path, "a file of the cache that no other program has open");
+    }
   }
 
   /** Ends the writing; the file lives as long as someone reads it, where the system allows that. */

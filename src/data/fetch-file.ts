@@ -156,7 +156,7 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
     }
     mkdirSync(dirname(path), { recursive: true });
     const { length } = file;
-    file.keep(path);
+    await file.keep(path);
     const other = name === wanted.name ? {} : { name };
     const record = { address, ...(tag && { etag: tag }), length, ...other };
     await writeWhole(join(folder, "fetched.json"), JSON.stringify(record));

@@ -240,7 +240,12 @@ async function decodeOnce(large: LargePictures, folder: string): Promise<CacheIn
       unreadable: decoder.unreadable,
     };
     mkdirSync(folder, { recursive: true });
-    file.keep(join(folder, "samples"));
+    const samples = join(folder, "samples");
+    await file.keep(samples).catch((error: unknown) => {
+      // Another process has decoded the same pictures meanwhile, and reads them, which keeps Windows from replacing them.
+      if (statSync(samples, { throwIfNoEntry: false })?.size !== file.length) throw error;
+      file.discard();
+    });
     await writeWhole(join(folder, "index.json"), JSON.stringify(index));
     return index;
   } catch (error) {
@@ -270,6 +275,11 @@ function makeRoom(parent: string, most: number): void {
   let total = 0;
   for (const { folder, bytes } of entries) {
     total += bytes;
-    if (total > most) rmSync(folder, { recursive: true, force: true });
+    if (total <= most) continue;
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Another process reads it, which keeps Windows from removing it.
+    }
   }
 }

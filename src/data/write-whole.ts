@@ -1,6 +1,7 @@
 /** Writes files that are whole where they have their name. */
 import { writeFile } from "node:fs/promises";
 import writeFileAtomic from "write-file-atomic";
+import { retryHeld } from "./retry-held.js";
 
 /**
  * Writes a file under a temporary name first. The elements are written by Node's own writeFile: write-file-atomic writes
@@ -9,5 +10,5 @@ import writeFileAtomic from "write-file-atomic";
  * @throws the file system's errors; the file is then as it was
  */
 export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
-  await writeFileAtomic(path, "", { tmpfileCreated: (temporary) => writeFile(temporary, content) });
+  await retryHeld(() => writeFileAtomic(path, "", { tmpfileCreated: (temporary) => writeFile(temporary, content) }));
 }

@@ -11,6 +11,9 @@ import { lockFolder } from "../study/lock-folder.js";
 /** Its lock: not what a run writes, so that overwriting leaves it. */
 const lockFile = "run.lock";
 
+/** How files and folders are removed: again on Windows, where other programs may have them open for a moment. */
+const removal = { recursive: true, force: true, maxRetries: 3 } as const;
+
 /** Names of the files and folders of a run's folder. */
 export const runFiles = {
   record: "run.json",
@@ -67,7 +70,7 @@ export class RunFolder {
       await folder.lock();
       if (isOverwritten) {
         const names = [...Object.values(runFiles), ...(await writtenModel(path))];
-        for (const name of names) await rm(join(path, name), { recursive: true, force: true });
+        for (const name of names) await rm(join(path, name), removal);
       }
       await mkdir(join(path, runFiles.checkpoints), { recursive: true });
       await mkdir(join(path, runFiles.samples), { recursive: true });
@@ -208,7 +211,7 @@ export class RunFolder {
     const name = `step-${String(checkpoint.step).padStart(9, "0")}.safetensors`;
     await this.write(join(runFiles.checkpoints, name), writeSafetensors(tensors, { step: String(checkpoint.step) }));
     for (const other of await readdir(this.file(runFiles.checkpoints)))
-      if (other !== name) await rm(this.file(join(runFiles.checkpoints, other)), { force: true });
+      if (other !== name) await rm(this.file(join(runFiles.checkpoints, other)), removal);
   }
 
   /** The newest checkpoint, or undefined where the run has none. */

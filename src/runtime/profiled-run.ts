@@ -55,7 +55,7 @@ export async function profiledRun(
     const events = JSON.parse(await readFile(join(folder, file), "utf8")) as readonly ProfileEvent[];
     return { placement: countNodes(device, events), outputs };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

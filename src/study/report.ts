@@ -48,7 +48,7 @@ export async function writeReport(
 ): Promise<void> {
   const charts = studyCharts(plan, summary);
   // Another plan of the same folder may have drawn others.
-  await rm(folder.file(studyFiles.charts), { recursive: true, force: true });
+  await rm(folder.file(studyFiles.charts), { recursive: true, force: true, maxRetries: 3 });
   for (const { name, svg } of charts) await folder.write(join(studyFiles.charts, `${name}.svg`), `${svg}\n`);
   await folder.write(studyFiles.report, page(plan, summary, origin, charts, await picturesOf(folder, plan, results)));
 }

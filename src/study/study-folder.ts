@@ -60,7 +60,8 @@ export class StudyFolder {
           advice: "Choose another --output.",
         });
       if (overwrite)
-        for (const name of Object.values(studyFiles)) await rm(join(path, name), { recursive: true, force: true });
+        for (const name of Object.values(studyFiles))
+          await rm(join(path, name), { recursive: true, force: true, maxRetries: 3 });
       makeFolder(path);
     } catch (error) {
       throw fileError(error, path, "a folder for the study");

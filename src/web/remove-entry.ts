@@ -20,7 +20,8 @@ export async function removeEntry(root: string, folder: string, kind: "run" | "s
     // A model of TensorFlow.js has files of weights beside it; elsewhere such files are somebody's own.
     const ours = (name: string): boolean =>
       written.includes(name) || (kind === "run" && isRunFile(name) && (!name.endsWith(".bin") || hasModelJson(names)));
-    for (const name of names.filter(ours)) await rm(join(folder, name), { recursive: true, force: true });
+    for (const name of names.filter(ours))
+      await rm(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
   } finally {
     await unlock();
   }
