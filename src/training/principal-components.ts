@@ -82,40 +82,78 @@ export async function startFromPrincipalComponents(
     options,
   );
   try {
-    for (const layer of layers) {
-      const { shape, layout, name } = layer.weight;
-      const weight = result.get(name);
-      if (!layout || !weight) continue;
-      const groups = layout.kind === "convolution" ? layout.groups : 1;
-      const size = groups * sizeOf(shape.slice(1));
-      const wanted = Math.min(mostPatches, Math.floor(mostValues / size));
-      const patches = new PatchSampler(
-        layer,
-        groups * shape[1],
-        samples.length,
-        Math.ceil(wanted / samples.length),
-        seed,
-      );
-      await evaluator.evaluate(layer.node.inputs[0], result, (values) => patches.add(values));
-      if (patches.count < (2 * size) / groups) continue;
-      const taken = patches.taken();
-      // What conditioning or training then complains of would never end here.
-      if (!taken.every(Number.isFinite)) break;
-      // ReLU and its like pass one sign only, or mostly.
-      const paired = groups === 1 && isRectifying(activationAfter(features.network, layer));
-      const components =
-        groups === 1
-          ? [await leadingComponents(taken, size, componentsFor(shape[0], paired), seed, sessionOptions(options))]
-          : componentsByChannel(taken, size, groups);
-      const bias = layer.bias && result.get(layer.bias.name);
-      const made = principalFilters(weight, bias, shape, layout, components, paired);
-      result.set(name, made.weight);
-      if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
+    for (const [input, readers] of byInput(layers)) {
+      const readings = new Map(readers.map((layer) => [readingOf(layer, features), layer]));
+      const patches = new Map([...readings].map(([reading, layer]) => [reading, patchesFor(layer, samples, seed)]));
+      await evaluator.evaluate(input, result, (values) => {
+        for (const sampler of patches.values()) sampler.add(values);
+      });
+      const found = new Map<string, PrincipalComponents[]>();
+      for (const [reading, layer] of readings) {
+        const sampler = patches.get(reading)!;
+        const groups = groupsOf(layer);
+        if (sampler.count < (2 * sampler.size) / groups) continue;
+        const taken = sampler.taken();
+        // What conditioning or training then complains of would never end here.
+        if (!taken.every(Number.isFinite)) return result;
+        const wanted = componentsFor(layer.weight.shape[0], isPaired(layer, features));
+        found.set(
+          reading,
+          groups === 1
+            ? [await leadingComponents(taken, sampler.size, wanted, seed, sessionOptions(options))]
+            : componentsByChannel(taken, sampler.size, groups),
+        );
+      }
+      for (const layer of readers) {
+        const { shape, layout, name } = layer.weight;
+        const weight = result.get(name);
+        const components = found.get(readingOf(layer, features));
+        if (!layout || !weight || !components) continue;
+        const bias = layer.bias && result.get(layer.bias.name);
+        const made = principalFilters(weight, bias, shape, layout, components, isPaired(layer, features));
+        result.set(name, made.weight);
+        if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
+      }
     }
   } finally {
     await evaluator.release();
   }
   return result;
+}
+
+/** Layers by what they read, in the order in which the network computes that. */
+function byInput(layers: readonly Layer[]): Map<string, Layer[]> {
+  const readers = new Map<string, Layer[]>();
+  for (const layer of layers) {
+    const [input] = layer.node.inputs;
+    readers.set(input, [...(readers.get(input) ?? []), layer]);
+  }
+  return readers;
+}
+
+/** What decides about the components of what a layer reads: the branches of a network often read the same in the same way. */
+function readingOf(layer: Layer, features: FeatureExtractor): string {
+  const { weight, node } = layer;
+  const { strides, dilations } = node.attributes;
+  const wanted = componentsFor(weight.shape[0], isPaired(layer, features));
+  return JSON.stringify([weight.shape.slice(1), groupsOf(layer), wanted, strides, dilations]);
+}
+
+function groupsOf({ weight: { layout } }: Layer): number {
+  return layout?.kind === "convolution" ? layout.groups : 1;
+}
+
+/** Whether each component is for two units: ReLU and its like pass one sign only, or mostly. */
+function isPaired(layer: Layer, { network }: FeatureExtractor): boolean {
+  return groupsOf(layer) === 1 && isRectifying(activationAfter(network, layer));
+}
+
+/** What reads as many patches of samples as a layer's components are taken from. */
+function patchesFor(layer: Layer, samples: ArrayLike<unknown>, seed: number): PatchSampler {
+  const { shape } = layer.weight;
+  const channels = groupsOf(layer) * shape[1];
+  const wanted = Math.min(mostPatches, Math.floor(mostValues / (channels * sizeOf(shape.slice(2)))));
+  return new PatchSampler(layer, channels, samples.length, Math.ceil(wanted / samples.length), seed);
 }
 
 /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Network } from "../../src/ops/network.js";
 import { type FeatureExtractor, featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
+import { usualBatch } from "../../src/training/evaluate.js";
 import {
   type PrincipalLayers,
   principalLayers,
@@ -159,6 +160,31 @@ describe("startFromPrincipalComponents", () => {
     const names = (which: PrincipalLayers) => principalLayers(features, which).map(({ weight }) => weight.name);
     expect(names("auto")).toEqual(["a"]);
     expect(names("all")).toEqual(["a", "b"]);
+  });
+
+  it("computes what several branches read once, and the same filters for those that read it in the same way", async () => {
+    const net = new TestNetwork();
+    const branch = (name: string, kernel: number, pads: number) =>
+      net.node("Conv", ["x", net.weight(name, [6, 1, kernel, kernel])], { pads: [pads, pads, pads, pads] });
+    const wide = net.node("Add", [branch("a", 3, 1), branch("b", 3, 1)]);
+    const network = net.build([1, 8, 8], classified(net, net.node("Add", [branch("c", 5, 2), wide]), 6));
+    const dataset = barDataset(samples);
+    let reads = 0;
+    const counted: typeof dataset = {
+      ...dataset,
+      read: (indices, target) => {
+        reads++;
+        return dataset.read(indices, target);
+      },
+    };
+    const { start } = begun(network, counted, 0, "all");
+    const weights = await start;
+    expect(reads).toBe(Math.ceil(samples / usualBatch));
+    expect(weights.get("a")).toEqual(weights.get("b"));
+    const alone = new TestNetwork();
+    const conv = alone.node("Conv", ["x", alone.weight("c", [6, 1, 5, 5])], { pads: [2, 2, 2, 2] });
+    const { start: ofOne } = begun(alone.build([1, 8, 8], classified(alone, conv, 6)), counted, 0, "all");
+    expect(weights.get("c")).toEqual((await ofOne).get("c"));
   });
 
   it.each(["first", "all"] as const)("leaves layers alone that read what is no number: %s", async (which) => {
