@@ -34,24 +34,58 @@ export function unitStatistics(
     );
   }
   const count = outer * inner;
-  const mean = new Float32Array(units);
-  const std = new Float32Array(units);
-  for (let unit = 0; unit < units; unit++) {
-    let sum = 0;
-    for (let block = 0; block < outer; block++) {
-      const start = (block * units + unit) * inner;
-      for (let place = start; place < start + inner; place++) sum += activation[place];
+  const means = sumsByUnit(activation, units, inner).map((sum) => sum / count);
+  const squares = sumsByUnit(activation, units, inner, means);
+  return { mean: Float32Array.from(means), std: Float32Array.from(squares, (sum) => Math.sqrt(sum / count)), count };
+}
+
+/**
+ * The sum of each unit's values, [outer, units, inner]; with centres, of their squared distances from the unit's own. Four
+ * units are added up side by side, since an addition waits for the one before of the same unit: the sums are what they
+ * would be one by one.
+ */
+function sumsByUnit(values: Float32Array, units: number, inner: number, centres?: Float64Array): Float64Array {
+  const sums = new Float64Array(units);
+  const last = units - 1;
+  for (let start = 0; start < values.length; start += units * inner)
+    for (let first = 0; first < units; first += 4) {
+      // Behind the last unit there is the last again, with the same sum.
+      const second = Math.min(first + 1, last);
+      const third = Math.min(first + 2, last);
+      const fourth = Math.min(first + 3, last);
+      const atA = start + first * inner;
+      const atB = start + second * inner;
+      const atC = start + third * inner;
+      const atD = start + fourth * inner;
+      let a = sums[first];
+      let b = sums[second];
+      let c = sums[third];
+      let d = sums[fourth];
+      if (centres === undefined)
+        for (let place = 0; place < inner; place++) {
+          a += values[atA + place];
+          b += values[atB + place];
+          c += values[atC + place];
+          d += values[atD + place];
+        }
+      else {
+        const centreA = centres[first];
+        const centreB = centres[second];
+        const centreC = centres[third];
+        const centreD = centres[fourth];
+        for (let place = 0; place < inner; place++) {
+          a += (values[atA + place] - centreA) ** 2;
+          b += (values[atB + place] - centreB) ** 2;
+          c += (values[atC + place] - centreC) ** 2;
+          d += (values[atD + place] - centreD) ** 2;
+        }
+      }
+      sums[first] = a;
+      sums[second] = b;
+      sums[third] = c;
+      sums[fourth] = d;
     }
-    const average = sum / count;
-    let squares = 0;
-    for (let block = 0; block < outer; block++) {
-      const start = (block * units + unit) * inner;
-      for (let place = start; place < start + inner; place++) squares += (activation[place] - average) ** 2;
-    }
-    mean[unit] = average;
-    std[unit] = Math.sqrt(squares / count);
-  }
-  return { mean, std, count };
+  return sums;
 }
 
 /** The statistics of two sets of values taken together (Chan, Golub and LeVeque 1983). */

@@ -82,7 +82,9 @@ function spectrumOf({ name, shape, layout }: FeatureExtractor["layers"][number][
 export function histogram(values: Float32Array): Histogram {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  for (const value of values) {
+  // Layers of pictures have millions of values, which an iterator takes three times as long to go through.
+  for (let place = 0; place < values.length; place++) {
+    const value = values[place];
     if (!Number.isFinite(value)) continue;
     if (value < low) low = value;
     if (value > high) high = value;
@@ -90,7 +92,9 @@ export function histogram(values: Float32Array): Histogram {
   if (low > high) return { low: 0, high: 0, counts: [] };
   const counts = new Array<number>(bins).fill(0);
   const scale = high > low ? bins / (high - low) : 0;
-  for (const value of values)
+  for (let place = 0; place < values.length; place++) {
+    const value = values[place];
     if (Number.isFinite(value)) counts[Math.min(bins - 1, Math.floor((value - low) * scale))]++;
+  }
   return { low, high, counts };
 }

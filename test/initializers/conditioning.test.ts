@@ -50,6 +50,21 @@ describe("unit statistics", () => {
     expect(unitStatistics(channelsLast, [4, 2], 1)).toEqual(expected);
   });
 
+  test.each([1, 2, 3, 4, 5, 7, 9])("of each of %i units are what they are of it alone, to the bit", (count) => {
+    const stream = new RandomStream(0, "units");
+    const [outer, inner] = [3, 5];
+    const activation = Float32Array.from({ length: outer * count * inner }, () => 3 * stream.normal() + 1);
+    const together = unitStatistics(activation, [outer, count, inner], 1);
+    for (let unit = 0; unit < count; unit++) {
+      const own = activation.filter((_, place) => Math.floor(place / inner) % count === unit);
+      const sum = own.reduce((total, value) => total + value, 0);
+      const mean = sum / own.length;
+      const squares = own.reduce((total, value) => total + (value - mean) ** 2, 0);
+      expect(together.mean[unit]).toBe(Math.fround(mean));
+      expect(together.std[unit]).toBe(Math.fround(Math.sqrt(squares / own.length)));
+    }
+  });
+
   test("stay exact beside a large mean", () => {
     const { std } = unitStatistics(Float32Array.of(1e6 + 1, 1e6 - 1), [2, 1], 1);
     expect(std[0]).toBe(1);
