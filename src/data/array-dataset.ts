@@ -5,10 +5,16 @@ import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, s
 import { withinLimit } from "./evenly-spaced.js";
 import { FileSamples, type FileSegment } from "./file-samples.js";
 import { oneHotNote } from "./one-hot-labels.js";
-import { choosePictureTarget, type PictureSize, type PictureTarget, wantedPicture } from "./picture-shape.js";
+import {
+  choosePictureTarget,
+  layoutOfShape,
+  type PictureSize,
+  type PictureTarget,
+  wantedPicture,
+} from "./picture-shape.js";
 import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
 import { labelsOfArray, pickLabels, type SampleLabels } from "./sample-labels.js";
-import { filedDataset, type SamplePlace, storedDataset } from "./stored-dataset.js";
+import { filedDataset, type SamplePlace, type SignalAxes, storedDataset } from "./stored-dataset.js";
 import { largestNumber } from "./table-cell.js";
 
 /** An array in files, axis 0 counting the samples. */
@@ -28,6 +34,8 @@ interface Reading {
   /** Set when the samples are pictures: how they lie in the array. */
   readonly source?: PictureSize & { layout: PictureLayout };
   readonly target?: PictureTarget;
+  /** Set when the samples are signals. */
+  readonly signal?: SignalAxes;
 }
 
 /**
@@ -72,6 +80,7 @@ export function arrayDataset(
       ...labelled,
       place: placeOfTaken(place, taken, where),
       picture: reading.target,
+      signal: reading.signal,
       pictureRange:
         reading.target === undefined
           ? undefined
@@ -121,6 +130,7 @@ export async function filedArrayDataset(
       ...labelled,
       place: placeOfTaken(place, taken, where),
       picture: target,
+      signal: reading.signal,
       pictureRange: range,
       record: recordOf(source, samples.dims, labels, labelled),
     },
@@ -207,7 +217,7 @@ function liesAsDelivered(source: PictureSize & { layout: PictureLayout }, target
 
 function understand(dims: readonly number[], bytes: boolean, where: string, options: OpenOptions): Reading {
   const wanted = options.shape;
-  const layout = options.layout ?? "NCHW";
+  const layout = options.layout ?? layoutOfShape(wanted ?? []);
   const fits =
     wanted !== undefined &&
     dims.length === wanted.length &&
@@ -238,21 +248,31 @@ function understand(dims: readonly number[], bytes: boolean, where: string, opti
   }
   if (shape.length === 1) return { kind: "vectors", shape, order: { channels: shape[0], inner: 1 } };
   if (shape.length === 2) {
-    const order = layout === "NHWC" ? { channels: shape[1], inner: 1 } : { channels: shape[0], inner: shape[1] };
-    return { kind: "signals", shape, order };
+    const [channels, length] = layout === "NHWC" ? [shape[1], shape[0]] : shape;
+    const order = { channels, inner: layout === "NHWC" ? 1 : length };
+    return { kind: "signals", shape, order, signal: { channels, length, layout } };
   }
   return { kind: "arrays", shape, order: { channels: 1, inner: sizeOf(shape) } };
 }
 
-/** The wanted shape with its open axis filled, if the values of a sample just fit it. */
+/**
+ * The wanted shape with its open axis filled, if a sample comes to it by joining or splitting axes: [9, 128] does not come to
+ * [128, 9], though it has as many values.
+ */
 function reshaped(dims: readonly number[], wanted: readonly (number | null)[]): readonly number[] | undefined {
   const size = sizeOf(dims);
   const known = sizeOf(wanted.filter((length) => length !== null));
   const open = wanted.filter((length) => length === null).length;
-  if (open === 0) return known === size ? (wanted as readonly number[]) : undefined;
   // Pictures of an unknown size cannot be told from their number of values, nor can two open axes.
-  if (open > 1 || size % known !== 0) return undefined;
-  return wanted.map((length) => length ?? size / known);
+  if (open > 1 || size % known !== 0 || (open === 0 && known !== size)) return undefined;
+  const shape = wanted.map((length) => length ?? size / known);
+  const [from, to] = [axisEnds(dims), axisEnds(shape)];
+  return from.every((end) => to.includes(end)) || to.every((end) => from.includes(end)) ? shape : undefined;
+}
+
+/** How many of a sample's values the first axes have together, for the first, the first two and so on; axes of 1 do not count. */
+function axisEnds(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => sizeOf(shape.slice(0, axis + 1))).filter((end) => end > 1);
 }
 
 /**

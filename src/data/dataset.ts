@@ -71,7 +71,10 @@ export type NormalisationChoice = string | { readonly mean: readonly number[]; r
 export interface OpenOptions {
   /** The model's input shape without the batch axis; null where the model takes any size. Absent: the data's own. */
   shape?: readonly (number | null)[] | undefined;
-  /** How a picture's axes lie in {@link shape}. Default: NCHW. */
+  /**
+   * Where a picture's or a signal's channels are in {@link shape}: on the first axis (NCHW) or on the last (NHWC). Default: NHWC
+   * for pictures whose last axis alone is 1, 3 or 4 long, else NCHW.
+   */
   layout?: PictureLayout | undefined;
   /** Resize pictures that do not have the model's size (aspect ratio kept, overhang cut evenly). Default: an error. */
   resize?: boolean | undefined;

@@ -54,12 +54,19 @@ const picture = z.object({
   layout: z.enum(["NCHW", "NHWC"]),
 });
 
+const signal = z.object({
+  channels: z.number().int().positive(),
+  length: z.number().int().positive(),
+  layout: z.enum(["NCHW", "NHWC"]),
+});
+
 /** The part of a data set's record that another data set can be opened with. */
 export const fittedRecord = z.object({
   /** What its samples are, see DatasetKind. */
   kind: z.string().optional(),
   normalisation: normalisation.optional(),
   picture: picture.optional(),
+  signal: signal.optional(),
   classNames: z.array(z.string()).optional(),
   table: z
     .object({

@@ -20,6 +20,15 @@ export function describeSize({ channels, height, width }: PictureSize): string {
   return `${height}×${width} ${kinds[channels] ?? `with ${channels} channels`}`;
 }
 
+/**
+ * The layout of samples by their shape, null where a size is open: of three axes, the last is taken for the channels where it
+ * alone has a picture's number of them (1, 3 or 4).
+ */
+export function layoutOfShape(shape: readonly (number | null)[]): PictureLayout {
+  const isChannels = (size: number | null): boolean => size === 1 || size === 3 || size === 4;
+  return shape.length === 3 && isChannels(shape[2]) && !isChannels(shape[0]) ? "NHWC" : "NCHW";
+}
+
 /** The wanted picture in a model's input shape of three axes. */
 export function wantedPicture(
   shape: readonly (number | null)[],
@@ -42,8 +51,8 @@ export function choosePictureTarget(
   options: Pick<OpenOptions, "shape" | "layout" | "resize" | "convert">,
   what: string,
 ): PictureTarget {
-  const layout = options.layout ?? "NCHW";
   const shape = options.shape ?? [null, null, null];
+  const layout = options.layout ?? layoutOfShape(shape);
   const wanted = wantedSize(actual, shape, layout, options, what);
   const size = {
     channels: wanted.channels ?? actual.channels,

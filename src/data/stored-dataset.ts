@@ -1,6 +1,6 @@
 import { userError } from "../errors.js";
 import { ChannelMeter, type ChannelOrder, type ChannelStatistics, notFinite } from "./channel-statistics.js";
-import { type Dataset, type DatasetKind, type OpenOptions, sizeOf } from "./dataset.js";
+import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
 import type { FileSamples } from "./file-samples.js";
 import { readFitted } from "./fitted-record.js";
 import { chooseNormalisation, deliveredRange, type Normalisation, sampleDelivery } from "./normalisation.js";
@@ -11,6 +11,13 @@ import { pickLabels, type Targets } from "./sample-labels.js";
 
 /** Tells where a sample lies. */
 export type SamplePlace = (sample: number) => { readonly where: string; readonly sample: number };
+
+/** How the values of a signal lie: channels are the first axis (NCHW) or the last (NHWC). */
+export interface SignalAxes {
+  readonly channels: number;
+  readonly length: number;
+  readonly layout: PictureLayout;
+}
 
 /** What is known of samples before they are measured. */
 export interface SampleDescription {
@@ -24,6 +31,8 @@ export interface SampleDescription {
   readonly targets?: Targets | undefined;
   /** What the samples are as pictures, if they are. */
   readonly picture?: PictureTarget | undefined;
+  /** How they lie as signals, if they are. */
+  readonly signal?: SignalAxes | undefined;
   /** The raw values' nominal range, for pictures. */
   readonly pictureRange?: readonly [number, number] | undefined;
   /** The file and the sample in it (from 0) of a sample counted over all files; absent: there is one file. */
@@ -243,7 +252,7 @@ export function assembleDataset(
   { statistics, hash }: Measured,
   read: Dataset["read"],
 ): Dataset {
-  const { where, kind, count, shape, labels, classNames, targets, picture, pictureRange } = description;
+  const { where, kind, count, shape, labels, classNames, targets, picture, signal, pictureRange } = description;
   return {
     where,
     kind,
@@ -267,6 +276,7 @@ export function assembleDataset(
               layout: picture.layout,
             },
           }),
+      ...(signal === undefined ? {} : { signal }),
       normalisation,
       measured: statistics,
       ...(classNames === undefined ? {} : { classNames }),

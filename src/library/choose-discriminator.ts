@@ -14,7 +14,7 @@ import {
 import { discriminatorFromNetwork } from "../recipe/discriminator-from-network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import { signalLayout } from "../recipe/signal-layout.js";
+import { sampleLayout } from "../recipe/sample-layout.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 import { openModel } from "./open-model.js";
 
@@ -31,7 +31,7 @@ export interface ChosenDiscriminator {
 /**
  * Builds D by kind, sized to F's cost, or reads the user's own ONNX file.
  *
- * @param given where samples have their channels; by default as their shape or F's first layer tells
+ * @param given where samples have their channels; by default as F's first layer or their shape tells
  * @throws UserError where the option names neither a kind nor a model that fits
  */
 export async function chooseDiscriminator(
@@ -41,7 +41,7 @@ export async function chooseDiscriminator(
 ): Promise<ChosenDiscriminator> {
   requireDiscriminatorKind(option);
   const { sampleShape } = features.network;
-  const layout = given ?? pictureGeometry(sampleShape)?.layout ?? signalLayout(features.network);
+  const layout = given ?? sampleLayout(features.network) ?? pictureGeometry(sampleShape)?.layout;
   if ((discriminatorKinds as readonly string[]).includes(option)) {
     const discriminator = buildDiscriminator({
       kind: option as DiscriminatorKind,

@@ -3,6 +3,7 @@ import type { OpenOptions } from "../data/dataset.js";
 import { type FittedRecord, readFitted } from "../data/fitted-record.js";
 import type { Network } from "../ops/network.js";
 import { onScaledSamples, ownScaling } from "../recipe/own-scaling.js";
+import { sampleLayout } from "../recipe/sample-layout.js";
 import { pictureGeometry } from "../training/picture-geometry.js";
 
 /** A network that divides pictures by more than this takes them as they are stored, from 0 to 255; else from 0 to 1. */
@@ -23,13 +24,15 @@ function takenSamples(network: Network): "none" | "unit" | undefined {
 }
 
 /**
- * The layout by the samples' shape, and no normalisation where a network scales samples that are no pictures itself;
- * pictures, and tensors inside a model, are read standardised for it, see {@link networkOnStandardised}.
+ * The layout by the network's first layer, or else by the shape of pictures; and no normalisation where a network scales
+ * samples that are no pictures itself: pictures, and tensors inside a model, are read standardised for it, see
+ * {@link networkOnStandardised}.
  */
 export function readingFor(network: Network): Pick<OpenOptions, "layout" | "normalise"> {
   const picture = pictureGeometry(network.sampleShape);
-  if (picture) return { layout: picture.layout };
-  return network.beginsInside || takenSamples(network) === undefined ? {} : { normalise: "none" };
+  const layout = sampleLayout(network) ?? picture?.layout;
+  const isScaled = !picture && !network.beginsInside && takenSamples(network) !== undefined;
+  return { ...(layout ? { layout } : {}), ...(isScaled ? { normalise: "none" as const } : {}) };
 }
 
 /** A network on samples as they were read, and what the samples must go through for the network as the user has it. */
@@ -51,7 +54,8 @@ export interface FittedNetwork {
 export function networkOnStandardised(network: Network, record: Record<string, unknown>): FittedNetwork {
   const name = takenSamples(network);
   const picture = pictureGeometry(network.sampleShape);
-  const read: FittedRecord["normalisation"] = readFitted(record)?.normalisation;
+  const fitted: FittedRecord = readFitted(record) ?? {};
+  const { normalisation: read } = fitted;
   if (name === undefined || !read || !(picture || network.beginsInside)) return { network, record };
   const { scale, offset, low, high } = read;
   // The network's samples are raw · width + start.
@@ -62,7 +66,7 @@ export function networkOnStandardised(network: Network, record: Record<string, u
     offset: offset.map((each, channel) => start[channel] - (each * width[channel]) / scale[channel]),
   };
   return {
-    network: onScaledSamples(network, undone, picture?.layout),
+    network: onScaledSamples(network, undone, (fitted.picture ?? fitted.signal ?? picture)?.layout),
     record: { ...record, normalisation: { ...read, name, scale: width, offset: start } },
     normalisation: name,
   };

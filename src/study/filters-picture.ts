@@ -10,7 +10,7 @@ const mostFilters = 32;
  * Draws up to 32 filters of F's first layer, each scaled by itself so that zero is grey: kernels of a convolution, or a
  * dense layer's weights laid out as the picture that they look at. With three channels in colour, else the first channel.
  *
- * @param recorded what the data says of its pictures, for networks that take them as rows
+ * @param recorded what the data says of its pictures
  * @returns the bytes of a PNG file; undefined where the input is no picture
  */
 export async function filtersPicture(
@@ -21,7 +21,7 @@ export async function filtersPicture(
   const layer = features.layers[0];
   const { layout, shape, name } = layer.weight;
   const elements = weights.get(name);
-  const picture = pictureGeometry(features.network.sampleShape) ?? recorded;
+  const picture = recorded ?? pictureGeometry(features.network.sampleShape);
   if (!layout || !elements || !picture) return undefined;
   const filters =
     layout.kind === "convolution" && !layout.transposed && shape.length === 4

@@ -1,7 +1,7 @@
 /** How the values of one sample lie as a signal: some channels, measured at one position after another. */
 import { sizeOf } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
-import { signalLayout } from "../recipe/signal-layout.js";
+import { sampleLayout } from "../recipe/sample-layout.js";
 import type { PictureGeometry } from "./picture-geometry.js";
 import type { ViewSettings } from "./picture-views.js";
 
@@ -13,7 +13,7 @@ const zoomOfSignals = 0.5;
  * axes, or where no layer minds the order of the positions (points of a cloud are no signal).
  */
 export function signalGeometry(network: Network): PictureGeometry | undefined {
-  const layout = signalLayout(network);
+  const layout = network.sampleShape.length === 2 ? sampleLayout(network) : undefined;
   const isOrdered = network.layers.some(
     ({ weight, isRecurrent }) =>
       isRecurrent || (weight.layout?.kind === "convolution" && sizeOf(weight.shape.slice(2)) > 1),

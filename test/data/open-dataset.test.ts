@@ -179,6 +179,55 @@ describe("how arrays meet the model", () => {
     expect((await open(floats([6], six), {})).shape).toEqual([1]);
   });
 
+  test("signals are scaled channel by channel, wherever their channels are", async () => {
+    const first = await open(floats([2, 1, 3], six), { shape: [1, 3], normalise: "unit" });
+    expect(first.record).toMatchObject({
+      signal: { channels: 1, length: 3, layout: "NCHW" },
+      normalisation: { low: [1], high: [6] },
+    });
+    const last = await open(floats([1, 3, 2], six), { shape: [3, 2], layout: "NHWC", normalise: "unit" });
+    expect(last.record).toMatchObject({
+      signal: { channels: 2, length: 3, layout: "NHWC" },
+      normalisation: { low: [1, 2], high: [5, 6] },
+    });
+    expect([...(await readAll(last))]).toEqual([0, 0, 0.5, 0.5, 1, 1]);
+  });
+
+  test("axes are joined and split, and never taken for one another", async () => {
+    const joined = [
+      [
+        [2, 3, 1],
+        [1, 6],
+      ],
+      [
+        [1, 2, 3],
+        [6, 1],
+      ],
+      [[6], [3, 2]],
+      [[2, 3], [6]],
+    ] as const;
+    for (const [from, shape] of joined)
+      expect((await open(floats([1, ...from], six), { shape, normalise: "none" })).shape).toEqual(shape);
+    for (const [from, shape] of [
+      [
+        [2, 3],
+        [3, 2],
+      ] as const,
+      [
+        [1, 2, 3],
+        [3, 2],
+      ] as const,
+    ])
+      await expect(open(floats([1, ...from], six), { shape })).rejects.toThrow(
+        /of the shape \[3, 2\], as the model takes, got \[(1, )?2, 3\]. Reshape or transpose the array/,
+      );
+  });
+
+  test("pictures whose last axis alone is that of channels have them there", async () => {
+    const { record } = await open(floats([1, 2, 2, 3], [...six, ...six]), { shape: [2, 2, 3] });
+    expect(record.picture).toEqual({ channels: 3, height: 2, width: 2, layout: "NHWC" });
+  });
+
   test("pictures are resized and converted only when asked", async () => {
     await expect(open(pictures, { shape: [3, 4, 4] })).rejects.toThrow(
       /4×4 RGB, got 2×2 grey. Pass --resize and --conv/,

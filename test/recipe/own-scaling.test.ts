@@ -107,7 +107,10 @@ it.each<Case>([
   const own = network(shape, front);
   const found = ownScaling(own);
   expect(found && [found.scale, found.offset]).toEqual(wanted?.map((number) => expect.closeTo(number, 5)));
-  expect(readingFor(own)).toEqual(shape.length === 3 ? { layout: "NCHW" } : wanted ? { normalise: "none" } : {});
+  expect(readingFor(own)).toEqual({
+    ...(shape.length === 1 ? {} : { layout: "NCHW" }),
+    ...(wanted && shape.length < 3 ? { normalise: "none" } : {}),
+  });
   expect(networkOnStandardised(own, { normalisation }).normalisation).toBe(taken);
 });
 
@@ -126,7 +129,8 @@ it("says what the network does, and how it is met", () => {
 });
 
 it("gives a network that begins at a tensor inside the model what the model computes there", async () => {
-  for (const shape of [[3, 2], [3], [3, 8, 8]]) {
+  const signal = { channels: 3, length: 2, layout: "NHWC" };
+  for (const [shape, layout] of [[[2, 3], "NHWC"] as const, [[3], undefined] as const, [[3, 8, 8], "NCHW"] as const]) {
     const net = new TestNetwork();
     const inside = net.node("Sqrt", ["x"]);
     const layer = net.node("MatMul", [inside, net.weight("w", [shape[shape.length - 1], 4])]);
@@ -135,12 +139,13 @@ it("gives a network that begins at a tensor inside the model what the model comp
       input: inside,
       sampleShape: shape,
     });
-    expect(readingFor(begun)).toEqual(shape.length === 3 ? { layout: "NCHW" } : {});
+    expect(readingFor(begun)).toEqual(layout ? { layout } : {});
     expect(ownScalingNote(begun, undefined)).toMatch(/inside the model.*not normalised/);
-    const { network: whole, record } = networkOnStandardised(begun, { normalisation });
+    const read = { normalisation, ...(layout === "NHWC" ? { signal } : {}) };
+    const { network: whole, record } = networkOnStandardised(begun, read);
     expect(record.normalisation).toMatchObject({ name: "none", scale: [1, 1, 1], offset: [0, 0, 0] });
     const raw = Float32Array.from({ length: sizeOf(shape) }, (_, index) => (index * 37) % 256);
-    const channel = (index: number): number => Math.floor((index * 3) / raw.length);
+    const channel = (index: number): number => (layout === "NHWC" ? index % 3 : Math.floor((index * 3) / raw.length));
     const z = raw.map(
       (value, index) => value * normalisation.scale[channel(index)] + normalisation.offset[channel(index)],
     );

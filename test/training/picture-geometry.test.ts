@@ -28,4 +28,10 @@ describe("datasetGeometry", () => {
     expect(datasetGeometry({ ...flat, record: { picture: { ...picture, width: 9 } } })).toBeUndefined();
     expect(datasetGeometry(barDataset(2))).toEqual({ ...picture, layout: "NCHW" });
   });
+
+  it("takes the record's word for where the channels are", () => {
+    const picture = { channels: 2, height: 8, width: 8, layout: "NHWC" } as const;
+    expect(datasetGeometry({ ...toyDataset([8, 8, 2]), record: { picture } })).toEqual(picture);
+    expect(datasetGeometry({ ...toyDataset([8, 8, 2]), record: {} })).toMatchObject({ layout: "NCHW" });
+  });
 });

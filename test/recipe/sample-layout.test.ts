@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { signalLayout } from "../../src/recipe/signal-layout.js";
+import { sampleLayout } from "../../src/recipe/sample-layout.js";
 import { TestNetwork } from "../support/write-network.js";
 
 const layoutOf = (shape: readonly number[], body: (net: TestNetwork) => string) => {
   const net = new TestNetwork();
-  return signalLayout(net.build(shape, body(net)));
+  return sampleLayout(net.build(shape, body(net)));
 };
 const exchanged = { perm: [0, 2, 1] };
 /** As layers that have the positions first, and the batch second, see a batch. */
@@ -52,7 +52,21 @@ it.each<readonly [string, string | undefined, readonly number[], (net: TestNetwo
     [8, 3],
     (net) => net.node("Gemm", [net.node("Flatten", ["x"]), net.weight("w", [24, 4])]),
   ],
-  ["a picture", undefined, [3, 8, 8], (net) => net.node("Conv", ["x", net.weight("w", [4, 3, 3, 3])])],
-])("by what reads the signal first: %s", (_, layout, shape, body) => {
+  ["a picture of six channels", "NCHW", [6, 8, 1], (net) => net.node("Conv", ["x", net.weight("w", [4, 6, 3, 1])])],
+  [
+    "a picture with its channels last",
+    "NHWC",
+    [1, 8, 6],
+    (net) => net.node("Conv", [net.node("Transpose", ["x"], { perm: [0, 3, 1, 2] }), net.weight("w", [4, 6, 1, 3])]),
+  ],
+  [
+    "a picture with its channels in the middle",
+    undefined,
+    [8, 6, 9],
+    (net) => net.node("Conv", [net.node("Transpose", ["x"], { perm: [0, 2, 1, 3] }), net.weight("w", [4, 6, 3, 3])]),
+  ],
+  ["a picture's rows, by a matrix", undefined, [3, 8, 8], (net) => net.node("MatMul", ["x", net.weight("w", [8, 4])])],
+  ["a vector", undefined, [8], (net) => net.node("Gemm", ["x", net.weight("w", [8, 4])])],
+])("by what reads the sample first: %s", (_, layout, shape, body) => {
   expect(layoutOf(shape, body)).toBe(layout);
 });
