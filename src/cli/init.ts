@@ -8,6 +8,7 @@ import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
 import { deviceOption } from "./device-option.js";
+import { measuringProgress } from "./measuring-progress.js";
 import { modelOptions, namingOptions, recipeOption } from "./model-options.js";
 import {
   byDefault,
@@ -104,7 +105,9 @@ export const command = defineCommand({
 /** Shows events as a progress bar, notes and records. */
 export function progressOf(console: Console): NonNullable<InitializeOptions["onEvent"]> {
   const reading = dataProgress(console);
+  const measuring = measuringProgress(console);
   let training: Progress | undefined;
+  let steps = { done: 0, total: 0 };
   return (event) => {
     switch (event.type) {
       case "data":
@@ -119,9 +122,17 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
             `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
         );
         console.line(understoodData(event.run.data.understood));
-        if (event.steps > 0) training = console.progress("pretraining", event.steps, "steps", event.done);
+        steps = { done: event.done, total: event.steps };
+        return;
+      case "measuring":
+        // Layers are looked at between two steps.
+        if (event.what === "layers") training?.update(steps.done, `layers ${event.done}/${event.total}`);
+        else measuring(event.what, event.done, event.total);
+        if (event.what === "start" && event.done === event.total && steps.total > 0)
+          training = console.progress("pretraining", steps.total, "steps", steps.done);
         return;
       case "step":
+        steps = { done: event.step, total: event.steps };
         training?.update(event.step, remark(event.metrics));
         console.event(event);
         return;

@@ -89,7 +89,10 @@ export function barProgress(
   };
 }
 
-/** A line at the first and last update, and between them at each tenth or ten seconds, but never twice in a second. */
+/**
+ * A line at the first and last update, and between them at each tenth or ten seconds, but never twice in a second, and
+ * twice of the same amount only after ten.
+ */
 export function plainProgress(options: ProgressOptions & { readonly write: (line: string) => void }): Progress {
   const { label, total, unit, before = 0, now, write } = options;
   const started = now();
@@ -99,8 +102,9 @@ export function plainProgress(options: ProgressOptions & { readonly write: (line
     update(done, remark) {
       const time = now();
       const sooner = time - printedAt < 1000;
-      const due = done - printedDone >= total / 10 || time - printedAt >= 10_000;
-      if (done === printedDone || (done < total && (sooner || !due))) return;
+      const late = time - printedAt >= 10_000;
+      const due = late || done - printedDone >= total / 10;
+      if (done === printedDone ? !late : done < total && (sooner || !due)) return;
       printedDone = done;
       printedAt = time;
       const percent = total > 0 ? Math.floor((100 * done) / total) : 100;

@@ -120,6 +120,13 @@ export interface InitializeOptions {
   readonly onEvent?: (event: InitializeEvent) => void;
 }
 
+/**
+ * What a run does beside training. start: the weights that training starts from, after which it begins. pace: how long
+ * steps take. layers: what F's layers look like, for the records. conditioning and running-statistics: of the trained
+ * weights. before and after: what the report says of a random start, and of the result, by several measurements each.
+ */
+export type Measuring = "start" | "pace" | "layers" | "conditioning" | "running-statistics" | "before" | "after";
+
 /** What happens during {@link initialize}, for progress displays. */
 export type InitializeEvent =
   | { readonly type: "data"; readonly what: "fetching" | "reading"; readonly done: number; readonly total: number }
@@ -144,6 +151,13 @@ export type InitializeEvent =
       readonly step: number;
       readonly steps: number;
       readonly metrics: Readonly<Record<string, number>>;
+    }
+  | {
+      /** What takes a while beside training; in a large network, some minutes. */
+      readonly type: "measuring";
+      readonly what: Measuring;
+      readonly done: number;
+      readonly total: number;
     }
   | { readonly type: "warning"; readonly warning: Warning }
   | { readonly type: "note"; readonly message: string }

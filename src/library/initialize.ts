@@ -22,7 +22,7 @@ import { requireMlflow } from "./mlflow-watcher.js";
 import { openWatchers } from "./open-watchers.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import { type PreparedRun, prepareRun } from "./prepare-run.js";
-import { notingDevice, trainWithRecords } from "./recorded-training.js";
+import { notingDevice, telling, trainWithRecords } from "./recorded-training.js";
 import { type RunFolder, runFiles } from "./run-folder.js";
 import { discriminantNote } from "./run-notes.js";
 import { nameOfData } from "./run-samples.js";
@@ -86,8 +86,9 @@ async function initializeOn(
   const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher });
   const { weights, conditioning, discriminant } = await finishWeights(prepared, options, trained.weights, emit);
   // The plain start, not one that has seen the data already.
-  const before = await reportOf(prepared, options, initialWeights(prepared.features.network, recipe.start, run.seed));
-  const after = await reportOf(prepared, options, weights);
+  const drawn = initialWeights(prepared.features.network, recipe.start, run.seed);
+  const before = await reportOf(prepared, options, drawn, telling(emit, "before"));
+  const after = await reportOf(prepared, options, weights, telling(emit, "after"));
   for (const warning of trained.warnings) emit({ type: "warning", warning });
   const measurements: Measurements = {
     finalMetrics: trained.finalMetrics,
@@ -173,8 +174,12 @@ async function finishWeights(
   const conditioned = await conditionFeatures(features, trained, dataset, recipe.conditioning, seed, {
     ...evaluation,
     ...(options.head ? { head: options.head } : {}),
+    onProgress: telling(emit, "conditioning"),
   });
-  const ofFeatures = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, evaluation);
+  const ofFeatures = await refreshRunningStatistics(features, conditioned.weights, dataset, seed, {
+    ...evaluation,
+    onProgress: telling(emit, "running-statistics"),
+  });
   let discriminant: DiscriminantAccount | undefined;
   // All of Fashion-MNIST takes some seconds, in which nothing else is said.
   if (needsLabels(options.head) && labelled) {
@@ -209,14 +214,16 @@ async function reportOf(
   { features, dataset, labelled, seed, evaluation }: PreparedRun,
   options: InitializeOptions,
   weights: Weights,
+  onProgress: (done: number, total: number) => void,
 ): Promise<FeatureReport> {
   // Samples whose labels F was taught would be found again.
   const taught = options.head === "self-training";
   const probed = labelled ?? dataset;
-  const probe = taught ? undefined : await nearestNeighbourProbe(features, weights, probed, seed, evaluation);
+  const measuring = { ...evaluation, onProgress };
+  const probe = taught ? undefined : await nearestNeighbourProbe(features, weights, probed, seed, measuring);
   return {
-    activations: await activationStatistics(features, weights, dataset, seed, evaluation),
-    effectiveRank: await featureRank(features, weights, dataset, seed, evaluation),
+    activations: await activationStatistics(features, weights, dataset, seed, measuring),
+    effectiveRank: await featureRank(features, weights, dataset, seed, measuring),
     ...(probe === undefined ? {} : { nearestNeighbour: probe }),
   };
 }

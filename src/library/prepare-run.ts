@@ -40,7 +40,7 @@ import {
   requireSettings,
   withSettings,
 } from "./run-settings.js";
-import { stepsFor } from "./run-steps.js";
+import { durationOf } from "./run-steps.js";
 
 /** A run that is ready to begin. */
 export interface PreparedRun {
@@ -141,7 +141,8 @@ export async function prepareRun(
     ...evaluation,
   };
   // Built before the folder is made: what F cannot do shows here.
-  const training = trainsFeatures(recipe) ? { ...graphless, training: trainingGraphOf(graphless) } : graphless;
+  const whole = trainsFeatures(recipe) ? { ...graphless, training: trainingGraphOf(graphless) } : graphless;
+  const { steps, start } = await durationOf(options, path, whole, emit);
   return {
     path,
     seed,
@@ -157,8 +158,8 @@ export async function prepareRun(
     labelledByOutput: byOutput,
     discriminator,
     evaluation,
-    training,
-    steps: await stepsFor(options, path, training),
+    training: { ...whole, ...(start === undefined ? {} : { start }) },
+    steps,
   };
 }
 

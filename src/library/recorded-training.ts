@@ -20,7 +20,7 @@ import {
   startOfFeatures,
 } from "../training/pretrain.js";
 import { DivergedError } from "../training/trainer.js";
-import type { InitializeEvent, InitializeOptions } from "./initialize-types.js";
+import type { InitializeEvent, InitializeOptions, Measuring } from "./initialize-types.js";
 import { type Checkpoint, type RunFolder, runFiles } from "./run-folder.js";
 import type { RunWatcher } from "./run-watcher.js";
 
@@ -44,6 +44,14 @@ export function notingDevice(emit: (event: InitializeEvent) => void): (check: De
   };
 }
 
+/** Tells how far something is that is done beside training. */
+export function telling(
+  emit: (event: InitializeEvent) => void,
+  what: Measuring,
+): (done: number, total: number) => void {
+  return (done, total) => emit({ type: "measuring", what, done, total });
+}
+
 /** Trains while keeping metrics, checkpoints and pictures. */
 export async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainResult> {
   const { training, options, emit, folder, steps, checkpoint, watcher } = recorded;
@@ -53,7 +61,8 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const pictureSteps = new Set(
     [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
   );
-  const start = await startOfFeatures(training);
+  const start = training.start ?? (await startOfFeatures({ ...training, onProgress: telling(emit, "start") }));
+  emit({ type: "measuring", what: "start", done: 1, total: 1 });
   // The same samples are looked with again and again.
   const held = holdingSamples(dataset, snapshotSamples(dataset, seed));
   const means = new MetricMeans();
@@ -152,7 +161,10 @@ async function recordLayers(
 ): Promise<void> {
   const { folder, watcher } = recorded;
   const { features, seed } = recorded.training;
-  const layers = await layerSnapshots(features, weights, dataset, seed, sessionOptions(recorded.training));
+  const layers = await layerSnapshots(features, weights, dataset, seed, {
+    ...sessionOptions(recorded.training),
+    onProgress: telling(recorded.emit, "layers"),
+  });
   await folder.append(runFiles.layers, { step, layers });
   await watcher.layers(step, layers);
   const picture = await filtersPicture(features, weights);

@@ -144,7 +144,7 @@ async function conditionLayers(
   dataset: Dataset,
   settings: KnownSettings,
   seed: number,
-  options: EvaluateOptions,
+  { onProgress, ...options }: EvaluateOptions,
 ): Promise<{ weights: Weights; records: ConditioningRecord[] }> {
   const result: Weights = new Map(weights);
   const records: ConditioningRecord[] = [];
@@ -160,7 +160,8 @@ async function conditionLayers(
   const targets = measured.map(({ preActivation }) => preActivation);
   const evaluator = await SequentialEvaluator.open(features.network, targets, held, samples, options);
   try {
-    for (const layer of features.layers) {
+    for (const [index, layer] of features.layers.entries()) {
+      onProgress?.(index, features.layers.length);
       const { rows } = layer;
       const { name, layout, shape } = layer.weight;
       const place = placeOf(layer);

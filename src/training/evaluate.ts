@@ -20,6 +20,8 @@ export interface EvaluateOptions extends SessionOptions {
   /** BatchNormalization by the batch or by running statistics; default running. */
   readonly normalization?: "batch" | "running";
   readonly signal?: AbortSignal;
+  /** Told how much is done, in parts of equal work: what is counted depends on who measures. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** One value of the network for many samples, row-major: [samples, ...shape]. */
@@ -66,6 +68,7 @@ export async function openEvaluator(
       for await (const { start, count } of readBatches(dataset, indices, samples, options.signal)) {
         await session.run(feeds, { [outputName]: output });
         data.set(output.data.subarray(0, count * rowSize), start * rowSize);
+        options.onProgress?.(start + count, indices.length);
       }
       return { data, shape: [indices.length * rows, ...rowShape] };
     },

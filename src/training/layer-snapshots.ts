@@ -4,8 +4,8 @@ import { singularValues } from "../initializers/spectrum.js";
 import { toUnitMatrices, unitMatrix } from "../initializers/unit-matrices.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
-import type { SessionOptions } from "../runtime/session.js";
 import { measuringSamples } from "./condition.js";
+import type { EvaluateOptions } from "./evaluate.js";
 import { StagedEvaluator } from "./staged-evaluator.js";
 
 /** Counts of values in bins of equal width from `low` to `high`. */
@@ -43,7 +43,7 @@ export async function layerSnapshots(
   weights: Weights,
   dataset: Dataset,
   seed: number,
-  options: SessionOptions = {},
+  options: EvaluateOptions = {},
 ): Promise<LayerSnapshot[]> {
   const indices = snapshotSamples(dataset, seed);
   const histograms = new Map<string, Histogram>();

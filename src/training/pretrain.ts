@@ -14,6 +14,7 @@ import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures, saturates } from "./condition.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
+import type { EvaluateOptions } from "./evaluate.js";
 import { OrientationTargets } from "./orientation-targets.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { orientationsSize } from "./picture-orientations.js";
@@ -262,12 +263,21 @@ async function check(options: PretrainOptions, start: Weights, answers: TaskAnsw
   onDeviceCheck(await checkDevice(training, device, start, await feeds.at(0)));
 }
 
-/** F's weights before training, as the recipe has them. */
+/**
+ * F's weights before training, as the recipe has them.
+ *
+ * @throws InterruptedError where the signal aborts
+ */
 export async function startOfFeatures(
-  options: Pick<PretrainOptions, "features" | "recipe" | "dataset" | "seed" | "threads" | "device">,
+  options: Pick<PretrainOptions, "features" | "recipe" | "dataset" | "seed" | "threads" | "device" | "signal"> &
+    Pick<EvaluateOptions, "onProgress">,
 ): Promise<Weights> {
-  const { features, recipe, dataset, seed } = options;
-  const settings = sessionOptions(options);
+  const { features, recipe, dataset, seed, signal, onProgress } = options;
+  const settings = {
+    ...sessionOptions(options),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
   const drawn = initialWeights(features.network, recipe.start, seed);
   const start =
     recipe.principalComponents !== "none" && recipe.start !== "file"

@@ -68,7 +68,7 @@ export async function startFromPrincipalComponents(
   dataset: Dataset,
   seed: number,
   which: PrincipalLayers,
-  options: EvaluateOptions = {},
+  { onProgress, ...options }: EvaluateOptions = {},
 ): Promise<Weights> {
   const layers = principalLayers(features, which);
   if (layers.length === 0) return weights;
@@ -82,7 +82,9 @@ export async function startFromPrincipalComponents(
     options,
   );
   try {
-    for (const [input, readers] of byInput(layers)) {
+    const inputs = [...byInput(layers)];
+    for (const [index, [input, readers]] of inputs.entries()) {
+      onProgress?.(index, inputs.length);
       const readings = new Map(readers.map((layer) => [readingOf(layer, features), layer]));
       const patches = new Map([...readings].map(([reading, layer]) => [reading, patchesFor(layer, samples, seed)]));
       await evaluator.evaluate(input, result, (values) => {

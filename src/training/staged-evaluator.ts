@@ -50,12 +50,14 @@ export class StagedEvaluator {
   readonly #network: Network;
   readonly #batchSize: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #onProgress: StagedOptions["onProgress"];
 
-  private constructor(network: Network, stages: readonly Stage[], { batchSize, signal }: StagedOptions) {
+  private constructor(network: Network, stages: readonly Stage[], { batchSize, signal, onProgress }: StagedOptions) {
     this.#network = network;
     this.#stages = stages;
     this.#batchSize = batchSize ?? usualBatch;
     this.#signal = signal;
+    this.#onProgress = onProgress;
   }
 
   /**
@@ -113,11 +115,14 @@ export class StagedEvaluator {
     indices: ArrayLike<number>,
     see: (target: string, values: Evaluation) => void,
   ): Promise<void> {
+    const runs = this.#stages.length * Math.ceil(indices.length / this.#batchSize);
+    let done = 0;
     for await (let batch of this.batches(dataset, indices))
       for (let stage = 0; stage < this.#stages.length; stage++) {
         const { targets, next } = await this.run(stage, weights, batch);
         for (const [target, values] of targets) see(target, values);
         batch = next;
+        this.#onProgress?.(++done, runs);
       }
   }
 

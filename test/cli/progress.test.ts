@@ -49,6 +49,22 @@ test("a quick job says little, a slow one is heard of every ten seconds", () => 
   expect(plain(1000, 1000)).toHaveLength(101);
 });
 
+test("an amount that stays is told again after ten seconds, with what is done meanwhile", () => {
+  const lines: string[] = [];
+  let time = 0;
+  const progress = plainProgress({
+    label: "train",
+    total: 9,
+    unit: "steps",
+    now: () => time,
+    write: (line) => lines.push(line),
+  });
+  for (let layer = 0; layer < 22; layer++, time += 1000) progress.update(1, `layers ${layer}/22`);
+  expect(lines).toEqual(
+    [0, 10, 20].map((layer) => expect.stringMatching(`^train: 11%, 1/9 steps.*, layers ${layer}/22$`)),
+  );
+});
+
 test("the same state is told once", () => {
   const lines: string[] = [];
   const progress = plainProgress({

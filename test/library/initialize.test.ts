@@ -65,6 +65,33 @@ const messageOf = (run: Promise<unknown>): Promise<string> =>
   );
 
 describe("initialize", () => {
+  it("tells how far all is that takes a while, and computes the start once where it takes the time of steps", async () => {
+    const told: string[] = [];
+    const { options } = setUp({
+      recipe: { ...everything, principalComponents: "first" },
+      onEvent: (event) => {
+        if (event.type === "step") told.push("step");
+        if (event.type === "measuring") told.push(`${event.what} ${event.done}/${event.total}`);
+      },
+    });
+    const { steps: _, ...unlimited } = options;
+    await initialize({ ...unlimited, minutes: 1e-6 });
+    const paces = Array.from({ length: 12 }, (_, step) => `pace ${step + 1}/12`);
+    expect(told).toEqual([
+      "start 0/1",
+      ...paces,
+      "start 1/1",
+      "step",
+      // One batch of all layers, at the start and after the only step.
+      "layers 1/1",
+      "layers 1/1",
+      "conditioning 0/2",
+      "conditioning 1/2",
+      "running-statistics 1/1",
+      ...["before", "after"].flatMap((what) => [`${what} 1/1`, `${what} 96/96`]),
+    ]);
+  });
+
   it("writes the same bytes for the same seed and others for another", async () => {
     const { options, path } = setUp();
     await initialize({ ...options, output: path("a") });

@@ -19,6 +19,7 @@ import {
   type PretrainOptions,
   pretrain,
   type StepReport,
+  startOfFeatures,
   taskFor,
   trainingGraphOf,
 } from "../../src/training/pretrain.js";
@@ -370,6 +371,24 @@ describe("a run", () => {
     });
     await expect(run).rejects.toThrow(InterruptedError);
     expect(seen).toEqual([1, 2]);
+  });
+
+  it("stops while the start is computed", async () => {
+    const network = networks.cnn();
+    const features = featureExtractor(network);
+    const dataset = toyDataset(network.sampleShape);
+    const recipe = builtInRecipe("principal-components");
+    const interruption = new AbortController();
+    const start = startOfFeatures({
+      features,
+      dataset,
+      recipe,
+      seed: 0,
+      threads: 1,
+      signal: interruption.signal,
+      onProgress: () => interruption.abort(),
+    });
+    await expect(start).rejects.toThrow(InterruptedError);
   });
 
   it("counts epochs by samples", async () => {
