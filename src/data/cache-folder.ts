@@ -3,7 +3,7 @@ import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from "n
 import { rename } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { fileError } from "../errors.js";
+import { fileError, userError } from "../errors.js";
 import { isRunning } from "../is-running.js";
 import { OpenFile } from "./file-samples.js";
 import { makeFolder } from "./make-folder.js";
@@ -12,22 +12,47 @@ import { retryHeld } from "./retry-held.js";
 /** Most bytes of decoded samples that are kept on disk for one data set. */
 export const defaultCacheLimit = 20e9;
 
-/** The folder for what headstart may throw away at any time: XDG_CACHE_HOME or the system's custom. */
+/**
+ * The folder for what headstart may throw away at any time: XDG_CACHE_HOME or the system's custom.
+ *
+ * @throws UserError where there is no home folder to make it in
+ */
 export function defaultCacheFolder(): string {
   const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
   if (xdg) return join(xdg, "headstart");
   if (process.platform === "win32" && local) return join(local, "headstart", "cache");
-  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "headstart");
-  return join(homedir(), ".cache", "headstart");
+  const home = homeFolder();
+  if (process.platform === "darwin") return join(home, "Library", "Caches", "headstart");
+  return join(home, ".cache", "headstart");
+}
+
+/** @throws UserError where the system knows of none, as of users by number alone in containers */
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    throw userError({
+      where: "cache folder",
+      required: "a home folder to make it in",
+      got: "a user without one",
+      advice: "Name another with --cache, or set the environment variable XDG_CACHE_HOME",
+    });
+  }
 }
 
 /** Milliseconds after which a file that grows no more is taken for left behind: another machine may write to the same folder. */
 const leftBehindAfter = 24 * 60 * 60 * 1000;
 
-/** Removes what processes have left unfinished in a cache folder that were ended at once; it may be as large as a cache. */
-export function removeLeftBehind(folder: string, now = Date.now()): void {
+/**
+ * Removes what processes have left unfinished in a cache folder that were ended at once; it may be as large as a cache.
+ *
+ * @param cache the folder, if it is not the default one
+ */
+export function removeLeftBehind(cache: string | undefined, now = Date.now()): void {
   let names: string[] = [];
+  let folder = "";
   try {
+    folder = cache ?? defaultCacheFolder();
     names = readdirSync(folder);
   } catch {
     // There is no cache yet, or none that may be read.

@@ -209,7 +209,7 @@ function readIndex(folder: string): CacheIndex | undefined {
 }
 
 async function decodeOnce(large: LargePictures, folder: string): Promise<CacheIndex> {
-  const { items, decoder, pool, describe, options } = large;
+  const { items, decoder, describe, options } = large;
   const parent = options.cache ?? defaultCacheFolder();
   const limit = options.cacheLimit ?? defaultCacheLimit;
   const { order, shape, kind } = describe([]);
@@ -250,7 +250,6 @@ async function decodeOnce(large: LargePictures, folder: string): Promise<CacheIn
     return index;
   } catch (error) {
     file.discard();
-    await pool.close();
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { extname, join } from "node:path";
 import { userError } from "../errors.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js";
-import { defaultCacheFolder, removeLeftBehind } from "./cache-folder.js";
+import { removeLeftBehind } from "./cache-folder.js";
 import { checkOptions } from "./check-options.js";
 import { checkClassNames, shorten } from "./classes.js";
 import { type ColumnarFile, looksLikeArrow, looksLikeParquet } from "./columnar-file.js";
@@ -54,7 +54,7 @@ type Part =
 export async function openDataset(path: string | readonly string[], given: OpenOptions = {}): Promise<Dataset> {
   checkOptions(given);
   const options = withClassNames(given);
-  removeLeftBehind(options.cache ?? defaultCacheFolder());
+  removeLeftBehind(options.cache);
   const found = await expandPaths(typeof path === "string" ? [path] : path, options);
   const names = new FetchedNames(found);
   try {

@@ -41,7 +41,10 @@ export async function openPictures(source: PictureItems, options: OpenOptions): 
   // What is decoded anew in every epoch must never be decoded between two steps.
   if (large || decoder.work >= leastThreadedWork) pool.start(options.workers);
   if (large) {
-    return openLargePictures({ source, items, decoder, pool, describe, options });
+    return openLargePictures({ source, items, decoder, pool, describe, options }).catch(async (error: unknown) => {
+      await pool.close();
+      throw error;
+    });
   }
   try {
     const data = new Uint8Array(items.length * size);

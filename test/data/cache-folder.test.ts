@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { removeLeftBehind } from "../../src/data/cache-folder.js";
+import { expect, test, vi } from "vitest";
+import { defaultCacheFolder, removeLeftBehind } from "../../src/data/cache-folder.js";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -36,4 +36,29 @@ test("opening data removes it", async () => {
   const { folder, left } = setUp();
   await openDataset(join(folder, "t.csv"), { cache: folder });
   expect(readdirSync(folder).sort()).toEqual(left);
+});
+
+const user = vi.hoisted(() => ({ hasHome: true }));
+
+vi.mock("node:os", async (original) => {
+  const real = await original<typeof import("node:os")>();
+  const homedir: typeof real.homedir = () => {
+    if (user.hasHome) return real.homedir();
+    throw new Error("A system error occurred: uv_os_homedir returned ENOENT (no such file or directory)");
+  };
+  return { ...real, homedir };
+});
+
+test("a user without a home folder can open data, and is told where a cache is needed", async () => {
+  const folder = temporaryFolder({ "t.csv": "1,2\n3,5\n" });
+  vi.stubEnv("XDG_CACHE_HOME", "");
+  vi.stubEnv("LOCALAPPDATA", "");
+  user.hasHome = false;
+  try {
+    expect((await openDataset(join(folder, "t.csv"))).count).toBe(2);
+    expect(defaultCacheFolder).toThrow(/^cache folder: required a home folder .* Name another with --cache/);
+  } finally {
+    user.hasHome = true;
+    vi.unstubAllEnvs();
+  }
 });

@@ -79,7 +79,7 @@ test("unreadable pictures are left out and named, and an error leaves nothing be
   }
 });
 
-const built = fileURLToPath(new URL("../../dist/data/open-dataset.js", import.meta.url));
+const built = new URL("../../dist/data/open-dataset.js", import.meta.url);
 
 /** Threads start from compiled files only: needs the build that `npm test` makes first. */
 test.skipIf(!existsSync(built))("threads deliver the same, and closing waits for what they are decoding", async () => {
@@ -89,7 +89,7 @@ test.skipIf(!existsSync(built))("threads deliver the same, and closing waits for
   const script = join(cache, "read.mjs");
   writeFileSync(
     script,
-    `const { openDataset } = await import(${JSON.stringify(built)});
+    `const { openDataset } = await import(${JSON.stringify(built.href)});
     const target = new Float32Array(${count} * 48);
     // Whether an answer comes while the threads end is chance.
     for (let round = 0; round < 3; round++) {
@@ -104,4 +104,19 @@ test.skipIf(!existsSync(built))("threads deliver the same, and closing waits for
   const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(JSON.parse(stdout)).toEqual([...expected]);
+});
+
+test.skipIf(!existsSync(built))("a cache that cannot be made is an error, after which the program ends", async () => {
+  const { folder } = await pictures();
+  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+  const cache = join(folder, "a", "00.png");
+  const { status, stderr } = spawnSync(process.execPath, [main, "data", folder, "--memory", "100B", "--cache", cache], {
+    encoding: "utf8",
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+  });
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(/^headstart: .*00\.png: required .*\n$/),
+  });
 });
