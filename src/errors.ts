@@ -59,11 +59,15 @@ const fileProblems: Readonly<Record<string, string>> = {
   ERR_FS_FILE_TOO_LARGE: "a file over 2 GiB",
 };
 
-/** A {@link UserError} for what the file system said no to; anything else is given back as it came. */
-export function fileError(error: unknown, where: string, required: string): unknown {
+/**
+ * A {@link UserError} for what the file system said no to; anything else is given back as it came.
+ *
+ * @param advice what to do but for a full disk
+ */
+export function fileError(error: unknown, where: string, required: string, advice = "Check the path."): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const problem = fileProblems[code];
   if (problem === undefined) return error;
-  const advice = code === "ENOSPC" || code === "EDQUOT" ? "Free some space and try again." : "Check the path.";
-  return userError({ where, required, got: problem, advice });
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return userError({ where, required, got: problem, advice: isFull ? "Free some space and try again." : advice });
 }

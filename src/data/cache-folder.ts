@@ -81,7 +81,7 @@ export class GrowingFile {
       makeFolder(folder);
       this.#descriptor = openSync(this.path, "wx");
     } catch (error) {
-      throw fileError(error, folder, "a folder to cache samples in");
+      throw fileError(error, folder, "a folder to cache samples in", "Name another with --cache.");
     }
   }
 

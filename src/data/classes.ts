@@ -71,11 +71,12 @@ export function numberClasses(
 ): Classes {
   const distinct = [...found];
   if (fittedNames !== undefined) {
-    const known = new Map(fittedNames.map((name, number) => [name, number]));
+    const known = new Map(fittedNames.map((name, number) => [name.normalize("NFC"), number]));
     const numberOf = new Map<string, number>();
     for (const name of distinct) {
       // UCI's test files end their lines with a full stop, which thus hangs on the class.
-      const number = known.get(name) ?? known.get(name.replace(/\.$/, "")) ?? known.get(withoutZeros(name));
+      const composed = name.normalize("NFC");
+      const number = known.get(composed) ?? known.get(composed.replace(/\.$/, "")) ?? known.get(withoutZeros(name));
       if (number === undefined) {
         throw userError({
           where,

@@ -202,9 +202,18 @@ function safePart(name: unknown): string | undefined {
   return typeof name === "string" && name === safeName(name) ? name : undefined;
 }
 
-/** A name that stays where it is put. */
+/** Longest name that every file system takes, with room for a temporary file's ending. */
+const longestName = 200;
+
+/** A name that stays where it is put, and that every file system takes: its end, which says the kind, where it is too long. */
 export function safeName(name: string): string {
-  return name.replaceAll(/[^\w.-]/g, "_").replace(/^\.+$/, "_") || "data";
+  const safe =
+    name
+      .slice(-longestName)
+      .replaceAll(/[^\w.-]/g, "_")
+      .replace(/\.+$/, "_") || "data";
+  // On Windows these are devices, whatever ending they have.
+  return /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(safe) ? `_${safe}` : safe;
 }
 
 /** "404 Not Found" */

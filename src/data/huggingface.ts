@@ -3,7 +3,7 @@ import { userError } from "../errors.js";
 import { chooseRemoteFiles } from "./choose-remote-files.js";
 import { shorten } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
-import { type FetchedFile, fetchFiles, type Request } from "./fetch-file.js";
+import { type FetchedFile, fetchFiles, type Request, safeName } from "./fetch-file.js";
 import { looksLikePicture } from "./picture-folder.js";
 import { refused, retryTransient } from "./retry-transient.js";
 import { choosePart } from "./shards.js";
@@ -70,7 +70,7 @@ export async function fetchHuggingFace(address: string, options: OpenOptions): P
       };
       return {
         address: `${place}/${file}`,
-        name: file.split("/").at(-1)!,
+        name: safeName(file.split("/").at(-1)!),
         request: oid === "" ? request : once(request),
         // The content's own name tells it apart: what is in the cache under it never changes.
         content: `hf://${hubUrl ?? ""}datasets/${name}@${oid || repository.revision}/${file}`,

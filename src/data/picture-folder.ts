@@ -118,13 +118,14 @@ export function linkNotes(links: number): string[] {
 
 /**
  * The classes of pictures by the folders that they lie in: the immediate ones, or those below where these are called
- * train, test or the like.
+ * train, test or the like. Their names are composed (Unicode's NFC): some systems, such as macOS' older disks, take the
+ * letters of a name apart, so that the same folder would be another class there.
  *
  * @param files paths with "/" between their parts
  * @returns undefined where some lie in no folder, or all in one
  */
 export function classFolders(files: readonly string[]): string[] | undefined {
-  const classes = files.map(topFolder);
+  const classes = files.map((file) => topFolder(file).normalize("NFC"));
   const tops = new Set(classes);
   if (tops.has("") || tops.size < 2) return undefined;
   if (![...tops].every((name) => splitName.test(name))) return classes;

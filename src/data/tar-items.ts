@@ -167,7 +167,7 @@ function withFolderClasses(items: readonly PictureItem[], paths: readonly string
   if (items.some((item) => item.class !== undefined)) return items;
   const folders = items.map(({ where }) => {
     const name = where.slice(where.indexOf("[") + 1, -1);
-    return name.includes("/") ? name.slice(0, name.lastIndexOf("/")).split("/").at(-1)! : "";
+    return name.includes("/") ? name.slice(0, name.lastIndexOf("/")).split("/").at(-1)!.normalize("NFC") : "";
   });
   const distinct = new Set(folders);
   if (distinct.has("") || distinct.size < 2 || distinct.size > Math.max(items.length / 2, paths.length)) return items;

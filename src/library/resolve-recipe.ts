@@ -7,7 +7,7 @@ import { builtInRecipe, parseRecipe, type Recipe, type RecipeInput } from "../re
 /** Reads what `--recipe` names. @throws UserError where it is neither a known name nor a valid JSON file */
 export async function resolveRecipe(given: string | RecipeInput): Promise<Recipe> {
   if (typeof given !== "string") return parseRecipe(given, "recipe");
-  const isFile = extname(given) !== "" || given.includes("/");
+  const isFile = extname(given) !== "" || /[/\\]/.test(given);
   if (!isFile) return builtInRecipe(given);
   let text: string;
   try {

@@ -1,7 +1,7 @@
 /** The lab's server: the page, what lies in the folder, live events, and the commands that the page starts. */
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { link, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { constants, createReadStream, createWriteStream } from "node:fs";
+import { copyFile, link, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, extname, join, relative, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -329,8 +329,13 @@ async function keepUpload(body: ReadableStream | null, path: string, name: strin
   try {
     const source = body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]);
     await pipeline(source, createWriteStream(part, { flags: "wx" }));
-    // A link fails where something has the name already, whatever has happened since we looked.
-    await link(part, path).catch(async (error: NodeJS.ErrnoException) => {
+    // Both fail where something has the name already, whatever has happened since we looked. Disks such as exFAT's have no
+    // links.
+    const linked = link(part, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") throw error;
+      return copyFile(part, path, constants.COPYFILE_EXCL);
+    });
+    await linked.catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
       if ((await hashOf(part)) !== (await hashOf(path)))
         throw userError({

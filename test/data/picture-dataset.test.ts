@@ -72,6 +72,23 @@ describe("what is found in a folder", () => {
     ]);
   });
 
+  test("a class is the same however the system composes the letters of its folder's name", async () => {
+    const name = "고양이";
+    const apart = temporaryFolder({
+      [`${name.normalize("NFD")}/1.png`]: await picture([1, 2, 3]),
+      "개/1.png": await picture([4, 5, 6]),
+    });
+    const trained = await openDataset(apart, {});
+    expect(trained.classNames).toEqual(["개", name]);
+    expect((await openDataset(apart, { classNames: [name.normalize("NFD"), "개"] })).classNames?.[1]).toBe("개");
+    const table = temporaryFolder({
+      [`${name}/1.png`]: await picture([1, 2, 3]),
+      "개/2.png": await picture([4, 5, 6]),
+    });
+    const fitted = { ...trained.record, classNames: ["개", name.normalize("NFD")] };
+    expect([...(await openDataset(table, { fitted })).labels!]).toEqual([0, 1]);
+  });
+
   test("class folders are found below the one folder that holds them, as an archive is unpacked", async () => {
     const grey = await picture([7]);
     const folder = temporaryFolder({ "set/pictures/b/1.png": grey, "set/pictures/a/1.png": grey });

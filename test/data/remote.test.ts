@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { safeName } from "../../src/data/fetch-file.js";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { fetchAddress } from "../../src/data/remote.js";
 import { UserError } from "../../src/errors.js";
@@ -84,6 +85,16 @@ describe("http", () => {
     const [{ path }] = await fetchAddress(`${base}/get`, { cache: join(folder, "a", "b") });
     expect(path.startsWith(join(folder, "a", "b", "fetched-"))).toBe(true);
     expect(readdirSync(folder)).toEqual(["a"]);
+  });
+
+  test("a name is one that every file system takes", () => {
+    expect(safeName("aux.csv")).toBe("_aux.csv");
+    expect(safeName("COM1")).toBe("_COM1");
+    expect(safeName("console.csv")).toBe("console.csv");
+    expect(safeName("a:b?.csv")).toBe("a_b_.csv");
+    expect(safeName("data.")).toBe("data_");
+    expect(safeName("..")).toBe("_");
+    expect(safeName(`${"사진".repeat(150)}.csv`)).toMatch(/^_{196}\.csv$/);
   });
 
   test("a transfer that breaks off is taken up where it ended", async () => {

@@ -19,6 +19,12 @@ it("takes a file with a byte order mark", async () => {
   expect(await resolveRecipe(path("mine.json"))).toMatchObject({ name: "mine" });
 });
 
+it("takes what has a backslash for a path, as Windows does", async () => {
+  await expect(resolveRecipe("recipes\\mine")).rejects.toThrow(
+    /mine: required a recipe's JSON file, got nothing there/,
+  );
+});
+
 it.each([
   ["broken.json", /broken\.json: required a JSON object, got .*\. Correct the file\./],
   ["text.json", /text\.json: required an object of settings, got "paper"\./],

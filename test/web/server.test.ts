@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { UsageError } from "../../src/errors.js";
 import { newModel } from "../../src/library/new-model.js";
 import type {
@@ -15,6 +15,17 @@ import type {
 } from "../../src/web/protocol.js";
 import { labServer } from "../../src/web/server.js";
 import { lock, temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
+
+const disk = vi.hoisted(() => ({ hasLinks: true }));
+
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  const link: typeof real.link = async (from, to) => {
+    if (!disk.hasLinks) throw Object.assign(new Error("ENOTSUP: operation not supported"), { code: "ENOTSUP" });
+    await real.link(from, to);
+  };
+  return { ...real, link };
+});
 
 const host = "127.0.0.1:7000";
 const cookie = "headstart-lab-7000=secret";
@@ -285,7 +296,11 @@ test("every folder that the lab was given is there to choose from", async () => 
   expect(await (await alone.ask("/api/choose")).json()).toMatchObject({ roots: [] });
 });
 
-test("keeps dropped files below its folder and never overwrites", async () => {
+test.each([true, false])("keeps dropped files below its folder and never overwrites, links %s", async (hasLinks) => {
+  disk.hasLinks = hasLinks;
+  onTestFinished(() => {
+    disk.hasLinks = true;
+  });
   const { folder, root, ask } = await server();
   const upload = (name: string, body: string) =>
     ask(`/api/upload?${new URLSearchParams({ name })}`, {
