@@ -6,23 +6,27 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installPackages, requireNode, root, run, tryBuild } from "./prepare.mjs";
+import { installPackages, npmCommand, requireNode, root, run, tryBuild } from "./prepare.mjs";
 import { licencesFile } from "./third-party-licenses.mjs";
 
-const windows = process.platform === "win32";
+/** Runs npm with its options. */
+async function runNpm(...options) {
+  const { program, words, shell } = npmCommand(options);
+  return await run(program, words, { shell });
+}
 
-/** Runs the program of a package with its options, as a shell would split them. */
-const program = (command) => run("npx", ["--no-install", ...command.split(" ")], { shell: windows });
+/** Runs the program of a package with its options. */
+const packageProgram = (...words) => runNpm("exec", "--no", "--", ...words);
 
 /** What package.json says of the built files, and that the licences go with them. */
 async function checkPackage() {
-  return (await tryBuild()) || (await program("publint --strict")) || checkLicences();
+  return (await tryBuild()) || (await packageProgram("publint", "--strict")) || checkLicences();
 }
 
 /** Whether what would be published has our licence and those of what the page contains. */
 function checkLicences() {
-  const words = ["pack", "--dry-run", "--json", "--ignore-scripts", "--silent"];
-  const { stdout } = spawnSync("npm", words, { cwd: root, encoding: "utf8", shell: windows });
+  const { program, words, shell } = npmCommand(["pack", "--dry-run", "--json", "--ignore-scripts", "--silent"]);
+  const { stdout } = spawnSync(program, words, { cwd: root, encoding: "utf8", shell });
   const missing = ["LICENSE", "NOTICE", `dist/web/page/${licencesFile}`].filter(
     (file) => !stdout.includes(`"path": "${file}"`),
   );
@@ -36,23 +40,22 @@ async function checkPackedTypes() {
   const folder = mkdtempSync(join(tmpdir(), "headstart-pack-"));
   try {
     // The build has just been made: without its scripts, packing does not make it again.
-    const packing = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
-    const status = await run("npm", packing, { shell: windows });
+    const status = await runNpm("pack", "--ignore-scripts", "--silent", "--pack-destination", folder);
     if (status !== 0) return status;
     // Only ES modules are offered: the profile leaves out CommonJS and TypeScript's old resolution.
-    return await program(`attw ${join(folder, readdirSync(folder)[0])} --profile esm-only`);
+    return await packageProgram("attw", join(folder, readdirSync(folder)[0]), "--profile", "esm-only");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 const checks = [
-  { name: "style", check: () => program("biome check --error-on-warnings .") },
-  { name: "types", check: () => program("tsc -p tsconfig.test.json") },
-  { name: "page-types", check: () => program("tsc -p tsconfig.page.json") },
-  { name: "pure-folders", check: () => program("tsc -p tsconfig.pure.json") },
-  { name: "imports", check: () => program("depcruise src --config .dependency-cruiser.cjs") },
-  { name: "dead-code", check: () => program("knip") },
+  { name: "style", check: () => packageProgram("biome", "check", "--error-on-warnings", ".") },
+  { name: "types", check: () => packageProgram("tsc", "-p", "tsconfig.test.json") },
+  { name: "page-types", check: () => packageProgram("tsc", "-p", "tsconfig.page.json") },
+  { name: "pure-folders", check: () => packageProgram("tsc", "-p", "tsconfig.pure.json") },
+  { name: "imports", check: () => packageProgram("depcruise", "src", "--config", ".dependency-cruiser.cjs") },
+  { name: "dead-code", check: () => packageProgram("knip") },
   { name: "operators-page", check: () => run(process.execPath, ["scripts/write-operators-page.mjs", "--check"]) },
   { name: "package", check: checkPackage },
   { name: "package-types", check: checkPackedTypes },

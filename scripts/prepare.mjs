@@ -24,15 +24,24 @@ export async function installPackages() {
   const installed = modified(join(root, "node_modules", ".package-lock.json"));
   if (installed !== undefined && installed >= modified(join(root, "package-lock.json"))) return;
   console.error("Installing packages (once) ...");
-  // npm is a script for Node; npm_execpath names it where npm started us, and needs no shell.
-  const npm = process.env.npm_execpath;
-  const options = ["ci", "--no-audit", "--no-fund"];
+  const { program, words, shell } = npmCommand(["ci", "--no-audit", "--no-fund"]);
   // Newer npm versions no longer hand the line of .npmrc on to install scripts; the variable says the same.
   const environment = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
-  const status = npm?.endsWith("js")
-    ? await run(process.execPath, [npm, ...options], { environment })
-    : await run("npm", options, { environment, shell: process.platform === "win32" });
+  const status = await run(program, words, { environment, shell });
   if (status !== 0) fail("npm ci", status);
+}
+
+/**
+ * How npm is started: as a script for Node where npm has started us, which tells its place. Else by its name, which on
+ * Windows is that of a batch file, and takes a shell and one line.
+ *
+ * @param options npm's own
+ */
+export function npmCommand(options, { npm_execpath: npm } = process.env, platform = process.platform) {
+  if (npm?.endsWith("npm-cli.js")) return { program: process.execPath, words: [npm, ...options], shell: false };
+  if (platform !== "win32") return { program: "npm", words: options, shell: false };
+  const line = ["npm", ...options].map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(" ");
+  return { program: line, words: [], shell: true };
 }
 
 /** Compiles src to dist where a source is newer than what stands there, or ends the process where it does not compile. */

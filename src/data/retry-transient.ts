@@ -56,7 +56,7 @@ export async function retryTransient<Result>(
       if (attempt === attempts) {
         if (error instanceof TransientError) throw error.reason;
         if (error instanceof SilentError) throw failed(error.message, "Check the connection, or try again later");
-        throw failed(reasonOf(error));
+        throw failed(reasonOf(error), proxyAdvice());
       }
       await new Promise((resolve) => setTimeout(resolve, firstPause * 4 ** (attempt - 1)));
     }
@@ -83,6 +83,13 @@ async function listening<Result>(
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** What to do where a proxy is named that Node does not ask; undefined where there is none. */
+function proxyAdvice(): string | undefined {
+  const { NODE_USE_ENV_PROXY: isAsked, HTTPS_PROXY, https_proxy, HTTP_PROXY, http_proxy } = process.env;
+  if (isAsked || !(HTTPS_PROXY || https_proxy || HTTP_PROXY || http_proxy)) return undefined;
+  return "Check the address and access; where a proxy is needed, set NODE_USE_ENV_PROXY=1, which Node 22.21 and later know";
 }
 
 /** What a failed request says, in words. */

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { type Attempt, refused, retryTransient } from "../../src/data/retry-transient.js";
 import { InterruptedError, UserError } from "../../src/errors.js";
 
@@ -27,6 +27,19 @@ test("asks again where the connection breaks off or the server is busy, up to fo
   expect(await outcome([broken(), answer(503), answer(429)])).toEqual({ result: "done", times: 4 });
   expect(await outcome([broken(), broken(), broken(), answer(500)])).toEqual({ result: "status 500", times: 4 });
   expect(await outcome(Array.from({ length: 5 }, broken))).toEqual({ result: "failed: connection reset. ", times: 4 });
+});
+
+test("a proxy that Node does not ask is told of", async () => {
+  const proxies = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NODE_USE_ENV_PROXY"];
+  const result = async (name: string): Promise<unknown> => {
+    for (const each of proxies) vi.stubEnv(each, each === name ? "http://proxy:3128" : "");
+    return (await outcome(Array.from({ length: 4 }, broken))).result;
+  };
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await result("")).toBe("failed: connection reset. ");
+  for (const name of ["HTTPS_PROXY", "http_proxy"]) expect(await result(name)).toMatch(/set NODE_USE_ENV_PROXY=1/);
+  vi.stubEnv("NODE_USE_ENV_PROXY", "1");
+  expect((await outcome(Array.from({ length: 4 }, broken))).result).toBe("failed: connection reset. ");
 });
 
 test("what will not change is told at once", async () => {
