@@ -25,7 +25,7 @@ export interface InitializeOptions {
   readonly overwrite?: boolean;
   /** Continue an earlier run of the same settings in the output folder; with more steps it is extended. */
   readonly resume?: boolean;
-  /** Name of F's last tensor; default: what the last Gemm or MatMul in front of the first output reads. */
+  /** Name of F's last tensor; default: what the last layer in front of the first output reads. */
   readonly features?: string;
   /**
    * Name of the model's sample input, where it has several; or of a tensor inside the model, where the data are as that
@@ -121,7 +121,7 @@ export interface InitializeOptions {
 }
 
 /**
- * What a run does beside training. start: the weights that training starts from, after which it begins. pace: how long
+ * What a run does beside training. start: the weights that training starts from. pace: how long
  * steps take. layers: what F's layers look like, for the records. conditioning and running-statistics: of the trained
  * weights. before and after: what the report says of a random start, and of the result, by several measurements each.
  */
@@ -137,6 +137,12 @@ export type InitializeEvent =
       /** Steps that an earlier call has made. */
       readonly done: number;
       readonly folder: string;
+    }
+  | {
+      /** All is there that training needs. */
+      readonly type: "training";
+      readonly steps: number;
+      readonly done: number;
     }
   | {
       readonly type: "step";

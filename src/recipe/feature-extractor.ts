@@ -29,9 +29,9 @@ export function isDense({ layers }: Pick<FeatureExtractor, "layers">): boolean {
 /**
  * Splits a network into F and head.
  *
- * @param feature name of the feature tensor; default: what the last Gemm or MatMul with a weight, stored or computed, in front
- *   of the network's first output reads, or, without one, the last convolution there; where that needs other inputs too, the last tensor
- *   behind a layer that does not
+ * @param feature name of the feature tensor; default: what the last layer in front of the network's first output reads (of
+ *   several that no other comes behind, the last Gemm or MatMul with a weight, stored or computed, or, without one, the last
+ *   convolution); where that needs other inputs too, the last tensor behind a layer that does not
  * @throws UserError where the tensor does not exist, does not depend on the input, or leaves F without weights
  */
 export function featureExtractor(network: Network, feature?: string): FeatureExtractor {
@@ -121,10 +121,9 @@ function labelOf(node: Node): string {
 
 /** The last layer in front of the first output, and what of the samples it reads. */
 function lastLayer(network: Network): { readonly node: Node; readonly reads: string } {
-  const layers = mainLayers(network);
+  const layers = finalLayers(network, mainLayers(network));
   const dense = layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
-  const candidates = dense.length > 0 ? dense : layers;
-  const last = candidates.at(-1);
+  const last = (dense.length > 0 ? dense : layers).at(-1);
   if (!last) {
     const outputs = network.graph.outputs.map(({ name }) => name);
     const unknown = unknownOperator(ancestors(network, outputs));
@@ -141,6 +140,26 @@ function lastLayer(network: Network): { readonly node: Node; readonly reads: str
   const reads = last.node.inputs.slice(0, 2).find((name) => dependsOnInput(network, name));
   if (reads === undefined) throw new Error(`${last.node.op} reads nothing that depends on the sample`);
   return { node: last.node, reads };
+}
+
+/**
+ * Those of a network's layers behind which no other comes: a dense layer that gates a convolution is none of them. Of a network
+ * with several inputs, such as that of two towers, those that the samples reach, where they reach any.
+ */
+function finalLayers({ graph, input }: Network, layers: readonly Layer[]): readonly Layer[] {
+  const sampled = new Set([input.name]);
+  for (const { inputs, outputs } of graph.nodes)
+    if (inputs.some((name) => sampled.has(name))) for (const name of outputs) sampled.add(name);
+  const reached = layers.filter(({ node }) => node.inputs.some((name) => sampled.has(name)));
+  const candidates = new Set((reached.length > 0 ? reached : layers).map(({ node }) => node));
+  /** What a candidate is computed from. */
+  const read = new Set<string>();
+  for (const node of graph.nodes.toReversed()) {
+    const isRead = node.outputs.some((name) => read.has(name));
+    if (isRead || candidates.has(node)) for (const name of node.inputs) read.add(name);
+    if (isRead) candidates.delete(node);
+  }
+  return layers.filter(({ node }) => candidates.has(node));
 }
 
 /**

@@ -91,6 +91,41 @@ describe("the default feature tensor", () => {
     expect(featureExtractor(net.build([1, 8, 8], pooled)).feature).toBe(hidden);
   });
 
+  it("is what the last convolution reads where dense layers only gate what it reads, or lead up to it", () => {
+    const net = new TestNetwork();
+    const maps = net.node("Conv", ["x", net.weight("w1", [4, 1, 3, 3])]);
+    const squeezed = net.node("Flatten", [net.node("GlobalAveragePool", [maps])]);
+    const gate = net.node("Sigmoid", [net.node("Gemm", [squeezed, net.weight("w2", [4, 4])])]);
+    const excited = net.node("Mul", [maps, net.node("Reshape", [gate, net.ints([-1, 4, 1, 1])])]);
+    const hidden = net.node("Relu", [net.node("Conv", [excited, net.weight("w3", [6, 4, 3, 3])])]);
+    const logits = net.node("Conv", [hidden, net.weight("w4", [3, 6, 1, 1])]);
+    const features = featureExtractor(net.build([1, 8, 8], net.node("GlobalAveragePool", [logits])));
+    expect(features.feature).toBe(hidden);
+    expect(features.layers.map(({ weight }) => weight.name)).toEqual(["w1", "w2", "w3"]);
+    // An autoencoder's decoder is no head.
+    const decoder = new TestNetwork();
+    const code = decoder.node("Gemm", [decoder.node("Flatten", ["x"]), decoder.weight("w1", [16, 4])]);
+    const grid = decoder.node("Relu", [decoder.node("Reshape", [code, decoder.ints([-1, 1, 2, 2])])]);
+    const back = decoder.node("ConvTranspose", [grid, decoder.weight("w2", [1, 1, 2, 2])], { strides: [2, 2] });
+    expect(featureExtractor(decoder.build([1, 4, 4], back)).feature).toBe(grid);
+  });
+
+  it("lies in the tower of the samples, of a network that compares two of them", () => {
+    const net = new TestNetwork();
+    const weights = [net.weight("w1", [4, 5]), net.weight("w2", [5, 3])];
+    const tower = (input: string) => {
+      const hidden = net.node("Relu", [net.node("Gemm", [input, weights[0]])]);
+      return { hidden, end: net.node("Gemm", [hidden, weights[1]]) };
+    };
+    const [first, second] = [tower("x"), tower("other")];
+    const distance = net.node("ReduceL2", [net.node("Sub", [first.end, second.end]), net.ints([1])]);
+    const graph = net.graph([4], [distance]);
+    const whole = { ...graph, inputs: [...graph.inputs, { ...graph.inputs[0], name: "other" }] };
+    const featureFor = (input: string) => featureExtractor(analyzeNetwork(whole, { where: "net", input })).feature;
+    expect(featureFor("x")).toBe(first.hidden);
+    expect(featureFor("other")).toBe(second.hidden);
+  });
+
   it("takes no notice of nodes that no output needs", () => {
     const net = new TestNetwork();
     const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
