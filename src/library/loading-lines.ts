@@ -52,8 +52,10 @@ export function loadingLines(folder: string, written: WrittenModel): LoadingLine
   }
 }
 
-function kerasLines(path: string, { producer, limits = {} }: WrittenModel): LoadingLines[] {
+function kerasLines(path: string, { format, producer, limits = {} }: WrittenModel): LoadingLines[] {
   const { notWhole, afterCall } = limits;
+  // Keras 3 does not find losses and metrics by the short names (mse) that it has written into HDF5 itself.
+  const settings = format === "keras-hdf5" ? ", compile=False" : "";
   const whole: LoadingLines = {
     framework: "Keras",
     // Keras 3 does not load what Keras 2 has saved.
@@ -62,7 +64,7 @@ function kerasLines(path: string, { producer, limits = {} }: WrittenModel): Load
           "import tf_keras as keras  # with TensorFlow before 2.16: from tensorflow import keras",
           `model = keras.models.load_model(${path})`,
         ]
-      : ["import keras", `model = keras.saving.load_model(${path})`],
+      : ["import keras", `model = keras.saving.load_model(${path}${settings})`],
   };
   const remarks = [
     ...(notWhole === undefined

@@ -18,6 +18,11 @@ test("prints no line of Keras that fails, and what must come before others", () 
   const written = { model: "model.h5", format: "keras-hdf5", producer: "Keras 3.15.1" } as const;
   const plain = loadingLines("run", written);
   expect(plain.map(({ lines }) => lines.length)).toEqual([2, 1]);
+  // Keras 3 fails at the loss of a model that it has compiled with "mse" and saved as HDF5.
+  expect(plain[0].lines[1]).toBe('model = keras.saving.load_model("run/model.h5", compile=False)');
+  expect(loadingLines("run", { ...written, model: "model.keras", format: "keras" })[0].lines[1]).toBe(
+    'model = keras.saving.load_model("run/model.keras")',
+  );
   const [only, ...others] = loadingLines("run", { ...written, limits: { notWhole: "add_3", afterCall: "slopes" } });
   expect(others).toEqual([]);
   expect(only.framework).toMatch(/already/);
