@@ -1,5 +1,6 @@
 /** `headstart new`: a fresh network. */
 import { newModel } from "../library/new-model.js";
+import { shellWord } from "../library/shell-word.js";
 import { classifierTemplates } from "../recipe/network-templates.js";
 import { classifierActivations, classifierNormalizations } from "../recipe/new-network.js";
 import { asCalled } from "./as-called.js";
@@ -54,6 +55,6 @@ export const command = defineCommand({
     console.line(
       `${output}: ${template} of ${result.parameters.toLocaleString("en")} parameters, ${result.graph.nodes.length} nodes`,
     );
-    console.line(`Next: ${asCalled()} init ${output} --data PATH`);
+    console.line(`Next: ${asCalled()} init ${shellWord(output)} --data PATH`);
   },
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { asCalled } from "../../src/cli/as-called.js";
 import { runProgram } from "../../src/cli/program.js";
+import { shellWord } from "../../src/library/shell-word.js";
 import { RecordingStream } from "../support/recording-stream.js";
 import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
@@ -17,10 +18,10 @@ async function run(...words: string[]) {
 }
 
 test("writes a network and says what to do next", async () => {
-  const output = join(folder, "a.onnx");
+  const output = join(folder, "my model.onnx");
   const result = await run("cnn", "--input-shape", "1x8x8", "--widths", "4,8", "--classes", "3", "--output", output);
   expect(result).toMatchObject({ status: 0, stderr: "" });
-  expect(result.stdout).toContain(`Next: ${asCalled()} init ${output} --data PATH`);
+  expect(result.stdout).toContain(`Next: ${asCalled()} init ${shellWord(output)} --data PATH`);
   expect(existsSync(output)).toBe(true);
 
   const again = await run("cnn", "--input-shape", "1x8x8", "--output", output);
