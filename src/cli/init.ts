@@ -107,7 +107,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
   const reading = dataProgress(console);
   const measuring = measuringProgress(console);
   let training: Progress | undefined;
-  let steps = { done: 0, total: 0 };
+  let step = 0;
   return (event) => {
     switch (event.type) {
       case "data":
@@ -122,17 +122,18 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
             `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
         );
         console.line(understoodData(event.run.data.understood));
-        steps = { done: event.done, total: event.steps };
         return;
       case "measuring":
         // Layers are looked at between two steps.
-        if (event.what === "layers") training?.update(steps.done, `layers ${event.done}/${event.total}`);
+        if (event.what === "layers") training?.update(step, `layers ${event.done}/${event.total}`);
         else measuring(event.what, event.done, event.total);
-        if (event.what === "start" && event.done === event.total && steps.total > 0)
-          training = console.progress("pretraining", steps.total, "steps", steps.done);
+        return;
+      case "training":
+        step = event.done;
+        if (event.steps > 0) training = console.progress("pretraining", event.steps, "steps", event.done);
         return;
       case "step":
-        steps = { done: event.step, total: event.steps };
+        step = event.step;
         training?.update(event.step, remark(event.metrics));
         console.event(event);
         return;

@@ -62,7 +62,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
     [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
   );
   const start = training.start ?? (await startOfFeatures({ ...training, onProgress: telling(emit, "start") }));
-  emit({ type: "measuring", what: "start", done: 1, total: 1 });
+  emit({ type: "training", steps, done: checkpoint?.step ?? 0 });
   // The same samples are looked with again and again.
   const held = holdingSamples(dataset, snapshotSamples(dataset, seed));
   const means = new MetricMeans();

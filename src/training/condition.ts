@@ -209,6 +209,7 @@ async function conditionLayers(
       withLayer(result, conditioned);
       records.push({ weight: place, dead: conditioned.dead, capped: conditioned.capped });
     }
+    onProgress?.(features.layers.length, features.layers.length);
   } finally {
     await evaluator.release();
   }

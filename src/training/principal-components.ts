@@ -84,7 +84,6 @@ export async function startFromPrincipalComponents(
   try {
     const inputs = [...byInput(layers)];
     for (const [index, [input, readers]] of inputs.entries()) {
-      onProgress?.(index, inputs.length);
       const readings = new Map(readers.map((layer) => [readingOf(layer, features), layer]));
       const patches = new Map([...readings].map(([reading, layer]) => [reading, patchesFor(layer, samples, seed)]));
       await evaluator.evaluate(input, result, (values) => {
@@ -116,6 +115,7 @@ export async function startFromPrincipalComponents(
         result.set(name, made.weight);
         if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
       }
+      onProgress?.(index + 1, inputs.length);
     }
   } finally {
     await evaluator.release();

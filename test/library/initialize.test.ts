@@ -70,7 +70,7 @@ describe("initialize", () => {
     const { options } = setUp({
       recipe: { ...everything, principalComponents: "first" },
       onEvent: (event) => {
-        if (event.type === "step") told.push("step");
+        if (event.type === "step" || event.type === "training") told.push(event.type);
         if (event.type === "measuring") told.push(`${event.what} ${event.done}/${event.total}`);
       },
     });
@@ -78,15 +78,16 @@ describe("initialize", () => {
     await initialize({ ...unlimited, minutes: 1e-6 });
     const paces = Array.from({ length: 12 }, (_, step) => `pace ${step + 1}/12`);
     expect(told).toEqual([
-      "start 0/1",
-      ...paces,
       "start 1/1",
+      ...paces,
+      "training",
       "step",
       // One batch of all layers, at the start and after the only step.
       "layers 1/1",
       "layers 1/1",
       "conditioning 0/2",
       "conditioning 1/2",
+      "conditioning 2/2",
       "running-statistics 1/1",
       ...["before", "after"].flatMap((what) => [`${what} 1/1`, `${what} 96/96`]),
     ]);

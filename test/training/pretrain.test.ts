@@ -379,15 +379,9 @@ describe("a run", () => {
     const dataset = toyDataset(network.sampleShape);
     const recipe = builtInRecipe("principal-components");
     const interruption = new AbortController();
-    const start = startOfFeatures({
-      features,
-      dataset,
-      recipe,
-      seed: 0,
-      threads: 1,
-      signal: interruption.signal,
-      onProgress: () => interruption.abort(),
-    });
+    const { signal } = interruption;
+    const onProgress = () => interruption.abort();
+    const start = startOfFeatures({ features, dataset, recipe, seed: 0, threads: 1, signal, onProgress });
     await expect(start).rejects.toThrow(InterruptedError);
   });
 
