@@ -5,7 +5,8 @@
  */
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError } from "../errors.js";
-import { floatTensor, sizeOf, type Tensor } from "../graph/tensor.js";
+import type { ValueInfo } from "../graph/graph.js";
+import { floatTensor, sizeOf, type Tensor, zeros } from "../graph/tensor.js";
 import { mergeUnitStatistics, type UnitStatistics, unitStatistics } from "../initializers/conditioning.js";
 import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
@@ -35,6 +36,8 @@ interface Stage {
   readonly later: ReadonlySet<string>;
   /** Bytes of these for a batch. */
   readonly laterBytes: number;
+  /** Where a run's outputs go, by name; the others it finds room for itself. */
+  places(): Tensors;
   open(): Promise<Session>;
   session?: Session | undefined;
 }
@@ -88,9 +91,10 @@ export class StagedEvaluator {
         ? rewritePartsForCpu(whole, await channelBlock(), cuts)
         : rewritePartsForDevice(whole, cuts, device);
     const stages = groups.map((names, index): Stage => {
-      const { inputs } = parts[index];
+      const { inputs, outputs } = parts[index];
       const made = [...graph.inputs, ...parts.slice(0, index + 1).flatMap(({ outputs }) => outputs)];
       const read = new Set(parts.slice(index + 1).flatMap((part) => part.inputs.map(({ name }) => name)));
+      const intoTargets = device === "cpu" && outputs.every(({ type }) => zeros(type, [0]) !== undefined);
       const later = made.filter(({ name }) => read.has(name) && !network.parameters.has(name));
       return {
         targets: names,
@@ -101,8 +105,9 @@ export class StagedEvaluator {
         ),
         later: new Set(later.map(({ name }) => name)),
         laterBytes: later.reduce((sum, { shape }) => sum + 4 * sizeOf((shape ?? []).map(Number)), 0),
+        places: () => (intoTargets ? placesFor(outputs) : {}),
         // Without an arena a session holds nothing between its runs, in which others take their turn.
-        open: () => openSession(parts[index], { ...options, arena: groups.length === 1 }),
+        open: () => openSession(parts[index], { ...options, arena: groups.length === 1, intoTargets }),
       };
     });
     return new StagedEvaluator(network, stages, options);
@@ -149,7 +154,7 @@ export class StagedEvaluator {
       if (elements) feeds[name] = floatTensor(elements, shape);
     }
     stage.session ??= await stage.open();
-    const outputs = await stage.session.run(feeds);
+    const outputs = await stage.session.run(feeds, stage.places());
     const targets = new Map<string, Evaluation>();
     for (const name of stage.targets) {
       const { data, shape } = outputs[outputOf(name)];
@@ -180,6 +185,16 @@ export class StagedEvaluator {
       await session?.release();
     }
   }
+}
+
+/** Memory that a stage writes its outputs into: without, each is written, and then copied. */
+function placesFor(outputs: readonly ValueInfo[]): Tensors {
+  return Object.fromEntries(
+    outputs.flatMap(({ name, type, shape }) => {
+      const place = zeros(type, (shape ?? []).map(Number));
+      return place ? [[name, place]] : [];
+    }),
+  );
 }
 
 /** The name of a target among a looking graph's outputs. */

@@ -5,6 +5,7 @@ import { unitStatistics } from "../../src/initializers/conditioning.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { channelBlock } from "../../src/runtime/channel-block.js";
+import { sequenceMessage, sequenceOutput } from "../../src/runtime/uncopied-outputs.js";
 import { evaluate } from "../../src/training/evaluate.js";
 import { StagedEvaluator, unitStatisticsOf } from "../../src/training/staged-evaluator.js";
 import { toyDataset, toyNetwork } from "../support/toy-data.js";
@@ -57,6 +58,20 @@ describe("StagedEvaluator", () => {
       create.mockClear();
       await valuesOf(0);
       expect(create).toHaveBeenCalledTimes(targets.length);
+    } finally {
+      create.mockRestore();
+    }
+  });
+
+  it("lets its sessions write where the values are read, without a copy", async () => {
+    await channelBlock();
+    expect(await sequenceMessage()).toBeDefined();
+    const create = vi.spyOn(InferenceSession, "create");
+    try {
+      await valuesOf(0);
+      const sessions = await Promise.all(create.mock.results.map(({ value }) => value as Promise<InferenceSession>));
+      expect(sessions.length).toBe(targets.length);
+      for (const { outputNames } of sessions) expect(outputNames).toContain(sequenceOutput);
     } finally {
       create.mockRestore();
     }
