@@ -10,6 +10,7 @@ export { InterruptedError, UsageError, UserError } from "./errors.js";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./formats/safetensors.js";
 export type { FloatTensor, Tensor } from "./graph/tensor.js";
 export { initializerNames } from "./initializers/initializers.js";
+export type { ChainStep, HeadStep } from "./library/chain-steps.js";
 export { type CompareEvent, type CompareOptions, type CompareResult, compare } from "./library/compare.js";
 export { type DemoArm, type DemoEvent, type DemoOptions, type DemoResult, demo } from "./library/demo.js";
 export { type DataDescription, type DescribeDataOptions, describeData } from "./library/describe-data.js";
@@ -21,7 +22,7 @@ export {
   initialize,
   type RunRecord,
 } from "./library/initialize.js";
-export { type ChainStep, type InspectOptions, type InspectResult, inspect } from "./library/inspect.js";
+export { type InspectOptions, type InspectResult, inspect } from "./library/inspect.js";
 export { type LabOptions, lab, type RunningLab } from "./library/lab.js";
 export { type NewModelOptions, type NewModelResult, newModel } from "./library/new-model.js";
 export {

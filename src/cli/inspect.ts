@@ -1,6 +1,7 @@
 /** `headstart inspect`: what headstart sees in a model. */
 
 import { UserError } from "../errors.js";
+import type { HeadStep } from "../library/chain-steps.js";
 import { inspect } from "../library/inspect.js";
 import { restorationLine } from "../library/restore-model.js";
 import { defineCommand } from "./command.js";
@@ -18,26 +19,33 @@ export const command = defineCommand({
     const result = await inspect({ ...given(options), model });
     console.event({ type: "inspect", ...result });
     const shape = (sizes: readonly number[]): string => sizes.join("x") || "1";
+    const stepTable = (steps: readonly HeadStep[]): void =>
+      console.table(
+        ["operator", "value", "shape", "parameters"],
+        steps.map((step) => [
+          step.op,
+          step.name ?? "",
+          step.shape ? shape(step.shape) : "",
+          step.parameters.map((p) => `${p.name} ${shape(p.shape)}`).join(", "),
+        ]),
+        ["left", "left", "left", "left"],
+      );
     const thousands = (count: number): string => count.toLocaleString("en");
     console.line(`${result.model}: opset ${result.opset}${result.producer ? `, written by ${result.producer}` : ""}`);
     console.line(`input ${result.input.name}: ${shape(result.input.shape)} a sample`);
     console.line();
     console.line("F, the feature extractor");
-    console.table(
-      ["operator", "value", "shape", "parameters"],
-      result.extractor.map((step) => [
-        step.op,
-        step.name ?? "",
-        shape(step.shape),
-        step.parameters.map((p) => `${p.name} ${shape(p.shape)}`).join(", "),
-      ]),
-      ["left", "left", "left", "left"],
-    );
+    stepTable(result.extractor);
     if (result.features)
       console.line(
         `features: ${result.features.name} (${shape(result.features.shape)}); the head begins with ${result.head.join(", ") || "nothing"}`,
       );
     if (result.featuresNote !== undefined) console.line(`note: ${result.featuresNote}`);
+    if (result.headSteps.length > 0) {
+      console.line();
+      console.line("the head, and all else that init leaves as it is");
+      stepTable(result.headSteps);
+    }
     if (result.mirror.length > 0) {
       console.line();
       console.line("F^T, the mirror (of recipes that have one)");

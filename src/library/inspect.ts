@@ -5,7 +5,6 @@ import { sizeOf } from "../graph/tensor.js";
 import { MirrorError, mirror } from "../mirror/mirror.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
-import { instantiate, type NetworkStep, parameterInputs } from "../ops/instantiate.js";
 import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
@@ -14,6 +13,7 @@ import { usesGenerator } from "../recipe/pretraining-graph.js";
 import { type RecipeInput, trainsFeatures } from "../recipe/recipe.js";
 import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
 import { recipeForData } from "../training/recipe-for-data.js";
+import { type ChainStep, chainSteps, type HeadStep, headSteps, instanceUpTo, stretches } from "./chain-steps.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings } from "./export-warnings.js";
 import { featuresNote } from "./features-note.js";
@@ -37,15 +37,6 @@ export interface InspectOptions {
   readonly recipe?: string | RecipeInput;
 }
 
-/** One step of a chain, with the shape of one sample behind it. */
-export interface ChainStep {
-  readonly op: string;
-  /** The value it gives, in the model's own names; missing for parts that headstart builds. */
-  readonly name?: string;
-  readonly shape: readonly number[];
-  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[]; readonly role: string }[];
-}
-
 export interface InspectResult {
   readonly model: string;
   readonly opset: number;
@@ -54,6 +45,8 @@ export interface InspectResult {
   readonly features: { readonly name: string; readonly shape: readonly number[] } | undefined;
   /** Nodes that read the feature tensor: where the head begins. */
   readonly head: readonly string[];
+  /** All steps behind F and beside it, which `init` leaves as they are, but for a head that is started from labels. */
+  readonly headSteps: readonly HeadStep[];
   /** F's steps, without those that compute shapes and constants. */
   readonly extractor: readonly ChainStep[];
   readonly mirror: readonly ChainStep[];
@@ -106,6 +99,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     producer: model.producer,
     input: { name: network.input.name, shape: network.sampleShape },
     head: features.head,
+    headSteps: headSteps(network, features.feature),
     unsupported,
     ...(restoration ? { restoration } : {}),
     ...(note === undefined ? {} : { featuresNote: note }),
@@ -113,33 +107,8 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const whole = count([...network.parameters.values()]);
   const emit = new Emitter();
-  const batchSize = 2;
   try {
-    const instance = instantiate({
-      emit,
-      network,
-      input: emit.input("samples", "float32", [batchSize, ...network.sampleShape]),
-      targets: [features.feature],
-      parameter: parameterInputs(emit, network),
-      normalization: "batch",
-    });
-    const shown = instance.steps.filter((step) => network.unrolled.has(step.node.outputs[0]) || bringsFeatures(step));
-    const extractor = stretches(shown, network, ({ node }) => node.outputs[0]).map(({ layer, steps }): ChainStep => {
-      const last = steps[steps.length - 1];
-      const names = new Set(steps.flatMap(({ parameters }) => parameters));
-      const [output] = last.node.outputs;
-      return {
-        op: layer?.op ?? last.node.op,
-        name: output,
-        shape: layer
-          ? withoutAxis(last.outputs[0].shape, batchAxis(layer, output))
-          : last.outputs[0].shape.slice(last.fromSample.some(Boolean) ? 1 : 0),
-        parameters: [...names].flatMap((name) => {
-          const spec = name === undefined ? undefined : network.parameters.get(name);
-          return spec ? [{ name: spec.name, shape: spec.shape, role: spec.role }] : [];
-        }),
-      };
-    });
+    const instance = instanceUpTo(emit, network, [features.feature]);
     const code = instance.targets[0];
     const mirrored: ParameterSpec[] = [];
     let mirrorSteps: ChainStep[] = [];
@@ -188,7 +157,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       ...base,
       unsupported: problems,
       features: { name: features.feature, shape: code.shape.slice(1) },
-      extractor,
+      extractor: chainSteps(instance.steps, network),
       mirror: mirrorSteps,
       discriminator: { kind: chosen.kind, layers: chosen.discriminator.describe },
       parameterCounts: {
@@ -216,44 +185,6 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       warnings,
     };
   }
-}
-
-/**
- * Does a step compute with the samples, or apply a weight to what is learned? Others compute shapes and constants, or show a
- * parameter in another form to the step that has it.
- */
-function bringsFeatures({ node, fromSample, parameters }: NetworkStep): boolean {
-  if (node.op === "Shape" || node.op === "Size") return false;
-  return fromSample.some(Boolean) || parameters.slice(1).some((name) => name !== undefined);
-}
-
-/** Steps one by one, those of one recurrent layer together. */
-function stretches<Step>(
-  steps: readonly Step[],
-  { unrolled }: Network,
-  outputOf: (step: Step) => string,
-): { readonly layer: Node | undefined; readonly steps: readonly Step[] }[] {
-  const all: { readonly layer: Node | undefined; readonly steps: Step[] }[] = [];
-  for (const step of steps) {
-    const layer = unrolled.get(outputOf(step));
-    const before = all.at(-1);
-    if (layer && before?.layer === layer) before.steps.push(step);
-    else all.push({ layer, steps: [step] });
-  }
-  return all;
-}
-
-function batchFirst({ attributes: { layout } }: Node): boolean {
-  return layout?.kind === "int" && layout.value === 1;
-}
-
-/** Where a recurrent layer's output has the batch: all states, [length, directions, batch, hidden], or the last ones. */
-function batchAxis(layer: Node, output: string): number {
-  return batchFirst(layer) ? 0 : output === layer.outputs[0] ? 2 : 1;
-}
-
-function withoutAxis(shape: readonly number[], axis: number): readonly number[] {
-  return shape.filter((_, index) => index !== axis);
 }
 
 type Obstacle = InspectResult["unsupported"][number];

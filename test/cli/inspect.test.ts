@@ -19,6 +19,9 @@ test("shows F, its mirror and D", async () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toMatch(/Conv +features\.0\/Conv_output +4x4x4 +features\.0\.weight 4x1x3x3, features\.0\.bias 4/);
   expect(stdout).toContain("features: flatten/Flatten_output (24); the head begins with Gemm classifier/Gemm");
+  expect(stdout).toMatch(
+    /all else that init leaves as it is\n.*\n.*\nGemm +\S+ +2 +classifier\.weight 2x24, classifier\.bias 2\n/,
+  );
   expect(stdout).toMatch(/ConvTranspose +mirror of Conv/);
   expect(stdout).toContain("D, the discriminator (cnn; of recipes that have one)");
   expect(stdout).toMatch(/parameters: F 262 of the network's 312, mirror \d+, D [\d,]+; F makes [\d,]+ multiply-adds/);

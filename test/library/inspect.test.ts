@@ -79,6 +79,44 @@ describe("inspect", () => {
     await expect(inspected(bytes, { features: "relu" })).rejects.toThrow(/Did you mean/);
   });
 
+  it("names all behind F and beside it, so that another cut can be chosen there", async () => {
+    const net = new TestNetwork();
+    const shared = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
+    const boxes = net.node("Gemm", [shared, net.weight("w2", [5, 2])]);
+    const hidden = net.node("Relu", [net.node("Gemm", [shared, net.weight("w3", [5, 6])])]);
+    const outputs = [boxes, net.node("Softmax", [net.node("Gemm", [hidden, net.weight("w4", [6, 3])])])];
+    const bytes = modelFile(net.graph([4], outputs));
+    const steps = ({ headSteps }: Awaited<ReturnType<typeof inspected>>) =>
+      headSteps.map(({ op, shape, parameters }) => [op, shape, ...parameters.map(({ name }) => name)]);
+    const rest = [
+      ["Gemm", [6], "w3"],
+      ["Relu", [6]],
+      ["Gemm", [3], "w4"],
+      ["Softmax", [3]],
+    ];
+    expect(steps(await inspected(bytes))).toEqual([["Gemm", [2], "w2"], ...rest]);
+    // The other head's own layers belong to F where F is told to end behind them.
+    expect(steps(await inspected(bytes, { features: hidden }))).toEqual([["Gemm", [2], "w2"], ...rest.slice(2)]);
+    expect(steps(await inspected(bytes, { features: outputs[1] }))).toEqual([["Gemm", [2], "w2"]]);
+  });
+
+  it("names what it does not know, and what reads other inputs, without shapes", async () => {
+    const net = new TestNetwork();
+    const hidden = net.node("Relu", [net.node("Gemm", ["x", net.weight("w1", [4, 5])])]);
+    const scores = net.node("Gemm", [hidden, net.weight("w2", [5, 2])]);
+    const other = net.node("Gemm", ["other", net.weight("w3", [3, 2])]);
+    const graph = net.graph([4], [net.node("Odd", [net.node("Add", [scores, other])])]);
+    const inputs = [...graph.inputs, { name: "other", type: "float32", shape: ["batch", 3] } as const];
+    const { headSteps } = await inspected(modelFile({ ...graph, inputs }), { input: "x", features: hidden });
+    expect(headSteps.map(({ op, shape, parameters }) => [op, shape, parameters.length])).toEqual([
+      ["Gemm", undefined, 1],
+      // What no samples are multiplied by is no parameter.
+      ["Gemm", undefined, 0],
+      ["Add", undefined, 0],
+      ["Odd", undefined, 0],
+    ]);
+  });
+
   it.each([
     ["LSTM", "", "its sequences have not three axes"],
     ["Hardmax", "", "headstart does not know this operator"],
