@@ -1,4 +1,6 @@
 /** sharp, which decodes and writes pictures: the only way to it, since its own error tells nobody what to do. */
+import { createRequire } from "node:module";
+import type Sharp from "sharp";
 import { userError } from "../errors.js";
 
 /** The error for a sharp that Node did not load. */
@@ -12,6 +14,13 @@ export function sharpError(error: unknown): Error {
   });
 }
 
-export const { default: sharp } = await import("sharp").catch((error: unknown) => {
-  throw sharpError(error);
-});
+/** Without waiting: what waits while it is loaded cannot be loaded by `require`. */
+function load(): typeof Sharp {
+  try {
+    return createRequire(import.meta.url)("sharp") as typeof Sharp;
+  } catch (error) {
+    throw sharpError(error);
+  }
+}
+
+export const sharp = load();
