@@ -1,4 +1,5 @@
 /** Options of all commands that read data. */
+import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import type { ColumnChoice } from "../data/column-profile.js";
 import type { NormalisationChoice } from "../data/dataset.js";
@@ -97,7 +98,16 @@ function readClassNames(given: readonly string[]): readonly string[] {
   if (given.length > 1) return given;
   const [path] = given;
   try {
-    const lines = readFileSync(path, "utf8")
+    const bytes = readFileSync(path);
+    if (!isUtf8(bytes))
+      throw userError({
+        where: path,
+        required: "names of classes as UTF-8 text",
+        got: "other bytes",
+        advice: "Save it as UTF-8, in Windows PowerShell with Out-File -Encoding utf8 in place of >",
+      });
+    const lines = bytes
+      .toString("utf8")
       .replace(/^\uFEFF/, "")
       .trimEnd()
       .split("\n");

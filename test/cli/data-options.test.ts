@@ -37,6 +37,8 @@ test("names of classes are given one by one, or as a file with one a line", () =
   expect(read(join(folder, "classes.txt"))).toEqual(["ant", "big cat"]);
   // What is amiss with names, openDataset says.
   expect(read(join(folder, "gap.txt"))).toEqual(["ant", "", "bee"]);
+  const wide = join(temporaryFolder({ "wide.txt": Buffer.from("\ufeffx\r\ny\r\n", "utf16le") }), "wide.txt");
+  expect(() => read(wide)).toThrow(/wide\.txt: required names of classes as UTF-8 text, got other bytes/);
   expect(() => read("ant")).toThrow(/ant: required names of classes with commas in between, or a text file/);
 });
 
