@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { knownLabels } from "../data/sample-labels.js";
 import { InterruptedError, UserError } from "../errors.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import { startInitializer } from "../recipe/start-initializer.js";
 import { conditionFeatures } from "../training/condition.js";
 import { headStart, needsLabels } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
@@ -86,7 +87,8 @@ async function initializeOn(
   const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher });
   const { weights, conditioning, discriminant } = await finishWeights(prepared, options, trained.weights, emit);
   // The plain start, not one that has seen the data already.
-  const drawn = initialWeights(prepared.features.network, recipe.start, run.seed);
+  const { features } = prepared;
+  const drawn = initialWeights(features.network, startInitializer(recipe, features), run.seed);
   const before = await reportOf(prepared, options, drawn, telling(emit, "before"));
   const after = await reportOf(prepared, options, weights, telling(emit, "after"));
   for (const warning of trained.warnings) emit({ type: "warning", warning });

@@ -2,6 +2,7 @@
 import type { Dataset } from "../data/dataset.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
+import { startInitializer } from "../recipe/start-initializer.js";
 import { type HeadStart, needsLabels } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry } from "../training/picture-geometry.js";
@@ -42,7 +43,7 @@ export function drawnNote(recipe: Recipe, features: FeatureExtractor): string | 
   const principal = principalLayers(features, "all");
   const others = features.layers.filter((layer) => !principal.includes(layer)).map(({ weight }) => weight.name);
   if (others.length === 0) return undefined;
-  const drawn = `drawn (${recipe.start}), not from principal components, which are for convolutions of one group, or depthwise ones, with an activation behind them`;
+  const drawn = `drawn (${startInitializer(recipe, features)}), not from principal components, which are for convolutions of one group, or depthwise ones, with an activation behind them`;
   return principal.length === 0 ? `all layers of F are ${drawn}` : `${[...new Set(others)].join(", ")}: ${drawn}`;
 }
 

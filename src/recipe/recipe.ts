@@ -146,7 +146,10 @@ const recipeSchema = z.strictObject({
   gradientClip: weight.default(0),
   /** Decay of the moving average of F's weights that is handed out; 0: the last weights. */
   movingAverage: z.number().min(0).max(0.99999).default(0),
-  /** "file": as the model has them; else an initializer's name. */
+  /**
+   * "file": as the model has them; else an initializer's name. auto: PyTorch's where F has three layers at most, from whose
+   * small weights they were measured to learn more (docs/log.md), else He's, as deeper ones lose the signal by small weights.
+   */
   start: z.string().default("he"),
   /**
    * F's convolutions start from the principal components of the patches that they read (Krähenbühl et al., 2016), not from
@@ -235,6 +238,7 @@ const contrast = {
   update: "simultaneous",
   schedule: { kind: "cosine", warmUp: 0.05 },
   gradientClip: 10,
+  start: "auto",
   principalComponents: "auto",
   conditioning: conditioned,
   generatorBatchSize: 16,
@@ -322,7 +326,7 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   const result = recipeSchema.safeParse(input);
   if (!result.success) throw recipeComplaint(result.error.issues[0], input, recipeSchema.parse({}), where);
   const recipe = result.data;
-  if (recipe.start !== "file") parseInitializer(recipe.start);
+  if (recipe.start !== "file" && recipe.start !== "auto") parseInitializer(recipe.start);
   for (const key of ["squarePictures", "densePictures"] as const) {
     const other = recipe[key];
     if (other !== null) requireKnown(`${where}: ${key}`, other);

@@ -9,6 +9,7 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { drawParameters, initialWeights, type Weights } from "../recipe/initial-values.js";
 import { orientationsTask, pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
 import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
+import { startInitializer } from "../recipe/start-initializer.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
@@ -46,6 +47,8 @@ export interface PretrainOptions {
   /** State by name after `step` steps, from an earlier run of the same settings. */
   readonly resume?: { readonly step: number; readonly state: ReadonlyMap<string, Float32Array> };
   readonly signal?: AbortSignal;
+  /** Told how far the start is, where it is computed here. */
+  readonly onProgress?: EvaluateOptions["onProgress"];
   /** Called before the first step on another device than the CPU. Costs a step of few samples on both. */
   readonly onDeviceCheck?: (check: DeviceCheck) => void;
   /** Called after every step. */
@@ -269,8 +272,10 @@ async function check(options: PretrainOptions, start: Weights, answers: TaskAnsw
  * @throws InterruptedError where the signal aborts
  */
 export async function startOfFeatures(
-  options: Pick<PretrainOptions, "features" | "recipe" | "dataset" | "seed" | "threads" | "device" | "signal"> &
-    Pick<EvaluateOptions, "onProgress">,
+  options: Pick<
+    PretrainOptions,
+    "features" | "recipe" | "dataset" | "seed" | "threads" | "device" | "signal" | "onProgress"
+  >,
 ): Promise<Weights> {
   const { features, recipe, dataset, seed, signal, onProgress } = options;
   const settings = {
@@ -278,7 +283,7 @@ export async function startOfFeatures(
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
   };
-  const drawn = initialWeights(features.network, recipe.start, seed);
+  const drawn = initialWeights(features.network, startInitializer(recipe, features), seed);
   const start =
     recipe.principalComponents !== "none" && recipe.start !== "file"
       ? await startFromPrincipalComponents(features, drawn, dataset, seed, recipe.principalComponents, settings)
