@@ -2,12 +2,12 @@
 import { gradients } from "../autodiff/gradients.js";
 import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
-import type { Graph } from "../graph/graph.js";
+import type { Dimension, Graph } from "../graph/graph.js";
 import { Emitter } from "../ops/emitter.js";
 import { type Instance, instantiate, parameterInputs } from "../ops/instantiate.js";
 import type { Network } from "../ops/network.js";
 import { crossEntropy } from "./cross-entropy.js";
-import type { FeatureExtractor } from "./feature-extractor.js";
+import { type FeatureExtractor, otherInputs } from "./feature-extractor.js";
 import type { OptimizerSettings } from "./recipe.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
@@ -155,14 +155,40 @@ export function classScores(emit: Emitter, network: Network, instance: Instance)
   return outputs.shape[1] === 1 ? emit.concat([emit.filled(0, outputs.shape), outputs], 1) : outputs;
 }
 
-/** Number of class scores (or regression outputs) of a network. */
+/**
+ * Number of class scores (or regression outputs) of a network.
+ *
+ * @throws UserError where it takes other inputs than the samples, or has no row of numbers for each of them
+ */
 export function outputSize(network: Network): number {
-  return widthOf(network, logitsName(network));
+  const name = logitsName(network);
+  const others = otherInputs(network);
+  if (others.length > 0)
+    throw userError({
+      where: network.where,
+      required: "a network that needs the samples alone, as it is trained as a whole here",
+      got: `the input${others.length > 1 ? "s" : ""} ${others.join(", ")} beside ${network.input.name}`,
+      advice: "headstart init takes it.",
+    });
+  const shape = shapeOf(network, name);
+  if (shape.slice(2).some((size) => size !== 1))
+    throw userError({
+      where: `${network.where}: output ${network.graph.outputs[0].name}`,
+      required: "one row of numbers for each sample, [batch, classes], as labels are classes or numbers here",
+      got: `[batch, ${shape.slice(1).join(", ")}]`,
+      advice: "headstart init takes networks with other outputs, too.",
+    });
+  return Number(shape[1] ?? 1);
 }
 
 function widthOf(network: Network, name: string): number {
+  return Number(shapeOf(network, name)[1] ?? 1);
+}
+
+/** The shape of a value for two samples. */
+function shapeOf(network: Network, name: string): readonly Dimension[] {
   const [output] = lookingGraph(network, [name], 2).outputs;
-  return Number(output.shape?.[1] ?? 1);
+  return output.shape ?? [];
 }
 
 /** Moves the batch, where it is another axis than the first, to the front. */

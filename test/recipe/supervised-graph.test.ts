@@ -130,6 +130,21 @@ describe("supervisedGraph", () => {
         batchSize: 2,
       }),
     ).toThrow(/output conv2: required one row of numbers for each sample, \[batch, classes\], got \[2, 2, 4, 4\]/);
+    expect(() => outputSize(segmentation)).toThrow(
+      /output conv2: required one row of numbers .*, got \[batch, 2, 4, 4\]\. headstart init takes/,
+    );
+  });
+
+  it("refuses a network whose scores need another input, too", () => {
+    const net = new TestNetwork();
+    const weight = net.weight("w1", [4, 3]);
+    const [one, other] = ["x", "other"].map((name) => net.node("Gemm", [name, weight]));
+    const graph = net.graph([4], [net.node("Gemm", [net.node("Sub", [one, other]), net.weight("w2", [3, 2])])]);
+    const inputs = [...graph.inputs, { ...graph.inputs[0], name: "other" }];
+    const twins = analyzeNetwork({ ...graph, inputs }, { where: "twins.onnx", input: "x" });
+    expect(() => outputSize(twins)).toThrow(
+      /samples alone, .*, got the input other beside x\. headstart init takes it/,
+    );
   });
 
   it("takes scores of 1x1 maps", () => {
