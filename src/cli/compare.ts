@@ -193,6 +193,10 @@ function progressOf(console: Console): (event: CompareEvent) => void {
         console.line(`note: ${event.message}`);
         console.event(event);
         return;
+      case "timing":
+        if (event.done === 0) running = console.progress("timing", event.kinds, "kinds of steps");
+        running?.update(event.done);
+        return;
       case "pilot": {
         const { plan, expected } = event.fit;
         console.line(

@@ -113,6 +113,12 @@ export type CompareEvent =
       readonly workers: number;
       readonly trials: number;
     }
+  | {
+      /** Steps are timed to see what fits into a pilot: so many of so many kinds of them. */
+      readonly type: "timing";
+      readonly done: number;
+      readonly kinds: number;
+    }
   | { readonly type: "pilot"; readonly fit: PilotFit }
   | { readonly type: "note"; readonly message: string };
 

@@ -167,7 +167,18 @@ async function runIn(
     told.add(message);
   };
   if (options.pilot !== undefined) {
-    const fit = await pilotFit(options, folder, settings, data, drafted, besides, options.pilot, parallel, signal);
+    const fit = await pilotFit(
+      options,
+      folder,
+      settings,
+      data,
+      drafted,
+      besides,
+      options.pilot,
+      parallel,
+      signal,
+      emit,
+    );
     plan = fit.plan;
     emit({ type: "pilot", fit });
     if (fit.leftOut) note(fit.leftOut);
@@ -251,6 +262,7 @@ async function pilotFit(
   minutes: number,
   workers: number,
   signal: AbortSignal,
+  emit: (event: CompareEvent) => void,
 ): Promise<PilotFit> {
   // It makes the same trials, whatever judges them.
   const { measure, ...others } = draft;
@@ -262,7 +274,8 @@ async function pilotFit(
   }
   const bench = await StudyBench.open(settings, data);
   try {
-    const fit = await fitPilot(bench, draft, besides, minutes * 60, workers, options.seeds, signal);
+    const tell = (done: number, kinds: number) => emit({ type: "timing", done, kinds });
+    const fit = await fitPilot(bench, draft, besides, minutes * 60, workers, options.seeds, signal, tell);
     await folder.writeJson(studyFiles.pilot, { of, fit });
     return fit;
   } finally {

@@ -40,6 +40,7 @@ function tooShort(expected: number): string {
  * @param besides self-trained arms that are taken along where the network allows it and there is time
  * @param seconds of the whole pilot
  * @param askedSeeds a number of seeds to keep, whatever fits
+ * @param onTimed told how many kinds of steps have been measured, and how many there are
  */
 export async function fitPilot(
   bench: PilotBench,
@@ -49,11 +50,15 @@ export async function fitPilot(
   workers: number,
   askedSeeds: number | undefined,
   signal: AbortSignal,
+  onTimed: (done: number, kinds: number) => void = () => {},
 ): Promise<PilotFit> {
   const able = besides.length > 0 && (await bench.takesHead(draft, "self-training", signal));
   const whole = able ? { ...draft, arms: [...draft.arms, ...besides] } : draft;
   bench.usePlan(whole);
   const [setting] = settingsOf(draft);
+  const pretrainingOf = (arm: Arm) => pretrainingKey(draft, setting.network, arm, 0);
+  const kinds = 1 + new Set(draft.arms.filter(isTrained).map(pretrainingOf)).size;
+  onTimed(0, kinds);
   const timing = await bench.run(
     { kind: "timing", network: setting.network, optimizer: setting.optimizer },
     signal,
@@ -61,6 +66,7 @@ export async function fitPilot(
   );
   if (timing.kind !== "timing") throw new Error("a timing was asked for");
   const { secondsPerStep, secondsPerEvaluation, selfTrainingSeconds = 0 } = timing;
+  onTimed(1, kinds);
   const preparing = selfTrainingSeconds * besides.length * settingsOf(draft).length * fewestSeeds;
   const plan = preparing <= besidesShare * trialShare * seconds * workers ? whole : draft;
   bench.usePlan(plan);
@@ -84,8 +90,10 @@ export async function fitPilot(
     }
     const { recipe } = arm.source;
     const key = pretrainingKey(plan, setting.network, arm, 0);
-    const perStep = perStepOf.get(key) ?? (await bench.timePretraining(setting.network, arm.name, signal));
+    const known = perStepOf.get(key);
+    const perStep = known ?? (await bench.timePretraining(setting.network, arm.name, signal));
     perStepOf.set(key, perStep);
+    if (known === undefined) onTimed(1 + perStepOf.size, kinds);
     const full = pretrainingSteps(recipe, count);
     const share = Math.min(1, Math.max(1, each / perStep) / full);
     longest = Math.max(longest, share * full * perStep);

@@ -186,6 +186,7 @@ export class StudyBench {
           if (generated && samples)
             picture = await reconstructions(samples.data, generated.data, sizeOf(sampleShape), unlabelled);
         },
+        () => onProgress(0, steps),
       );
       record = {
         ...common,
@@ -320,6 +321,7 @@ export class StudyBench {
     steps: number,
     signal: AbortSignal,
     onStep: NonNullable<PretrainOptions["onStep"]>,
+    onProgress: NonNullable<PretrainOptions["onProgress"]> = () => {},
   ): Promise<PretrainResult> {
     const { unlabelled } = await this.#dataOf(signal);
     const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features) : undefined;
@@ -335,6 +337,7 @@ export class StudyBench {
       ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
       signal,
       onStep,
+      onProgress,
     });
   }
 

@@ -60,6 +60,22 @@ describe("fitPilot", () => {
     expect(plan.seeds).toBeGreaterThanOrEqual(3);
   });
 
+  test("tells how many kinds of steps it has timed: those with labels, and those of each pretraining", async () => {
+    const told: string[] = [];
+    const bench = benchOf({ selfTraining: 4, pretrainingSteps: [0.5, 0.7] });
+    await fitPilot(
+      bench,
+      await draftOf(),
+      await armsOf(...selfTrainedPilotArms),
+      600,
+      2,
+      undefined,
+      none,
+      (done, kinds) => told.push(`${done}/${kinds}`),
+    );
+    expect(told).toEqual(["0/2", "1/2", "2/2"]);
+  });
+
   test("says why it leaves self-training out", async () => {
     const { plan, leftOut } = await fitted(benchOf({ selfTraining: 200, pretrainingSteps: [0.01] }), 10);
     expect(names(plan)).toEqual(pilotArms);

@@ -373,6 +373,13 @@ describe("a run", () => {
     expect(seen).toEqual([1, 2]);
   });
 
+  it("tells how far the start is", async () => {
+    const told: string[] = [];
+    const onProgress = (done: number, total: number) => told.push(`${done}/${total}`);
+    await train(networks.cnn(), builtInRecipe("principal-components"), { onProgress });
+    expect(told).toEqual(["1/2", "2/2"]);
+  });
+
   it("stops while the start is computed", async () => {
     const network = networks.cnn();
     const features = featureExtractor(network);
