@@ -15,7 +15,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { newModel } from "../src/library/new-model.js";
+import { type NewModelOptions, newModel } from "../src/library/new-model.js";
 import { RandomStream } from "../src/random/stream.js";
 import { median } from "./step/summary.js";
 
@@ -30,6 +30,13 @@ const { values: options } = parseArgs({
 const program = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const preload = pathToFileURL(fileURLToPath(new URL("start/report-peak-memory.js", import.meta.url))).href;
 const pictureSize = 28 * 28;
+
+/** Two that are small, and one as deep as networks for phones, whose convolutions all start from the data. */
+const networks: Readonly<Record<string, Omit<NewModelOptions, "output">>> = {
+  cnn: { template: "cnn", inputShape: [1, 28, 28] },
+  mlp: { template: "mlp", inputShape: [784] },
+  "deep mobilenetv2": { template: "mobilenetv2", inputShape: [1, 28, 28], depth: 4 },
+};
 
 function start(...words: string[]): ChildProcess {
   return spawn(process.execPath, ["--import", preload, program, ...words], { stdio: ["ignore", "pipe", "pipe"] });
@@ -138,15 +145,15 @@ try {
   const count = (pixels.length / pictureSize).toLocaleString("en");
   const output = join(folder, "run");
   report("headstart --help", "ms", await repeated(helpTime));
-  for (const template of ["cnn", "mlp"]) {
-    const model = join(folder, `${template}.onnx`);
-    await newModel({ template, inputShape: template === "cnn" ? [1, 28, 28] : [784], output: model });
+  for (const [name, settings] of Object.entries(networks)) {
+    const model = join(folder, `${name}.onnx`);
+    await newModel({ ...settings, output: model });
     const first = await repeated(() => firstStepTime(model, once, output));
-    report(`init of the ${template} on ${count} pictures: to the first step`, "ms", first);
-    report(`init of the ${template} on ${count} pictures: most memory`, "MB", [
+    report(`init of the ${name} on ${count} pictures: to the first step`, "ms", first);
+    report(`init of the ${name} on ${count} pictures: most memory`, "MB", [
       (await initMemory(model, once, output)) / 1e6,
     ]);
-    report(`init of the ${template} on ten times as many: most memory`, "MB", [
+    report(`init of the ${name} on ten times as many: most memory`, "MB", [
       (await initMemory(model, tenfold, output)) / 1e6,
     ]);
   }
