@@ -96,7 +96,7 @@ export async function startFromPrincipalComponents(
         if (sampler.count < (2 * sampler.size) / groups) continue;
         const taken = sampler.taken();
         // What conditioning or training then complains of would never end here.
-        if (!taken.every(Number.isFinite)) return result;
+        if (!areFinite(taken)) return result;
         const wanted = componentsFor(layer.weight.shape[0], isPaired(layer, features));
         found.set(
           reading,
@@ -121,6 +121,12 @@ export async function startFromPrincipalComponents(
     await evaluator.release();
   }
   return result;
+}
+
+/** Whether all are numbers. For millions of them a call each, as `every` makes, takes as long as the components. */
+function areFinite(values: Float32Array): boolean {
+  for (let place = 0; place < values.length; place++) if (!Number.isFinite(values[place])) return false;
+  return true;
 }
 
 /** Layers by what they read, in the order in which the network computes that. */
