@@ -7,13 +7,14 @@ import { expect, inject, test } from "vitest";
 import { type OpenOptions, sizeOf } from "../../src/data/dataset.js";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { savedTransform } from "../../src/data/saved-transform.js";
+import { npyFile } from "../data/array-files.js";
 import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 
 const folder = sharedTemporaryFolder();
 
 const given = inject("python");
 const python = isAbsolute(given) || !given.includes("/") ? given : resolve(given);
-const [tableLines, pictureLines] = [
+const [tableLines, pictureLines, arrayLines] = [
   ...readFileSync(new URL("../../docs/data.md", import.meta.url), "utf8").matchAll(/```python\n([\s\S]*?)```/g),
 ].map(([, lines]) => lines);
 
@@ -87,3 +88,24 @@ for (const layout of ["NCHW", "NHWC"] as const) {
     });
   });
 }
+
+test.each<[string, readonly number[], OpenOptions]>([
+  ["signals with their channels first", [3, 7], { layout: "NCHW" }],
+  ["signals with their channels last", [7, 3], { layout: "NHWC" }],
+  ["signals of one channel, without its axis", [7], { layout: "NHWC", shape: [7, 1] }],
+  ["pictures with their channels first", [3, 4, 5], { layout: "NCHW" }],
+  ["pictures with their channels last", [4, 5, 3], { layout: "NHWC" }],
+  ["vectors", [6], {}],
+  ["vectors that are split in axes", [2, 3], { shape: [6] }],
+])("arrays: %s", async (_, axes, options) => {
+  const [count, size] = [20, sizeOf(axes)];
+  const values = Float32Array.from({ length: count * size }, (_, at) => Math.sin(at) * (1 + (at % 5)) + (at % 3));
+  const path = join(folder, "new.npy");
+  writeFileSync(path, npyFile("<f4", [count, ...axes], values));
+  const reading: OpenOptions = { shape: axes, ...options };
+  const { record } = await openDataset(path, reading);
+  const { fed, made } = await both(path, record, reading, arrayLines);
+  made.forEach((value, at) => {
+    expect(Math.abs(value - fed[at])).toBeLessThan(1e-4);
+  });
+});
