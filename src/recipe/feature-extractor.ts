@@ -148,8 +148,11 @@ function lastLayer(network: Network): { readonly node: Node; readonly reads: str
  */
 function finalLayers({ graph, input }: Network, layers: readonly Layer[]): readonly Layer[] {
   const sampled = new Set([input.name]);
-  for (const { inputs, outputs } of graph.nodes)
-    if (inputs.some((name) => sampled.has(name))) for (const name of outputs) sampled.add(name);
+  for (const { op, inputs, outputs } of graph.nodes) {
+    // How many samples there are, which one tower may ask of the other's input, says nothing of them.
+    const isOfShapes = op === "Shape" || op === "Size";
+    if (!isOfShapes && inputs.some((name) => sampled.has(name))) for (const name of outputs) sampled.add(name);
+  }
   const reached = layers.filter(({ node }) => node.inputs.some((name) => sampled.has(name)));
   const candidates = new Set((reached.length > 0 ? reached : layers).map(({ node }) => node));
   /** What a candidate is computed from. */

@@ -113,8 +113,10 @@ describe("the default feature tensor", () => {
   it("lies in the tower of the samples, of a network that compares two of them", () => {
     const net = new TestNetwork();
     const weights = [net.weight("w1", [4, 5]), net.weight("w2", [5, 3])];
+    const batch = net.node("Shape", ["x"], { start: 0, end: 1 });
     const tower = (input: string) => {
-      const hidden = net.node("Relu", [net.node("Gemm", [input, weights[0]])]);
+      const rows = net.node("Reshape", [input, net.node("Concat", [batch, net.ints([4])], { axis: 0 })]);
+      const hidden = net.node("Relu", [net.node("Gemm", [rows, weights[0]])]);
       return { hidden, end: net.node("Gemm", [hidden, weights[1]]) };
     };
     const [first, second] = [tower("x"), tower("other")];
