@@ -108,6 +108,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
   const measuring = measuringProgress(console);
   let training: Progress | undefined;
   let step = 0;
+  let ofStep: string | undefined;
   return (event) => {
     switch (event.type) {
       case "data":
@@ -124,8 +125,9 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
         console.line(understoodData(event.run.data.understood));
         return;
       case "measuring":
-        // Layers are looked at between two steps.
-        if (event.what === "layers") training?.update(step, `layers ${event.done}/${event.total}`);
+        // Layers are looked at between two steps; the bar then says of the last one what it did.
+        if (event.what === "layers")
+          training?.update(step, event.done < event.total ? `layers ${event.done}/${event.total}` : ofStep);
         else measuring(event.what, event.done, event.total);
         return;
       case "training":
@@ -134,7 +136,8 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
         return;
       case "step":
         step = event.step;
-        training?.update(event.step, remark(event.metrics));
+        ofStep = remark(event.metrics);
+        training?.update(step, ofStep);
         console.event(event);
         return;
       case "self-training":

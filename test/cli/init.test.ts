@@ -144,3 +144,17 @@ test("progressOf prints warnings on stderr and notes among the lines", () => {
   expect(stdout.text).toBe("note: D is small\n");
   expect(stderr.text).toBe("warning: G gives\ufffd[2J the same\n");
 });
+
+test("progressOf shows the layers that are looked at between two steps, and then the last step again", () => {
+  const [stdout, stderr] = [new RecordingStream(true), new RecordingStream()];
+  const progress = progressOf(new Console({ stdout, stderr, json: false, variables: {}, now: () => 0 }));
+  progress({ type: "training", steps: 1, done: 0 });
+  progress({ type: "step", step: 1, steps: 1, epoch: 1, metrics: { "generator/loss": 1.5 } });
+  for (const done of [1, 2]) progress({ type: "measuring", what: "layers", done, total: 2 });
+  const drawn = stdout.text.split("\r").map((line) => line.split(" | ").slice(1).join(" | "));
+  expect(drawn.slice(-3)).toEqual([
+    expect.stringMatching(/^1\/1 steps.* \| loss 1\.50/),
+    expect.stringMatching(/^1\/1 steps.* \| layers 1\/2/),
+    expect.stringMatching(/^1\/1 steps.* \| loss 1\.50/),
+  ]);
+});
