@@ -35,6 +35,11 @@ const settings = {
   shiftInColour: 0.1,
   /** Signals are moved, magnified, and, where they have several channels, each of these changed by itself. */
   signals: { shift: 0.2, zoom: 0.4, flip: false, jitter: 0, colour: 0.4 },
+  /**
+   * This share of the signals' copies stays as the samples are: whoever has seen magnified ones alone knows less of plain
+   * ones, until training with labels goes on (docs/log.md).
+   */
+  unchangedSignals: 0.25,
   /** This share of other samples' values comes from another sample. */
   swapped: 0.1,
 } as const;
@@ -91,8 +96,8 @@ export function selfTrainingGraphOf(features: FeatureExtractor, device?: Device)
 /**
  * Trains F and head by FixMatch (Sohn et al., 2020): copies of labelled samples, changed a little, are told their labels,
  * and copies of other samples what the network says of the originals, where it is sure. Pictures are shifted a
- * little, and mirrored where they are in colour; signals are moved, magnified and changed channel by channel; of other
- * samples a tenth of the values comes from others.
+ * little, and mirrored where they are in colour; signals are moved, magnified and changed channel by channel, but for a
+ * quarter of them; of other samples a tenth of the values comes from others.
  *
  * @param weights all parameters of the network; not changed
  * @param labelled samples with class labels; those with a label below 0 have none
@@ -128,6 +133,10 @@ export async function selfTrain(
     if (geometry) {
       const stream = new RandomStream(seed, "self-training/views", step);
       drawView(originals, views.data, count, geometry, viewSettings, stream);
+      if (picture) return;
+      for (let start = 0; start < views.data.length; start += sampleSize)
+        if (stream.uniform() < settings.unchangedSignals)
+          views.data.set(originals.subarray(start, start + sampleSize), start);
     } else {
       const context = { seed, step, batchSize: count, sampleSize, geometry, groups, pool };
       corrupt("swapped-values", settings.swapped, originals, views.data, context);

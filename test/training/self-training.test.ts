@@ -60,6 +60,34 @@ describe("selfTrain", () => {
     expect(learned).toBeGreaterThan((await accuracy(mlp, alone, unseen)) + 0.05);
   });
 
+  it("knows plain signals, too, after copies that are magnified", async () => {
+    const length = 48;
+    /** Waves of any phase, faster ones in the second class, with noise. */
+    const waves = (count: number, seed: number): Dataset => {
+      const stream = new RandomStream(seed, "waves");
+      const labels = Uint8Array.from({ length: count }, (_, index) => index % 2);
+      const phases = Array.from(labels, () => 2 * Math.PI * stream.uniform());
+      const values = Float32Array.from({ length: count * length }, (_, place) => {
+        const index = Math.floor(place / length);
+        const cycles = labels[index] ? 10 : 6;
+        return Math.sin((2 * Math.PI * cycles * (place % length)) / length + phases[index]) + 0.5 * stream.normal();
+      });
+      return memoryDataset(values, [1, length], labels, { normalise: "none" });
+    };
+    const [known, unseen] = [waves(400, 0), waves(400, 1)];
+    const few = subset(
+      known,
+      Uint32Array.from({ length: 60 }, (_, index) => index),
+    );
+    const cnn = toyNetwork({ template: "cnn1d", inputShape: [1, length], widths: [8, 8] });
+    const learned = await selfTrain(featureExtractor(cnn), initialWeights(cnn, "he", 0), known, few, 0, {
+      ...options,
+      steps: 400,
+    });
+    // 0.55 where all copies are magnified: slow waves of one class then look like fast ones of the other.
+    expect(await accuracy(cnn, learned, unseen)).toBeGreaterThan(0.7);
+  });
+
   it("knows a signal again that begins elsewhere", async () => {
     const length = 48;
     /** A pulse that rises at once and fades, or the reverse, by class, and begins at one of so many positions. */
