@@ -208,7 +208,7 @@ function checkWidth(
     got: `${width}: ${shorten(parts, 20)}${left}`,
     advice:
       labels.length === 0
-        ? "If one column holds the labels, name it; else choose a model with as many inputs"
+        ? "If one column holds the labels, name it as the label column; else choose a model with as many inputs"
         : "Choose a model with as many inputs",
   });
 }
@@ -343,7 +343,7 @@ async function rowsAsArrays(
       got: odd === undefined ? `${features.length} columns` : `${odd.name} with ${oddCell(odd, format)}`,
       advice:
         labelColumns.length === 0 && known === features.length - 1
-          ? "If one column holds the labels, name it"
+          ? "If one column holds the labels, name it as the label column"
           : "Give one column per value, or choose a model for tables",
     });
   }
