@@ -61,3 +61,25 @@ export const attribute = {
   ints: (value: readonly number[]): Attribute => ({ kind: "ints", value }),
   strings: (value: readonly string[]): Attribute => ({ kind: "strings", value }),
 };
+
+/** Whether a node asks how many values there are, and nothing of them. */
+export function isOfShapes({ op }: Node): boolean {
+  return op === "Shape" || op === "Size";
+}
+
+/**
+ * Names of all values that depend on some values, those included.
+ *
+ * @param passes whether what a node gives depends on what it reads
+ */
+export function dependents(
+  { nodes }: Pick<Graph, "nodes">,
+  names: ReadonlySet<string>,
+  passes: (node: Node) => boolean = () => true,
+): Set<string> {
+  const found = new Set(names);
+  for (const node of nodes)
+    if (passes(node) && node.inputs.some((name) => found.has(name)))
+      for (const name of node.outputs) if (name !== "") found.add(name);
+  return found;
+}

@@ -1,6 +1,6 @@
 /** A network's steps as `inspect` shows them: what F is made of, and what stands behind it. */
 import { UserError } from "../errors.js";
-import { firstOutput, type Node } from "../graph/graph.js";
+import { dependents, firstOutput, isOfShapes, type Node } from "../graph/graph.js";
 import { Emitter } from "../ops/emitter.js";
 import { type Instance, instantiate, type NetworkStep, parameterInputs } from "../ops/instantiate.js";
 import { ancestors, type Network } from "../ops/network.js";
@@ -63,13 +63,11 @@ export function headSteps(network: Network, feature: string): HeadStep[] {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
   }
-  const sampled = new Set([network.input.name, ...otherInputs(network)]);
-  return ancestors(network, outputs).flatMap((node): HeadStep[] => {
-    if (!node.inputs.some((name) => sampled.has(name)) || node.op === "Shape" || node.op === "Size") return [];
-    for (const name of node.outputs) sampled.add(name);
-    if (inF.has(firstOutput(node))) return [];
-    return [{ op: node.op, name: firstOutput(node), parameters: parametersOf(network, node.inputs) }];
-  });
+  const inputs = new Set([network.input.name, ...otherInputs(network)]);
+  const computed = dependents(network.graph, inputs, (node) => !isOfShapes(node));
+  return ancestors(network, outputs)
+    .filter((node) => computed.has(firstOutput(node)) && !inF.has(firstOutput(node)))
+    .map((node) => ({ op: node.op, name: firstOutput(node), parameters: parametersOf(network, node.inputs) }));
 }
 
 function parametersOf(network: Network, names: readonly (string | undefined)[]): ChainStep["parameters"] {
@@ -84,7 +82,7 @@ function parametersOf(network: Network, names: readonly (string | undefined)[]):
  * parameter in another form to the step that has it.
  */
 function bringsFeatures({ node, fromSample, parameters }: NetworkStep): boolean {
-  if (node.op === "Shape" || node.op === "Size") return false;
+  if (isOfShapes(node)) return false;
   return fromSample.some(Boolean) || parameters.slice(1).some((name) => name !== undefined);
 }
 

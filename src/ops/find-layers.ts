@@ -1,5 +1,5 @@
 /** A network's layers with weights: their biases, what follows them, and which of them are applied again. */
-import type { Graph, Node } from "../graph/graph.js";
+import { dependents, type Graph, isOfShapes, type Node } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import { views } from "./find-parameters.js";
 import { normalizationNames } from "./names.js";
@@ -21,10 +21,9 @@ export function findLayers(
   const layers: Layer[] = [];
   const repeated = new RepeatedUses();
   /** What varies with the sample or by training: what a layer makes of zeros alone, as a first state, is no activation. */
-  const varying = new Set([
-    ...graph.inputs.map(({ name }) => name).filter((name) => !tensors.has(name)),
-    ...aliases.keys(),
-  ]);
+  const sources = graph.inputs.map(({ name }) => name).filter((name) => !tensors.has(name));
+  // How many samples there are says nothing of them.
+  const varying = dependents(graph, new Set([...sources, ...parameters.keys()]), (node) => !isOfShapes(node));
   for (const node of graph.nodes) {
     const first = aliases.get(node.inputs[0]);
     if (first !== undefined && views.has(node.op)) {
@@ -32,10 +31,6 @@ export function findLayers(
       takeRows(node, parts, tensors);
     }
     repeated.pass(node);
-    // How many samples there are says nothing of them.
-    const isOfShapes = node.op === "Shape" || node.op === "Size";
-    if (!isOfShapes && node.inputs.some((name) => varying.has(name)))
-      for (const output of node.outputs) varying.add(output);
     if (node.op !== "Conv" && node.op !== "ConvTranspose" && node.op !== "Gemm" && node.op !== "MatMul") continue;
     const operand = node.inputs
       .slice(0, 2)

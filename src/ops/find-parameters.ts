@@ -1,6 +1,6 @@
 /** Which of a network's stored tensors are parameters, and what each of them is to the layers that read it. */
 import { userError } from "../errors.js";
-import type { Graph, Node } from "../graph/graph.js";
+import { type Graph, isOfShapes, type Node } from "../graph/graph.js";
 import { isFloating, numbersOf, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
 import { normalizationNames } from "./names.js";
@@ -82,7 +82,7 @@ export function findParameters(
   };
   for (const node of graph.nodes) {
     // A shape depends on the sample's shape only, which is known.
-    if (node.op === "Constant" || node.op === "Shape" || node.op === "Size") continue;
+    if (node.op === "Constant" || isOfShapes(node)) continue;
     const slots = node.inputs.map((name) => (fromSample.has(name) ? undefined : origins.get(name)));
     const touchesSample = node.inputs.some((name) => fromSample.has(name));
     if (!touchesSample) {

@@ -1,7 +1,7 @@
 /** Emits a network into a graph under construction: on a batch of any size, with weights given as values. */
 import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
-import { type Attributes, attribute, firstOutput, type Node } from "../graph/graph.js";
+import { type Attributes, attribute, firstOutput, isOfShapes, type Node } from "../graph/graph.js";
 import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
 import { unknownAttributes } from "./attribute-names.js";
 import { Emitter } from "./emitter.js";
@@ -122,12 +122,11 @@ export function instantiate(options: InstantiateOptions): Instance {
     fitter?.pass({ node, inputs, fromSample: sampled }, outputs);
     const parameters = node.inputs.map((name) => parameterOf.get(name));
     steps.push({ node, inputs, outputs, fromSample: sampled, parameters });
-    // A shape depends on the sample's shape only, which is known.
-    const isShape = node.op === "Shape" || node.op === "Size";
     node.outputs.forEach((name, index) => {
       if (name === "" || !outputs[index]) return;
       values.set(name, outputs[index]);
-      if (isShape) return;
+      // A shape depends on the sample's shape only, which is known.
+      if (isOfShapes(node)) return;
       if (sampled.some(Boolean)) fromSample.add(name);
       else if (parameters[0] !== undefined) parameterOf.set(name, parameters[0]);
     });

@@ -1,6 +1,6 @@
 /** Where a supervised network's feature extractor F ends and its head begins. */
 import { userError } from "../errors.js";
-import { firstOutput, type Node } from "../graph/graph.js";
+import { dependents, firstOutput, isOfShapes, type Node } from "../graph/graph.js";
 import { isFloating, sizeOf } from "../graph/tensor.js";
 import { nearest } from "../nearest.js";
 import { ancestors, type Layer, type Network, views } from "../ops/network.js";
@@ -147,12 +147,8 @@ function lastLayer(network: Network): { readonly node: Node; readonly reads: str
  * with several inputs, such as that of two towers, those that the samples reach, where they reach any.
  */
 function finalLayers({ graph, input }: Network, layers: readonly Layer[]): readonly Layer[] {
-  const sampled = new Set([input.name]);
-  for (const { op, inputs, outputs } of graph.nodes) {
-    // How many samples there are, which one tower may ask of the other's input, says nothing of them.
-    const isOfShapes = op === "Shape" || op === "Size";
-    if (!isOfShapes && inputs.some((name) => sampled.has(name))) for (const name of outputs) sampled.add(name);
-  }
+  // How many samples there are, which one tower may ask of the other's input, says nothing of them.
+  const sampled = dependents(graph, new Set([input.name]), (node) => !isOfShapes(node));
   const reached = layers.filter(({ node }) => node.inputs.some((name) => sampled.has(name)));
   const candidates = new Set((reached.length > 0 ? reached : layers).map(({ node }) => node));
   /** What a candidate is computed from. */

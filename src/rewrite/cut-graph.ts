@@ -1,5 +1,5 @@
 /** Where a graph can be left and entered again: which nodes belong to which part. */
-import type { Graph, Node } from "../graph/graph.js";
+import { dependents, type Graph, type Node } from "../graph/graph.js";
 
 /** A place where a step leaves the graph, and what is made outside of it meanwhile. */
 export interface Cut {
@@ -48,12 +48,4 @@ export function cutGraph(graph: Graph, cuts: readonly Cut[]): GraphPart[] {
         outputs.set(`headstart/cut/${name}`, name);
   });
   return parts;
-}
-
-/** Names of all values that depend on some values, those included. */
-export function dependents(graph: Graph, names: ReadonlySet<string>): Set<string> {
-  const found = new Set(names);
-  for (const node of graph.nodes)
-    if (node.inputs.some((name) => found.has(name))) for (const name of node.outputs) if (name !== "") found.add(name);
-  return found;
 }

@@ -4,10 +4,11 @@
  * memory, so that an update is one call. It computes what the graph computes, to the bit, but that moments below the
  * smallest normal number become zero.
  */
+import { dependents } from "../graph/graph.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { optimizerSlots, optimizerStep } from "../recipe/optimizers.js";
 import { nextName, type OptimizerUpdate, type TrainingGraph } from "../recipe/training-graph.js";
-import { type Cut, dependents } from "../rewrite/cut-graph.js";
+import type { Cut } from "../rewrite/cut-graph.js";
 import type { Tensors } from "../runtime/session.js";
 import { type VectorLoop, type VectorMemory, vectorLoop, vectorMemory } from "../runtime/vector-loop.js";
 import type { StatePlaces } from "./training-state.js";

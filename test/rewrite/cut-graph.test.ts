@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Graph } from "../../src/graph/graph.js";
+import { dependents, type Graph } from "../../src/graph/graph.js";
 import type { Tensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
-import { type Cut, cutGraph, dependents } from "../../src/rewrite/cut-graph.js";
+import { type Cut, cutGraph } from "../../src/rewrite/cut-graph.js";
 import { rewriteParts } from "../../src/rewrite/rewrite-graph.js";
 import { normalTensor, runOnce } from "../support/run-graph.js";
 
