@@ -82,38 +82,37 @@ export async function startFromPrincipalComponents(
     options,
   );
   try {
-    const inputs = [...byInput(layers)];
-    for (const [index, [input, readers]] of inputs.entries()) {
-      const readings = new Map(readers.map((layer) => [readingOf(layer, features), layer]));
-      const patches = new Map([...readings].map(([reading, layer]) => [reading, patchesFor(layer, samples, seed)]));
-      await evaluator.evaluate(input, result, (values) => {
-        for (const sampler of patches.values()) sampler.add(values);
+    const inputs = grouped(layers, ({ node }) => node.inputs[0]);
+    for (const [index, readers] of inputs.entries()) {
+      // The branches of a network often read the same in the same way.
+      const alike = grouped(readers, (layer) => readingOf(layer, features)).map((branches) => ({
+        branches,
+        patches: patchesFor(branches[0], samples, seed),
+      }));
+      await evaluator.evaluate(readers[0].node.inputs[0], result, (values) => {
+        for (const { patches } of alike) patches.add(values);
       });
-      const found = new Map<string, PrincipalComponents[]>();
-      for (const [reading, layer] of readings) {
-        const sampler = patches.get(reading)!;
-        const groups = groupsOf(layer);
-        if (sampler.count < (2 * sampler.size) / groups) continue;
-        const taken = sampler.taken();
+      for (const { branches, patches } of alike) {
+        const [first] = branches;
+        const groups = groupsOf(first);
+        if (patches.count < (2 * patches.size) / groups) continue;
+        const taken = patches.taken();
         // What conditioning or training then complains of would never end here.
         if (!areFinite(taken)) return result;
-        const wanted = componentsFor(layer.weight.shape[0], isPaired(layer, features));
-        found.set(
-          reading,
+        const wanted = componentsFor(first.weight.shape[0], isPaired(first, features));
+        const components =
           groups === 1
-            ? [await leadingComponents(taken, sampler.size, wanted, seed, sessionOptions(options))]
-            : componentsByChannel(taken, sampler.size, groups),
-        );
-      }
-      for (const layer of readers) {
-        const { shape, layout, name } = layer.weight;
-        const weight = result.get(name);
-        const components = found.get(readingOf(layer, features));
-        if (!layout || !weight || !components) continue;
-        const bias = layer.bias && result.get(layer.bias.name);
-        const made = principalFilters(weight, bias, shape, layout, components, isPaired(layer, features));
-        result.set(name, made.weight);
-        if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
+            ? [await leadingComponents(taken, patches.size, wanted, seed, sessionOptions(options))]
+            : componentsByChannel(taken, patches.size, groups);
+        for (const layer of branches) {
+          const { shape, layout, name } = layer.weight;
+          const own = result.get(name);
+          if (!layout || !own) continue;
+          const bias = layer.bias && result.get(layer.bias.name);
+          const made = principalFilters(own, bias, shape, layout, components, isPaired(layer, features));
+          result.set(name, made.weight);
+          if (layer.bias && made.bias) result.set(layer.bias.name, made.bias);
+        }
       }
       onProgress?.(index + 1, inputs.length);
     }
@@ -129,17 +128,14 @@ function areFinite(values: Float32Array): boolean {
   return true;
 }
 
-/** Layers by what they read, in the order in which the network computes that. */
-function byInput(layers: readonly Layer[]): Map<string, Layer[]> {
-  const readers = new Map<string, Layer[]>();
-  for (const layer of layers) {
-    const [input] = layer.node.inputs;
-    readers.set(input, [...(readers.get(input) ?? []), layer]);
-  }
-  return readers;
+/** Layers of one key together, in the order of their first ones. */
+function grouped(layers: readonly Layer[], keyOf: (layer: Layer) => string): Layer[][] {
+  const groups = new Map<string, Layer[]>();
+  for (const layer of layers) groups.set(keyOf(layer), [...(groups.get(keyOf(layer)) ?? []), layer]);
+  return [...groups.values()];
 }
 
-/** What decides about the components of what a layer reads: the branches of a network often read the same in the same way. */
+/** What decides about the components of what a layer reads. */
 function readingOf(layer: Layer, features: FeatureExtractor): string {
   const { weight, node } = layer;
   const { strides, dilations } = node.attributes;
