@@ -370,7 +370,10 @@ async function runAll(
       if (isTooLate(options, jobs[next])) return;
       const index = next++;
       try {
-        const result = await executor.run(jobs[index], (step, steps) => progress(index, (0.999 * step) / steps));
+        // A recipe that trains nothing has no steps, but tells of its start.
+        const result = await executor.run(jobs[index], (step, steps) =>
+          progress(index, steps > 0 ? (0.999 * step) / steps : 0),
+        );
         writing = writing.then(() => onResult(result));
         await writing;
         progress(index, 1);

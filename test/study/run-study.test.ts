@@ -87,6 +87,28 @@ test("runs everything once, several at a time, and then only what is new", async
   expect(kinds(more.state.jobs)).toEqual({ pretraining: 1, trial: 5 });
 });
 
+test("a job without steps, such as a recipe's that trains nothing, counts once it is done", async () => {
+  const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
+  const plan = planOf(await armsOf("he", "default"), { seeds: 1 });
+  const { executor } = inventor(plan, folder);
+  const done: number[] = [];
+  await runStudy({
+    plan,
+    folder,
+    executor: {
+      ...executor,
+      async run(job, onProgress) {
+        if (job.kind === "pretraining") onProgress(0, 0);
+        return executor.run(job, job.kind === "pretraining" ? () => {} : onProgress);
+      },
+    },
+    onEvent: (event) => {
+      if (event.type === "progress" && event.stage === "pretraining") done.push(event.done);
+    },
+  });
+  expect(done).toEqual([0, 1]);
+});
+
 const longestOf = ({ points }: { points: readonly { step: number }[] }) => points[points.length - 1].step;
 
 test("arms that are added later give the others the time that they would have had at once", async () => {
