@@ -15,7 +15,7 @@ import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { summarize } from "../study/summary.js";
 import { requireDiscriminatorKind } from "./choose-discriminator.js";
 import type { CompareEvent, CompareOptions, CompareResult } from "./compare-types.js";
-import { fitPilot, type PilotFit } from "./fit-pilot.js";
+import { fitPilot, type PilotFit, type PilotRequest } from "./fit-pilot.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import {
   benchSettings,
@@ -167,18 +167,8 @@ async function runIn(
     told.add(message);
   };
   if (options.pilot !== undefined) {
-    const fit = await pilotFit(
-      options,
-      folder,
-      settings,
-      data,
-      drafted,
-      besides,
-      options.pilot,
-      parallel,
-      signal,
-      emit,
-    );
+    const request = { draft: drafted, besides, minutes: options.pilot, workers: parallel, askedSeeds: options.seeds };
+    const fit = await fitPilotOnce(request, folder, () => StudyBench.open(settings, data), signal, emit);
     plan = fit.plan;
     emit({ type: "pilot", fit });
     if (fit.leftOut) note(fit.leftOut);
@@ -251,31 +241,26 @@ async function defaultWorkers(plan: StudyPlan, data: StudyData, emit: (event: Co
   return fitting;
 }
 
-/** A pilot that goes on keeps what was fitted before: another measurement would make other trials of it. */
-async function pilotFit(
-  options: CompareOptions,
+/** Fits a pilot. One that goes on keeps what was fitted before: another measurement would make other trials of it. */
+async function fitPilotOnce(
+  request: PilotRequest,
   folder: StudyFolder,
-  settings: BenchSettings,
-  data: StudyData,
-  draft: StudyPlan,
-  besides: readonly Arm[],
-  minutes: number,
-  workers: number,
+  openBench: () => Promise<StudyBench>,
   signal: AbortSignal,
   emit: (event: CompareEvent) => void,
 ): Promise<PilotFit> {
+  const { draft, besides, minutes, askedSeeds } = request;
   // It makes the same trials, whatever judges them.
   const { measure, ...others } = draft;
-  const of = shortHash({ draft: others, besides, minutes, seeds: options.seeds ?? null });
+  const of = shortHash({ draft: others, besides, minutes, seeds: askedSeeds ?? null });
   const known = await folder.readJson<{ of: string; fit: PilotFit }>(studyFiles.pilot);
   if (known?.of === of) {
     const { measure: _, ...fitted } = known.fit.plan;
     return { ...known.fit, plan: { ...fitted, ...(measure === undefined ? {} : { measure }) } };
   }
-  const bench = await StudyBench.open(settings, data);
+  const bench = await openBench();
   try {
-    const tell = (done: number, kinds: number) => emit({ type: "timing", done, kinds });
-    const fit = await fitPilot(bench, draft, besides, minutes * 60, workers, options.seeds, signal, tell);
+    const fit = await fitPilot(bench, request, signal, (done, kinds) => emit({ type: "timing", done, kinds }));
     await folder.writeJson(studyFiles.pilot, { of, fit });
     return fit;
   } finally {

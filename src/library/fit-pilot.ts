@@ -1,8 +1,9 @@
 /** Fits a small study into the time that there is. */
 import { type Arm, isTrained } from "../study/arm.js";
 import { pretrainingKey, type StudyPlan, selfTrained, settingsOf } from "../study/plan.js";
+import type { TrialTiming } from "../study/run-study.js";
 import { pretrainingSteps } from "../training/pretrain.js";
-import type { StudyBench } from "./study-bench.js";
+import type { PretrainingTiming, StudyBench } from "./study-bench.js";
 
 /** What a pilot became. */
 export interface PilotFit {
@@ -14,6 +15,19 @@ export interface PilotFit {
   readonly leftOut?: string;
   /** How long a pilot would have to be, where the least that it compares takes longer than it may, in words. */
   readonly tooShort?: string;
+}
+
+/** A pilot that is to be fitted into its time. */
+export interface PilotRequest {
+  readonly draft: StudyPlan;
+  /** Self-trained arms that are taken along where the network allows it and there is time. */
+  readonly besides: readonly Arm[];
+  /** How long the whole pilot may take. */
+  readonly minutes: number;
+  /** How many trials run side by side. */
+  readonly workers: number;
+  /** A number of seeds to keep, whatever fits. */
+  readonly askedSeeds?: number | undefined;
 }
 
 /** What a pilot asks of a bench. */
@@ -28,102 +42,145 @@ const [fewestSeeds, mostSeeds] = [3, 10];
 /** Most of the trials' time that what is taken along may spend before them. */
 const besidesShare = 0.5;
 
+/**
+ * Measures a few steps, then gives pretraining and trials their shares of the time: epochs are cut to what fits behind
+ * the start of pretraining, then as many seeds as fit, from 3 to 10, and with fewer than 3 fewer steps.
+ *
+ * @param onTimed told how many kinds of steps have been measured, and how many there are
+ */
+export async function fitPilot(
+  bench: PilotBench,
+  request: PilotRequest,
+  signal: AbortSignal,
+  onTimed: (done: number, kinds: number) => void = () => {},
+): Promise<PilotFit> {
+  const { draft, besides, workers } = request;
+  const seconds = request.minutes * 60;
+  const able = besides.length > 0 && (await bench.takesHead(draft, "self-training", signal));
+  const whole = able ? { ...draft, arms: [...draft.arms, ...besides] } : draft;
+  bench.usePlan(whole);
+  const [{ network, optimizer }] = settingsOf(draft);
+  const kinds = 1 + pretrainedArms(draft, network).size;
+  onTimed(0, kinds);
+  const timing = await bench.run({ kind: "timing", network, optimizer }, signal, () => {});
+  if (timing.kind !== "timing") throw new Error("a timing was asked for");
+  onTimed(1, kinds);
+  const { selfTrainingSeconds = 0 } = timing;
+  const preparing = selfTrainingSeconds * besides.length * settingsOf(draft).length * fewestSeeds;
+  const plan = preparing <= besidesShare * trialShare * seconds * workers ? whole : draft;
+  bench.usePlan(plan);
+
+  const timings = await timePretrainings(bench, plan, network, signal, (timed) => onTimed(1 + timed, kinds));
+  const count = await bench.unlabelledCount(signal);
+  const pretraining = cutPretrainings(plan, network, timings, count, pretrainingShare * seconds, workers);
+  const trials = fitTrials(plan, timing, trialShare * seconds * workers, request.askedSeeds);
+  const expected = pretraining.expected + trials.expected / workers;
+  return {
+    plan: { ...plan, arms: pretraining.arms, steps: trials.steps, seeds: trials.seeds },
+    expected,
+    secondsPerStep: timing.secondsPerStep,
+    ...(expected > seconds ? { tooShort: tooShort(expected) } : {}),
+    ...(whole !== draft && plan === draft ? { leftOut: leftOut(request, selfTrainingSeconds) } : {}),
+  };
+}
+
+/** How long pretraining takes, by its key. */
+type PretrainingTimings = ReadonlyMap<string, PretrainingTiming>;
+
+/** Measures each pretraining once: arms that differ in what follows share one. */
+async function timePretrainings(
+  bench: PilotBench,
+  plan: StudyPlan,
+  network: string,
+  signal: AbortSignal,
+  onTimed: (timed: number) => void,
+): Promise<PretrainingTimings> {
+  const timings = new Map<string, PretrainingTiming>();
+  for (const [key, arm] of pretrainedArms(plan, network)) {
+    timings.set(key, await bench.timePretraining(network, arm.name, signal));
+    onTimed(timings.size);
+  }
+  return timings;
+}
+
+/** An arm of each pretraining of a network, by the pretraining's key. */
+function pretrainedArms(plan: StudyPlan, network: string): Map<string, Arm> {
+  const arms = plan.arms.filter(({ source }) => source.kind === "recipe");
+  return new Map(arms.map((arm) => [pretrainingKey(plan, network, arm, 0), arm]));
+}
+
+/**
+ * Cuts the epochs of pretrainings to what fits behind their starts.
+ *
+ * @param timings on this network
+ * @param count how many samples pretraining has
+ * @param seconds that all pretrainings may take, side by side
+ * @returns the arms, and the seconds that their pretrainings are expected to take
+ */
+function cutPretrainings(
+  plan: StudyPlan,
+  network: string,
+  timings: PretrainingTimings,
+  count: number,
+  seconds: number,
+  workers: number,
+): { arms: Arm[]; expected: number } {
+  const pretrained = [...pretrainedArms(plan, network)];
+  const runsOfEach = (plan.pretrainingSeeds ?? 1) * plan.networks.length;
+  const rounds = Math.max(1, Math.ceil((pretrained.filter(([, arm]) => isTrained(arm)).length * runsOfEach) / workers));
+  // Recipes that train nothing are a start alone, which cannot be cut.
+  const untrained = pretrained
+    .filter(([, arm]) => !isTrained(arm))
+    .reduce((sum, [key]) => sum + (timings.get(key)!.start * runsOfEach) / workers, 0);
+  const each = (seconds - untrained) / rounds;
+  let longest = 0;
+  const arms = plan.arms.map((arm): Arm => {
+    if (!isTrained(arm)) return arm;
+    const { recipe } = arm.source;
+    const { start, perStep } = timings.get(pretrainingKey(plan, network, arm, 0))!;
+    const full = pretrainingSteps(recipe, count);
+    const share = Math.min(1, Math.max(1, (each - start) / perStep) / full);
+    longest = Math.max(longest, start + share * full * perStep);
+    if (share === 1) return arm;
+    const cut = { ...recipe, minimumSteps: 0 };
+    const epochs = Number(((recipe.epochs * share * full) / pretrainingSteps(cut, count)).toPrecision(3));
+    return { ...arm, source: { kind: "recipe", recipe: { ...cut, epochs } } };
+  });
+  return { arms, expected: longest * rounds + untrained };
+}
+
+/**
+ * Chooses how many seeds and steps fit.
+ *
+ * @param seconds that all trials may take, one after another
+ * @returns seeds and steps, and the seconds that all trials are expected to take, one after another
+ */
+function fitTrials(
+  plan: StudyPlan,
+  { secondsPerStep, secondsPerEvaluation, selfTrainingSeconds = 0 }: TrialTiming,
+  seconds: number,
+  askedSeeds: number | undefined,
+): { seeds: number; steps: number; expected: number } {
+  const trialsASeed = settingsOf(plan).length * plan.arms.length;
+  const selfTraining = (selfTrainingSeconds * plan.arms.filter(selfTrained).length) / plan.arms.length;
+  const cost = (steps: number): number =>
+    1 + selfTraining + steps * secondsPerStep * (1 + plan.longestExtension) + evaluations * secondsPerEvaluation;
+  let { steps } = plan;
+  const fitting = Math.floor(seconds / (trialsASeed * cost(steps)));
+  if (fitting < fewestSeeds) {
+    const perTrial = seconds / (trialsASeed * fewestSeeds) - cost(0);
+    steps = Math.max(30, Math.min(steps, Math.floor(perTrial / (secondsPerStep * (1 + plan.longestExtension)))));
+  }
+  const seeds = askedSeeds ?? Math.min(mostSeeds, Math.max(fewestSeeds, fitting));
+  return { seeds, steps, expected: trialsASeed * seeds * cost(steps) };
+}
+
 function tooShort(expected: number): string {
   const minutes = Math.ceil(expected / 60);
   return `the pilot will probably end before its trials do, which take about ${minutes} minutes: give it more time, as with --pilot ${minutes}`;
 }
 
-/**
- * Measures a few steps, then gives pretraining and trials their shares of the time: epochs are cut to what fits, then as
- * many seeds as fit, from 3 to 10, and with fewer than 3 fewer steps.
- *
- * @param besides self-trained arms that are taken along where the network allows it and there is time
- * @param seconds of the whole pilot
- * @param askedSeeds a number of seeds to keep, whatever fits
- * @param onTimed told how many kinds of steps have been measured, and how many there are
- */
-export async function fitPilot(
-  bench: PilotBench,
-  draft: StudyPlan,
-  besides: readonly Arm[],
-  seconds: number,
-  workers: number,
-  askedSeeds: number | undefined,
-  signal: AbortSignal,
-  onTimed: (done: number, kinds: number) => void = () => {},
-): Promise<PilotFit> {
-  const able = besides.length > 0 && (await bench.takesHead(draft, "self-training", signal));
-  const whole = able ? { ...draft, arms: [...draft.arms, ...besides] } : draft;
-  bench.usePlan(whole);
-  const [setting] = settingsOf(draft);
-  const pretrainingOf = (arm: Arm) => pretrainingKey(draft, setting.network, arm, 0);
-  const kinds = 1 + new Set(draft.arms.filter(isTrained).map(pretrainingOf)).size;
-  onTimed(0, kinds);
-  const timing = await bench.run(
-    { kind: "timing", network: setting.network, optimizer: setting.optimizer },
-    signal,
-    () => {},
-  );
-  if (timing.kind !== "timing") throw new Error("a timing was asked for");
-  const { secondsPerStep, secondsPerEvaluation, selfTrainingSeconds = 0 } = timing;
-  onTimed(1, kinds);
-  const preparing = selfTrainingSeconds * besides.length * settingsOf(draft).length * fewestSeeds;
-  const plan = preparing <= besidesShare * trialShare * seconds * workers ? whole : draft;
-  bench.usePlan(plan);
-
-  const trained = plan.arms.filter(isTrained);
-  const runs =
-    new Set(trained.map((arm) => pretrainingKey(plan, setting.network, arm, 0))).size *
-    (plan.pretrainingSeeds ?? 1) *
-    plan.networks.length;
-  const rounds = Math.max(1, Math.ceil(runs / workers));
-  const each = (pretrainingShare * seconds) / rounds;
-  const count = await bench.unlabelledCount(signal);
-  let longest = 0;
-  const arms: Arm[] = [];
-  // Arms that differ in what follows share a pretraining, and have to be cut alike.
-  const perStepOf = new Map<string, number>();
-  for (const arm of plan.arms) {
-    if (!isTrained(arm)) {
-      arms.push(arm);
-      continue;
-    }
-    const { recipe } = arm.source;
-    const key = pretrainingKey(plan, setting.network, arm, 0);
-    const known = perStepOf.get(key);
-    const perStep = known ?? (await bench.timePretraining(setting.network, arm.name, signal));
-    perStepOf.set(key, perStep);
-    if (known === undefined) onTimed(1 + perStepOf.size, kinds);
-    const full = pretrainingSteps(recipe, count);
-    const share = Math.min(1, Math.max(1, each / perStep) / full);
-    longest = Math.max(longest, share * full * perStep);
-    const cut = { ...recipe, minimumSteps: 0 };
-    const epochs = Number(((recipe.epochs * share * full) / pretrainingSteps(cut, count)).toPrecision(3));
-    arms.push(share === 1 ? arm : { ...arm, source: { kind: "recipe", recipe: { ...cut, epochs } } });
-  }
-
-  const trialsASeed = settingsOf(plan).length * plan.arms.length;
-  const selfTraining = (selfTrainingSeconds * plan.arms.filter(selfTrained).length) / plan.arms.length;
-  const cost = (steps: number): number =>
-    1 + selfTraining + steps * secondsPerStep * (1 + plan.longestExtension) + evaluations * secondsPerEvaluation;
-  const available = trialShare * seconds * workers;
-  let { steps } = plan;
-  const fitting = Math.floor(available / (trialsASeed * cost(steps)));
-  if (fitting < fewestSeeds) {
-    const perTrial = available / (trialsASeed * fewestSeeds) - cost(0);
-    steps = Math.max(30, Math.min(steps, Math.floor(perTrial / (secondsPerStep * (1 + plan.longestExtension)))));
-  }
-  const seeds = askedSeeds ?? Math.min(mostSeeds, Math.max(fewestSeeds, fitting));
-  const expected = longest * rounds + (trialsASeed * seeds * cost(steps)) / workers;
-  return {
-    plan: { ...plan, arms, steps, seeds },
-    expected,
-    secondsPerStep,
-    ...(expected > seconds ? { tooShort: tooShort(expected) } : {}),
-    ...(whole !== draft && plan === draft
-      ? {
-          leftOut: `self-training is left out: it takes ${Math.ceil(selfTrainingSeconds)} s for each start; a longer pilot takes it along, and so do --arms ${[...draft.arms, ...besides].map(({ name }) => name).join(",")}`,
-        }
-      : {}),
-  };
+function leftOut({ draft, besides }: PilotRequest, selfTrainingSeconds: number): string {
+  const arms = [...draft.arms, ...besides].map(({ name }) => name).join(",");
+  return `self-training is left out: it takes ${Math.ceil(selfTrainingSeconds)} s for each start; a longer pilot takes it along, and so do --arms ${arms}`;
 }

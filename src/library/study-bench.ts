@@ -29,6 +29,14 @@ import { networkOnStandardised } from "./reading-for.js";
 import { type BenchSettings, openStudyData } from "./study-data.js";
 import { hasChanged, readStudyWeights } from "./study-weights.js";
 
+/** How long a pretraining takes, in seconds. */
+export interface PretrainingTiming {
+  /** What comes before the first step, such as principal components; all of a recipe that trains nothing. */
+  readonly start: number;
+  /** The median step. */
+  readonly perStep: number;
+}
+
 /** Does jobs, keeping networks, data and sessions between them. */
 export class StudyBench {
   readonly #settings: BenchSettings;
@@ -300,17 +308,23 @@ export class StudyBench {
     return (await this.#dataOf(signal)).unlabelled.count;
   }
 
-  /** Median seconds of a pretraining step of an arm, from a few steps. */
-  async timePretraining(network: string, armName: string, signal: AbortSignal): Promise<number> {
+  /** How long an arm's pretraining takes, from its start and a few steps. */
+  async timePretraining(network: string, armName: string, signal: AbortSignal): Promise<PretrainingTiming> {
     const plan = this.#plan;
-    const arm = plan && armOf(plan, armName);
-    if (arm?.source.kind !== "recipe") throw new Error(`${armName} has no recipe`);
-    const features = await this.#features(plan as StudyPlan, network, signal);
+    if (!plan) throw new Error("a bench needs a plan");
+    const { source } = armOf(plan, armName);
+    if (source.kind !== "recipe") throw new Error(`${armName} has no recipe`);
+    const features = await this.#features(plan, network, signal);
+    await this.#dataOf(signal);
     const moments: number[] = [];
-    await this.#pretrainer(plan as StudyPlan, arm.source.recipe, features, 0, 12, signal, async () => {
+    const began = performance.now();
+    await this.#pretrainer(plan, source.recipe, features, 0, 12, signal, async () => {
       moments.push(performance.now());
     });
-    return medianSeconds(moments, 3);
+    // A recipe that trains nothing has no steps.
+    if (moments.length === 0) return { start: (performance.now() - began) / 1000, perStep: 0 };
+    const perStep = medianSeconds(moments, 3);
+    return { start: Math.max(0, (moments[0] - began) / 1000 - perStep), perStep };
   }
 
   async #pretrainer(

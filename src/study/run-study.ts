@@ -36,14 +36,17 @@ export type Job =
 /** What a job gives. */
 export type JobResult =
   | { readonly kind: "pretraining"; readonly record: PretrainingRecord }
-  | {
-      readonly kind: "timing";
-      readonly secondsPerStep: number;
-      readonly secondsPerEvaluation: number;
-      /** Of a whole self-training, where one of the plan's arms has it. */
-      readonly selfTrainingSeconds?: number;
-    }
+  | ({ readonly kind: "timing" } & TrialTiming)
   | { readonly kind: "trial"; readonly record: TrialRecord };
+
+/** How long the parts of a trial take. */
+export interface TrialTiming {
+  /** Of supervised training. */
+  readonly secondsPerStep: number;
+  readonly secondsPerEvaluation: number;
+  /** Of a whole self-training, where one of the plan's arms has it. */
+  readonly selfTrainingSeconds?: number;
+}
 
 /** Does jobs, as many at once as it has workers. */
 export interface Executor {
