@@ -75,6 +75,13 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
     startIsRecorded = true;
     await recordLayers(recorded, held, 0, start);
   };
+  if (checkpoint) {
+    // An interruption does not wait for layers to be looked at.
+    const known = new Set(await folder.stepsIn(runFiles.layers));
+    if (!known.has(0)) await recordLayers(recorded, held, 0, start);
+    const { step, state } = checkpoint;
+    if (pictureSteps.has(step) && !known.has(step)) await recordLayers(recorded, held, step, state);
+  }
   try {
     const result = await pretrain({
       ...training,
@@ -152,7 +159,7 @@ function learningRates(recipe: Recipe, step: number, steps: number): Record<stri
   };
 }
 
-/** Keeps what F's layers look like, and a picture of the first layer's filters. */
+/** Keeps what F's layers look like, and a picture of the first layer's filters; nothing where the run is interrupted meanwhile. */
 async function recordLayers(
   recorded: RecordedTraining,
   dataset: Dataset,
@@ -160,11 +167,17 @@ async function recordLayers(
   weights: Weights,
 ): Promise<void> {
   const { folder, watcher } = recorded;
-  const { features, seed } = recorded.training;
+  const { features, seed, signal } = recorded.training;
   const layers = await layerSnapshots(features, weights, dataset, seed, {
     ...sessionOptions(recorded.training),
+    ...(signal === undefined ? {} : { signal }),
     onProgress: telling(recorded.emit, "layers"),
+  }).catch((error: unknown) => {
+    // Training ends by itself before its next step, and the resumed run looks at them.
+    if (error instanceof InterruptedError) return undefined;
+    throw error;
   });
+  if (!layers) return;
   await folder.append(runFiles.layers, { step, layers });
   await watcher.layers(step, layers);
   const picture = await filtersPicture(features, weights);

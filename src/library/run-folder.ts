@@ -205,6 +205,12 @@ export class RunFolder {
     if (text !== "") await truncate(path, kept);
   }
 
+  /** The steps that a file of whole records ({@link cutAfter}) has lines of; none where there is no such file. */
+  async stepsIn(name: string): Promise<number[]> {
+    const text = await readFile(this.file(name), "utf8").catch(() => "");
+    return text.split("\n").flatMap((line) => (line === "" ? [] : [Number(JSON.parse(line).step)]));
+  }
+
   /** Writes a checkpoint, then drops older ones. */
   async writeCheckpoint(checkpoint: Checkpoint): Promise<void> {
     const tensors = new Map([...checkpoint.state].map(([name, elements]) => [name, floatTensor(elements)]));

@@ -1,5 +1,7 @@
 /** What each layer of F looks like at a moment of training: singular values of its weight, histogram of what it gives. */
+import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../data/dataset.js";
+import { InterruptedError } from "../errors.js";
 import { singularValues } from "../initializers/spectrum.js";
 import { toUnitMatrices, unitMatrix } from "../initializers/unit-matrices.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -37,7 +39,11 @@ export function snapshotSamples(dataset: Dataset, seed: number): Uint32Array {
   return measuringSamples(dataset, samplesLookedWith, seed, "snapshots");
 }
 
-/** Looks at every layer of F, with the same 128 samples for the same seed. */
+/**
+ * Looks at every layer of F, with the same 128 samples for the same seed.
+ *
+ * @throws InterruptedError where the signal aborts
+ */
 export async function layerSnapshots(
   features: FeatureExtractor,
   weights: Weights,
@@ -58,11 +64,18 @@ export async function layerSnapshots(
   } finally {
     await stages.release();
   }
-  return features.layers.map(({ weight, preActivation }) => ({
-    layer: weight.name,
-    singularValues: spectrumOf(weight, weights),
-    preActivations: histograms.get(preActivation)!,
-  }));
+  const snapshots: LayerSnapshot[] = [];
+  for (const { weight, preActivation } of features.layers) {
+    // The singular values of many layers take seconds, in which nothing else would be heard of.
+    await setImmediate();
+    if (options.signal?.aborted) throw new InterruptedError("stopped while looking at layers");
+    snapshots.push({
+      layer: weight.name,
+      singularValues: spectrumOf(weight, weights),
+      preActivations: histograms.get(preActivation)!,
+    });
+  }
+  return snapshots;
 }
 
 function spectrumOf({ name, shape, layout }: FeatureExtractor["layers"][number]["weight"], weights: Weights) {

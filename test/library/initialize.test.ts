@@ -138,6 +138,31 @@ describe("initialize", () => {
       if (!name.startsWith("checkpoints/")) expect(parts.get(name) === bytes, name).toBe(true);
   });
 
+  it.each([1, 3])("does not wait for layers to be looked at, after step %i, and makes up for it", async (at) => {
+    const { options, path } = setUp();
+    await initialize({ ...options, output: path("whole") });
+    const interruption = new AbortController();
+    let step = 0;
+    const stopped = initialize({
+      ...options,
+      output: path("parts"),
+      signal: interruption.signal,
+      onEvent: (event) => {
+        if (event.type === "step") step = event.step;
+        if (event.type === "measuring" && event.what === "layers" && step === at) interruption.abort();
+      },
+    });
+    await expect(stopped).rejects.toThrow(new RegExp(`stopped after ${at} of 6 steps.*--resume`));
+    const layersOf = (run: string) =>
+      existsSync(path(`${run}/layers.jsonl`)) ? readFileSync(path(`${run}/layers.jsonl`), "utf8").split("\n") : [];
+    expect(layersOf("parts").some((line) => line.startsWith(`{"step":${at},`))).toBe(false);
+    await initialize({ ...options, output: path("parts"), resume: true });
+    expect(layersOf("parts")).toEqual(layersOf("whole"));
+    const [whole, parts] = ["whole", "parts"].map((name) => filesOf(path(name)));
+    for (const [name, bytes] of whole)
+      if (!name.startsWith("checkpoints/")) expect(parts.get(name) === bytes, name).toBe(true);
+  });
+
   it("keeps other runs out of its folder, resumed ones too, and gives it back however it ends", async () => {
     const { options, path } = setUp();
     const output = path("run");

@@ -102,6 +102,8 @@ describe("records", () => {
     await folder.cutAfter("metrics.jsonl", 2);
     const lines = () => readFileSync(path("metrics.jsonl"), "utf8");
     expect(lines()).toBe('{"step":1,"word":"größer"}\n{"step":2,"word":"größer"}\n');
+    expect(await folder.stepsIn("metrics.jsonl")).toEqual([1, 2]);
+    expect(await folder.stepsIn("none.jsonl")).toEqual([]);
     appendFileSync(path("metrics.jsonl"), '{"step":2,"wo');
     await folder.cutAfter("metrics.jsonl", 9);
     expect(lines()).toBe('{"step":1,"word":"größer"}\n{"step":2,"word":"größer"}\n');
