@@ -4,6 +4,7 @@ import type { ModelFile } from "../formats/model-file.js";
 import type { PytorchSignature } from "../formats/pytorch-origin.js";
 import type { Node } from "../graph/graph.js";
 import { isFloating } from "../graph/tensor.js";
+import { checkAttributes } from "../ops/check-attributes.js";
 import { analyzeNetwork, type Network, type NetworkOptions } from "../ops/network.js";
 import { takeBranches } from "../ops/take-branches.js";
 import { unrollRecurrences } from "../ops/unroll-recurrences.js";
@@ -51,6 +52,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
       advice: "Leave one of them out.",
     });
   const read = await readModelFile(path, readingOptions(options));
+  checkAttributes(read.model.graph, path);
   const state = options.stateDict === undefined ? undefined : await readStateDict(options.stateDict);
   const { hash, foldedFrom } = read;
   const { model, restoration, constants } = options.keepNames

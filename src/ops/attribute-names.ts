@@ -1,12 +1,14 @@
-/** The attributes that ONNX gives its operators, in the pinned opset. What has any other is no valid model. */
+/** The attributes that ONNX gives its operators. What has any other is no valid model. */
+import type { Attribute } from "../graph/graph.js";
 import type { OperatorName } from "./names.js";
+import { operatorOf } from "./table.js";
 
 const reduction = "keepdims noop_with_empty_axes";
 const position = "axis keepdims select_last_index";
 const convolution = "auto_pad dilations group kernel_shape pads strides";
 const pool = "auto_pad ceil_mode dilations kernel_shape pads strides";
 
-/** By operator, with spaces between; the others have none. */
+/** In the pinned opset, by operator, with spaces between; the others have none. */
 const names: Readonly<Partial<Record<OperatorName, string>>> = {
   ArgMax: position,
   ArgMin: position,
@@ -66,8 +68,122 @@ const names: Readonly<Partial<Record<OperatorName, string>>> = {
   Trilu: "upper",
 };
 
-/** Those of a node's attributes that its operator does not have. */
+const broadcast = "axis broadcast";
+const recurrent = "activation_alpha activation_beta activations clip direction hidden_size layout output_sequence";
+
+/** In the other operator sets that are read, where these have more, or have operators that the pinned one has not. */
+const otherNames: Readonly<Record<string, string>> = {
+  Add: broadcast,
+  And: broadcast,
+  Attention:
+    "is_causal kv_num_heads left_window_size q_num_heads qk_matmul_output_mode right_window_size scale softcap softmax_precision",
+  BatchNormalization: "is_test spatial",
+  Cast: "round_mode",
+  CastLike: "round_mode saturate",
+  Clip: "max min",
+  Div: broadcast,
+  Dropout: "is_test ratio",
+  Einsum: "equation",
+  Equal: broadcast,
+  GRU: `${recurrent} linear_before_reset`,
+  Gemm: "broadcast",
+  Greater: broadcast,
+  GroupNormalization: "stash_type",
+  LRN: "alpha beta bias size",
+  LSTM: `${recurrent} input_forget`,
+  Less: broadcast,
+  Mul: broadcast,
+  Or: broadcast,
+  Pad: "pads value",
+  Pow: broadcast,
+  RMSNormalization: "axis epsilon stash_type",
+  RNN: recurrent,
+  Range: "stash_type",
+  ReduceL1: "axes",
+  ReduceL2: "axes",
+  ReduceLogSum: `axes ${reduction}`,
+  ReduceLogSumExp: "axes",
+  ReduceMax: "axes",
+  ReduceMean: "axes",
+  ReduceMin: "axes",
+  ReduceProd: "axes",
+  ReduceSum: "axes",
+  ReduceSumSquare: "axes",
+  Scatter: "axis",
+  SequenceAt: "",
+  Shrink: "bias lambd",
+  Slice: "axes ends starts",
+  SpaceToDepth: "mode",
+  Split: "split",
+  SplitToSequence: "axis keepdims",
+  Squeeze: "axes",
+  Sub: broadcast,
+  Swish: "alpha",
+  TopK: "k",
+  Unsqueeze: "axes",
+  Upsample: "height_scale mode scales width_scale",
+  Xor: broadcast,
+};
+
+/** Those that all operator sets require. */
+const required: Readonly<Record<string, string>> = {
+  AveragePool: "kernel_shape",
+  Cast: "to",
+  Concat: "axis",
+  DepthToSpace: "blocksize",
+  Einsum: "equation",
+  GroupNormalization: "num_groups",
+  LRN: "size",
+  MaxPool: "kernel_shape",
+  SpaceToDepth: "blocksize",
+};
+
+/** What kind attributes have by their names: ONNX gives those of one name the same kind, whatever the operator, but for `value`. */
+const kinds: Readonly<Partial<Record<Attribute["kind"], string>>> = {
+  int:
+    "allowzero axis batch_dims blocksize broadcast ceil_mode count_include_pad detect_negative detect_positive end " +
+    "antialias exclude_outside exclusive fmod group hidden_size input_forget is_causal is_test k keepdims kv_num_heads " +
+    "largest layout left_window_size linear_before_reset noop_with_empty_axes num_groups num_outputs output_sequence " +
+    "q_num_heads qk_matmul_output_mode reverse right_window_size saturate seed select_last_index size softmax_precision " +
+    "sorted spatial start stash_type storage_order to training_mode transA transB upper value_int",
+  float:
+    "alpha beta bias clip cubic_coeff_a epsilon extrapolation_value gamma height_scale lambd max min momentum ratio scale " +
+    "softcap value_float width_scale",
+  string:
+    "approximate auto_pad coordinate_transformation_mode direction equation keep_aspect_ratio_policy mode nearest_mode " +
+    "reduction round_mode value_string",
+  tensor: "value",
+  ints: "axes dilations ends kernel_shape output_padding output_shape pads perm split starts strides value_ints",
+  floats: "activation_alpha activation_beta scales value_floats",
+  strings: "activations value_strings",
+};
+
+const kindOf = new Map<string, Attribute["kind"]>();
+for (const [kind, all] of Object.entries(kinds))
+  for (const name of all.split(" ")) kindOf.set(name, kind as Attribute["kind"]);
+
+function listOf(table: Readonly<Partial<Record<string, string>>>, op: string): string[] {
+  return (Object.hasOwn(table, op) ? (table[op] ?? "") : "").split(" ").filter((name) => name !== "");
+}
+
+/** Those of a node's attributes that its operator does not have in the pinned opset. */
 export function unknownAttributes(op: string, attributes: Readonly<Record<string, unknown>>): string[] {
-  const known = new Set((Object.hasOwn(names, op) ? names[op as OperatorName] : undefined)?.split(" "));
+  const known = new Set(listOf(names, op));
   return Object.keys(attributes).filter((name) => !known.has(name));
+}
+
+/** Those that an operator has in any operator set that is read; undefined where headstart does not know the operator. */
+export function attributesEver(op: string): string[] | undefined {
+  if (operatorOf(op) === undefined && !Object.hasOwn(otherNames, op)) return undefined;
+  return [...listOf(names, op), ...listOf(otherNames, op)];
+}
+
+/** Those that an operator cannot do without, whatever the operator set. */
+export function requiredAttributes(op: string): string[] {
+  return listOf(required, op);
+}
+
+/** The kind of an operator's attribute; undefined where headstart never looks into it. */
+export function attributeKind(op: string, name: string): Attribute["kind"] | undefined {
+  return op === "Pad" && name === "value" ? "float" : kindOf.get(name);
 }

@@ -13,6 +13,7 @@ import { type OnnxModel, readOnnx } from "../../src/formats/onnx-read.js";
 import { serializeGraph, writeOnnx } from "../../src/formats/onnx-write.js";
 import type { Graph, Node } from "../../src/graph/graph.js";
 import { isFloating, type Tensor } from "../../src/graph/tensor.js";
+import { checkAttributes } from "../../src/ops/check-attributes.js";
 import { operatorOf } from "../../src/ops/table.js";
 import { upgradeGraph } from "../../src/ops/upgrade.js";
 import { type BackendTest, backendTests, modelPath } from "./backend-tests.js";
@@ -104,7 +105,11 @@ function neededNodes({ nodes, outputs }: Graph): Node[] {
 
 /** Puts one test through all stages. */
 async function putThrough(test: BackendTest): Promise<void> {
-  const read = await stage("reading", test, () => readOnnx(test.bytes, { where: test.name }));
+  const read = await stage("reading", test, () => {
+    const model = readOnnx(test.bytes, { where: test.name });
+    checkAttributes(model.graph, test.name);
+    return model;
+  });
   if (!read.result) return;
   const model: OnnxModel = read.result;
   const graph: Graph = upgradeGraph(model.graph, model.opset);

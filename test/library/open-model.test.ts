@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, StringStringEntryProtoSchema, ValueInfoProtoSchema } from "onnx-buf";
 import { expect, it } from "vitest";
 import { serializeGraph } from "../../src/formats/onnx-write.js";
+import { attribute } from "../../src/graph/graph.js";
 import { openModel } from "../../src/library/open-model.js";
 import { folderWith, toyModel } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -22,6 +23,15 @@ it("says what is in the way", async () => {
   await expect(openModel(path("none.onnx"))).rejects.toThrow(/none\.onnx: required .*, got nothing there\./);
   await expect(openModel(path("text.onnx"))).rejects.toThrow(/text\.onnx: required .*, got .*\./);
   await expect(openModel(path("."))).rejects.toThrow(/required .*, got a folder\./);
+});
+
+it("refuses an attribute of another kind than ONNX gives it", async () => {
+  const net = new TestNetwork();
+  const logits = net.node("Gemm", ["x", net.weight("w", [4, 3])], { transB: attribute.float(0) });
+  const path = folderWith({ "model.onnx": serializeGraph(net.graph([4], [logits]), 20) });
+  await expect(openModel(path("model.onnx"))).rejects.toThrow(
+    /model\.onnx: node node_gemm0 \(Gemm\): required a whole number as the attribute transB, got a floating-point number\./,
+  );
 });
 
 it("takes what PyTorch's exporter notes as parameters for such, but for what it has computed other numbers from", async () => {
