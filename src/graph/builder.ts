@@ -3,6 +3,7 @@
  * attributes) become one node, so gradient rules may write what they need without minding who wrote it before.
  */
 import type { Attributes, Graph, Node, ValueInfo } from "./graph.js";
+import { peakBytes } from "./peak-memory.js";
 import { type DataType, sizeOf, type Tensor } from "./tensor.js";
 
 /** Element type and static shape. */
@@ -141,8 +142,8 @@ export class GraphBuilder {
     return this.#outputs.find((output) => output.value.name === value.name)?.name ?? value.name;
   }
 
-  /** The graph of all inputs, the outputs, and only those nodes and constants which the outputs need. */
-  build(name: string): Graph {
+  /** The nodes that the outputs need, in order, and the names of all values that these read or the outputs are. */
+  #kept(): { readonly kept: readonly BuiltNode[]; readonly needed: ReadonlySet<string> } {
     const needed = new Set(this.#outputs.map(({ value }) => value.name));
     const kept: BuiltNode[] = [];
     for (let index = this.#nodes.length - 1; index >= 0; index--) {
@@ -151,7 +152,17 @@ export class GraphBuilder {
       kept.push(node);
       for (const input of node.inputs) if (input) needed.add(input.name);
     }
-    kept.reverse();
+    return { kept: kept.reverse(), needed };
+  }
+
+  /** About the most bytes that the graph's values take at a time: see {@link peakBytes}. */
+  get peakBytes(): number {
+    return peakBytes(this.#kept().kept, new Set(this.#outputs.map(({ value }) => value.name)));
+  }
+
+  /** The graph of all inputs, the outputs, and only those nodes and constants which the outputs need. */
+  build(name: string): Graph {
+    const { kept, needed } = this.#kept();
     // A value that a node makes takes the output's name, where it goes out once: a copy by Identity costs a pass over it.
     const made = new Set(kept.flatMap((node) => node.outputs.map((output) => output.name)));
     const renamed = new Map<string, string>();

@@ -18,6 +18,7 @@ import {
 } from "../training/head-start.js";
 import { trainingGraphOf } from "../training/pretrain.js";
 import { recipeForData } from "../training/recipe-for-data.js";
+import { requireMemory } from "../training/require-memory.js";
 import { type ChosenDiscriminator, chooseDiscriminator, requireDiscriminatorKind } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings, keptTensorsNote, requireOwnNames } from "./export-warnings.js";
 import { featuresNote } from "./features-note.js";
@@ -140,8 +141,9 @@ export async function prepareRun(
       : {}),
     ...evaluation,
   };
-  // Built before the folder is made: what F cannot do shows here.
+  // Built before the folder is made: what F cannot do shows here, and what there is no memory for.
   const whole = trainsFeatures(recipe) ? { ...graphless, training: trainingGraphOf(graphless) } : graphless;
+  if ("training" in whole) requireMemory(whole.training, device);
   const { steps, start } = await durationOf(options, path, whole, emit);
   return {
     path,

@@ -2,7 +2,7 @@
 import { type UserError, userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
 import { type Attributes, attribute, firstOutput, isOfShapes, type Node } from "../graph/graph.js";
-import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, type Tensor } from "../graph/tensor.js";
+import { bfloat16ToNumber, float16ToNumber, floatTensor, isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
 import { unknownAttributes } from "./attribute-names.js";
 import { Emitter } from "./emitter.js";
 import { BatchFitter } from "./fit-batch.js";
@@ -119,6 +119,7 @@ export function instantiate(options: InstantiateOptions): Instance {
       if (error instanceof RuleError) throw unfit(network, node, error);
       throw error;
     }
+    requireSize(network, node, outputs, input);
     fitter?.pass({ node, inputs, fromSample: sampled }, outputs);
     const parameters = node.inputs.map((name) => parameterOf.get(name));
     steps.push({ node, inputs, outputs, fromSample: sampled, parameters });
@@ -167,6 +168,20 @@ function requireBatch({ where, fixedBatch }: Network, name: string, { shape }: V
     required: "a network that takes batches of any size",
     got: `[${shape.join(", ")}] for a batch of ${batch}, since the export has fixed the batch at ${fixedBatch}`,
     advice: `Export it with an open batch, in PyTorch ${plainExport}.`,
+  });
+}
+
+/** More elements than this no value has that can be trained through: in float32 they take 8 GiB. */
+const mostElements = 2 ** 31;
+
+function requireSize({ where }: Network, node: Node, outputs: readonly Value[], input: Value): void {
+  const largest = outputs.find(({ shape }) => sizeOf(shape) > mostElements);
+  if (!largest) return;
+  throw userError({
+    where: `${where}: node ${node.name || node.outputs[0]} (${node.op})`,
+    required: `values of at most ${mostElements} elements, which take 8 GiB`,
+    got: `[${largest.shape.join(", ")}] for a batch of ${input.shape[0]}`,
+    advice: "Take a smaller batch (--batch-size), or a network that makes no such value.",
   });
 }
 

@@ -54,6 +54,8 @@ export interface TrainingGraph {
   /** In the order in which they are made. */
   readonly updates: readonly OptimizerUpdate[];
   readonly batchSize: number;
+  /** About the least memory that the values of a step take, beside the state: see `graph/peak-memory.ts`. */
+  readonly peakBytes: number;
   readonly state: readonly StateTensor[];
   readonly feeds: readonly Feed[];
   /** Names of scalar outputs. */
@@ -248,6 +250,7 @@ export class TrainingGraphBuilder {
       graph: this.emit.build(name),
       updates: this.#updates.map((update) => update()),
       batchSize,
+      peakBytes: this.emit.peakBytes,
       state: this.#state,
       feeds: this.#feeds,
       metrics: this.#metrics,

@@ -2,18 +2,19 @@
 import { userError } from "../errors.js";
 import type { Device } from "./device.js";
 
-/** Texts of Dawn, Vulkan, CUDA and DirectML that stand for memory that is not there. */
+/** Texts of ONNX Runtime, Dawn, Vulkan, CUDA and DirectML that stand for memory that is not there. */
 const noMemory =
-  /out of memory|OUT_OF_DEVICE_MEMORY|E_OUTOFMEMORY|max buffer size|too many storage buffers|allocation size|invalid due to a previous error|failed to allocate|cudaMalloc/i;
+  /out of memory|OUT_OF_DEVICE_MEMORY|E_OUTOFMEMORY|max buffer size|too many storage buffers|allocation size|invalid due to a previous error|failed to allocate|cudaMalloc|bad[ _]alloc|exceeds the supported maximum/i;
 const lost =
   /device (was |is )?lost|DEVICE_LOST|DXGI_ERROR_DEVICE|device removed|cudaErrorUnknown|unspecified launch failure/i;
 
 /**
- * A UserError for what a device other than the CPU refused: memory, a lost device, or a graph that its provider cannot
- * run. What fails on the CPU is a bug and is given back as it came.
+ * A UserError for what a device refused: memory, and on another than the CPU a lost device, or a graph that its provider
+ * cannot run. What else fails on the CPU is a bug and is given back as it came.
  */
 export function deviceError(error: unknown, device: Device): unknown {
-  if (device === "cpu" || !(error instanceof Error)) return error;
+  if (!(error instanceof Error)) return error;
+  const isCpu = device === "cpu";
   const where = `device ${device}`;
   const got = firstLine(error.message);
   if (noMemory.test(error.message))
@@ -21,8 +22,9 @@ export function deviceError(error: unknown, device: Device): unknown {
       where,
       required: "memory for a step",
       got,
-      advice: "Take a smaller batch (--batch-size) or a smaller network, or train with --device cpu.",
+      advice: `Take a smaller batch (--batch-size) or a smaller network${isCpu ? "" : ", or train with --device cpu"}.`,
     });
+  if (isCpu) return error;
   if (lost.test(error.message))
     return userError({
       where,

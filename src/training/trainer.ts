@@ -13,6 +13,7 @@ import { openSession } from "../runtime/node.js";
 import { openResidentSession, type ResidentSession } from "../runtime/resident-session.js";
 import type { Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
 import { HostOptimizer } from "./host-optimizer.js";
+import { requireMemory } from "./require-memory.js";
 import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
 /** What a step gave: the graph's metrics by name, and on demand its views, until the next step. */
@@ -42,6 +43,7 @@ export class Trainer {
     initial: ReadonlyMap<string, Float32Array>,
     options: SessionOptions = {},
   ): Promise<Trainer> {
+    requireMemory(training, options.device);
     // Complains of start values before anything is loaded.
     const values = initialState(training.state, initial);
     const program = await openProgram(training, options);

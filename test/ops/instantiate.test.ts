@@ -155,6 +155,33 @@ describe("instantiate", () => {
     expect([...graph.initializers.keys()]).toEqual(["headstart/constant_2"]);
   });
 
+  it("refuses values that no memory holds, by the node that makes them", () => {
+    const net = new TestNetwork();
+    let value = net.node("Unsqueeze", ["x", net.ints([1])]);
+    for (let count = 0; count < 60; count++) value = net.node("Concat", [value, value], { axis: 1 });
+    const wide = net.build([4], net.node("ReduceMean", [value]));
+    const tiled = net.build([4], net.node("Tile", ["x", net.ints([1, 2 ** 29])]));
+    const emit = (network: Network, batch: number) => {
+      const inside = new Emitter();
+      const input = inside.input("samples", "float32", [batch, 4]);
+      const [{ name }] = network.graph.outputs;
+      return instantiate({
+        emit: inside,
+        network,
+        input,
+        targets: [name],
+        parameter: parameterInputs(inside, network),
+        normalization: "running",
+      });
+    };
+    expect(() => emit(wide, 2)).toThrow(
+      "model.onnx: node node_concat29 (Concat): required values of at most 2147483648 elements, which take 8 GiB, got " +
+        "[2, 536870912, 4] for a batch of 2. Take a smaller batch (--batch-size), or a network that makes no such value.",
+    );
+    expect(emit(tiled, 1).targets[0].shape).toEqual([1, 2 ** 31]);
+    expect(() => emit(tiled, 2)).toThrow(/\(Tile\): .*got \[2, 2147483648\] for a batch of 2/);
+  });
+
   it("says which attribute an operator does not have, as ONNX Runtime would", async () => {
     const net = new TestNetwork();
     const wrong = net.build([4], net.node("Tanh", [net.node("Relu", ["x"])], { keepdims: 1 }));

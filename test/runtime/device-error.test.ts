@@ -33,8 +33,14 @@ describe("deviceError", () => {
     );
   });
 
-  it("leaves the CPU's errors alone", () => {
-    const error = new Error("out of memory");
+  it("takes memory that the CPU has not for such, and leaves its other errors alone", () => {
+    const tooLarge =
+      "Tile output tensor would require more than 4294967296 bytes, which exceeds the supported maximum of 4";
+    for (const text of ["std::bad_alloc", "bad allocation", "Failed to allocate memory for requested buffer", tooLarge])
+      expect((deviceError(new Error(text), "cpu") as Error).message).toBe(
+        `device cpu: required memory for a step, got ${text}. Take a smaller batch (--batch-size) or a smaller network.`,
+      );
+    const error = new Error("no kernel");
     expect(deviceError(error, "cpu")).toBe(error);
     expect(deviceError("text", "webgpu")).toBe("text");
   });
