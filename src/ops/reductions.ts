@@ -49,7 +49,6 @@ const reducedShape: ShapeRule = (node) => {
 
 /** What a reduction's gradient is written with; `spread` keeps the reduced axes as ones, so that it broadcasts to x. */
 interface Reduction {
-  readonly context: GradientContext;
   readonly emit: GradientContext["emit"];
   readonly x: Value;
   readonly axes: readonly number[];
@@ -73,7 +72,7 @@ function reduction(gradient: (reduction: Reduction) => Value, kernel?: Kernel, e
     const kept = withOnes(x.shape, axes);
     const count = sizeOf(x.shape) / sizeOf(kept);
     const [g, y] = [emit.reshape(context.gradient, kept), emit.reshape(context.outputs[0], kept)];
-    return gradient({ context, emit, x, axes, count, g, y });
+    return gradient({ emit, x, axes, count, g, y });
   };
   return { shape: reducedShape, gradient: [rule, "none"], ...(kernel && { fold: foldReduction(kernel, empty) }) };
 }
@@ -126,18 +125,37 @@ const sharedAmongTies = ({ emit, x, axes, g, y }: Reduction): Value => {
   return emit.multiply(ties, emit.divide(g, emit.reduceSum(ties, axes, true)));
 };
 
-/** ReduceProd, ∂: g times the product of the others. That is y/x; where one factor is 0, all others' product for it alone. */
-const productSlope = ({ context, emit, x, axes, g, y }: Reduction): Value => {
-  const [zero, one] = [0, 1].map((number) => emit.scalar(number, x.type));
-  const isZero = emit.equal(x, zero);
-  const factors = emit.where(isZero, one, x);
-  const product = emit.one("ReduceProd", [factors, context.inputs[1]], {
-    ...context.attributes,
-    keepdims: attribute.int(1),
-  });
-  const isOnly = emit.equal(emit.reduceSum(emit.cast(isZero, x.type), axes, true), one);
-  return emit.multiply(g, emit.where(isZero, emit.where(isOnly, product, zero), emit.divide(y, factors)));
+/**
+ * ReduceProd, ∂: g times the product of the others, which is that of all before times that of all behind. Quotients y/x would
+ * be fewer nodes, but say nothing where factors are 0, nor have their gradients the right value there.
+ */
+const productSlope = ({ emit, x, axes, g }: Reduction): Value => {
+  const kept = x.shape.flatMap((_, axis) => (axes.includes(axis) ? [] : [axis]));
+  const order = [...kept, ...axes];
+  const ordered = emit.transpose(x, order);
+  const count = sizeOf(axes.map((axis) => x.shape[axis]));
+  const rows = emit.reshape(ordered, [sizeOf(kept.map((axis) => x.shape[axis])), count]);
+  const others = emit.multiply(productsOfNeighbours(emit, rows, -1), productsOfNeighbours(emit, rows, 1));
+  const inverse = order.map((_, axis) => order.indexOf(axis));
+  return emit.multiply(g, emit.transpose(emit.reshape(others, ordered.shape), inverse));
 };
+
+/** For each element of a matrix the product of all before it in its row (direction −1), or of all behind it (1). */
+function productsOfNeighbours(emit: GradientContext["emit"], rows: Value, direction: -1 | 1): Value {
+  const [height, width] = rows.shape;
+  // Elements moved along the row by some places, ones in theirs.
+  const moved = (value: Value, places: number): Value => {
+    const count = Math.min(places, width);
+    const ones = emit.filled(1, [height, count]);
+    const [start, end] = direction === -1 ? [0, width - count] : [count, width];
+    const rest = emit.slice(value, [{ axis: 1, start, end }]);
+    return emit.concat(direction === -1 ? [ones, rest] : [rest, ones], 1);
+  };
+  let products = moved(rows, 1);
+  // Now of one neighbour; each round makes it of twice as many.
+  for (let places = 1; places < width - 1; places *= 2) products = emit.multiply(products, moved(products, places));
+  return products;
+}
 
 /** ArgMax and ArgMin. */
 const position: Operator = {

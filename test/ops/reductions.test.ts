@@ -33,6 +33,25 @@ const reduced: OperatorCase[] = [
   ...names.flatMap((op) => variants(op)),
   ...variants("ReduceLogSumExp"),
   ...variants("ReduceProd", floatTensor([1.1, -0.9, 0.7, 1.2, -1.3, 0.8], [1, 3, 2])),
+  {
+    op: "ReduceProd",
+    variant: "with zeros",
+    inputs: [floatTensor([0.9, 1.2, -0.7, 0, 1.1, 0.8, 0, -1.2, 0, 0.7, 1.3, 0], [3, 4]), intTensor([1])],
+    constants: [1],
+  },
+  {
+    op: "ReduceProd",
+    variant: "with zeros, two axes apart",
+    inputs: [floatTensor([0, 1.2, -0.7, 0, 1.1, 0.8, 0.6, -1.2, 0.9, 0, 1.3, 0], [2, 3, 2]), intTensor([0, 2])],
+    constants: [1],
+    attributes: drop,
+  },
+  {
+    op: "ReduceProd",
+    variant: "along an axis of one",
+    inputs: [normalTensor("one", [3, 1, 2]), intTensor([1])],
+    constants: [1],
+  },
   ...[...names, "ReduceLogSumExp"].flatMap((op): OperatorCase[] => [
     {
       op,
