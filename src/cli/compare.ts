@@ -7,6 +7,7 @@ import { classMeasures, type Measure, measureOf, showError, showMean, showScore 
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
 import type { VerdictWord } from "../study/statistics/verdict.js";
 import { type Comparison, type StudySummary, stepsDifference } from "../study/summary.js";
+import { augmentations } from "../training/augmentation.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
 import { counted } from "./counted.js";
@@ -15,6 +16,7 @@ import { deviceOption } from "./device-option.js";
 import { modelOptions } from "./model-options.js";
 import {
   choice,
+  choices,
   existingPath,
   flag,
   given,
@@ -66,6 +68,12 @@ export const command = defineCommand({
     selfTrainingSteps: whole("COUNT", "steps of self-training, for arms that have it (default: 1000)", { min: 1 }),
     seeds: whole("COUNT", "repetitions: label draws, heads, orders, starts, pretrainings (default: 5)", { min: 1 }),
     batchSize: whole("COUNT", "labelled samples a step (default: 64)", { min: 2 }),
+    augment: choices(
+      "LIST",
+      augmentations,
+      "change the labelled samples at each supervised step, in all arms alike: shift, by up to an eighth of each side " +
+        "(signals in time); flip, left to right in half of the cases (pictures alone) (default: not at all)",
+    ),
     pretrainingSeeds: whole("COUNT", "let the seeds share this many pretrainings (default: one each)", { min: 1 }),
     pretrainingEpochs: number("COUNT", "passes over the unlabelled data (default: the recipe's)", { min: 1e-6 }),
     grid: text("CELLS", 'with a template: its depths and activations, such as "depth=2,4 activation=sigmoid,relu"'),

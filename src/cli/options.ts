@@ -107,12 +107,13 @@ export function wholes(
 
 /** Texts that name no files, with commas in between. */
 export function list(placeholder: string, description: string): CommandOption<readonly string[] | undefined> {
-  const read = (value: string, name: string): string[] => {
-    const parts = value.split(",").map((part) => part.trim());
-    if (parts.includes("")) throw misfit(name, "texts with commas in between", value);
-    return parts;
-  };
-  return { placeholder, description, initial: undefined, required: false, read };
+  return { placeholder, description, initial: undefined, required: false, read: readList };
+}
+
+function readList(value: string, name: string): string[] {
+  const parts = value.split(",").map((part) => part.trim());
+  if (parts.includes("")) throw misfit(name, "texts with commas in between", value);
+  return parts;
 }
 
 /** Names or paths of files, with commas in between. */
@@ -126,13 +127,25 @@ export function choice<const Name extends string>(
   names: readonly Name[],
   description: string,
 ): CommandOption<Name | undefined> {
-  const read = (value: string, name: string): Name => {
-    const found = names.find((known) => known === value);
-    if (found !== undefined) return found;
-    throw misfit(name, `one of ${names.join(", ")}`, value, `The nearest is ${nearest(value, names)}.`);
-  };
+  const read = (value: string, name: string) => readChoice(value, name, names);
   const described = `${description}: ${names.join(", ")}`;
   return { placeholder, description: described, initial: undefined, required: false, choices: names, read };
+}
+
+/** Some of several names, with commas in between. */
+export function choices<const Name extends string>(
+  placeholder: string,
+  names: readonly Name[],
+  description: string,
+): CommandOption<readonly Name[] | undefined> {
+  const read = (value: string, name: string) => readList(value, name).map((part) => readChoice(part, name, names));
+  return { placeholder, description, initial: undefined, required: false, read };
+}
+
+function readChoice<Name extends string>(value: string, name: string, names: readonly Name[]): Name {
+  const found = names.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw misfit(name, `one of ${names.join(", ")}`, value, `The nearest is ${nearest(value, names)}.`);
 }
 
 /** The same option with a value for when it is not given. */

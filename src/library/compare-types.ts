@@ -6,6 +6,7 @@ import type { ClassMeasure, StudyTask } from "../study/measure.js";
 import type { StudyPlan } from "../study/plan.js";
 import type { StudyEvent } from "../study/run-study.js";
 import type { StudySummary } from "../study/summary.js";
+import type { Augmentation } from "../training/augmentation.js";
 import type { PilotFit } from "./fit-pilot.js";
 
 /** What `headstart compare` takes. Model, data and test are needed. */
@@ -41,6 +42,8 @@ export interface CompareOptions {
   readonly seeds?: number;
   /** Default 64. */
   readonly batchSize?: number;
+  /** How labelled samples are changed at each supervised step, in all arms alike; default: not at all. */
+  readonly augment?: readonly Augmentation[];
   /** How many pretrainings the seeds share; default: each seed has its own. */
   readonly pretrainingSeeds?: number;
   /** In place of the recipes' own. */

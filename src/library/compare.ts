@@ -158,7 +158,7 @@ async function runIn(
   const folder = await openFolder(path, options.overwrite ?? false, drafted, emit);
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0, data.test.count));
   await prepare();
-  await requireHeads(settings, data, drafted, signal);
+  await requireFitting(settings, data, drafted, signal);
   let plan = drafted;
   const parallel = options.workers ?? (await defaultWorkers(drafted, data, emit));
   const told = new Set<string>();
@@ -213,17 +213,18 @@ async function runIn(
   }
 }
 
-/** @throws UserError where an arm's head cannot be had, which would else show after hours of pretraining */
-async function requireHeads(
+/** @throws UserError where an arm's head, or the augmentation, cannot be had, which would else show after hours of pretraining */
+async function requireFitting(
   settings: BenchSettings,
   data: StudyData,
   plan: StudyPlan,
   signal: AbortSignal,
 ): Promise<void> {
-  if (plan.arms.every(({ head }) => head === undefined)) return;
+  if (plan.augment === undefined && plan.arms.every(({ head }) => head === undefined)) return;
   const bench = await StudyBench.open(settings, data);
   try {
     await bench.requireHeads(plan, signal);
+    await bench.requireAugmentation(plan, signal);
   } finally {
     await bench.close();
   }

@@ -18,6 +18,7 @@ import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyNetwork, StudyPlan } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
+import { augmentations } from "../training/augmentation.js";
 import { variancesOf } from "../training/objective.js";
 import type { chooseDiscriminator } from "./choose-discriminator.js";
 import type { CompareOptions } from "./compare-types.js";
@@ -330,6 +331,7 @@ export function draftPlan(
     tune: options.tune ?? false,
     steps: options.steps ?? 300,
     batchSize: options.batchSize ?? 64,
+    ...augmentationAsked(options),
     ...unusualSelfTraining(options.selfTrainingSteps),
     seeds,
     ...(pretrainingSeeds === undefined ? {} : { pretrainingSeeds }),
@@ -339,6 +341,12 @@ export function draftPlan(
     minimumEffect: options.minimumEffect ?? 0.01,
     ...(device === "cpu" ? {} : { device }),
   };
+}
+
+/** In one order, whatever the user's: what is computed is the same. */
+function augmentationAsked({ augment = [] }: CompareOptions): Pick<StudyPlan, "augment"> {
+  const asked = augmentations.filter((kind) => augment.includes(kind));
+  return asked.length === 0 ? {} : { augment: asked };
 }
 
 /** How samples and inputs are read where the user says so: hashes of data and networks are of what stands in the files. */

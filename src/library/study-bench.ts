@@ -10,11 +10,20 @@ import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
 import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { filtersPicture } from "../study/filters-picture.js";
-import { armOf, networkOf, pretrainingKey, pretrainingSeed, type StudyPlan, selfTrained } from "../study/plan.js";
+import {
+  armOf,
+  augmentationOf,
+  networkOf,
+  pretrainingKey,
+  pretrainingSeed,
+  type StudyPlan,
+  selfTrained,
+} from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
 import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
+import { augmenterFor } from "../training/augmentation.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type HeadStart, requireHeadStart } from "../training/head-start.js";
 import type { PictureGeometry } from "../training/picture-geometry.js";
@@ -246,6 +255,7 @@ export class StudyBench {
       steps: 24,
       seed: 0,
       learningRate: 1e-6,
+      ...augmentationOf(plan),
       evaluateAt: [],
       signal,
       onStep: () => moments.push(performance.now()),
@@ -296,6 +306,14 @@ export class StudyBench {
   async requireHeads(plan: StudyPlan, signal: AbortSignal): Promise<void> {
     for (const kind of new Set(plan.arms.map(({ head }) => head)))
       if (kind !== undefined) await this.#requireHead(plan, kind, signal);
+  }
+
+  /** @throws UserError where the plan's augmentation does not fit the samples, before anything is trained */
+  async requireAugmentation(plan: StudyPlan, signal: AbortSignal): Promise<void> {
+    if (!plan.augment) return;
+    const { train } = await this.#dataOf(signal);
+    for (const { name } of plan.networks)
+      augmenterFor(plan.augment, train, (await this.#features(plan, name, signal)).network);
   }
 
   async #requireHead(plan: StudyPlan, kind: HeadStart, signal: AbortSignal): Promise<void> {
@@ -386,6 +404,7 @@ export class StudyBench {
       supervisor,
       standardise: plan.standardise ?? true,
       gradientProbe,
+      ...augmentationOf(plan),
       steps: plan.steps,
       extension: job.extension,
       selfTraining: {

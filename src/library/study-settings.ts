@@ -6,6 +6,7 @@ import { type Labelled, labelledSamples, parseLabelAmount } from "../study/label
 import { classMeasures } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyPlan } from "../study/plan.js";
+import { augmentations } from "../training/augmentation.js";
 import type { CompareOptions } from "./compare-types.js";
 import { misfit, requireThreads, requireWholeNumbers } from "./run-settings.js";
 
@@ -49,12 +50,14 @@ export function requireStudySettings(options: CompareOptions): void {
     if (value === undefined || (Number.isFinite(value) && fits(value))) continue;
     throw misfit(name, required, value);
   }
-  for (const name of ["arms", "labels", "optimizers", "learningRates"] as const)
+  for (const name of ["arms", "labels", "optimizers", "learningRates", "augment"] as const)
     if (options[name] !== undefined && !Array.isArray(options[name])) throw misfit(name, "a list", `${options[name]}`);
   for (const rate of options.learningRates ?? [])
     if (!(Number.isFinite(rate) && rate > 0)) throw misfit("learningRates", "numbers above 0", rate);
   if (options.tune && new Set(options.learningRates ?? []).size < 2)
     throw misfit("tune", "two or more learning rates to choose from", options.learningRates?.[0] ?? "none");
+  for (const kind of options.augment ?? [])
+    if (!augmentations.includes(kind)) throw misfit("augment", augmentations.join(" or "), kind);
   for (const name of ["labels", "optimizers"] as const)
     if (options[name]?.length === 0) throw misfit(name, "one or more", "none");
   options.labels?.forEach(parseLabelAmount);

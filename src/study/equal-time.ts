@@ -2,6 +2,7 @@
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import {
   armOf,
+  augmentationOf,
   computationOf,
   pretrainingKey,
   pretrainingSeed,
@@ -27,6 +28,7 @@ export function timingName(plan: StudyPlan, network: string, optimizer: Optimize
   const of = {
     ...computationOf(plan, network),
     batchSize: plan.batchSize,
+    ...augmentationOf(plan),
     optimizer: { ...optimizer, learningRate: 0 },
   };
   return [network, optimizer.kind, shortHash(of)].join(" | ");

@@ -1,6 +1,7 @@
 /** A study's plan: what is compared with what, in which settings, and the trials that follow from it. */
 import { createHash } from "node:crypto";
 import type { OptimizerSettings } from "../recipe/recipe.js";
+import type { Augmentation } from "../training/augmentation.js";
 import type { SupervisorOptions } from "../training/supervise.js";
 import { type Arm, pretrainingPart } from "./arm.js";
 import type { LabelAmount } from "./labels.js";
@@ -50,6 +51,8 @@ export interface StudyPlan {
   readonly tune: boolean;
   readonly steps: number;
   readonly batchSize: number;
+  /** How labelled samples are changed at each supervised step; undefined: not at all. */
+  readonly augment?: readonly Augmentation[];
   /** Steps of self-training, where they are not as many as usual. */
   readonly selfTrainingSteps?: number;
   readonly seeds: number;
@@ -155,6 +158,7 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     optimizer: trial.optimizer,
     steps: plan.steps,
     batchSize: plan.batchSize,
+    ...augmentationOf(plan),
     head: plan.head,
     seed: trial.seed,
     purpose: trial.purpose,
@@ -163,6 +167,11 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     ...(selfTrained(arm) && plan.selfTrainingSteps !== undefined ? { selfTrainingSteps: plan.selfTrainingSteps } : {}),
     ...(plan.task === "regression" ? { task: plan.task, standardise: plan.standardise ?? true } : {}),
   });
+}
+
+/** How samples are changed, as a part of a key; none where they are not, so that keys are as they were. */
+export function augmentationOf({ augment }: StudyPlan): Pick<StudyPlan, "augment"> {
+  return augment === undefined ? {} : { augment };
 }
 
 function startOf(plan: StudyPlan, arm: Arm, seed: number): object {

@@ -344,7 +344,7 @@ function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySumm
     ]),
     [
       "supervised training",
-      `${plan.steps} steps of ${plan.batchSize} samples; ${optimizers.join("; ")}; head drawn by ${plan.head}`,
+      `${plan.steps} steps of ${plan.batchSize} samples${augmentedInWords(plan)}; ${optimizers.join("; ")}; head drawn by ${plan.head}`,
     ],
     [
       "pretrainings",
@@ -354,6 +354,10 @@ function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySumm
     ["trials", `${summary.trials} of ${summary.planned}`],
   ];
   return `<table class="origin"><tbody>${rows.map(([name, value]) => `<tr><th>${escaped(name)}</th><td>${escaped(String(value))}</td></tr>`).join("\n")}</tbody></table>`;
+}
+
+function augmentedInWords({ augment = [] }: StudyPlan): string {
+  return augment.length === 0 ? "" : `, changed at each step (${augment.join(", ")})`;
 }
 
 /** Text for HTML, attributes included. */

@@ -8,6 +8,7 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import type { SupervisedLoss } from "../recipe/supervised-graph.js";
+import type { Augmentation } from "../training/augmentation.js";
 import { conditionFeatures } from "../training/condition.js";
 import type { EvaluateOptions } from "../training/evaluate.js";
 import { headStart } from "../training/head-start.js";
@@ -50,6 +51,8 @@ export interface TrialOptions {
   readonly standardise: boolean;
   /** Makes one plain gradient step, see {@link openGradientProbe}. */
   readonly gradientProbe: Pick<Supervisor, "run">;
+  /** See {@link StudyPlan.augment}. */
+  readonly augment?: readonly Augmentation[];
   readonly steps: number;
   readonly extension: number;
   /** What self-training runs on. */
@@ -196,6 +199,7 @@ async function trained(
     seed: trial.seed,
     standardise: options.standardise,
     learningRate: trial.optimizer.learningRate,
+    ...(options.augment ? { augment: options.augment } : {}),
     evaluateAt,
     ...(options.signal ? { signal: options.signal } : {}),
     onStep: (step) => {

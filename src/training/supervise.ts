@@ -11,6 +11,7 @@ import { logitsName, type SupervisedLoss, supervisedFeedNames, supervisedGraph }
 import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
+import { type Augmentation, augmenterFor } from "./augmentation.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { type Evaluator, openEvaluator } from "./evaluate.js";
 import { classification, type Measurement, type Objective, regression, scalingOf } from "./objective.js";
@@ -38,8 +39,10 @@ export interface SupervisedRun {
   readonly test: Dataset;
   /** Whether numbers to predict are scaled to mean 0 and deviation 1 over the training samples; default true. */
   readonly standardise?: boolean;
+  /** How the training samples are changed at each step, see {@link augmenterFor}; default: not at all. */
+  readonly augment?: readonly Augmentation[];
   readonly steps: number;
-  /** Decides the order of the samples. */
+  /** Decides the order of the samples, and their changes. */
   readonly seed: number;
   /** Default: the optimiser's own. */
   readonly learningRate?: number;
@@ -100,6 +103,8 @@ export class Supervisor {
     const settings = run.learningRate === undefined ? optimizer : { ...optimizer, learningRate: run.learningRate };
     const samples = emptyFeed(this.#training, supervisedFeedNames.samples);
     const targets = emptyFeed(this.#training, supervisedFeedNames.targets);
+    const augment = run.augment?.length ? augmenterFor(run.augment, data, this.#options.features.network) : undefined;
+    const read = augment ? new Float32Array(samples.data.length) : samples.data;
     const objective = this.#objective(run);
     const order = new BatchOrder(data.count, batchSize, seed, data.blocks);
     await this.#trainer.load(run.weights);
@@ -113,7 +118,8 @@ export class Supervisor {
     for (let step = 0; step < steps; step++) {
       if (run.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} supervised steps`);
       const indices = order.indices(step);
-      await data.read(indices, samples.data);
+      await data.read(indices, read);
+      augment?.(read, samples.data, seed, step);
       prepareAhead(data, order, step, steps);
       objective.fill(targets.data, indices);
       try {

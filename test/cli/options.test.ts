@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   byDefault,
   choice,
+  choices,
   flag,
   flagOf,
   given,
@@ -29,6 +30,7 @@ test.each([
   [wholes("L", ""), "13", [13]],
   [text("T", ""), "any thing", "any thing"],
   [choice("C", ["mlp", "cnn"], ""), "cnn", "cnn"],
+  [choices("C", ["shift", "flip"], ""), "flip, shift", ["flip", "shift"]],
   [flag(""), "", true],
 ])("reads case %#", (option, given, value) => {
   expect(option.read(given, "--it")).toEqual(value);
@@ -48,6 +50,8 @@ test.each([
   [wholes("L", "", { min: 1 }), "1,,3", 'required a whole number of at least 1, got "1,,3"'],
   [wholes("L", ""), "", "required a whole number"],
   [choice("C", ["mlp", "cnn"], ""), "cn", "The nearest is cnn."],
+  [choices("C", ["shift", "flip"], ""), "shift,flop", 'required one of shift, flip, got "flop". The nearest is flip.'],
+  [choices("C", ["shift"], ""), "shift,", "required texts with commas in between"],
 ])("refuses case %#", (option, given, message) => {
   expect(() => option.read(given, "--it")).toThrow(UsageError);
   expect(() => option.read(given, "--it")).toThrow(message);

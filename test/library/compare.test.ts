@@ -77,6 +77,21 @@ test("self-training takes as many steps as it is told, and only where an arm has
   expect(usual).not.toHaveProperty("selfTrainingSteps");
 });
 
+test("labelled samples are changed at each step where asked, in all arms alike, in trials of their own", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const few = { ...options, arms: ["he", "he+calibrated"], seeds: 1, longestExtension: 0 };
+  await compare(few);
+  // The network is dense, and takes the pictures flattened.
+  const { plan } = await compare({ ...few, augment: ["flip", "shift"] });
+  expect(plan.augment).toEqual(["shift", "flip"]);
+  expect(trialsOf(options.output ?? "")).toHaveLength(4);
+  const [plain, , changed] = trialsOf(options.output ?? "");
+  expect(changed.points[0]).toEqual(plain.points[0]);
+  expect(changed.points[1].loss).not.toBe(plain.points[1].loss);
+  await compare({ ...few, augment: ["shift", "flip", "flip"] });
+  expect(trialsOf(options.output ?? "")).toHaveLength(4);
+});
+
 test("only the start differs between arms, and only what is new runs again", async () => {
   const { made: _, folder: __, ...options } = await ready();
   const arms = ["he", "he+calibrated", "autoencoder"];
@@ -554,6 +569,9 @@ test("refuses what cannot be compared", async () => {
   await expect(compare({ ...options, arms: ["he"], grid: "depth=2" })).rejects.toThrow(/grid: required a template/);
   await expect(compare({ ...options, arms: ["he"], minimumEffect: 0 })).rejects.toThrow(/^minimumEffect: required/);
   await expect(compare({ ...options, arms: ["he"], data: "nowhere", seeds: 0 })).rejects.toThrow(/^seeds: required/);
+  await expect(compare({ ...options, arms: ["he"], augment: ["turn" as "flip"] })).rejects.toThrow(
+    /^augment: required shift or flip, got turn/,
+  );
   const unnamed = { ...options, arms: ["he"], test: undefined as unknown as string };
   await expect(compare(unnamed)).rejects.toThrow("test: required a value, got none.");
   await compare({ ...options, arms: ["he"], seeds: 1 });

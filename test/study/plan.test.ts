@@ -30,6 +30,8 @@ test("a trial's key holds what decides its result, and nothing else", async () =
     ...[
       { steps: 99 },
       { batchSize: 9 },
+      { augment: ["shift" as const] },
+      { augment: ["shift" as const, "flip" as const] },
       { device: "webgpu" as const },
       { headstart: "0.0.1" },
       { features: "x" },

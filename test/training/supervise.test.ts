@@ -44,6 +44,15 @@ describe("Supervisor", () => {
     expect(result.divergedAt).toBeUndefined();
   });
 
+  it("trains on changed samples where asked, and is measured on those of the test data as they are", async () => {
+    const plain = await supervised(base);
+    const changed = await supervised({ ...base, augment: ["shift"] });
+    expect(changed.evaluations[0]).toEqual(plain.evaluations[0]);
+    expect(changed.losses[0]).not.toBe(plain.losses[0]);
+    expect(changed.evaluations[2].score).toBeGreaterThan(0.9);
+    expect(await supervised({ ...base, augment: ["shift"] })).toEqual(changed);
+  });
+
   it("serves many runs, each as if it were the first", async () => {
     const supervisor = await Supervisor.open({ features, optimizer, batchSize: 16, threads: 1 });
     const short = { ...base, steps: 5, evaluateAt: [5] };

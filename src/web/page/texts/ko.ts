@@ -424,6 +424,8 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.selfTrainingSteps": "self-training의 스텝 수, 그것을 쓰는 시작점에만 (기본값: 1000)",
   "compare.seeds": "반복 횟수 (기본값: 5)",
   "compare.batchSize": "스텝마다 레이블된 샘플 수 (기본값: 64)",
+  "compare.augment":
+    "지도 학습 스텝마다 레이블된 샘플을 조금 바꾸기, 모든 비교 대상에 똑같이: shift(변의 1/8까지 이동, 신호는 시간 방향), flip(사진의 좌우를 절반의 경우에 뒤집기) (기본값: 바꾸지 않음)",
   "compare.pretrainingSeeds": "시드들이 나누어 쓸 사전 학습의 수 (기본값: 시드마다 하나)",
   "compare.pretrainingEpochs": "레이블 없는 데이터를 반복하는 횟수 (기본값: 레시피대로)",
   "compare.grid": "템플릿의 깊이와 활성화 함수, 예: depth=2,4 activation=sigmoid,relu",
