@@ -9,6 +9,7 @@ const labels: Readonly<Record<Measuring, string>> = {
   layers: "looking at the layers",
   conditioning: "conditioning",
   "running-statistics": "running statistics",
+  head: "starting the last layer from labels",
   before: "measuring a random start",
   after: "measuring the weights",
 };

@@ -123,9 +123,17 @@ export interface InitializeOptions {
 /**
  * What a run does beside training. start: the weights that training starts from. pace: how long
  * steps take. layers: what F's layers look like, for the records. conditioning and running-statistics: of the trained
- * weights. before and after: what the report says of a random start, and of the result, by several measurements each.
+ * weights. head: features of labelled samples, and what a head is chosen by. before and after: what the report says of a random start, and of the result, by several measurements each.
  */
-export type Measuring = "start" | "pace" | "layers" | "conditioning" | "running-statistics" | "before" | "after";
+export type Measuring =
+  | "start"
+  | "pace"
+  | "layers"
+  | "conditioning"
+  | "running-statistics"
+  | "head"
+  | "before"
+  | "after";
 
 /** What happens during {@link initialize}, for progress displays. */
 export type InitializeEvent =

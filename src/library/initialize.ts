@@ -183,7 +183,6 @@ async function finishWeights(
     onProgress: telling(emit, "running-statistics"),
   });
   let discriminant: DiscriminantAccount | undefined;
-  // All of Fashion-MNIST takes some seconds, in which nothing else is said.
   if (needsLabels(options.head) && labelled) {
     const count = knownLabels(labelled.labels).length.toLocaleString("en");
     emit({ type: "note", message: `the last layer starts from the features of ${count} labelled samples` });
@@ -197,6 +196,7 @@ async function finishWeights(
         {
           ...evaluation,
           ...(options.selfTrainingSteps === undefined ? {} : { steps: options.selfTrainingSteps }),
+          onProgress: telling(emit, "head"),
           onDeviceCheck: notingDevice(emit),
           onDiscriminant: (account) => {
             discriminant = account;

@@ -35,43 +35,59 @@ export class LabelledFeatures {
   readonly #weights: Weights;
   readonly #labelled: Dataset;
   readonly #indices: ArrayLike<number>;
-  readonly #mostKept: number;
+  readonly #isKept: boolean;
+  readonly #onProgress: EvaluateOptions["onProgress"];
   /** All features, where they are kept and have been asked for. */
   #kept: Float32Array | undefined;
 
-  private constructor(evaluator: Evaluator, weights: Weights, labelled: Dataset, width: number, mostKept: number) {
-    const indices = knownLabels(labelled.labels);
+  private constructor(
+    evaluator: Evaluator,
+    weights: Weights,
+    labelled: Dataset,
+    indices: ArrayLike<number>,
+    width: number,
+    isKept: boolean,
+    onProgress: EvaluateOptions["onProgress"],
+  ) {
     this.#evaluator = evaluator;
     this.#weights = weights;
     this.#labelled = labelled;
     this.#indices = indices;
-    this.#mostKept = mostKept;
+    this.#isKept = isKept;
+    this.#onProgress = onProgress;
     this.count = indices.length;
     this.labels = Int32Array.from(indices, (index) => labelled.labels?.[index] ?? -1);
     this.width = width;
   }
 
-  /** @param width the numbers of one sample's features */
+  /**
+   * @param width the numbers of one sample's features
+   * @param options progress counts samples: once where their features are kept, else anew whenever they are read
+   */
   static async open(
     { network, feature }: FeatureExtractor,
     weights: Weights,
     labelled: Dataset,
     width: number,
-    options: LabelledFeaturesOptions = {},
+    { mostKept = usuallyKept, onProgress, ...options }: LabelledFeaturesOptions = {},
   ): Promise<LabelledFeatures> {
-    const evaluator = await openEvaluator(network, feature, options);
-    return new LabelledFeatures(evaluator, weights, labelled, width, options.mostKept ?? usuallyKept);
+    const indices = knownLabels(labelled.labels);
+    const isKept = indices.length * width <= mostKept;
+    const computing = isKept && onProgress ? { ...options, onProgress } : options;
+    const evaluator = await openEvaluator(network, feature, computing);
+    return new LabelledFeatures(evaluator, weights, labelled, indices, width, isKept, onProgress);
   }
 
   /** @param places numbers of samples; default: all, in their order */
   async *read(places?: Uint32Array): AsyncGenerator<LabelledPoints> {
     const asked = places ?? Uint32Array.from({ length: this.count }, (_, place) => place);
-    if (this.count * this.width <= this.#mostKept) this.#kept ??= await this.#computed(this.#indices);
+    if (this.#isKept) this.#kept ??= await this.#computed(this.#indices);
     for (let start = 0; start < asked.length; start += readAtOnce) {
       const some = asked.subarray(start, start + readAtOnce);
       const points = this.#kept
         ? this.#copied(this.#kept, some)
         : await this.#computed(Array.from(some, (place) => this.#indices[place]));
+      if (!this.#isKept) this.#onProgress?.(start + some.length, asked.length);
       yield { points, labels: Int32Array.from(some, (place) => this.labels[place]) };
     }
   }

@@ -346,6 +346,7 @@ describe("initialize", () => {
     writeFileSync(path("few-idx3-ubyte"), idxFile(8, [60, 8, 8], bars.pixels));
     writeFileSync(path("few-labels-idx1-ubyte"), idxFile(8, [60], bars.labels));
     const notes: string[] = [];
+    const told: string[] = [];
     const { discriminant, weights } = await initialize({
       ...options,
       labelled: path("few-idx3-ubyte"),
@@ -353,9 +354,16 @@ describe("initialize", () => {
       head: "linear-discriminant",
       onEvent: (event) => {
         if (event.type === "note") notes.push(event.message);
+        if (event.type === "measuring" && event.what === "head") told.push(`${event.done}/${event.total}`);
       },
     });
     expect([...weights.keys()].some((name) => name.startsWith("classifier"))).toBe(true);
+    // Features of all labelled samples, seven covariances for each fifth, and a judgement of the seven.
+    expect(told).toEqual([
+      "60/60",
+      ...Array.from({ length: 35 }, (_, choice) => `${choice + 1}/35`),
+      ...Array.from({ length: 8 }, (_, choice) => `${choice}/7`),
+    ]);
     expect(discriminant).toEqual({ shrinkage: expect.any(Number), heldOut: 60, accuracy: expect.any(Number) });
     expect(notes.filter((note) => note.includes("of 60 held-out samples right"))).toEqual([
       `before any training with labels, features and head classify ${(100 * (discriminant?.accuracy ?? 0)).toFixed(1)} % of 60 held-out samples right`,

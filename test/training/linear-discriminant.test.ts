@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
+import { InterruptedError } from "../../src/errors.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import type { Weights } from "../../src/recipe/initial-values.js";
@@ -174,13 +175,17 @@ describe("a head by linear discriminant", () => {
   });
 
   it.each([
-    ["kept", 2500 * width],
-    ["computed anew", 2500 * width - 1],
-  ])("reads features that are %s, some at a time", async (_, mostKept) => {
+    ["kept", 2500 * width, [...Array.from({ length: 19 }, (_, batch) => `${128 * (batch + 1)}/2500`), "2500/2500"]],
+    ["computed anew", 2500 * width - 1, ["1024/2500", "2048/2500", "2500/2500", "2/2"]],
+  ])("reads features that are %s, some at a time, and tells how far it is", async (_, mostKept, told) => {
     const labelled = normalSamples(2500, 0);
     const all = Uint32Array.from({ length: 2500 }, (_, index) => index);
     const { data } = await evaluate(network, features.feature, identity, labelled, all, options);
-    const read = await LabelledFeatures.open(features, identity, labelled, width, { ...options, mostKept });
+    const progress: string[] = [];
+    const onProgress = (done: number, total: number): void => {
+      progress.push(`${done}/${total}`);
+    };
+    const read = await LabelledFeatures.open(features, identity, labelled, width, { ...options, mostKept, onProgress });
     const collected: Float32Array[] = [];
     for await (const { points, labels } of read.read()) {
       expect(labels.length).toBe(points.length / width);
@@ -195,6 +200,33 @@ describe("a head by linear discriminant", () => {
       expect([...labels]).toEqual([labelled.labels[3], labelled.labels[0]]);
     }
     await read.release();
+    expect(progress).toEqual(told);
+  });
+
+  it.each([
+    [100, 35],
+    [5000, 7],
+  ])("tells how far the choice of the shrinkage is, of %i samples", async (count, choices) => {
+    const told: string[] = [];
+    await headOf(normalSamples(count, 0), 0, { onProgress: (done, total) => told.push(`${done}/${total}`) });
+    expect(told.slice(Math.ceil(count / 128))).toEqual([
+      ...Array.from({ length: choices }, (_, at) => `${at + 1}/${choices}`),
+      ...Array.from({ length: 8 }, (_, at) => `${at}/7`),
+    ]);
+  });
+
+  it("is stopped while scores are judged", async () => {
+    const interruption = new AbortController();
+    const told: number[] = [];
+    const stopped = headOf(normalSamples(100, 0), 0, {
+      signal: interruption.signal,
+      onProgress: (done, total) => {
+        if (total === 7) told.push(done);
+        if (total === 7 && done === 1) interruption.abort();
+      },
+    });
+    await expect(stopped).rejects.toThrow(InterruptedError);
+    expect(told).toEqual([0, 1]);
   });
 
   it.each([
