@@ -99,6 +99,7 @@ export async function createSession(
     records = false,
     inTurn = false,
     arena = true,
+    plansMemory = true,
     optimizes = true,
   }: SessionOptions,
   more: InferenceSession.SessionOptions = {},
@@ -115,8 +116,10 @@ export async function createSession(
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: optimizes ? "all" : "disabled",
-      logSeverityLevel: 3,
+      // What fails on the CPU is thrown, and need not be printed, too; other providers say more than they throw.
+      logSeverityLevel: device === "cpu" ? 4 : 3,
       enableCpuMemArena: arena,
+      enableMemPattern: plansMemory,
       // Threads wait for the next operator by spinning, and go on a while after a run. Where another session's threads
       // run next, they would take the processor from them.
       ...(inTurn ? { extra: { session: { force_spinning_stop: "1" } } } : {}),

@@ -1,4 +1,9 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { serializeGraph } from "../../src/formats/onnx-write.js";
+import { pinnedOpset } from "../../src/graph/opset.js";
 import { floatTensor, intTensor, numbersOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { openSerialized, openSession } from "../../src/runtime/node.js";
@@ -88,4 +93,24 @@ describe("openSerialized", () => {
   it("refuses bytes that are no model", async () => {
     await expect(openSerialized(Uint8Array.of(1, 2, 3), { threads: 1 })).rejects.toThrow();
   });
+});
+
+const built = new URL("../../dist/runtime/node.js", import.meta.url);
+
+it.skipIf(!existsSync(fileURLToPath(built)))("prints nothing of what it throws", () => {
+  const emit = new Emitter();
+  const place = emit.input("place", "int64", [1]);
+  emit.output("found", emit.one("Gather", [emit.input("x", "float32", [3]), place]));
+  const bytes = Buffer.from(serializeGraph(emit.build("test"), pinnedOpset)).toString("base64");
+  const script = `
+    const { openSerialized } = await import(${JSON.stringify(built)});
+    const session = await openSerialized(Buffer.from("${bytes}", "base64"), { threads: 1 });
+    const x = { type: "float32", shape: [3], data: new Float32Array(3) };
+    const place = { type: "int64", shape: [1], data: BigInt64Array.of(7n) };
+    await session.run({ x, place }).catch((error) => console.log(error.message));
+    await openSerialized(Buffer.from("no model"), { threads: 1 }).catch((error) => console.log(error.message));
+  `;
+  const ran = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  expect(ran.stdout).toMatch(/^.*Gather.*out of.* bounds.*\n.*protobuf parsing failed.*\n$/);
+  expect(ran.stderr).toBe("");
 });
