@@ -1,9 +1,9 @@
 /** Keeps two studies, or two runs, from writing into one folder at once. */
 import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileError, userError } from "../errors.js";
-import { isRunning } from "../is-running.js";
+import { beginOf, isAlive } from "../is-running.js";
 
 /** What writes into a folder that is locked. */
 type Occupant = "study" | "run";
@@ -13,6 +13,8 @@ interface Holder {
   readonly process: number;
   readonly host: string;
   readonly since: string;
+  /** When the process began, see {@link beginOf}: a later process of the same number is another. */
+  readonly began?: string | null;
 }
 
 /**
@@ -23,11 +25,17 @@ interface Holder {
  * @throws UserError where another study or run holds it, or nobody can tell whether one does
  */
 export async function lockFolder(path: string, occupant: Occupant): Promise<() => Promise<void>> {
-  const holder: Holder = { process: process.pid, host: hostname(), since: new Date().toISOString() };
+  const holder: Holder = {
+    process: process.pid,
+    host: hostname(),
+    since: new Date().toISOString(),
+    began: beginOf(process.pid),
+  };
   const own = `${JSON.stringify(holder)}\n`;
   if (!(await create(path, own))) {
     const found = await readFile(path, "utf8").catch(() => "");
-    if (isHeld(found)) throw held(path, found, occupant);
+    // What cannot be understood, or comes from another machine, may be held.
+    if (isHeld(found) ?? true) throw held(path, found, occupant);
     // Two of them may find the same stale lock: moving it away shows whose it was, and a live one goes back.
     const aside = `${path}.${randomUUID()}`;
     await rename(path, aside).catch(() => {});
@@ -45,14 +53,22 @@ export async function lockFolder(path: string, occupant: Occupant): Promise<() =
   };
 }
 
-/** Makes a file; false where there is one. */
+/** Makes a file, whole from its first moment on; false where there is one. */
 async function create(path: string, content: string): Promise<boolean> {
+  const aside = `${path}.${randomUUID()}`;
   try {
-    await writeFile(path, content, { flag: "wx" });
+    await writeFile(aside, content);
+    // Not every file system has links.
+    await link(aside, path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") throw error;
+      await writeFile(path, content, { flag: "wx" });
+    });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw fileError(error, path, "a place to write to");
+  } finally {
+    await rm(aside, { force: true });
   }
 }
 
@@ -65,13 +81,20 @@ function readHolder(content: string): Holder | undefined {
   }
 }
 
-/** What cannot be understood, or comes from another machine, may be held. */
-function isHeld(content: string): boolean {
+/**
+ * Whether the process that a lock names is there.
+ *
+ * @param content of the lock's file
+ * @returns undefined where nobody can tell: it is of another machine, or cannot be understood
+ */
+export function isHeld(content: string): boolean | undefined {
   const holder = readHolder(content);
-  if (!holder || holder.host !== hostname() || holder.process <= 0) return true;
-  // In a new container the number of the process that held it may be our own.
-  if (holder.process === process.pid && Date.parse(holder.since) < performance.timeOrigin) return false;
-  return isRunning(holder.process);
+  if (!holder || holder.host !== hostname() || holder.process <= 0) return undefined;
+  if (!isAlive(holder.process)) return false;
+  const begin = beginOf(holder.process);
+  // The machine, or a container, may have been started again, and the number given to another process.
+  if (typeof holder.began === "string" && begin !== null) return holder.began === begin;
+  return holder.process !== process.pid || Date.parse(holder.since) >= performance.timeOrigin;
 }
 
 function held(path: string, content: string, occupant: Occupant): Error {

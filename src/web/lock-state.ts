@@ -1,8 +1,7 @@
 /** Whether a process is writing to a run's or study's folder, as its lock says. */
 import { readFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import { join } from "node:path";
-import { isAlive } from "./process-life.js";
+import { isHeld } from "../study/lock-folder.js";
 
 /** Names of the locks, which {@link lockFolder} makes. */
 export const lockFiles = { run: "run.lock", study: "study.lock" } as const;
@@ -13,19 +12,8 @@ export const lockFiles = { run: "run.lock", study: "study.lock" } as const;
  */
 export async function isWrittenTo(folder: string, kind: "run" | "study"): Promise<boolean | undefined> {
   const content = await readFile(join(folder, lockFiles[kind]), "utf8").catch((error: NodeJS.ErrnoException) =>
-    error.code === "ENOENT" ? null : undefined,
+    error.code === "ENOENT" ? null : "",
   );
   // Who ends gives the lock back.
-  if (content === null) return false;
-  const { process: number, host } = parsed(content);
-  if (!Number.isInteger(number) || Number(number) <= 0 || host !== hostname()) return undefined;
-  return isAlive(Number(number));
-}
-
-function parsed(content: string | undefined): { readonly process?: unknown; readonly host?: unknown } {
-  try {
-    return (JSON.parse(content ?? "") as object | null) ?? {};
-  } catch {
-    return {};
-  }
+  return content === null ? false : isHeld(content);
 }

@@ -19,9 +19,10 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { userError } from "../errors.js";
+import { beginOf, isAlive } from "../is-running.js";
 import { shellWord } from "../library/shell-word.js";
 import { endFileVariable } from "./end-request.js";
-import { beginOf, isAlive, isOfThisBoot } from "./process-life.js";
+import { isOfThisBoot } from "./process-life.js";
 import type { ProcessState } from "./read-run.js";
 
 /** Where process records and logs lie, below the lab's folder. */

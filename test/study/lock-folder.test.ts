@@ -1,9 +1,10 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { lockFolder } from "../../src/study/lock-folder.js";
+import { beginOf } from "../../src/is-running.js";
+import { isHeld, lockFolder } from "../../src/study/lock-folder.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 /** A process that has ended. */
@@ -57,3 +58,49 @@ test("takes over what a process of its own number has left before it began", asy
   await (await lockFolder(path, "run"))();
   expect(existsSync(path)).toBe(false);
 });
+
+test("is there whole or not at all, and leaves nothing beside it", async () => {
+  const folder = temporaryFolder({});
+  const path = join(folder, "run.lock");
+  const unlock = await lockFolder(path, "run");
+  expect(readdirSync(folder)).toEqual(["run.lock"]);
+  expect(isHeld(readFileSync(path, "utf8"))).toBe(true);
+  await expect(lockFolder(path, "run")).rejects.toThrow(/run\.lock: required a folder that no other run/);
+  await expect(lockFolder(join(folder, "missing", "run.lock"), "run")).rejects.toThrow(/got nothing there/);
+  await unlock();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("says nothing of another machine's process, and of what it cannot read", () => {
+  for (const content of [holder({ host: "another" }), holder({ process: 0 }), "", "{", "null"])
+    expect(isHeld(content)).toBeUndefined();
+});
+
+test.skipIf(beginOf(process.pid) === null)(
+  "takes over what a process of a number had that is another's by now",
+  async () => {
+    const path = join(temporaryFolder({ "run.lock": holder({ process: process.ppid, began: "1" }) }), "run.lock");
+    await (await lockFolder(path, "run"))();
+    expect(existsSync(path)).toBe(false);
+    expect(isHeld(holder({ process: process.ppid, began: beginOf(process.ppid) }))).toBe(true);
+    // A clock that was set back since the process began.
+    expect(isHeld(holder({ process: process.pid, began: beginOf(process.pid) }))).toBe(true);
+  },
+);
+
+test.skipIf(beginOf(process.pid) === null)(
+  "takes over what a process had that waits for its parent to ask how it ended",
+  async () => {
+    // A shell that becomes a program which never asks.
+    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec tail -f /dev/null"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    try {
+      const text = await new Promise<string>((resolve) => parent.stdout.once("data", (data) => resolve(String(data))));
+      await expect.poll(() => isHeld(holder({ process: Number(text) }))).toBe(false);
+      expect(existsSync(`/proc/${Number(text)}`)).toBe(true);
+    } finally {
+      parent.kill("SIGKILL");
+    }
+  },
+);
