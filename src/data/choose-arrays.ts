@@ -1,4 +1,5 @@
 import { userError } from "../errors.js";
+import { labelsOption } from "./labels-option.js";
 
 const sampleNames = ["x", "images", "data", "X", "x_train", "X_train", "train_images", "arr_0"];
 const labelNames = ["y", "labels", "label", "targets", "Y", "y_train", "Y_train", "train_labels"];
@@ -23,7 +24,7 @@ export function chooseArrays(
       where,
       required: `an array named ${labels} for the labels`,
       got: [...arrays.keys()].join(", ") || "none",
-      advice: "Name one of these",
+      advice: `Name one of these (${labelsOption})`,
     });
   }
   const asked = labels !== undefined && arrays.has(labels) ? labels : undefined;

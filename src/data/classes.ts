@@ -1,6 +1,7 @@
 import { userError } from "../errors.js";
 import type { OpenOptions } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
+import { labelsOption } from "./labels-option.js";
 import type { RawArray } from "./sample-array.js";
 
 /** Class numbers and what they stand for. */
@@ -82,7 +83,7 @@ export function numberClasses(
           where,
           required: `classes ${areNamed ? "among those that were named" : "of the training data"} (${shorten(fittedNames)})`,
           got: `the class ${name}`,
-          advice: `${areNamed ? "Name it too, remove" : "Remove"} its samples, or name the column or file that holds the labels`,
+          advice: `${areNamed ? "Name it too (--class-names), remove" : "Remove"} its samples, or name the column or file that holds the labels (${labelsOption})`,
         });
       }
       numberOf.set(name, number);

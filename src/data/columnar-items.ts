@@ -2,6 +2,7 @@ import { userError } from "../errors.js";
 import { shorten } from "./classes.js";
 import { type ColumnarFile, isCoded, valuesOf } from "./columnar-file.js";
 import type { OpenOptions } from "./dataset.js";
+import { labelsOption } from "./labels-option.js";
 import { PictureBag, type PictureItems } from "./picture-items.js";
 
 const usualLabels = ["label", "labels", "class", "cls", "target", "fine_label"];
@@ -93,7 +94,7 @@ function labelColumn(file: ColumnarFile, pictures: string, options: OpenOptions)
     where: file.where,
     required: `a column ${labels} for the labels`,
     got: shorten(others) || "no other column",
-    advice: "Name one of these",
+    advice: `Name one of these (${labelsOption})`,
   });
 }
 

@@ -193,7 +193,7 @@ function tooMuch(address: string, bytes: number, limit: number): Error {
     where: address,
     required: `at most ${limit} bytes, as the cache may hold`,
     got: `${bytes}`,
-    advice: "Allow a larger cache, or fetch a part of the data",
+    advice: "Allow a larger cache (--cache-limit), or fetch a part of the data",
   });
 }
 

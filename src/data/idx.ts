@@ -100,7 +100,7 @@ export function chooseIdxImages(names: readonly string[], where: string): string
       where,
       required: "one IDX file of training images",
       got: [...distinct].join(", "),
-      advice: "Name the file that is meant",
+      advice: "Give the path of the file that is meant, not of its folder",
     });
   }
   return candidates[0];

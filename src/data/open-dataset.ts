@@ -13,6 +13,7 @@ import type { Dataset, OpenOptions } from "./dataset.js";
 import { expandPaths, type FoundPath } from "./expand-paths.js";
 import { FetchedNames } from "./fetched-names.js";
 import { chooseIdxImages, findIdxLabels, looksLikeIdx } from "./idx.js";
+import { labelsOption } from "./labels-option.js";
 import { looksLikeNpy } from "./npy.js";
 import { openPictures } from "./picture-dataset.js";
 import { listPictures, looksLikePicture } from "./picture-folder.js";
@@ -79,7 +80,7 @@ function withClassNames(options: OpenOptions): OpenOptions {
       where: "class names",
       required: "labels that are classes",
       got: "numbers to predict",
-      advice: "Leave the names out, or take the labels for classes",
+      advice: "Leave the names out (--class-names), or choose a network and a loss for classes",
     });
   }
   return { ...options, task: task ?? "classification" };
@@ -99,7 +100,7 @@ function requireNamed({ labels, where }: Dataset, { classNames, task }: OpenOpti
     where,
     required: `labels, since names of classes are given (${shorten(classNames)})`,
     got: "none",
-    advice: "Say where the labels are, or leave the names out",
+    advice: `Say where the labels are (${labelsOption}), or leave the names out (--class-names)`,
   });
 }
 
@@ -153,7 +154,7 @@ async function openParts(parts: readonly Part[], where: string, options: OpenOpt
       where: "columns",
       required: "a table",
       got: `${shorten(named)} for ${first.kind === "array" ? "an array" : "pictures"} (${where})`,
-      advice: "Leave the option out, or give the table that it is for",
+      advice: "Leave out what columns are (--columns), or give the table that it is for",
     });
   }
   const pictures = parts.flatMap((part) => (part.kind === "pictures" ? [part.items] : []));
@@ -208,7 +209,7 @@ function picturePart(items: PictureItems, { labels, task }: OpenOptions): Part {
       where: "labels",
       required: "none named for pictures, which have theirs from class folders (in tar archives from .cls files too)",
       got: String(labels),
-      advice: "Leave the option out; sort the pictures into a folder a class, or give them as one array",
+      advice: `Leave it out (${labelsOption}); sort the pictures into a folder a class, or give them as one array`,
     });
   }
   return { kind: "pictures", items };
@@ -241,7 +242,7 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
         where: path,
         required: "a folder of pictures, or one file of another kind",
         got: `a folder with ${shorten(files, 4)}`,
-        advice: `Name the file that is meant, or a pattern such as "${join(path, `*${extname(files[0])}`)}" for several`,
+        advice: `Give the path of the file that is meant, or a pattern such as "${join(path, `*${extname(files[0])}`)}" for several`,
       });
     }
   }
@@ -301,7 +302,7 @@ async function labelsOf(
       where: "labels",
       required: "a file of labels (IDX or NPY)",
       got: String(options.labels),
-      advice: "Give its path, or leave the option out where it lies beside the samples",
+      advice: `Give its path (${labelsOption}), or leave it out where it lies beside the samples`,
     });
   }
   if (files.every(({ labels }) => labels !== undefined)) {

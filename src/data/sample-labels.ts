@@ -9,6 +9,7 @@ import {
   numberNamedClasses,
 } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
+import { labelsOption } from "./labels-option.js";
 import { classesOfOneHot } from "./one-hot-labels.js";
 import type { RawArray } from "./sample-array.js";
 
@@ -46,7 +47,7 @@ export function labelsOfArray(
       where,
       required: `one label for each of ${of} samples`,
       got: `an array of the shape [${dims.join(", ")}]`,
-      advice: "Give labels in the order of the samples, or name the file that belongs to them",
+      advice: `Give labels in the order of the samples, or name the file that belongs to them (${labelsOption})`,
     });
   }
   const width = dims.slice(1).reduce((product, length) => product * length, 1);
@@ -104,7 +105,7 @@ export function labelsOfTexts(
       where,
       required: "numbers as labels, to predict them",
       got: `"${odd}"`,
-      advice: "Name another column, or take a network for classes",
+      advice: `Name another column (${labelsOption}), or take a network for classes`,
     });
   }
   if (task === "regression" && without >= 0) {

@@ -3,6 +3,7 @@ import { shorten } from "./classes.js";
 import { type ColumnChoice, ColumnProfile } from "./column-profile.js";
 import type { OpenOptions } from "./dataset.js";
 import { labelKinds } from "./encode-table.js";
+import { labelsOption } from "./labels-option.js";
 import { startHash } from "./sample-array.js";
 import type { ColumnNeed, TableBlock } from "./table-block.js";
 import { mostCategories, mostEmbedded } from "./table-columns.js";
@@ -143,7 +144,7 @@ function columnChoices(path: string, format: TableSource, options: OpenOptions):
     if (index < 0 || index >= format.columnCount) {
       throw userError({
         where: path,
-        required: `a column ${name}, as the option says`,
+        required: `a column ${name}, of which --columns says what it is`,
         got: format.header === undefined ? `${format.columnCount} columns without names` : shorten(format.header, 20),
         advice: "Name a column of the table, or its number from 1",
       });
@@ -178,7 +179,7 @@ function checkLabelColumn(path: string, profile: ColumnProfile, task: OpenOption
     advice:
       profile.missing > 0
         ? "Give the rows that have one in a table of their own, and all rows where no labels are needed"
-        : "Name another column, or leave the labels out",
+        : `Name another column (${labelsOption}), or leave the labels out`,
   });
 }
 

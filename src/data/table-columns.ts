@@ -56,7 +56,7 @@ export function fitColumns(
         got: `"${profile.firstText.cell}" in row ${at.row}`,
         advice: isFormattedNumber(profile.firstText.cell)
           ? `Write ${plainNumbers(profile.firstText.cell).join(" or ")} in its place`
-          : "Take the column for categories",
+          : `Take the column for categories (--columns ${profile.name || profile.index + 1}=category)`,
       });
     }
     if (profile.firstInfinite === undefined || options.onBad === "skip") continue;

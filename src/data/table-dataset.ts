@@ -8,6 +8,7 @@ import { evenRows } from "./even-rows.js";
 import { FileSamples, type FileSegment, type OpenFile } from "./file-samples.js";
 import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-record.js";
 import { keepingBlocks } from "./kept-blocks.js";
+import { labelsOption } from "./labels-option.js";
 import { defaultMemory } from "./sample-array.js";
 import { columnName, type LabelColumn, type Survey, surveyRows } from "./survey-table.js";
 import { type DroppedColumn, expandRow, fitColumns, widthOf } from "./table-columns.js";
@@ -63,7 +64,7 @@ export async function openTableSource(table: TableSource, options: OpenOptions):
       where: path,
       required: "at least one usable row",
       got: `none${leftOutRows(encoded.bad)}`,
-      advice: "Check the columns",
+      advice: "Say what the columns are (--columns NAME=number, category or drop), or mend the rows",
     });
   }
   return tableDataset(path, format, fit, width, labels, encoded, survey, options);
@@ -208,8 +209,8 @@ function checkWidth(
     got: `${width}: ${shorten(parts, 20)}${left}`,
     advice:
       labels.length === 0
-        ? "If one column holds the labels, name it as the label column; else choose a model with as many inputs"
-        : "Choose a model with as many inputs",
+        ? `If one column holds the labels, name it (${labelsOption}); else choose a model with as many inputs, or leave columns out (--columns NAME=drop)`
+        : "Choose a model with as many inputs, or leave columns out (--columns NAME=drop)",
   });
 }
 
@@ -343,7 +344,7 @@ async function rowsAsArrays(
       got: odd === undefined ? `${features.length} columns` : `${odd.name} with ${oddCell(odd, format)}`,
       advice:
         labelColumns.length === 0 && known === features.length - 1
-          ? "If one column holds the labels, name it as the label column"
+          ? `If one column holds the labels, name it (${labelsOption})`
           : "Give one column per value, or choose a model for tables",
     });
   }

@@ -95,7 +95,7 @@ function missingEnd(path: string, members: number, options: OpenOptions): string
     where: path,
     required: "a whole tar archive",
     got,
-    advice: "Fetch it again if it is cut off, or have what is damaged skipped to take it as it is",
+    advice: "Fetch it again if it is cut off, or have what is damaged skipped with --on-bad skip to take it as it is",
   });
 }
 
@@ -110,7 +110,7 @@ async function openTar(path: string, options: OpenOptions): Promise<OpenFile> {
           where: path,
           required: `at most ${limit} bytes when unpacked`,
           got: "more",
-          advice: "Unpack it yourself if it is what you expect, or allow a larger cache",
+          advice: "Unpack it yourself if it is what you expect, or allow a larger cache (--cache-limit)",
         });
       }
       file.append(chunk);

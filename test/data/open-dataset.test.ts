@@ -89,7 +89,9 @@ describe("what a path is", () => {
       ["set", "pictures"],
     ])
       await expect(openDataset(join(folder, name), { columns })).rejects.toThrow(
-        new RegExp(`^columns: required a table, got age for ${kind} \\(.*${name}\\)\\. Leave the option out`),
+        new RegExp(
+          `^columns: required a table, got age for ${kind} \\(.*${name}\\)\\. Leave out what columns are \\(--columns\\)`,
+        ),
       );
   });
 
@@ -138,7 +140,11 @@ describe("what a path is", () => {
     ["an empty file", "empty.csv", /an empty file/],
     ["rubbish", "rubbish.bin", /NPY, NPZ, safetensors, or CSV/],
     ["a single picture", "one.png", /a single picture/],
-    ["a folder with other files", "tables", /Name the file that is meant, or a pattern such as ".*tables.\*\.csv"/],
+    [
+      "a folder with other files",
+      "tables",
+      /Give the path of the file that is meant, or a pattern such as ".*tables.\*\.csv"/,
+    ],
     ["Feather of version 1", "old.feather", /Feather of version 1, .* version 2/],
     ["an address of another kind", "gs://bucket/x.csv", /https:\/\/, http:\/\/, s3:\/\/ or hf/],
     ["an empty folder", "hollow", /no picture/],

@@ -217,7 +217,7 @@ describe("what is written in the file", () => {
 
   test("nothing to learn after rows were left out says so", async () => {
     await expect(openTable(table("v,b\n1e300,1\n2e300,2\n"), { onBad: "skip" })).rejects.toThrow(
-      /at least one usable row, got none, after 2 rows were left out \(.*, row 1: 1e300 in v\)\. Check the columns\./,
+      /at least one usable row, got none, after 2 rows were left out \(.*, row 1: 1e300 in v\)\. Say what the columns are \(--columns/,
     );
     await expect(openTable(table("# made by hand\na,b\n1,2\n3,4\n"), { onBad: "skip" })).rejects.toThrow(
       /constant, after 3 rows were left out \(.*row 2: 2 cells\)/,
@@ -271,7 +271,12 @@ describe("what is written in the file", () => {
 
   test.each([
     ["fractions", "classification", "b", /table\.csv: required a class in every row.*fractions such as 0\.5/],
-    ["several columns", "classification", "a,b", /required a class .*got 2 label columns/],
+    [
+      "several columns",
+      "classification",
+      "a,b",
+      /required a class .*got 2 label columns\. Name another column \(--labels, in compare --label-column\)/,
+    ],
     ["texts", "regression", "c", /required a number in every row of the label column \(c\), got "x" in row 1/],
     ["infinite numbers", "regression", "d", /required a number .*got infinite numbers/],
   ] as const)("refuses %s as labels for %s", async (_, task, labels, message) => {
@@ -338,6 +343,9 @@ describe("rows as pictures and signals", () => {
       /column 3 with infinity in row 2/,
     );
     await expect(openTable(table("1,2,3\n4,5,6\n"), { shape: [1, 2, 2] })).rejects.toThrow(/got 3 columns/);
+    await expect(openTable(table("1,2,3,4,5\n4,5,6,7,8\n"), { shape: [1, 2, 2] })).rejects.toThrow(
+      /got 5 columns\. If one column holds the labels, name it \(--labels, in compare --label-column\)\./,
+    );
   });
 });
 
