@@ -24,12 +24,12 @@ import { openWatchers } from "./open-watchers.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import { type PreparedRun, prepareRun } from "./prepare-run.js";
 import { notingDevice, telling, trainWithRecords } from "./recorded-training.js";
-import { type RunFolder, runFiles } from "./run-folder.js";
+import { resumeFolder } from "./resume-folder.js";
+import { RunFolder, runFiles } from "./run-folder.js";
 import { discriminantNote } from "./run-notes.js";
 import { nameOfData } from "./run-samples.js";
 import { unusualSelfTraining } from "./run-settings.js";
 import type { RunWatcher } from "./run-watcher.js";
-import { resumeFolder, startFolder } from "./start-run.js";
 import { version } from "./version.js";
 import { type Measurements, writeResults } from "./write-results.js";
 
@@ -77,7 +77,7 @@ async function initializeOn(
   if (options.mlflow !== undefined) await requireMlflow(options.mlflow);
   const { folder, checkpoint } = options.resume
     ? await resumeFolder(path, run)
-    : { folder: await startFolder(path, run, options.overwrite ?? false), checkpoint: undefined };
+    : { folder: await RunFolder.create(path, options.overwrite ?? false, run), checkpoint: undefined };
   begun.folder = folder;
   emit({ type: "started", run, steps, done: checkpoint?.step ?? 0, folder: folder.path });
 

@@ -17,11 +17,13 @@ import {
   type PretrainOptions,
   type PretrainResult,
   pretrain,
+  type StepReport,
   startOfFeatures,
 } from "../training/pretrain.js";
 import { DivergedError } from "../training/trainer.js";
+import type { Checkpoint } from "./checkpoint.js";
 import type { InitializeEvent, InitializeOptions, Measuring } from "./initialize-types.js";
-import { type Checkpoint, type RunFolder, runFiles } from "./run-folder.js";
+import { type RunFolder, runFiles } from "./run-folder.js";
 import type { RunWatcher } from "./run-watcher.js";
 
 /** What all of a run's steps have in common. */
@@ -65,9 +67,11 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   emit({ type: "training", steps, done: checkpoint?.step ?? 0 });
   // The same samples are looked with again and again.
   const held = holdingSamples(dataset, snapshotSamples(dataset, seed));
-  const means = new MetricMeans();
+  const means = new MetricMeans(checkpoint?.sinceLine);
   const began = performance.now();
-  let last: { step: number; state: () => Promise<Map<string, Float32Array>> } | undefined;
+  let last: StepReport | undefined;
+  const writeCheckpoint = async ({ step, state, tail }: StepReport): Promise<void> =>
+    folder.writeCheckpoint({ step, state: await state(), sinceLine: means.sums, tail: tail() });
   // Looking at layers takes a while, and the first step need not wait for it.
   let startIsRecorded = checkpoint !== undefined;
   const recordStart = async (): Promise<void> => {
@@ -124,7 +128,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
         await recordStart();
         if (pictureSteps.has(step)) await recordLayers(recorded, held, step, await report.state());
         if (step % checkpointEvery === 0 && step < steps) {
-          await folder.writeCheckpoint({ step, state: await report.state() });
+          await writeCheckpoint(report);
           emit({ type: "checkpoint", step });
         }
       },
@@ -133,7 +137,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
     return result;
   } catch (error) {
     if (error instanceof InterruptedError) {
-      if (last) await folder.writeCheckpoint({ step: last.step, state: await last.state() });
+      if (last) await writeCheckpoint(last);
       throw error;
     }
     if (error instanceof DivergedError) {

@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { makeFolder, requirePlace } from "../data/make-folder.js";
 import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
-import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
-import { floatTensor } from "../graph/tensor.js";
 import { lockFolder } from "../study/lock-folder.js";
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 
 /** Its lock: not what a run writes, so that overwriting leaves it. */
 const lockFile = "run.lock";
+
+/** Locks as they are made, and the record before it is whole: what a run leaves that is ended at once at its very begin. */
+const lockOrAside = /^run\.lock(\.[0-9a-f-]+)?$/;
+const unfinishedRecord = /^run\.json\.\d+$/;
 
 /** How files and folders are removed: again on Windows, where other programs may have them open for a moment. */
 const removal = { recursive: true, force: true, maxRetries: 3 } as const;
@@ -41,11 +44,11 @@ async function writtenModel(path: string): Promise<string[]> {
   return name === undefined ? [] : [name];
 }
 
-/** State after some steps. */
-export interface Checkpoint {
-  readonly step: number;
-  readonly state: Map<string, Float32Array>;
-}
+/** What a run keeps together in folders of their own. */
+const folders = [runFiles.checkpoints, runFiles.samples, runFiles.filters];
+
+/** A file in them as it is written, before it is whole. */
+const unfinished = /^step-\d+\.(safetensors|png)\.\d+$/;
 
 /** A run's folder on disk. */
 export class RunFolder {
@@ -57,29 +60,41 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder, locked.
+   * Makes the folder, locked, with the run's record in it.
    *
    * @throws UserError where it has content and `overwrite` is not set, where another run is writing to it, or where it
    *   cannot be made. Only an earlier run (a folder with a run.json) is ever overwritten.
    */
-  static async create(path: string, overwrite: boolean): Promise<RunFolder> {
+  static async create(path: string, overwrite: boolean, record: unknown): Promise<RunFolder> {
     const folder = new RunFolder(path);
     const isOverwritten = await RunFolder.requireFree(path, overwrite);
     try {
       makeFolder(path);
       await folder.lock();
       if (isOverwritten) {
-        const names = [...Object.values(runFiles), ...(await writtenModel(path))];
-        for (const name of names) await rm(join(path, name), removal);
+        const names = [runFiles.result, ...Object.values(runFiles), ...(await writtenModel(path))];
+        // Its result first: without it a run is not finished. Its record is replaced: without it a folder is no run's.
+        for (const name of names) if (name !== runFiles.record) await rm(join(path, name), removal);
+      } else {
+        const earlier = (await readdir(path)).filter((name) => unfinishedRecord.test(name));
+        for (const name of earlier) await rm(join(path, name), removal);
       }
-      await mkdir(join(path, runFiles.checkpoints), { recursive: true });
-      await mkdir(join(path, runFiles.samples), { recursive: true });
-      await mkdir(join(path, runFiles.filters), { recursive: true });
+      await folder.writeJson(runFiles.record, record);
+      await folder.prepare();
     } catch (error) {
       await folder.unlock();
       throw fileError(error, path, "a folder for the run");
     }
     return folder;
+  }
+
+  /** Makes the folders within the folder, and removes what a run that was ended at once has left half written in them. */
+  async prepare(): Promise<void> {
+    for (const name of folders) {
+      const path = this.file(name);
+      await mkdir(path, { recursive: true });
+      for (const file of await readdir(path)) if (unfinished.test(file)) await rm(join(path, file), removal);
+    }
   }
 
   /** Keeps other runs out until {@link unlock}. @throws UserError where one is writing here */
@@ -106,7 +121,7 @@ export class RunFolder {
     } catch (error) {
       throw fileError(error, path, "a folder for the run");
     }
-    if (content.every((name) => name === lockFile)) return false;
+    if (content.every((name) => lockOrAside.test(name) || unfinishedRecord.test(name))) return false;
     const isRun = content.includes(runFiles.record);
     if (overwrite && isRun) return true;
     throw userError({
@@ -213,14 +228,21 @@ export class RunFolder {
 
   /** Writes a checkpoint, then drops older ones. */
   async writeCheckpoint(checkpoint: Checkpoint): Promise<void> {
-    const tensors = new Map([...checkpoint.state].map(([name, elements]) => [name, floatTensor(elements)]));
     const name = `step-${String(checkpoint.step).padStart(9, "0")}.safetensors`;
-    await this.write(join(runFiles.checkpoints, name), writeSafetensors(tensors, { step: String(checkpoint.step) }));
+    await this.write(join(runFiles.checkpoints, name), writeCheckpoint(checkpoint));
+    await this.#dropCheckpointsBut(name);
+  }
+
+  async #dropCheckpointsBut(name: string): Promise<void> {
     for (const other of await readdir(this.file(runFiles.checkpoints)))
       if (other !== name) await rm(this.file(join(runFiles.checkpoints, other)), removal);
   }
 
-  /** The newest checkpoint, or undefined where the run has none. */
+  /**
+   * The newest checkpoint, or undefined where the run has none. Older ones are dropped: the run was ended before it could.
+   *
+   * @throws UserError where it is damaged
+   */
   async readCheckpoint(): Promise<Checkpoint | undefined> {
     const names = (await readdir(this.file(runFiles.checkpoints)).catch(() => []))
       .filter((name) => /^step-\d+\.safetensors$/.test(name))
@@ -228,10 +250,11 @@ export class RunFolder {
     const newest = names.at(-1);
     if (newest === undefined) return undefined;
     const path = this.file(join(runFiles.checkpoints, newest));
-    const { tensors, metadata } = readSafetensors(await readFile(path), path);
-    return {
-      step: Number(metadata.step),
-      state: new Map([...tensors].map(([name, tensor]) => [name, tensor.data as Float32Array])),
-    };
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw fileError(error, path, "a checkpoint");
+    });
+    const checkpoint = readCheckpoint(bytes, path);
+    await this.#dropCheckpointsBut(newest);
+    return checkpoint;
   }
 }

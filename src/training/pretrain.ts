@@ -2,7 +2,7 @@
 import { BatchOrder } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError, userError } from "../errors.js";
-import type { FloatTensor } from "../graph/tensor.js";
+import { type FloatTensor, sizeOf } from "../graph/tensor.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import type { Discriminator } from "../recipe/discriminator.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
@@ -44,8 +44,12 @@ export interface PretrainOptions {
   readonly threads?: number;
   /** Default: cpu. */
   readonly device?: Device;
-  /** State by name after `step` steps, from an earlier run of the same settings. */
-  readonly resume?: { readonly step: number; readonly state: ReadonlyMap<string, Float32Array> };
+  /** State by name after `step` steps, from an earlier run of the same settings, with its {@link StepReport.tail}. */
+  readonly resume?: {
+    readonly step: number;
+    readonly state: ReadonlyMap<string, Float32Array>;
+    readonly tail?: TailSums;
+  };
   readonly signal?: AbortSignal;
   /** Told how far the start is, where it is computed here. */
   readonly onProgress?: EvaluateOptions["onProgress"];
@@ -67,6 +71,20 @@ export interface StepReport {
   readonly samples: FloatTensor | undefined;
   /** Copies of the whole state, for a checkpoint; can be asked after the end, too, where the run is interrupted. */
   readonly state: () => Promise<Map<string, Float32Array>>;
+  /** Sums of the metrics over the last tenth of the steps so far, for a checkpoint. */
+  readonly tail: () => TailSums;
+}
+
+/** Sums of metrics over some steps. */
+export interface MetricSums {
+  readonly sums: Readonly<Record<string, number>>;
+  readonly count: number;
+}
+
+/** Those over a run's last steps. */
+export interface TailSums extends MetricSums {
+  /** The step that they begin behind. */
+  readonly from: number;
 }
 
 export interface PretrainResult {
@@ -76,7 +94,7 @@ export interface PretrainResult {
   readonly start: Weights;
   /** All parameters: F's, the mirror's, D's and the task's. */
   readonly parameters: Weights;
-  /** Mean metrics over the last tenth of the steps of this call. */
+  /** Mean metrics over the last tenth of the steps. */
   readonly finalMetrics: Readonly<Record<string, number>>;
   readonly warnings: readonly Warning[];
 }
@@ -198,6 +216,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const { sampleShape } = features.network;
   const training = options.training ?? trainingGraphOf(options);
   const start = await startWeights(options, training);
+  if (options.resume) requireWholeState(training, options.resume.state);
   const initial = options.resume?.state ?? start;
   const trainer = await Trainer.open(training, initial, sessionOptions(options));
   let answers: TaskAnswers = {};
@@ -206,12 +225,14 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, steps, answers);
     const first = options.resume?.step ?? 0;
     await check(options, start, answers);
-    const tail = new MetricMeans();
+    const from = steps - Math.ceil(steps / 10);
+    // A run that was given more steps has another tail.
+    const tail = new MetricMeans(options.resume?.tail?.from === from ? options.resume.tail : undefined);
     for (let step = first; step < steps; step++) {
       if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} steps`);
       const fed = await feeds.at(step);
       const { metrics, views } = await trainer.step(fed);
-      if (step >= steps - Math.ceil(steps / 10)) tail.add(metrics);
+      if (step >= from) tail.add(metrics);
       await options.onStep?.({
         step: step + 1,
         steps,
@@ -220,6 +241,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         views,
         samples: fed.samples,
         state: () => trainer.state(),
+        tail: () => ({ ...tail.sums, from }),
       });
     }
     const parameters = await trainer.parameters(recipe.movingAverage > 0);
@@ -237,6 +259,20 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   } finally {
     await answers.clusters?.release();
     await trainer.release();
+  }
+}
+
+/** @throws UserError where something is missing that would else start as zeros */
+function requireWholeState(training: TrainingGraph, state: ReadonlyMap<string, Float32Array>): void {
+  for (const { name, shape } of training.state) {
+    const length = state.get(name)?.length;
+    if (length !== sizeOf(shape))
+      throw userError({
+        where: `state to resume from: ${name}`,
+        required: `${sizeOf(shape)} elements`,
+        got: String(length ?? "none"),
+        advice: "It is of another network or recipe: begin anew.",
+      });
   }
 }
 
@@ -317,12 +353,23 @@ async function startWeights(options: PretrainOptions, training: TrainingGraph): 
 
 /** Means of metrics over steps. */
 export class MetricMeans {
-  #sums: Record<string, number> = {};
-  #count = 0;
+  #sums: Record<string, number>;
+  #count: number;
+
+  /** @param from goes on from these sums */
+  constructor(from: MetricSums = { sums: {}, count: 0 }) {
+    this.#sums = { ...from.sums };
+    this.#count = from.count;
+  }
 
   add(metrics: Readonly<Record<string, number>>): void {
     for (const [name, value] of Object.entries(metrics)) this.#sums[name] = (this.#sums[name] ?? 0) + value;
     this.#count++;
+  }
+
+  /** The sums so far. */
+  get sums(): MetricSums {
+    return { sums: { ...this.#sums }, count: this.#count };
   }
 
   /** The means so far. */

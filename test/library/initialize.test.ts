@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { InterruptedError, UserError } from "../../src/errors.js";
@@ -204,6 +204,45 @@ describe("initialize", () => {
     expect(events.find((event) => event.type === "step")).toMatchObject({ step: 5 });
     const [whole, parts] = ["whole", "parts"].map((name) => filesOf(path(name)));
     for (const [name, bytes] of whole) expect(parts.get(name) === bytes, name).toBe(true);
+  });
+
+  it("counts the metrics of a stopped run's last steps as if it had not been stopped", async () => {
+    const { options, path } = setUp({ recipe: "autoencoder", steps: 510, checkpointEvery: 600 });
+    await initialize({ ...options, output: path("whole") });
+    // A line is the mean of two steps, and the result that of the last 51.
+    const stop = new AbortController();
+    const onEvent = (event: InitializeEvent) => {
+      if (event.type === "step" && event.step === 509) stop.abort();
+    };
+    const stopped = initialize({ ...options, output: path("parts"), signal: stop.signal, onEvent });
+    await expect(stopped).rejects.toThrow(/stopped after 509 of 510 steps/);
+    await initialize({ ...options, output: path("parts"), resume: true });
+    const [whole, parts] = ["whole", "parts"].map((name) => filesOf(path(name)));
+    for (const [name, bytes] of whole)
+      if (!name.startsWith("checkpoints/")) expect(parts.get(name) === bytes, name).toBe(true);
+  });
+
+  it("refuses a damaged checkpoint, and begins anew without it", async () => {
+    const { options, path } = setUp();
+    await initialize({ ...options, output: path("whole") });
+    const killed = initialize({
+      ...options,
+      output: path("parts"),
+      onEvent: (event) => {
+        if (event.type === "step" && event.step === 6) throw new Error("killed");
+      },
+    });
+    await expect(killed).rejects.toThrow("killed");
+    const [name] = readdirSync(path("parts/checkpoints"));
+    const checkpoint = readFileSync(path(`parts/checkpoints/${name}`));
+    checkpoint[checkpoint.length - 3] ^= 1;
+    writeFileSync(path(`parts/checkpoints/${name}`), checkpoint);
+    const resumed = { ...options, output: path("parts"), resume: true };
+    expect(await messageOf(initialize(resumed))).toMatch(/got one whose content has changed\. Remove it/);
+    rmSync(path(`parts/checkpoints/${name}`));
+    await initialize(resumed);
+    const [whole, parts] = ["whole", "parts"].map((folder) => filesOf(path(folder)));
+    for (const [file, bytes] of whole) expect(parts.get(file) === bytes, file).toBe(true);
   });
 
   it("refuses to continue a run with other settings, naming the key", async () => {

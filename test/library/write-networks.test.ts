@@ -32,7 +32,7 @@ async function written(recipe: RecipeInput) {
       seen = [...(samples?.data ?? [])];
     },
   });
-  const folder = await RunFolder.create(path("run"), false);
+  const folder = await RunFolder.create(path("run"), false, {});
   return { folder, path, features, dataset, full, discriminator, result, view, seen };
 }
 

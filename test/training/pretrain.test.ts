@@ -359,6 +359,23 @@ describe("a run", () => {
     expect(result.finalMetrics).toEqual(whole.result.finalMetrics);
   });
 
+  it("takes no state that lacks something, which would start as zeros", async () => {
+    let state = new Map<string, Float32Array>();
+    await train(network, recipe, {
+      onStep: async (report) => {
+        state = await report.state();
+      },
+    });
+    const name = [...state.keys()].findLast((key) => state.get(key)!.length > 1)!;
+    for (const broken of [
+      new Map([...state].filter(([key]) => key !== name)),
+      new Map([...state, [name, new Float32Array(1)]]),
+    ])
+      await expect(train(network, recipe, { resume: { step: 2, state: broken } })).rejects.toThrow(
+        /^state to resume from: .*: required \d+ elements, got (none|1)\./,
+      );
+  });
+
   it("stops between two steps", async () => {
     const interruption = new AbortController();
     const seen: number[] = [];
@@ -457,5 +474,8 @@ describe("MetricMeans", () => {
     expect(means.take()).toEqual({ a: 2 });
     means.add({ a: 5 });
     expect(means.means()).toEqual({ a: 5 });
+    const later = new MetricMeans(means.sums);
+    later.add({ a: 6 });
+    expect([later.means(), means.means()]).toEqual([{ a: 5.5 }, { a: 5 }]);
   });
 });

@@ -1,31 +1,9 @@
-/** Begins a run in a new folder, or continues one in its own; either is locked until RunFolder.unlock. */
+/** Continues a run in its folder, which is locked until RunFolder.unlock. */
 import { rm } from "node:fs/promises";
 import { userError } from "../errors.js";
+import type { Checkpoint } from "./checkpoint.js";
 import type { RunRecord } from "./initialize-types.js";
-import { type Checkpoint, RunFolder, runFiles } from "./run-folder.js";
-
-/**
- * Makes a run's folder, locked, with the run's record in it.
- *
- * @param overwrite replace an earlier run there
- * @throws UserError where the folder has other files, an earlier run that is to be kept, or one that still runs
- */
-export async function startFolder(path: string, run: RunRecord, overwrite: boolean): Promise<RunFolder> {
-  const folder = await RunFolder.create(path, overwrite);
-  return unlockedOnError(folder, async () => {
-    await folder.writeJson(runFiles.record, run);
-    return folder;
-  });
-}
-
-async function unlockedOnError<Result>(folder: RunFolder, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    await folder.unlock();
-    throw error;
-  }
-}
+import { RunFolder, runFiles } from "./run-folder.js";
 
 /** A run's folder, locked, and its newest checkpoint. */
 interface ResumedRun {
@@ -37,7 +15,12 @@ interface ResumedRun {
 export async function resumeFolder(path: string, run: RunRecord): Promise<ResumedRun> {
   const folder = await RunFolder.open(path);
   await folder.lock();
-  return unlockedOnError(folder, () => resumeLocked(folder, run));
+  try {
+    return await resumeLocked(folder, run);
+  } catch (error) {
+    await folder.unlock();
+    throw error;
+  }
 }
 
 async function resumeLocked(folder: RunFolder, run: RunRecord): Promise<ResumedRun> {
@@ -71,6 +54,7 @@ async function resumeLocked(folder: RunFolder, run: RunRecord): Promise<ResumedR
       got: `one with all its ${run.steps} steps and its weights`,
       advice: "Give more --steps to extend it, or pass --overwrite in place of --resume to repeat it.",
     });
+  await folder.prepare();
   const checkpoint = await folder.readCheckpoint();
   const extendedAt = [...((earlier as RunRecord).extendedAt ?? []), ...(grown ? [checkpoint?.step ?? 0] : [])];
   if (grown) {
