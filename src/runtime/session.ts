@@ -53,6 +53,11 @@ export interface SessionOptions {
   readonly intoTargets?: boolean;
   /** Whether the memory of a run is kept for the next one; default: yes, which is quicker. */
   readonly arena?: boolean;
+  /**
+   * Whether a CPU lays out all values of a run in one piece of memory from the second run on; default: yes, which is quicker.
+   * What the first run has taken stays, so that it costs as much memory again.
+   */
+  readonly plansMemory?: boolean;
   /** Names of nodes that the CPU computes, where the device is webgpu. */
   readonly onCpu?: readonly string[];
   /** The layout that convolutions are computed in, where the device is webgpu. Default: NCHW. */

@@ -1,0 +1,31 @@
+import { expect, test, vi } from "vitest";
+import type { SessionOptions } from "../../src/runtime/session.js";
+import { Trainer } from "../../src/training/trainer.js";
+import { squaresFeeds, squaresGraph, squaresStart } from "../support/squares-graph.js";
+
+const opened: SessionOptions[] = [];
+
+vi.mock("../../src/runtime/node.js", async (original) => {
+  const real = await original<typeof import("../../src/runtime/node.js")>();
+  return {
+    ...real,
+    openSession: (...[graph, options = {}]: Parameters<typeof real.openSession>) => {
+      opened.push(options);
+      return real.openSession(graph, options);
+    },
+  };
+});
+
+test("values of a large step are not laid out together, and it gives the same", async () => {
+  const losses: number[][] = [];
+  const planned: unknown[] = [];
+  for (const peakBytes of [1000, 2 ** 28]) {
+    const trainer = await Trainer.open({ ...squaresGraph(), peakBytes }, squaresStart, { threads: 1 });
+    planned.push(new Set(opened.splice(0).map(({ plansMemory }) => plansMemory)));
+    losses.push([]);
+    for (let step = 0; step < 3; step++) losses.at(-1)?.push((await trainer.step(squaresFeeds([0, 0]))).metrics.loss);
+    await trainer.release();
+  }
+  expect(planned).toEqual([new Set([true]), new Set([false])]);
+  expect(losses[1]).toEqual(losses[0]);
+});
