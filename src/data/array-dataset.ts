@@ -1,4 +1,5 @@
 import { InterruptedError, userError } from "../errors.js";
+import { pictureOrder, requireNoLines } from "./channel-order.js";
 import type { ChannelOrder } from "./channel-statistics.js";
 import { convertPicture } from "./convert-picture.js";
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
@@ -224,7 +225,7 @@ function understand(dims: readonly number[], bytes: boolean, where: string, opti
     dims.every((length, axis) => wanted[axis] === null || wanted[axis] === length);
   const asPicture = (source: PictureSize & { layout: PictureLayout }): Reading => {
     const target = choosePictureTarget(source, options, where);
-    return { kind: "images", shape: target.shape, order: pictureOrder(target), source, target };
+    return { kind: "images", shape: target.shape, order: pictureOrder(target, options, where), source, target };
   };
   if (dims.length === 3 && (wanted === undefined || wanted.length === 3 || (wanted.length === 1 && !fits))) {
     return asPicture(pictureAxes(dims, wanted, layout));
@@ -246,6 +247,7 @@ function understand(dims: readonly number[], bytes: boolean, where: string, opti
     const source = { ...pictureSize(shape, layout), layout };
     return asPicture(source);
   }
+  requireNoLines(options, where, `samples of the shape [${shape.join(", ")}]`);
   if (shape.length === 1) return { kind: "vectors", shape, order: { channels: shape[0], inner: 1 } };
   if (shape.length === 2) {
     const [channels, length] = layout === "NHWC" ? [shape[1], shape[0]] : shape;
@@ -301,11 +303,6 @@ function pictureAxes(
 function pictureSize(dims: readonly number[], layout: PictureLayout): PictureSize {
   const [channels, height, width] = layout === "NCHW" ? dims : [dims[2], dims[0], dims[1]];
   return { channels, height, width };
-}
-
-/** How the channels of delivered pictures lie. */
-export function pictureOrder({ channels, height, width, layout }: PictureTarget): ChannelOrder {
-  return { channels, inner: layout === "NCHW" ? height * width : 1 };
 }
 
 /** Pictures are brought into the delivered layout, size and channels once, here; everything else stays as it is. */

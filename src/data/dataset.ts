@@ -61,6 +61,7 @@ export interface Dataset {
  * - `unit`: to [0, 1] (8-bit pictures: divided by 255; columns: from their smallest to their largest value)
  * - `symmetric`: the same, to [-1, 1]
  * - `standard`: mean 0 and standard deviation 1 per channel or column, measured on this data
+ * - `standard-rows`, `standard-columns`: the same per row or column of arrays of one channel, such as spectrograms
  * - `quantile`: for tables: a column's distribution becomes the standard normal one
  * - `imagenet`: ImageNet's mean and standard deviation after `unit`, for RGB pictures
  * - numbers: (value − mean) / std per channel or column; for pictures after `unit`, as torchvision's Normalize has it

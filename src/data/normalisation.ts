@@ -16,7 +16,16 @@ export interface Normalisation {
 }
 
 /** The names that {@link chooseNormalisation} knows. */
-export const normalisationNames = ["none", "unit", "symmetric", "standard", "imagenet", "quantile"] as const;
+export const normalisationNames = [
+  "none",
+  "unit",
+  "symmetric",
+  "standard",
+  "standard-rows",
+  "standard-columns",
+  "imagenet",
+  "quantile",
+] as const;
 
 /** Mean and standard deviation of ImageNet's RGB channels in [0, 1], as torchvision documents them. */
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -59,6 +68,18 @@ export function chooseNormalisation(
           low.map((from, channel) => from + span[channel] / 2),
           span.map((width) => width / 2),
         );
+      case "standard-rows":
+      case "standard-columns":
+        // Whether arrays have such rows or columns is seen where it is decided what has one scale: see channel-order.ts.
+        if (pictureRange === undefined) {
+          throw userError({
+            where,
+            required: `arrays of one channel for the normalisation ${choice}`,
+            got: "samples of another kind",
+            advice: "Use standard instead",
+          });
+        }
+        return build(choice, statistics.mean, statistics.std);
       case "standard":
         return build(choice, statistics.mean, statistics.std);
       case "imagenet":

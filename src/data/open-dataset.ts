@@ -25,6 +25,7 @@ import { chooseShards } from "./shards.js";
 import { openTableSource } from "./table-dataset.js";
 import { columnarTable, joinTables, type TableSource, textTable } from "./table-source.js";
 import { tarItems } from "./tar-items.js";
+import { unevenLines } from "./uneven-lines.js";
 import { looksLikeZip } from "./zip-directory.js";
 
 const tableName = /\.(csv|tsv|tab|txt|data|dat)(\.gz)?$/i;
@@ -90,8 +91,10 @@ function withClassNames(options: OpenOptions): OpenOptions {
 async function checkedRecord(dataset: Dataset, options: OpenOptions): Promise<Record<string, unknown>> {
   requireNamed(dataset, options);
   const constant = await constantNote(dataset, options.signal);
+  const uneven = constant === undefined ? await unevenLines(dataset) : undefined;
+  const note = uneven ? `${uneven.because}: --normalise ${uneven.normalise} gives each its own scale` : constant;
   const { notes } = dataset.record as { notes?: readonly string[] };
-  return constant === undefined ? dataset.record : { ...dataset.record, notes: [...(notes ?? []), constant] };
+  return note === undefined ? dataset.record : { ...dataset.record, notes: [...(notes ?? []), note] };
 }
 
 function requireNamed({ labels, where }: Dataset, { classNames, task }: OpenOptions): void {

@@ -1,5 +1,5 @@
 import { userError } from "../errors.js";
-import { pictureOrder } from "./array-dataset.js";
+import { pictureOrder, requireNoLines } from "./channel-order.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
 import { evenlySpaced } from "./evenly-spaced.js";
 import { openLargePictures } from "./large-pictures.js";
@@ -24,6 +24,7 @@ import { type SampleDescription, storedDataset } from "./stored-dataset.js";
  * @throws UserError naming the picture if it is corrupt, or does not fit and may not be resized or converted
  */
 export async function openPictures(source: PictureItems, options: OpenOptions): Promise<Dataset> {
+  requireNoLines(options, source.where, "picture files");
   const all = source.items;
   const chosen = evenlySpaced(all.length, options.limit ?? all.length);
   const items = Array.from(chosen, (index) => all[index]);
@@ -183,7 +184,7 @@ function describePictures(
     kind: "images",
     count: kept.length,
     shape: target.shape,
-    order: pictureOrder(target),
+    order: pictureOrder(target, {}, source.where),
     ...(labelled
       ? labelsOfTexts(texts, found, source.classNames, source.where, options, (index) => items[kept[index]].where)
       : {}),

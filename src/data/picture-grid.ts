@@ -1,3 +1,4 @@
+import { linesOf } from "./channel-order.js";
 import { type PictureLayout, sizeOf } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
 import { sharp } from "./sharp.js";
@@ -27,6 +28,7 @@ export async function pictureGrid(
   }
   const { picture, normalisation } = fitted;
   const { height, width } = picture;
+  const lines = linesOf(normalisation.name);
   const size = sizeOf([picture.channels, height, width]);
   const count = Math.floor(real.length / size);
   const sides = generated === undefined ? [real] : [real, generated];
@@ -51,13 +53,9 @@ export async function pictureGrid(
           const to = ((top + y) * gridWidth + from + x) * 3;
           for (let colour = 0; colour < 3; colour++) {
             const channel = picture.channels === 3 ? colour : 0;
-            const at = positionOf(
-              picture,
-              channel,
-              Math.floor((y * height) / cellHeight),
-              Math.floor((x * width) / cellWidth),
-            );
-            pixels[to + colour] = shade(sample[at], channel, normalisation);
+            const [row, column] = [Math.floor((y * height) / cellHeight), Math.floor((x * width) / cellWidth)];
+            const part = lines === undefined ? channel : lines === "rows" ? row : column;
+            pixels[to + colour] = shade(sample[positionOf(picture, channel, row, column)], part, normalisation);
           }
         }
       }
@@ -85,11 +83,11 @@ function positionOf(
 /** Undoes the normalisation and maps the raw range to 0 to 255. */
 function shade(
   value: number,
-  channel: number,
+  part: number,
   { scale, offset, low, high }: { scale: number[]; offset: number[]; low: number[]; high: number[] },
 ): number {
   // A table whose rows are pictures may be normalised per column: then all numbers are alike in range, take the first.
-  const at = channel < scale.length ? channel : 0;
+  const at = part < scale.length ? part : 0;
   const raw = (value - offset[at]) / scale[at];
   const share = (raw - low[at]) / (high[at] - low[at] || 1);
   return Math.round(255 * Math.min(Math.max(share, 0), 1));

@@ -1,5 +1,6 @@
 /** What headstart understands of data, without a model. */
 import { createHash } from "node:crypto";
+import { linesOf } from "../data/channel-order.js";
 import type { ColumnChoice } from "../data/column-profile.js";
 import type {
   DataProgress,
@@ -14,6 +15,7 @@ import { pictureGrid } from "../data/picture-grid.js";
 import type { PictureSize } from "../data/picture-shape.js";
 import type { Targets } from "../data/sample-labels.js";
 import { type PictureSurvey, surveyPictures } from "../data/survey-pictures.js";
+import { unevenLines } from "../data/uneven-lines.js";
 import { unusableSamples } from "../data/unusable-samples.js";
 import { InterruptedError } from "../errors.js";
 import { meansOf, variancesOf } from "../training/objective.js";
@@ -133,7 +135,7 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
           ? []
           : [`the pictures are large: what is said of their values is of ${shrunk.height}x${shrunk.width}`]),
       ],
-      suggestion: suggest(dataset),
+      suggestion: await suggest(dataset),
       onDisk: "blocks" in record || dataset.prepare !== undefined,
       record,
       ...(dataset.kind === "images" ? { grid: await gridOf(dataset) } : {}),
@@ -212,9 +214,10 @@ async function findDuplicates(dataset: Dataset, signal?: AbortSignal): Promise<D
 }
 
 function channelsOf({ record, kind }: Dataset): ChannelDescription[] {
-  const { table, measured } = record as {
+  const { table, measured, normalisation } = record as {
     table?: { columns: (ChannelDescription & { categories?: unknown })[] };
     measured?: { mean: number[]; std: number[]; min: number[]; max: number[] };
+    normalisation?: { name: string };
   };
   if (table !== undefined) {
     return table.columns.map(({ name, type, mean, std, min, max, categories }) =>
@@ -223,10 +226,14 @@ function channelsOf({ record, kind }: Dataset): ChannelDescription[] {
         : { name, type, mean: mean!, std: std!, min: min!, max: max! },
     );
   }
+  const lines = linesOf(normalisation?.name);
   const { mean, std, min, max } = measured ?? { mean: [], std: [], min: [], max: [] };
   const colours = [[], ["grey"], ["grey", "alpha"], ["red", "green", "blue"], ["red", "green", "blue", "alpha"]];
   return mean.map((value, channel) => ({
-    name: (kind === "images" ? colours[mean.length]?.[channel] : undefined) ?? `channel ${channel}`,
+    name:
+      lines === undefined
+        ? ((kind === "images" ? colours[mean.length]?.[channel] : undefined) ?? `channel ${channel}`)
+        : `${lines === "rows" ? "row" : "column"} ${channel}`,
     type: "numeric",
     mean: value,
     std: std[channel],
@@ -247,10 +254,11 @@ function classesOf({ labels, classNames }: Dataset): { name: string; count: numb
   return known ?? [...counts].sort(([a], [b]) => a - b).map(([number, count]) => ({ name: String(number), count }));
 }
 
-function suggest({ record, kind }: Dataset): DataDescription["suggestion"] {
+async function suggest(dataset: Dataset): Promise<DataDescription["suggestion"]> {
+  const { record, kind } = dataset;
   const { table, normalisation, measured } = record as {
     table?: { columns: { name: string; type: string; mean?: number; std?: number; min?: number; max?: number }[] };
-    normalisation?: { low: number[]; high: number[] };
+    normalisation?: { name: string; low: number[]; high: number[] };
     measured?: { mean: number[]; std: number[] };
   };
   if (table !== undefined) {
@@ -262,6 +270,10 @@ function suggest({ record, kind }: Dataset): DataDescription["suggestion"] {
     }
     return { normalise: "standard", because: "columns have units of their own" };
   }
+  const uneven = await unevenLines(dataset);
+  if (uneven) return uneven;
+  if (linesOf(normalisation?.name))
+    return { normalise: normalisation!.name, because: "each line has a scale of its own" };
   if (kind === "images" && normalisation !== undefined && measured !== undefined) {
     const unit = (values: number[], shift: boolean) =>
       values

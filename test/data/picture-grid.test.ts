@@ -18,6 +18,17 @@ test.each(["none", "symmetric", "standard"])("draws pairs with the normalisation
   expect([pixel(17, 9), pixel(17, 12), pixel(20, 12)]).toEqual([0, 255, 255]);
 });
 
+test.each([
+  ["standard-rows", [1, 2, 2], "NCHW"],
+  ["standard-columns", [2, 2, 1], "NHWC"],
+] as const)("undoes %s", async (normalise, shape, layout) => {
+  const dataset = memoryDataset(Float32Array.of(0, 1, 0.6, 0.2, 1, 1, 0, 0), shape, undefined, { normalise, layout });
+  const png = await pictureGrid(await readAll(dataset), undefined, dataset.record, { pairsPerRow: 1, enlarge: 1 });
+  const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
+  const pixel = (x: number, y: number) => data[(y * info.width + x) * info.channels];
+  expect([pixel(8, 8), pixel(9, 8), pixel(8, 9), pixel(9, 9)]).toEqual([0, 255, 153, 51]);
+});
+
 test("colours, channels last", async () => {
   const dataset = memoryDataset(new Float32Array([1, 0.2, 0]), [1, 1, 3], undefined, { layout: "NHWC" });
   const png = await pictureGrid(await readAll(dataset), undefined, dataset.record, { enlarge: 1 });

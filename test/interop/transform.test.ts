@@ -95,6 +95,14 @@ test.each<[string, readonly number[], OpenOptions]>([
   ["signals of one channel, without its axis", [7], { layout: "NHWC", shape: [7, 1] }],
   ["pictures with their channels first", [3, 4, 5], { layout: "NCHW" }],
   ["pictures with their channels last", [4, 5, 3], { layout: "NHWC" }],
+  ["rows of spectrograms with their channel first", [1, 4, 5], { layout: "NCHW", normalise: "standard-rows" }],
+  ["columns of spectrograms with their channel first", [1, 4, 5], { layout: "NCHW", normalise: "standard-columns" }],
+  ["rows of spectrograms with their channel last", [4, 5, 1], { layout: "NHWC", normalise: "standard-rows" }],
+  [
+    "columns of spectrograms without a channel",
+    [4, 5],
+    { shape: [4, 5, 1], layout: "NHWC", normalise: "standard-columns" },
+  ],
   ["vectors", [6], {}],
   ["vectors that are split in axes", [2, 3], { shape: [6] }],
 ])("arrays: %s", async (_, axes, options) => {
@@ -104,7 +112,10 @@ test.each<[string, readonly number[], OpenOptions]>([
   writeFileSync(path, npyFile("<f4", [count, ...axes], values));
   const reading: OpenOptions = { shape: axes, ...options };
   const { record } = await openDataset(path, reading);
-  const { fed, made } = await both(path, record, reading, arrayLines);
+  const { normalise: asked, ...again } = reading;
+  const measured = record.normalisation as { name: string };
+  expect(measured.name).toBe(asked ?? "standard");
+  const { fed, made } = await both(path, record, again, arrayLines);
   made.forEach((value, at) => {
     expect(Math.abs(value - fed[at])).toBeLessThan(1e-4);
   });

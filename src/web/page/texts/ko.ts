@@ -383,7 +383,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   resize: "이미지를 모델 입력 크기로 맞추기",
   convert: "이미지를 모델 입력에 맞게 흑백과 컬러 사이에서 변환",
   normalise:
-    "정규화: none, unit, symmetric, standard(기본값), imagenet, quantile(표), 또는 0.5,0.5,0.5/0.2,0.2,0.2 같은 평균/표준편차",
+    "정규화: none, unit, symmetric, standard(기본값), standard-rows나 standard-columns(스펙트로그램처럼 채널이 하나인 배열), imagenet, quantile(표), 또는 0.5,0.5,0.5/0.2,0.2,0.2 같은 평균/표준편차",
   columns: "표의 열이 무엇인지: 이름=number, 이름=category, 이름=drop을 쉼표로 이어 적습니다",
   categories: "표의 범주를 나타내는 방법 (기본값: one-hot): one-hot, embedding",
   classNames:
