@@ -31,7 +31,7 @@ import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
 import { RunFolder } from "./run-folder.js";
-import { clustersNote, drawnNote, replacedNote, unusedNote } from "./run-notes.js";
+import { clustersNote, drawnNote, memoryNote, replacedNote, unusedNote } from "./run-notes.js";
 import { isDataset, openData, openLabelled } from "./run-samples.js";
 import {
   requireGiven,
@@ -143,7 +143,11 @@ export async function prepareRun(
   };
   // Built before the folder is made: what F cannot do shows here, and what there is no memory for.
   const whole = trainsFeatures(recipe) ? { ...graphless, training: trainingGraphOf(graphless) } : graphless;
-  if ("training" in whole) requireMemory(whole.training, device);
+  if ("training" in whole) {
+    requireMemory(whole.training, device);
+    const note = memoryNote(whole.training, device);
+    if (note) emit({ type: "note", message: note });
+  }
   const { steps, start } = await durationOf(options, path, whole, emit);
   return {
     path,

@@ -3,6 +3,8 @@ import type { Dataset } from "../data/dataset.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import { startInitializer } from "../recipe/start-initializer.js";
+import type { TrainingGraph } from "../recipe/training-graph.js";
+import type { Device } from "../runtime/device.js";
 import { type HeadStart, needsLabels } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry } from "../training/picture-geometry.js";
@@ -45,6 +47,25 @@ export function drawnNote(recipe: Recipe, features: FeatureExtractor): string | 
   if (others.length === 0) return undefined;
   const drawn = `drawn (${startInitializer(recipe, features)}), not from principal components, which are for convolutions of one group, or depthwise ones, with an activation behind them`;
   return principal.length === 0 ? `all layers of F are ${drawn}` : `${[...new Set(others)].join(", ")}: ${drawn}`;
+}
+
+/** What training steps on a CPU were measured to take, in {@link TrainingGraph.peakBytes}: mostly so much, up to 2.5 (docs/log.md). */
+const usualPeaks = 1.3;
+
+/**
+ * Warns of training steps that take more memory than is free.
+ *
+ * @param available in bytes
+ */
+export function memoryNote(
+  { peakBytes, batchSize }: Pick<TrainingGraph, "peakBytes" | "batchSize">,
+  device: Device,
+  available = process.availableMemory(),
+): string | undefined {
+  const taken = usualPeaks * peakBytes;
+  if (device !== "cpu" || taken <= available) return undefined;
+  const inGigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return `a training step of ${batchSize} samples takes about ${inGigabytes(taken)} of memory or more, and ${inGigabytes(available)} are free, so it may be slow, or the system may end it: a smaller --batch-size takes less`;
 }
 
 /** Names the settings that were given, and that a recipe has no use for. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { describeData } from "../../src/library/describe-data.js";
-import { type InitializeOptions, initialize } from "../../src/library/initialize.js";
+import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import { inspect } from "../../src/library/inspect.js";
 import { barFile, folderWith, toyModel } from "../support/toy-data.js";
 
@@ -107,4 +107,17 @@ test.each<[Partial<InitializeOptions>, string | undefined]>([
     onEvent: (event) => event.type === "note" && event.message.includes("not used") && notes.push(event.message),
   });
   expect(notes).toEqual(note === undefined ? [] : [note]);
+});
+
+test("says before training that a step takes more memory than is free", async () => {
+  const { options } = setUp();
+  vi.spyOn(process, "availableMemory").mockReturnValue(1000);
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+  const events: InitializeEvent[] = [];
+  await initialize({ ...options, steps: 1, batchSize: 16, onEvent: (event) => events.push(event) });
+  const at = events.findIndex((event) => event.type === "note" && /^a training step of 16 samples/.test(event.message));
+  expect(at).toBeGreaterThanOrEqual(0);
+  expect(at).toBeLessThan(events.findIndex(({ type }) => type === "started"));
 });
