@@ -34,7 +34,7 @@ export function augmenterFor(kinds: readonly Augmentation[], dataset: Dataset, n
   if (!geometry)
     throw userError({
       where: "augment",
-      required: "pictures, or signals of one row of positions a channel",
+      required: "pictures, or signals that the network reads along their positions",
       got: `samples of ${dataset.shape.join("x")} in ${dataset.where}`,
       advice: "Leave --augment out.",
     });
