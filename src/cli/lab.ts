@@ -38,6 +38,7 @@ export const command = defineCommand({
       },
     });
     console.event({ type: "lab", address: running.address });
+    if (running.madeFolder) console.line(`note: ${folder} was not there, and was made: it has no runs yet`);
     console.line(`headstart lab: ${running.address}`);
     console.line("Ctrl-C ends it; runs that it has started go on.");
     if (options.open !== "no") openBrowser(running.onceAddress);

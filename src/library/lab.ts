@@ -4,6 +4,7 @@ import { realpath } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getRequestListener } from "@hono/node-server";
 import { makeFolder } from "../data/make-folder.js";
@@ -16,7 +17,7 @@ import { requireGiven } from "./run-settings.js";
 import { version } from "./version.js";
 
 export interface LabOptions {
-  /** The folder whose runs and studies are shown, and where new ones go. */
+  /** The folder whose runs and studies are shown, and where new ones go; made where only it is missing. */
   readonly folder: string;
   /** Further folders that models and data may be chosen from. */
   readonly files?: readonly string[];
@@ -42,6 +43,8 @@ export interface RunningLab {
   readonly token: string;
   /** Opens the page a single time: for a browser's arguments, which other users of the machine can read. */
   readonly onceAddress: string;
+  /** Whether the folder was not there, and was made. */
+  readonly madeFolder: boolean;
   /** Ends the server; what it has started goes on. */
   close(): Promise<void>;
 }
@@ -63,11 +66,7 @@ export async function lab(options: LabOptions): Promise<RunningLab> {
       got: "nothing there",
       advice: "Run npm run build.",
     });
-  try {
-    makeFolder(options.folder);
-  } catch (error) {
-    throw fileError(error, options.folder, "a folder for runs");
-  }
+  const madeFolder = makeRoot(options.folder);
   const real = async (path: string): Promise<string> =>
     realpath(path).catch((error: unknown) => {
       throw fileError(error, path, "a folder to choose files from");
@@ -100,12 +99,34 @@ export async function lab(options: LabOptions): Promise<RunningLab> {
     address: addressBy(token),
     token,
     onceAddress: addressBy(once.code),
+    madeFolder,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * Makes the lab's folder where it is missing. One whose parent is missing, too, is rather mistyped than new.
+ *
+ * @returns whether it was missing
+ */
+function makeRoot(folder: string): boolean {
+  const parent = dirname(resolve(folder));
+  if (!existsSync(parent))
+    throw userError({
+      where: folder,
+      required: "a folder, or a new one in a folder that is there",
+      got: `nothing there, and no ${parent} either`,
+      advice: "Correct the path, or make that folder first.",
+    });
+  try {
+    return makeFolder(folder).length > 0;
+  } catch (error) {
+    throw fileError(error, folder, "a folder for runs");
+  }
 }
 
 /** The names that the page may be opened by: this machine's own, and never one that somebody else could choose. */

@@ -10,7 +10,7 @@ async function started(options: { host?: string; port?: number } = {}) {
   const pageFolder = join(folder, "page");
   await mkdir(pageFolder);
   await writeFile(join(pageFolder, "index.html"), "page");
-  const running = await lab({ folder: join(folder, "new", "runs"), pageFolder, program: [], ...options });
+  const running = await lab({ folder: join(folder, "runs"), pageFolder, program: [], ...options });
   onTestFinished(() => running.close());
   return { running, folder, pageFolder, port: Number(new URL(running.address).port) };
 }
@@ -67,7 +67,7 @@ test("the address for a browser's arguments opens the page once", async () => {
 
 test("a folder keeps its token where only its owner can read it", async () => {
   const { running, folder, pageFolder } = await started();
-  const runs = join(folder, "new", "runs");
+  const runs = join(folder, "runs");
   const file = join(runs, ".headstart-lab", "token");
   expect(await readFile(file, "utf8")).toBe(running.token);
   const again = async () => {
@@ -83,6 +83,19 @@ test("a folder keeps its token where only its owner can read it", async () => {
   const fresh = await again();
   expect(fresh).not.toBe(running.token);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
+});
+
+test("makes a folder that is missing and says so, and takes one for mistyped whose parent is missing, too", async () => {
+  const { running, folder, pageFolder } = await started();
+  expect(running.madeFolder).toBe(true);
+  const again = await lab({ folder: join(folder, "runs"), pageFolder, program: [] });
+  await again.close();
+  expect(again.madeFolder).toBe(false);
+  const mistyped = join(folder, "rnus", "first");
+  await expect(lab({ folder: mistyped, pageFolder, program: [] })).rejects.toThrow(
+    `${mistyped}: required a folder, or a new one in a folder that is there, got nothing there, and no ${join(folder, "rnus")} either. Correct the path, or make that folder first.`,
+  );
+  await expect(stat(join(folder, "rnus"))).rejects.toThrow("ENOENT");
 });
 
 test("says what is in the way of a start", async () => {
