@@ -72,8 +72,13 @@ export class RunFolder {
       makeFolder(path);
       await folder.lock();
       if (isOverwritten) {
-        const names = [runFiles.result, ...Object.values(runFiles), ...(await writtenModel(path))];
-        // Its result first: without it a run is not finished. Its record is replaced: without it a folder is no run's.
+        const names = [
+          runFiles.result,
+          runFiles.checkpoints,
+          ...Object.values(runFiles),
+          ...(await writtenModel(path)),
+        ];
+        // First what says that it is finished, or how far it is. Its record is replaced: without it a folder is no run's.
         for (const name of names) if (name !== runFiles.record) await rm(join(path, name), removal);
       } else {
         const earlier = (await readdir(path)).filter((name) => unfinishedRecord.test(name));

@@ -35,8 +35,9 @@ import { chooseDiscriminator } from "./choose-discriminator.js";
 import { openModel } from "./open-model.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import { networkOnStandardised } from "./reading-for.js";
+import { sha256 } from "./sha256.js";
 import { type BenchSettings, openStudyData } from "./study-data.js";
-import { hasChanged, readStudyWeights } from "./study-weights.js";
+import { hasChanged, readPretrained, readStudyWeights } from "./study-weights.js";
 
 /** How long a pretraining takes, in seconds. */
 export interface PretrainingTiming {
@@ -205,13 +206,7 @@ export class StudyBench {
         },
         () => onProgress(0, steps),
       );
-      record = {
-        ...common,
-        samples: steps * recipe.batchSize,
-        seconds: (performance.now() - began) / 1000,
-        metrics: trained.finalMetrics,
-        warnings: trained.warnings.map(({ message }) => message),
-      };
+      const seconds = (performance.now() - began) / 1000;
       const tensors = new Map(
         [...trained.weights].map(
           ([tensor, elements]) =>
@@ -221,10 +216,21 @@ export class StudyBench {
             ] as const,
         ),
       );
-      await this.#folder.write(
-        `${name}.safetensors`,
-        writeSafetensors(tensors, { format: "pt", recipe: recipe.name, seed: String(job.seed), steps: String(steps) }),
-      );
+      const weights = writeSafetensors(tensors, {
+        format: "pt",
+        recipe: recipe.name,
+        seed: String(job.seed),
+        steps: String(steps),
+      });
+      await this.#folder.write(`${name}.safetensors`, weights);
+      record = {
+        ...common,
+        samples: steps * recipe.batchSize,
+        seconds,
+        sha256: sha256(weights),
+        metrics: trained.finalMetrics,
+        warnings: trained.warnings.map(({ message }) => message),
+      };
     } catch (error) {
       if (!(error instanceof DivergedError)) throw error;
       record = {
@@ -443,7 +449,10 @@ export class StudyBench {
     const record = await this.#folder.readPretraining(key);
     if (!record) throw new Error(`the pretraining ${key} is missing`);
     if (record.divergedAt !== undefined) return "diverged";
-    return readStudyWeights(this.#folder.file(studyFiles.pretraining, `${key}.safetensors`));
+    const [file, of] = ["safetensors", "json"].map((extension) =>
+      this.#folder.file(studyFiles.pretraining, `${key}.${extension}`),
+    );
+    return readPretrained(file, record.sha256, of);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Weights that a study's arms start from, and files that must stay as they were. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { fileError, type UserError, userError } from "../errors.js";
+import { fileError, UserError, userError } from "../errors.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { singlePrecision } from "../ops/instantiate.js";
 import type { Weights } from "../recipe/initial-values.js";
@@ -22,6 +23,26 @@ export async function readStudyWeights(file: string, hash?: string): Promise<Wei
   if (hash !== undefined && sha256(bytes) !== hash) throw hasChanged(file);
   const { tensors } = readSafetensors(bytes, file);
   return new Map([...tensors].map(([name, tensor]) => [name, singlePrecision(tensor).data as Float32Array]));
+}
+
+/**
+ * Tensors of a file that a pretraining of the study has written.
+ *
+ * @param record the file of its record, which is written after its weights
+ * @throws UserError where the weights are gone, damaged or others
+ */
+export async function readPretrained(file: string, hash: string | undefined, record: string): Promise<Weights> {
+  try {
+    return await readStudyWeights(file, hash);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw userError({
+      where: file,
+      required: "weights as a pretraining of the study has written them",
+      got: existsSync(file) ? "a file that has changed" : "nothing there",
+      advice: `Remove ${record}: the same command then pretrains again.`,
+    });
+  }
 }
 
 /** Trials of two files would be taken for those of one. */

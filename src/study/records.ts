@@ -12,6 +12,8 @@ export interface PretrainingRecord {
   readonly samples: number;
   /** Seconds of one thread. */
   readonly seconds: number;
+  /** Of the weights' file; absent in records of earlier versions. */
+  readonly sha256?: string;
   /** The step at which a loss became non-finite; there are no weights then. */
   readonly divergedAt?: number;
   readonly metrics: Readonly<Record<string, number>>;

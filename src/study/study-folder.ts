@@ -21,6 +21,12 @@ export const studyFiles = {
   charts: "charts",
 } as const;
 
+/** What a study keeps together in folders of their own, but for whole networks, */
+const folders = [studyFiles.pretraining, studyFiles.subsets, studyFiles.pictures, studyFiles.charts];
+
+/** and a file in them as it is written, before it is whole. */
+const unfinished = /\.(safetensors|json|png|svg)\.\d+$/;
+
 /** Its lock, see {@link lockFolder}: not what a study writes, so that overwriting leaves it. */
 const lockFile = "study.lock";
 
@@ -59,9 +65,12 @@ export class StudyFolder {
           got: "a folder with other files",
           advice: "Choose another --output.",
         });
-      if (overwrite)
-        for (const name of Object.values(studyFiles))
+      if (overwrite) {
+        // The plan last: without it a folder is no study's, and would not be overwritten again.
+        const { plan, ...others } = studyFiles;
+        for (const name of [...Object.values(others), plan])
           await rm(join(path, name), { recursive: true, force: true, maxRetries: 3 });
+      }
       makeFolder(path);
     } catch (error) {
       throw fileError(error, path, "a folder for the study");
@@ -73,9 +82,18 @@ export class StudyFolder {
     return join(this.path, ...names);
   }
 
-  /** Keeps other studies out until what it gives is called. @throws UserError where one is in it */
-  lock(): Promise<() => Promise<void>> {
-    return lockFolder(this.file(lockFile), "study");
+  /**
+   * Keeps other studies out until what it gives is called, and removes what one that was ended at once has left half
+   * written in the folders within.
+   *
+   * @throws UserError where one is in it
+   */
+  async lock(): Promise<() => Promise<void>> {
+    const unlock = await lockFolder(this.file(lockFile), "study");
+    for (const name of folders)
+      for (const file of await readdir(this.file(name)).catch((): string[] => []))
+        if (unfinished.test(file)) await rm(this.file(name, file), { force: true }).catch(() => {});
+    return unlock;
   }
 
   /** Writes a file whole, under a temporary name first. */

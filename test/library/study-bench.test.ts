@@ -1,10 +1,12 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { newModel } from "../../src/library/new-model.js";
 import { openModel } from "../../src/library/open-model.js";
 import { StudyBench } from "../../src/library/study-bench.js";
-import { armsOf, planOf } from "../support/study-plan.js";
+import { pretrainingKey, trialKey } from "../../src/study/plan.js";
+import { armsOf, planOf, trialOf } from "../support/study-plan.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { barDataset } from "../support/toy-data.js";
 
@@ -24,8 +26,9 @@ async function benchOn(plan: Awaited<ReturnType<typeof planFor>>) {
       return samples.read(indices, target);
     },
   };
+  const folder = temporaryFolder();
   const settings = {
-    folder: temporaryFolder(),
+    folder,
     train: "",
     test: "",
     reading: { shape: [1, side, side], normalise: "none" as const },
@@ -33,7 +36,7 @@ async function benchOn(plan: Awaited<ReturnType<typeof planFor>>) {
   };
   const bench = await StudyBench.open(settings, { train: data, test: data, unlabelled: data });
   bench.usePlan(plan);
-  return bench;
+  return { bench, folder };
 }
 
 async function planFor(arm: string) {
@@ -50,9 +53,43 @@ test.each([
   // which are all of this one.
   ["principal-components", { start: 1, perStep: 0 }],
 ])("times a pretraining's steps, and what comes before the first: %s", async (arm, expected) => {
-  const bench = await benchOn(await planFor(arm));
+  const { bench } = await benchOn(await planFor(arm));
   try {
     expect(await bench.timePretraining("net", arm, new AbortController().signal)).toEqual(expected);
+  } finally {
+    await bench.close();
+  }
+});
+
+test("refuses pretrained weights that are not as they were written, and says how to go on", async () => {
+  const plan = { ...(await planFor("principal-components")), steps: 2 };
+  const { bench, folder } = await benchOn(plan);
+  vi.restoreAllMocks();
+  const { signal } = new AbortController();
+  const key = pretrainingKey(plan, "net", plan.arms[0], 0);
+  const trial = trialOf(plan, plan.arms[0].name, 0);
+  const run = () => bench.run({ kind: "trial", key: trialKey(plan, trial), trial, extension: 0 }, signal, () => {});
+  const file = join(folder, "pretraining", `${key}.safetensors`);
+  try {
+    await bench.run({ kind: "pretraining", key, network: "net", arm: plan.arms[0].name, seed: 0 }, signal, () => {});
+    expect(await run()).toMatchObject({ kind: "trial" });
+    const whole = readFileSync(file);
+    const changed = Uint8Array.from(whole);
+    changed[changed.length - 2] ^= 1;
+    for (const [bytes, got] of [
+      [changed, "a file that has changed"],
+      [whole.subarray(0, 9), "a file that has changed"],
+      [undefined, "nothing there"],
+    ] as const) {
+      rmSync(file);
+      if (bytes) writeFileSync(file, bytes);
+      await expect(run()).rejects.toThrow(
+        new RegExp(
+          `safetensors: required weights as a pretraining .*, got ${got}\\. Remove .*${key}\\.json: the same command`,
+        ),
+      );
+      writeFileSync(file, whole);
+    }
   } finally {
     await bench.close();
   }

@@ -1,9 +1,15 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { StudyFolder } from "../../src/study/study-folder.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
+
+vi.mock("node:fs/promises", async (original) => {
+  const actual = await original<typeof import("node:fs/promises")>();
+  return { ...actual, rm: vi.fn(actual.rm) };
+});
 
 async function filled() {
   const folder = await StudyFolder.open(join(temporaryFolder(), "study"), false);
@@ -74,6 +80,27 @@ test("opens a folder in which another study is writing its plan at the moment", 
   expect(readdirSync(path).sort()).toEqual(Object.keys(begun).sort());
   for (const other of ["study.json.txt", "my study.json.7", "study.lock.txt"])
     await expect(StudyFolder.open(temporaryFolder({ ...begun, [other]: "" }), false)).rejects.toThrow(/other files/);
+});
+
+test("a study that is ended at once while it is overwritten can be overwritten again", async () => {
+  const path = temporaryFolder({ "study.json": "{}", "trials.jsonl": "{", "notes.txt": "mine" });
+  vi.mocked(rm).mockImplementation(async (file) => {
+    if (file === join(path, "summary.json")) throw new Error("killed");
+  });
+  await expect(StudyFolder.open(path, true)).rejects.toThrow("killed");
+  vi.mocked(rm).mockReset();
+  await StudyFolder.open(path, true);
+  expect(readdirSync(path)).toEqual(["notes.txt"]);
+});
+
+test("who locks a study's folder removes what was left half written in it, and nothing else", async () => {
+  const path = temporaryFolder({ "study.json": "{}", "weights.json.1": "mine" });
+  const folder = await StudyFolder.open(path, false);
+  for (const name of ["a.safetensors", "a.safetensors.123", "a.json.4", "notes.5"])
+    await folder.write(join("pretraining", name), "x");
+  await (await folder.lock())();
+  expect(readdirSync(join(path, "pretraining")).sort()).toEqual(["a.safetensors", "notes.5"]);
+  expect(readdirSync(path).sort()).toEqual(["pretraining", "study.json", "weights.json.1"]);
 });
 
 test("overwriting removes what a study wrote", async () => {
