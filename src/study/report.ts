@@ -14,10 +14,10 @@ import {
   showScore,
 } from "./measure.js";
 import { armOf, evaluationSteps, prepares, pretrainingKey, type StudyPlan } from "./plan.js";
-import type { StudyResults } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import type { ArmComparison } from "./statistics/compare-arms.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
+import type { StudyResults } from "./study-results.js";
 import {
   type ArmInSetting,
   type Comparison,

@@ -17,7 +17,6 @@ import {
   settingsOf,
 } from "./plan.js";
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
-import type { StudyResults } from "./run-study.js";
 import { stalledMargin } from "./run-trial.js";
 import {
   type ArmComparison,
@@ -33,6 +32,7 @@ import { pairedDifferencesOverSettings } from "./statistics/paired-differences.j
 import { pairedT } from "./statistics/paired-t.js";
 import { interquartileMean, mean, standardDeviation } from "./statistics/sample-statistics.js";
 import { wilsonInterval } from "./statistics/wilson.js";
+import type { StudyResults } from "./study-results.js";
 import { notesOf, type Remark, warningsOf } from "./summary-remarks.js";
 
 /** A mean over seeds; the interval (Student's) needs two. */

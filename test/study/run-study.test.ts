@@ -4,8 +4,9 @@ import { InterruptedError } from "../../src/errors.js";
 import { fullExtension, preparationSeconds, selfTrainingName, timingName } from "../../src/study/equal-time.js";
 import { studyOptimizer } from "../../src/study/optimizer.js";
 import { type StudyPlan, selfTrained, settingsOf } from "../../src/study/plan.js";
-import { type Executor, type Job, type JobResult, resultsSoFar, runStudy } from "../../src/study/run-study.js";
+import { type Executor, type Job, type JobResult, runStudy } from "../../src/study/run-study.js";
 import { StudyFolder } from "../../src/study/study-folder.js";
+import { resultsSoFar } from "../../src/study/study-results.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 

@@ -4,7 +4,7 @@ import { timingName } from "../../src/study/equal-time.js";
 import type { StudyPlan } from "../../src/study/plan.js";
 import { pretrainingKey } from "../../src/study/plan.js";
 import type { PretrainingRecord, TrialRecord } from "../../src/study/records.js";
-import type { StudyResults } from "../../src/study/run-study.js";
+import type { StudyResults } from "../../src/study/study-results.js";
 import { stepsDifference, summarize } from "../../src/study/summary.js";
 import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 
