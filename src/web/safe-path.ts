@@ -48,3 +48,10 @@ export function isBelow(root: string, path: string): boolean {
   const way = relative(root, path);
   return way === "" || (!isAbsolute(way) && way !== ".." && !way.startsWith(`..${sep}`));
 }
+
+/** Relative to the lab's folder where it lies there, with slashes. */
+export function shownPath(root: string, path: string): string {
+  const way = relative(root, path);
+  if (way === "") return ".";
+  return way.startsWith("..") ? path : way.split(sep).join("/");
+}

@@ -1,10 +1,8 @@
 /** The lab's server: the page, what lies in the folder, live events, and the commands that the page starts. */
-import { createHash, randomBytes } from "node:crypto";
-import { constants, createReadStream, createWriteStream } from "node:fs";
-import { copyFile, link, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
-import { dirname, extname, join, relative, sep } from "node:path";
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { extname, join } from "node:path";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { streamSSE } from "hono/streaming";
@@ -12,6 +10,7 @@ import { UserError, userError } from "../errors.js";
 import { inspect } from "../library/inspect.js";
 import { byTime, Entries } from "./entries.js";
 import { type GuardOptions, refusal, securityHeaders, tokenCookie } from "./guard.js";
+import { listFolder } from "./list-folder.js";
 import { newRows, readPosition } from "./live.js";
 import { commandLine, Processes, type StartedProcess } from "./processes.js";
 import type {
@@ -19,7 +18,6 @@ import type {
   ControlRequest,
   Entry,
   EntryList,
-  FolderListing,
   RunSeries,
   Session,
   StartAnswer,
@@ -29,15 +27,10 @@ import type {
 import { isRunFile, readRunDetail, readRunSeries } from "./read-run.js";
 import { isStudyFile, readStudyDetail } from "./read-study.js";
 import { removeEntry } from "./remove-entry.js";
-import { newPathBelow, pathBelow } from "./safe-path.js";
+import { pathBelow, shownPath } from "./safe-path.js";
 import { startCommand, startRequest } from "./start-command.js";
 import { StudyReports } from "./study-report.js";
-
-/** Where dropped files go, below the lab's folder. */
-const uploads = "lab-files";
-const largestUpload = 4 * 2 ** 30;
-/** Folders, and files, of one folder that are listed to choose from. */
-const mostListed = 1000;
+import { keepUpload, uploads } from "./uploads.js";
 
 export interface LabServerOptions {
   /** Real path of the lab's folder. */
@@ -214,50 +207,12 @@ export function labServer(options: LabServerOptions): Hono {
   });
 
   app.get("/api/choose", async (context) => {
-    const given = context.req.query("path") || ".";
-    const path = await pathBelow(roots, given);
-    const content = await readdir(path, { withFileTypes: true }).catch(() => []);
-    const named = content
-      .filter(({ name }) => !name.startsWith("."))
-      .sort((first, second) => (first.name < second.name ? -1 : 1));
-    const parent = dirname(path);
-    const folders = named.filter((item) => item.isDirectory()).map(({ name }) => name);
-    const inside = named.filter((item) => item.isFile()).map(({ name }) => name);
-    const listing: FolderListing = {
-      path: shownPath(root, path),
-      parent: await pathBelow(roots, parent).then(
-        () => shownPath(root, parent),
-        () => null,
-      ),
-      roots: roots.length > 1 ? roots.map((one) => shownPath(root, one)) : [],
-      folders: folders.slice(0, mostListed),
-      files: inside.slice(0, mostListed),
-      more: Math.max(0, folders.length - mostListed) + Math.max(0, inside.length - mostListed),
-    };
-    return context.json(listing);
+    return context.json(await listFolder(roots, context.req.query("path") || "."));
   });
   app.put("/api/upload", async (context) => {
     const name = context.req.query("name") ?? "";
-    const parts = name.split("/");
-    if (parts.some((part) => !/^[^\0/\\:]{1,200}$/.test(part) || part.startsWith(".")) || parts.length > 20)
-      throw userError({
-        where: name.slice(0, 200),
-        required: "a plain file name",
-        got: "another",
-        advice: "Rename it.",
-      });
     const length = Number(context.req.header("content-length"));
-    if (!(length <= largestUpload))
-      throw userError({
-        where: name,
-        required: "a file of at most 4 GiB",
-        got: "a larger one",
-        advice: "Choose it by its path.",
-      });
-    const path = await newPathBelow(root, join(uploads, ...parts));
-    await mkdir(dirname(path), { recursive: true });
-    await pathBelow([root], dirname(path));
-    await keepUpload(context.req.raw.body, path, name);
+    const path = await keepUpload(root, name, length, context.req.raw.body);
     return context.json({ path: shownPath(root, path) });
   });
 
@@ -323,39 +278,6 @@ export function labServer(options: LabServerOptions): Hono {
   return app;
 }
 
-/** Writes a dropped file whole, and never over another one. The same file may be dropped again. */
-async function keepUpload(body: ReadableStream | null, path: string, name: string): Promise<void> {
-  const part = `${path}.${randomBytes(6).toString("hex")}.part`;
-  try {
-    const source = body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]);
-    await pipeline(source, createWriteStream(part, { flags: "wx" }));
-    // Both fail where something has the name already, whatever has happened since we looked. Disks such as exFAT's have no
-    // links.
-    const linked = link(part, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "EEXIST") throw error;
-      return copyFile(part, path, constants.COPYFILE_EXCL);
-    });
-    await linked.catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-      if ((await hashOf(part)) !== (await hashOf(path)))
-        throw userError({
-          where: name,
-          required: "a name that is free",
-          got: "that of another file",
-          advice: "Rename it.",
-        });
-    });
-  } finally {
-    await rm(part, { force: true });
-  }
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
-}
-
 const pageTypes: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
@@ -408,13 +330,6 @@ function waitingEntry(
     waiting: true,
     ...(message === undefined ? {} : { message }),
   };
-}
-
-/** Relative to the lab's folder where it lies there, with slashes. */
-function shownPath(root: string, path: string): string {
-  const way = relative(root, path);
-  if (way === "") return ".";
-  return way.startsWith("..") ? path : way.split(sep).join("/");
 }
 
 async function folderSignature(folder: string, state: string): Promise<string> {
