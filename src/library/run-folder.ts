@@ -1,7 +1,8 @@
 /** The folder of a run: its record, metrics, checkpoints, pictures and weights. Files appear whole or not at all. */
-import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder, requirePlace } from "../data/make-folder.js";
+import { removeTree } from "../data/remove-tree.js";
 import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { lockFolder } from "../study/lock-folder.js";
@@ -13,9 +14,6 @@ const lockFile = "run.lock";
 /** Locks as they are made, and the record before it is whole: what a run leaves that is ended at once at its very begin. */
 const lockOrAside = /^run\.lock(\.[0-9a-f-]+)?$/;
 const unfinishedRecord = /^run\.json\.\d+$/;
-
-/** How files and folders are removed: again on Windows, where other programs may have them open for a moment. */
-const removal = { recursive: true, force: true, maxRetries: 3 } as const;
 
 /** Names of the files and folders of a run's folder. */
 export const runFiles = {
@@ -79,10 +77,10 @@ export class RunFolder {
           ...(await writtenModel(path)),
         ];
         // First what says that it is finished, or how far it is. Its record is replaced: without it a folder is no run's.
-        for (const name of names) if (name !== runFiles.record) await rm(join(path, name), removal);
+        for (const name of names) if (name !== runFiles.record) await removeTree(join(path, name));
       } else {
         const earlier = (await readdir(path)).filter((name) => unfinishedRecord.test(name));
-        for (const name of earlier) await rm(join(path, name), removal);
+        for (const name of earlier) await removeTree(join(path, name));
       }
       await folder.writeJson(runFiles.record, record);
       await folder.prepare();
@@ -98,7 +96,7 @@ export class RunFolder {
     for (const name of folders) {
       const path = this.file(name);
       await mkdir(path, { recursive: true });
-      for (const file of await readdir(path)) if (unfinished.test(file)) await rm(join(path, file), removal);
+      for (const file of await readdir(path)) if (unfinished.test(file)) await removeTree(join(path, file));
     }
   }
 
@@ -161,6 +159,11 @@ export class RunFolder {
     return join(this.path, name);
   }
 
+  /** Removes a file or folder of the run, where there is one. */
+  remove(name: string): Promise<void> {
+    return removeTree(this.file(name));
+  }
+
   /** Writes a file whole, under a temporary name first. */
   async write(name: string, content: Uint8Array | string): Promise<void> {
     const path = this.file(name);
@@ -205,7 +208,7 @@ export class RunFolder {
   async dropPicturesAfter(name: string, step: number): Promise<void> {
     const names = await readdir(this.file(name)).catch(() => []);
     for (const picture of names)
-      if (Number(/^step-(\d+)\.png$/.exec(picture)?.[1] ?? -1) > step) await rm(join(this.file(name), picture));
+      if (Number(/^step-(\d+)\.png$/.exec(picture)?.[1] ?? -1) > step) await removeTree(join(this.file(name), picture));
   }
 
   /** Drops all lines of a file of records after this step, and a torn last line. */
@@ -240,7 +243,7 @@ export class RunFolder {
 
   async #dropCheckpointsBut(name: string): Promise<void> {
     for (const other of await readdir(this.file(runFiles.checkpoints)))
-      if (other !== name) await rm(this.file(join(runFiles.checkpoints, other)), removal);
+      if (other !== name) await this.remove(join(runFiles.checkpoints, other));
   }
 
   /**

@@ -1,5 +1,5 @@
 /** report.html: one page that needs nothing else, offline and on paper. */
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Chart, studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
@@ -48,7 +48,7 @@ export async function writeReport(
 ): Promise<void> {
   const charts = studyCharts(plan, summary);
   // Another plan of the same folder may have drawn others.
-  await rm(folder.file(studyFiles.charts), { recursive: true, force: true, maxRetries: 3 });
+  await folder.remove(studyFiles.charts);
   for (const { name, svg } of charts) await folder.write(join(studyFiles.charts, `${name}.svg`), `${svg}\n`);
   await folder.write(studyFiles.report, page(plan, summary, origin, charts, await picturesOf(folder, plan, results)));
 }

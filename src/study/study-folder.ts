@@ -1,7 +1,8 @@
 /** The folder of a study: its plan, trials, pretrained weights, summary and report. */
-import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, stat, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolder } from "../data/make-folder.js";
+import { removeTree } from "../data/remove-tree.js";
 import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { lockFolder } from "./lock-folder.js";
@@ -68,8 +69,7 @@ export class StudyFolder {
       if (overwrite) {
         // The plan last: without it a folder is no study's, and would not be overwritten again.
         const { plan, ...others } = studyFiles;
-        for (const name of [...Object.values(others), plan])
-          await rm(join(path, name), { recursive: true, force: true, maxRetries: 3 });
+        for (const name of [...Object.values(others), plan]) await removeTree(join(path, name));
       }
       makeFolder(path);
     } catch (error) {
@@ -92,8 +92,13 @@ export class StudyFolder {
     const unlock = await lockFolder(this.file(lockFile), "study");
     for (const name of folders)
       for (const file of await readdir(this.file(name)).catch((): string[] => []))
-        if (unfinished.test(file)) await rm(this.file(name, file), { force: true }).catch(() => {});
+        if (unfinished.test(file)) await removeTree(this.file(name, file)).catch(() => {});
     return unlock;
+  }
+
+  /** Removes a file or folder of the study, where there is one. */
+  remove(name: string): Promise<void> {
+    return removeTree(this.file(name));
   }
 
   /** Writes a file whole, under a temporary name first. */

@@ -1,6 +1,5 @@
 /** Deletes a run or study. */
-import { readdir, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rmdir } from "node:fs/promises";
 import { RunFolder, runFiles } from "../library/run-folder.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { isRunFile } from "./read-run.js";
@@ -13,15 +12,14 @@ import { isRunFile } from "./read-run.js";
  * @throws UserError where something is writing to it
  */
 export async function removeEntry(root: string, folder: string, kind: "run" | "study"): Promise<void> {
-  const unlock = await lock(folder, kind);
+  const { entry, unlock } = await lock(folder, kind);
   try {
     const written: readonly string[] = Object.values(kind === "run" ? runFiles : studyFiles);
     const names = await readdir(folder);
     // A model of TensorFlow.js has files of weights beside it; elsewhere such files are somebody's own.
     const ours = (name: string): boolean =>
       written.includes(name) || (kind === "run" && isRunFile(name) && (!name.endsWith(".bin") || hasModelJson(names)));
-    for (const name of names.filter(ours))
-      await rm(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
+    for (const name of names.filter(ours)) await entry.remove(name);
   } finally {
     await unlock();
   }
@@ -29,11 +27,17 @@ export async function removeEntry(root: string, folder: string, kind: "run" | "s
   if (folder !== root) await rmdir(folder).catch(() => {});
 }
 
-async function lock(folder: string, kind: "run" | "study"): Promise<() => Promise<void>> {
-  if (kind === "study") return (await StudyFolder.open(folder, false)).lock();
+async function lock(
+  folder: string,
+  kind: "run" | "study",
+): Promise<{ entry: RunFolder | StudyFolder; unlock: () => Promise<void> }> {
+  if (kind === "study") {
+    const study = await StudyFolder.open(folder, false);
+    return { entry: study, unlock: await study.lock() };
+  }
   const run = await RunFolder.open(folder);
   await run.lock();
-  return () => run.unlock();
+  return { entry: run, unlock: () => run.unlock() };
 }
 
 function hasModelJson(names: readonly string[]): boolean {
