@@ -17,6 +17,7 @@ import {
   stringAttribute,
   wholeNumbersOf,
 } from "./operator.js";
+import { slicing } from "./slicing.js";
 import { concatenateElements, progression, takeAlongAxes, takeElements, transposeElements } from "./take-elements.js";
 import { tupleIndexing } from "./tuple-indexing.js";
 
@@ -342,6 +343,7 @@ export const movement: Record<MovementName, Operator> = {
   DepthToSpace,
   SpaceToDepth,
   Trilu,
+  ...slicing,
   ...indexing,
   ...tupleIndexing,
 };
