@@ -1,42 +1,29 @@
-/** Where the jobs of a study are done: holds the study's networks and data, and does one job at a time. */
+/** Where the jobs of a study are done, one at a time. */
 import { join } from "node:path";
 import type { Dataset } from "../data/dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import { UserError } from "../errors.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
-import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
+import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
-import { type SessionOptions, sessionOptions } from "../runtime/session.js";
+import type { Recipe } from "../recipe/recipe.js";
 import { filtersPicture } from "../study/filters-picture.js";
-import {
-  armOf,
-  augmentationOf,
-  networkOf,
-  pretrainingKey,
-  pretrainingSeed,
-  type StudyPlan,
-  selfTrained,
-} from "../study/plan.js";
+import { armOf, augmentationOf, pretrainingKey, pretrainingSeed, type StudyPlan, selfTrained } from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
-import { openGradientProbe, runTrial, type StudyData, startWeights, trialThreads } from "../study/run-trial.js";
+import { runTrial, type StudyData, startWeights } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { augmenterFor } from "../training/augmentation.js";
-import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
 import { type HeadStart, requireHeadStart } from "../training/head-start.js";
 import type { PictureGeometry } from "../training/picture-geometry.js";
 import { type PretrainOptions, type PretrainResult, pretrain, pretrainingSteps } from "../training/pretrain.js";
 import { selfTrain, selfTrainingSteps } from "../training/self-training.js";
-import { checkSupervised, Supervisor } from "../training/supervise.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
-import { openModel } from "./open-model.js";
-import { OpenedDatasets } from "./opened-datasets.js";
-import { networkOnStandardised } from "./reading-for.js";
 import { sha256 } from "./sha256.js";
-import { type BenchSettings, openStudyData } from "./study-data.js";
+import type { BenchSettings } from "./study-data.js";
+import { computing, StudyMaterial } from "./study-material.js";
 import { hasChanged, readPretrained, readStudyWeights } from "./study-weights.js";
 
 /** How long a pretraining takes, in seconds. */
@@ -47,24 +34,15 @@ export interface PretrainingTiming {
   readonly perStep: number;
 }
 
-/** Does jobs, keeping networks, data and sessions between them. */
+/** Does jobs, with the networks, data and sessions of one {@link StudyMaterial}. */
 export class StudyBench {
-  readonly #settings: BenchSettings;
   readonly #folder: StudyFolder;
-  readonly #onNote: ((message: string) => void) | undefined;
-  readonly #checked = new Set<string>();
-  #data: Promise<StudyData> | undefined;
-  /** Those that the bench opened itself. */
-  #datasets: OpenedDatasets | undefined;
+  readonly #material: StudyMaterial;
   #plan: StudyPlan | undefined;
-  readonly #networks = new Map<string, Promise<FeatureExtractor>>();
-  /** The sessions used last: of one network and optimiser at a time, so that a grid does not fill the memory. */
-  #sessions: { readonly name: string; readonly supervisor: Supervisor; readonly gradientProbe: Supervisor } | undefined;
 
-  private constructor(settings: BenchSettings, folder: StudyFolder, onNote: ((message: string) => void) | undefined) {
-    this.#settings = settings;
+  private constructor(folder: StudyFolder, material: StudyMaterial) {
     this.#folder = folder;
-    this.#onNote = onNote;
+    this.#material = material;
   }
 
   /**
@@ -76,9 +54,8 @@ export class StudyBench {
     data?: StudyData,
     onNote?: (message: string) => void,
   ): Promise<StudyBench> {
-    const bench = new StudyBench(settings, await StudyFolder.open(settings.folder, false), onNote);
-    if (data) bench.#data = Promise.resolve(data);
-    return bench;
+    const folder = await StudyFolder.open(settings.folder, false);
+    return new StudyBench(folder, new StudyMaterial(settings, data, onNote));
   }
 
   usePlan(plan: StudyPlan): void {
@@ -99,75 +76,8 @@ export class StudyBench {
     }
   }
 
-  async close(): Promise<void> {
-    try {
-      await this.#releaseSessions();
-    } finally {
-      await this.#datasets?.closeAll();
-    }
-  }
-
-  async #releaseSessions(): Promise<void> {
-    await this.#sessions?.supervisor.release();
-    await this.#sessions?.gradientProbe.release();
-    this.#sessions = undefined;
-  }
-
-  #note(check: DeviceCheck): void {
-    for (const message of deviceNotes(check)) this.#onNote?.(message);
-  }
-
-  #dataOf(signal: AbortSignal): Promise<StudyData> {
-    if (this.#data === undefined) {
-      this.#datasets = new OpenedDatasets(signal);
-      this.#data = openStudyData(this.#settings, this.#datasets);
-    }
-    return this.#data;
-  }
-
-  #features(plan: StudyPlan, name: string, signal: AbortSignal): Promise<FeatureExtractor> {
-    const known = this.#networks.get(name);
-    if (known) return known;
-    const { input, inputShape } = this.#settings;
-    const { file, hash: planned, cell } = networkOf(plan, name);
-    const opening = openModel(file, {
-      ...(input === undefined ? {} : { input }),
-      ...(inputShape ? { inputShape } : {}),
-    }).then(async ({ network, hash }) => {
-      // A grid's networks are known by what they were made from.
-      if (cell === undefined && hash !== planned) throw hasChanged(file);
-      const isAsked = this.#settings.reading.normalise !== undefined;
-      const fitted = isAsked
-        ? network
-        : networkOnStandardised(network, (await this.#dataOf(signal)).train.record).network;
-      return featureExtractor(fitted, plan.features);
-    });
-    this.#networks.set(name, opening);
-    return opening;
-  }
-
-  async #supervisors(
-    plan: StudyPlan,
-    network: string,
-    features: FeatureExtractor,
-    optimizer: OptimizerSettings,
-  ): Promise<{ supervisor: Supervisor; gradientProbe: Supervisor }> {
-    // The learning rate is fed at each step; a session serves all of them.
-    const name = JSON.stringify([network, { ...optimizer, learningRate: 0 }]);
-    if (this.#sessions?.name === name) return this.#sessions;
-    await this.#releaseSessions();
-    const { batchSize } = plan;
-    const loss = plan.task === "regression" ? "squared-error" : "cross-entropy";
-    const supervisor = await Supervisor.open({ features, loss, optimizer, batchSize, ...computing(plan) });
-    try {
-      if (this.#onNote && plan.device !== undefined)
-        this.#note(await checkSupervised(features, optimizer, plan.device, loss));
-      this.#sessions = { name, supervisor, gradientProbe: await openGradientProbe(features, batchSize, loss) };
-    } catch (error) {
-      await supervisor.release();
-      throw error;
-    }
-    return this.#sessions;
+  close(): Promise<void> {
+    return this.#material.close();
   }
 
   async #pretrain(
@@ -179,8 +89,8 @@ export class StudyBench {
     const arm = armOf(plan, job.arm);
     if (arm.source.kind !== "recipe") throw new Error(`${arm.name} has no recipe`);
     const { recipe } = arm.source;
-    const features = await this.#features(plan, job.network, signal);
-    const { unlabelled } = await this.#dataOf(signal);
+    const features = await this.#material.features(plan, job.network, signal);
+    const { unlabelled } = await this.#material.data(signal);
     const { sampleShape } = features.network;
     const steps = pretrainingSteps(recipe, unlabelled.count);
     const common = { key: job.key, network: job.network, recipe: recipe.name, seed: job.seed, steps };
@@ -249,9 +159,9 @@ export class StudyBench {
 
   /** Median seconds of a supervised step, and seconds of an evaluation, from a few steps. */
   async #time(plan: StudyPlan, job: Extract<Job, { kind: "timing" }>, signal: AbortSignal): Promise<JobResult> {
-    const features = await this.#features(plan, job.network, signal);
-    const { train, test } = await this.#dataOf(signal);
-    const { supervisor } = await this.#supervisors(plan, job.network, features, job.optimizer);
+    const features = await this.#material.features(plan, job.network, signal);
+    const { train, test } = await this.#material.data(signal);
+    const { supervisor } = await this.#material.supervisors(plan, job.network, features, job.optimizer);
     const moments: number[] = [];
     const weights = initialWeights(features.network, "he", 0);
     await supervisor.run({
@@ -286,7 +196,7 @@ export class StudyBench {
     weights: Weights,
     signal: AbortSignal,
   ): Promise<number> {
-    const { train, unlabelled } = await this.#dataOf(signal);
+    const { train, unlabelled } = await this.#material.data(signal);
     const moments: number[] = [];
     await selfTrain(features, weights, unlabelled, train, 0, {
       ...computing(plan),
@@ -317,19 +227,20 @@ export class StudyBench {
   /** @throws UserError where the plan's augmentation does not fit the samples, before anything is trained */
   async requireAugmentation(plan: StudyPlan, signal: AbortSignal): Promise<void> {
     if (!plan.augment) return;
-    const { train } = await this.#dataOf(signal);
+    const { train } = await this.#material.data(signal);
     for (const { name } of plan.networks)
-      augmenterFor(plan.augment, train, (await this.#features(plan, name, signal)).network);
+      augmenterFor(plan.augment, train, (await this.#material.features(plan, name, signal)).network);
   }
 
   async #requireHead(plan: StudyPlan, kind: HeadStart, signal: AbortSignal): Promise<void> {
-    const { train } = await this.#dataOf(signal);
-    for (const { name } of plan.networks) requireHeadStart(kind, await this.#features(plan, name, signal), train);
+    const { train } = await this.#material.data(signal);
+    for (const { name } of plan.networks)
+      requireHeadStart(kind, await this.#material.features(plan, name, signal), train);
   }
 
   /** How many samples pretraining has. */
   async unlabelledCount(signal: AbortSignal): Promise<number> {
-    return (await this.#dataOf(signal)).unlabelled.count;
+    return (await this.#material.data(signal)).unlabelled.count;
   }
 
   /** How long an arm's pretraining takes, from its start and a few steps. */
@@ -338,8 +249,8 @@ export class StudyBench {
     if (!plan) throw new Error("a bench needs a plan");
     const { source } = armOf(plan, armName);
     if (source.kind !== "recipe") throw new Error(`${armName} has no recipe`);
-    const features = await this.#features(plan, network, signal);
-    await this.#dataOf(signal);
+    const features = await this.#material.features(plan, network, signal);
+    await this.#material.data(signal);
     const moments: number[] = [];
     const began = performance.now();
     await this.#pretrainer(plan, source.recipe, features, 0, 12, signal, async () => {
@@ -361,7 +272,7 @@ export class StudyBench {
     onStep: NonNullable<PretrainOptions["onStep"]>,
     onProgress: NonNullable<PretrainOptions["onProgress"]> = () => {},
   ): Promise<PretrainResult> {
-    const { unlabelled } = await this.#dataOf(signal);
+    const { unlabelled } = await this.#material.data(signal);
     const chosen = recipe.adversarial.weight > 0 ? await chooseDiscriminator(plan.discriminator, features) : undefined;
     if (chosen && plan.discriminatorHash !== chosen.hash) throw hasChanged(plan.discriminator);
     return pretrain({
@@ -371,19 +282,12 @@ export class StudyBench {
       seed,
       steps,
       ...computing(plan),
-      ...this.#checking(`${features.network.where} ${recipe.name}`),
+      ...this.#material.checking(`${features.network.where} ${recipe.name}`),
       ...(chosen ? { discriminator: chosen.discriminator, discriminatorWeights: chosen.weights } : {}),
       signal,
       onStep,
       onProgress,
     });
-  }
-
-  /** Has a device's first step checked, once for each name: what one seed has shown need not be shown by every other. */
-  #checking(name: string): { onDeviceCheck?: (check: DeviceCheck) => void } {
-    if (!this.#onNote || this.#checked.has(name)) return {};
-    this.#checked.add(name);
-    return { onDeviceCheck: (check) => this.#note(check) };
   }
 
   async #trial(
@@ -394,9 +298,14 @@ export class StudyBench {
   ): Promise<JobResult> {
     const { trial } = job;
     const arm = armOf(plan, trial.arm);
-    const features = await this.#features(plan, trial.network, signal);
-    const data = await this.#dataOf(signal);
-    const { supervisor, gradientProbe } = await this.#supervisors(plan, trial.network, features, trial.optimizer);
+    const features = await this.#material.features(plan, trial.network, signal);
+    const data = await this.#material.data(signal);
+    const { supervisor, gradientProbe } = await this.#material.supervisors(
+      plan,
+      trial.network,
+      features,
+      trial.optimizer,
+    );
     const given = await this.#givenWeights(plan, trial.network, trial.arm, trial.seed);
     const before = selfTrained(arm) ? (plan.selfTrainingSteps ?? selfTrainingSteps) : 0;
     const record = await runTrial({
@@ -416,7 +325,7 @@ export class StudyBench {
       selfTraining: {
         ...computing(plan),
         ...(plan.selfTrainingSteps === undefined ? {} : { steps: plan.selfTrainingSteps }),
-        ...(selfTrained(arm) ? this.#checking(`${features.network.where} self-training`) : {}),
+        ...(selfTrained(arm) ? this.#material.checking(`${features.network.where} self-training`) : {}),
         onStep: (step) => onProgress(step, before + plan.steps + job.extension),
       },
       signal,
@@ -468,11 +377,6 @@ function medianSeconds(moments: readonly number[], first: number): number {
     .map((moment, index) => moment - moments[first + index - 1])
     .sort((a, b) => a - b);
   return durations[Math.floor(durations.length / 2)] / 1000;
-}
-
-/** How a study's sessions run. */
-function computing({ device }: StudyPlan): SessionOptions {
-  return sessionOptions({ threads: trialThreads, ...(device === undefined ? {} : { device }) });
 }
 
 /** A picture of samples beside what G makes of them; undefined where they are no pictures. */
