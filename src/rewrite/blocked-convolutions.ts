@@ -16,14 +16,8 @@ import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { NodeContext } from "../ops/operator.js";
 import { padsOf, type WindowAxis } from "../ops/window.js";
-import {
-  type BlockedConvolution,
-  BlockedLayout,
-  exchangedAxes,
-  inBlocks,
-  mostMovedBlocks,
-  rowsAt,
-} from "./blocked-layout.js";
+import { type BlockedConvolution, BlockedLayout, exchangedAxes, mostMovedBlocks, rowsAt } from "./blocked-layout.js";
+import { inBlocks } from "./in-blocks.js";
 import { interleavePhases } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 

@@ -8,7 +8,8 @@ import { numbersOf, sizeOf } from "../graph/tensor.js";
 import { type Emitter, sameShape } from "../ops/emitter.js";
 import { batchFactor } from "../ops/normalizations.js";
 import { intAttribute } from "../ops/operator.js";
-import { BlockedLayout, beforeReshapes, inBlocks, isActivation, onBlocks } from "./blocked-layout.js";
+import { BlockedLayout, isActivation } from "./blocked-layout.js";
+import { beforeReshapes, inBlocks, onBlocks } from "./in-blocks.js";
 import { interleavePhases, phasesOfBoth } from "./interleaved-phases.js";
 import type { NodeRule } from "./rewrite-graph.js";
 

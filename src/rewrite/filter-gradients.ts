@@ -17,7 +17,8 @@ import { convolutionGeometry } from "../ops/convolutions.js";
 import { nodeCost } from "../ops/cost.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { WindowAxis } from "../ops/window.js";
-import { BlockedLayout, exchangedAxes, inBlocks, mostMovedBlocks, type Taken } from "./blocked-layout.js";
+import { BlockedLayout, exchangedAxes, mostMovedBlocks, type Taken } from "./blocked-layout.js";
+import { inBlocks } from "./in-blocks.js";
 import type { NodeRule } from "./rewrite-graph.js";
 
 /** Places that ONNX Runtime's convolution computes at once; those left over cost as much each as several of the others. */
