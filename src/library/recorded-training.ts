@@ -2,9 +2,7 @@
 import { join } from "node:path";
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
-import { pictureGrid } from "../data/picture-grid.js";
 import { InterruptedError } from "../errors.js";
-import { sizeOf } from "../graph/tensor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { sessionOptions } from "../runtime/session.js";
@@ -23,6 +21,7 @@ import {
 import { DivergedError } from "../training/trainer.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { InitializeEvent, InitializeOptions, Measuring } from "./initialize-types.js";
+import { reconstructions } from "./reconstructions.js";
 import { type RunFolder, runFiles } from "./run-folder.js";
 import type { RunWatcher } from "./run-watcher.js";
 
@@ -57,7 +56,7 @@ export function telling(
 /** Trains while keeping metrics, checkpoints and pictures. */
 export async function trainWithRecords(recorded: RecordedTraining): Promise<PretrainResult> {
   const { training, options, emit, folder, steps, checkpoint, watcher } = recorded;
-  const { features, dataset, recipe, seed } = training;
+  const { dataset, recipe, seed } = training;
   const every = Math.max(1, Math.ceil(steps / 500));
   const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
   const pictureSteps = new Set(
@@ -108,23 +107,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
             memory: process.memoryUsage.rss(),
           });
         }
-        const { generated } = pictureSteps.has(step) ? await report.views() : {};
-        if (generated && report.samples) {
-          const size = sizeOf(features.network.sampleShape);
-          const shown = Math.min(32, report.samples.shape[0]);
-          const png = await pictureGrid(
-            report.samples.data.subarray(0, shown * size),
-            generated.data.subarray(0, shown * size),
-            dataset.record,
-          ).catch((error: unknown) => {
-            if (error instanceof RangeError) return undefined;
-            throw error;
-          });
-          if (png) {
-            await folder.write(join(runFiles.samples, `step-${String(step).padStart(9, "0")}.png`), png);
-            await watcher.picture("samples", step, png);
-          }
-        }
+        if (pictureSteps.has(step)) await recordReconstructions(recorded, report);
         await recordStart();
         if (pictureSteps.has(step)) await recordLayers(recorded, held, step, await report.state());
         if (step % checkpointEvery === 0 && step < steps) {
@@ -150,6 +133,23 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
     }
     throw error;
   }
+}
+
+/** Keeps a picture of samples beside what G makes of them, where there is a G and they are pictures. */
+async function recordReconstructions(
+  { training, folder, watcher }: RecordedTraining,
+  { step, views, samples }: StepReport,
+): Promise<void> {
+  const { generated } = await views();
+  const picture = generated && samples && (await reconstructions(samples, generated, training.dataset, 32));
+  if (!picture) return;
+  await folder.write(pictureFile(runFiles.samples, step), picture);
+  await watcher.picture("samples", step, picture);
+}
+
+/** The name of a picture of a step. */
+function pictureFile(folder: string, step: number): string {
+  return join(folder, `step-${String(step).padStart(9, "0")}.png`);
 }
 
 /** The learning rates of a step, counted from 1. */
@@ -186,7 +186,7 @@ async function recordLayers(
   await watcher.layers(step, layers);
   const picture = await filtersPicture(features, weights);
   if (!picture) return;
-  await folder.write(join(runFiles.filters, `step-${String(step).padStart(9, "0")}.png`), picture);
+  await folder.write(pictureFile(runFiles.filters, step), picture);
   await watcher.picture("filters", step, picture);
 }
 

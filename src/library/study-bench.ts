@@ -1,10 +1,8 @@
 /** Where the jobs of a study are done, one at a time. */
 import { join } from "node:path";
-import type { Dataset } from "../data/dataset.js";
-import { pictureGrid } from "../data/picture-grid.js";
 import { UserError } from "../errors.js";
 import { writeSafetensors } from "../formats/safetensors.js";
-import { floatTensor, sizeOf } from "../graph/tensor.js";
+import { floatTensor } from "../graph/tensor.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
@@ -21,6 +19,7 @@ import { type PretrainOptions, type PretrainResult, pretrain, pretrainingSteps }
 import { selfTrain, selfTrainingSteps } from "../training/self-training.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
+import { reconstructions } from "./reconstructions.js";
 import { sha256 } from "./sha256.js";
 import type { BenchSettings } from "./study-data.js";
 import { computing, StudyMaterial } from "./study-material.js";
@@ -91,7 +90,6 @@ export class StudyBench {
     const { recipe } = arm.source;
     const features = await this.#material.features(plan, job.network, signal);
     const { unlabelled } = await this.#material.data(signal);
-    const { sampleShape } = features.network;
     const steps = pretrainingSteps(recipe, unlabelled.count);
     const common = { key: job.key, network: job.network, recipe: recipe.name, seed: job.seed, steps };
     const name = join(studyFiles.pretraining, job.key);
@@ -111,8 +109,7 @@ export class StudyBench {
           made = step;
           onProgress(step, steps);
           const { generated } = step === steps && job.seed === 0 ? await views() : {};
-          if (generated && samples)
-            picture = await reconstructions(samples.data, generated.data, sizeOf(sampleShape), unlabelled);
+          if (generated && samples) picture = await reconstructions(samples, generated, unlabelled, 16);
         },
         () => onProgress(0, steps),
       );
@@ -377,20 +374,4 @@ function medianSeconds(moments: readonly number[], first: number): number {
     .map((moment, index) => moment - moments[first + index - 1])
     .sort((a, b) => a - b);
   return durations[Math.floor(durations.length / 2)] / 1000;
-}
-
-/** A picture of samples beside what G makes of them; undefined where they are no pictures. */
-async function reconstructions(
-  samples: Float32Array,
-  generated: Float32Array,
-  size: number,
-  dataset: Dataset,
-): Promise<Uint8Array | undefined> {
-  const shown = Math.min(16, samples.length / size);
-  try {
-    return await pictureGrid(samples.slice(0, shown * size), generated.slice(0, shown * size), dataset.record);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
 }

@@ -76,6 +76,7 @@ export function pretrainingFeeds(
     swapped && recipe.corruption.kind !== "swapped-values"
       ? { kind: "swapped-values" as const, amount: 0.3 }
       : recipe.corruption;
+  const context = { seed, batchSize, sampleSize, geometry, groups, pool };
   return {
     async at(step) {
       const indices = order.indices(step);
@@ -90,34 +91,18 @@ export function pretrainingFeeds(
           corruption.amount,
           samples.data.subarray(0, corrupted.data.length),
           corrupted.data,
-          { seed, step, batchSize: corrupted.shape[0], sampleSize, geometry, groups, pool },
+          { ...context, step, batchSize: corrupted.shape[0] },
           swapped?.data,
         );
       if (groupRows) await clusters?.writeOneHot(indices, samples.data, groupRows.data);
       if (edges) orientations?.write(samples.data, edges.shape[0], edges.data);
       if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
-        if (!view) return;
-        if (geometry)
-          drawView(
-            samples.data,
-            view.data,
-            batchSize,
-            geometry,
-            viewSettings,
-            new RandomStream(seed, `view/${index}`, step),
-          );
-        else
-          corrupt("swapped-values", recipe.contrast.swap, samples.data, view.data, {
-            seed,
-            step,
-            purpose: `view/${index}`,
-            batchSize,
-            sampleSize,
-            geometry,
-            groups,
-            pool,
-          });
+        const purpose = `view/${index}`;
+        if (view && geometry)
+          drawView(samples.data, view.data, batchSize, geometry, viewSettings, new RandomStream(seed, purpose, step));
+        else if (view)
+          corrupt("swapped-values", recipe.contrast.swap, samples.data, view.data, { ...context, step, purpose });
       });
       if (turns && picture) {
         const stream = new RandomStream(seed, "rotation", step);
@@ -126,10 +111,7 @@ export function pretrainingFeeds(
         );
         for (const turned of [rotated, ...views])
           if (turned) rotateQuarter(turned.data, batchSize, picture, quarterTurns);
-        turns.data.fill(0);
-        quarterTurns.forEach((turn, row) => {
-          turns.data[row * rotationClasses + turn] = 1;
-        });
+        writeOneHot(quarterTurns, rotationClasses, turns.data);
       }
       const progress = step / steps;
       const deviation = recipe.adversarial.instanceNoise * Math.max(0, 1 - progress);
@@ -149,6 +131,14 @@ export function pretrainingFeeds(
       };
     },
   };
+}
+
+/** Writes classes as rows of zeros with a one each. */
+function writeOneHot(classes: Uint8Array, count: number, target: Float32Array): void {
+  target.fill(0);
+  classes.forEach((one, row) => {
+    target[row * count + one] = 1;
+  });
 }
 
 /** Fills an array with copies of a shorter one, as many as fit. */
