@@ -50,7 +50,7 @@ export const newestOpset = 28;
 const decoder = new TextDecoder();
 
 /**
- * Reads an ONNX model: all attribute kinds (other subgraphs than an If's and rare kinds stay opaque), all encodings of tensors, and
+ * Reads an ONNX model: all attribute kinds (other subgraphs than an If's and a Loop's and rare kinds stay opaque), all encodings of tensors, and
  * the structure that ONNX demands of a graph, but for the order of its nodes, which they get.
  *
  * @throws UserError that names the file where the bytes are no such model
@@ -221,7 +221,8 @@ function readNode(proto: NodeProto, context: TensorContext): Node {
     attributes: Object.fromEntries(
       proto.attribute.map((part) => [
         part.name,
-        (proto.opType === "If" && readBranch(part, context)) || readAttribute(part, { ...context, where: place }),
+        ((proto.opType === "If" || proto.opType === "Loop") && readBranch(part, context)) ||
+          readAttribute(part, { ...context, where: place }),
       ]),
     ),
   };
@@ -254,7 +255,7 @@ function readAttribute(proto: AttributeProto, context: TensorContext): Attribute
   }
 }
 
-/** A branch of an If; undefined where it is none that headstart could take, of tensors throughout. */
+/** A branch of an If, or a Loop's body; undefined where it is none that headstart could take, of tensors throughout. */
 function readBranch(proto: AttributeProto, context: TensorContext): Attribute | undefined {
   if (!proto.g) return undefined;
   try {

@@ -10,7 +10,7 @@ export type Attribute =
   | { readonly kind: "floats"; readonly value: readonly number[] }
   | { readonly kind: "ints"; readonly value: readonly number[] }
   | { readonly kind: "strings"; readonly value: readonly string[] }
-  /** A branch of an If, with what it was read from. */
+  /** A branch of an If or the body of a Loop, with what it was read from. */
   | { readonly kind: "graph"; readonly value: Graph; readonly source: unknown }
   | { readonly kind: "opaque"; readonly value: unknown };
 

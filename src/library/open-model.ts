@@ -7,6 +7,7 @@ import { isFloating } from "../graph/tensor.js";
 import { checkAttributes } from "../ops/check-attributes.js";
 import { analyzeNetwork, type Network, type NetworkOptions } from "../ops/network.js";
 import { takeBranches } from "../ops/take-branches.js";
+import { unrollLoops } from "../ops/unroll-loops.js";
 import { unrollRecurrences } from "../ops/unroll-recurrences.js";
 import { upgradeGraph } from "../ops/upgrade.js";
 import { GraphRestorer, type Restoration } from "./graph-restorer.js";
@@ -118,7 +119,7 @@ function asItIs(model: ModelFile): { model: ModelFile; restoration?: undefined; 
   };
 }
 
-/** The graph without branches and recurrent layers, as far as the sample's shape decides them. */
+/** The graph without branches, loops and recurrent layers, as far as the sample's shape decides them. */
 function plainGraph(model: ModelFile, settings: NetworkOptions) {
   let { graph } = model;
   const constants = new Set<string>();
@@ -126,10 +127,12 @@ function plainGraph(model: ModelFile, settings: NetworkOptions) {
   // What one of them gives may decide about another.
   for (;;) {
     const taken = takeBranches(graph, model.opset, settings);
-    for (const name of taken.constants) constants.add(name);
-    const { layers, obstacles, ...rest } = unrollRecurrences(taken.graph, model.opset, settings);
-    graph = rest.graph;
+    const loops = unrollLoops(taken.graph, model.opset, settings);
+    for (const name of [...taken.constants, ...loops.constants]) constants.add(name);
+    const { layers, obstacles, ...rest } = unrollRecurrences(loops.graph, model.opset, settings);
     for (const [name, layer] of layers) unrolled.set(name, layer);
-    if (layers.size === 0) return { graph, constants, unrolled, obstacles };
+    const isDone = layers.size === 0 && loops.graph === taken.graph;
+    graph = rest.graph;
+    if (isDone) return { graph, constants, unrolled, obstacles: new Map([...loops.obstacles, ...obstacles]) };
   }
 }

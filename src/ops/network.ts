@@ -94,7 +94,7 @@ const obstacles: readonly (readonly [RegExp, string])[] = [
   [/^com\.microsoft\b/, "ONNX Runtime has optimised or quantised the model; give the one that it was made of"],
   [
     /^(If|Loop|Scan)$/,
-    "what it computes depends on the samples' values or is repeated; give a network without such control flow",
+    "what it computes depends on the samples' values, or is repeated; give a network without such control flow",
   ],
   [/^Einsum$/, "its equation is not that of one product of matrices; write it with matmul and permute"],
   [

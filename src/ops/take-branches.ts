@@ -1,10 +1,8 @@
 /** Writes an If whose condition does not hang on the samples' values as the branch that it takes. */
-import { UserError } from "../errors.js";
 import { checkGraph } from "../graph/check.js";
 import type { Graph, Node } from "../graph/graph.js";
-import { Emitter } from "./emitter.js";
-import { instantiate, parameterInputs } from "./instantiate.js";
-import { analyzeNetwork, type Network, type NetworkOptions } from "./network.js";
+import { knownConstant } from "./known-constant.js";
+import type { NetworkOptions } from "./network.js";
 import { upgradeGraph } from "./upgrade.js";
 
 /** A graph and what its branches brought into it. */
@@ -47,30 +45,7 @@ function isIf(op: string, domain: string): boolean {
 
 /** What an If's condition is for all batches; undefined where that is not known. */
 function decide(graph: Graph, { inputs: [condition] }: Node, options: NetworkOptions): boolean | undefined {
-  try {
-    const network = analyzeNetwork(graph, options);
-    // Training's batches have two samples or more; a condition that is another for other batches is not decided here.
-    const [first, second] = [2, 3].map((batchSize) => conditionOf(network, condition, batchSize));
-    return first === second ? first : undefined;
-  } catch (error) {
-    // What stands in the way of the condition is reported where the network itself is taken apart.
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
-}
-
-function conditionOf(network: Network, name: string, batchSize: number): boolean | undefined {
-  const emit = new Emitter();
-  const { targets } = instantiate({
-    emit,
-    network,
-    // Not "samples": a weight may have that name.
-    input: emit.input("headstart/samples", "float32", [batchSize, ...network.sampleShape]),
-    targets: [name],
-    parameter: parameterInputs(emit, network),
-    normalization: "running",
-  });
-  const constant = targets[0].constant;
+  const constant = knownConstant(graph, condition, options);
   return constant?.data.length === 1 ? Boolean(Number(constant.data[0])) : undefined;
 }
 

@@ -38,8 +38,8 @@ const usualActivations: Readonly<Record<RecurrentSettings["kind"], readonly stri
 /** Activations of ONNX's recurrent layers that are operators of the same name, with the same settings by default. */
 export const knownActivations = ["Sigmoid", "Tanh", "Relu", "Softsign", "Softplus", "HardSigmoid"];
 
-/** Says why a layer stays as it is. */
-class Obstacle extends Error {}
+/** Says why a layer, or a loop, stays as it is. */
+export class Obstacle extends Error {}
 
 /**
  * Unrolls every recurrent layer of a graph, in order: how long the next one's sequence is may depend on the one before.

@@ -14,6 +14,7 @@ import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 const networks = [
   { name: "nnx-pictures", features: 9, head: 2 },
   { name: "nnx-series", features: 12, head: 2 },
+  { name: "nnx-scan", features: 3, head: 2 },
   { name: "linen-residual", features: 17, head: 2 },
   { name: "linen-attention", features: 19, head: 2 },
   { name: "equinox-pictures", features: 8, head: 2 },

@@ -57,6 +57,24 @@ class NnxSeries(nnx.Module):
         return self.head(output)
 
 
+class NnxScan(nnx.Module):
+    """A recurrent layer by jax.lax.scan."""
+
+    def __init__(self, rngs):
+        self.read = nnx.Linear(3, 8, rngs=rngs)
+        self.keep = nnx.Linear(8, 8, use_bias=False, rngs=rngs)
+        self.head = nnx.Linear(8, 4, rngs=rngs)
+
+    def __call__(self, x):
+        def step(state, position):
+            state = jnp.tanh(self.read(position) + self.keep(state))
+            return state, state
+
+        start = jnp.zeros((x.shape[0], 8))
+        state, states = jax.lax.scan(step, start, jnp.swapaxes(x, 0, 1))
+        return self.head(state + states.mean(0))
+
+
 class LinenResidual(nn.Module):
     """A residual block with batch normalisation."""
 
@@ -126,6 +144,7 @@ class EquinoxSeries(eqx.Module):
 networks = {
     "nnx-pictures": ("Flax NNX", lambda: NnxPictures(nnx.Rngs(0)), (28, 28, 1)),
     "nnx-series": ("Flax NNX", lambda: NnxSeries(nnx.Rngs(0)), (6, 3)),
+    "nnx-scan": ("Flax NNX", lambda: NnxScan(nnx.Rngs(0)), (6, 3)),
     "linen-residual": ("Flax Linen", LinenResidual, (28, 28, 1)),
     "linen-attention": ("Flax Linen", LinenAttention, (28, 28, 1)),
     "equinox-pictures": ("Equinox", lambda: EquinoxPictures(jax.random.key(0)), (1, 28, 28)),
