@@ -56,7 +56,8 @@ async function resumeLocked(folder: RunFolder, run: RunRecord): Promise<ResumedR
     });
   await folder.prepare();
   const checkpoint = await folder.readCheckpoint();
-  const extendedAt = [...((earlier as RunRecord).extendedAt ?? []), ...(grown ? [checkpoint?.step ?? 0] : [])];
+  const { extendedAt: before } = earlier as Partial<RunRecord>;
+  const extendedAt = [...(Array.isArray(before) ? before : []), ...(grown ? [checkpoint?.step ?? 0] : [])];
   if (grown) {
     // The earlier end's result is not the longer run's.
     await rm(folder.file(runFiles.result), { force: true });

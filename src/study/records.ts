@@ -1,4 +1,5 @@
 /** What a study keeps of its pretrainings and trials. */
+import { z } from "zod";
 import type { Trial } from "./plan.js";
 
 /** pretraining/KEY.json: what a pretraining cost and how it ended; its weights lie beside it. */
@@ -86,4 +87,60 @@ export function currentRecord(record: TrialRecord | EarlyRecord): TrialRecord {
   const { accuracy, bestAccuracy, points, ...rest } = record;
   const scored = points.map(({ accuracy: score, ...point }) => ({ ...point, score }));
   return { ...rest, points: scored, score: accuracy, bestScore: bestAccuracy };
+}
+
+/** What a study counts with. Numbers that may not be finite are null in JSON. */
+const countedTrial = z.object({
+  key: z.string(),
+  network: z.string(),
+  arm: z.string(),
+  optimizer: z.object({ learningRate: z.number() }),
+  seed: z.number().int(),
+  steps: z.number().int(),
+  stepsMade: z.number().int(),
+  labelsUsed: z.number().int(),
+  points: z
+    .array(
+      z.object({
+        step: z.number().int(),
+        score: z.number(),
+        balancedAccuracy: z.number().optional(),
+        rmse: z.array(z.number().nullable()).optional(),
+        loss: z.number().nullable(),
+        testLoss: z.number().nullable().optional(),
+      }),
+    )
+    .min(1),
+  score: z.number(),
+  bestScore: z.number(),
+  chance: z.number(),
+  diverged: z.enum(["non-finite", "loss above its start", "pretraining"]).nullable(),
+  stalled: z.boolean(),
+  start: z.array(z.object({ layer: z.string() })),
+});
+
+/** A line of trials.jsonl as a trial's record of today; undefined where it is none. */
+export function readTrial(line: string): TrialRecord | undefined {
+  try {
+    const record = currentRecord(JSON.parse(line) as TrialRecord);
+    return countedTrial.safeParse(record).success ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const countedPretraining = z.object({
+  key: z.string(),
+  steps: z.number().int(),
+  samples: z.number(),
+  seconds: z.number(),
+  sha256: z.string().optional(),
+  divergedAt: z.number().int().optional(),
+  metrics: z.object({}),
+  warnings: z.array(z.string()),
+});
+
+/** Whether this is a pretraining's record, as far as a study counts with it. */
+export function isPretraining(record: unknown): record is PretrainingRecord {
+  return countedPretraining.safeParse(record).success;
 }

@@ -6,7 +6,7 @@ import { removeTree } from "../data/remove-tree.js";
 import { writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
 import { lockFolder } from "./lock-folder.js";
-import { currentRecord, type PretrainingRecord, type TrialRecord } from "./records.js";
+import { isPretraining, type PretrainingRecord, readTrial, type TrialRecord } from "./records.js";
 
 export const studyFiles = {
   plan: "study.json",
@@ -148,13 +148,8 @@ export class StudyFolder {
     let kept = 0;
     for (const [index, line] of lines.entries()) {
       const last = index === lines.length - 1;
-      let record: TrialRecord | undefined;
-      try {
-        if (line.endsWith("\n")) record = currentRecord(JSON.parse(line) as TrialRecord);
-      } catch {
-        record = undefined;
-      }
-      if (typeof record?.key !== "string" || !Array.isArray(record.points)) {
+      const record = line.endsWith("\n") ? readTrial(line) : undefined;
+      if (record === undefined) {
         if (!last)
           throw userError({
             where: `${path}, line ${index + 1}`,
@@ -181,8 +176,20 @@ export class StudyFolder {
     }
   }
 
-  /** A finished pretraining's record, or undefined. It is written after the weights, so these are whole. */
-  readPretraining(key: string): Promise<PretrainingRecord | undefined> {
-    return this.readJson<PretrainingRecord>(join(studyFiles.pretraining, `${key}.json`));
+  /**
+   * A finished pretraining's record, or undefined. It is written after the weights, so these are whole.
+   *
+   * @throws UserError where it is broken
+   */
+  async readPretraining(key: string): Promise<PretrainingRecord | undefined> {
+    const name = join(studyFiles.pretraining, `${key}.json`);
+    const record = await this.readJson<unknown>(name);
+    if (record === undefined || (isPretraining(record) && record.key === key)) return record;
+    throw userError({
+      where: this.file(name),
+      required: "a pretraining's record",
+      got: "something else",
+      advice: "Remove it: the same command then pretrains again.",
+    });
   }
 }

@@ -49,6 +49,46 @@ test("refuses a broken line in the middle, naming it", async () => {
   await expect(folder.readTrials()).rejects.toThrow(/trials\.jsonl, line 2: required a trial's record/);
 });
 
+test.each<[string, (record: Record<string, unknown>) => void]>([
+  ["a score", (record) => delete record.score],
+  ["points", (record) => Object.assign(record, { points: [] })],
+  ["a point's score", (record) => Object.assign(record, { points: [{ step: 0, loss: 1, score: null }] })],
+  ["an ending", (record) => Object.assign(record, { diverged: "x" })],
+])("refuses a trial that has lost %s, which nothing could be counted with", async (_, spoil) => {
+  const { folder, records, file } = await filled();
+  const broken = JSON.parse(JSON.stringify(records[0]));
+  spoil(broken);
+  writeFileSync(file, `${[records[1], broken, records[2]].map((record) => JSON.stringify(record)).join("\n")}\n`);
+  await expect(folder.readTrials()).rejects.toThrow(
+    /trials\.jsonl, line 2: required a trial's record, got something else/,
+  );
+});
+
+test("refuses a pretraining's record that is none, or another's", async () => {
+  const { folder } = await filled();
+  const record = {
+    key: "k",
+    network: "net",
+    recipe: "r",
+    seed: 0,
+    steps: 1,
+    samples: 8,
+    seconds: 1,
+    metrics: {},
+    warnings: [],
+  };
+  const name = join("pretraining", "k.json");
+  expect(await folder.readPretraining("k")).toBeUndefined();
+  await folder.writeJson(name, record);
+  expect(await folder.readPretraining("k")).toEqual(record);
+  for (const broken of [null, [], { ...record, seconds: "1" }, { ...record, key: "other" }]) {
+    await folder.writeJson(name, broken);
+    await expect(folder.readPretraining("k")).rejects.toThrow(
+      /k\.json: required a pretraining's record, got something else\. Remove it/,
+    );
+  }
+});
+
 test("reads trials of the first version, which called their score accuracy", async () => {
   const { folder, records, file } = await filled();
   const early = records.map(({ score: accuracy, bestScore: bestAccuracy, points, ...record }) => ({
