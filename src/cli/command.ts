@@ -145,13 +145,16 @@ function usageError(command: Command, table: OptionTable, error: CommanderError)
   const see = `See headstart ${command.name} --help.`;
   if (error.code === "commander.unknownOption") {
     const given = /'([^']*)'/.exec(error.message)?.[1] ?? "";
-    const flags = [...Object.keys(table), "help"].map(flagOf);
+    const names = new Map([...Object.keys(table), "help"].map((name) => [flagOf(name), flagOf(name)]));
+    for (const [name, { elsewhere }] of Object.entries(table))
+      if (elsewhere !== undefined) names.set(flagOf(elsewhere), flagOf(name));
+    const near = nearest(given.replace(/=.*/s, ""), names.keys())!;
     return new UsageError(
       `${given}: required an option of headstart ${command.name}, got an unknown one. ` +
-        `The nearest is ${nearest(given.replace(/=.*/s, ""), flags)}. ${see}`,
+        `The nearest is ${names.get(near)}. ${see}`,
     );
   }
-  const quotes = "A pattern needs quotes, or the shell makes several arguments of it. ";
-  const hint = error.code === "commander.excessArguments" ? quotes : "";
+  const data = "Data is named by --data; a pattern needs quotes, or the shell makes several arguments of it. ";
+  const hint = error.code === "commander.excessArguments" && "data" in table ? data : "";
   return new UsageError(`${error.message.replace(/^error: /, "").replace(/\.$/, "")}. ${hint}${see}`);
 }

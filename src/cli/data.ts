@@ -32,7 +32,10 @@ export const command = defineCommand({
   ],
   options: {
     ...reading,
-    labels: nameOrPath("NAME", "a label file, or a table's column or archive's array (name, number, or -1)"),
+    labels: {
+      ...nameOrPath("NAME", "a label file, or a table's column or archive's array (name, number from 1, or -1)"),
+      elsewhere: "labelColumn",
+    },
     layout: choice("ORDER", ["NCHW", "NHWC"], "where the shape has a picture's channels (default: NCHW)"),
     output: newPath("FILE", "where the pictures are drawn (default: data-grid.png, or the next free number)"),
     overwrite: flag("replace that file"),
@@ -118,8 +121,9 @@ export const command = defineCommand({
       );
       for (const name of found.unusable.slice(0, 20)) console.line(`  ${name}`);
     }
+    // An earlier run's transform says how values are scaled: nothing else can be asked for beside it.
     const { normalise, because } = found.suggestion;
-    console.line(`suggested: --normalise ${normalise} (${because})`);
+    if (options.transform === undefined) console.line(`suggested: --normalise ${normalise} (${because})`);
     const file = output ?? freeName();
     if (png !== undefined) {
       await writeOutput(file, png, overwrite);

@@ -60,10 +60,13 @@ export const command = defineCommand({
     threads: whole("COUNT", "threads (default: all cores)", { min: 1 }),
     device: deviceOption,
     ...dataOptions,
-    labels: nameOrPath(
-      "NAME",
-      "labels for the report's probe and --head: a label file, or a table's column (name, number, or -1)",
-    ),
+    labels: {
+      ...nameOrPath(
+        "NAME",
+        "labels for the report's probe and --head: a label file, or a table's column (name, number from 1, or -1)",
+      ),
+      elsewhere: "labelColumn",
+    },
     head: choice(
       "START",
       headStarts,

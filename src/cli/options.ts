@@ -13,6 +13,8 @@ export interface CommandOption<Value> {
   readonly required: boolean;
   /** True where it may be given several times: what each time is read, a list, is joined. */
   readonly repeated?: boolean;
+  /** What other commands call it: a user who writes that is told of this one. */
+  readonly elsewhere?: string;
   /** The names that can be chosen, where there are only these. */
   readonly choices?: readonly string[];
   /** What of a file or folder the value names; absent where it never names one. */

@@ -49,6 +49,22 @@ test("an unknown option names the nearest, before any other complaint", () => {
   usage(["sock", "--neddle-size=3"], "The nearest is --needle-size.");
 });
 
+test("an option that other commands call otherwise is named, and where data belongs", () => {
+  const { name, description, options, arguments: words = [] } = command;
+  const data = { ...whole("N", "data"), elsewhere: "wool" };
+  const other = defineCommand({
+    name,
+    description,
+    arguments: words,
+    options: { ...options, data },
+    run: async () => {},
+  });
+  const refused = (given: string[]) => expect(() => readArguments(other, given));
+  refused(["sock", "--wool", "3"]).toThrow("got an unknown one. The nearest is --data.");
+  refused(["sock", "red", "blue"]).toThrow("got 3. Data is named by --data; a pattern needs quotes");
+  expect(() => readArguments(command, ["sock", "red", "blue"])).toThrow("got 3. See headstart knit --help.");
+});
+
 test("complains of what is missing, surplus or does not fit", () => {
   usage(["sock"], "--rows: required rows of each part, got nothing. See headstart knit --help.");
   usage(["--rows", "1"], "missing required argument 'pattern'. See headstart knit --help.");

@@ -1,8 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
+import { openDataset } from "../../src/data/open-dataset.js";
+import { savedTransform } from "../../src/data/saved-transform.js";
 import { solidPicture } from "../data/solid-picture.js";
 import { RecordingStream } from "../support/recording-stream.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -47,9 +49,25 @@ test("shows a table with its options; refuses what is none in one line", async (
   expect(stdout).toContain("2 classes: 0 (3), 1 (1)");
   expect(stdout).toContain("1 duplicate, such as samples 0 and 3");
   expect(stdout).toContain("note: b left out: as asked");
+  expect(stdout).toContain("suggested: --normalise ");
   expect(await run(join(folder, "none.csv"))).toMatchObject({ status: 1, stdout: "" });
   expect(await run(table, "--memory", "much")).toMatchObject({ status: 2 });
   expect(await run(table, "--columns", "b=text")).toMatchObject({ status: 2 });
+  expect(await run(table, "--label-column", "y")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("The nearest is --labels."),
+  });
+});
+
+test("suggests no normalisation beside an earlier run's transform, which says it", async () => {
+  const folder = temporaryFolder({ "t.csv": "a,b\n1,5\n2,7\n3,8\n" });
+  const table = join(folder, "t.csv");
+  const transform = join(folder, "transform.json");
+  writeFileSync(transform, JSON.stringify(savedTransform((await openDataset(table, {})).record)));
+  const { status, stdout } = await run(table, "--transform", transform);
+  expect(status).toBe(0);
+  expect(stdout).toContain("3 samples of 2\n");
+  expect(stdout).not.toContain("suggested:");
 });
 
 test("shows pictures with transparency as they are, and leaves picture bombs out", async () => {
