@@ -169,7 +169,7 @@ export const command = defineCommand({
       onEvent: progressOf(console),
     });
     console.end();
-    report(console, result, options.pilot !== undefined);
+    report(console, result);
   },
 });
 
@@ -236,7 +236,7 @@ function progressOf(console: Console): (event: CompareEvent) => void {
 }
 
 /** Verdicts first, then the table of scores, then what limits them. */
-function report(console: Console, { summary, folder, report: page, plan }: CompareResult, pilot: boolean): void {
+function report(console: Console, { summary, folder, report: page, plan }: CompareResult): void {
   console.line();
   const measure = measureOf(plan);
   const [first] = summary.comparisons;
@@ -246,7 +246,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
       `Against ${first.baseline}: ${measure.name} after ${plan.steps} steps${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
     );
     console.line();
-    verdicts(console, first.arms, pilot ? pilotWord : plainWord);
+    verdicts(console, first.arms);
     console.line();
     console.line(`On the way there: mean ${measure.name} over the ${plan.steps} steps`);
     console.line();
@@ -263,7 +263,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
         `Against ${first.baseline} at equal total time, training before counted in (other arms trained on meanwhile):`,
       );
       console.line();
-      verdicts(console, equalTime.arms, pilot ? pilotWord : plainWord);
+      verdicts(console, equalTime.arms);
     }
     for (const other of summary.comparisons.filter(
       ({ baseline, at }) => baseline !== first.baseline && at === "equal steps",
@@ -271,7 +271,7 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
       console.line();
       console.line(`Against ${other.baseline}:`);
       console.line();
-      verdicts(console, other.arms, pilot ? pilotWord : plainWord);
+      verdicts(console, other.arms);
     }
   }
   console.line();
@@ -286,17 +286,11 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
   console.event({ type: "done", folder, report: page, summary });
 }
 
-const pilotWords: Readonly<Record<VerdictWord, string>> = {
-  helps: "help",
-  hurts: "no help (hurts)",
-  "no difference shown": "no help",
-  unclear: "unclear",
-};
-
-const pilotWord = (word: VerdictWord): string => pilotWords[word];
-const plainWord = (word: VerdictWord): string => word;
-
-function verdicts(console: Console, arms: readonly ArmComparison[], wordOf: (word: VerdictWord) => string): void {
+function verdicts(
+  console: Console,
+  arms: readonly ArmComparison[],
+  wordOf: (word: VerdictWord) => string = (word) => word,
+): void {
   for (const { name, verdict } of arms) {
     console.line(`  ${name}: ${wordOf(verdict.verdict)}. ${verdict.reasons[0] ?? ""}`);
     for (const reason of verdict.reasons.slice(1)) console.line(`    ${reason}`);

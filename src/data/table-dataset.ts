@@ -1,4 +1,5 @@
 import { userError } from "../errors.js";
+import { nearest } from "../nearest.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { shorten } from "./classes.js";
 import type { ColumnProfile } from "./column-profile.js";
@@ -120,7 +121,10 @@ function noLabelColumn(path: string, format: TableSource, asked: string | number
     where: path,
     required: `a label column: a name, or a number from 1 to ${format.columnCount} (-1 is the last)`,
     got: String(asked),
-    advice: format.header === undefined ? "The table has no header" : `Its columns are ${shorten(format.header)}`,
+    advice:
+      format.header === undefined
+        ? "The table has no header"
+        : `Did you mean ${nearest(String(asked), format.header)}? Its columns are ${shorten(format.header)}`,
   });
 }
 

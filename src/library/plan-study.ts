@@ -1,4 +1,5 @@
 /** Turns what a user asks of a study into its plan: arms, networks, training data, settings. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
@@ -168,6 +169,13 @@ export async function planNetworks(
         advice: "A grid makes its networks itself.",
       });
     const { input, inputShape } = options;
+    if (!existsSync(options.model) && /^[a-z0-9]+$/i.test(options.model))
+      throw userError({
+        where: options.model,
+        required: `a model file, or a template (${classifierTemplates.join(", ")})`,
+        got: "neither",
+        advice: "Check the path, or the template's name.",
+      });
     const { network, hash } = await openModel(options.model, {
       ...(input === undefined ? {} : { input }),
       ...(inputShape ? { inputShape } : {}),

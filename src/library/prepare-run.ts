@@ -189,7 +189,7 @@ async function requireSense(options: InitializeOptions): Promise<string> {
       where: "labelled samples",
       required: "a head that starts from labels, which is all they are for",
       got: head === undefined ? "no head" : `a head of ${head}`,
-      advice: "Ask for the head class-means, linear-discriminant or self-training, or leave the labelled samples out.",
+      advice: "Ask for --head class-means, linear-discriminant or self-training, or leave --labelled out.",
     });
   if (options.discriminator !== undefined) requireDiscriminatorKind(options.discriminator);
   const path = options.output ?? `${basename(model, extname(model))}-headstart`;

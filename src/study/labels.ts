@@ -24,7 +24,7 @@ export function parseLabelAmount(text: string): LabelAmount {
     where: "labels",
     required: `a total such as 300, a share such as 10%, or all`,
     got: `"${text}"`,
-    advice: "Correct it.",
+    advice: "Correct it; the column that holds the labels is named by --label-column.",
   });
 }
 

@@ -121,7 +121,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
       where: labelled?.where ?? "labels",
       required: `samples with class labels, for the head ${kind}`,
       got: labelled?.targets ? "numbers to predict" : "none",
-      advice: "Give labelled samples, or take a head of zeros.",
+      advice: "Give labelled samples (--labelled), or name what holds the labels (--labels), or take --head zero.",
     });
   const { labels } = labelled;
   const classes = classesOfHead(layer);
@@ -197,7 +197,7 @@ export function labelledByOutput(layer: Layer, labelled: Dataset): Dataset {
       where,
       required: "samples of two classes at least, for a head that tells them apart",
       got: `only samples of the class ${nameOfClass(labelled, first)}`,
-      advice: "Give labelled samples of every class, or take a head of zeros.",
+      advice: "Give labelled samples of every class (--labelled), or take --head zero.",
     });
   if (!labels || !classNames || classNames.length >= outputs) return labelled;
   const numbers = classNames.map(wholeNumber);

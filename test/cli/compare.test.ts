@@ -82,7 +82,11 @@ test("wrong usage is one line that says what is known", async () => {
   });
   expect(await run(...words, "--labels", "few")).toMatchObject({
     status: 1,
-    stderr: expect.stringMatching(/^headstart: labels: required/),
+    stderr: expect.stringMatching(/^headstart: labels: required .* named by --label-column\.\n$/),
+  });
+  expect(await run("cn", ...words.slice(1))).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^headstart: cn: required a model file, or a template \(mlp, cnn, .*got neither\./m),
   });
   expect(await run(...words, "--labels", "1", "--tune", "--learning-rates", "0.1,0.01")).toMatchObject({
     status: 1,

@@ -257,7 +257,7 @@ describe("what is written in the file", () => {
   });
 
   test.each([
-    ["a column that is not there", "a,b\n1,2\n3,4\n", "c", /required a label column/],
+    ["a column that is not there", "size,kind\n1,2\n3,4\n", "kin", /required a label column.*Did you mean kind\?/],
     ["nothing at all", "a,b\n1,\n3,\n", "b", /2 rows without one/],
     [
       "numbers that some rows lack",

@@ -527,7 +527,7 @@ describe("initialize", () => {
       /required samples with class labels/,
     );
     expect(await messageOf(initialize({ ...options, labelled: path("train-idx3-ubyte") }))).toMatch(
-      /labelled samples: required a head that starts from labels/,
+      /labelled samples: required a head that starts from labels.*Ask for --head class-means/,
     );
     expect(existsSync(path("run"))).toBe(false);
   });

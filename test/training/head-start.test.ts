@@ -122,7 +122,7 @@ describe("a head from class means", () => {
   });
 
   it.each([
-    ["no labels", unlabelled, /required samples with class labels.*got none/],
+    ["no labels", unlabelled, /required samples with class labels.*got none.*--labelled.*--labels.*--head zero/],
     [
       "numbers to predict",
       { ...unlabelled, targets: { names: ["y"], values: new Float64Array(30) } },
