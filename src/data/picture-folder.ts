@@ -79,7 +79,9 @@ export async function listPictures(folder: string, signal?: AbortSignal): Promis
   const training = [...tops].find((name) => /^train(ing)?$/i.test(name));
   if (tops.size > 1 && training !== undefined && [...tops].every((name) => splitName.test(name))) {
     const listed = await listPictures(join(folder, shared, training), signal);
-    return { ...listed, training: `${shared}${training}` };
+    const others = [...tops].filter((name) => name !== training).sort();
+    const note = `only its folder ${shared}${training} is read, not ${others.join(", ")}: what is to be read can be named itself`;
+    return { ...listed, training: `${shared}${training}`, notes: [...listed.notes, note] };
   }
   const classes = classFolders(inner);
   const notes = [...linkNotes(skipped.links), ...others.notes, ...looseNotes(inner)];

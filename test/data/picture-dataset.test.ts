@@ -146,6 +146,9 @@ describe("what is found in a folder", () => {
     expect(dataset.count).toBe(2);
     expect(dataset.classNames).toEqual(["a", "b"]);
     expect(dataset.record.subfolder).toBe("train");
+    expect(dataset.record.notes).toContain(
+      "only its folder train is read, not test: what is to be read can be named itself",
+    );
   });
 
   test("class numbers follow the training data", async () => {
