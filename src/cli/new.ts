@@ -55,6 +55,11 @@ export const command = defineCommand({
     console.line(
       `${output}: ${template} of ${result.parameters.toLocaleString("en")} parameters, ${result.graph.nodes.length} nodes`,
     );
+    const [channels, height, width] = options.inputShape;
+    if (width !== undefined && width <= 4 && channels > 4)
+      console.line(
+        `note: a sample is ${channels} channels of ${height}x${width}, since channels come first; where that is not meant, pass --input-shape ${width},${channels},${height}`,
+      );
     console.line(`Next: ${asCalled()} init ${shellWord(output)} --data PATH`);
   },
 });

@@ -29,6 +29,15 @@ test("writes a network and says what to do next", async () => {
   expect(await run("cnn", "--input-shape", "1x8x8", "--output", output, "--overwrite")).toMatchObject({ status: 0 });
 });
 
+test("says how a shape with its channels last is taken", async () => {
+  const output = join(folder, "last.onnx");
+  const last = await run("cnn", "--input-shape", "28,28,1", "--output", output);
+  expect(last.stdout).toContain("note: a sample is 28 channels of 28x1");
+  expect(last.stdout).toContain("pass --input-shape 1,28,28\n");
+  const first = await run("cnn", "--input-shape", "1,28,28", "--output", output, "--overwrite");
+  expect(first.stdout).not.toContain("note:");
+});
+
 test("hands every option on", async () => {
   const output = join(folder, "b.onnx");
   const words =
