@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -100,8 +100,10 @@ export class GrowingFile {
 
   /** Ends the writing and keeps the file under a name. @throws UserError where another program holds what has that name */
   async keep(path: string): Promise<void> {
-    this.#close();
     try {
+      // A name must not outlive what it is of where the machine loses its power.
+      if (this.#descriptor !== undefined) fsyncSync(this.#descriptor);
+      this.#close();
       await retryHeld(() => rename(this.path, path));
     } catch (error) {
       throw fileError(error, path, "a file of the cache that no other program has open");

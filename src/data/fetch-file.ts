@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { userError } from "../errors.js";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
@@ -99,7 +99,9 @@ async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<stri
   const folder = join(cache, `fetched-${createHash("sha256").update(content).digest("hex").slice(0, 32)}`);
   const recorded = recordOf(folder);
   let name = safePart(recorded?.name) ?? wanted.name;
-  const earlier = existsSync(join(folder, name)) ? recorded : undefined;
+  // One that is cut off is fetched again.
+  const isWhole = statSync(join(folder, name), { throwIfNoEntry: false })?.size === recorded?.length;
+  const earlier = isWhole ? recorded : undefined;
   const headers: Record<string, string> = earlier?.etag === undefined ? {} : { "if-none-match": earlier.etag };
   let file = new GrowingFile(cache);
   let tag: string | undefined;

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, uti
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
+import { userError } from "../errors.js";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import { ChannelMeter } from "./channel-statistics.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
@@ -35,6 +36,11 @@ const cacheIndex = z.object({
 });
 type CacheIndex = z.infer<typeof cacheIndex>;
 
+/** The index's file: a hash beside what it is of, so that damage shows. */
+const indexFile = z.object({ index: z.string(), sha256: z.string() });
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
 interface LargePictures {
   readonly source: PictureItems;
   readonly items: readonly PictureItem[];
@@ -53,7 +59,7 @@ interface LargePictures {
 export async function openLargePictures(large: LargePictures): Promise<Dataset> {
   const { source, items, decoder, pool, options } = large;
   const folder = join(options.cache ?? defaultCacheFolder(), `pictures-${await contentKey(large)}`);
-  const index = readIndex(folder) ?? (await decodeOnce(large, folder));
+  const index = readIndex(folder, sizeOf(large.describe([]).shape)) ?? (await decodeOnce(large, folder));
   decoder.unreadable.splice(0, decoder.unreadable.length, ...index.unreadable);
   const left = new Set(index.left);
   const kept = items.map((_, place) => place).filter((place) => !left.has(place));
@@ -94,8 +100,13 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
       return (await pool.decode(place, inCache)).sample!;
     }
     const decoded = await decoder.decode(kept[sample]);
-    // It could be read when the data set was opened.
-    if (decoded === undefined) throw new Error("a picture of the data set changed while it was used");
+    if (decoded === undefined)
+      throw userError({
+        where: items[kept[sample]].where,
+        required: "the picture as it was when the data set was opened",
+        got: "one that cannot be read any more",
+        advice: "Leave the data as they are while they are used",
+      });
     return decoded;
   };
   const ahead = new AheadDecoder(decode, Math.max(pool.width, Math.floor(memory / 4 / size)));
@@ -194,11 +205,14 @@ function bytesIfReadable(place: PicturePlace): Uint8Array {
   }
 }
 
-function readIndex(folder: string): CacheIndex | undefined {
+/** @param size bytes of a decoded picture */
+function readIndex(folder: string, size: number): CacheIndex | undefined {
   try {
     const path = join(folder, "index.json");
-    const index = cacheIndex.parse(JSON.parse(readFileSync(path, "utf8")));
-    if (!existsSync(join(folder, "samples"))) return undefined;
+    const { index: text, sha256 } = indexFile.parse(JSON.parse(readFileSync(path, "utf8")));
+    if (sha256 !== hashOf(text)) return undefined;
+    const index = cacheIndex.parse(JSON.parse(text));
+    if (statSync(join(folder, "samples")).size !== index.cached * size) return undefined;
     // The time of use, by which room is made.
     utimesSync(path, new Date(), new Date());
     return index;
@@ -246,7 +260,8 @@ async function decodeOnce(large: LargePictures, folder: string): Promise<CacheIn
       if (statSync(samples, { throwIfNoEntry: false })?.size !== file.length) throw error;
       file.discard();
     });
-    await writeWhole(join(folder, "index.json"), JSON.stringify(index));
+    const text = JSON.stringify(index);
+    await writeWhole(join(folder, "index.json"), JSON.stringify({ index: text, sha256: hashOf(text) }));
     return index;
   } catch (error) {
     file.discard();
@@ -261,14 +276,11 @@ function makeRoom(parent: string, most: number): void {
     .filter((name) => name.startsWith("pictures-"))
     .flatMap((name) => {
       const folder = join(parent, name);
-      try {
-        return [
-          { folder, bytes: statSync(join(folder, "samples")).size, used: statSync(join(folder, "index.json")).mtimeMs },
-        ];
-      } catch {
-        // Unfinished, by another process or an earlier one: left alone.
-        return [];
-      }
+      const samples = statSync(join(folder, "samples"), { throwIfNoEntry: false });
+      if (samples === undefined) return [];
+      // Without an index whoever wrote it was ended at once, or is about to write one.
+      const { mtimeMs: used } = statSync(join(folder, "index.json"), { throwIfNoEntry: false }) ?? samples;
+      return [{ folder, bytes: samples.size, used }];
     })
     .sort((a, b) => b.used - a.used);
   let total = 0;

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -63,6 +63,47 @@ test("a second opening uses the cache; other bytes or settings do not", async ()
   expect(readdirSync(cache)).toHaveLength(3);
   expect((await readAll(third))[0]).toBe(200);
   rmSync(cache, { recursive: true });
+});
+
+test("a damaged cache is made anew", async () => {
+  const { folder, cache } = await pictures();
+  const expected = await readAll(await openDataset(folder));
+  const open = () => openDataset(folder, { memory: 100, cache });
+  await open();
+  const [entry] = readdirSync(cache);
+  const [index, samples] = ["index.json", "samples"].map((name) => join(cache, entry, name));
+  const [whole, bytes] = [readFileSync(index, "utf8"), readFileSync(samples)];
+  const { index: text } = JSON.parse(whole);
+  const other = text.replace(/"mean":\[\d/, '"mean":[9');
+  expect(other).not.toBe(text);
+  for (const [name, content] of [
+    [index, whole.slice(0, 40)],
+    [index, JSON.stringify({ ...JSON.parse(whole), index: other })],
+    [index, other],
+    [samples, bytes.subarray(0, 100)],
+    [samples, Buffer.concat([bytes, bytes])],
+  ] as const) {
+    writeFileSync(name, content);
+    expect(await readAll(await open())).toEqual(expected);
+    expect([readFileSync(index, "utf8"), readFileSync(samples)]).toEqual([whole, bytes]);
+  }
+});
+
+test("what was left without an index makes room, too", async () => {
+  const { folder, cache } = await pictures();
+  mkdirSync(join(cache, "pictures-left"));
+  writeFileSync(join(cache, "pictures-left", "samples"), new Uint8Array(1000));
+  await openDataset(folder, { memory: 100, cache, cacheLimit: 24 * 48 + 999 });
+  expect(readdirSync(cache)).toHaveLength(1);
+  expect(readdirSync(cache)).not.toContain("pictures-left");
+});
+
+test("a picture that cannot be read any more is named", async () => {
+  const { folder, cache } = await pictures();
+  const dataset = await openDataset(folder, { memory: 100, cache, cacheLimit: 1, onBad: "skip" });
+  writeFileSync(join(folder, "a/02.png"), "rubbish");
+  await expect(readAll(dataset)).rejects.toThrow(/02\.png: required the picture as it was when .*\. Leave the data/);
+  await dataset.close?.();
 });
 
 test("unreadable pictures are left out and named, and an error leaves nothing behind", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -60,6 +60,17 @@ describe("http", () => {
     expect(asked.map(({ status }) => status)).toEqual([200, 304]);
     answer = files({ "/data/t.csv": `${csv}9,9\n` });
     expect((await openDataset(`${base}/data/t.csv`, { cache })).count).toBe(4);
+  });
+
+  test("fetches again what is cut off in the cache", async () => {
+    const cache = temporaryFolder();
+    answer = files({ "/data/t.csv": csv });
+    const open = () => openDataset(`${base}/data/t.csv`, { cache });
+    expect((await open()).count).toBe(3);
+    const [folder] = readdirSync(cache);
+    writeFileSync(join(cache, folder, "t.csv"), csv.slice(0, 8));
+    expect((await open()).count).toBe(3);
+    expect(asked.map(({ status }) => status)).toEqual([200, 200]);
   });
 
   test.each([
