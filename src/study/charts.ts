@@ -3,7 +3,8 @@ import * as Plot from "@observablehq/plot";
 import { type Measure, measureOf, showScore } from "./measure.js";
 import { prepares, type StudyPlan } from "./plan.js";
 import { colourOf, heightOf, logAxis, marginOf, plotSvg, shortened } from "./plot-svg.js";
-import type { ArmInSetting, Comparison, SettingSummary, StudySummary } from "./summary.js";
+import type { ArmInSetting, SettingSummary } from "./setting-summary.js";
+import type { Comparison, StudySummary } from "./summary.js";
 
 /** A chart. */
 export interface Chart {

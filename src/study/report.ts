@@ -15,19 +15,11 @@ import {
 } from "./measure.js";
 import { armOf, evaluationSteps, prepares, pretrainingKey, type StudyPlan } from "./plan.js";
 import { stalledMargin } from "./run-trial.js";
+import type { ArmInSetting, MeanOverSeeds, Rate, SettingSummary } from "./setting-summary.js";
 import type { ArmComparison } from "./statistics/compare-arms.js";
 import { fileNameOf, type StudyFolder, studyFiles } from "./study-folder.js";
 import type { StudyResults } from "./study-results.js";
-import {
-  type ArmInSetting,
-  type Comparison,
-  type MeanOverSeeds,
-  percent,
-  type Rate,
-  type SettingSummary,
-  type StudySummary,
-  stepsDifference,
-} from "./summary.js";
+import { type Comparison, percent, type StudySummary, stepsDifference } from "./summary.js";
 
 /** What the report says of how the study was made. */
 export interface ReportOrigin {

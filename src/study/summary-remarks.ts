@@ -5,11 +5,11 @@ import { measureOf, showScore } from "./measure.js";
 import { ratesOf, type StudyPlan, tuningSeeds } from "./plan.js";
 import type { TrialRecord } from "./records.js";
 import { stalledMargin } from "./run-trial.js";
+import type { SettingSummary } from "./setting-summary.js";
 import type { IntervalMethod } from "./statistics/coverage-methods.js";
 import { trustworthy } from "./statistics/trustworthy.js";
 import { fewestPairs } from "./statistics/verdict.js";
 import type { StudyResults } from "./study-results.js";
-import type { SettingSummary } from "./summary.js";
 
 /** A warning or note: its text, and beside it its kind and values, for whoever says it in another language. */
 export interface Remark {
