@@ -2,8 +2,6 @@
 import { gradients } from "../autodiff/gradients.js";
 import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
-import { attribute } from "../graph/graph.js";
-import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { mirror } from "../mirror/mirror.js";
 import type { Emitter } from "../ops/emitter.js";
 import { type Instance, instantiate } from "../ops/instantiate.js";
@@ -14,6 +12,7 @@ import type { Discriminator } from "./discriminator.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
 import { joined, smallTogether } from "./joined-parameters.js";
 import { normOf } from "./optimizers.js";
+import { clustersLoss, contrastLoss, swappedValuesLoss, type TaskLoss, taskHead } from "./pretraining-tasks.js";
 import type { Recipe } from "./recipe.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
@@ -114,6 +113,12 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   };
 
   const lossTerms: Value[] = [];
+  const learn = (name: string, weight: number, { loss, accuracy }: TaskLoss): void => {
+    build.metric(`${name}/loss`, loss);
+    build.metric(`${name}/accuracy`, accuracy);
+    lossTerms.push(emit.scale(loss, weight));
+  };
+  const { hidden } = recipe.selfSupervision;
   let statistics: Instance | undefined;
   let game: Game | undefined;
   let turned: Value | undefined;
@@ -153,37 +158,23 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
       }
       if (recipe.adversarial.weight > 0) game = { samples, generated };
     }
-    if (task === "swapped-values") {
-      const swapped = build.feed(feedNames.swapped, sampleShape);
-      const logits = taskHead(build, code, sizeOf(sampleShape) / batchSize, "task", recipe.selfSupervision.hidden);
-      const targets = emit.reshape(swapped, [batchSize, sizeOf(sampleShape) / batchSize]);
-      // Binary cross-entropy from logits: softplus(z) − t z.
-      const loss = emit.reduceMean(emit.subtract(emit.softplus(logits), emit.multiply(targets, logits)));
-      const right = emit.indicator(
-        emit.equal(emit.greater(logits, emit.scalar(0)), emit.greater(targets, emit.scalar(0.5))),
+    if (task === "swapped-values")
+      learn(
+        "task",
+        recipe.selfSupervision.weight,
+        swappedValuesLoss(build, code, build.feed(feedNames.swapped, sampleShape), hidden),
       );
-      build.metric("task/loss", loss);
-      build.metric("task/accuracy", emit.reduceMean(right));
-      lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
-    }
     if (task === "clusters") {
-      const { clusters, groupings, hidden } = recipe.selfSupervision;
+      const { clusters, groupings } = recipe.selfSupervision;
       const groups = build.feed(feedNames.clusters, [batchSize * groupings, clusters]);
-      const logits = taskHead(build, code, groupings * clusters, "task", hidden);
-      const { loss, accuracy } = crossEntropy(emit, emit.reshape(logits, [batchSize * groupings, clusters]), groups);
-      build.metric("task/loss", loss);
-      build.metric("task/accuracy", accuracy);
-      lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
+      learn("task", recipe.selfSupervision.weight, clustersLoss(build, code, groups, hidden));
     }
   }
   if (recipe.contrast.weight > 0) {
     const views = [feedNames.firstView, feedNames.secondView].map((name) => build.feed(name, sampleShape));
     const instance = extract(emit.concat(views, 0), "features-views");
     statistics ??= instance;
-    const { loss, accuracy } = contrastLoss(build, instance.targets[0], recipe.contrast);
-    build.metric("contrast/loss", loss);
-    build.metric("contrast/accuracy", accuracy);
-    lossTerms.push(emit.scale(loss, recipe.contrast.weight));
+    learn("contrast", recipe.contrast.weight, contrastLoss(build, instance.targets[0], recipe.contrast));
     turned = instance.targets[0];
   }
   if (task === "rotation") {
@@ -194,12 +185,9 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
       statistics ??= instance;
       turned = instance.targets[0];
     }
-    const logits = taskHead(build, turned, rotationClasses, "task", recipe.selfSupervision.hidden);
+    const logits = taskHead(build, turned, rotationClasses, "task", hidden);
     const targets = recipe.contrast.weight > 0 ? emit.concat([turns, turns], 0) : turns;
-    const { loss, accuracy } = crossEntropy(emit, logits, targets);
-    build.metric("task/loss", loss);
-    build.metric("task/accuracy", accuracy);
-    lossTerms.push(emit.scale(loss, recipe.selfSupervision.weight));
+    learn("task", recipe.selfSupervision.weight, crossEntropy(emit, logits, targets));
     if (recipe.orientations.weight > 0) {
       if (!plan.orientations) throw new Error("a recipe with orientations needs their number");
       const upright = emit.slice(turned, [{ axis: 0, start: 0, end: plan.orientations.upright }]);
@@ -213,7 +201,23 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   const played = game && play(build, plan, game);
   if (played) lossTerms.push(emit.scale(played.loss, recipe.adversarial.weight));
 
-  const loss = lossTerms.reduce((a, b) => emit.add(a, b));
+  const next = optimizeFeatures(build, plan, lossTerms, played?.updated);
+  for (const [name, value] of statistics?.runningStatistics ?? []) build.replace(name, value);
+  if (recipe.movingAverage > 0)
+    for (const { spec, owner, value } of build.trainable(["features"]))
+      build.average(owner, spec, next.get(spec.name) ?? value, recipe.movingAverage);
+  return build.build("pretraining", batchSize);
+}
+
+/** One step for F, the mirror and the tasks' layers down the sum of the losses. @returns new values by parameter name */
+function optimizeFeatures(
+  build: TrainingGraphBuilder,
+  { features, recipe }: PretrainingPlan,
+  losses: readonly Value[],
+  updated: readonly Value[] | undefined,
+): ReadonlyMap<string, Value> {
+  const { emit } = build;
+  const loss = losses.reduce((a, b) => emit.add(a, b));
   build.metric("generator/loss", loss);
   const targets = build.trainable(["features", "mirror", "task"]);
   // D as this step has updated it depends on G(x), but G takes it as it finds it.
@@ -221,7 +225,7 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
     emit,
     [{ value: loss }],
     targets.map(({ value }) => value),
-    played?.updated,
+    updated,
   );
   const featureSlopes = slopes.flatMap((value, index) =>
     value !== undefined && targets[index].owner === "features" ? [{ value, owner: "features" }] : [],
@@ -243,11 +247,7 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   build.metric("features/gradient-norm", normOf(emit, featureGroups));
   const { next, norm } = build.optimize("generator", recipe.generatorOptimizer, targets, slopes, recipe.gradientClip);
   build.metric("generator/gradient-norm", norm);
-  for (const [name, value] of statistics?.runningStatistics ?? []) build.replace(name, value);
-  if (recipe.movingAverage > 0)
-    for (const { spec, owner, value } of targets)
-      if (owner === "features") build.average("features", spec, next.get(spec.name) ?? value, recipe.movingAverage);
-  return build.build("pretraining", batchSize);
+  return next;
 }
 
 interface Game {
@@ -342,52 +342,4 @@ function measureLikeness(build: TrainingGraphBuilder, samples: Value, generated:
   );
   build.metric("likeness/own", reconstructionError(emit, "l2", samples, generated));
   build.metric("likeness/other", reconstructionError(emit, "l2", others, generated));
-}
-
-/** Units of the layer through which the features of views are compared. */
-const projectionSize = 64;
-
-/**
- * Normalised temperature-scaled cross-entropy (Chen et al., 2020, equation 1): each view's partner among all other
- * views, by cosine similarity of a projection: linear, or a layer of hidden ReLU units and a linear one.
- *
- * @param features [2 × batch, ...]: first views, then second views in the same order
- */
-function contrastLoss(
-  build: TrainingGraphBuilder,
-  features: Value,
-  { temperature, hidden }: Recipe["contrast"],
-): { loss: Value; accuracy: Value } {
-  const { emit } = build;
-  const views = features.shape[0];
-  const projected = taskHead(build, features, projectionSize, "contrast", hidden);
-  const norm = emit.squareRoot(emit.shift(emit.reduceSum(emit.square(projected), [1], true), 1e-12));
-  const unit = emit.divide(projected, norm);
-  const similarity = emit.scale(emit.one("Gemm", [unit, unit], { transB: attribute.int(1) }), 1 / temperature);
-  const targets = new Float32Array(views * views);
-  const itself = new Float32Array(views * views);
-  for (let view = 0; view < views; view++) {
-    targets[view * views + ((view + views / 2) % views)] = 1;
-    itself[view * views + view] = -1e4;
-  }
-  const others = emit.add(similarity, emit.constant(floatTensor(itself, [views, views])));
-  return crossEntropy(emit, others, emit.constant(floatTensor(targets, [views, views])));
-}
-
-/** A linear layer on F's features, or one of hidden ReLU units and a linear one behind it: [batch, outputs] logits. */
-function taskHead(build: TrainingGraphBuilder, features: Value, outputs: number, name: string, hidden: number): Value {
-  const { emit } = build;
-  if (hidden > 0)
-    return taskHead(build, emit.relu(taskHead(build, features, hidden, `${name}/hidden`, 0)), outputs, name, 0);
-  const batch = features.shape[0];
-  const size = sizeOf(features.shape) / batch;
-  const weight = build.parameter("task", {
-    name: `${name}/weight`,
-    shape: [size, outputs],
-    role: "weight",
-    layout: { kind: "matrix", inputAxis: 0 },
-    fanIn: size,
-  });
-  const bias = build.parameter("task", { name: `${name}/bias`, shape: [outputs], role: "bias", fanIn: size });
-  return emit.one("Gemm", [emit.reshape(features, [batch, size]), weight, bias]);
 }
