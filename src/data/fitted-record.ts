@@ -1,13 +1,19 @@
 import { z } from "zod";
 import { userError } from "../errors.js";
 
-const normalisation = z.object({
-  name: z.string(),
-  scale: z.array(z.number()),
-  offset: z.array(z.number()),
-  low: z.array(z.number()),
-  high: z.array(z.number()),
-});
+const isAsLongAs = (some: readonly unknown[]) => (others: readonly unknown[]) => others.length === some.length;
+
+const normalisation = z
+  .object({
+    name: z.string(),
+    scale: z.array(z.number()).min(1),
+    offset: z.array(z.number()),
+    low: z.array(z.number()),
+    high: z.array(z.number()),
+  })
+  .refine(({ scale, ...others }) => [others.offset, others.low, others.high].every(isAsLongAs(scale)), {
+    error: "scale, offset, low and high must have a number a channel",
+  });
 
 const column = z.discriminatedUnion("type", [
   z.object({

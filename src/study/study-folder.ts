@@ -127,7 +127,9 @@ export class StudyFolder {
           where: path,
           required: "a JSON file",
           got: error.message,
-          advice: "Remove it, or begin anew with --overwrite.",
+          // Without its plan a folder is no study's.
+          advice:
+            name === studyFiles.plan ? "Begin anew with --overwrite." : "Remove it, or begin anew with --overwrite.",
         });
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw fileError(error, path, "a study's file");

@@ -89,6 +89,19 @@ test("refuses a pretraining's record that is none, or another's", async () => {
   }
 });
 
+test("says of a damaged file how to go on, which is another way for the plan", async () => {
+  const { folder } = await filled();
+  for (const [name, advice] of [
+    ["timing.json", "Remove it, or begin anew with --overwrite."],
+    ["study.json", "Begin anew with --overwrite."],
+  ]) {
+    await folder.write(name, "{");
+    await expect(folder.readJson(name)).rejects.toThrow(
+      new RegExp(`${name}: required a JSON file, got .*\\. ${advice}$`),
+    );
+  }
+});
+
 test("reads trials of the first version, which called their score accuracy", async () => {
   const { folder, records, file } = await filled();
   const early = records.map(({ score: accuracy, bestScore: bestAccuracy, points, ...record }) => ({
