@@ -1,7 +1,8 @@
 /** Keeps two studies, or two runs, from writing into one folder at once. */
 import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { fileError, userError } from "../errors.js";
 import { beginOf, isAlive } from "../is-running.js";
 
@@ -48,6 +49,7 @@ export async function lockFolder(path: string, occupant: Occupant): Promise<() =
     await rm(aside, { force: true });
     if (!(await create(path, own))) throw held(path, await readFile(path, "utf8").catch(() => ""), occupant);
   }
+  await removeAsides(path);
   return async () => {
     if ((await readFile(path, "utf8").catch(() => "")) === own) await rm(path, { force: true });
   };
@@ -69,6 +71,16 @@ async function create(path: string, content: string): Promise<boolean> {
     throw fileError(error, path, "a place to write to");
   } finally {
     await rm(aside, { force: true });
+  }
+}
+
+/** Removes what processes that do not run any more have left beside a lock; one that lives may be about to put it back. */
+async function removeAsides(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const name of await readdir(folder).catch((): string[] => [])) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const aside = join(folder, name);
+    if (isHeld(await readFile(aside, "utf8").catch(() => "")) === false) await rm(aside, { force: true });
   }
 }
 

@@ -36,6 +36,17 @@ test("takes over what a process that ended has left", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test("removes what processes that ended have left beside it, and nothing else", async () => {
+  const others = {
+    "study.lock.b": holder({ process: process.pid, since: new Date() }),
+    "study.lock.c": "{",
+    notes: holder({}),
+  };
+  const folder = temporaryFolder({ "study.lock.a": holder({}), ...others });
+  await (await lockFolder(join(folder, "study.lock"), "study"))();
+  expect(readdirSync(folder).sort()).toEqual(Object.keys(others).sort());
+});
+
 test("leaves alone what another machine may hold, and what it cannot read", async () => {
   for (const content of [holder({ host: "another" }), "", "{", "null", '{"process":"1"}']) {
     const path = join(temporaryFolder({ "study.lock": content }), "study.lock");
