@@ -158,6 +158,28 @@ const kinds: Readonly<Partial<Record<Attribute["kind"], string>>> = {
   strings: "activations value_strings",
 };
 
+/** The words that a text attribute is one of, by its name, or by operator and name where operators differ. */
+const words: Readonly<Record<string, readonly string[]>> = {
+  approximate: ["none", "tanh"],
+  auto_pad: ["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", ""],
+  coordinate_transformation_mode: [
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+    "align_corners",
+    "asymmetric",
+    "tf_half_pixel_for_nn",
+    "tf_crop_and_resize",
+  ],
+  keep_aspect_ratio_policy: ["stretch", "not_larger", "not_smaller"],
+  nearest_mode: ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"],
+  reduction: ["none", "add", "mul", "max", "min"],
+  "DepthToSpace mode": ["DCR", "CRD"],
+  "Pad mode": ["constant", "reflect", "edge", "wrap"],
+  "Resize mode": ["nearest", "linear", "cubic"],
+  "SpaceToDepth mode": ["DCR", "CRD"],
+};
+
 const kindOf = new Map<string, Attribute["kind"]>();
 for (const [kind, all] of Object.entries(kinds))
   for (const name of all.split(" ")) kindOf.set(name, kind as Attribute["kind"]);
@@ -181,6 +203,11 @@ export function attributesEver(op: string): string[] | undefined {
 /** Those that an operator cannot do without, whatever the operator set. */
 export function requiredAttributes(op: string): string[] {
   return listOf(required, op);
+}
+
+/** The words that an operator's text attribute is one of; undefined where any text will do, or is looked at elsewhere. */
+export function attributeWords(op: string, name: string): readonly string[] | undefined {
+  return words[`${op} ${name}`] ?? words[name];
 }
 
 /** The kind of an operator's attribute; undefined where headstart never looks into it. */

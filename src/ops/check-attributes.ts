@@ -1,7 +1,7 @@
 /** Looks whether nodes have the attributes that ONNX gives their operators, before anything is made of them. */
 import { userError } from "../errors.js";
 import type { Attribute, Graph, Node } from "../graph/graph.js";
-import { attributeKind, attributesEver, requiredAttributes } from "./attribute-names.js";
+import { attributeKind, attributesEver, attributeWords, requiredAttributes } from "./attribute-names.js";
 
 const called: Readonly<Record<Attribute["kind"], string>> = {
   int: "a whole number",
@@ -39,7 +39,8 @@ export function checkAttributes({ nodes }: Graph, where: string): void {
 function complaintAbout({ op, attributes }: Node): { required: string; got: string } | undefined {
   const known = attributesEver(op);
   if (!known) return undefined;
-  for (const [name, { kind }] of Object.entries(attributes)) {
+  for (const [name, attribute] of Object.entries(attributes)) {
+    const { kind } = attribute;
     // A program's own, which onnx.checker and ONNX Runtime let pass.
     if (name.startsWith("__")) continue;
     if (!known.includes(name))
@@ -51,6 +52,9 @@ function complaintAbout({ op, attributes }: Node): { required: string; got: stri
     const needed = attributeKind(op, name);
     if (needed !== undefined && needed !== kind)
       return { required: `${called[needed]} as the attribute ${name}`, got: called[kind] };
+    const words = attributeWords(op, name);
+    if (words && attribute.kind === "string" && !words.includes(attribute.value))
+      return { required: `one of ${words.filter(Boolean).join(", ")} as the attribute ${name}`, got: attribute.value };
   }
   const missing = requiredAttributes(op).find((name) => attributes[name] === undefined);
   return missing === undefined ? undefined : { required: `the attribute ${missing}`, got: "none" };

@@ -4,8 +4,9 @@
  *
  * Source: ONNX's definitions of these operators.
  */
-import { type Attribute, type Attributes, attribute, type Node } from "../graph/graph.js";
+import { type Attributes, attribute, type Node } from "../graph/graph.js";
 import { dataTypes, floatTensor, intTensor, isFloating, type Tensor } from "../graph/tensor.js";
+import { floatAttribute, intAttribute } from "./operator.js";
 import type { Rewrite, Upgrade } from "./upgrade.js";
 
 const boolType = dataTypes.indexOf("bool") + 1;
@@ -47,19 +48,11 @@ class Composition {
   }
 }
 
-function floatOf(found: Attribute | undefined, fallback: number): number {
-  return found?.kind === "float" ? found.value : fallback;
-}
-
-function intOf(found: Attribute | undefined, fallback: number): number {
-  return found?.kind === "int" ? found.value : fallback;
-}
-
 /** New in 24: y = x σ(αx). */
 const Swish: Rewrite = (node, upgrade) => {
   const [x] = node.inputs;
   const parts = new Composition(node, upgrade);
-  const alpha = floatOf(node.attributes.alpha, 1);
+  const alpha = floatAttribute(node, "alpha", 1);
   const scaled = alpha === 1 ? x : parts.add("scaled", "Mul", [x, parts.number("alpha", alpha)]);
   return parts.finish("Mul", [x, parts.add("gate", "Sigmoid", [scaled])]);
 };
@@ -67,7 +60,7 @@ const Swish: Rewrite = (node, upgrade) => {
 /** From 28 on Mod of floating values need not be C's fmod: a − ⌊a/b⌋ b has the sign of b. */
 const Mod: Rewrite = (node, upgrade) => {
   const [a, b] = node.inputs;
-  if (intOf(node.attributes.fmod, 0) === 1 || !isFloating(upgrade.typeOf(a))) return [node];
+  if (intAttribute(node, "fmod", 0) === 1 || !isFloating(upgrade.typeOf(a))) return [node];
   const parts = new Composition(node, upgrade);
   const whole = parts.add("whole", "Floor", [parts.add("quotient", "Div", [a, b])]);
   return parts.finish("Sub", [a, parts.add("multiple", "Mul", [whole, b])]);
@@ -77,7 +70,7 @@ const Mod: Rewrite = (node, upgrade) => {
 const Shrink: Rewrite = (node, upgrade) => {
   const [x] = node.inputs;
   const parts = new Composition(node, upgrade);
-  const [threshold, bias] = [floatOf(node.attributes.lambd, 0.5), floatOf(node.attributes.bias, 0)];
+  const [threshold, bias] = [floatAttribute(node, "lambd", 0.5), floatAttribute(node, "bias", 0)];
   const shifted = (part: string, by: number): string =>
     by === 0 ? x : parts.add(part, "Add", [x, parts.number("bias", by)]);
   const above = parts.add("above", "Greater", [x, parts.number("threshold", threshold)]);
@@ -93,9 +86,8 @@ const Shrink: Rewrite = (node, upgrade) => {
  */
 const LRN: Rewrite = (node, upgrade) => {
   const [x] = node.inputs;
-  const { attributes } = node;
   const rank = upgrade.ranks.of(x);
-  const size = intOf(attributes.size, 0);
+  const size = intAttribute(node, "size", 0);
   if (rank === undefined || rank < 2 || size < 1) return [node];
   const parts = new Composition(node, upgrade);
   const further = new Array<number>(rank - 2).fill(0);
@@ -107,18 +99,18 @@ const LRN: Rewrite = (node, upgrade) => {
     count_include_pad: attribute.int(1),
   });
   const neighbours = parts.add("neighbours", "Squeeze", [means, axes]);
-  const scaled = parts.add("scaled", "Mul", [neighbours, parts.number("alpha", floatOf(attributes.alpha, 1e-4))]);
-  const base = parts.add("base", "Add", [scaled, parts.number("bias", floatOf(attributes.bias, 1))]);
+  const scaled = parts.add("scaled", "Mul", [neighbours, parts.number("alpha", floatAttribute(node, "alpha", 1e-4))]);
+  const base = parts.add("base", "Add", [scaled, parts.number("bias", floatAttribute(node, "bias", 1))]);
   return parts.finish("Div", [
     x,
-    parts.add("divisor", "Pow", [base, parts.number("beta", floatOf(attributes.beta, 0.75))]),
+    parts.add("divisor", "Pow", [base, parts.number("beta", floatAttribute(node, "beta", 0.75))]),
   ]);
 };
 
 /** New in 23 (Zhang and Sennrich, 2019): y = scale · x / √(mean x² + ε), the mean over the axes from `axis` on. */
 const RMSNormalization: Rewrite = (node, upgrade) => {
   const [x, scale] = node.inputs;
-  const axis = intOf(node.attributes.axis, -1);
+  const axis = intAttribute(node, "axis", -1);
   const rank = upgrade.ranks.of(x);
   if (axis >= 0 && rank === undefined) return [node];
   const count = axis < 0 ? -axis : (rank ?? 0) - axis;
@@ -126,7 +118,7 @@ const RMSNormalization: Rewrite = (node, upgrade) => {
   const axes = intTensor(Array.from({ length: count }, (_, index) => index - count));
   const squares = parts.add("squares", "Mul", [x, x]);
   const mean = parts.add("mean", "ReduceMean", [squares, parts.constant("axes", axes)], { keepdims: attribute.int(1) });
-  const epsilon = parts.number("epsilon", floatOf(node.attributes.epsilon, 1e-5));
+  const epsilon = parts.number("epsilon", floatAttribute(node, "epsilon", 1e-5));
   const root = parts.add("root", "Sqrt", [parts.add("shifted", "Add", [mean, epsilon])]);
   return parts.finish("Mul", [parts.add("normalized", "Div", [x, root]), scale]);
 };
@@ -138,17 +130,17 @@ const RMSNormalization: Rewrite = (node, upgrade) => {
 const Attention: Rewrite = (node, upgrade) => {
   const { attributes } = node;
   const [q, k, v, mask = "", ...cache] = node.inputs;
-  const heads = intOf(attributes.q_num_heads, 0);
+  const heads = intAttribute(node, "q_num_heads", 0);
   // A rank that does not follow from the graph, as behind a Reshape by the batch's size, does from the number of heads.
   const rank = upgrade.ranks.of(q) ?? (heads > 0 ? 3 : 4);
   const isFlat = rank === 3;
   const isPlain =
     cache.every((name) => name === "") &&
     node.outputs.slice(1).every((name) => name === "") &&
-    floatOf(attributes.softcap, 0) === 0 &&
-    intOf(attributes.left_window_size, -1) < 0 &&
-    intOf(attributes.right_window_size, -1) < 0 &&
-    (isFlat ? heads > 0 && intOf(attributes.kv_num_heads, 0) === heads : rank === 4);
+    floatAttribute(node, "softcap", 0) === 0 &&
+    intAttribute(node, "left_window_size", -1) < 0 &&
+    intAttribute(node, "right_window_size", -1) < 0 &&
+    (isFlat ? heads > 0 && intAttribute(node, "kv_num_heads", 0) === heads : rank === 4);
   if (!isPlain) return [node];
   const parts = new Composition(node, upgrade);
   const exchanged = { perm: attribute.ints([0, 2, 1, 3]) };
@@ -175,7 +167,7 @@ const Attention: Rewrite = (node, upgrade) => {
   const allowed: string[] = [];
   if (mask !== "" && upgrade.typeOf(mask) === "bool") allowed.push(mask);
   else if (mask !== "") scores = parts.add("biased", "Add", [scores, mask]);
-  if (intOf(attributes.is_causal, 0) !== 0) {
+  if (intAttribute(node, "is_causal", 0) !== 0) {
     const lengths = [lengthOf("query_length", queries, -2), lengthOf("key_length", keys, -2)];
     const square = parts.add(
       "ones",

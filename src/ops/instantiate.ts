@@ -8,7 +8,7 @@ import { Emitter } from "./emitter.js";
 import { BatchFitter } from "./fit-batch.js";
 import { ancestors, type Network } from "./network.js";
 import { batchNormalizationTraining, groupNormalizationOf } from "./normalizations.js";
-import { RuleError } from "./operator.js";
+import { floatAttribute, RuleError } from "./operator.js";
 import { plainExport } from "./plain-export.js";
 import { operatorOf } from "./table.js";
 import { withoutIdleCeil } from "./window.js";
@@ -238,13 +238,9 @@ function normalizeBatch(
   const mean = runningStatistics.get(meanName) ?? inputs[3];
   const variance = runningStatistics.get(varianceName) ?? inputs[4];
   if (!x || !scale || !bias || !mean || !variance) throw new RuleError("BatchNormalization needs five inputs");
-  const number = (name: string, fallback: number): number => {
-    const found = node.attributes[name];
-    return found?.kind === "float" ? found.value : fallback;
-  };
   const normalized = batchNormalizationTraining(emit, x, scale, bias, mean, variance, {
-    epsilon: number("epsilon", 1e-5),
-    momentum: number("momentum", 0.9),
+    epsilon: floatAttribute(node, "epsilon", 1e-5),
+    momentum: floatAttribute(node, "momentum", 0.9),
   });
   runningStatistics.set(meanName, normalized.runningMean);
   runningStatistics.set(varianceName, normalized.runningVariance);

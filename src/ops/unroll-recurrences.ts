@@ -6,6 +6,7 @@ import { intTensor, type Tensor } from "../graph/tensor.js";
 import { Emitter } from "./emitter.js";
 import { instantiate, parameterInputs } from "./instantiate.js";
 import { analyzeNetwork, type NetworkOptions } from "./network.js";
+import { intAttribute } from "./operator.js";
 import {
   type NodeWriter,
   type RecurrentDirection,
@@ -156,17 +157,17 @@ class Unrolling {
   }
 
   get #batchFirst(): boolean {
-    return this.#int("layout", 0) === 1;
+    return intAttribute(this.#node, "layout", 0) === 1;
   }
 
   #settings(): RecurrentSettings {
     const { attributes } = this.#node;
-    const hidden = this.#int("hidden_size", 0);
+    const hidden = intAttribute(this.#node, "hidden_size", 0);
     if (hidden < 1) throw new Obstacle("it has no hidden_size");
     if (attributes.clip !== undefined) throw new Obstacle("it clips what the activations read");
     if (attributes.activation_alpha !== undefined || attributes.activation_beta !== undefined)
       throw new Obstacle("its activations have settings (activation_alpha, activation_beta)");
-    if (this.#int("input_forget", 0) !== 0) throw new Obstacle("its input and forget gates are coupled");
+    if (intAttribute(this.#node, "input_forget", 0) !== 0) throw new Obstacle("its input and forget gates are coupled");
     if (this.#node.domain === "" && this.#node.inputs[4])
       throw new Obstacle("its sequences have lengths of their own (sequence_lens)");
     const usual = usualActivations[this.#kind];
@@ -182,7 +183,7 @@ class Unrolling {
     const order = attributes.gates?.kind === "strings" ? attributes.gates.value : stackedGates[this.#kind];
     if ([...order].sort().join() !== [...stackedGates[this.#kind]].sort().join())
       throw new Obstacle(`its gates are ${order.join(", ")}, not ${stackedGates[this.#kind].join(", ")}`);
-    const resetsAfterProduct = this.#int("linear_before_reset", 0) !== 0;
+    const resetsAfterProduct = intAttribute(this.#node, "linear_before_reset", 0) !== 0;
     return { kind: this.#kind, gates: order as Gate[], hidden, activations, resetsAfterProduct };
   }
 
@@ -251,7 +252,7 @@ class Unrolling {
 
   #mask(): Pick<RecurrentDirection, "mask" | "hidesMasked"> {
     const mask = maskOf(this.#node);
-    return mask === undefined ? {} : { mask, hidesMasked: this.#int("zero_output_for_mask", 0) === 1 };
+    return mask === undefined ? {} : { mask, hidesMasked: intAttribute(this.#node, "zero_output_for_mask", 0) === 1 };
   }
 
   #expect(name: string, shape: readonly number[]): void {
@@ -267,8 +268,8 @@ class Unrolling {
       if (name === "" || this.#zeros.has(name)) return undefined;
       const [batch, directions] = this.#batchFirst ? [0, 1] : [1, 0];
       const found = this.#shapes.get(name) ?? [];
-      if (found.length !== 3 || found[directions] !== count || found[2] !== this.#int("hidden_size", 0))
-        this.#expect(name, [count, found[batch] ?? 1, this.#int("hidden_size", 0)]);
+      if (found.length !== 3 || found[directions] !== count || found[2] !== intAttribute(this.#node, "hidden_size", 0))
+        this.#expect(name, [count, found[batch] ?? 1, intAttribute(this.#node, "hidden_size", 0)]);
       const ordered = this.#batchFirst ? name : this.#one(part, "Transpose", [name], exchanged);
       return count === 1 ? ordered : this.#split(part, ordered, new Array<number>(count).fill(1), 1)[index];
     };
@@ -340,11 +341,6 @@ class Unrolling {
     for (let count = 2; this.#names.has(name); count++) name = `${stem}_${count}`;
     this.#names.add(name);
     return name;
-  }
-
-  #int(name: string, fallback: number): number {
-    const found = this.#node.attributes[name];
-    return found?.kind === "int" ? found.value : fallback;
   }
 }
 

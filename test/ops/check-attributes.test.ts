@@ -42,6 +42,13 @@ describe("checkAttributes", () => {
     ["Pad", { value: of.tensor(floatTensor([1])) }, "a floating-point number as the attribute value, got a tensor"],
     ["ConstantOfShape", { value: of.float(1) }, "a tensor as the attribute value, got a floating-point number"],
     ["GRU", { hidden_size: of.float(4) }, "a whole number as the attribute hidden_size, got a floating-point number"],
+    ["Gelu", { approximate: of.string("erf") }, "one of none, tanh as the attribute approximate, got erf"],
+    [
+      "DepthToSpace",
+      { blocksize: of.int(2), mode: of.string("ABC") },
+      "one of DCR, CRD as the attribute mode, got ABC",
+    ],
+    ["Resize", { mode: of.string("area") }, "one of nearest, linear, cubic as the attribute mode, got area"],
     ["GRU", { activations: of.string("Tanh") }, "a list of texts as the attribute activations, got a text"],
   ])("refuses %s with %o", (op, attributes, message) => {
     expect(() => checkAttributes(graphOf(op, attributes), "model.onnx")).toThrow(
