@@ -116,7 +116,16 @@ const countedTrial = z.object({
   chance: z.number(),
   diverged: z.enum(["non-finite", "loss above its start", "pretraining"]).nullable(),
   stalled: z.boolean(),
-  start: z.array(z.object({ layer: z.string() })),
+  start: z.array(
+    z.object({
+      layer: z.string(),
+      mean: z.number().nullable(),
+      standardDeviation: z.number().nullable(),
+      constantUnits: z.number().nullable(),
+      gradient: z.number().nullable(),
+    }),
+  ),
+  timing: z.object({ startSeconds: z.number().nullable(), secondsPerStep: z.number().nullable() }),
 });
 
 /** A line of trials.jsonl as a trial's record of today; undefined where it is none. */
