@@ -12,3 +12,8 @@ import { retryHeld } from "./retry-held.js";
 export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
   await retryHeld(() => writeFileAtomic(path, "", { tmpfileCreated: (temporary) => writeFile(temporary, content) }));
 }
+
+/** The name of the file that a temporary one of {@link writeWhole} was to become; undefined for any other name. */
+export function wholeNameOf(name: string): string | undefined {
+  return /^(.+)\.\d+$/.exec(name)?.[1];
+}

@@ -3,17 +3,13 @@ import { appendFile, mkdir, readdir, readFile, stat, truncate } from "node:fs/pr
 import { join } from "node:path";
 import { makeFolder, requirePlace } from "../data/make-folder.js";
 import { removeTree } from "../data/remove-tree.js";
-import { writeWhole } from "../data/write-whole.js";
+import { wholeNameOf, writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
-import { lockFolder } from "../study/lock-folder.js";
+import { isOfLock, lockFolder } from "../study/lock-folder.js";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 
 /** Its lock: not what a run writes, so that overwriting leaves it. */
 const lockFile = "run.lock";
-
-/** Locks as they are made, and the record before it is whole: what a run leaves that is ended at once at its very begin. */
-const lockOrAside = /^run\.lock(\.[0-9a-f-]+)?$/;
-const unfinishedRecord = /^run\.json\.\d+$/;
 
 /** Names of the files and folders of a run's folder. */
 export const runFiles = {
@@ -45,8 +41,13 @@ async function writtenModel(path: string): Promise<string[]> {
 /** What a run keeps together in folders of their own. */
 const folders = [runFiles.checkpoints, runFiles.samples, runFiles.filters];
 
-/** A file in them as it is written, before it is whole. */
-const unfinished = /^step-\d+\.(safetensors|png)\.\d+$/;
+/** A file in them. */
+const stepFile = /^step-\d+\.(safetensors|png)$/;
+
+/** Whether a name is that of a run's record before it is whole, which a run leaves that is ended at its very begin. */
+function isUnfinishedRecord(name: string): boolean {
+  return wholeNameOf(name) === runFiles.record;
+}
 
 /** A run's folder on disk. */
 export class RunFolder {
@@ -79,7 +80,7 @@ export class RunFolder {
         // First what says that it is finished, or how far it is. Its record is replaced: without it a folder is no run's.
         for (const name of names) if (name !== runFiles.record) await removeTree(join(path, name));
       } else {
-        const earlier = (await readdir(path)).filter((name) => unfinishedRecord.test(name));
+        const earlier = (await readdir(path)).filter(isUnfinishedRecord);
         for (const name of earlier) await removeTree(join(path, name));
       }
       await folder.writeJson(runFiles.record, record);
@@ -96,7 +97,8 @@ export class RunFolder {
     for (const name of folders) {
       const path = this.file(name);
       await mkdir(path, { recursive: true });
-      for (const file of await readdir(path)) if (unfinished.test(file)) await removeTree(join(path, file));
+      for (const file of await readdir(path))
+        if (stepFile.test(wholeNameOf(file) ?? "")) await removeTree(join(path, file));
     }
   }
 
@@ -124,7 +126,7 @@ export class RunFolder {
     } catch (error) {
       throw fileError(error, path, "a folder for the run");
     }
-    if (content.every((name) => lockOrAside.test(name) || unfinishedRecord.test(name))) return false;
+    if (content.every((name) => isOfLock(name, lockFile) || isUnfinishedRecord(name))) return false;
     const isRun = content.includes(runFiles.record);
     if (overwrite && isRun) return true;
     throw userError({

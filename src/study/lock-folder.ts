@@ -74,11 +74,16 @@ async function create(path: string, content: string): Promise<boolean> {
   }
 }
 
+/** Whether a name is that of a lock, or of one as it is made or moved away. */
+export function isOfLock(name: string, lock: string): boolean {
+  return name === lock || (name.startsWith(`${lock}.`) && /^[0-9a-f-]+$/.test(name.slice(lock.length + 1)));
+}
+
 /** Removes what processes that do not run any more have left beside a lock; one that lives may be about to put it back. */
 async function removeAsides(path: string): Promise<void> {
-  const folder = dirname(path);
+  const [folder, lock] = [dirname(path), basename(path)];
   for (const name of await readdir(folder).catch((): string[] => [])) {
-    if (!name.startsWith(`${basename(path)}.`)) continue;
+    if (name === lock || !isOfLock(name, lock)) continue;
     const aside = join(folder, name);
     if (isHeld(await readFile(aside, "utf8").catch(() => "")) === false) await rm(aside, { force: true });
   }

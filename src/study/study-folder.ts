@@ -3,9 +3,9 @@ import { appendFile, mkdir, readdir, readFile, stat, truncate } from "node:fs/pr
 import { dirname, join } from "node:path";
 import { makeFolder } from "../data/make-folder.js";
 import { removeTree } from "../data/remove-tree.js";
-import { writeWhole } from "../data/write-whole.js";
+import { wholeNameOf, writeWhole } from "../data/write-whole.js";
 import { fileError, userError } from "../errors.js";
-import { lockFolder } from "./lock-folder.js";
+import { isOfLock, lockFolder } from "./lock-folder.js";
 import { isPretraining, type PretrainingRecord, readTrial, type TrialRecord } from "./records.js";
 
 export const studyFiles = {
@@ -25,14 +25,16 @@ export const studyFiles = {
 /** What a study keeps together in folders of their own, but for whole networks, */
 const folders = [studyFiles.pretraining, studyFiles.subsets, studyFiles.pictures, studyFiles.charts];
 
-/** and a file in them as it is written, before it is whole. */
-const unfinished = /\.(safetensors|json|png|svg)\.\d+$/;
+/** and a file in them. */
+const fileWithin = /\.(safetensors|json|png|svg)$/;
 
 /** Its lock, see {@link lockFolder}: not what a study writes, so that overwriting leaves it. */
 const lockFile = "study.lock";
 
-/** What a folder may hold before a study's plan is there: another study, begun at the same moment, is writing it. */
-const mayComeFirst = /^study\.lock(\.[0-9a-f-]+)?$|^study\.json\.\d+$/;
+/** Whether a folder may hold this before a study's plan is there: another study, begun at the same moment, is writing it. */
+function mayComeFirst(name: string): boolean {
+  return isOfLock(name, lockFile) || wholeNameOf(name) === studyFiles.plan;
+}
 
 /** A name that any file system takes. */
 export function fileNameOf(name: string): string {
@@ -59,7 +61,7 @@ export class StudyFolder {
         if (error.code === "ENOENT") return [];
         throw error;
       });
-      if (content.some((name) => !mayComeFirst.test(name)) && !content.includes(studyFiles.plan))
+      if (content.some((name) => !mayComeFirst(name)) && !content.includes(studyFiles.plan))
         throw userError({
           where: path,
           required: "a new or empty folder, or that of an earlier study",
@@ -92,7 +94,7 @@ export class StudyFolder {
     const unlock = await lockFolder(this.file(lockFile), "study");
     for (const name of folders)
       for (const file of await readdir(this.file(name)).catch((): string[] => []))
-        if (unfinished.test(file)) await removeTree(this.file(name, file)).catch(() => {});
+        if (fileWithin.test(wholeNameOf(file) ?? "")) await removeTree(this.file(name, file)).catch(() => {});
     return unlock;
   }
 

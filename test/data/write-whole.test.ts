@@ -1,7 +1,7 @@
 import fs, { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { writeWhole } from "../../src/data/write-whole.js";
+import { wholeNameOf, writeWhole } from "../../src/data/write-whole.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 test("writes bytes and texts in place of what was there, and nothing beside", async () => {
@@ -28,4 +28,22 @@ test("does not take a part for the whole, as a disk that fills up may write it",
     spy.mockRestore();
   }
   expect(readFileSync(path)).toHaveLength(1000);
+});
+
+test("tells from a temporary name what the file was to become", async () => {
+  const folder = temporaryFolder();
+  const names: string[] = [];
+  const write = fs.write.bind(fs) as (...words: unknown[]) => void;
+  const spy = vi.spyOn(fs, "write").mockImplementation(((...words: unknown[]) => {
+    names.push(...readdirSync(folder));
+    write(...words);
+  }) as never);
+  try {
+    await writeWhole(join(folder, "run.json"), "{}");
+  } finally {
+    spy.mockRestore();
+  }
+  expect(names.length).toBeGreaterThan(0);
+  for (const name of names) expect([name, wholeNameOf(name)]).toEqual([expect.not.stringMatching(/json$/), "run.json"]);
+  expect(["run.json", "step-3.png", "a.b"].map(wholeNameOf)).toEqual([undefined, undefined, undefined]);
 });
