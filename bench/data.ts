@@ -1,11 +1,6 @@
 /**
  * How fast data comes, beside what Python users have: samples a second by source and size, the share of a training
- * step spent waiting for data, and memory on data ten times larger than the limit.
- *
- * Options: --rows COUNT (of the tables, default 1,000,000), --scale FACTOR (of the number of pictures, default 1),
- * --python PATH (an interpreter with torch, torchvision, pyarrow and pandas, as far as they are there; default
- * python3), --only PART (pictures, tables, wait, memory), --source NAME (of the tables: csv, npy, parquet or feather;
- * default all). Data is made in a temporary folder and removed.
+ * step spent waiting for data, and memory on data ten times larger than the limit. Data is made in a temporary folder and removed.
  */
 import { fork, spawnSync } from "node:child_process";
 import {
@@ -22,24 +17,38 @@ import {
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { BatchOrder } from "../src/data/batches.js";
 import { type Dataset, type OpenOptions, sizeOf } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open-dataset.js";
 import { initialize } from "../src/library/initialize.js";
 import { newModel } from "../src/library/new-model.js";
+import { chosen, positive, readOptions } from "./options/read-options.js";
 
-const { values: options } = parseArgs({
-  options: {
-    rows: { type: "string", default: "1000000" },
-    scale: { type: "string", default: "1" },
-    python: { type: "string", default: "python3" },
-    only: { type: "string" },
-    source: { type: "string" },
-    child: { type: "string" },
-  },
+const partNames = ["pictures", "tables", "wait", "memory"] as const;
+const tableKinds = ["csv", "npy", "parquet", "feather"] as const;
+
+const help = `npm run bench data -- [options]
+
+  --rows N         rows of the tables (default: 1,000,000)
+  --scale FACTOR   times as many pictures (default: 1)
+  --python PATH    an interpreter with torch, torchvision, pyarrow and pandas, as far as they are there (default: python3)
+  --only LIST      ${partNames.join(",")} (default: all)
+  --source LIST    kinds of tables: ${tableKinds.join(",")} (default: all)
+`;
+
+const options = readOptions("data", help, {
+  rows: { type: "string", default: "1000000" },
+  scale: { type: "string", default: "1" },
+  python: { type: "string", default: "python3" },
+  only: { type: "string" },
+  source: { type: "string" },
+  child: { type: "string" },
 });
+const rows = positive("data", "rows", options.rows, true);
+const scale = positive("data", "scale", options.scale);
+const parts = chosen("data", "only", options.only, partNames);
+const sources: readonly string[] = chosen("data", "source", options.source, tableKinds);
 const batchSize = 64;
 
 interface Result {
@@ -165,7 +174,6 @@ function python(part: string, ...words: string[]): void {
 }
 
 async function pictures(folder: string): Promise<void> {
-  const scale = Number(options.scale);
   for (const [side, base] of [
     [32, 4000],
     [224, 600],
@@ -200,7 +208,6 @@ async function pictures(folder: string): Promise<void> {
 }
 
 async function tables(folder: string): Promise<void> {
-  const rows = Number(options.rows);
   const columns = 5;
   const csv = join(folder, "table.csv");
   writeFileSync(csv, "a,b,c,kind,y\n");
@@ -222,13 +229,13 @@ async function tables(folder: string): Promise<void> {
   }
   python("tables", "convert", csv, folder);
   const disk = { memory: Math.max(1 << 20, rows * 2), cache: join(folder, "cache") };
-  const sources = [
+  const files = [
     ["CSV", csv],
     ["NPY", npy],
     ["Parquet", join(folder, "table.parquet")],
     ["Feather", join(folder, "table.feather")],
-  ].filter(([source]) => options.source === undefined || source.toLowerCase() === options.source);
-  for (const [source, path] of sources) {
+  ].filter(([source]) => sources.includes(source.toLowerCase()));
+  for (const [source, path] of files) {
     for (const [where, opening] of [
       ["in memory", {}],
       ["on disk", disk],
@@ -242,7 +249,7 @@ async function tables(folder: string): Promise<void> {
     report({ part: "tables", source: `${source}, on disk`, what: mostMemory(disk.memory), value: megabytes(peak) });
   }
   for (const what of ["pandas-csv", "pandas-parquet", "pyarrow-csv", "pyarrow-parquet"]) {
-    if (options.source === undefined || what.endsWith(`-${options.source}`)) python("tables", what, folder);
+    if (sources.some((kind) => what.endsWith(`-${kind}`))) python("tables", what, folder);
   }
 }
 
@@ -405,15 +412,14 @@ async function measureMemory(task: string): Promise<void> {
   process.send?.(process.resourceUsage().maxRSS * 1024);
 }
 
+const measures = { pictures, tables, wait, memory };
 if (options.child !== undefined) {
   await measureMemory(options.child);
 } else {
   const folder = mkdtempSync(join(tmpdir(), "headstart-bench-"));
   console.log(`${cpus()[0]?.model}, ${availableParallelism()} threads, Node ${process.versions.node}`);
   try {
-    for (const [name, part] of Object.entries({ pictures, tables, wait, memory })) {
-      if (options.only === undefined || options.only === name) await part(folder);
-    }
+    for (const part of parts) await measures[part](folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

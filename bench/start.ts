@@ -2,31 +2,38 @@
  * How soon headstart is there, and how much memory it takes: time of `headstart --help`, time from the command `init`
  * to the first training step's metrics, most memory of `init` on data and on ten times as much. docs/benchmarks.md
  * says more.
- *
- * Options: --data FILE (an IDX file of pictures, may be gzipped; default: 60,000 drawn pictures of 28×28, as many and
- * as large as Fashion-MNIST's), --repeats N (default 7), --steps N (training steps of the memory runs, default 100),
- * --json.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { type NewModelOptions, newModel } from "../src/library/new-model.js";
 import { RandomStream } from "../src/random/stream.js";
+import { positive, readOptions, stop } from "./options/read-options.js";
 import { median } from "./step/summary.js";
 
-const { values: options } = parseArgs({
-  options: {
-    data: { type: "string" },
-    repeats: { type: "string", default: "7" },
-    steps: { type: "string", default: "100" },
-    json: { type: "boolean", default: false },
-  },
+const help = `npm run bench start -- [options]
+
+  --data FILE    an IDX file of pictures, may be gzipped (default: 60,000 drawn pictures of 28×28, as many and as large as
+                 Fashion-MNIST's)
+  --repeats N    how often each time is taken (default: 7)
+  --steps N      training steps of the memory runs (default: 100)
+  --json         one JSON object a line on stdout
+`;
+
+const options = readOptions("start", help, {
+  data: { type: "string" },
+  repeats: { type: "string", default: "7" },
+  steps: { type: "string", default: "100" },
+  json: { type: "boolean", default: false },
 });
+const repeats = positive("start", "repeats", options.repeats, true);
+const steps = positive("start", "steps", options.steps, true);
+if (options.data !== undefined && !existsSync(options.data))
+  stop("start", `--data: required an IDX file, got "${options.data}", which is not there.`);
 const program = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const preload = pathToFileURL(fileURLToPath(new URL("start/report-peak-memory.js", import.meta.url))).href;
 const pictureSize = 28 * 28;
@@ -83,7 +90,7 @@ async function firstStepTime(model: string, data: string, output: string): Promi
 /** Most bytes of memory of a short init. */
 function initMemory(model: string, data: string, output: string): Promise<number> {
   return ended(
-    start("init", model, "--data", data, "--output", output, "--overwrite", "--steps", options.steps, "--json"),
+    start("init", model, "--data", data, "--output", output, "--overwrite", "--steps", String(steps), "--json"),
   );
 }
 
@@ -128,7 +135,7 @@ function report(what: string, unit: string, values: readonly number[]): void {
 
 async function repeated(measure: () => Promise<number>): Promise<number[]> {
   const values: number[] = [];
-  for (let repeat = 0; repeat < Number(options.repeats); repeat++) values.push(await measure());
+  for (let repeat = 0; repeat < repeats; repeat++) values.push(await measure());
   return values;
 }
 

@@ -8,9 +8,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { type Device, devices } from "../src/runtime/device.js";
 import { requireDevice } from "../src/runtime/require-device.js";
+import { chosen, positive, readOptions, stop } from "./options/read-options.js";
 import { serve } from "./step/measured-process.js";
 import { type NetworkName, networks } from "./step/networks.js";
 import { openMatrixProduct, openOurStep, productSide } from "./step/ours.js";
@@ -35,24 +35,21 @@ const help = `npm run bench step -- [options]
   --json            one JSON object a line on stdout, the table on stderr
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    networks: { type: "string" },
-    steps: { type: "string" },
-    peers: { type: "string" },
-    threads: { type: "string" },
-    device: { type: "string", default: "cpu" },
-    python: { type: "string", default: "python3" },
-    "batch-size": { type: "string", default: "128" },
-    rounds: { type: "string" },
-    seconds: { type: "string" },
-    tolerance: { type: "string", default: "1e-3" },
-    only: { type: "string" },
-    quick: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-    measured: { type: "string" },
-  },
+const options = readOptions("step", help, {
+  networks: { type: "string" },
+  steps: { type: "string" },
+  peers: { type: "string" },
+  threads: { type: "string" },
+  device: { type: "string", default: "cpu" },
+  python: { type: "string", default: "python3" },
+  "batch-size": { type: "string", default: "128" },
+  rounds: { type: "string" },
+  seconds: { type: "string" },
+  tolerance: { type: "string", default: "1e-3" },
+  only: { type: "string" },
+  quick: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  measured: { type: "string" },
 });
 
 /** Steps whose losses are compared. TensorFlow.js may take a minute for one. */
@@ -60,28 +57,6 @@ const comparedSteps = 5;
 const patientSteps = 2;
 /** A peer whose step takes more seconds than this makes a single one. */
 const slow = 5;
-
-function stop(message: string): never {
-  console.error(`npm run bench step: ${message}`);
-  process.exit(2);
-}
-
-/** A list of known names. */
-function chosen<Name extends string>(option: string, given: string | undefined, known: readonly Name[]): Name[] {
-  if (given === undefined) return [...known];
-  const names = given.split(",").map((name) => name.trim());
-  for (const name of names)
-    if (!(known as readonly string[]).includes(name))
-      stop(`--${option}: required ${known.join(", ")}, got "${name}". Choose one or more of them.`);
-  return names as Name[];
-}
-
-function positive(option: string, given: string, whole = false): number {
-  const value = Number(given);
-  if (!(value > 0) || (whole && !Number.isSafeInteger(value)))
-    stop(`--${option}: required a ${whole ? "whole " : ""}number above 0, got "${given}".`);
-  return value;
-}
 
 interface Settings {
   readonly networks: readonly NetworkName[];
@@ -97,28 +72,29 @@ interface Settings {
 
 async function settingsOf(): Promise<Settings> {
   const { quick } = options;
-  const device = await requireDevice(options.device).catch((error: Error) => stop(error.message));
+  const device = await requireDevice(options.device).catch((error: Error) => stop("step", error.message));
   const all = peersWith(options.python, device);
-  const only = chosen("only", options.only ?? "", ["", "agreement"])[0];
-  const names = chosen("peers", options.peers, Object.keys(all));
+  const only = chosen("step", "only", options.only ?? "", ["", "agreement"])[0];
+  const names = chosen("step", "peers", options.peers, Object.keys(all));
   // The others are compared with headstart.
   const peers = Object.fromEntries(["headstart", ...names].map((name) => [name, all[name]]));
   return {
     networks: chosen(
+      "step",
       "networks",
       options.networks ?? (quick ? "mlp" : undefined),
       Object.keys(networks) as NetworkName[],
     ),
-    steps: chosen("steps", options.steps ?? (quick ? "gan" : undefined), stepNames),
+    steps: chosen("step", "steps", options.steps ?? (quick ? "gan" : undefined), stepNames),
     peers,
     device,
     threads: (options.threads ?? (device === "cpu" ? "1,2" : "1"))
       .split(",")
-      .map((count) => positive("threads", count, true)),
-    batchSize: positive("batch-size", options["batch-size"], true),
-    rounds: only === "agreement" ? 0 : positive("rounds", options.rounds ?? (quick ? "2" : "5"), true),
-    seconds: positive("seconds", options.seconds ?? (quick ? "0.1" : "0.5")),
-    tolerance: positive("tolerance", options.tolerance),
+      .map((count) => positive("step", "threads", count, true)),
+    batchSize: positive("step", "batch-size", options["batch-size"], true),
+    rounds: only === "agreement" ? 0 : positive("step", "rounds", options.rounds ?? (quick ? "2" : "5"), true),
+    seconds: positive("step", "seconds", options.seconds ?? (quick ? "0.1" : "0.5")),
+    tolerance: positive("step", "tolerance", options.tolerance),
   };
 }
 
@@ -259,10 +235,6 @@ function report(line: object): void {
 }
 
 async function main(): Promise<void> {
-  if (options.help) {
-    console.log(help);
-    return;
-  }
   const settings = await settingsOf();
   const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.versions.node}`;
   say(
@@ -306,6 +278,6 @@ if (options.measured === undefined) {
     product: () => openMatrixProduct(Number(threads)),
     tfjs: async () => (await import("./step/tfjs.js")).openTensorFlowStep(folder),
   }[what];
-  if (!open) stop(`--measured: nothing called ${what}`);
+  if (!open) stop("step", `--measured: nothing called ${what}`);
   await serve(open, Number(firstSteps));
 }
