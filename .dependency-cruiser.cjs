@@ -5,6 +5,7 @@
 const mayImport = {
   graph: [],
   "errors.ts": [],
+  "counted.ts": [],
   "nearest.ts": [],
   "is-running.ts": [],
   "webassembly.ts": [],
@@ -29,10 +30,22 @@ const mayImport = {
     "random",
     "graph",
     "errors.ts",
+    "counted.ts",
     "nearest.ts",
   ],
   // recipe, initializers and graph: a trial's start is weights by name, drawn by an initializer or trained by a recipe.
-  study: ["training", "recipe", "initializers", "data", "random", "graph", "errors.ts", "is-running.ts", "nearest.ts"],
+  study: [
+    "training",
+    "recipe",
+    "initializers",
+    "data",
+    "random",
+    "graph",
+    "errors.ts",
+    "counted.ts",
+    "is-running.ts",
+    "nearest.ts",
+  ],
   web: ["library", "study", "training", "formats", "errors.ts", "is-running.ts", "nearest.ts"],
 };
 
@@ -40,6 +53,7 @@ const mayImport = {
 const pure = [
   "graph",
   "errors\\.ts",
+  "counted\\.ts",
   "nearest\\.ts",
   "webassembly\\.ts",
   "random",

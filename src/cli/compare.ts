@@ -1,4 +1,6 @@
 /** `headstart compare`: the honest study. */
+
+import { counted } from "../counted.js";
 import { type CompareEvent, type CompareResult, compare } from "../library/compare.js";
 import { shellWord } from "../library/shell-word.js";
 import { type Arm, isTrained } from "../study/arm.js";
@@ -10,7 +12,6 @@ import { type Comparison, type StudySummary, stepsDifference } from "../study/su
 import { augmentations } from "../training/augmentation.js";
 import { defineCommand } from "./command.js";
 import type { Console } from "./console.js";
-import { counted } from "./counted.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { deviceOption } from "./device-option.js";
 import { modelOptions } from "./model-options.js";
@@ -186,7 +187,9 @@ function pretrainedArms(arms: readonly Arm[]): string[] {
     group.names.push(name);
     together.set(key, group);
   }
-  return [...together.values()].map(({ names, epochs }) => `${names.join(" and ")} pretrained for ${epochs} epochs`);
+  return [...together.values()].map(
+    ({ names, epochs }) => `${names.join(" and ")} pretrained for ${counted(epochs, "epoch")}`,
+  );
 }
 
 /** Shows events as progress bars and records. */
@@ -208,7 +211,7 @@ function progressOf(console: Console): (event: CompareEvent) => void {
       case "pilot": {
         const { plan, expected } = event.fit;
         console.line(
-          `pilot: ${[`${plan.seeds} seeds`, `${plan.steps} steps`, ...pretrainedArms(plan.arms)].join(", ")}; about ${Math.round(expected)} s`,
+          `pilot: ${[counted(plan.seeds, "seed"), counted(plan.steps, "step"), ...pretrainedArms(plan.arms)].join(", ")}; about ${Math.round(expected)} s`,
         );
         console.event({ type: "pilot", expected, seeds: plan.seeds, steps: plan.steps });
         return;
@@ -216,7 +219,7 @@ function progressOf(console: Console): (event: CompareEvent) => void {
       case "planned":
         console.event(event);
         console.line(
-          `${counted(event.plan.arms.length, "arm")}, ${counted(event.plan.seeds, "seed")}, ${counted(event.trials, "trial")} of ${event.plan.steps} steps; ${event.workers} side by side; folder ${event.folder}`,
+          `${counted(event.plan.arms.length, "arm")}, ${counted(event.plan.seeds, "seed")}, ${counted(event.trials, "trial")} of ${counted(event.plan.steps, "step")}; ${event.workers} side by side; folder ${event.folder}`,
         );
         return;
       case "stage": {
@@ -243,12 +246,12 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
   const equalTime = summary.comparisons.find(({ baseline, at }) => baseline === first?.baseline && at === "equal time");
   if (first?.arms.length) {
     console.line(
-      `Against ${first.baseline}: ${measure.name} after ${plan.steps} steps${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
+      `Against ${first.baseline}: ${measure.name} after ${counted(plan.steps, "step")}${summary.settings.length > 1 ? ", mean over all settings" : ""}, paired by seed`,
     );
     console.line();
     verdicts(console, first.arms);
     console.line();
-    console.line(`On the way there: mean ${measure.name} over the ${plan.steps} steps`);
+    console.line(`On the way there: mean ${measure.name} over the ${counted(plan.steps, "step")}`);
     console.line();
     early(console, first);
     if (
@@ -303,10 +306,10 @@ function early(console: Console, { early: arms }: Comparison): void {
     verdicts(console, [arm], earlyWord);
     const { difference, missed, trials } = arm.stepsToTarget;
     if (missed === trials && trials > 0)
-      console.line(`    steps to the target: none of the ${trials} trials reached it`);
+      console.line(`    steps to the target: none of the ${counted(trials, "trial")} reached it`);
     else if (difference)
       console.line(
-        `    steps to the target: ${stepsDifference(difference)}${missed > 0 ? `; ${missed} of the ${trials} trials never reached it and count with all steps` : ""}`,
+        `    steps to the target: ${stepsDifference(difference)}${missed > 0 ? `; ${missed} of the ${counted(trials, "trial")} never reached it and count with all steps` : ""}`,
       );
   }
 }

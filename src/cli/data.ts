@@ -1,10 +1,10 @@
 /** `headstart data`: what headstart understands of data. */
 import { existsSync } from "node:fs";
+import { counted, plural } from "../counted.js";
 import { describeSize, type PictureSize } from "../data/picture-shape.js";
 import { describeData } from "../library/describe-data.js";
 import { requireFree, writeOutput } from "../library/write-output.js";
 import { defineCommand } from "./command.js";
-import { counted } from "./counted.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
 import { choice, flag, given, nameOrPath, newPath } from "./options.js";
@@ -63,7 +63,7 @@ export const command = defineCommand({
     const number = (value: number | undefined): string => (value === undefined ? "" : String(+value.toPrecision(4)));
     console.line(`${found.where}: ${found.source}, ${found.kind}`);
     console.line(
-      `${thousands(found.count)} samples of ${found.shape.join("x")}` +
+      `${thousands(found.count)} ${plural(found.count, "sample")} of ${found.shape.join("x")}` +
         `${found.onDisk ? ", more than the memory allowed: read from disk as needed" : ""}`,
     );
     if (found.pictures !== undefined) {
@@ -102,7 +102,7 @@ export const command = defineCommand({
     if (found.classes !== undefined) {
       const shown = found.classes.slice(0, 20).map(({ name, count }) => `${name} (${thousands(count)})`);
       const more = found.classes.length > 20 ? `, and ${found.classes.length - 20} more` : "";
-      console.line(`${found.classes.length} classes: ${shown.join(", ")}${more}`);
+      console.line(`${counted(found.classes.length, "class", "classes")}: ${shown.join(", ")}${more}`);
     }
     for (const { name, mean, std } of found.targets ?? [])
       console.line(
@@ -112,7 +112,7 @@ export const command = defineCommand({
     console.line(
       duplicates.count === 0
         ? "no duplicates"
-        : `${thousands(duplicates.count)} ${duplicates.count === 1 ? "duplicate" : "duplicates"}, such as samples ${duplicates.pairs[0]?.join(" and ")} (from 0)`,
+        : `${thousands(duplicates.count)} ${plural(duplicates.count, "duplicate")}, such as samples ${duplicates.pairs[0]?.join(" and ")} (from 0)`,
     );
     for (const note of found.notes) console.line(`note: ${note}`);
     if (found.unusableCount > 0) {

@@ -1,4 +1,5 @@
 /** `headstart demo`: what `npm start` runs. */
+import { counted } from "../counted.js";
 import { type DemoResult, demo } from "../library/demo.js";
 import { asCalled } from "./as-called.js";
 import { defineCommand } from "./command.js";
@@ -71,7 +72,7 @@ export function report(console: Console, result: DemoResult): void {
       height: 15,
       unicode: console.unicode,
       horizontal: {
-        label: `training steps with ${result.labels} labels (test accuracy, mean of ${result.seeds} seeds)`,
+        label: `training steps with ${counted(result.labels, "label")} (test accuracy, mean of ${counted(result.seeds, "seed")})`,
         from: "5",
         to: String(last),
       },
@@ -82,7 +83,7 @@ export function report(console: Console, result: DemoResult): void {
   console.line();
   const shown = [20, 50, 100, last].filter((step) => result.steps.includes(step));
   console.table(
-    ["test accuracy, %", ...shown.map((step) => `${step} steps`)],
+    ["test accuracy, %", ...shown.map((step) => counted(step, "step"))],
     result.arms.map(({ name, accuracies }) => [
       name,
       ...shown.map(
@@ -92,7 +93,7 @@ export function report(console: Console, result: DemoResult): void {
     ]),
   );
   console.line(
-    `Mean ± standard deviation over ${result.seeds} seeds (labels, heads, order; one pretraining of ${result.pretrainingSeconds.toFixed(0)} s), ${result.testSamples.toLocaleString("en")} test pictures.`,
+    `Mean ± standard deviation over ${counted(result.seeds, "seed")} (labels, heads, order; one pretraining of ${result.pretrainingSeconds.toFixed(0)} s), ${result.testSamples.toLocaleString("en")} test pictures.`,
   );
   console.line();
   console.line(`Pictures of its first filters as they learned: ${result.folder}/run/filters`);

@@ -1,5 +1,7 @@
 /** `headstart init`: the main job. */
+
 import { join } from "node:path";
+import { plural } from "../counted.js";
 import { type InitializeOptions, type InitializeResult, initialize } from "../library/initialize.js";
 import { runFiles } from "../library/run-folder.js";
 import { headStarts } from "../training/head-start.js";
@@ -121,7 +123,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
         console.end();
         console.event({ type: "started", folder: event.folder, steps: event.steps, run: event.run });
         console.line(
-          `${event.run.data.count.toLocaleString("en")} samples of ${event.run.model.sampleShape.join("x")}; features: ${event.run.model.features}; ` +
+          `${event.run.data.count.toLocaleString("en")} ${plural(event.run.data.count, "sample")} of ${event.run.model.sampleShape.join("x")}; features: ${event.run.model.features}; ` +
             `recipe ${event.run.recipe.name}${["none", event.run.recipe.name].includes(event.run.task) ? "" : ` with the ${event.run.task} task`}` +
             `${event.run.discriminator ? `; discriminator: ${event.run.discriminator.kind}` : ""}`,
         );

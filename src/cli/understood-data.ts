@@ -1,6 +1,7 @@
 /** What a run has understood of its data, in few words: enough to see a mistake before hours of training. */
+
+import { counted } from "../counted.js";
 import { shorten } from "../data/classes.js";
-import { counted } from "./counted.js";
 
 /** The parts of a data set's record that are told. */
 interface Understood {
@@ -31,7 +32,9 @@ export function understoodData(record: Record<string, unknown>): string {
     [source, ...treated].join(", "),
     ...(measured === undefined ? [] : [valuesOf(measured)]),
     ...(table === undefined ? [] : columnsOf(table)),
-    ...(classNames === undefined ? [] : [`${classNames.length} classes: ${shorten(classNames, 5)}`]),
+    ...(classNames === undefined
+      ? []
+      : [`${counted(classNames.length, "class", "classes")}: ${shorten(classNames, 5)}`]),
   ];
   return `data: ${parts.join("; ")}`;
 }

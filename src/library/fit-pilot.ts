@@ -1,4 +1,5 @@
 /** Fits a small study into the time that there is. */
+import { counted } from "../counted.js";
 import { type Arm, isTrained } from "../study/arm.js";
 import { pretrainingKey, type StudyPlan, selfTrained, settingsOf } from "../study/plan.js";
 import type { TrialTiming } from "../study/run-study.js";
@@ -177,7 +178,7 @@ function fitTrials(
 
 function tooShort(expected: number): string {
   const minutes = Math.ceil(expected / 60);
-  return `the pilot will probably end before its trials do, which take about ${minutes} minutes: give it more time, as with --pilot ${minutes}`;
+  return `the pilot will probably end before its trials do, which take about ${counted(minutes, "minute")}: give it more time, as with --pilot ${minutes}`;
 }
 
 function leftOut({ draft, besides }: PilotRequest, selfTrainingSeconds: number): string {

@@ -1,7 +1,9 @@
 /** Turns what a user asks of a study into its plan: arms, networks, training data, settings. */
+
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import { counted } from "../counted.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
@@ -119,7 +121,7 @@ export function decideTask(train: Dataset, outputs: number | undefined): StudyTa
   throw userError({
     where,
     required: "two classes, or numbers to predict, for a network with one output",
-    got: `${values} classes`,
+    got: counted(values, "class", "classes"),
     advice: "Take a network with a score for each class.",
   });
 }
@@ -378,7 +380,8 @@ export async function discriminatorHashOf({ discriminator = "auto" }: CompareOpt
 /** The target as a score: an R² where it is given as an error. @throws UserError */
 function targetOf({ target, targetRmse }: CompareOptions, { targets }: Dataset): number | undefined {
   if (targetRmse === undefined) return target;
-  const got = target !== undefined ? "both" : targets === undefined ? "classes" : `${targets.names.length} numbers`;
+  const got =
+    target !== undefined ? "both" : targets === undefined ? "classes" : counted(targets.names.length, "number");
   if (targets?.names.length === 1 && target === undefined) return 1 - targetRmse ** 2 / variancesOf(targets)[0];
   throw userError({
     where: "target RMSE",

@@ -1,5 +1,7 @@
 /** Continues a run in its folder, which is locked until RunFolder.unlock. */
+
 import { rm } from "node:fs/promises";
+import { counted } from "../counted.js";
 import { userError } from "../errors.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { RunRecord } from "./initialize-types.js";
@@ -51,7 +53,7 @@ async function resumeLocked(folder: RunFolder, run: RunRecord): Promise<ResumedR
     throw userError({
       where: folder.path,
       required: "a run that is not finished",
-      got: `one with all its ${run.steps} steps and its weights`,
+      got: `one with all its ${counted(run.steps, "step")} and its weights`,
       advice: "Give more --steps to extend it, or pass --overwrite in place of --resume to repeat it.",
     });
   await folder.prepare();

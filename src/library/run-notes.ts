@@ -1,4 +1,5 @@
 /** What a run says of its recipe and head before and while it trains, in words. */
+import { counted } from "../counted.js";
 import type { Dataset } from "../data/dataset.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
@@ -65,7 +66,7 @@ export function memoryNote(
   const taken = usualPeaks * peakBytes;
   if (device !== "cpu" || taken <= available) return undefined;
   const inGigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return `a training step of ${batchSize} samples takes about ${inGigabytes(taken)} of memory or more, and ${inGigabytes(available)} are free, so it may be slow, or the system may end it: a smaller --batch-size takes less`;
+  return `a training step of ${counted(batchSize, "sample")} takes about ${inGigabytes(taken)} of memory or more, and ${inGigabytes(available)} are free, so it may be slow, or the system may end it: a smaller --batch-size takes less`;
 }
 
 /** Names the settings that were given, and that a recipe has no use for. */

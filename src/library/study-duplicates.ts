@@ -1,4 +1,5 @@
 /** Samples that a study trains on and its test data has too. */
+import { counted } from "../counted.js";
 import { userError } from "../errors.js";
 import { duplicatesOf } from "../study/duplicates.js";
 import type { StudyData } from "../study/run-trial.js";
@@ -47,6 +48,10 @@ export async function withoutDuplicates(
 /** What was left out, in words. */
 export function duplicateNotes({ dropped, train, unlabelled }: BenchSettings): string[] {
   const note = (count: number, where: string): string[] =>
-    count === 0 ? [] : [`${count} samples of ${where} are left out: the test data has them too`];
+    count === 0
+      ? []
+      : [
+          `${counted(count, "sample")} of ${where} ${count === 1 ? "is left out: the test data has it too" : "are left out: the test data has them too"}`,
+        ];
   return [...note(dropped.train.length, train), ...note(dropped.unlabelled.length, unlabelled ?? "")];
 }

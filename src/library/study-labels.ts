@@ -1,4 +1,5 @@
 /** Whether a study's data has the labels that its networks are trained and judged by. */
+import { counted } from "../counted.js";
 import { shorten } from "../data/classes.js";
 import { type UserError, userError } from "../errors.js";
 import type { StudyTask } from "../study/measure.js";
@@ -45,7 +46,7 @@ function requireTargets(options: CompareOptions, { train, test }: StudyData, out
     if (names.length === outputs) continue;
     throw userError({
       where,
-      required: `${outputs} ${outputs === 1 ? "number" : "numbers"} to predict for each sample, as the model has outputs`,
+      required: `${counted(outputs, "number")} to predict for each sample, as the model has outputs`,
       got: `${names.length} (${shorten(names)})`,
       advice: "Name as many label columns, separated by commas, or give another model.",
     });
@@ -105,7 +106,7 @@ function requireClasses(options: CompareOptions, { train, test }: StudyData, out
     if (largest >= scores)
       throw userError({
         where,
-        required: `at most the ${scores} classes that the model has scores for`,
+        required: `at most the ${counted(scores, "class", "classes")} that the model has scores for`,
         got: `${largest + 1}`,
         advice: "Give a model for as many classes as the data has.",
       });

@@ -1,4 +1,5 @@
 /** How many labels a setting trains with, and which samples they are. */
+import { counted } from "../counted.js";
 import type { Dataset } from "../data/dataset.js";
 import { knownLabels } from "../data/sample-labels.js";
 import { labelledSubset } from "../data/subset.js";
@@ -56,7 +57,7 @@ export function labelledSamples(data: Labelled, amount: LabelAmount, seed: numbe
   if (number > known.length)
     throw userError({
       where: "labels",
-      required: `at most the ${known.length} labels that there are`,
+      required: `at most the ${counted(known.length, "label")} that there are`,
       got: `${number}`,
       advice: "Ask for fewer labels, or for all.",
     });

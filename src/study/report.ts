@@ -1,6 +1,8 @@
 /** report.html: one page that needs nothing else, offline and on paper. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { counted } from "../counted.js";
 import { type Chart, studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
 import {
@@ -122,7 +124,7 @@ function page(
 </head>
 <body>
 <h1>${escaped(title)}</h1>
-<p>${summary.trials} of ${summary.planned} trials: ${plan.arms.length} arms, ${plan.seeds} seeds, ${summary.settings.length} ${summary.settings.length === 1 ? "setting" : "settings"}. ${whatIsEqual(plan)}</p>
+<p>${summary.trials} of ${summary.planned} trials: ${counted(plan.arms.length, "arm")}, ${counted(plan.seeds, "seed")}, ${counted(summary.settings.length, "setting")}. ${whatIsEqual(plan)}</p>
 ${summary.warnings.map((warning) => `<p class="warning"><strong>Warning.</strong> ${escaped(warning)}</p>`).join("\n")}
 ${sections
   .filter(([, content]) => content !== "")
@@ -184,7 +186,7 @@ function earlyTable({ baseline, early }: Comparison, plan: StudyPlan): string {
     return comparisonRow(arm, measure, earlyWord(arm.verdict.verdict), others);
   });
   const heads = [...comparisonHeads(measure), "steps to target, difference", "never reached it"];
-  return `${titledTable(`Against ${baseline}, on the way: mean ${measure.name} over ${steps} steps`, heads, rows)}
+  return `${titledTable(`Against ${baseline}, on the way: mean ${measure.name} over ${counted(steps, "step")}`, heads, rows)}
 <p class="note">Steps to target: mean difference paired by seed; a trial that never reaches the target counts with all ${steps} steps. Networks are measured after ${evaluationSteps(steps, 0).join(", ")} steps: no difference is finer than that.</p>`;
 }
 
@@ -233,7 +235,7 @@ function settingTable({ name, arms, chance, target }: SettingSummary, plan: Stud
   const timed = prepares(plan);
   const heads = [
     "arm",
-    `${measure.name} after ${steps} steps${unit}`,
+    `${measure.name} after ${counted(steps, "step")}${unit}`,
     ...targets.map((one) => `RMSE of ${one}`),
     `mean over the steps${unit}`,
     `interquartile mean${unit}`,
@@ -285,7 +287,7 @@ function columnsNote(plan: StudyPlan): string {
     "Best: the highest that was measured on the way; it is chosen on the test data, and so too high for an estimate.",
     ...(prepares(plan)
       ? [
-          `At equal total time: the arms whose training before took less go on for the seconds that are left, up to --longest-extension, and count where their mean is best, after ${plan.steps} steps or later, which is chosen on the test data, too. Steps then: where that is, of how many there was time for.`,
+          `At equal total time: the arms whose training before took less go on for the seconds that are left, up to --longest-extension, and count where their mean is best, after ${counted(plan.steps, "step")} or later, which is chosen on the test data, too. Steps then: where that is, of how many there was time for.`,
           "Training before: pretraining without labels, and self-training; seconds of one thread.",
         ]
       : []),
@@ -336,7 +338,7 @@ function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySumm
     ]),
     [
       "supervised training",
-      `${plan.steps} steps of ${plan.batchSize} samples${augmentedInWords(plan)}; ${optimizers.join("; ")}; head drawn by ${plan.head}`,
+      `${counted(plan.steps, "step")} of ${counted(plan.batchSize, "sample")}${augmentedInWords(plan)}; ${optimizers.join("; ")}; head drawn by ${plan.head}`,
     ],
     [
       "pretrainings",

@@ -1,4 +1,5 @@
 /** What a summary remarks on: warnings about a study, and notes on what its numbers can bear. */
+import { counted } from "../counted.js";
 import { longestExtensionOf, timingName } from "./equal-time.js";
 import { heldBack } from "./labels.js";
 import { measureOf, showScore } from "./measure.js";
@@ -60,7 +61,7 @@ export function warningsOf(plan: StudyPlan, results: StudyResults, settings: rea
       remark(
         "short",
         { arm, trials: own.length, made, steps: plan.steps },
-        `${arm}: ${own.length} of its trials made ${made} of ${plan.steps} steps: its comparisons are not at equal steps.`,
+        `${arm}: ${own.length} of its trials made ${made} of ${counted(plan.steps, "step")}: its comparisons are not at equal steps.`,
       ),
     );
   }
@@ -139,7 +140,7 @@ export function notesOf(
       remark(
         "shared-pretrainings",
         { seeds: plan.seeds, pretrainings: shared },
-        `${plan.seeds} seeds share ${shared} pretraining(s) each: the intervals leave out how pretraining itself varies.`,
+        `${counted(plan.seeds, "seed")} share ${counted(shared, "pretraining")} of each recipe: the intervals leave out how pretraining itself varies.`,
       ),
     );
   const most = plan.steps + longestExtensionOf(plan);
@@ -152,7 +153,7 @@ export function notesOf(
       remark(
         "cut-short",
         { setting: name, arm, steps, made },
-        `${name}: at equal total time ${arm} would have had ${steps} steps; it made ${made} (--longest-extension).`,
+        `${name}: at equal total time ${arm} would have had ${counted(steps, "step")}; it made ${made} (--longest-extension).`,
       ),
     );
   }
@@ -224,7 +225,7 @@ function tuningNotes(plan: StudyPlan, settings: readonly SettingSummary[]): Rema
       remark(
         "tuned-once",
         { seeds, labels },
-        `Learning rates were chosen once for all seeds, on the first ${seeds === 1 ? "seed" : `${seeds} seeds`} by ${labels} labels each where they were fewest: the intervals leave out how that choice varies.`,
+        `Learning rates were chosen once for all seeds, on the first ${seeds === 1 ? "seed" : `${seeds} seeds`} by ${counted(labels, "label")} each where they were fewest: the intervals leave out how that choice varies.`,
       ),
     );
   return notes;

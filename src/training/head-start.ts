@@ -1,4 +1,5 @@
 /** What the head, the layer behind F, starts from where it is not drawn: nothing, or what a few labels say. */
+import { counted } from "../counted.js";
 import { shorten, wholeNumber } from "../data/classes.js";
 import type { Dataset } from "../data/dataset.js";
 import { knownLabels } from "../data/sample-labels.js";
@@ -129,7 +130,7 @@ export function requireHeadStart(kind: HeadStart, features: FeatureExtractor, la
   if (largest >= classes)
     throw userError({
       where: labelled.where,
-      required: `at most ${classes} classes, as many as the model's last layer tells apart`,
+      required: `at most ${counted(classes, "class", "classes")}, as many as the model's last layer tells apart`,
       got: `${largest + 1}`,
       advice: "Give the labels that the model is made for.",
     });
@@ -166,7 +167,7 @@ export function requireHeadLayer(kind: HeadStart, features: FeatureExtractor): L
     throw userError({
       where: `${network.where}: head`,
       required: `one dense layer with a bias that reads the features "${feature}", for a start from labels`,
-      got: `${features.head.join(", ") || "nothing"}${bias ? "" : ", without a bias"}${others > 0 ? `, and ${others} more tensors behind it` : ""}`,
+      got: `${features.head.join(", ") || "nothing"}${bias ? "" : ", without a bias"}${others > 0 ? `, and ${counted(others, "more tensor")} behind it` : ""}`,
       advice: "Take a head of zeros, or name what the last layer reads with --features.",
     });
   if (kind === "linear-discriminant") requireWidth(sizeOfHead(layer).width);

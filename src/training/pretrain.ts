@@ -1,4 +1,5 @@
 /** The loop of pretraining: steps, metrics, warnings, interruption, resumption. */
+import { counted } from "../counted.js";
 import { BatchOrder } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError, userError } from "../errors.js";
@@ -229,7 +230,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     // A run that was given more steps has another tail.
     const tail = new MetricMeans(options.resume?.tail?.from === from ? options.resume.tail : undefined);
     for (let step = first; step < steps; step++) {
-      if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${steps} steps`);
+      if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${counted(steps, "step")}`);
       const fed = await feeds.at(step);
       const { metrics, views } = await trainer.step(fed);
       if (step >= from) tail.add(metrics);

@@ -1,5 +1,7 @@
 /** Whether a training step fits into the memory of this machine. */
+
 import { totalmem } from "node:os";
+import { counted } from "../counted.js";
 import { userError } from "../errors.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import type { Device } from "../runtime/device.js";
@@ -24,7 +26,7 @@ export function requireMemory(
 ): void {
   if (device !== "cpu" || peakBytes <= available) return;
   throw userError({
-    where: `a training step of ${batchSize} samples`,
+    where: `a training step of ${counted(batchSize, "sample")}`,
     required: `values that fit into ${inGigabytes(available)} of memory`,
     got: `about ${inGigabytes(peakBytes)} of them`,
     advice: "Take a smaller batch (--batch-size) or a smaller network.",

@@ -1,4 +1,5 @@
 /** Self-training of a network: what a few labels say and, more and more, what the network itself is sure of. */
+import { counted } from "../counted.js";
 import { BatchOrder, prepareAhead } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { knownLabels } from "../data/sample-labels.js";
@@ -169,7 +170,7 @@ export async function selfTrain(
   try {
     for (let step = 0; step < steps; step++) {
       if (options.signal?.aborted)
-        throw new InterruptedError(`stopped after ${step} of ${steps} steps of self-training`);
+        throw new InterruptedError(`stopped after ${step} of ${counted(steps, "step")} of self-training`);
       const { metrics } = await trainer.step(await feedsAt(step));
       options.onStep?.(step + 1, steps, metrics);
     }

@@ -348,6 +348,25 @@ test("says where supervised steps take away from a start that classifies already
   expect(noted(startingAt(0.015, failed))).toEqual([]);
 });
 
+test("says how many pretrainings seeds share", async () => {
+  const shared = async (pretrainingSeeds: number): Promise<string[]> => {
+    const { plan, trials } = await study({ he: 0.7, default: 0.75 }, { pretrainingSeeds });
+    const record: PretrainingRecord = {
+      ...{ key: "k", network: "net", recipe: "default", seed: 0, steps: 1, samples: 1, seconds: 1 },
+      ...{ metrics: {}, warnings: [] },
+    };
+    const { notes, remarks } = summarize(
+      plan,
+      results(plan, trials, { pretrainings: new Map([["k", record]]) }),
+      10_000,
+    );
+    return notes.filter((_, index) => remarks.notes[index].kind === "shared-pretrainings");
+  };
+  expect(await shared(1)).toEqual([expect.stringContaining("5 seeds share 1 pretraining of each recipe: ")]);
+  expect(await shared(2)).toEqual([expect.stringContaining("5 seeds share 2 pretrainings of each recipe: ")]);
+  expect(await shared(5)).toEqual([]);
+});
+
 test("says that nobody knows what given weights have seen", async () => {
   const { plan, trials } = await study({ he: 0.7, "weights:mine.safetensors": 0.75, file: 0.7 });
   const { notes } = summarize(plan, results(plan, trials), 10_000, 20).remarks;

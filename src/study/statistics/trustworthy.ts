@@ -1,3 +1,4 @@
+import { counted } from "../../counted.js";
 import type { CoverageCase, IntervalMethod } from "./coverage-methods.js";
 
 /** A method's measured coverage at a number of seeds, in the usual and in the hard case. */
@@ -99,8 +100,8 @@ export function trustworthy(method: IntervalMethod, seeds: number): Trust {
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const covers = measured && `${percent(measured.usual)} of the time (${percent(measured.hard)} in hard cases)`;
   const note = holds
-    ? `${method}: with ${seeds} seeds the 95 % interval holds the true value about ${covers}.`
-    : `${method}: ${seeds} seeds are too few for its 95 % interval, which holds the true value ` +
+    ? `${method}: with ${counted(seeds, "seed")} the 95 % interval holds the true value about ${covers}.`
+    : `${method}: ${counted(seeds, "seed is", "seeds are")} too few for its 95 % interval, which holds the true value ` +
       `${covers ? `only about ${covers}` : "far less often"}; ${from} or more are required.`;
   return { holds, from, measured, note };
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../counted.js";
 import { studentQuantile } from "./distributions.js";
 import type { Interval } from "./interval.js";
 import { mean } from "./sample-statistics.js";
@@ -140,7 +141,7 @@ function inWords(ground: Ground, { factor, unit }: DifferenceUnit): string {
   const corrected = ({ p }: Pick<Tested, "p">): string => `p = ${show(p)} after Holm's correction`;
   switch (ground.kind) {
     case "few-pairs":
-      return `${ground.pairs === 1 ? "1 pair" : `${ground.pairs} pairs`} of trials, ${ground.required} or more are required`;
+      return `${counted(ground.pairs, "pair")} of trials, ${ground.required} or more are required`;
     case "all-zero":
       return `all ${ground.pairs} differences are exactly zero`;
     case "difference":

@@ -126,6 +126,8 @@ function view({ setting: { network, labels, learningRate } }: Pick<SettingView, 
 /** An amount of labels, such as "all" or "10/class". */
 export function labelsName(labels: string): string {
   if (labels === "all") return say("study.labels.all");
+  if (labels === "1") return say("study.labels.one");
+  if (labels === "1/class") return say("study.labels.onePerClass");
   if (labels.endsWith("/class")) return say("study.labels.perClass", { count: labels.slice(0, -6) });
   return say("study.labels.count", { count: labels });
 }

@@ -28,7 +28,7 @@ describe("trustworthy", () => {
         "about 92 % of the time (92 % in hard cases); 10 or more are required.",
     );
     expect(trustworthy("mean difference, paired t", 5).note).toMatch(/with 5 seeds .* about 95 % .*88 % in hard cases/);
-    expect(trustworthy("rate", 1).note).toMatch(/far less often; 5 or more/);
+    expect(trustworthy("rate", 1).note).toMatch(/^rate: 1 seed is too few for .* far less often; 5 or more/);
   });
 
   test("the paired t interval's 95 % is within 93 to 97 at every number of seeds", () => {

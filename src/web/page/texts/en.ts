@@ -216,7 +216,9 @@ export const en = {
   "study.setting": "Setting",
   "study.setting.rate": "rate {rate}",
   "study.labels.all": "all labels",
+  "study.labels.onePerClass": "1 label a class",
   "study.labels.perClass": "{count} labels a class",
+  "study.labels.one": "1 label",
   "study.labels.count": "{count} labels",
   "study.byLabels.accuracy": "Accuracy against the number of labels",
   "study.byLabels.balanced-accuracy": "Balanced accuracy against the number of labels",
@@ -278,7 +280,7 @@ export const en = {
   "remark.rate-at-edge.largest":
     "{setting}: the learning rate chosen for {arms} is the largest that was tried, {rate}; a better one may lie beyond it.",
   "remark.tuned-once":
-    "Learning rates were chosen once for all seeds, on the first ones ({seeds}), by {labels} labels each where they were fewest: the intervals leave out how that choice varies.",
+    "Learning rates were chosen once for all seeds, on the first ones ({seeds}), by labels ({labels} each where they were fewest): the intervals leave out how that choice varies.",
   "remark.baseline-fails":
     "{setting}: of the {trials} trials of {baseline}, {diverged} diverged and {stalled} stalled: what arms gain over it is that, too; other learning rates, more steps or another --baseline may be a fairer opponent.",
   "remark.steps-cost":
@@ -292,9 +294,9 @@ export const en = {
   "remark.interval-holds":
     "{method}: with {seeds} seeds the 95 % interval holds the true value about {usual} of the time ({hard} in hard cases).",
   "remark.interval-narrow":
-    "{method}: {seeds} seeds are too few for its 95 % interval, which holds the true value only about {usual} of the time ({hard} in hard cases); {from} or more are required.",
+    "{method}: too few seeds ({seeds}) for its 95 % interval, which holds the true value only about {usual} of the time ({hard} in hard cases); {from} or more are required.",
   "remark.interval-unknown":
-    "{method}: {seeds} seeds are too few for its 95 % interval, which holds the true value far less often; {from} or more are required.",
+    "{method}: too few seeds ({seeds}) for its 95 % interval, which holds the true value far less often; {from} or more are required.",
   "method.mean difference, paired t": "mean difference, paired t",
   "method.interquartile mean, one setting": "interquartile mean, one setting",
   "method.interquartile mean, several settings": "interquartile mean, several settings",
