@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
-import { createInflateRaw } from "node:zlib";
+import { createInflateRaw, constants as zlibConstants } from "node:zlib";
 import { userError } from "../errors.js";
 import type { FiledArray } from "./array-dataset.js";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
-import { chooseArrays } from "./choose-arrays.js";
+import { chooseArrays, isLabelsName, isSamplesName } from "./choose-arrays.js";
 import type { OpenOptions } from "./dataset.js";
 import { type FileSegment, joinArrays, OpenFile } from "./file-samples.js";
 import { writeInCOrder } from "./fortran-order.js";
@@ -125,15 +125,7 @@ async function describeZip(
     if (entry.name.endsWith(".npy")) entries.set(entry.name.replace(/\.npy$/, ""), entry);
   }
   if (entries.size === 0) return undefined;
-  const layouts = new Map<string, Layout>();
-  for (const [name, entry] of entries) {
-    const where = `${path}[${name}]`;
-    const packed = file.bytes(entry.start, Math.min(entry.packed, 1 << 16));
-    const head = entry.deflated ? await inflateHead(await packed, where) : await packed;
-    if (!looksLikeNpy(head)) continue;
-    const layout = npyLayout(head, where);
-    if (layout !== undefined) layouts.set(name, layout);
-  }
+  const layouts = await zipLayouts(file, entries, options);
   const shapes = new Map([...layouts].map(([name, { dims }]) => [name, dims]));
   const chosen = chooseArrays(shapes, path, options.labels, options.task === "none");
   const describe = (name: string): ArrayFile => {
@@ -173,6 +165,39 @@ async function describeZip(
     };
   };
   return { ...describe(chosen.samples), ...(chosen.labels === undefined ? {} : { labels: describe(chosen.labels) }) };
+}
+
+/**
+ * The layouts of an archive's arrays by name. Those of texts or objects, such as the names of the classes that many archives
+ * hold beside the samples, are passed over where they are not what is to be read.
+ *
+ * @throws UserError where samples or labels are of such a type
+ */
+async function zipLayouts(
+  file: OpenFile,
+  entries: ReadonlyMap<string, ZipEntry>,
+  options: Reading & { labels?: string | undefined },
+): Promise<Map<string, Layout>> {
+  const layouts = new Map<string, Layout>();
+  const isWanted = (name: string): boolean =>
+    isSamplesName(name) || (options.task !== "none" && (options.labels === name || isLabelsName(name)));
+  let passedOver: unknown;
+  for (const [name, entry] of entries) {
+    const where = `${file.path}[${name}]`;
+    const packed = file.bytes(entry.start, Math.min(entry.packed, 1 << 16));
+    const head = entry.deflated ? await inflateHead(await packed, where) : await packed;
+    if (!looksLikeNpy(head)) continue;
+    try {
+      const layout = npyLayout(head, where);
+      if (layout !== undefined) layouts.set(name, layout);
+    } catch (error) {
+      if (isWanted(name)) throw error;
+      passedOver ??= error;
+    }
+  }
+  const mayBeSamples = [...layouts.values()].some(({ dims }) => dims.length >= 2);
+  if (passedOver !== undefined && !mayBeSamples) throw passedOver;
+  return layouts;
 }
 
 async function describeSafetensors(
@@ -321,8 +346,9 @@ async function* inflated(file: OpenFile, entry: ZipEntry, signal?: AbortSignal):
   }
 }
 
+/** What the first bytes of a packed file unpack to, as far as it comes in one piece: nothing where the file is empty. */
 async function inflateHead(packed: Uint8Array, where: string): Promise<Uint8Array> {
-  const inflate = createInflateRaw();
+  const inflate = createInflateRaw({ finishFlush: zlibConstants.Z_SYNC_FLUSH });
   return new Promise((resolve, reject) => {
     inflate.on("error", (error) => reject(damagedEntry(where, "its first bytes", error)));
     inflate.once("data", (chunk: Uint8Array) => {
@@ -330,7 +356,7 @@ async function inflateHead(packed: Uint8Array, where: string): Promise<Uint8Arra
       inflate.destroy();
     });
     inflate.once("end", () => resolve(new Uint8Array(0)));
-    inflate.write(packed);
+    inflate.end(packed);
   });
 }
 

@@ -4,6 +4,16 @@ import { labelsOption } from "./labels-option.js";
 const sampleNames = ["x", "images", "data", "X", "x_train", "X_train", "train_images", "arr_0"];
 const labelNames = ["y", "labels", "label", "targets", "Y", "y_train", "Y_train", "train_labels"];
 
+/** Whether an array's name alone says that it holds samples. */
+export function isSamplesName(name: string): boolean {
+  return sampleNames.includes(name);
+}
+
+/** Whether an array's name alone says that it holds labels. */
+export function isLabelsName(name: string): boolean {
+  return labelNames.includes(name);
+}
+
 /**
  * Which of a file's named arrays are the samples and the labels: samples are the array of two or more axes, or of a
  * usual name where there are several (x, images, data, X, x_train); labels the array of a usual name (y, labels,

@@ -54,14 +54,14 @@ export async function safetensorsDirectory(file: OpenFile): Promise<Map<string, 
   const tensors = new Map<string, FiledTensor>();
   for (const [name, entry] of Object.entries(header as Record<string, unknown>)) {
     if (name === "__metadata__") continue;
-    const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
+    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
     const whole = (list: unknown): list is number[] =>
       Array.isArray(list) && list.every((value) => Number.isSafeInteger(value) && value >= 0);
     if (typeof dtype !== "string" || !whole(shape) || !whole(offsets) || offsets.length !== 2) {
       throw damaged(`the tensor ${name}, which is not described`);
     }
     // Types without a plain meaning as numbers (8-bit floats) cannot be samples.
-    const type = types[dtype];
+    const type = Object.hasOwn(types, dtype) ? types[dtype] : undefined;
     if (type === undefined) continue;
     const valueBytes = npyValueBytes(type);
     const bytes = shape.reduce((product, next) => product * next, valueBytes);

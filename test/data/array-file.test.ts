@@ -44,6 +44,26 @@ describe("NPZ", () => {
     await expect(described(archive, undefined, "nothing")).rejects.toThrow(/nothing/);
   });
 
+  test("passes over texts and objects beside the samples, but not as labels", async () => {
+    const texts = npyFile("<U1", [2], new Uint32Array([97, 98]));
+    const archive = zipSync({ "x.npy": samples, "y.npy": labels, "class_names.npy": texts });
+    expect([...(await (await described(archive)).labels!.load()).data]).toEqual([1, 0]);
+    await expect(described(archive, undefined, "class_names")).rejects.toThrow(/class_names\].* got the type <U1/);
+    await expect(described(zipSync({ "x.npy": samples, "y.npy": texts }))).rejects.toThrow(/y\].* got the type <U1/);
+    // Neither as samples, nor where nothing else may be meant.
+    await expect(described(zipSync({ "x.npy": texts, "z.npy": samples }))).rejects.toThrow(/x\].* got the type <U1/);
+    await expect(described(zipSync({ "features.npy": texts, "y.npy": labels }))).rejects.toThrow(
+      /features\].* got the type <U1/,
+    );
+  });
+
+  test("passes over an empty file, packed or stored", async () => {
+    for (const level of [0, 9] as const) {
+      const archive = zipSync({ "x.npy": samples, "empty.npy": new Uint8Array(0) }, { level });
+      expect((await described(archive)).dims).toEqual([2, 3]);
+    }
+  });
+
   test("refuses several arrays of unknown names, naming them", async () => {
     await expect(described(zipSync({ "a.npy": samples, "b.npy": samples }))).rejects.toThrow(/a \[2, 3\], b \[2, 3\]/);
   });
@@ -87,6 +107,19 @@ describe("safetensors", () => {
     const file = safetensorsFile({ x: { dtype: "F32", shape: [1, 2], bytes: new Uint8Array(8) } });
     await expect(described(file.subarray(0, 30), "a.safetensors")).rejects.toThrow(/longer than the file/);
     await expect(described(file.subarray(0, file.length - 1), "a.safetensors")).rejects.toThrow(/not there/);
+  });
+
+  test("refuses a tensor that is not described, and passes over types that are none", async () => {
+    for (const entry of ["null", "7", '"x"', "{}"]) {
+      const text = Buffer.from(`{"x":${entry}}`);
+      const head = Buffer.alloc(8);
+      head.writeUInt32LE(text.length);
+      await expect(described(Buffer.concat([head, text]), "a.safetensors"), entry).rejects.toThrow(
+        /x, which is not described/,
+      );
+    }
+    const odd = safetensorsFile({ x: { dtype: "toString", shape: [2, 1], bytes: new Uint8Array(2) } });
+    await expect(described(odd, "a.safetensors")).rejects.toThrow(/got no array/);
   });
 });
 
