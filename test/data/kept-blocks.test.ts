@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { keepingBlocks } from "../../src/data/kept-blocks.js";
-import { type ColumnCells, KnownTexts, type TableBlock } from "../../src/data/table-block.js";
+import { type ColumnCells, type ColumnNeed, KnownTexts, type TableBlock } from "../../src/data/table-block.js";
 import type { TableSource } from "../../src/data/table-source.js";
 
 /** A source of two blocks that uses its arrays again, and counts how often it is read. */
@@ -33,9 +33,9 @@ function source(kind: ColumnCells["kind"]): TableSource & { readings: number } {
   return made;
 }
 
-async function readAll(table: TableSource): Promise<unknown[]> {
+async function readAll(table: TableSource, what: ColumnNeed["what"] = "numbers"): Promise<unknown[]> {
   const found: unknown[] = [];
-  for await (const { columns } of table.blocks([], {})) {
+  for await (const { columns } of table.blocks([{ what, distinct: 0 }], {})) {
     const [column] = columns;
     found.push(...(column.kind === "numbers" ? column.values : column.kind === "codes" ? column.codes : column.cells));
   }
@@ -56,5 +56,19 @@ test("the second reading comes from memory where it fits, and is the same", asyn
     expect(await readAll(table)).toEqual(expected);
     expect(await readAll(table)).toEqual(expected);
     expect(given.readings, `${kind}, ${most} bytes`).toBe(readings);
+  }
+});
+
+test("numbers that were read are not enough where texts are needed then, unless texts were asked for before", async () => {
+  for (const [kind, first, second, readings] of [
+    ["numbers", "profile", "texts", 2],
+    ["numbers", "texts", "texts", 1],
+    ["numbers", "profile", "numbers", 1],
+    ["codes", "profile", "texts", 1],
+  ] as const) {
+    const given = source(kind);
+    const table = keepingBlocks(given, 1e9);
+    expect(await readAll(table, first)).toEqual(await readAll(table, second));
+    expect(given.readings, `${kind}, ${first}, ${second}`).toBe(readings);
   }
 });

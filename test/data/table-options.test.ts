@@ -92,6 +92,25 @@ test("the saved transform treats other rows alike, for every scaling", async () 
   }
 });
 
+test("categories that look like numbers are told by their texts where other data has more of them", async () => {
+  const known = Array.from({ length: 90 }, (_, place) => String(place).padStart(5, "0"));
+  const write = (zips: readonly string[]) => {
+    const folder = temporaryFolder({ "t.csv": `zip,a\n${zips.map((zip, row) => `${zip},${row}`).join("\n")}\n` });
+    return { path: join(folder, "t.csv"), cache: folder };
+  };
+  const own = write([...known, ...known]);
+  const { record, shape } = await openDataset(own.path, { columns: { zip: "category" } });
+  // More different ones than a column is looked at for, before those that are known.
+  const strangers = Array.from({ length: 200 }, (_, place) => String(30_000 + place));
+  const { path, cache } = write([...strangers, ...Array.from({ length: 100 }, () => known).flat()]);
+  for (const memory of [1e8, 20_000]) {
+    const other = await openDataset(path, { fitted: record, memory, cache });
+    const values = await readAll(other);
+    const ones = values.filter((value, at) => at % shape[0] < known.length && value === 1).length;
+    expect([other.count, ones], `${memory} bytes`).toEqual([9200, 9000]);
+  }
+});
+
 test("a table beyond memory delivers what it delivers in memory", async () => {
   const { path, cache } = csv([...rows, ",,,1"]);
   for (const more of [{}, { shape: [3] as number[], columns: { colour: "drop", y: "drop" } as const }]) {
