@@ -44,19 +44,23 @@ export async function unevenLines({
   };
 }
 
-/** How far the lines' means, and their deviations, go, in deviations of the middle one. */
+/** How far the lines' means, and their deviations, go, in deviations of the middle one of those that vary at all. */
 function unevenness(samples: Float32Array, lines: number, lineOf: (place: number) => number): number {
   const [sums, squares] = [new Float64Array(lines), new Float64Array(lines)];
+  const [firsts, vary] = [new Float64Array(lines).fill(Number.NaN), new Array<boolean>(lines).fill(false)];
   samples.forEach((value, place) => {
     const line = lineOf(place);
     sums[line] += value;
     squares[line] += value ** 2;
+    if (Number.isNaN(firsts[line])) firsts[line] = value;
+    else if (value !== firsts[line]) vary[line] = true;
   });
   const count = samples.length / lines;
   const means = sums.map((sum) => sum / count);
   const deviations = squares.map((sum, line) => Math.sqrt(Math.max(0, sum / count - means[line] ** 2)));
-  const middle = (values: Float64Array): number => values.slice().sort()[lines >> 1];
+  const middle = (values: Float64Array): number => values.slice().sort()[values.length >> 1];
   const centre = middle(means);
   const farthest = means.reduce((most, mean, line) => Math.max(most, Math.abs(mean - centre), deviations[line]), 0);
-  return farthest / middle(deviations);
+  // Of padded samples many lines are one number throughout.
+  return farthest / middle(deviations.filter((_, line) => vary[line]));
 }

@@ -61,6 +61,21 @@ it("says nothing where they are alike, of pictures, of several channels, and whe
   expect(await suggested(far, [1, frames, coefficients], "unit")).toBeUndefined();
 });
 
+it("compares with the lines that vary, where most are padded", async () => {
+  const height = 9;
+  const stream = new RandomStream(1, "padded");
+  const padded = (first: number): Float32Array =>
+    Float32Array.from({ length: count * height * coefficients }, (_, place) => {
+      const row = Math.floor(place / coefficients) % height;
+      return row > 3 ? 0.37 : stream.normal() * (row === 0 ? first : 1);
+    });
+  expect(await suggested(padded(1), [1, height, coefficients])).toBeUndefined();
+  expect((await suggested(padded(40), [1, height, coefficients]))?.because).toMatch(
+    /^the rows of its samples lie or spread up to \d\d times further than the middle one/,
+  );
+  expect(await suggested(new Float32Array(count * 12).fill(3), [1, 3, 4])).toBeUndefined();
+});
+
 it("is noted of data that is opened without a word on it", async () => {
   const values = cepstra(false, (value) => 40 * value - 300);
   const path = `${temporaryFolder({ "mfcc.npy": npyFile("<f4", [count, frames, coefficients], values) })}/mfcc.npy`;
