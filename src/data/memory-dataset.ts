@@ -1,5 +1,6 @@
 import { userError } from "../errors.js";
 import { arrayDataset } from "./array-dataset.js";
+import { checkOptions } from "./check-options.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
 import { requireTypedArray } from "./sample-array.js";
 
@@ -20,6 +21,7 @@ export function memoryDataset(
     where?: string | undefined;
   } = {},
 ): Dataset {
+  checkOptions(options);
   const where = options.where ?? "samples in memory";
   requireTypedArray(x, where);
   if (labels !== undefined && typeof labels.length !== "number")

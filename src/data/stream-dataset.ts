@@ -1,6 +1,7 @@
 import { userError } from "../errors.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
+import { checkOptions } from "./check-options.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
 import { joinArrays } from "./file-samples.js";
 import { checkInterrupted } from "./read-bytes.js";
@@ -35,6 +36,7 @@ export async function streamDataset(
   shape: readonly number[],
   options: StreamOptions = {},
 ): Promise<Dataset> {
+  checkOptions(options);
   const where = options.where ?? "the caller's samples";
   const size = sizeOf(shape);
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
@@ -78,7 +80,8 @@ export async function streamDataset(
         throw userError({
           where,
           required: "a label for each sample or for none",
-          got: `none for sample ${count - 1}`,
+          // The first one that has a label comes behind others without.
+          got: `none for sample ${label === undefined ? count - 1 : 0}`,
           advice: "Check the source",
         });
       }
@@ -86,7 +89,7 @@ export async function streamDataset(
       gathered.push(sample.slice());
       gatheredBytes += sample.byteLength;
       if (gatheredBytes >= Math.min(pieceBytes, memory)) flush();
-      if (count % 1024 === 0) options.onProgress?.(count, count);
+      if (count % 1024 === 0) options.onProgress?.(count, limit);
       if (count >= limit) break;
     }
     flush();

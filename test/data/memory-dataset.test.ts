@@ -19,6 +19,12 @@ test("refuses lengths that do not fit, and NaN", () => {
   expect(() => memoryDataset(new Float32Array([1, Number.NaN]), [2])).toThrow(/NaN in sample 0/);
 });
 
+test("refuses a limit that takes nothing", () => {
+  expect(() => memoryDataset(new Float32Array(4), [2], undefined, { limit: 0 })).toThrow(
+    /limit: required a whole number above 0, got 0/,
+  );
+});
+
 test("says how to give what is no typed array, and options in the place of labels", () => {
   const given: unknown = [1, 2, 3];
   expect(() => memoryDataset(given as Float32Array, [3])).toThrow(

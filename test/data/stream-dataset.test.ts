@@ -37,9 +37,24 @@ test("refuses what does not fit, naming the sample", async () => {
   await expect(streamDataset([new Float32Array(3).fill(Number.NaN)], [3])).rejects.toThrow(/NaN in sample 0/);
   const mixed = [{ sample: new Float32Array(3), label: 1 }, new Float32Array(3)];
   await expect(streamDataset(mixed, [3])).rejects.toThrow(/none for sample 1/);
+  await expect(streamDataset(mixed.toReversed(), [3])).rejects.toThrow(/none for sample 0/);
+  for (const options of [{ limit: 0 }, { memory: Number.NaN }])
+    await expect(streamDataset([new Float32Array(3)], [3], options)).rejects.toThrow(/required a whole number above 0/);
   const plain: unknown[] = [[1, 2, 3], 7, undefined, { sample: [1, 2, 3], label: 0 }];
   for (const sample of plain)
     await expect(streamDataset([sample as Float32Array], [3])).rejects.toThrow(
       /typed array.* in sample 0\. Float32Array/,
     );
+});
+
+test("tells how many samples have come of how many that nobody knows", async () => {
+  const told: [number, number][] = [];
+  const onProgress = (done: number, total: number) => told.push([done, total]);
+  await streamDataset(numbers(1024), [3], { onProgress });
+  expect(told).toEqual([[1024, Number.POSITIVE_INFINITY]]);
+  await streamDataset(numbers(3000), [3], { onProgress, limit: 2048 });
+  expect(told.slice(1)).toEqual([
+    [1024, 2048],
+    [2048, 2048],
+  ]);
 });
