@@ -1,12 +1,13 @@
 import { userError } from "../errors.js";
+import { BadRows } from "./bad-rows.js";
 import { shorten } from "./classes.js";
 import { type ColumnChoice, ColumnProfile } from "./column-profile.js";
 import type { OpenOptions } from "./dataset.js";
-import { labelKinds } from "./encode-table.js";
 import { labelsOption } from "./labels-option.js";
 import { startHash } from "./sample-array.js";
 import type { ColumnNeed, TableBlock } from "./table-block.js";
 import { mostCategories, mostEmbedded } from "./table-columns.js";
+import { labelKinds } from "./table-labels.js";
 import type { TableSource } from "./table-source.js";
 
 /** More classes than this are taken for a column that holds no classes. */
@@ -33,7 +34,7 @@ export interface Survey {
   /** SHA-256, in hexadecimal, of the content and of what decides how it is read. */
   readonly hash: string;
   /** Rows that fit no table and were left out. */
-  readonly bad: { readonly count: number; readonly rows: readonly string[] };
+  readonly bad: BadRows;
 }
 
 /**
@@ -82,19 +83,13 @@ export async function surveyRows(
     options.limit,
     ...(options.classNames === undefined ? [] : [options.classNames]),
   );
-  const bad: string[] = [];
-  let badCount = 0;
+  const bad = new BadRows();
   const skip = options.onBad === "skip";
   const count = await profileRows(
     format.blocks(needs, {
       signal: options.signal,
       onContent: (content) => hash.update(content),
-      onBadRow: skip
-        ? (reason) => {
-            badCount++;
-            if (bad.length < 100) bad.push(reason);
-          }
-        : undefined,
+      onBadRow: skip ? (reason) => bad.add(reason) : undefined,
       // The first of two passes is the first half.
       onProgress: (done, total) => options.onProgress?.(done, 2 * total),
     }),
@@ -115,7 +110,7 @@ export async function surveyRows(
     const found = labels.map(({ index }) => profiles[index]);
     for (const profile of found) checkLabelColumn(path, profile, options.task, labels.length);
   }
-  return { count, profiles, hash: hash.digest("hex"), bad: { count: badCount, rows: bad } };
+  return { count, profiles, hash: hash.digest("hex"), bad };
 }
 
 /** Shows rows to the profiles of some columns. @returns how many rows, at most `limit` */

@@ -41,7 +41,7 @@ export function fitColumns(
   const quantile = normalise === "quantile";
   const dropped: DroppedColumn[] = [];
   const kept = profiles.filter((profile) => {
-    const reason = reasonToDrop(profile, keepConstant);
+    const reason = reasonToDrop(profile, keepConstant, options.onBad === "skip");
     if (reason !== undefined) dropped.push({ name: profile.name || `column ${profile.index + 1}`, reason });
     return reason === undefined;
   });
@@ -110,9 +110,11 @@ export function fitColumns(
   return { columns, dropped };
 }
 
-function reasonToDrop(profile: ColumnProfile, keepConstant: boolean): string | undefined {
+function reasonToDrop(profile: ColumnProfile, keepConstant: boolean, skip: boolean): string | undefined {
   if (profile.choice === "drop") return "as asked";
   if (profile.numbers + profile.infinite + profile.texts === 0) return "no values";
+  // The rows that have a value would be left out, and of the others nothing could be measured.
+  if (skip && profile.numeric && profile.numbers === 0 && profile.missing > 0) return "no finite numbers";
   if (
     profile.choice === undefined &&
     profile.numeric &&

@@ -1,15 +1,16 @@
 import { userError } from "../errors.js";
 import { nearest } from "../nearest.js";
-import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
+import { afterBadRows, recordOfBadRows } from "./bad-rows.js";
 import { shorten } from "./classes.js";
 import type { ColumnProfile } from "./column-profile.js";
-import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
-import { type EncodedRows, encodeRows } from "./encode-table.js";
+import type { Dataset, OpenOptions } from "./dataset.js";
+import { cellSegment, type EncodedRows, encodeRows } from "./encode-table.js";
 import { evenRows } from "./even-rows.js";
-import { FileSamples, type FileSegment, type OpenFile } from "./file-samples.js";
+import { FileSamples } from "./file-samples.js";
 import { type FittedColumn, type FittedRecord, readFitted } from "./fitted-record.js";
 import { keepingBlocks } from "./kept-blocks.js";
 import { labelsOption } from "./labels-option.js";
+import { rowsAsArrays } from "./rows-as-arrays.js";
 import { defaultMemory } from "./sample-array.js";
 import { columnName, type LabelColumn, type Survey, surveyRows } from "./survey-table.js";
 import { type DroppedColumn, expandRow, fitColumns, widthOf } from "./table-columns.js";
@@ -42,7 +43,7 @@ export async function openTableSource(table: TableSource, options: OpenOptions):
   }
   const features = survey.profiles.filter((profile) => labels.every(({ index }) => index !== profile.index));
   const wanted = options.shape;
-  if (wanted !== undefined && wanted.length > 1) return rowsAsArrays(path, format, labels, survey, features, options);
+  if (wanted !== undefined && wanted.length > 1) return rowsAsArrays(format, labels, survey, options);
   if (fitted?.normalisation !== undefined && fitted.table === undefined) {
     throw userError({
       where: path,
@@ -60,15 +61,7 @@ export async function openTableSource(table: TableSource, options: OpenOptions):
   checkWidth(path, width, columns, fit.dropped, labels, options);
   const profiles = labels.map(({ index }) => survey.profiles[index]);
   const encoded = await encodeRows(format, columns, profiles, survey.count, options);
-  if (encoded.count === 0) {
-    throw userError({
-      where: path,
-      required: "at least one usable row",
-      got: `none${leftOutRows(encoded.bad)}`,
-      advice: "Say what the columns are (--columns NAME=number, category or drop), or mend the rows",
-    });
-  }
-  return tableDataset(path, format, fit, width, labels, encoded, survey, options);
+  return tableDataset({ format, ...fit, width, labelColumns: labels, encoded, survey }, options);
 }
 
 /** The columns that hold labels: those asked for, or those of the data that this one is read as. */
@@ -149,16 +142,11 @@ function fitToModel(
     throw userError({
       where: path,
       required: "columns with something to learn",
-      got: `${shorten(lean.dropped.map(({ name, reason }) => `${name}: ${reason}`)) || "none"}${leftOutRows(bad)}`,
+      got: `${shorten(lean.dropped.map(({ name, reason }) => `${name}: ${reason}`)) || "none"}${afterBadRows(bad)}`,
       advice: `Give a table with varying columns${labels.length === 0 ? "" : " beside the labels"}`,
     });
   }
   return lean;
-}
-
-/** Rows that were left out may be why nothing remains, such as all but a first line of another kind. */
-function leftOutRows({ count, rows }: Survey["bad"]): string {
-  return count === 0 ? "" : `, after ${count} rows were left out (${rows[0]})`;
 }
 
 /** Where the columns that were fitted on another table are in this one: by name if both have a header, else by place. */
@@ -218,69 +206,34 @@ function checkWidth(
   });
 }
 
-function tableDataset(
-  path: string,
-  format: TableSource,
-  { columns, dropped }: { columns: FittedColumn[]; dropped: DroppedColumn[] },
-  width: number,
-  labelColumns: readonly LabelColumn[],
-  encoded: EncodedRows,
-  survey: Survey,
-  options: OpenOptions,
-): Dataset {
-  const { cells, labelled, unseen, count } = encoded;
-  const { classNames } = labelled;
-  const badRows = { count: survey.bad.count + encoded.bad.count, rows: [...survey.bad.rows, ...encoded.bad.rows] };
-  const missing = survey.profiles.reduce((sum, profile) => sum + profile.missing, 0);
-  // Without codes, indicators and gaps the cells are the features themselves.
-  const columnCount = columns.length;
-  const plain = columns.length === width && missing === 0 && columns.every(({ type }) => type === "numeric");
-  const oneHotGroups: { start: number; end: number }[] = [];
-  let start = 0;
-  for (const column of columns) {
-    const end = start + widthOf(column);
-    if (column.type === "categorical") oneHotGroups.push({ start, end });
-    start = end;
-  }
-  const notes = [
-    ...(format.notes ?? []),
-    ...(options.fitted === undefined ? almostNumeric(format, survey, labelColumns) : []),
-    ...(options.fitted === undefined ? doubtfulTexts(columns, survey) : []),
-    ...dropped.map(({ name, reason }) => `${name} left out: ${reason}`),
-    ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
-    ...limitNotes(format, labelled, survey, options),
-  ];
+/** What a table's features are, and what became of its rows. */
+interface EncodedTable {
+  readonly format: TableSource;
+  readonly columns: readonly FittedColumn[];
+  readonly dropped: readonly DroppedColumn[];
+  /** Features. */
+  readonly width: number;
+  readonly labelColumns: readonly LabelColumn[];
+  readonly encoded: EncodedRows;
+  readonly survey: Survey;
+}
+
+function tableDataset(table: EncodedTable, options: OpenOptions): Dataset {
+  const { columns, width, encoded } = table;
+  const { cells, labelled, count } = encoded;
   const dataset: Omit<Dataset, "read"> = {
-    where: path,
+    where: table.format.where,
     kind: "table",
     count,
     shape: [width],
     ...labelled,
-    oneHotGroups,
-    record: {
-      source: format.format,
-      kind: "table",
-      count,
-      shape: [width],
-      table: {
-        columns,
-        columnCount: format.columnCount,
-        named: format.header !== undefined,
-        ...(labelColumns.length === 1 ? { labelColumn: labelColumns[0] } : {}),
-        ...(labelColumns.length > 1 ? { labelColumns } : {}),
-      },
-      missing,
-      ...(badRows.count === 0 ? {} : { badRows: { count: badRows.count, rows: badRows.rows.slice(0, 100) } }),
-      notes,
-      ...(classNames === undefined ? {} : { classNames }),
-    },
-    hash: survey.hash,
+    oneHotGroups: oneHotGroupsOf(columns),
+    record: recordOf(table, options),
+    hash: table.survey.hash,
     range: tableRange(encoded, columns, options),
   };
-  const deliver = (data: ArrayLike<number>, from: number, target: Float32Array, to: number) => {
-    if (plain) for (let at = 0; at < columnCount; at++) target[to + at] = data[from + at];
-    else expandRow(data, from, columns, target, to);
-  };
+  const columnCount = columns.length;
+  const deliver = deliveryOf(table);
   if (cells instanceof Float32Array) {
     return {
       ...dataset,
@@ -302,14 +255,62 @@ function tableDataset(
   };
 }
 
-/** The encoded cells in a file, as samples. */
-function cellSegment(file: OpenFile, columnCount: number): FileSegment {
+/** Which features are the one-hot code of one column. */
+function oneHotGroupsOf(columns: readonly FittedColumn[]): { start: number; end: number }[] {
+  const groups: { start: number; end: number }[] = [];
+  let start = 0;
+  for (const column of columns) {
+    const end = start + widthOf(column);
+    if (column.type === "categorical") groups.push({ start, end });
+    start = end;
+  }
+  return groups;
+}
+
+function recordOf(
+  { format, columns, dropped, width, labelColumns, encoded, survey }: EncodedTable,
+  options: OpenOptions,
+): Record<string, unknown> {
+  const { labelled, unseen, count } = encoded;
+  const { classNames } = labelled;
+  const notes = [
+    ...(format.notes ?? []),
+    ...(options.fitted === undefined ? almostNumeric(format, survey, labelColumns) : []),
+    ...(options.fitted === undefined ? doubtfulTexts(columns, survey) : []),
+    ...dropped.map(({ name, reason }) => `${name} left out: ${reason}`),
+    ...(unseen > 0 ? [`${unseen} cells hold categories that the training data lacks; they deliver zeros`] : []),
+    ...limitNotes(format, labelled, survey, options),
+  ];
   return {
-    file,
-    start: 0,
-    count: file.length / (4 * columnCount),
-    valueBytes: 4,
-    decode: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
+    source: format.format,
+    kind: "table",
+    count,
+    shape: [width],
+    table: {
+      columns,
+      columnCount: format.columnCount,
+      named: format.header !== undefined,
+      ...(labelColumns.length === 1 ? { labelColumn: labelColumns[0] } : {}),
+      ...(labelColumns.length > 1 ? { labelColumns } : {}),
+    },
+    missing: missingIn(survey),
+    ...recordOfBadRows(survey.bad, encoded.bad),
+    notes,
+    ...(classNames === undefined ? {} : { classNames }),
+  };
+}
+
+function missingIn({ profiles }: Survey): number {
+  return profiles.reduce((sum, profile) => sum + profile.missing, 0);
+}
+
+/** How a row's encoded cells become its features: without codes, indicators and gaps they are the features themselves. */
+function deliveryOf({ columns, width, survey }: EncodedTable) {
+  const columnCount = columns.length;
+  const plain = columnCount === width && missingIn(survey) === 0 && columns.every(({ type }) => type === "numeric");
+  return (data: ArrayLike<number>, from: number, target: Float32Array, to: number): void => {
+    if (plain) for (let at = 0; at < columnCount; at++) target[to + at] = data[from + at];
+    else expandRow(data, from, columns, target, to);
   };
 }
 
@@ -323,77 +324,4 @@ function tableRange(encoded: EncodedRows, columns: readonly FittedColumn[], opti
     } else if (widthOf(column) > 1) [min, max] = [Math.min(min, 0), Math.max(max, 1)];
   }
   return { min, max };
-}
-
-/** Rows that are pictures or signals: all columns but the label must be numbers, as many as a sample has values. */
-async function rowsAsArrays(
-  path: string,
-  format: TableSource,
-  labelColumns: readonly LabelColumn[],
-  survey: Survey,
-  features: readonly ColumnProfile[],
-  options: OpenOptions,
-): Promise<Dataset> {
-  const wanted = options.shape!;
-  const odd = features.find(
-    (profile) =>
-      !profile.numeric || profile.missing > 0 || (profile.firstInfinite !== undefined && options.onBad !== "skip"),
-  );
-  const shape = wanted.map((length) => length ?? "?").join(", ");
-  const known = wanted.every((length) => length !== null) ? sizeOf(wanted as readonly number[]) : undefined;
-  if (odd !== undefined || (known !== undefined && known !== features.length)) {
-    throw userError({
-      where: path,
-      required: `${known ?? "only"} numeric columns without gaps, for samples of the shape [${shape}]`,
-      got: odd === undefined ? `${features.length} columns` : `${odd.name} with ${oddCell(odd, format)}`,
-      advice:
-        labelColumns.length === 0 && known === features.length - 1
-          ? `If one column holds the labels, name it (${labelsOption})`
-          : "Give one column per value, or choose a model for tables",
-    });
-  }
-  const columns = features.map(
-    ({ name, index, mean, std, min, max }): FittedColumn => ({
-      type: "numeric",
-      name,
-      index,
-      ...{ mean, std, min, max },
-      ...{ scale: 1, offset: 0, indicator: false },
-    }),
-  );
-  const profiles = labelColumns.map(({ index }) => survey.profiles[index]);
-  const { cells, count, labelled } = await encodeRows(format, columns, profiles, survey.count, options);
-  const dims = [count, features.length];
-  const dataset =
-    cells instanceof Float32Array
-      ? arrayDataset({ data: cells, dims }, undefined, path, format.format, options)
-      : await filedArrayDataset(
-          { dims, segments: [cellSegment(cells, features.length)], like: new Float32Array(0) },
-          undefined,
-          path,
-          format.format,
-          options,
-        );
-  if (labelColumns.length === 0) return dataset;
-  const { classNames } = labelled;
-  const notes = limitNotes(format, labelled, survey, options);
-  return {
-    ...dataset,
-    ...labelled,
-    record: {
-      ...dataset.record,
-      ...(notes.length === 0 ? {} : { notes }),
-      ...(classNames === undefined ? {} : { classNames }),
-      labelsFrom: labelColumns.map(({ name }) => name).join(", "),
-    },
-    hash: survey.hash,
-  };
-}
-
-/** The first cell of a column that is no finite number, with its place. */
-function oddCell({ firstText, firstMissing, firstInfinite }: ColumnProfile, format: TableSource): string {
-  const row = firstText?.row ?? firstMissing ?? firstInfinite ?? 1;
-  const at = format.place(row);
-  const what = firstText !== undefined ? `"${firstText.cell}"` : firstMissing !== undefined ? "nothing" : "infinity";
-  return `${what} in row ${at.row}${at.where === format.where ? "" : ` of ${at.where}`}`;
 }

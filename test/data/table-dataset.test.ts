@@ -224,6 +224,16 @@ describe("what is written in the file", () => {
     );
   });
 
+  test("a column whose numbers are all infinite is left out where other rows have none there", async () => {
+    const file = table(`v,b\n${Array.from({ length: 6 }, (_, row) => `${row < 2 ? "inf" : ""},${row}`).join("\n")}\n`);
+    const dataset = await openTable(file, { onBad: "skip" });
+    expect([dataset.count, dataset.shape, dataset.record.notes]).toEqual([6, [1], ["v left out: no finite numbers"]]);
+    // What was measured is written, and read again.
+    const again = await openTable(file, { onBad: "skip", fitted: JSON.parse(JSON.stringify(dataset.record)) });
+    expect(await readAll(again)).toEqual(await readAll(dataset));
+    await expect(openTable(file, {})).rejects.toThrow(/finite numbers of at most 3\.4e38, got an infinite .* row 1, v/);
+  });
+
   test("what was fitted on other data than a table is refused, and the other way round", async () => {
     const opened = await openTable(table("1,2\n3,5\n"), {});
     const pictures = await openTable(table("1,2\n3,5\n"), { shape: [1, 2] });
@@ -344,8 +354,37 @@ describe("rows as pictures and signals", () => {
     );
     await expect(openTable(table("1,2,3\n4,5,6\n"), { shape: [1, 2, 2] })).rejects.toThrow(/got 3 columns/);
     await expect(openTable(table("1,2,3,4,5\n4,5,6,7,8\n"), { shape: [1, 2, 2] })).rejects.toThrow(
-      /got 5 columns\. If one column holds the labels, name it \(--labels, in compare --label-column\)\./,
+      /got 5 columns\. If one column holds the labels, name it \(--labels, in compare --label-column\); else leave it out \(--columns NAME=drop\)\./,
     );
+  });
+
+  test("leave out the columns that the user drops, and say so", async () => {
+    const named = table("id,a,b,c,d\nn1,1,2,3,4\nn2,4,5,6,7\n");
+    await expect(openTable(named, { shape: [1, 4] })).rejects.toThrow(/id with "n1" in row 1/);
+    const dataset = await openTable(named, { shape: [1, 4], columns: { id: "drop" }, normalise: "none" });
+    expect([...(await readAll(dataset))]).toEqual([1, 2, 3, 4, 4, 5, 6, 7]);
+    expect(dataset.record.notes).toEqual(["id left out: as asked"]);
+  });
+
+  test("are counted where they are damaged and left out, with labels and without", async () => {
+    const damaged = table("a,b,c,d,y\n1,2,3,4,0\n1,2\n4,5,inf,7,1\n4,5,6,7,1\n");
+    for (const options of [{ shape: [1, 4], labels: "y" }, { shape: [1, 5] }]) {
+      const dataset = await openTable(damaged, { ...options, onBad: "skip" });
+      expect(dataset.count).toBe(2);
+      expect(dataset.record.badRows).toEqual({
+        count: 2,
+        rows: [expect.stringMatching(/row 2: 2 cells$/), expect.stringMatching(/row 3: inf in c$/)],
+      });
+    }
+    await expect(openTable(table("a,b\ninf,1\n2,inf\n"), { shape: [1, 2], onBad: "skip" })).rejects.toThrow(
+      /at least one usable row, got none, after 2 rows were left out/,
+    );
+  });
+
+  test("are told with what is doubtful in how the table is read", async () => {
+    const years = `2019,2020,2021\n${"1,2,3\n4,5,6\n".repeat(3)}`;
+    const { notes } = (await openTable(table(years), { shape: [1, 3] })).record;
+    expect(notes).toEqual([expect.stringMatching(/^the first row \(2019, 2020, 2021\) is taken for a sample/)]);
   });
 });
 
