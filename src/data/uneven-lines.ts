@@ -28,20 +28,55 @@ export async function unevenLines({
   if (kind !== "images" || picture?.channels !== 1 || normalisation?.name !== "standard") return undefined;
   const [low, high] = [normalisation.low[0], normalisation.high[0]];
   if (low === 0 && [1, 255, 65535].includes(high)) return undefined;
+  const samples = await someSamples({ count, shape, read });
+  const { height, width } = picture;
+  const rows = unevenness(samples, height, (place) => Math.floor(place / width) % height);
+  const columns = unevenness(samples, width, (place) => place % width);
+  if (!(Math.max(rows, columns) > far)) return undefined;
+  return rows > columns
+    ? { normalise: "standard-rows", because: unevennessOf("rows", rows) }
+    : { normalise: "standard-columns", because: unevennessOf("columns", columns) };
+}
+
+/**
+ * Says in a sentence of signals that their positions have scales of their own, as the coefficients of an MFCC have that lies as
+ * [frames, coefficients]: arrays without a channel's axis are signals where no network says that it takes them as pictures of
+ * one channel.
+ *
+ * @returns undefined where nothing of that is so, or another normalisation was asked for
+ */
+export async function unevenPositionsNote({
+  count,
+  shape,
+  record,
+  read,
+}: Pick<Dataset, "count" | "shape" | "record" | "read">): Promise<string | undefined> {
+  const { signal, normalisation } = readFitted(record) ?? {};
+  if (signal?.layout !== "NCHW" || normalisation?.name !== "standard") return undefined;
+  const { length, channels } = signal;
+  if (channels === 1) return undefined;
+  // Each channel has been given a scale of its own, which a picture's rows have not.
+  const { scale, offset } = normalisation;
+  const channelOf = (place: number): number => Math.floor(place / length) % channels;
+  const samples = (await someSamples({ count, shape, read })).map(
+    (value, place) => (value - offset[channelOf(place)]) / scale[channelOf(place)],
+  );
+  const columns = unevenness(samples, length, (place) => place % length);
+  return columns > far
+    ? `${unevennessOf("columns", columns)}: a network that takes samples as pictures of one channel needs --normalise standard-columns, which gives each its own scale`
+    : undefined;
+}
+
+async function someSamples({ count, shape, read }: Pick<Dataset, "count" | "shape" | "read">): Promise<Float32Array> {
   const size = sizeOf(shape);
   const taken = evenlySpaced(count, Math.max(2, Math.min(mostSamples, Math.floor(mostValues / size))));
   const samples = new Float32Array(taken.length * size);
   await read(taken, samples);
-  const { height, width } = picture;
-  const rows = unevenness(samples, height, (place) => Math.floor((place % size) / width));
-  const columns = unevenness(samples, width, (place) => place % width);
-  if (!(Math.max(rows, columns) > far)) return undefined;
-  const [normalise, which, times] =
-    rows > columns ? (["standard-rows", "rows", rows] as const) : (["standard-columns", "columns", columns] as const);
-  return {
-    normalise,
-    because: `the ${which} of its samples lie or spread up to ${Math.round(times)} times further than the middle one of them`,
-  };
+  return samples;
+}
+
+function unevennessOf(which: "rows" | "columns", times: number): string {
+  return `the ${which} of its samples lie or spread up to ${Math.round(times)} times further than the middle one of them`;
 }
 
 /** How far the lines' means, and their deviations, go, in deviations of the middle one of those that vary at all. */

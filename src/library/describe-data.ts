@@ -15,7 +15,7 @@ import { pictureGrid } from "../data/picture-grid.js";
 import type { PictureSize } from "../data/picture-shape.js";
 import type { Targets } from "../data/sample-labels.js";
 import { type PictureSurvey, surveyPictures } from "../data/survey-pictures.js";
-import { unevenLines } from "../data/uneven-lines.js";
+import { unevenLines, unevenPositionsNote } from "../data/uneven-lines.js";
 import { unusableSamples } from "../data/unusable-samples.js";
 import { InterruptedError } from "../errors.js";
 import { meansOf, variancesOf } from "../training/objective.js";
@@ -116,6 +116,7 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
     const duplicates = await findDuplicates(dataset, options.signal);
     const { record } = dataset;
     const unusable = unusableSamples(record);
+    const uneven = await unevenPositionsNote(dataset);
     return {
       where: dataset.where,
       source: String(record.source),
@@ -131,6 +132,7 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
       unusableCount: unusable.count,
       notes: [
         ...((record.notes as string[] | undefined) ?? []),
+        ...(uneven === undefined ? [] : [uneven]),
         ...(shrunk === undefined
           ? []
           : [`the pictures are large: what is said of their values is of ${shrunk.height}x${shrunk.width}`]),

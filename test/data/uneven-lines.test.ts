@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { openDataset } from "../../src/data/open-dataset.js";
-import { unevenLines } from "../../src/data/uneven-lines.js";
+import { unevenLines, unevenPositionsNote } from "../../src/data/uneven-lines.js";
 import { RandomStream } from "../../src/random/stream.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { npyFile } from "./array-files.js";
@@ -85,4 +85,28 @@ it("is noted of data that is opened without a word on it", async () => {
     expect.stringMatching(/^the columns .*: --normalise standard-columns gives each its own scale$/),
   ]);
   expect((await openDataset(path, { shape, normalise: "standard-columns" })).record.notes).toBeUndefined();
+});
+
+it("is told of signals by their positions, whatever scale their channels were given", async () => {
+  const note = (
+    values: Float32Array,
+    shape: readonly number[],
+    options: { normalise?: string; layout?: "NHWC" } = {},
+  ) => unevenPositionsNote(memoryDataset(values, shape, undefined, { normalise: "standard", ...options }));
+  const far = (value: number): number => 40 * value - 300;
+  expect(await note(cepstra(false, far), [frames, coefficients])).toMatch(
+    /^the columns of its samples .* \d{3} times further .* needs --normalise standard-columns/,
+  );
+  // A single channel is no spectrogram.
+  expect(await note(cepstra(false, far), [1, frames * coefficients])).toBeUndefined();
+  // Channels have scales of their own already, wherever they lie.
+  expect(await note(cepstra(true, far), [coefficients, frames])).toBeUndefined();
+  expect(await note(cepstra(false, far), [frames, coefficients], { layout: "NHWC" })).toBeUndefined();
+  expect(await note(cepstra(false, far), [frames, coefficients], { normalise: "none" })).toBeUndefined();
+  expect(
+    await note(
+      cepstra(false, (value) => 2 * value),
+      [frames, coefficients],
+    ),
+  ).toBeUndefined();
 });

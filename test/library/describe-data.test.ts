@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { describeData } from "../../src/library/describe-data.js";
+import { npyFile } from "../data/array-files.js";
 import { solidPicture } from "../data/solid-picture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -88,4 +89,16 @@ test("tables: columns, damaged rows by number, and quantiles where a column has 
   expect(found.grid).toBeUndefined();
   writeFileSync(path, `size,kind\n${rows.join("\n").replace("inf", "9e9")}\n`);
   expect((await describeData({ data: path })).suggestion).toMatchObject({ normalise: "quantile" });
+});
+
+test("arrays without a channel's axis: what a network that takes them as pictures needs", async () => {
+  const [count, frames, coefficients] = [12, 6, 5];
+  const values = Float32Array.from({ length: count * frames * coefficients }, (_, place) => {
+    const noise = ((place * 37) % 11) - 5;
+    return place % coefficients === 0 ? 40 * noise - 300 : noise;
+  });
+  const file = npyFile("<f4", [count, frames, coefficients], values);
+  const { kind, notes } = await describeData({ data: join(temporaryFolder({ "mfcc.npy": file }), "mfcc.npy") });
+  expect(kind).toBe("signals");
+  expect(notes).toEqual([expect.stringMatching(/^the columns of its samples .* needs --normalise standard-columns/)]);
 });
