@@ -155,7 +155,7 @@ async function startRun(page: Page, output: string, steps: number): Promise<void
   await page.getByText("10,713 parameters").waitFor();
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.getByRole("heading", { level: 1, name: output }).waitFor();
-  await page.getByRole("heading", { name: "Losses of G and D" }).waitFor();
+  await page.getByRole("heading", { name: "Loss of F" }).waitFor();
 }
 
 /** The steps of the lines of a run's metrics.jsonl. */
@@ -172,7 +172,7 @@ test("a run is started from the form, paused and resumed; reloads, a killed serv
   // Far more steps than any machine takes while this test looks on.
   await startRun(page, "runs/page", 60_000);
   await page.reload();
-  await page.getByRole("heading", { name: "Losses of G and D" }).waitFor();
+  await page.getByRole("heading", { name: "Loss of F" }).waitFor();
   const progress = page.getByRole("progressbar", { name: "Progress" });
   const step = async () => Number(await progress.getAttribute("value"));
   const before = await step();

@@ -3,6 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { Series } from "../protocol.js";
 import { Chart, type Line, type View } from "./chart.js";
 import { say, sayOr, useLanguage } from "./language.js";
+import { learningNetworks, lossesTitle } from "./learning-networks.js";
 import type { SeriesByName } from "./live.js";
 import type { en } from "./texts/en.js";
 
@@ -33,10 +34,17 @@ const groups: readonly Group[] = [
 
 const known = new Set([...groups.flatMap(({ metrics }) => metrics), "epoch", "seconds", "memory"]);
 
-/** A metric's name in the page's language, or as it is recorded; the task's metrics go by the task's name. */
-export function metricName(name: string, task?: string): string {
-  if (task && task !== "none" && name.startsWith("task/")) return task;
+/** A metric's name in the page's language, or as it is recorded. */
+export function metricName(name: string): string {
   return sayOr(`metric.${name}`, name);
+}
+
+/** The same in a run: by the networks that learn in it, and the name of its task. */
+function nameInRun(name: string, task: string, metrics: readonly string[]): string {
+  if (task !== "" && task !== "none" && name.startsWith("task/")) return task;
+  const [group, measured] = name.split("/");
+  const otherwise = metricName(name);
+  return group === "generator" ? sayOr(`learning.${measured}.${learningNetworks(metrics)}`, otherwise) : otherwise;
 }
 
 export function RunCharts({ series, batchSize, task }: { series: SeriesByName; batchSize: number; task: string }) {
@@ -48,11 +56,15 @@ export function RunCharts({ series, batchSize, task }: { series: SeriesByName; b
     const one = series[name];
     // Without corruption the distance to its own x is what is reconstructed: one line would hide the other.
     if (name === "likeness/own" && isSame(one, series.reconstruction)) return [];
-    return one ? [{ name: metricName(name, task), steps: one.steps, values: one.values }] : [];
+    return one ? [{ name: nameInRun(name, task, Object.keys(series)), steps: one.steps, values: one.values }] : [];
   };
   const charts = useMemo(
     () => [
-      ...groups.map((group) => ({ ...group, title: say(group.title), lines: group.metrics.flatMap(line) })),
+      ...groups.map(({ title, metrics, ...shape }) => ({
+        ...shape,
+        title: say(title === "chart.losses" ? lossesTitle(Object.keys(series)) : title),
+        lines: metrics.flatMap(line),
+      })),
       { title: say("chart.rate"), lines: rateOf(series.seconds, batchSize) },
       { title: say("chart.memory"), lines: memoryOf(series.memory) },
       ...Object.keys(series)

@@ -79,6 +79,8 @@ export const en = {
   "tab.about": "Settings",
 
   "chart.losses": "Losses of G and D",
+  "chart.losses.F": "Loss of F",
+  "chart.losses.G": "Loss of G",
   "chart.accuracy": "D's accuracy",
   "chart.reconstruction": "Reconstruction",
   "chart.task": "Tasks of F, solved",
@@ -95,7 +97,7 @@ export const en = {
   "chart.help": "Drag to pan, Ctrl and wheel to zoom, double click for all; with the keyboard: arrows, plus, minus, 0.",
   "chart.summary": "{name}: from {first} to {last}",
 
-  "metric.generator/loss": "G",
+  "metric.generator/loss": "F, with mirror and tasks",
   "metric.discriminator/loss": "D",
   "metric.generator/adversarial-loss": "G, adversarial part",
   "metric.discriminator/accuracy-real": "real samples",
@@ -110,10 +112,20 @@ export const en = {
   "metric.contrast/loss": "contrast",
   "metric.orientations/loss": "directions of edges",
   "metric.features/gradient-norm": "F",
-  "metric.generator/gradient-norm": "G",
+  "metric.generator/gradient-norm": "F, with mirror and tasks",
   "metric.discriminator/gradient-norm": "D",
-  "metric.generator/learning-rate": "G",
+  "metric.generator/learning-rate": "F, with mirror and tasks",
   "metric.discriminator/learning-rate": "D",
+
+  "learning.loss.F": "F",
+  "learning.loss.G": "G",
+  "learning.loss.G-and-tasks": "G and F's tasks",
+  "learning.gradient-norm.F": "F and its tasks' layers",
+  "learning.gradient-norm.G": "G",
+  "learning.gradient-norm.G-and-tasks": "G and the tasks' layers",
+  "learning.learning-rate.F": "F",
+  "learning.learning-rate.G": "G",
+  "learning.learning-rate.G-and-tasks": "G",
 
   warnings: "What stands out",
   "warning.collapse":

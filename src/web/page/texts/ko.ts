@@ -82,6 +82,8 @@ export const ko: Texts = {
   "tab.about": "설정",
 
   "chart.losses": "G와 D의 손실",
+  "chart.losses.F": "F의 손실",
+  "chart.losses.G": "G의 손실",
   "chart.accuracy": "D의 정확도",
   "chart.reconstruction": "복원 오차",
   "chart.task": "F의 과제 정답률",
@@ -98,7 +100,7 @@ export const ko: Texts = {
   "chart.help": "끌어서 이동, Ctrl+휠로 확대, 두 번 눌러 전체 보기. 키보드: 화살표, +, -, 0.",
   "chart.summary": "{name}: {first}에서 {last}까지",
 
-  "metric.generator/loss": "G",
+  "metric.generator/loss": "F(거울과 과제 포함)",
   "metric.discriminator/loss": "D",
   "metric.generator/adversarial-loss": "G의 적대적 손실",
   "metric.discriminator/accuracy-real": "실제 샘플",
@@ -113,10 +115,20 @@ export const ko: Texts = {
   "metric.contrast/loss": "대조 학습",
   "metric.orientations/loss": "윤곽선의 방향",
   "metric.features/gradient-norm": "F",
-  "metric.generator/gradient-norm": "G",
+  "metric.generator/gradient-norm": "F(거울과 과제 포함)",
   "metric.discriminator/gradient-norm": "D",
-  "metric.generator/learning-rate": "G",
+  "metric.generator/learning-rate": "F(거울과 과제 포함)",
   "metric.discriminator/learning-rate": "D",
+
+  "learning.loss.F": "F",
+  "learning.loss.G": "G",
+  "learning.loss.G-and-tasks": "G와 F의 과제",
+  "learning.gradient-norm.F": "F와 과제 층",
+  "learning.gradient-norm.G": "G",
+  "learning.gradient-norm.G-and-tasks": "G와 과제 층",
+  "learning.learning-rate.F": "F",
+  "learning.learning-rate.G": "G",
+  "learning.learning-rate.G-and-tasks": "G",
 
   warnings: "눈에 띄는 점",
   "warning.collapse":
