@@ -13,7 +13,10 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
   await retryHeld(() => writeFileAtomic(path, "", { tmpfileCreated: (temporary) => writeFile(temporary, content) }));
 }
 
-/** The name of the file that a temporary one of {@link writeWhole} was to become; undefined for any other name. */
+/**
+ * The name of the file that a temporary one of {@link writeWhole} was to become; undefined for any other name. A small
+ * number at the end is taken for a user's own copy: that of a temporary file is drawn from four billion.
+ */
 export function wholeNameOf(name: string): string | undefined {
-  return /^(.+)\.\d+$/.exec(name)?.[1];
+  return /^(.+)\.\d{6,10}$/.exec(name)?.[1];
 }

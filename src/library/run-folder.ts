@@ -30,12 +30,15 @@ export const runFiles = {
   mlflow: "mlflow.json",
 } as const;
 
+/** The name of a model of another format than ONNX. */
+const otherModel = /^model\.(keras|h5|json)$/;
+
 /** The model of another format than ONNX that a run has written, as its result says; none where there is none. */
 async function writtenModel(path: string): Promise<string[]> {
   const text = await readFile(join(path, runFiles.result), "utf8").catch(() => "");
+  const names = [...text.matchAll(/"model": "([^"]*)"/g)].map(([, name]) => name);
   // The file may have been changed: only a name that a run gives is believed.
-  const name = /"model": "(model\.(?:keras|h5|json))"/.exec(text)?.[1];
-  return name === undefined ? [] : [name];
+  return names.filter((name) => otherModel.test(name)).slice(0, 1);
 }
 
 /** What a run keeps together in folders of their own. */
@@ -47,6 +50,12 @@ const stepFile = /^step-\d+\.(safetensors|png)$/;
 /** Whether a name is that of a run's record before it is whole, which a run leaves that is ended at its very begin. */
 function isUnfinishedRecord(name: string): boolean {
   return wholeNameOf(name) === runFiles.record;
+}
+
+/** Whether a file of the run's folder is one that a run which was ended at once has left half written. */
+function isHalfWritten(name: string): boolean {
+  const whole = wholeNameOf(name) ?? "";
+  return otherModel.test(whole) || (Object.values(runFiles) as string[]).includes(whole);
 }
 
 /** A run's folder on disk. */
@@ -79,9 +88,6 @@ export class RunFolder {
         ];
         // First what says that it is finished, or how far it is. Its record is replaced: without it a folder is no run's.
         for (const name of names) if (name !== runFiles.record) await removeTree(join(path, name));
-      } else {
-        const earlier = (await readdir(path)).filter(isUnfinishedRecord);
-        for (const name of earlier) await removeTree(join(path, name));
       }
       await folder.writeJson(runFiles.record, record);
       await folder.prepare();
@@ -92,8 +98,9 @@ export class RunFolder {
     return folder;
   }
 
-  /** Makes the folders within the folder, and removes what a run that was ended at once has left half written in them. */
+  /** Makes the folders within the folder, and removes what a run that was ended at once has left half written. */
   async prepare(): Promise<void> {
+    for (const name of await readdir(this.path)) if (isHalfWritten(name)) await this.remove(name);
     for (const name of folders) {
       const path = this.file(name);
       await mkdir(path, { recursive: true });

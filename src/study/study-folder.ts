@@ -86,12 +86,15 @@ export class StudyFolder {
 
   /**
    * Keeps other studies out until what it gives is called, and removes what one that was ended at once has left half
-   * written in the folders within.
+   * written.
    *
    * @throws UserError where one is in it
    */
   async lock(): Promise<() => Promise<void>> {
     const unlock = await lockFolder(this.file(lockFile), "study");
+    const whole: readonly string[] = Object.values(studyFiles);
+    for (const name of await readdir(this.path))
+      if (whole.includes(wholeNameOf(name) ?? "")) await this.remove(name).catch(() => {});
     for (const name of folders)
       for (const file of await readdir(this.file(name)).catch((): string[] => []))
         if (fileWithin.test(wholeNameOf(file) ?? "")) await removeTree(this.file(name, file)).catch(() => {});

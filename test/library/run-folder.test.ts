@@ -174,13 +174,15 @@ describe("checkpoints", () => {
     copyFileSync(path("run/checkpoints/step-000000001.safetensors"), path("older"));
     await folder.writeCheckpoint({ step: 2, state: new Map() });
     copyFileSync(path("older"), path("run/checkpoints/step-000000001.safetensors"));
-    for (const name of ["checkpoints/step-000000003.safetensors.1", "filters/step-000000003.png.2", "notes.1"])
-      writeFileSync(path(`run/${name}`), "x");
+    const within = ["checkpoints/step-000000003.safetensors.1000001", "filters/step-000000003.png.2000002"];
+    const beside = ["run.json.3000003", "result.json.4000004", "weights.safetensors.5000005", "model.keras.6000006"];
+    const mine = ["notes.1000001", "weights.safetensors.1"];
+    for (const name of [...within, ...beside, ...mine]) writeFileSync(path(`run/${name}`), "x");
     await folder.prepare();
     expect(await folder.readCheckpoint()).toMatchObject({ step: 2 });
     expect(readdirSync(path("run/checkpoints"))).toEqual(["step-000000002.safetensors"]);
     expect(readdirSync(path("run/filters"))).toEqual([]);
-    expect(existsSync(path("run/notes.1"))).toBe(true);
+    expect(readdirSync(path("run")).filter((name) => /\d$/.test(name))).toEqual(mine);
   });
 
   it("that cannot be read are refused in words", async () => {

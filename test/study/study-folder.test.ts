@@ -149,13 +149,14 @@ test("a study that is ended at once while it is overwritten can be overwritten a
 });
 
 test("who locks a study's folder removes what was left half written in it, and nothing else", async () => {
-  const path = temporaryFolder({ "study.json": "{}", "weights.json.1": "mine" });
+  const path = temporaryFolder({ "study.json": "{}", "weights.json.1000001": "mine", "study.json.2": "mine" });
   const folder = await StudyFolder.open(path, false);
-  for (const name of ["a.safetensors", "a.safetensors.123", "a.json.4", "notes.5"])
+  for (const name of ["study.json.1000001", "report.html.2000002"]) await folder.write(name, "x");
+  for (const name of ["a.safetensors", "a.safetensors.1230000", "a.json.4000000", "notes.5"])
     await folder.write(join("pretraining", name), "x");
   await (await folder.lock())();
   expect(readdirSync(join(path, "pretraining")).sort()).toEqual(["a.safetensors", "notes.5"]);
-  expect(readdirSync(path).sort()).toEqual(["pretraining", "study.json", "weights.json.1"]);
+  expect(readdirSync(path).sort()).toEqual(["pretraining", "study.json", "study.json.2", "weights.json.1000001"]);
 });
 
 test("overwriting removes what a study wrote", async () => {
