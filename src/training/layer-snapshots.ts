@@ -1,13 +1,12 @@
 /** What each layer of F looks like at a moment of training: singular values of its weight, histogram of what it gives. */
-import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../data/dataset.js";
-import { InterruptedError } from "../errors.js";
 import { singularValues } from "../initializers/spectrum.js";
 import { toUnitMatrices, unitMatrix } from "../initializers/unit-matrices.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { measuringSamples } from "./condition.js";
 import type { EvaluateOptions } from "./evaluate.js";
+import { letOthersRun } from "./let-others-run.js";
 import { StagedEvaluator } from "./staged-evaluator.js";
 
 /** Counts of values in bins of equal width from `low` to `high`. */
@@ -67,8 +66,7 @@ export async function layerSnapshots(
   const snapshots: LayerSnapshot[] = [];
   for (const { weight, preActivation } of features.layers) {
     // The singular values of many layers take seconds, in which nothing else would be heard of.
-    await setImmediate();
-    if (options.signal?.aborted) throw new InterruptedError("stopped while looking at layers");
+    await letOthersRun(options.signal, "looking at layers");
     snapshots.push({
       layer: weight.name,
       singularValues: spectrumOf(weight, weights),

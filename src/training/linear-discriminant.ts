@@ -3,13 +3,13 @@
  * mean for each class, with one covariance for all. The covariance is shrunk towards that of features that vary alike
  * and by themselves (Friedman 1989), by as much as tells samples best that were held out.
  */
-import { setImmediate } from "node:timers/promises";
-import { InterruptedError, userError } from "../errors.js";
+import { userError } from "../errors.js";
 import { RandomStream } from "../random/stream.js";
 import { type ClassMeans, ClassSums, classMeansScores, scoreFromMeans, withUnitDeviation } from "./class-means.js";
 import { solveTogether } from "./conjugate-gradients.js";
 import { accuracyOf, type ClassScores, crossEntropyOf, type EvaluateOptions } from "./evaluate.js";
 import type { LabelledFeatures } from "./labelled-features.js";
+import { letOthersRun } from "./let-others-run.js";
 import { type LinearScore, scaledScores, scoresOf } from "./linear-head.js";
 import { MatrixProducts } from "./matrix-products.js";
 
@@ -183,8 +183,7 @@ async function bestFit(
   for (const [index, own] of scores.entries()) {
     onProgress?.(index, scores.length);
     // A million scores take seconds, in which nothing else would be heard of.
-    await setImmediate();
-    if (signal?.aborted) throw new InterruptedError("stopped while measuring");
+    await letOthersRun(signal, "measuring");
     const deviation = deviationOf(own);
     if (!(deviation > 0)) continue;
     for (const wanted of deviations) {
