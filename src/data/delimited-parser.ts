@@ -149,71 +149,19 @@ export class DelimitedParser {
       while (!closed) {
         while (at < end && (bytes[at] === space || (bytes[at] === tab && delimiter !== tab))) at++;
         const target = column < width ? columns[column] : undefined;
-        const mode = target === undefined ? "nothing" : target.mode;
-        let put = false;
-        if (mode === "numbers") {
-          // Digits, a point, digits, as most numbers are; anything else is read as a text below.
-          let next = at;
-          let mantissa = 0;
-          let fraction = 0;
-          const sign = bytes[next];
-          if (sign === 45 || sign === 43) next++;
-          const first = next;
-          let byte = bytes[next];
-          while (byte >= 48 && byte <= 57) {
-            mantissa = mantissa * 10 + (byte - 48);
-            byte = bytes[++next];
-          }
-          let digits = next - first;
-          if (byte === 46) {
-            byte = bytes[++next];
-            const point = next;
-            while (byte >= 48 && byte <= 57) {
-              mantissa = mantissa * 10 + (byte - 48);
-              byte = bytes[++next];
-            }
-            fraction = next - point;
-            digits += fraction;
-          }
-          const ends = next < end && (byte === delimiter || byte === newline || byte === carriageReturn);
-          // Below 2^53 the digits make a number exactly, and so do the powers of ten to 10^22: the quotient rounds once.
-          if (ends && digits > 0 && mantissa < 9007199254740992 && fraction < powers.length) {
-            const value = fraction === 0 ? mantissa : mantissa / powers[fraction];
-            target!.values[row] = sign === 45 ? -value : value;
-            at = next;
-            blank = false;
-            put = true;
-          }
-        }
-        if (!put && at < end && bytes[at] === quote) {
+        let stop = target?.mode === "numbers" ? readNumber(bytes, at, end, delimiter, target.values, row) : notRead;
+        if (stop === notRead && at < end && bytes[at] === quote) {
           const found = this.#quoted(bytes, at, final);
           if (found === "bytes" || found === "irregular") return { why: found };
           target?.put(row, found.text);
           lines += found.lines;
           at = found.end;
           blank = false;
-        } else if (!put) {
-          const from = at;
-          let hash = 0;
-          let byte = 0;
-          for (; at < end; at++) {
-            byte = bytes[at];
-            if (byte === delimiter || byte === newline || byte === carriageReturn) break;
-            if (byte === quote) return { why: "irregular" };
-            hash = Math.imul(hash ^ byte, 0x01000193);
-          }
-          let to = at;
-          while (to > from && (bytes[to - 1] === space || bytes[to - 1] === tab)) {
-            to--;
-            hash = 0;
-          }
-          if (to > from) blank = false;
-          if (mode === "codes") {
-            // Trailing white space was hashed: such cells are hashed again.
-            if (to < at) for (let place = from; place < to; place++) hash = Math.imul(hash ^ bytes[place], 0x01000193);
-            target!.codes[row] = target!.dictionary.code(bytes, from, to, hash);
-          } else if (mode === "numbers" && to === from) target!.values[row] = Number.NaN;
-          else if (mode !== "nothing") target!.put(row, textOf(bytes, from, to));
+        } else {
+          if (stop === notRead) stop = readText(bytes, at, end, delimiter, target, row);
+          if (stop === notRead) return { why: "irregular" };
+          if (stop > at) blank = false;
+          at = stop;
         }
         column++;
         if (at < end && bytes[at] === delimiter) {
@@ -264,4 +212,78 @@ export class DelimitedParser {
     }
     return final ? "irregular" : "bytes";
   }
+}
+
+/** Where a cell ends that is not what was looked for. */
+const notRead = -1;
+
+/**
+ * Reads a number as most are written: digits, a point, digits; anything else is left to be read as a text.
+ *
+ * @returns where its cell ends
+ */
+function readNumber(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  delimiter: number,
+  values: Float64Array,
+  row: number,
+): number {
+  let at = from;
+  let mantissa = 0;
+  let fraction = 0;
+  const sign = bytes[at];
+  if (sign === 45 || sign === 43) at++;
+  const first = at;
+  let byte = bytes[at];
+  while (byte >= 48 && byte <= 57) {
+    mantissa = mantissa * 10 + (byte - 48);
+    byte = bytes[++at];
+  }
+  let digits = at - first;
+  if (byte === 46) {
+    byte = bytes[++at];
+    const point = at;
+    while (byte >= 48 && byte <= 57) {
+      mantissa = mantissa * 10 + (byte - 48);
+      byte = bytes[++at];
+    }
+    fraction = at - point;
+    digits += fraction;
+  }
+  const ends = at < end && (byte === delimiter || byte === newline || byte === carriageReturn);
+  // Below 2^53 the digits make a number exactly, and so do the powers of ten to 10^22: the quotient rounds once.
+  if (!ends || digits === 0 || mantissa >= 9007199254740992 || fraction >= powers.length) return notRead;
+  const value = fraction === 0 ? mantissa : mantissa / powers[fraction];
+  values[row] = sign === 45 ? -value : value;
+  return at;
+}
+
+/** Reads a cell without quotes. @returns where it ends, or {@link notRead} where a quote stands in it */
+function readText(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  delimiter: number,
+  target: Column | undefined,
+  row: number,
+): number {
+  let at = from;
+  let hash = 0;
+  for (; at < end; at++) {
+    const byte = bytes[at];
+    if (byte === delimiter || byte === newline || byte === carriageReturn) break;
+    if (byte === quote) return notRead;
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  if (target === undefined || target.mode === "nothing") return at;
+  let to = at;
+  while (to > from && (bytes[to - 1] === space || bytes[to - 1] === tab)) to--;
+  if (target.mode === "codes") {
+    // Trailing white space was hashed: such cells are hashed again.
+    target.codes[row] = target.dictionary.code(bytes, from, to, to < at ? undefined : hash);
+  } else if (target.mode === "numbers" && to === from) target.values[row] = Number.NaN;
+  else target.put(row, textOf(bytes, from, to));
+  return at;
 }

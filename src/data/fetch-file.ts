@@ -5,7 +5,7 @@ import { userError } from "../errors.js";
 import { defaultCacheFolder, defaultCacheLimit, GrowingFile } from "./cache-folder.js";
 import type { OpenOptions } from "./dataset.js";
 import { checkInterrupted } from "./read-bytes.js";
-import { refused, retryTransient } from "./retry-transient.js";
+import { type Attempt, refused, retryTransient } from "./retry-transient.js";
 import { writeWhole } from "./write-whole.js";
 
 /** How many files of one address are fetched at once. */
@@ -93,79 +93,135 @@ const recordOf = (folder: string): FetchedRecord | undefined => {
 
 /** Fetches one file to its place in the cache folder, unless the one there is still what the server has. */
 async function fetchFile(wanted: WantedFile, options: OpenOptions): Promise<string> {
-  const { address, request, named, content = address, advice } = wanted;
+  const { address, content = address } = wanted;
   const cache = options.cache ?? defaultCacheFolder();
-  const limit = options.cacheLimit ?? defaultCacheLimit;
   const folder = join(cache, `fetched-${createHash("sha256").update(content).digest("hex").slice(0, 32)}`);
   const recorded = recordOf(folder);
-  let name = safePart(recorded?.name) ?? wanted.name;
+  const knownName = safePart(recorded?.name) ?? wanted.name;
   // One that is cut off is fetched again.
-  const isWhole = statSync(join(folder, name), { throwIfNoEntry: false })?.size === recorded?.length;
+  const isWhole = statSync(join(folder, knownName), { throwIfNoEntry: false })?.size === recorded?.length;
   const earlier = isWhole ? recorded : undefined;
-  const headers: Record<string, string> = earlier?.etag === undefined ? {} : { "if-none-match": earlier.etag };
-  let file = new GrowingFile(cache);
-  let tag: string | undefined;
-  let canResume = false;
-  let total: number | undefined;
+  const download = new Download(wanted, cache, earlier?.etag, options);
   try {
     const isUnchanged = await retryTransient(
-      async ({ signal, heard }) => {
-        // What has come already is not asked for again, if the server can tell that it is still the same.
-        const resume: Record<string, string> | undefined =
-          file.length > 0 && canResume && tag !== undefined
-            ? { range: `bytes=${file.length}-`, "if-range": tag }
-            : undefined;
-        const response = await request(resume ?? headers, signal);
-        heard();
-        if (response.status === 304 && earlier !== undefined) {
-          await response.body?.cancel();
-          return true;
-        }
-        if (!response.ok) {
-          await response.body?.cancel();
-          throw refused(response, notFetched(address, statusOf(response), advice));
-        }
-        if (file.length > 0 && (resume === undefined || response.status !== 206)) {
-          // It comes from its beginning again, and may be another by now.
-          file.discard();
-          file = new GrowingFile(cache);
-          total = undefined;
-        }
-        name = named?.(response) ?? wanted.name;
-        tag = response.headers.get("etag") ?? undefined;
-        const isPacked = response.headers.get("content-encoding") !== null;
-        // A weak tag does not promise the same bytes, and what has come of packed transfer is not what ranges count.
-        canResume = tag?.startsWith('"') === true && !isPacked;
-        const length = Number(response.headers.get("content-length") ?? Number.NaN);
-        // The length of packed transfer says nothing of what comes out.
-        if (!Number.isNaN(length) && !isPacked) total = file.length + length;
-        await receive(response, file, address, total, limit, {
-          ...options,
-          onProgress: (done, all) => {
-            heard();
-            options.onProgress?.(done, all);
-          },
-        });
-        return false;
-      },
+      (attempt) => download.attempt(attempt, earlier !== undefined),
       (reason, what) => notFetched(address, reason, what),
       options,
     );
-    const path = join(folder, name);
     if (isUnchanged) {
-      file.discard();
-      return path;
+      download.discard();
+      return join(folder, knownName);
     }
+    const { name, tag, length } = download;
+    const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
-    const { length } = file;
-    await file.keep(path);
+    await download.keep(path);
     const other = name === wanted.name ? {} : { name };
     const record = { address, ...(tag && { etag: tag }), length, ...other };
     await writeWhole(join(folder, "fetched.json"), JSON.stringify(record));
     return path;
   } catch (error) {
-    file.discard();
+    download.discard();
     throw error;
+  }
+}
+
+/** A file that is being fetched, in several attempts where the connection breaks off. */
+class Download {
+  /** As the server calls it, or as it is wanted. */
+  name: string;
+  /** The server's mark of what it has sent. */
+  tag: string | undefined;
+  readonly #wanted: WantedFile;
+  readonly #cache: string;
+  readonly #earlierTag: string | undefined;
+  readonly #options: OpenOptions;
+  #file: GrowingFile;
+  #canResume = false;
+  #total: number | undefined;
+
+  /** @param earlierTag the mark of what the cache has already */
+  constructor(wanted: WantedFile, cache: string, earlierTag: string | undefined, options: OpenOptions) {
+    this.name = wanted.name;
+    this.#wanted = wanted;
+    this.#cache = cache;
+    this.#earlierTag = earlierTag;
+    this.#options = options;
+    this.#file = new GrowingFile(cache);
+  }
+
+  /** Bytes that have come. */
+  get length(): number {
+    return this.#file.length;
+  }
+
+  /**
+   * Asks for the file, and takes what comes.
+   *
+   * @param isKnown whether the cache has it, so that it may be unchanged
+   * @returns whether it is
+   */
+  async attempt({ signal, heard }: Attempt, isKnown: boolean): Promise<boolean> {
+    const { address, request, named, advice } = this.#wanted;
+    const resume = this.#resumption();
+    const response = await request(resume ?? this.#condition(), signal);
+    heard();
+    if (response.status === 304 && isKnown) {
+      await response.body?.cancel();
+      return true;
+    }
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw refused(response, notFetched(address, statusOf(response), advice));
+    }
+    if (this.#file.length > 0 && (resume === undefined || response.status !== 206)) this.#beginAgain();
+    this.name = named?.(response) ?? this.#wanted.name;
+    this.#takeHeaders(response);
+    await receive(response, this.#file, address, this.#total, this.#options.cacheLimit ?? defaultCacheLimit, {
+      ...this.#options,
+      onProgress: (done, all) => {
+        heard();
+        this.#options.onProgress?.(done, all);
+      },
+    });
+    return false;
+  }
+
+  /** Ends it, and keeps the file under a name. */
+  async keep(path: string): Promise<void> {
+    await this.#file.keep(path);
+  }
+
+  discard(): void {
+    this.#file.discard();
+  }
+
+  /** What has come already is not asked for again, if the server can tell that it is still the same. */
+  #resumption(): Record<string, string> | undefined {
+    const { length } = this.#file;
+    if (length === 0 || !this.#canResume || this.tag === undefined) return undefined;
+    return { range: `bytes=${length}-`, "if-range": this.tag };
+  }
+
+  #condition(): Record<string, string> {
+    return this.#earlierTag === undefined ? {} : { "if-none-match": this.#earlierTag };
+  }
+
+  /** It comes from its beginning again, and may be another by now. */
+  #beginAgain(): void {
+    this.#file.discard();
+    this.#file = new GrowingFile(this.#cache);
+    this.#total = undefined;
+  }
+
+  #takeHeaders({ headers }: Response): void {
+    this.tag = headers.get("etag") ?? undefined;
+    const isPacked = headers.get("content-encoding") !== null;
+    // A weak tag does not promise the same bytes, and what has come of packed transfer is not what ranges count.
+    this.#canResume = this.tag?.startsWith('"') === true && !isPacked;
+    const length = Number(headers.get("content-length") ?? Number.NaN);
+    // The length of packed transfer says nothing of what comes out.
+    if (!Number.isNaN(length) && !isPacked) this.#total = this.#file.length + length;
   }
 }
 

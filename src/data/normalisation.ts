@@ -44,71 +44,81 @@ export function chooseNormalisation(
   pictureRange: readonly [number, number] | undefined,
   where: string,
 ): Normalisation {
-  const channels = statistics.mean.length;
   const low = statistics.min.map((min) => pictureRange?.[0] ?? min);
   const high = statistics.max.map((max) => pictureRange?.[1] ?? max);
-  const build = (name: string, subtract: readonly number[], divide: readonly number[]): Normalisation => ({
-    name,
+  const measured: MeasuredData = { statistics, low, high, pictureRange, where };
+  const { subtract, divide } =
+    typeof choice === "string" ? namedScaling(choice, measured) : scalingOfNumbers(choice, measured);
+  return {
+    name: typeof choice === "string" ? choice : "numbers",
     // A constant channel has no deviation to divide by: it is only centred.
     scale: divide.map((divisor) => 1 / (divisor || 1)),
     offset: subtract.map((shift, channel) => 0 - shift / (divide[channel] || 1)),
     low,
     high,
-  });
+  };
+}
+
+/** What is known of the data that a normalisation is chosen for. */
+interface MeasuredData {
+  readonly statistics: ChannelStatistics;
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+  readonly pictureRange: readonly [number, number] | undefined;
+  readonly where: string;
+}
+
+/** delivered = (raw − subtract) / divide, by channel. */
+interface Scaling {
+  readonly subtract: readonly number[];
+  readonly divide: readonly number[];
+}
+
+function namedScaling(name: string, measured: MeasuredData): Scaling {
+  const { statistics, low, high, pictureRange, where } = measured;
+  const { mean, std } = statistics;
   const span = low.map((from, channel) => high[channel] - from);
-  if (typeof choice === "string") {
-    switch (choice) {
-      case "none":
-        return build(choice, new Array(channels).fill(0), new Array(channels).fill(1));
-      case "unit":
-        return build(choice, low, span);
-      case "symmetric":
-        return build(
-          choice,
-          low.map((from, channel) => from + span[channel] / 2),
-          span.map((width) => width / 2),
-        );
-      case "standard-rows":
-      case "standard-columns":
-        // Whether arrays have such rows or columns is seen where it is decided what has one scale: see channel-order.ts.
-        if (pictureRange === undefined) {
-          throw userError({
-            where,
-            required: `arrays of one channel for the normalisation ${choice}`,
-            got: "samples of another kind",
-            advice: "Use standard instead",
-          });
-        }
-        return build(choice, statistics.mean, statistics.std);
-      case "standard":
-        return build(choice, statistics.mean, statistics.std);
-      case "imagenet":
-        if (pictureRange === undefined || channels !== 3) {
-          throw userError({
-            where,
-            required: "RGB pictures for the normalisation imagenet",
-            got: pictureRange === undefined ? "no pictures" : `${channels} channel(s)`,
-            advice: "Use standard instead",
-          });
-        }
-        break;
-      case "quantile":
-        throw userError({
-          where,
-          required: "a table for the normalisation quantile",
-          got: "samples of another kind",
-          advice: "Use standard instead",
-        });
-      default:
-        throw userError({
-          where: "normalise",
-          required: `one of ${normalisationNames.join(", ")}, or numbers`,
-          got: choice,
-          advice: "Choose one of these",
-        });
-    }
+  const unfit = (required: string, got: string): Error =>
+    userError({ where, required: `${required} for the normalisation ${name}`, got, advice: "Use standard instead" });
+  switch (name) {
+    case "none":
+      return { subtract: low.map(() => 0), divide: low.map(() => 1) };
+    case "unit":
+      return { subtract: low, divide: span };
+    case "symmetric":
+      return {
+        subtract: low.map((from, channel) => from + span[channel] / 2),
+        divide: span.map((width) => width / 2),
+      };
+    case "standard-rows":
+    case "standard-columns":
+      // Whether arrays have such rows or columns is seen where it is decided what has one scale: see channel-order.ts.
+      if (pictureRange === undefined) throw unfit("arrays of one channel", "samples of another kind");
+      return { subtract: mean, divide: std };
+    case "standard":
+      return { subtract: mean, divide: std };
+    case "imagenet":
+      if (pictureRange === undefined) throw unfit("RGB pictures", "no pictures");
+      if (mean.length !== 3) throw unfit("RGB pictures", `${mean.length} channel(s)`);
+      return scalingOfNumbers(imagenet, measured);
+    case "quantile":
+      throw unfit("a table", "samples of another kind");
+    default:
+      throw userError({
+        where: "normalise",
+        required: `one of ${normalisationNames.join(", ")}, or numbers`,
+        got: name,
+        advice: "Choose one of these",
+      });
   }
-  const { mean, std } = typeof choice === "string" ? imagenet : choice;
+}
+
+/** Means and deviations that were given, one of each or one a channel; of pictures they apply after `unit`. */
+function scalingOfNumbers(
+  { mean, std }: { readonly mean: readonly number[]; readonly std: readonly number[] },
+  { low, pictureRange, where }: MeasuredData,
+): Scaling {
+  const channels = low.length;
   const usable = (numbers: readonly number[]) =>
     (numbers.length === channels || numbers.length === 1) && numbers.every(Number.isFinite);
   if (!usable(mean) || !usable(std) || std.some((value) => value <= 0)) {
@@ -119,14 +129,16 @@ export function chooseNormalisation(
       advice: `Give a number per channel of ${where}`,
     });
   }
-  // After `unit`: (raw − low) / span, and only then the numbers.
-  const unit =
-    pictureRange === undefined ? undefined : { low: pictureRange[0], span: pictureRange[1] - pictureRange[0] };
   const perChannel = (numbers: readonly number[]) =>
     low.map((_, channel) => (numbers.length === 1 ? numbers[0] : numbers[channel]));
-  const subtract = perChannel(mean).map((value) => (unit === undefined ? value : unit.low + value * unit.span));
-  const divide = perChannel(std).map((value) => (unit === undefined ? value : value * unit.span));
-  return build(typeof choice === "string" ? choice : "numbers", subtract, divide);
+  if (pictureRange === undefined) return { subtract: perChannel(mean), divide: perChannel(std) };
+  // (raw − first) / span, and only then the numbers.
+  const [first, last] = pictureRange;
+  const span = last - first;
+  return {
+    subtract: perChannel(mean).map((value) => first + value * span),
+    divide: perChannel(std).map((value) => value * span),
+  };
 }
 
 /** The range of delivered values: what `unit` and `symmetric` promise, or what the measured range becomes. */

@@ -3,7 +3,7 @@ import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
 import { checkOptions } from "./check-options.js";
 import { type Dataset, type OpenOptions, sizeOf } from "./dataset.js";
-import { joinArrays } from "./file-samples.js";
+import { type FileSegment, joinArrays, OpenFile } from "./file-samples.js";
 import { checkInterrupted } from "./read-bytes.js";
 import { defaultMemory, requireTypedArray, type SampleArray } from "./sample-array.js";
 
@@ -40,25 +40,10 @@ export async function streamDataset(
   const where = options.where ?? "the caller's samples";
   const size = sizeOf(shape);
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
-  const memory = options.memory ?? defaultMemory();
+  const gathered = new GatheredSamples(options);
   const labels: number[] = [];
-  const pieces: SampleArray[] = [];
-  let gathered: SampleArray[] = [];
-  let [gatheredBytes, keptBytes, count] = [0, 0, 0];
-  let file: GrowingFile | undefined;
+  let count = 0;
   let first: SampleArray | undefined;
-  const flush = () => {
-    if (gathered.length === 0) return;
-    const piece = joinArrays(gathered);
-    gathered = [];
-    gatheredBytes = 0;
-    keptBytes += piece.byteLength;
-    if (file === undefined) pieces.push(piece);
-    if (file === undefined && keptBytes > memory) {
-      file = new GrowingFile(options.cache ?? defaultCacheFolder());
-      for (const earlier of pieces.splice(0)) file.append(bytesOf(earlier));
-    } else file?.append(bytesOf(piece));
-  };
   try {
     for await (const next of source) {
       if (count % 256 === 0) checkInterrupted(options.signal);
@@ -85,16 +70,13 @@ export async function streamDataset(
           advice: "Check the source",
         });
       }
-      // A copy: sources often fill the same array again and again.
-      gathered.push(sample.slice());
-      gatheredBytes += sample.byteLength;
-      if (gatheredBytes >= Math.min(pieceBytes, memory)) flush();
+      gathered.add(sample);
       if (count % 1024 === 0) options.onProgress?.(count, limit);
       if (count >= limit) break;
     }
-    flush();
+    gathered.flush();
   } catch (error) {
-    file?.discard();
+    gathered.discard();
     throw error;
   }
   if (first === undefined) {
@@ -104,17 +86,70 @@ export async function streamDataset(
   const labelled =
     labels.length === 0 ? undefined : { array: { data: Float64Array.from(labels), dims: [count] }, where };
   const opening = { normalise: "none", ...options, shape } as const;
-  if (file === undefined) return arrayDataset({ data: joinArrays(pieces), dims }, labelled, where, "stream", opening);
-  const Kind = first.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => SampleArray;
-  const valueBytes = first.BYTES_PER_ELEMENT;
-  const segment = {
-    file: file.keepWhileOpen(),
+  const whole = gathered.finish();
+  if (!(whole instanceof OpenFile)) return arrayDataset({ data: whole, dims }, labelled, where, "stream", opening);
+  const segments = [segmentOf(whole, count, first)];
+  return filedArrayDataset({ dims, segments, like: first.slice(0, 0) }, labelled, where, "stream", opening);
+}
+
+/** Samples one after another: in memory as long as they fit there, else in a file. */
+class GatheredSamples {
+  readonly #memory: number;
+  readonly #cache: string | undefined;
+  /** Since the last piece. */
+  #samples: SampleArray[] = [];
+  #sampleBytes = 0;
+  readonly #pieces: SampleArray[] = [];
+  #bytes = 0;
+  #file: GrowingFile | undefined;
+
+  constructor({ memory = defaultMemory(), cache }: Pick<OpenOptions, "memory" | "cache">) {
+    this.#memory = memory;
+    this.#cache = cache;
+  }
+
+  /** Takes a copy: sources often fill the same array again and again. */
+  add(sample: SampleArray): void {
+    this.#samples.push(sample.slice());
+    this.#sampleBytes += sample.byteLength;
+    if (this.#sampleBytes >= Math.min(pieceBytes, this.#memory)) this.flush();
+  }
+
+  /** Makes a piece of the samples since the last one. */
+  flush(): void {
+    if (this.#samples.length === 0) return;
+    const piece = joinArrays(this.#samples);
+    this.#samples = [];
+    this.#sampleBytes = 0;
+    this.#bytes += piece.byteLength;
+    if (this.#file === undefined && this.#bytes > this.#memory) {
+      this.#file = new GrowingFile(this.#cache ?? defaultCacheFolder());
+      for (const earlier of this.#pieces.splice(0)) this.#file.append(bytesOf(earlier));
+    }
+    if (this.#file === undefined) this.#pieces.push(piece);
+    else this.#file.append(bytesOf(piece));
+  }
+
+  /** All that was flushed, which is at least one sample. */
+  finish(): SampleArray | OpenFile {
+    return this.#file?.keepWhileOpen() ?? joinArrays(this.#pieces);
+  }
+
+  discard(): void {
+    this.#file?.discard();
+  }
+}
+
+function segmentOf(file: OpenFile, count: number, like: SampleArray): FileSegment {
+  const Kind = like.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => SampleArray;
+  const valueBytes = like.BYTES_PER_ELEMENT;
+  return {
+    file,
     start: 0,
     count,
     valueBytes,
-    decode: (bytes: Uint8Array) => new Kind(bytes.buffer, bytes.byteOffset, bytes.length / valueBytes),
+    decode: (bytes) => new Kind(bytes.buffer, bytes.byteOffset, bytes.length / valueBytes),
   };
-  return filedArrayDataset({ dims, segments: [segment], like: first.slice(0, 0) }, labelled, where, "stream", opening);
 }
 
 function bytesOf(array: SampleArray): Uint8Array {

@@ -46,28 +46,7 @@ export function fitColumns(
     return reason === undefined;
   });
   const numeric = kept.filter((profile) => profile.numeric);
-  for (const profile of numeric) {
-    if (profile.firstText !== undefined) {
-      if (options.onBad === "skip") continue;
-      const at = place(profile.firstText.row);
-      throw userError({
-        where: at.where,
-        required: `numbers in ${profile.name}, as was said`,
-        got: `"${profile.firstText.cell}" in row ${at.row}`,
-        advice: isFormattedNumber(profile.firstText.cell)
-          ? `Write ${plainNumbers(profile.firstText.cell).join(" or ")} in its place`
-          : `Take the column for categories (--columns ${profile.name || profile.index + 1}=category)`,
-      });
-    }
-    if (profile.firstInfinite === undefined || options.onBad === "skip") continue;
-    const at = place(profile.firstInfinite);
-    throw userError({
-      where: at.where,
-      required: "finite numbers of at most 3.4e38",
-      got: `an infinite or larger one in row ${at.row}, ${profile.name}`,
-      advice: "Remove or replace such values",
-    });
-  }
+  if (options.onBad !== "skip") for (const profile of numeric) requireNumbers(profile, place);
   const { scale, offset } =
     numeric.length === 0
       ? { scale: [], offset: [] }
@@ -84,30 +63,58 @@ export function fitColumns(
         );
   const places = new Map(numeric.map((profile, place) => [profile, place]));
   const columns = kept.map((profile): FittedColumn => {
-    const { name, index } = profile;
-    if (!profile.numeric) {
-      const categories = [...profile.distinct].sort(byCodeUnit);
-      const missing = profile.missing > 0;
-      if (options.categories !== "embedding") return { type: "categorical", name, index, categories, missing };
-      const codes = embeddingCodes(name, categories.length + (missing ? 1 : 0));
-      return { type: "embedding", name, index, categories, missing, codes };
-    }
-    const place = places.get(profile)!;
-    return {
-      type: "numeric",
-      name,
-      index,
-      scale: scale[place],
-      offset: offset[place],
-      mean: profile.mean,
-      std: profile.std,
-      min: profile.min,
-      max: profile.max,
-      indicator: profile.missing > 0,
-      ...(quantile ? { quantiles: profile.quantiles(quantileCount) } : {}),
-    };
+    if (!profile.numeric) return categoryColumn(profile, options.categories);
+    const at = places.get(profile)!;
+    return numberColumn(profile, scale[at], offset[at], quantile);
   });
   return { columns, dropped };
+}
+
+/** @throws UserError where a column that is to be one of numbers holds a text, or an infinite number */
+function requireNumbers(
+  { name, index, firstText, firstInfinite }: ColumnProfile,
+  place: (row: number) => { where: string; row: number },
+): void {
+  if (firstText !== undefined) {
+    const at = place(firstText.row);
+    throw userError({
+      where: at.where,
+      required: `numbers in ${name}, as was said`,
+      got: `"${firstText.cell}" in row ${at.row}`,
+      advice: isFormattedNumber(firstText.cell)
+        ? `Write ${plainNumbers(firstText.cell).join(" or ")} in its place`
+        : `Take the column for categories (--columns ${name || index + 1}=category)`,
+    });
+  }
+  if (firstInfinite === undefined) return;
+  const at = place(firstInfinite);
+  throw userError({
+    where: at.where,
+    required: "finite numbers of at most 3.4e38",
+    got: `an infinite or larger one in row ${at.row}, ${name}`,
+    advice: "Remove or replace such values",
+  });
+}
+
+function numberColumn(profile: ColumnProfile, scale: number, offset: number, quantile: boolean): FittedColumn {
+  const { name, index, mean, std, min, max, missing } = profile;
+  return {
+    type: "numeric",
+    name,
+    index,
+    ...{ scale, offset, mean, std, min, max },
+    indicator: missing > 0,
+    ...(quantile ? { quantiles: profile.quantiles(quantileCount) } : {}),
+  };
+}
+
+function categoryColumn(profile: ColumnProfile, code: OpenOptions["categories"]): FittedColumn {
+  const { name, index } = profile;
+  const categories = [...profile.distinct].sort(byCodeUnit);
+  const missing = profile.missing > 0;
+  if (code !== "embedding") return { type: "categorical", name, index, categories, missing };
+  const codes = embeddingCodes(name, categories.length + (missing ? 1 : 0));
+  return { type: "embedding", name, index, categories, missing, codes };
 }
 
 function reasonToDrop(profile: ColumnProfile, keepConstant: boolean, skip: boolean): string | undefined {

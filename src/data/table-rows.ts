@@ -38,6 +38,7 @@ export async function* readBlocks(
     options.onContent,
   );
   const chunks = format.delimiter === " " ? collapsed(read) : read;
+  const text = new CheckedText(path);
   let header = format.header !== undefined;
   /** Rows of blocks before this one, and rows left out. */
   let [before, left] = [0, 0];
@@ -46,62 +47,75 @@ export async function* readBlocks(
     const row = before + parser.count + left;
     options.onBadRow?.(`${path}, row ${row}: ${cells} cells`, row);
   };
-  let bytes: Uint8Array = new Uint8Array(0);
-  let checked = 0;
   try {
     for (;;) {
-      const { value, done } = await chunks.next();
-      bytes = joinBytes(bytes.subarray(parser.position), value);
-      checked -= parser.position;
+      const { value, done = false } = await chunks.next();
+      text.advance(parser.position, value, done);
       parser.position = 0;
-      // No sign of UTF-8 goes across the end of a line.
-      const end = done ? bytes.length : bytes.lastIndexOf(newline) + 1;
-      if (end > checked) {
-        const lines = bytes.subarray(checked, end);
-        if (!isUtf8(lines) || lines.includes(0)) throw notText(path);
-        checked = end;
-      }
       for (;;) {
         // The header's cells need not be what their column's are.
-        const stop = header ? passHeader(parser, bytes, done === true) : parser.read(bytes, done === true);
-        if (header && stop.why === "block") {
-          header = false;
-          continue;
-        }
+        const stop = header ? passHeader(parser, text.bytes, done) : parser.read(text.bytes, done);
         if (stop.why === "length") {
           if (options.onBadRow === undefined) {
             throw badRow(path, `Invalid Record Length: expect ${width}, got ${stop.cells} on line ${parser.lines}`);
           }
           leaveOut(stop.cells);
-          continue;
-        }
-        if (stop.why === "bytes" && bytes.length - parser.position > longestRow) throw longRow(path, parser.lines + 1);
-        if (stop.why === "irregular") {
+        } else if (stop.why === "block" && header) header = false;
+        else if (stop.why === "block" && parser.count > 0) {
+          before += parser.count;
+          yield parser.take();
+          parser.begin();
+        } else if (stop.why === "irregular") {
           if (parser.count > 0) {
             before += parser.count;
             yield parser.take();
           }
-          const text = decoded(path, bytes.subarray(parser.position), chunks);
+          const rest = decoded(path, text.bytes.subarray(parser.position), chunks);
           const relaxed = options.onBadRow !== undefined;
-          const rows = parseQuoted(path, { ...format, ...options, relaxed }, "", text, parser.lines, width);
+          const rows = parseQuoted(path, { ...format, ...options, relaxed }, "", rest, parser.lines, width);
           yield* blocksOfRows(
             regular(rows, width, header, leaveOut, () => before++),
             width,
           );
           return;
+        } else {
+          const unread = text.bytes.length - parser.position;
+          if (stop.why === "bytes" && unread > longestRow) throw longRow(path, parser.lines + 1);
+          break;
         }
-        if (stop.why === "block" && parser.count > 0) {
-          before += parser.count;
-          yield parser.take();
-          parser.begin();
-          continue;
-        }
-        break;
       }
       if (done) return;
     }
   } finally {
     await chunks.return(undefined);
+  }
+}
+
+/** The bytes of a file that have been read and not parsed yet: UTF-8, as far as whole lines of them are there. */
+class CheckedText {
+  bytes: Uint8Array = new Uint8Array(0);
+  readonly #path: string;
+  #checked = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * Drops the bytes that have been parsed, and adds those that have come.
+   *
+   * @param final whether they are the last ones
+   * @throws UserError where they are no text
+   */
+  advance(parsed: number, more: Uint8Array | undefined, final: boolean): void {
+    this.bytes = joinBytes(this.bytes.subarray(parsed), more);
+    this.#checked -= parsed;
+    // No sign of UTF-8 goes across the end of a line.
+    const end = final ? this.bytes.length : this.bytes.lastIndexOf(newline) + 1;
+    if (end <= this.#checked) return;
+    const lines = this.bytes.subarray(this.#checked, end);
+    if (!isUtf8(lines) || lines.includes(0)) throw notText(this.#path);
+    this.#checked = end;
   }
 }
 
