@@ -12,7 +12,8 @@ import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 export function noLabels(where: string): UserError {
   return userError({
     where,
-    required: "labelled samples (folders of classes, an IDX pair, an NPY pair, or a table with --label-column)",
+    required:
+      "labelled samples (folders of two or more classes, an IDX pair, an NPY pair, or a table with --label-column)",
     got: "no labels",
     advice: "Say where they are with --label-column, or --test-label-column for the test data.",
   });

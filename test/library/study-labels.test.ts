@@ -27,6 +27,11 @@ test("a study takes samples of two classes, in the training and in the test data
   );
   expect(require([0, -1, 0], [0, 1])).toThrow(/^train\.csv: .* got one class alone/);
   expect(require([-1, -1], [0, 1])).toThrow(/^train\.csv: .* got none with a label/);
+  // A single folder of pictures is no class, so there are no labels at all.
+  const unlabelled = { train: labelled(undefined), test: labelled(undefined) } as StudyData;
+  expect(() => requireLabels(options, unlabelled, 3, "classification")).toThrow(
+    /^train\.csv: required labelled samples \(folders of two or more classes, .* got no labels\./,
+  );
 });
 
 test("numbers are judged by R² alone", () => {
