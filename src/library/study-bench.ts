@@ -1,5 +1,6 @@
 /** Where the jobs of a study are done, one at a time. */
 import { join } from "node:path";
+import { subset } from "../data/subset.js";
 import { UserError } from "../errors.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { floatTensor } from "../graph/tensor.js";
@@ -7,16 +8,17 @@ import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { filtersPicture } from "../study/filters-picture.js";
+import { labelledSamples } from "../study/labels.js";
 import { armOf, augmentationOf, pretrainingKey, pretrainingSeed, type StudyPlan, selfTrained } from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
 import { runTrial, type StudyData, startWeights } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { augmenterFor } from "../training/augmentation.js";
-import { type HeadStart, requireHeadStart } from "../training/head-start.js";
+import { type HeadStart, headStart, requireHeadStart } from "../training/head-start.js";
 import type { PictureGeometry } from "../training/picture-geometry.js";
 import { type PretrainOptions, type PretrainResult, pretrain, pretrainingSteps } from "../training/pretrain.js";
-import { selfTrain, selfTrainingSteps } from "../training/self-training.js";
+import { selfTrainingSteps } from "../training/self-training.js";
 import { DivergedError } from "../training/trainer.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { reconstructions } from "./reconstructions.js";
@@ -186,7 +188,7 @@ export class StudyBench {
     };
   }
 
-  /** Seconds of a whole self-training, from a few steps. */
+  /** Seconds of a whole self-training with the most labels of the plan: of the head that it begins with, and of a few steps. */
   async #timeSelfTraining(
     plan: StudyPlan,
     features: FeatureExtractor,
@@ -194,14 +196,23 @@ export class StudyBench {
     signal: AbortSignal,
   ): Promise<number> {
     const { train, unlabelled } = await this.#material.data(signal);
+    const drawn = plan.labels.map((amount) => labelledSamples(train, amount, 0));
+    const labelled = subset(
+      train,
+      drawn.reduce((most, own) => (own.length > most.length ? own : most)),
+    );
     const moments: number[] = [];
-    await selfTrain(features, weights, unlabelled, train, 0, {
+    const began = performance.now();
+    const samples = { labelled, unlabelled, seed: 0 };
+    await headStart("self-training", features, weights, samples, {
       ...computing(plan),
       steps: 16,
       signal,
       onStep: () => moments.push(performance.now()),
     });
-    return (plan.selfTrainingSteps ?? selfTrainingSteps) * medianSeconds(moments, 4);
+    const perStep = medianSeconds(moments, 4);
+    const start = Math.max(0, (moments[0] - began) / 1000 - perStep);
+    return start + (plan.selfTrainingSteps ?? selfTrainingSteps) * perStep;
   }
 
   /** Whether all networks of a plan can have this start of the head, made from the training data. */

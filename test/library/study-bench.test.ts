@@ -61,6 +61,20 @@ test.each([
   }
 });
 
+test("times self-training with the head that it begins with", async () => {
+  const plan = await planFor("he+self-training");
+  const { bench } = await benchOn(plan);
+  const [optimizer] = plan.optimizers;
+  const { signal } = new AbortController();
+  try {
+    const result = await bench.run({ kind: "timing", network: "net", optimizer }, signal, () => {});
+    // A thousand steps read the labelled samples and the others, a second each; the head's start reads the labelled ones.
+    expect(result.kind === "timing" && result.selfTrainingSeconds).toBeGreaterThan(2000);
+  } finally {
+    await bench.close();
+  }
+});
+
 test("refuses pretrained weights that are not as they were written, and says how to go on", async () => {
   const plan = { ...(await planFor("principal-components")), steps: 2 };
   const { bench, folder } = await benchOn(plan);
