@@ -64,81 +64,119 @@ export function parameterInputs(emit: Emitter, network: Network): (name: string)
  * @throws UserError naming the node where an operator is unknown or its inputs do not fit
  */
 export function instantiate(options: InstantiateOptions): Instance {
-  const { emit, network, input } = options;
-  emit.reserve(network.parameters.keys());
-  const values = new Map<string, Value>([[network.input.name, input]]);
-  const fromSample = new Set([network.input.name]);
-  const parameterOf = new Map<string, string>();
-  const runningStatistics = new Map<string, Value>();
-  const steps: NetworkStep[] = [];
-  const fitter = batchFitter(options);
-  const lookUp = (name: string): Value | undefined => {
-    if (name === "") return undefined;
-    const known = values.get(name);
-    if (known) return known;
-    const tensor = network.tensors.get(name);
-    if (!tensor) {
-      const isInput = network.graph.inputs.some((other) => other.name === name);
-      throw userError({
-        where: network.where,
-        required: isInput
-          ? `values that depend on the input ${network.input.name} alone`
-          : `a node or initializer that gives ${name}`,
-        got: isInput ? `some that need the input ${name} too` : "none",
-        advice: isInput
-          ? "Choose an earlier feature tensor with --features, or the input with --input."
-          : "Check the model with onnx.checker.",
-      });
-    }
-    const isParameter = network.parameters.has(name);
-    const value = isParameter ? options.parameter(name) : emit.constant(singlePrecision(tensor));
-    if (isParameter) parameterOf.set(name, name);
-    values.set(name, value);
+  const { network, input } = options;
+  const writing = new Writing(options);
+  for (const node of ancestors(network, options.targets)) if (node.op !== "Constant") writing.write(node);
+  const targets = options.targets.map((name) => writing.target(name));
+  const { values, steps, runningStatistics } = writing;
+  return { input, targets, values, steps, runningStatistics };
+}
+
+/** A network on its way into a graph. */
+class Writing {
+  readonly values: Map<string, Value>;
+  readonly steps: NetworkStep[] = [];
+  readonly runningStatistics = new Map<string, Value>();
+  readonly #options: InstantiateOptions;
+  readonly #fromSample: Set<string>;
+  /** The parameter that a value is, or is a view of. */
+  readonly #parameterOf = new Map<string, string>();
+  readonly #fitter: BatchFitter | undefined;
+
+  constructor(options: InstantiateOptions) {
+    const { emit, network, input } = options;
+    emit.reserve(network.parameters.keys());
+    this.#options = options;
+    this.values = new Map([[network.input.name, input]]);
+    this.#fromSample = new Set([network.input.name]);
+    this.#fitter = batchFitter(options);
+  }
+
+  write(node: Node): void {
+    const { network, input } = this.#options;
+    const given = node.inputs.map((name) => this.#lookUp(name));
+    const fromSample = node.inputs.map((name) => this.#fromSample.has(name));
+    const { inputs, outputs } = this.#emitted(node, given, fromSample);
+    requireSize(network, node, outputs, input);
+    this.#fitter?.pass({ node, inputs, fromSample }, outputs);
+    const parameters = node.inputs.map((name) => this.#parameterOf.get(name));
+    this.steps.push({ node, inputs, outputs, fromSample, parameters });
+    node.outputs.forEach((name, index) => {
+      if (name === "" || !outputs[index]) return;
+      this.values.set(name, outputs[index]);
+      // A shape depends on the sample's shape only, which is known.
+      if (isOfShapes(node)) return;
+      if (fromSample.some(Boolean)) this.#fromSample.add(name);
+      else if (parameters[0] !== undefined) this.#parameterOf.set(name, parameters[0]);
+    });
+  }
+
+  /** A value that was asked for. */
+  target(name: string): Value {
+    const { network, input } = this.#options;
+    const value = this.#lookUp(name);
+    if (!value) throw new Error(`no value named "${name}"`);
+    if (this.#fromSample.has(name)) requireBatch(network, name, value, input);
     return value;
-  };
-  for (const node of ancestors(network, options.targets)) {
-    if (node.op === "Constant") continue;
-    let inputs: readonly (Value | undefined)[] = node.inputs.map(lookUp);
+  }
+
+  /** A node's outputs, and its inputs as they fit the batch. @throws UserError naming the node where they do not fit it */
+  #emitted(
+    node: Node,
+    given: readonly (Value | undefined)[],
+    fromSample: readonly boolean[],
+  ): Pick<NetworkStep, "inputs" | "outputs"> {
+    const { emit, network, normalization } = this.#options;
     const outputCount = node.outputs.reduce((count, name, index) => (name === "" ? count : index + 1), 1);
-    const sampled = node.inputs.map((name) => fromSample.has(name));
-    let outputs: readonly Value[];
     try {
-      // Frozen statistics stay in use, and those of a weight, which its standardisation computes.
-      const learns = node.inputs.slice(3).some((name) => {
-        const parameter = parameterOf.get(name);
-        return parameter !== undefined && network.parameters.get(parameter)?.role === "statistic";
-      });
-      if (node.op === "BatchNormalization" && options.normalization === "batch" && learns) {
-        const names = node.inputs.slice(3).map((name) => parameterOf.get(name) ?? name);
-        outputs = normalizeBatch(emit, node, inputs, names, runningStatistics);
-      } else {
-        inputs = fitter?.fit({ node, inputs, fromSample: sampled }) ?? inputs;
-        outputs = emitForInference(emit, node, inputs, outputCount);
+      if (node.op === "BatchNormalization" && normalization === "batch" && this.#learnsStatistics(node)) {
+        const names = node.inputs.slice(3).map((name) => this.#parameterOf.get(name) ?? name);
+        return { inputs: given, outputs: normalizeBatch(emit, node, given, names, this.runningStatistics) };
       }
+      const inputs = this.#fitter?.fit({ node, inputs: given, fromSample }) ?? given;
+      return { inputs, outputs: emitForInference(emit, node, inputs, outputCount) };
     } catch (error) {
       if (error instanceof RuleError) throw unfit(network, node, error);
       throw error;
     }
-    requireSize(network, node, outputs, input);
-    fitter?.pass({ node, inputs, fromSample: sampled }, outputs);
-    const parameters = node.inputs.map((name) => parameterOf.get(name));
-    steps.push({ node, inputs, outputs, fromSample: sampled, parameters });
-    node.outputs.forEach((name, index) => {
-      if (name === "" || !outputs[index]) return;
-      values.set(name, outputs[index]);
-      // A shape depends on the sample's shape only, which is known.
-      if (isOfShapes(node)) return;
-      if (sampled.some(Boolean)) fromSample.add(name);
-      else if (parameters[0] !== undefined) parameterOf.set(name, parameters[0]);
+  }
+
+  /** Frozen statistics stay in use, and those of a weight, which its standardisation computes. */
+  #learnsStatistics(node: Node): boolean {
+    return node.inputs.slice(3).some((name) => {
+      const parameter = this.#parameterOf.get(name);
+      return parameter !== undefined && this.#options.network.parameters.get(parameter)?.role === "statistic";
     });
   }
-  const targets = options.targets.map((name) => {
-    const value = lookUp(name);
-    if (!value) throw new Error(`no value named "${name}"`);
-    if (fromSample.has(name)) requireBatch(network, name, value, input);
+
+  #lookUp(name: string): Value | undefined {
+    const { emit, network, parameter } = this.#options;
+    if (name === "") return undefined;
+    const known = this.values.get(name);
+    if (known) return known;
+    const tensor = network.tensors.get(name);
+    if (!tensor) throw nowhere(network, name);
+    const isParameter = network.parameters.has(name);
+    const value = isParameter ? parameter(name) : emit.constant(singlePrecision(tensor));
+    if (isParameter) this.#parameterOf.set(name, name);
+    this.values.set(name, value);
     return value;
+  }
+}
+
+/** A value that nothing gives, or an input beside that of the samples. */
+function nowhere({ graph, input, where }: Network, name: string): UserError {
+  const isInput = graph.inputs.some((other) => other.name === name);
+  return userError({
+    where,
+    required: isInput
+      ? `values that depend on the input ${input.name} alone`
+      : `a node or initializer that gives ${name}`,
+    got: isInput ? `some that need the input ${name} too` : "none",
+    advice: isInput
+      ? "Choose an earlier feature tensor with --features, or the input with --input."
+      : "Check the model with onnx.checker.",
   });
-  return { input, targets, values, steps, runningStatistics };
 }
 
 /** What fits a network to the batch, where that has another size than the network was exported for. */

@@ -22,39 +22,10 @@ const views = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze",
  */
 export function discriminatorFromNetwork(network: Network, sampleShape: readonly number[]): Discriminator {
   const { where } = network;
-  if (!sameShape(network.sampleShape, sampleShape))
-    throw userError({
-      where: `${where}: input ${network.input.name}`,
-      required: `the shape of the data's samples, [${sampleShape.join(", ")}]`,
-      got: `[${network.sampleShape.join(", ")}]`,
-      advice: "Export the discriminator for this data, or let headstart build one.",
-    });
-  const outputs = network.graph.outputs;
-  const oneEach = {
-    where,
-    required: "a discriminator with one output of one number per sample",
-    advice: "Export it with a single logit.",
-  };
-  if (outputs.length !== 1) throw userError({ ...oneEach, got: `${outputs.length} outputs` });
-  const { target, notes } = logitOf(network, outputs[0].name);
-
-  const names = new Map<string, string>();
-  const statistics = new Set<string>();
-  for (const { name, role } of network.parameters.values())
-    if (role === "statistic") statistics.add(name);
-    else names.set(name, `discriminator/${name}`);
-  const emitOn = (emit: Emitter, samples: Value, parameter: (name: string) => Value): Instance =>
-    instantiate({
-      emit,
-      network,
-      input: samples,
-      targets: [target],
-      parameter: (name) => {
-        const own = names.get(name);
-        return own === undefined ? emit.constant(fileValue(network, name)) : parameter(own);
-      },
-      normalization: "running",
-    });
+  requireFit(network, sampleShape);
+  const [output] = network.graph.outputs;
+  const { target, notes } = logitOf(network, output.name);
+  const emitOn = emitterOf(network, target);
 
   // A scratch copy on two samples tells what is used, and whether the output goes by sample.
   const scratch = new Emitter();
@@ -62,17 +33,13 @@ export function discriminatorFromNetwork(network: Network, sampleShape: readonly
   const batch = network.fixedBatch === 1 ? 1 : 2;
   const samples = scratch.input("samples", "float32", [batch, ...sampleShape]);
   const instance = emitOn(scratch, samples, (own) => {
-    const name = own.slice("discriminator/".length);
-    const spec = network.parameters.get(name) as ParameterSpec;
+    const spec = network.parameters.get(fileName(own)) as ParameterSpec;
     used.set(own, { ...spec, name: own });
     return scratch.input(own, "float32", spec.shape);
   });
   const { shape } = instance.targets[0];
   if (shape[0] !== batch || sizeOf(shape) !== batch)
-    throw userError({
-      ...oneEach,
-      got: `output ${outputs[0].name} of shape [batch, ${shape.slice(1).join(", ")}]`.replace(", ]", "]"),
-    });
+    throw notOneEach(where, `output ${output.name} of shape [batch, ${shape.slice(1).join(", ")}]`.replace(", ]", "]"));
   if (used.size === 0)
     throw userError({
       where,
@@ -93,10 +60,54 @@ export function discriminatorFromNetwork(network: Network, sampleShape: readonly
       .map(({ node, outputs: [output] }) => ({ op: node.op, shape: output.shape.slice(1) })),
     cost: networkCost(instance.steps),
     notes,
-    weights: new Map(
-      [...used.keys()].map((own) => [own, fileValue(network, own.slice("discriminator/".length)).data as Float32Array]),
-    ),
+    weights: new Map([...used.keys()].map((own) => [own, fileValue(network, fileName(own)).data as Float32Array])),
   };
+}
+
+/** @throws UserError where the network takes other samples, or has several outputs */
+function requireFit({ where, input, sampleShape: taken, graph }: Network, sampleShape: readonly number[]): void {
+  if (!sameShape(taken, sampleShape))
+    throw userError({
+      where: `${where}: input ${input.name}`,
+      required: `the shape of the data's samples, [${sampleShape.join(", ")}]`,
+      got: `[${taken.join(", ")}]`,
+      advice: "Export the discriminator for this data, or let headstart build one.",
+    });
+  if (graph.outputs.length !== 1) throw notOneEach(where, `${graph.outputs.length} outputs`);
+}
+
+function notOneEach(where: string, got: string): Error {
+  return userError({
+    where,
+    required: "a discriminator with one output of one number per sample",
+    got,
+    advice: "Export it with a single logit.",
+  });
+}
+
+/** What begins the names of D's parameters. */
+const prefix = "discriminator/";
+
+/** A parameter's name in the model's file. */
+function fileName(own: string): string {
+  return own.slice(prefix.length);
+}
+
+type EmitOn = (emit: Emitter, samples: Value, parameter: (name: string) => Value) => Instance;
+
+/** Emits the network up to a tensor; running statistics are constants. */
+function emitterOf(network: Network, target: string): EmitOn {
+  const isStatistic = (name: string): boolean => network.parameters.get(name)?.role === "statistic";
+  return (emit, samples, parameter) =>
+    instantiate({
+      emit,
+      network,
+      input: samples,
+      targets: [target],
+      parameter: (name) =>
+        isStatistic(name) ? emit.constant(fileValue(network, name)) : parameter(`${prefix}${name}`),
+      normalization: "running",
+    });
 }
 
 /** The tensor before a final Sigmoid, looking through changes of shape. */

@@ -84,6 +84,29 @@ export interface GraphStyle {
   readonly joinsParameters?: boolean;
 }
 
+/** A parameter in a graph. */
+interface Trainable {
+  readonly value: Value;
+  readonly spec: ParameterSpec;
+  readonly owner: Owner;
+}
+
+/** An optimiser in a graph: its scalars are fed under the prefix. */
+interface Optimizer {
+  readonly prefix: string;
+  readonly settings: OptimizerSettings;
+  readonly scalars: OptimizerScalars;
+}
+
+/** Names of what an optimiser keeps for a parameter. */
+function slotNames({ prefix, settings }: Optimizer, parameter: string): string[] {
+  return optimizerSlots(settings).map((slot) => `${prefix}/${slot}/${parameter}`);
+}
+
+function joinedOf<Member>(emit: Emitter, members: readonly Member[], pick: (member: Member) => Value): Value {
+  return joined(emit, members.map(pick));
+}
+
 /** Collects the parts of a training graph while its nodes are emitted. */
 export class TrainingGraphBuilder {
   readonly emit = new Emitter();
@@ -120,7 +143,7 @@ export class TrainingGraphBuilder {
   }
 
   /** The trainable parameters of these owners (running statistics are none), in the order of their first use. */
-  trainable(owners: readonly Owner[]): { value: Value; spec: ParameterSpec; owner: Owner }[] {
+  trainable(owners: readonly Owner[]): Trainable[] {
     return [...this.#parameters.values()].filter(
       ({ owner, spec }) => owners.includes(owner) && spec.role !== "statistic",
     );
@@ -156,7 +179,7 @@ export class TrainingGraphBuilder {
   optimize(
     prefix: string,
     settings: OptimizerSettings,
-    targets: readonly { value: Value; spec: ParameterSpec; owner: Owner }[],
+    targets: readonly Trainable[],
     gradients: readonly (Value | undefined)[],
     clip: number,
   ): { next: Map<string, Value>; norm: Value } {
@@ -166,68 +189,72 @@ export class TrainingGraphBuilder {
       firstCorrection: this.feed(`${prefix}/first-correction`, []),
       secondCorrection: this.feed(`${prefix}/second-correction`, []),
     };
+    const optimizer: Optimizer = { prefix, settings, scalars };
     const active = targets.flatMap((target, index) => {
       const gradient = gradients[index];
       return gradient ? [{ ...target, gradient }] : [];
     });
     const groups = smallTogether(active, this.#style.joinsParameters ? Number.POSITIVE_INFINITY : undefined);
-    const clipped = clipGradients(
-      emit,
-      groups.map((members) =>
-        joined(
-          emit,
-          members.map(({ gradient }) => gradient),
-        ),
-      ),
-      clip,
-    );
-    const slotNames = (parameter: string): string[] =>
-      optimizerSlots(settings).map((slot) => `${prefix}/${slot}/${parameter}`);
+    const joinedGradients = groups.map((members) => joinedOf(emit, members, ({ gradient }) => gradient));
+    const clipped = clipGradients(emit, joinedGradients, clip);
+    this.#tellUpdate(optimizer, active, clipped.factor);
+    const next = new Map<string, Value>();
+    groups.forEach((members, index) => {
+      const parameters = this.#advance(optimizer, members, clipped.gradients[index]);
+      for (const [name, value] of parameters) next.set(name, value);
+    });
+    return { next, norm: clipped.norm };
+  }
+
+  /** Notes what an optimiser does, for those who do it outside of the graph. */
+  #tellUpdate(optimizer: Optimizer, members: readonly (Trainable & { gradient: Value })[], factor?: Value): void {
+    const { prefix, settings } = optimizer;
+    const { emit } = this;
     // Values have their final names once all outputs are known.
     this.#updates.push(() => ({
       prefix,
       settings,
-      ...(clipped.factor ? { factor: emit.nameInGraph(clipped.factor) } : {}),
-      members: active.map(({ spec, gradient }) => ({
+      ...(factor ? { factor: emit.nameInGraph(factor) } : {}),
+      members: members.map(({ spec, gradient }) => ({
         parameter: spec.name,
         shape: spec.shape,
-        slots: slotNames(spec.name),
+        slots: slotNames(optimizer, spec.name),
         gradient: emit.nameInGraph(gradient),
       })),
     }));
-    const next = new Map<string, Value>();
-    groups.forEach((members, index) => {
-      const shapes = members.map(({ spec }) => spec.shape);
-      const slots = optimizerSlots(settings).map((_, position) => {
-        const names = members.map(({ spec }) => slotNames(spec.name)[position]);
-        const values = members.map(({ spec, owner }, member) => {
-          this.#state.push({ name: names[member], shape: spec.shape, owner });
-          return emit.input(names[member], "float32", spec.shape);
-        });
-        return { names, value: joined(emit, values) };
+  }
+
+  /** Emits an optimiser's step of joined parameters and of its state. @returns new values by parameter name */
+  #advance(
+    optimizer: Optimizer,
+    members: readonly Trainable[],
+    gradient: Value,
+  ): readonly (readonly [string, Value])[] {
+    const { emit } = this;
+    const { settings, scalars } = optimizer;
+    const shapes = members.map(({ spec }) => spec.shape);
+    const slots = optimizerSlots(settings).map((_, position) => {
+      const names = members.map(({ spec }) => slotNames(optimizer, spec.name)[position]);
+      const values = members.map(({ spec, owner }, member) => {
+        this.#state.push({ name: names[member], shape: spec.shape, owner });
+        return emit.input(names[member], "float32", spec.shape);
       });
-      const stepped = optimizerStep(
-        emit,
-        settings,
-        scalars,
-        joined(
-          emit,
-          members.map(({ value }) => value),
-        ),
-        clipped.gradients[index],
-        slots.map((slot) => slot.value),
-      );
-      parted(emit, stepped.parameter, shapes).forEach((value, member) => {
-        next.set(members[member].spec.name, value);
-        this.replace(members[member].spec.name, value);
-      });
-      stepped.slots.forEach((slot, position) => {
-        parted(emit, slot, shapes).forEach((value, member) => {
-          this.replace(slots[position].names[member], value);
-        });
+      return { names, value: joined(emit, values) };
+    });
+    const before = joinedOf(emit, members, ({ value }) => value);
+    const values = slots.map(({ value }) => value);
+    const stepped = optimizerStep(emit, settings, scalars, before, gradient, values);
+    const parameters = parted(emit, stepped.parameter, shapes).map((value, member) => {
+      const { name } = members[member].spec;
+      this.replace(name, value);
+      return [name, value] as const;
+    });
+    stepped.slots.forEach((slot, position) => {
+      parted(emit, slot, shapes).forEach((value, member) => {
+        this.replace(slots[position].names[member], value);
       });
     });
-    return { next, norm: clipped.norm };
+    return parameters;
   }
 
   /** Keeps an exponential moving average of a parameter: ā ← d ā + (1 − d) θ. It starts as the parameter does. */
