@@ -182,11 +182,11 @@ async function examine(path: string, options: OpenOptions): Promise<readonly Par
   // Their readers are large, and loaded where there is something to read only.
   if (looksLikeParquet(head)) {
     const { openParquet } = await import("./parquet-file.js");
-    return [await columnarPart([await openParquet(path)], options)];
+    return [await columnarPart(await openParquet(path), options)];
   }
   if (looksLikeArrow(head, path)) {
     const { openArrow } = await import("./arrow-file.js");
-    return [await columnarPart([await openArrow(path, head)], options)];
+    return [await columnarPart(await openArrow(path, head), options)];
   }
   if (looksLikeIdx(head) || looksLikeNpy(head) || looksLikeZip(head) || looksLikeSafetensors(head, path)) {
     const inside = options.labels === undefined || isLabelFile(options.labels) ? undefined : String(options.labels);
@@ -219,8 +219,7 @@ function picturePart(items: PictureItems, { labels, task }: OpenOptions): Part {
   return { kind: "pictures", items };
 }
 
-async function columnarPart(files: readonly ColumnarFile[], options: OpenOptions): Promise<Part> {
-  const [file] = files;
+async function columnarPart(file: ColumnarFile, options: OpenOptions): Promise<Part> {
   const column = await pictureColumn(file);
   if (column !== undefined) return { kind: "pictures", items: await columnarItems(file, column, options) };
   return { kind: "table", table: await columnarTable(file) };

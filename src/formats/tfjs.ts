@@ -3,7 +3,7 @@ import { type UserError, userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import { bytesOf, elementsFromBytes } from "./element-types.js";
 import { parseJson, type ReadKerasOptions } from "./keras.js";
-import { describe, isObject } from "./keras-calls.js";
+import { describe, isObject, type Json } from "./keras-calls.js";
 import { readModelConfig } from "./keras-config.js";
 import { kerasGraph, kerasOpset } from "./keras-model.js";
 import { matchName, nameOf, type VariableStore } from "./keras-variables.js";
@@ -37,6 +37,12 @@ interface Group {
   readonly bytes: Uint8Array;
 }
 
+/** All weights of a model, and where each lies. */
+interface Weights {
+  readonly groups: readonly Group[];
+  readonly entries: readonly Entry[];
+}
+
 /**
  * Names of weight files: a browser's download has the model's name in them, and old converters wrote no .bin. They are
  * written back under the same name, in a folder with other files.
@@ -63,26 +69,52 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
   const fail: Fail = (required, got, advice = "Save the model again with TensorFlow.js: model.save.") =>
     userError({ where, required, got, advice });
   const content = parseJson(new TextDecoder().decode(bytes), where);
-  if (isObject(content) && typeof content.class_name === "string" && isObject(content.config))
-    throw userError({
-      where,
-      required: "a model with its weights",
-      got: "the architecture of a Keras model alone, as model.to_json gives it",
-      advice: "Save the whole model with model.save.",
-    });
-  if (!isObject(content) || !isObject(content.modelTopology)) throw fail("a TensorFlow.js model", "other JSON");
+  if (!isObject(content)) throw fail(...noModel);
+  const topology = topologyOf(content, fail);
+  const weights = readManifest(content.weightsManifest, options.external, fail);
+  const store = storeOf(weights, fail);
+  const producer = [content.generatedBy, content.convertedBy].filter((name) => typeof name === "string").join(", ");
+  const kerasVersion = String(topology.keras_version ?? "").replace(/^tfjs.*/, "2");
+  const config = readModelConfig(topology.model_config ?? topology, where, alternative);
+  const model = kerasGraph(config, { ...options, store, kerasVersion, alternative, measuresFromCorners: true });
+  return {
+    format: "tensorflow.js",
+    graph: model.graph,
+    opset: kerasOpset,
+    constants: model.constants,
+    notes: model.notes,
+    producer,
+    asStored: model.asStored,
+    write: async (replacements) =>
+      new Map([["model.json", bytes], ...writtenFiles(weights, model.stored(replacements))]),
+  };
+}
+
+const noModel = ["a TensorFlow.js model", "other JSON"] as const;
+
+/** A model's description. @throws UserError where the file is no LayersModel, or has no weights */
+function topologyOf(content: Json, fail: Fail): Json {
+  if (typeof content.class_name === "string" && isObject(content.config))
+    throw fail(
+      "a model with its weights",
+      "the architecture of a Keras model alone, as model.to_json gives it",
+      "Save the whole model with model.save.",
+    );
+  if (!isObject(content.modelTopology)) throw fail(...noModel);
   if (content.format === "graph-model")
     throw fail(
       "a LayersModel",
       "a GraphModel, whose layers are gone",
       "Give the model that it was converted from: headstart reads Keras' own files, and ONNX. A LayersModel of a Keras file is made by tensorflowjs_converter with --output_format=tfjs_layers_model.",
     );
-  const { modelTopology: topology } = content;
-  const { groups, entries } = readManifest(content.weightsManifest, options.external, fail);
+  return content.modelTopology;
+}
+
+/** The weights by the layers that have them. */
+function storeOf({ groups, entries }: Weights, fail: Fail): VariableStore {
   const names = entries.map(({ name }) => name);
   if (new Set(names).size !== names.length) throw fail("weights each with a name of its own", "two of one name");
-
-  const store: VariableStore = {
+  return {
     read(place, variable) {
       const index = matchName(names, place, variable.name);
       const name = `${nameOf(place)}/${variable.name}`;
@@ -100,38 +132,31 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
       return { key: names[index], data: data as Float32Array };
     },
   };
-  const producer = [content.generatedBy, content.convertedBy].filter((name) => typeof name === "string").join(", ");
-  const kerasVersion = String(topology.keras_version ?? "").replace(/^tfjs.*/, "2");
-  const config = readModelConfig(topology.model_config ?? topology, where, alternative);
-  const model = kerasGraph(config, { ...options, store, kerasVersion, alternative, measuresFromCorners: true });
-  return {
-    format: "tensorflow.js",
-    graph: model.graph,
-    opset: kerasOpset,
-    constants: model.constants,
-    notes: model.notes,
-    producer,
-    asStored: model.asStored,
-    async write(replacements) {
-      const written = groups.map((group) => group.bytes.slice());
-      for (const [key, data] of model.stored(replacements)) {
-        const { group, begin } = entries[names.indexOf(key)];
-        written[group].set(bytesOf({ type: "float32", shape: [data.length], data }), begin);
-      }
-      const files = new Map<string, Uint8Array>([["model.json", bytes]]);
-      groups.forEach((group, index) => {
-        let place = 0;
-        for (const { name, length } of group.files) {
-          files.set(name, written[index].subarray(place, place + length));
-          place += length;
-        }
-      });
-      return files;
-    },
-  };
 }
 
-function readManifest(manifest: unknown, external: ExternalReader, fail: Fail): { groups: Group[]; entries: Entry[] } {
+/** The files of weights with new elements, by the weights' names in them. */
+function writtenFiles(
+  { groups, entries }: Weights,
+  stored: Iterable<readonly [string, Float32Array]>,
+): Map<string, Uint8Array> {
+  const written = groups.map((group) => group.bytes.slice());
+  const places = new Map(entries.map((entry) => [entry.name, entry]));
+  for (const [key, data] of stored) {
+    const { group, begin } = places.get(key)!;
+    written[group].set(bytesOf({ type: "float32", shape: [data.length], data }), begin);
+  }
+  const files = new Map<string, Uint8Array>();
+  groups.forEach((group, index) => {
+    let place = 0;
+    for (const { name, length } of group.files) {
+      files.set(name, written[index].subarray(place, place + length));
+      place += length;
+    }
+  });
+  return files;
+}
+
+function readManifest(manifest: unknown, external: ExternalReader, fail: Fail): Weights {
   if (!Array.isArray(manifest)) throw fail("a weightsManifest", describe(manifest));
   const groups: Group[] = [];
   const entries: Entry[] = [];

@@ -196,7 +196,7 @@ function workTogether(
 }
 
 function transposedConvolution(operands: Operands, geometry: Geometry): Value | undefined {
-  const { emit, layout, weight, bias } = operands;
+  const { emit, layout, weight } = operands;
   const depthwise = isDepthwise(operands, geometry);
   if (geometry.group !== 1 && !depthwise) return undefined;
   const windows = twoAxes(geometry.windows);
@@ -213,53 +213,85 @@ function transposedConvolution(operands: Operands, geometry: Geometry): Value | 
   const isApart = channels >= layout.block / 2 && !worksTogether;
   const apart = isApart ? phasesApart(operands, windows, x, depthwise) : undefined;
   if (apart) return layout.toPlain(apart, channels);
-  const kernel = [rows.kernel, columns.kernel] as const;
   const settings: BlockedConvolution = {
-    kernel,
+    kernel: [rows.kernel, columns.kernel],
     strides: [1, 1],
     dilations: [rows.dilation, columns.dilation],
     pads: [rows.begin, columns.begin, rows.end, columns.end],
     outputs: [rows.output, columns.output],
   };
-  // The tap of each phase (of rows, then of columns) at each place.
-  const nowhere = sizeOf(windows.map((axis) => axis.kernel));
-  const order = rows.taps.map((above) =>
+  const taps = sizeOf(windows.map((axis) => axis.kernel));
+  const given = emit.reshape(weight, [weight.shape[0], weight.shape[1], taps]);
+  const phased: PhasedConvolution = {
+    x,
+    plain: depthwise ? given : filledUp(emit, given, x),
+    phases: tapsOfPhases(rows, columns, windows[1].kernel, taps),
+    settings,
+    channels,
+  };
+  const compute = depthwise
+    ? phaseByPhase
+    : phased.phases.length > 1 && channels >= layout.block / 2
+      ? phasesInBlocks
+      : phasesInElements;
+  return interleaved(operands, compute(operands, phased), rows, columns, channels);
+}
+
+/** A transposed convolution whose outputs fall into phases that are computed alike. */
+interface PhasedConvolution {
+  readonly x: Value;
+  /** [inputs, outputs, taps] */
+  readonly plain: Value;
+  /** The tap that each phase (of rows, then of columns) has at each place of its kernel; one behind the last for none. */
+  readonly phases: readonly (readonly number[])[];
+  readonly settings: BlockedConvolution;
+  readonly channels: number;
+}
+
+/** @param width taps in a row of the whole kernel @param nowhere stands for no tap */
+function tapsOfPhases(rows: PhasedAxis, columns: PhasedAxis, width: number, nowhere: number): number[][] {
+  return rows.taps.flatMap((above) =>
     columns.taps.map((beside) =>
-      above.flatMap((row) =>
-        beside.map((column) => (row < 0 || column < 0 ? nowhere : row * windows[1].kernel + column)),
-      ),
+      above.flatMap((row) => beside.map((column) => (row < 0 || column < 0 ? nowhere : row * width + column))),
     ),
   );
-  const phases = order.flat();
-  const given = emit.reshape(weight, [weight.shape[0], weight.shape[1], nowhere]);
-  const plain = depthwise ? given : filledUp(emit, given, x);
-  if (depthwise) {
-    const parts = phases.map((wanted) => {
-      const blocked = layout.depthwiseWeight(chosenTaps(emit, plain, wanted), kernel);
-      return layout.convolution(x, blocked, bias, settings, blocked.shape[0]);
-    });
-    return interleaved(operands, emit.concat(parts, 1), rows, columns, channels);
-  }
-  if (phases.length > 1 && channels >= layout.block / 2) {
-    // Each phase begins with a block of its own: those are interleaved quicker than elements.
-    const filled = layout.padded(channels);
-    const blocked = layout.kernelOf(tapsByPhase(emit, layout.taps(plain), phases), kernel);
-    const row = bias && emit.reshape(emit.pad(bias, [0, filled - channels]), [1, filled]);
-    const repeated = row && emit.reshape(emit.expand(row, [phases.length, filled]), [phases.length * filled]);
-    return interleaved(operands, layout.convolution(x, blocked, repeated, settings), rows, columns, channels);
-  }
-  const taps = emit.reshape(chosenTaps(emit, plain, phases.flat()), [
-    plain.shape[0],
-    channels,
-    phases.length,
-    sizeOf(kernel),
-  ]);
+}
+
+/** Of kernels of their own for each channel: a convolution a phase. */
+function phaseByPhase({ emit, layout, bias }: Operands, { x, plain, phases, settings }: PhasedConvolution): Value {
+  const parts = phases.map((wanted) => {
+    const blocked = layout.depthwiseWeight(chosenTaps(emit, plain, wanted), settings.kernel);
+    return layout.convolution(x, blocked, bias, settings, blocked.shape[0]);
+  });
+  return emit.concat(parts, 1);
+}
+
+/** Each phase begins with a block of its own: those are interleaved quicker than elements. */
+function phasesInBlocks(
+  { emit, layout, bias }: Operands,
+  { x, plain, phases, settings, channels }: PhasedConvolution,
+): Value {
+  const filled = layout.padded(channels);
+  const blocked = layout.kernelOf(tapsByPhase(emit, layout.taps(plain), phases), settings.kernel);
+  const row = bias && emit.reshape(emit.pad(bias, [0, filled - channels]), [1, filled]);
+  const repeated = row && emit.reshape(emit.expand(row, [phases.length, filled]), [phases.length * filled]);
+  return layout.convolution(x, blocked, repeated, settings);
+}
+
+/** The channels of all phases one after another. */
+function phasesInElements(
+  { emit, layout, bias }: Operands,
+  { x, plain, phases, settings, channels }: PhasedConvolution,
+): Value {
+  const { kernel } = settings;
+  const inputs = plain.shape[0];
   const outputs = phases.length * channels;
-  const together = emit.reshape(emit.transpose(taps, [0, 2, 1, 3]), [plain.shape[0], outputs, sizeOf(kernel)]);
+  const chosen = chosenTaps(emit, plain, phases.flat());
+  const taps = emit.reshape(chosen, [inputs, channels, phases.length, sizeOf(kernel)]);
+  const together = emit.reshape(emit.transpose(taps, [0, 2, 1, 3]), [inputs, outputs, sizeOf(kernel)]);
   const row = bias && emit.reshape(bias, [1, channels]);
   const repeated = row && emit.reshape(emit.expand(row, [phases.length, channels]), [outputs]);
-  const found = layout.convolution(x, layout.weight(together, kernel), repeated, settings);
-  return interleaved(operands, found, rows, columns, channels);
+  return layout.convolution(x, layout.weight(together, kernel), repeated, settings);
 }
 
 /** Taps in blocks, see {@link BlockedLayout.taps}, as [phases, ...] with each phase's own; a place behind the last is a zero. */
