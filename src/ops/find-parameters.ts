@@ -52,77 +52,127 @@ export function findParameters(
   graph: Graph,
   inputName: string,
   tensors: ReadonlyMap<string, Tensor>,
-  { where, constants, trained }: NetworkOptions,
+  options: NetworkOptions,
 ): Map<string, ParameterSpec> {
-  const found = new Map<string, ParameterSpec>();
-  const origins = new Map<string, Origin>();
-  for (const [name, tensor] of tensors)
-    if (isFloating(tensor.type) && !constants?.has(name))
-      origins.set(name, { name, flipped: false, plain: true, rank: tensor.shape.length, rows: true, repeated: false });
+  const search = new ParameterSearch(inputName, tensors, options);
+  // A shape depends on the sample's shape only, which is known.
+  for (const node of graph.nodes) if (node.op !== "Constant" && !isOfShapes(node)) search.visit(node);
+  return search.found;
+}
+
+/** Walks a graph's nodes in their order. */
+class ParameterSearch {
+  readonly found = new Map<string, ParameterSpec>();
+  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #options: NetworkOptions;
+  readonly #origins = new Map<string, Origin>();
   /** Values that depend on the sample, and those of them that lie behind a weight. */
-  const fromSample = new Set([inputName]);
-  const behindWeight = new Set<string>();
-  const reshaped = new Set<string>();
-  const fanIns = new Map<string, number>();
-  const computed = new ComputedFrom(trained ?? new Set());
-  const add = (origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void => {
-    const tensor = tensors.get(origin.name);
+  readonly #fromSample: Set<string>;
+  readonly #behindWeight = new Set<string>();
+  /** What Reshape makes of the sample. */
+  readonly #reshaped = new Set<string>();
+  /** That of the last weight in front of a value. */
+  readonly #fanIns = new Map<string, number>();
+  readonly #computed: ComputedFrom;
+
+  constructor(inputName: string, tensors: ReadonlyMap<string, Tensor>, options: NetworkOptions) {
+    this.#tensors = tensors;
+    this.#options = options;
+    this.#fromSample = new Set([inputName]);
+    this.#computed = new ComputedFrom(options.trained ?? new Set());
+    for (const [name, tensor] of tensors)
+      if (this.#mayBeParameter(name, tensor)) {
+        const rank = tensor.shape.length;
+        this.#origins.set(name, { name, flipped: false, plain: true, rank, rows: true, repeated: false });
+      }
+  }
+
+  visit(node: Node): void {
+    const slots = node.inputs.map((name) => (this.#fromSample.has(name) ? undefined : this.#origins.get(name)));
+    if (!node.inputs.some((name) => this.#fromSample.has(name))) {
+      const [origin] = slots;
+      this.#passOn(node, origin);
+      if (!origin?.repeated || !queryLayers.has(node.op)) return;
+      // From here on, a learned query is what a sample is to other layers.
+      this.#add(origin, "table");
+      slots[0] = undefined;
+    }
+    const behind = node.inputs.some((name) => this.#behindWeight.has(name));
+    const { weighted, fanIn } = this.#read(node, slots, behind);
+    this.#addComputed(node);
+    for (const output of node.outputs) {
+      if (node.op === "Reshape") this.#reshaped.add(output);
+      this.#fromSample.add(output);
+      if (behind || weighted) this.#behindWeight.add(output);
+      if (fanIn !== undefined) this.#fanIns.set(output, fanIn);
+    }
+  }
+
+  #mayBeParameter(name: string, { type }: Tensor): boolean {
+    return isFloating(type) && !this.#options.constants?.has(name);
+  }
+
+  /** Takes note of what a node makes of stored tensors alone. */
+  #passOn(node: Node, origin: Origin | undefined): void {
+    // One number expanded to many is no parameter: exporters write a missing bias as zero, expanded.
+    const isFilling = node.op === "Expand" && sizeOf(this.#tensors.get(origin?.name ?? "")?.shape ?? []) === 1;
+    if (origin && views.has(node.op) && !isFilling)
+      for (const output of node.outputs) this.#origins.set(output, viewed(origin, node, this.#tensors));
+    this.#computed.pass(node);
+  }
+
+  /** Adds what a node reads. @returns whether it has a weight, or is a normalisation, and the fan-in from there on */
+  #read(
+    node: Node,
+    slots: readonly (Origin | undefined)[],
+    behind: boolean,
+  ): { weighted: boolean; fanIn: number | undefined } {
+    let weighted = normalizations.has(node.op);
+    let fanIn = Math.max(0, ...node.inputs.map((name) => this.#fanIns.get(name) ?? 0)) || undefined;
+    const surroundings = {
+      tensors: this.#tensors,
+      behind,
+      reshaped: this.#reshaped,
+      trained: this.#options.trained,
+    };
+    for (const { origin, role, layout } of readingsOf(node, slots, surroundings)) {
+      if (role === "weight") {
+        const shape = this.#tensors.get(origin.name)?.shape ?? [];
+        if (sizeOf(shape) < 2) continue;
+        weighted = true;
+        if (layout) fanIn = fanInOf(origin.flipped ? [...shape].reverse() : shape, layout);
+      }
+      this.#add(origin, role, layout, role === "weight" || role === "bias" ? fanIn : undefined);
+    }
+    return { weighted, fanIn };
+  }
+
+  #add(origin: Origin, role: ParameterRole, layout?: WeightLayout, fanIn?: number): void {
+    const { name } = origin;
+    const tensor = this.#tensors.get(name);
     if (!tensor) return;
-    const known = found.get(origin.name);
-    if (known && (known.role === "statistic") !== (role === "statistic")) throw mergedStatistic(where, origin.name);
+    const known = this.found.get(name);
+    if (known && (known.role === "statistic") !== (role === "statistic"))
+      throw mergedStatistic(this.#options.where, name);
     if (known) return;
     const carried = layout && layoutOf(origin, tensor, layout);
-    found.set(origin.name, {
-      name: origin.name,
+    this.found.set(name, {
+      name,
       shape: tensor.shape,
       role,
       ...(carried ? { layout: carried } : {}),
       ...(fanIn === undefined ? {} : { fanIn }),
     });
-  };
-  for (const node of graph.nodes) {
-    // A shape depends on the sample's shape only, which is known.
-    if (node.op === "Constant" || isOfShapes(node)) continue;
-    const slots = node.inputs.map((name) => (fromSample.has(name) ? undefined : origins.get(name)));
-    const touchesSample = node.inputs.some((name) => fromSample.has(name));
-    if (!touchesSample) {
-      const origin = slots[0];
-      // One number expanded to many is no parameter: exporters write a missing bias as zero, expanded.
-      const isFilling = node.op === "Expand" && sizeOf(tensors.get(origin?.name ?? "")?.shape ?? []) === 1;
-      if (origin && views.has(node.op) && !isFilling)
-        for (const output of node.outputs) origins.set(output, viewed(origin, node, tensors));
-      computed.pass(node);
-      if (!origin?.repeated || !queryLayers.has(node.op)) continue;
-      // From here on, a learned query is what a sample is to other layers.
-      add(origin, "table");
-      slots[0] = undefined;
-    }
-    const behind = node.inputs.some((name) => behindWeight.has(name));
-    let weighted = normalizations.has(node.op);
-    let fanIn = Math.max(0, ...node.inputs.map((name) => fanIns.get(name) ?? 0)) || undefined;
-    for (const { origin, role, layout } of readingsOf(node, slots, { tensors, behind, reshaped, trained })) {
-      if (role === "weight") {
-        const shape = tensors.get(origin.name)?.shape ?? [];
-        if (sizeOf(shape) < 2) continue;
-        weighted = true;
-        if (layout) fanIn = fanInOf(origin.flipped ? [...shape].reverse() : shape, layout);
-      }
-      add(origin, role, layout, role === "weight" || role === "bias" ? fanIn : undefined);
-    }
-    // What the framework trains in ways that no layer is known for.
-    for (const name of computed.readBy(node)) {
-      const tensor = tensors.get(name);
-      if (tensor && isFloating(tensor.type) && !found.has(name) && !constants?.has(name))
-        found.set(name, { name, shape: tensor.shape, role: "table" });
-    }
-    for (const output of node.outputs) {
-      if (node.op === "Reshape") reshaped.add(output);
-      fromSample.add(output);
-      if (behind || weighted) behindWeight.add(output);
-      if (fanIn !== undefined) fanIns.set(output, fanIn);
+  }
+
+  /** Adds what the framework trains in ways that no layer is known for. */
+  #addComputed(node: Node): void {
+    for (const name of this.#computed.readBy(node)) {
+      const tensor = this.#tensors.get(name);
+      if (tensor && this.#mayBeParameter(name, tensor) && !this.found.has(name))
+        this.found.set(name, { name, shape: tensor.shape, role: "table" });
     }
   }
-  return found;
 }
 
 function mergedStatistic(where: string, name: string): Error {
