@@ -2,6 +2,7 @@
 import type { Dataset } from "../data/dataset.js";
 import { InterruptedError, userError } from "../errors.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
+import { Emitter } from "../ops/emitter.js";
 import type { Network } from "../ops/network.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { lookingGraph, supervisedFeedNames } from "../recipe/supervised-graph.js";
@@ -10,6 +11,7 @@ import { rewriteForDevice } from "../rewrite/rewrite-for-device.js";
 import { channelBlock } from "../runtime/channel-block.js";
 import { openSession } from "../runtime/node.js";
 import type { SessionOptions } from "../runtime/session.js";
+import { plansMemory } from "./memory-plan.js";
 
 /** Samples a run where nothing else is asked for. */
 export const usualBatch = 128;
@@ -44,11 +46,12 @@ export async function openEvaluator(
   options: EvaluateOptions = {},
 ): Promise<Evaluator> {
   const batchSize = options.batchSize ?? usualBatch;
-  const graph = lookingGraph(network, [target], batchSize, undefined, options.normalization);
+  const emit = new Emitter();
+  const graph = lookingGraph(network, [target], batchSize, emit, options.normalization);
   // Weights are fed, as in training, so that ONNX Runtime leaves convolutions in the plain layout of its own accord.
   const { device = "cpu" } = options;
   const quick = device === "cpu" ? rewriteForCpu(graph, await channelBlock()) : rewriteForDevice(graph, device);
-  const session = await openSession(quick, options);
+  const session = await openSession(quick, { ...options, plansMemory: plansMemory(emit.peakBytes, device) });
   const sampleSize = sizeOf(network.sampleShape);
   const samples = floatTensor(new Float32Array(batchSize * sampleSize), [batchSize, ...network.sampleShape]);
   const outputName = graph.outputs[0].name;

@@ -13,6 +13,7 @@ import { openSession } from "../runtime/node.js";
 import { openResidentSession, type ResidentSession } from "../runtime/resident-session.js";
 import type { Feeds, Session, SessionOptions, Tensors } from "../runtime/session.js";
 import { HostOptimizer } from "./host-optimizer.js";
+import { plansMemory } from "./memory-plan.js";
 import { requireMemory } from "./require-memory.js";
 import { DeviceState, HostState, initialState, type TrainingState } from "./training-state.js";
 
@@ -165,12 +166,6 @@ const joinedFeeds = "headstart/feeds";
 /** Elements of feeds that are large enough to be given by themselves. */
 const largeFeed = 2 ** 22;
 
-/**
- * Bytes of a step's values from which on a CPU does not lay them out together, which takes their memory twice. It saves about
- * a microsecond an operator: of steps with so many values, a share that nobody would notice.
- */
-const largeStep = 2 ** 28;
-
 async function openProgram(training: TrainingGraph, options: SessionOptions): Promise<Program> {
   const { device = "cpu" } = options;
   if (keepsTensors(device)) return openResidentProgram(training, device, options);
@@ -194,7 +189,7 @@ async function openProgram(training: TrainingGraph, options: SessionOptions): Pr
         ...options,
         inTurn: present.length > 1,
         intoTargets: true,
-        plansMemory: device !== "cpu" || training.peakBytes < largeStep,
+        plansMemory: plansMemory(training.peakBytes, device),
       });
       parts.push({ session, metrics: metricPlaces(training, graph) });
     }
