@@ -14,6 +14,7 @@ import { fewestPairs } from "../study/statistics/verdict.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { resultsIn, type StudyResults } from "../study/study-results.js";
 import { summarize } from "../study/summary.js";
+import { requireMemory } from "../training/require-memory.js";
 import { requireDiscriminatorKind } from "./choose-discriminator.js";
 import type { CompareEvent, CompareOptions, CompareResult } from "./compare-types.js";
 import { fitPilot, type PilotFit, type PilotRequest } from "./fit-pilot.js";
@@ -28,6 +29,7 @@ import {
   parseArms,
   planNetworks,
 } from "./plan-study.js";
+import { memoryNote } from "./run-notes.js";
 import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
 import { StudyBench } from "./study-bench.js";
 import { type BenchSettings, openStudyData } from "./study-data.js";
@@ -35,6 +37,7 @@ import { duplicateNotes, withoutDuplicates } from "./study-duplicates.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
 import { requireLabels, targetNotes } from "./study-labels.js";
+import type { StepMemory } from "./study-memory.js";
 import {
   requireLabelAmounts,
   requirePretrained,
@@ -159,9 +162,11 @@ async function runIn(
   const folder = await openFolder(path, options.overwrite ?? false, drafted, emit);
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0, data.test.count));
   await prepare();
-  await requireFitting(settings, data, drafted, signal);
+  const largest = await requireFitting(settings, data, drafted, signal);
   let plan = drafted;
-  const parallel = options.workers ?? (await defaultWorkers(drafted, data, emit));
+  const memory = memoryNote(largest, drafted.device ?? "cpu", undefined, largest.advice);
+  if (memory) emit({ type: "note", message: memory });
+  const parallel = options.workers ?? (await defaultWorkers(drafted, data, largest, emit));
   const told = new Set<string>();
   const note = (message: string): void => {
     if (!told.has(message)) emit({ type: "note", message });
@@ -214,30 +219,45 @@ async function runIn(
   }
 }
 
-/** @throws UserError where an arm's head, or the augmentation, cannot be had, which would else show after hours of pretraining */
+/**
+ * @returns what its steps take at most
+ * @throws UserError where an arm's head, the augmentation, or a step cannot be had, which would else show after hours of
+ *   pretraining
+ */
 async function requireFitting(
   settings: BenchSettings,
   data: StudyData,
   plan: StudyPlan,
   signal: AbortSignal,
-): Promise<void> {
-  if (plan.augment === undefined && plan.arms.every(({ head }) => head === undefined)) return;
+): Promise<StepMemory> {
   const bench = await StudyBench.open(settings, data);
   try {
     await bench.requireHeads(plan, signal);
     await bench.requireAugmentation(plan, signal);
+    const largest = await bench.largestStep(plan, signal);
+    requireMemory(largest, plan.device, undefined, sentence(largest.advice));
+    return largest;
   } finally {
     await bench.close();
   }
 }
 
+function sentence(phrase: string): string {
+  return `${phrase[0].toUpperCase()}${phrase.slice(1)}.`;
+}
+
 /** One a core, fewer where memory is short. */
-async function defaultWorkers(plan: StudyPlan, data: StudyData, emit: (event: CompareEvent) => void): Promise<number> {
+async function defaultWorkers(
+  plan: StudyPlan,
+  data: StudyData,
+  { peakBytes }: StepMemory,
+  emit: (event: CompareEvent) => void,
+): Promise<number> {
   // Worker threads need the built files.
   if (import.meta.url.endsWith(".ts") || plan.device !== undefined) return 1;
   const cores = availableParallelism();
   const files = plan.networks.map(({ file }) => file);
-  const fitting = workersThatFit(cores, await workerBytes(data, files, plan.batchSize));
+  const fitting = workersThatFit(cores, await workerBytes(data, files, peakBytes));
   if (fitting < cores)
     emit({ type: "note", message: `memory for ${fitting} of ${cores} trials side by side; --workers asks for more` });
   return fitting;

@@ -29,7 +29,8 @@ export function replacedNote(asked: Recipe, recipe: Recipe, because: string, hea
       : task === "clusters" && !needsLabels(head)
         ? "; it was measured to help most where --head class-means, linear-discriminant or self-training starts from labels, too"
         : "";
-  return `${because}, for which the recipe ${asked.name} is ${recipe.name}${advice}`;
+  const start = recipe.start === "pytorch-default" ? " from PyTorch's weights" : "";
+  return `${because}, for which the recipe ${asked.name} is ${recipe.name}${start}${advice}`;
 }
 
 /** Warns of the task that was measured to cost accuracy on samples that are no pictures. */
@@ -51,22 +52,24 @@ export function drawnNote(recipe: Recipe, features: FeatureExtractor): string | 
 }
 
 /** What training steps on a CPU were measured to take, in {@link TrainingGraph.peakBytes}: mostly so much, up to 2.5 (docs/log.md). */
-const usualPeaks = 1.3;
+export const usualPeaks = 1.3;
 
 /**
  * Warns of training steps that take more memory than is free.
  *
  * @param available in bytes
+ * @param advice what takes less
  */
 export function memoryNote(
   { peakBytes, batchSize }: Pick<TrainingGraph, "peakBytes" | "batchSize">,
   device: Device,
   available = process.availableMemory(),
+  advice = "a smaller --batch-size takes less",
 ): string | undefined {
   const taken = usualPeaks * peakBytes;
   if (device !== "cpu" || taken <= available) return undefined;
   const inGigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return `a training step of ${counted(batchSize, "sample")} takes about ${inGigabytes(taken)} of memory or more, and ${inGigabytes(available)} are free, so it may be slow, or the system may end it: a smaller --batch-size takes less`;
+  return `a training step of ${counted(batchSize, "sample")} takes about ${inGigabytes(taken)} of memory or more, and ${inGigabytes(available)} are free, so it may be slow, or the system may end it: ${advice}`;
 }
 
 /** Names the settings that were given, and that a recipe has no use for. */

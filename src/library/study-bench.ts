@@ -25,6 +25,7 @@ import { reconstructions } from "./reconstructions.js";
 import { sha256 } from "./sha256.js";
 import type { BenchSettings } from "./study-data.js";
 import { computing, StudyMaterial } from "./study-material.js";
+import { memoryOfSteps, type StepMemory } from "./study-memory.js";
 import { hasChanged, readPretrained, readStudyWeights } from "./study-weights.js";
 
 /** How long a pretraining takes, in seconds. */
@@ -238,6 +239,15 @@ export class StudyBench {
     const { train } = await this.#material.data(signal);
     for (const { name } of plan.networks)
       augmenterFor(plan.augment, train, (await this.#material.features(plan, name, signal)).network);
+  }
+
+  /** What the plan's steps take at most, over all its networks. @throws UserError where a network cannot be trained so */
+  async largestStep(plan: StudyPlan, signal: AbortSignal): Promise<StepMemory> {
+    const data = await this.#material.data(signal);
+    const steps: StepMemory[] = [];
+    for (const { name } of plan.networks)
+      steps.push(...(await memoryOfSteps(plan, await this.#material.features(plan, name, signal), data)));
+    return steps.reduce((most, step) => (step.peakBytes > most.peakBytes ? step : most));
   }
 
   async #requireHead(plan: StudyPlan, kind: HeadStart, signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { type Dataset, sizeOf } from "../data/dataset.js";
 import { defaultMemory } from "../data/sample-array.js";
 import type { StudyData } from "../study/run-trial.js";
+import { usualPeaks } from "./run-notes.js";
 
 /** A worker thread with ONNX Runtime and its code. */
 const threadBytes = 200e6;
@@ -11,25 +12,24 @@ const threadBytes = 200e6;
  * the supervisor and the gradient probe, and the start weights.
  */
 const parameterCopies = 20;
-/** Values that a sample takes in the network, in multiples of its own: a guess, since the graph is not built yet. */
-const valuesASample = 64;
-/** Samples of an evaluation, the largest batch. */
-const largestBatch = 250;
 /** The share of the free memory that a study may take. */
 const share = 0.8;
 
-/** About how many bytes a worker takes, which opens the data for itself. */
+/**
+ * About how many bytes a worker takes, which opens the data for itself.
+ *
+ * @param peakBytes of its largest step
+ */
 export async function workerBytes(
   { train, test, unlabelled }: StudyData,
   networkFiles: readonly string[],
-  batchSize: number,
+  peakBytes: number,
 ): Promise<number> {
   const samples = (dataset: Dataset): number => Math.min(defaultMemory(), 4 * dataset.count * sizeOf(dataset.shape));
   // Without samples of its own, pretraining looks at those of training.
   const data = samples(train) + samples(test) + (unlabelled === train ? 0 : samples(unlabelled));
   const sizes = await Promise.all(networkFiles.map(async (file) => (await stat(file)).size));
-  const activations = 4 * Math.max(batchSize, largestBatch) * sizeOf(train.shape) * valuesASample;
-  return threadBytes + data + parameterCopies * Math.max(0, ...sizes) + activations;
+  return threadBytes + data + parameterCopies * Math.max(0, ...sizes) + usualPeaks * peakBytes;
 }
 
 /** As many workers as are wanted and fit into the memory that is free; at least one. */

@@ -17,19 +17,21 @@ function memoryHere(): number {
  * the process without a word. Other devices say themselves what they have no room for.
  *
  * @param available in bytes; default: what this machine has
+ * @param advice what to do
  * @throws UserError
  */
 export function requireMemory(
-  { peakBytes, batchSize }: TrainingGraph,
+  { peakBytes, batchSize }: Pick<TrainingGraph, "peakBytes" | "batchSize">,
   device: Device = "cpu",
   available = memoryHere(),
+  advice = "Take a smaller batch (--batch-size) or a smaller network.",
 ): void {
   if (device !== "cpu" || peakBytes <= available) return;
   throw userError({
     where: `a training step of ${counted(batchSize, "sample")}`,
     required: `values that fit into ${inGigabytes(available)} of memory`,
     got: `about ${inGigabytes(peakBytes)} of them`,
-    advice: "Take a smaller batch (--batch-size) or a smaller network.",
+    advice,
   });
 }
 

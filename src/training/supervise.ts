@@ -18,6 +18,9 @@ import { classification, type Measurement, type Objective, regression, scalingOf
 import { optimizerFeeds } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
 
+/** Samples of a run in which the network is measured. */
+export const measuredBatch = 250;
+
 export interface SupervisorOptions {
   readonly features: FeatureExtractor;
   /** Default: cross-entropy. */
@@ -88,7 +91,7 @@ export class Supervisor {
     const trainer = await Trainer.open(training, zeros, session);
     try {
       const logits = logitsName(features.network, loss);
-      const evaluator = await openEvaluator(features.network, logits, { ...session, batchSize: 250 });
+      const evaluator = await openEvaluator(features.network, logits, { ...session, batchSize: measuredBatch });
       return new Supervisor(options, training, trainer, evaluator);
     } catch (error) {
       await trainer.release();
