@@ -12,11 +12,19 @@ const pipeClosed = 141;
 /** The terminal is gone: what is printed goes nowhere, and that is no reason to stop short. */
 let isHungUp = false;
 
-// `headstart ... | head` closes the pipe early, and there is nobody left to tell.
+/** Nobody reads what is printed any more. */
+let isPipeClosed = false;
+
+// `headstart ... | head` closes the pipe early. What has been trained by then is kept, as with Ctrl-C.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (isHungUp) return;
-    if (error.code === "EPIPE") process.exit(pipeClosed);
+    if (error.code === "EPIPE") {
+      isPipeClosed = true;
+      process.exitCode = pipeClosed;
+      interruption.abort();
+      return;
+    }
     const problem = fileError(error, "standard output", "room for what is printed");
     process.exit(stream === process.stderr ? 1 : reportError(problem, words.includes("--debug"), process.stderr));
   });
@@ -74,6 +82,7 @@ process.exitCode = isInFolder()
       process.stderr,
     );
 
+if (isPipeClosed) process.exitCode = pipeClosed;
 if (isHungUp) {
   // As the system ends who does not listen: Node, asked to end, would want to set the lost terminal back, and abort.
   process.removeAllListeners("SIGHUP");

@@ -71,9 +71,10 @@ describe.skipIf(!existsSync(main))("the built program", () => {
     expect(await ended).toBe(0);
   });
 
-  test.skipIf(process.platform === "win32")("comes to its end first when its terminal is closed", async () => {
-    const model = join(folder, "hung-up.onnx");
-    const data = join(folder, "hung-up.npy");
+  /** A run of far more steps than any machine takes, once it has made the first. */
+  const training = async (name: string) => {
+    const model = join(folder, `${name}.onnx`);
+    const data = join(folder, `${name}.npy`);
     const samples = Float32Array.from({ length: 256 }, (_, index) => Math.sin(index * index));
     writeFileSync(model, toyModel({ template: "mlp", inputShape: [4] }));
     writeFileSync(data, npyFile("<f4", [64, 4], samples));
@@ -87,12 +88,23 @@ describe.skipIf(!existsSync(main))("the built program", () => {
         if (said.includes('"step"')) resolve();
       });
     });
+    return { child, ended, checkpoints: join(folder, `${name}-headstart`, "checkpoints") };
+  };
+  const oneCheckpoint = [expect.stringMatching(/^step-\d+\.safetensors$/)];
+
+  test.skipIf(process.platform === "win32")("comes to its end first when its terminal is closed", async () => {
+    const { child, ended, checkpoints } = await training("hung-up");
     child.kill("SIGHUP");
     child.kill("SIGHUP");
     expect(await ended).toBe("SIGHUP");
-    expect(readdirSync(join(folder, "hung-up-headstart", "checkpoints"))).toEqual([
-      expect.stringMatching(/^step-\d+\.safetensors$/),
-    ]);
+    expect(readdirSync(checkpoints)).toEqual(oneCheckpoint);
+  });
+
+  test("keeps what is trained when nobody reads its output any more", async () => {
+    const { child, ended, checkpoints } = await training("unread");
+    child.stdout.destroy();
+    expect(await ended).toBe(141);
+    expect(readdirSync(checkpoints)).toEqual(oneCheckpoint);
   });
 
   test("ends quietly when nobody reads its output", async () => {
