@@ -1,6 +1,6 @@
 /** The lab's server: the page, what lies in the folder, live events, and the commands that the page starts. */
 import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { Readable } from "node:stream";
 import { Hono } from "hono";
@@ -28,6 +28,7 @@ import { isRunFile, readRunDetail, readRunSeries } from "./read-run.js";
 import { isStudyFile, readStudyDetail } from "./read-study.js";
 import { removeEntry } from "./remove-entry.js";
 import { pathBelow, shownPath } from "./safe-path.js";
+import { servePage } from "./serve-page.js";
 import { startCommand, startRequest } from "./start-command.js";
 import { StudyReports } from "./study-report.js";
 import { keepUpload, uploads } from "./uploads.js";
@@ -50,19 +51,55 @@ export interface LabServerOptions {
   readonly interval?: number;
 }
 
+/** What the addresses of the server have in common. */
+interface Lab extends Pick<LabServerOptions, "root" | "forms" | "checkWords"> {
+  /** The folders that models and data may be chosen from. */
+  readonly roots: readonly string[];
+  readonly interval: number;
+  readonly processes: Processes;
+  readonly list: () => Promise<EntryList>;
+  /** The folder of an entry that the list has, so that no other folder is ever read. */
+  readonly folderOf: (id: string, kind: Entry["kind"]) => Promise<string>;
+}
+
 /** The server as a function from request to answer. */
 export function labServer(options: LabServerOptions): Hono {
-  const { root, files, forms } = options;
-  const roots = [root, ...files];
-  const interval = options.interval ?? 700;
+  const { root, files, forms, checkWords } = options;
   const processes = new Processes(root, options.program);
   const found = new Entries(root, (id) => processes.stateOf(id));
-  const reports = new StudyReports();
+  const lab: Lab = {
+    root,
+    forms,
+    checkWords,
+    roots: [root, ...files],
+    interval: options.interval ?? 700,
+    processes,
+    list: () => listOf(found, processes),
+    folderOf: (id, kind) => entryFolder(root, id, kind),
+  };
+  // The first look takes longest: it begins before the page asks.
+  void lab.list().catch(() => {});
   const app = new Hono();
+  guardRequests(app, options.guard);
+  answerErrors(app);
+  app.get("/api/session", (context) =>
+    context.json({ version: options.version, folder: root, commands: forms, uploads } satisfies Session),
+  );
+  serveEntries(app, lab);
+  serveRuns(app, lab);
+  serveStudies(app, lab);
+  serveFiles(app, lab);
+  serveCommands(app, lab);
+  app.all("/api/*", (context) => context.json({ error: "no such address" }, 404));
+  servePage(app, options.pageFolder);
+  return app;
+}
 
+/** Lets in who has the token, and nobody from elsewhere. */
+function guardRequests(app: Hono, guardOptions: () => GuardOptions): void {
   app.use(async (context, next) => {
     const { req } = context;
-    const guard = options.guard();
+    const guard = guardOptions();
     const tokenGiven = req.path === "/" ? req.query("token") : undefined;
     const refused = refusal(
       { method: req.method, path: req.path, header: (name) => req.header(name), tokenGiven },
@@ -77,50 +114,54 @@ export function labServer(options: LabServerOptions): Hono {
     }
     return next();
   });
+}
+
+/** What the user can put right is answered in words; anything else is printed here, too. */
+function answerErrors(app: Hono): void {
   app.onError((error, context) => {
     if (error instanceof UserError) return context.json({ error: error.message }, 400);
     console.error(error);
     return context.json({ error: `headstart lab: ${error.message}` }, 500);
   });
+}
 
-  const list = async (): Promise<EntryList> => {
-    const { entries, problems } = await found.list();
-    const known = new Set(entries.map(({ id }) => id));
-    const waiting = processes.all.flatMap((process): Entry[] => {
-      const state = processes.stateOf(process.id);
-      // One that has ended well, or as it was told to, left a folder that somebody has taken away, or nothing.
-      const shown = state?.state === "running" || state?.message !== undefined;
-      return known.has(process.id) || !state || !shown ? [] : [waitingEntry(process, state)];
+/** The runs and studies of the folder, and what the page has started that is not among them yet. */
+async function listOf(found: Entries, processes: Processes): Promise<EntryList> {
+  const { entries, problems } = await found.list();
+  const known = new Set(entries.map(({ id }) => id));
+  const waiting = processes.all.flatMap((process): Entry[] => {
+    const state = processes.stateOf(process.id);
+    // One that has ended well, or as it was told to, left a folder that somebody has taken away, or nothing.
+    const shown = state?.state === "running" || state?.message !== undefined;
+    return known.has(process.id) || !state || !shown ? [] : [waitingEntry(process, state)];
+  });
+  return { entries: [...waiting, ...entries].sort(byTime), problems };
+}
+
+/** The folder of a run or study. @throws UserError where there is none of the name */
+async function entryFolder(root: string, id: string, kind: Entry["kind"]): Promise<string> {
+  const folder = await pathBelow([root], id);
+  const marker = await stat(join(folder, kind === "run" ? "run.json" : "study.json")).catch(() => undefined);
+  if (marker?.isFile()) return folder;
+  throw userError({ where: id, required: `a ${kind} in the lab's folder`, got: "none", advice: "Reload the page." });
+}
+
+/** Deletes an entry of the list that nothing works on: what it has written, and what is known of its process. */
+async function remove({ root, processes, list, folderOf }: Lab, id: string): Promise<void> {
+  const entry = (await list()).entries.find((one) => one.id === id);
+  if (!entry || entry.state === "running" || entry.state === "starting")
+    throw userError({
+      where: id,
+      required: "a run or study that does not run",
+      got: entry ? "one that does" : "none",
+      advice: entry ? "Stop it first." : "Reload the page.",
     });
-    return { entries: [...waiting, ...entries].sort(byTime), problems };
-  };
-  // The first look takes longest: it begins before the page asks.
-  void list().catch(() => {});
-  /** The folder of an entry that the list has, so that no other folder is ever read. */
-  const folderOf = async (id: string, kind: Entry["kind"]): Promise<string> => {
-    const folder = await pathBelow([root], id);
-    const marker = await stat(join(folder, kind === "run" ? "run.json" : "study.json")).catch(() => undefined);
-    if (marker?.isFile()) return folder;
-    throw userError({ where: id, required: `a ${kind} in the lab's folder`, got: "none", advice: "Reload the page." });
-  };
+  if (!entry.waiting) await removeEntry(root, await folderOf(id, entry.kind), entry.kind);
+  processes.forget(id);
+}
 
-  /** Deletes an entry of the list that nothing works on: what it has written, and what is known of its process. */
-  const remove = async (id: string): Promise<void> => {
-    const entry = (await list()).entries.find((one) => one.id === id);
-    if (!entry || entry.state === "running" || entry.state === "starting")
-      throw userError({
-        where: id,
-        required: "a run or study that does not run",
-        got: entry ? "one that does" : "none",
-        advice: entry ? "Stop it first." : "Reload the page.",
-      });
-    if (!entry.waiting) await removeEntry(root, await folderOf(id, entry.kind), entry.kind);
-    processes.forget(id);
-  };
-
-  app.get("/api/session", (context) =>
-    context.json({ version: options.version, folder: root, commands: forms, uploads } satisfies Session),
-  );
+/** The list, as it is and as it changes. */
+function serveEntries(app: Hono, { interval, list }: Lab): void {
   app.get("/api/entries", async (context) => context.json(await list()));
   app.get("/api/entries/events", (context) =>
     streamSSE(context, async (stream) => {
@@ -136,7 +177,10 @@ export function labServer(options: LabServerOptions): Hono {
       }
     }),
   );
+}
 
+/** A run: its files as they are, its curves, and both as they grow. */
+function serveRuns(app: Hono, { interval, processes, folderOf }: Lab): void {
   app.get("/api/run", async (context) => {
     const id = context.req.query("id") ?? "";
     return context.json(await readRunDetail(await folderOf(id, "run"), id, processes.stateOf(id)));
@@ -176,6 +220,11 @@ export function labServer(options: LabServerOptions): Hono {
       }
     });
   });
+}
+
+/** A study and its report. */
+function serveStudies(app: Hono, { processes, folderOf }: Lab): void {
+  const reports = new StudyReports();
   app.get("/api/study", async (context) => {
     const id = context.req.query("id") ?? "";
     return context.json(await readStudyDetail(await folderOf(id, "study"), id, processes.stateOf(id)));
@@ -190,7 +239,10 @@ export function labServer(options: LabServerOptions): Hono {
     };
     return context.json(await reports.read(await folderOf(id, "study"), id, selection));
   });
+}
 
+/** Files to take away, to choose from, and to keep. */
+function serveFiles(app: Hono, { root, roots, folderOf }: Lab): void {
   app.get("/api/file", async (context) => {
     const id = context.req.query("id") ?? "";
     const name = context.req.query("name") ?? "";
@@ -215,7 +267,11 @@ export function labServer(options: LabServerOptions): Hono {
     const path = await keepUpload(root, name, length, context.req.raw.body);
     return context.json({ path: shownPath(root, path) });
   });
+}
 
+/** What is to be started, and what was. */
+function serveCommands(app: Hono, lab: Lab): void {
+  const { root, roots, forms, processes, checkWords } = lab;
   const small = bodyLimit({ maxSize: 65536 });
   app.post("/api/inspect", small, async (context) => {
     const { model, features, discriminator, recipe } = (await bodyOf(context.req)) as Record<string, unknown>;
@@ -234,12 +290,12 @@ export function labServer(options: LabServerOptions): Hono {
   });
   app.post("/api/command", small, async (context) => {
     const { words } = await startCommand(startOf(await bodyOf(context.req)), forms, roots);
-    await options.checkWords(words);
+    await checkWords(words);
     return context.json({ command: commandLine(words) });
   });
   app.post("/api/start", small, async (context) => {
     const line = await startCommand(startOf(await bodyOf(context.req)), forms, roots);
-    await options.checkWords(line.words);
+    await checkWords(line.words);
     await processes.start(line);
     return context.json({ id: line.id, command: commandLine(line.words) } satisfies StartAnswer);
   });
@@ -253,7 +309,7 @@ export function labServer(options: LabServerOptions): Hono {
     if (action === "pause" || action === "stop") await processes.end(String(id), action);
     else if (action === "resume") await processes.resume(String(id));
     else if (action === "extend" && Number.isSafeInteger(steps)) await processes.resume(String(id), steps);
-    else if (action === "remove") await remove(String(id));
+    else if (action === "remove") await remove(lab, String(id));
     else
       throw userError({
         where: "control",
@@ -263,27 +319,7 @@ export function labServer(options: LabServerOptions): Hono {
       });
     return context.json({});
   });
-  app.all("/api/*", (context) => context.json({ error: "no such address" }, 404));
-
-  // The page: a handful of files that the build has made.
-  app.get("*", async (context) => {
-    const name = context.req.path === "/" ? "index.html" : context.req.path.slice(1);
-    const type = pageTypes[extname(name)];
-    const path = await pathBelow([options.pageFolder], join(options.pageFolder, name)).catch(() => undefined);
-    if (type === undefined || path === undefined) return context.text("no such page\n", 404);
-    context.header("content-type", type);
-    if (name.startsWith("assets/")) context.header("cache-control", "public, max-age=31536000, immutable");
-    return context.body(new Uint8Array(await readFile(path)));
-  });
-  return app;
 }
-
-const pageTypes: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".svg": "image/svg+xml",
-};
 
 async function bodyOf(request: { json: () => Promise<unknown> }): Promise<Record<string, unknown>> {
   const body = await request.json().catch(() => undefined);
