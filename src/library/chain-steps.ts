@@ -2,7 +2,8 @@
 import { UserError } from "../errors.js";
 import { dependents, firstOutput, isOfShapes, type Node } from "../graph/graph.js";
 import { Emitter } from "../ops/emitter.js";
-import { type Instance, instantiate, type NetworkStep, parameterInputs } from "../ops/instantiate.js";
+import { instanceUpTo } from "../ops/instance-up-to.js";
+import type { NetworkStep } from "../ops/instantiate.js";
 import { ancestors, type Network } from "../ops/network.js";
 import { otherInputs } from "../recipe/feature-extractor.js";
 
@@ -17,18 +18,6 @@ export interface ChainStep {
 
 /** A step behind F. Its shape is missing where an operator behind F is not known, or reads another input than the samples. */
 export type HeadStep = Omit<ChainStep, "shape"> & Partial<Pick<ChainStep, "shape">>;
-
-/** A network up to some values, on two samples. */
-export function instanceUpTo(emit: Emitter, network: Network, targets: readonly string[]): Instance {
-  return instantiate({
-    emit,
-    network,
-    input: emit.input("samples", "float32", [2, ...network.sampleShape]),
-    targets,
-    parameter: parameterInputs(emit, network),
-    normalization: "batch",
-  });
-}
 
 /** The steps without those that compute shapes and constants, a recurrent layer as one. */
 export function chainSteps(all: readonly NetworkStep[], network: Network): ChainStep[] {

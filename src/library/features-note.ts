@@ -1,9 +1,12 @@
-/** What the features of a network with several inputs or outputs are, where nobody has named them. */
+/** What the features of a network with a decoder, or with several inputs or outputs, are, where nobody has named them. */
 import { ancestors, type Network } from "../ops/network.js";
 import { type FeatureExtractor, otherInputs } from "../recipe/feature-extractor.js";
 
-/** @returns undefined where the network has one input and one output, or the features were named */
-export function featuresNote({ network, feature }: FeatureExtractor, named: string | undefined): string | undefined {
+/** @returns undefined where the network has one input, one output and no decoder, or the features were named */
+export function featuresNote(
+  { network, feature, enlargement }: FeatureExtractor,
+  named: string | undefined,
+): string | undefined {
   if (named !== undefined) return undefined;
   const inputs = otherInputs(network);
   const joint = jointOf(network, feature, new Set(inputs));
@@ -16,9 +19,14 @@ export function featuresNote({ network, feature }: FeatureExtractor, named: stri
           `the model takes ${listed(inputs)} beside ${network.input.name}: F ends at ${feature}, which needs none of them`,
         ]
       : []),
-    ...(outputs.length > 0
+    ...(outputs.length > 0 && !enlargement
       ? [
           `the model's first output is ${first}, beside ${listed(outputs)}: the features are what the last layer in front of it reads`,
+        ]
+      : []),
+    ...(enlargement
+      ? [
+          `the network enlarges its smallest map again, at ${enlargement.op} ${enlargement.name || enlargement.outputs[0]}: F ends in front of that, at ${feature}, and the decoder behind it keeps the model's weights. What this start brings such networks was measured to depend on the network, and on how long and with what augmentation it is trained (docs/features.md): train from both starts, and compare`,
         ]
       : []),
   ];

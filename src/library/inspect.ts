@@ -5,6 +5,7 @@ import { sizeOf } from "../graph/tensor.js";
 import { MirrorError, mirror } from "../mirror/mirror.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
+import { instanceUpTo } from "../ops/instance-up-to.js";
 import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
@@ -13,7 +14,7 @@ import { usesGenerator } from "../recipe/pretraining-graph.js";
 import { type RecipeInput, trainsFeatures } from "../recipe/recipe.js";
 import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
 import { recipeForData } from "../training/recipe-for-data.js";
-import { type ChainStep, chainSteps, type HeadStep, headSteps, instanceUpTo, stretches } from "./chain-steps.js";
+import { type ChainStep, chainSteps, type HeadStep, headSteps, stretches } from "./chain-steps.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings } from "./export-warnings.js";
 import { featuresNote } from "./features-note.js";
@@ -88,7 +89,10 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     record: {},
     range: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
   };
-  const { recipe } = recipeForData(asked, data, isDense(features));
+  const { recipe } = recipeForData(asked, data, {
+    isDense: isDense(features),
+    hasDecoder: features.enlargement !== undefined,
+  });
   const unsupported = unknownOperators(network, features);
   const computed = computedWeightsWarning(features);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];

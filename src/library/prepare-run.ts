@@ -97,7 +97,10 @@ export async function prepareRun(
     ? { network: opened.network, record: dataset.record }
     : networkOnStandardised(opened.network, dataset.record);
   const features = featureExtractor(taken.network, ownFeatures.feature);
-  const { recipe: forData, because } = recipeForData(asked, dataset, isDense(features));
+  const { recipe: forData, because } = recipeForData(asked, dataset, {
+    isDense: isDense(features),
+    hasDecoder: ownFeatures.enlargement !== undefined,
+  });
   const recipe = withSettings(forData, options);
   const labelled = needsLabels(options.head)
     ? await openLabelled(options, opened.network, dataset, datasets, emit)
@@ -116,7 +119,7 @@ export async function prepareRun(
     ...exportChanges,
     computedWeightsWarning(features),
     keptTensorsNote(opened, features),
-    featuresNote(features, options.features),
+    featuresNote(ownFeatures, options.features),
     ownScalingNote(opened.network, isNormalised ? (options.normalise ?? "standard") : undefined),
     ...new Set([dataset, ...(labelled ? [labelled] : [])].flatMap(({ record }) => dataNotes(record))),
     because && replacedNote(asked, forData, because, options.head),

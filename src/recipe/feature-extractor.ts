@@ -6,6 +6,7 @@ import { nearest } from "../nearest.js";
 import { ancestors, type Layer, type Network, views } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
+import { encoderEnd } from "./encoder-end.js";
 import { removeParametrizations } from "./remove-parametrizations.js";
 
 /** F: the part of a network from its sample input to the feature tensor. */
@@ -19,6 +20,8 @@ export interface FeatureExtractor {
   readonly layers: readonly Layer[];
   /** Where the head begins: the operator and name of the first node after the feature tensor. */
   readonly head: readonly string[];
+  /** Set where F ends by default with the network's encoder: the decoder's first node. */
+  readonly enlargement?: Node;
 }
 
 /** Whether F's weights are matrices alone: dense layers, recurrent ones, attention; no convolutions. */
@@ -31,12 +34,15 @@ export function isDense({ layers }: Pick<FeatureExtractor, "layers">): boolean {
  *
  * @param feature name of the feature tensor; default: what the last layer in front of the network's first output reads (of
  *   several that no other comes behind, the last Gemm or MatMul with a weight, stored or computed, or, without one, the last
- *   convolution); where that needs other inputs too, the last tensor behind a layer that does not
+ *   convolution); where that needs other inputs too, the last tensor behind a layer that does not; where the last layer is a
+ *   convolution that reads what the network has enlarged, the end of its encoder
  * @throws UserError where the tensor does not exist, does not depend on the input, or leaves F without weights
  */
 export function featureExtractor(network: Network, feature?: string): FeatureExtractor {
   const last = feature === undefined ? lastLayer(network) : undefined;
-  const name = feature ?? withoutOtherInputs(network, last?.reads ?? "");
+  const whole = feature ?? withoutOtherInputs(network, last?.reads ?? "");
+  const encoder = last && /^Conv/.test(last.node.op) ? encoderEnd(network, whole) : undefined;
+  const name = encoder?.feature ?? whole;
   const nodes = ancestors(network, [name]);
   if (feature !== undefined && (nodes.length === 0 || !dependsOnInput(network, name))) {
     const outputs = network.graph.nodes.flatMap((node) => node.outputs.filter(Boolean));
@@ -85,7 +91,7 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
   const head = network.graph.nodes
     .filter((node) => node.inputs.includes(name))
     .map((node) => `${node.op} ${node.name || node.outputs[0]}`);
-  return { network, feature: name, parameters, layers, head };
+  return { network, feature: name, parameters, layers, head, ...(encoder && { enlargement: encoder.enlargement }) };
 }
 
 /** Operator and name of a node, and why it cannot be taken, where that is known. */

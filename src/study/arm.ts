@@ -173,7 +173,7 @@ export function armsForData(
   const own = arms.map((arm) => {
     if (arm.source.kind !== "recipe") return arm;
     const asked = arm.source.recipe;
-    const { recipe, because } = recipeForData(asked, unlabelled, isDense);
+    const { recipe, because } = recipeForData(asked, unlabelled, { isDense });
     if (because !== undefined) notes.add(`${because}, for which the recipe ${asked.name} is ${recipe.name}`);
     const conditioning = arm.conditioning === asked.conditioning ? recipe.conditioning : arm.conditioning;
     const lasting = epochs === undefined ? recipe : { ...recipe, epochs, minimumSteps: 0 };

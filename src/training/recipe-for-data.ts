@@ -16,15 +16,25 @@ export interface RecipeForData {
   readonly because?: string;
 }
 
+/** What of a network decides on its recipe. */
+export interface FeaturesKind {
+  /** F has matrices alone, as isDense of src/recipe/feature-extractor.ts says. */
+  readonly isDense: boolean;
+  /** A decoder stands behind F; where it does not say, none. */
+  readonly hasDecoder?: boolean;
+}
+
 /**
- * The recipe for this data and network: itself, or the one that it names for pictures, under dense layers or square.
- *
- * @param isDense whether F has matrices alone, as isDense of src/recipe/feature-extractor.ts says
+ * Where a decoder stands behind F, rotation was measured to do best, or least harm, from small weights, and principal components
+ * to cost accuracy once training is long (docs/log.md).
  */
+const inFrontOfDecoder = { start: "pytorch-default", principalComponents: "none" } as const;
+
+/** The recipe for this data and network: itself, or the one that it names for pictures, under dense layers or square. */
 export function recipeForData(
   recipe: Recipe,
   dataset: Pick<Dataset, "shape" | "record">,
-  isDense: boolean,
+  { isDense, hasDecoder = false }: FeaturesKind,
 ): RecipeForData {
   const geometry = datasetGeometry(dataset);
   if (!geometry) return { recipe };
@@ -33,7 +43,11 @@ export function recipeForData(
     return { recipe: builtInRecipe(densePictures), because: "these are pictures, and F has no convolutions" };
   const { channels, height, width } = geometry;
   const isLargeEnough = channels === 3 || (channels === 1 && height >= smallestGrey);
-  if (height === width && isLargeEnough && squarePictures !== null)
-    return { recipe: builtInRecipe(squarePictures), because: "these are square pictures" };
+  if (height === width && isLargeEnough && squarePictures !== null) {
+    const square = builtInRecipe(squarePictures);
+    return hasDecoder
+      ? { recipe: { ...square, ...inFrontOfDecoder }, because: "these are square pictures, and a decoder follows F" }
+      : { recipe: square, because: "these are square pictures" };
+  }
   return { recipe };
 }

@@ -10,6 +10,7 @@ import { openModel } from "../../src/library/open-model.js";
 import type { RecipeInput } from "../../src/recipe/recipe.js";
 import { lookingGraph } from "../../src/recipe/supervised-graph.js";
 import { openSerialized, openSession } from "../../src/runtime/node.js";
+import { MapNetwork, smallUnet } from "../support/map-network.js";
 import { normalTensor } from "../support/run-graph.js";
 import { folderWith, modelFile, toyModel, vectorFile } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -335,4 +336,24 @@ describe("shapes and ends", () => {
       /required values that depend on the input x alone, got some that need the input age too/,
     );
   });
+});
+
+it("trains the encoder of a network that enlarges its maps again, from PyTorch's weights, and leaves the decoder", async () => {
+  const net = new MapNetwork();
+  const { last } = smallUnet(net, (from) => net.enlarged(from));
+  const network = net.graph([1, 16, 16], [net.convolution(last, "head", 4, 2)]);
+  const notes: string[] = [];
+  const ran = await run(modelFile(network), [1, 16, 16], {
+    recipe: "default",
+    onEvent: (event) => {
+      if (event.type === "note") notes.push(event.message);
+    },
+  });
+  expectWritten(ran, ["encoder.0", "encoder.1"]);
+  const { recipe: used } = JSON.parse(readFileSync(ran.path("run/run.json"), "utf8"));
+  expect(used).toMatchObject({ name: "rotation", start: "pytorch-default", principalComponents: "none" });
+  expect(notes.join("\n")).toMatch(/F ends in front of that/);
+  expect(notes.join("\n")).toMatch(
+    /a decoder follows F, for which the recipe default is rotation from PyTorch's weights/,
+  );
 });
