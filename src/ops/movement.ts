@@ -197,7 +197,7 @@ const Concat: Operator = {
 };
 
 /** Axis and lengths of Split's outputs: as given, or as many equal parts as there are outputs, the last one shorter. */
-function partsOf(node: NodeContext): { axis: number; lengths: number[] } {
+export function splitParts(node: NodeContext): { axis: number; lengths: number[] } {
   const { shape } = requiredInput(node, 0);
   const axis = normalizedAxis(intAttribute(node, "axis", 0), shape.length, node.op);
   const total = shape[axis];
@@ -216,7 +216,7 @@ function partsOf(node: NodeContext): { axis: number; lengths: number[] } {
 const Split: Operator = {
   shape: (node) => {
     const { type, shape } = requiredInput(node, 0);
-    const { axis, lengths } = partsOf(node);
+    const { axis, lengths } = splitParts(node);
     return lengths.map((length) => ({
       type,
       shape: shape.map((dimension, other) => (other === axis ? length : dimension)),
@@ -225,7 +225,7 @@ const Split: Operator = {
   gradient: [
     (context) => {
       const { emit, gradients, outputs } = context;
-      const { axis, lengths } = partsOf(context);
+      const { axis, lengths } = splitParts(context);
       const arrived = gradients.flatMap((gradient, index) => (gradient ? [index] : []));
       if (arrived.length === 1) {
         const [index] = arrived;
@@ -243,7 +243,7 @@ const Split: Operator = {
     "none",
   ],
   fold: (node, [input], types) => {
-    const { axis, lengths } = partsOf(node);
+    const { axis, lengths } = splitParts(node);
     return types.map(({ shape }, index) =>
       takeAlongAxes(
         input,

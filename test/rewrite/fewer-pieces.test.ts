@@ -30,6 +30,25 @@ describe("fewerPieces", () => {
     expect(await runOnce(rewritten, feeds)).toEqual(await runOnce(plain, feeds));
   });
 
+  it.each([
+    [12, 24],
+    [10, 28],
+  ])("splits into %i pieces of %i elements whose sizes are not given", async (count, length) => {
+    const emit = new Emitter();
+    const x = emit.input("x", "float32", [3, length]);
+    const attributes = { axis: attribute.int(-1), num_outputs: attribute.int(count) };
+    const parts = emit.node("Split", [x], attributes, count);
+    parts.forEach((part, index) => {
+      emit.output(`part/${index}`, part);
+    });
+    const plain = emit.build("plain");
+    const rewritten = rewriteGraph(plain, fewerPieces());
+    expect(mostOutputs(plain)).toBe(count);
+    expect(mostOutputs(rewritten)).toBeLessThanOrEqual(7);
+    const feeds = { x: normalTensor("x", [3, length]) };
+    expect(await runOnce(rewritten, feeds)).toEqual(await runOnce(plain, feeds));
+  });
+
   it("leaves seven pieces as they are", () => {
     const plain = splitInto([1, 2, 1, 1, 1, 1, 1], 0, [8]);
     expect(rewriteGraph(plain, fewerPieces()).nodes).toEqual(plain.nodes);
