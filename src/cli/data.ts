@@ -2,9 +2,10 @@
 import { existsSync } from "node:fs";
 import { counted, plural } from "../counted.js";
 import { describeSize, type PictureSize } from "../data/picture-shape.js";
-import { describeData } from "../library/describe-data.js";
+import { type DataDescription, describeData } from "../library/describe-data.js";
 import { requireFree, writeOutput } from "../library/write-output.js";
 import { defineCommand } from "./command.js";
+import type { Console } from "./console.js";
 import { dataOptions, readDataOptions, readLabels } from "./data-options.js";
 import { dataProgress } from "./data-progress.js";
 import { choice, flag, given, nameOrPath, newPath } from "./options.js";
@@ -59,68 +60,15 @@ export const command = defineCommand({
     });
     console.end();
     const { grid: png, record: _, ...description } = found;
-    const thousands = (count: number): string => count.toLocaleString("en");
-    const number = (value: number | undefined): string => (value === undefined ? "" : String(+value.toPrecision(4)));
     console.line(`${found.where}: ${found.source}, ${found.kind}`);
     console.line(
       `${thousands(found.count)} ${plural(found.count, "sample")} of ${found.shape.join("x")}` +
         `${found.onDisk ? ", more than the memory allowed: read from disk as needed" : ""}`,
     );
-    if (found.pictures !== undefined) {
-      const { sizes, formats } = found.pictures;
-      const kinds = sizes
-        .slice(0, 8)
-        .map((size) => `${describeSize(size).replace("×", "x")} (${thousands(size.count)})`);
-      const more = sizes.length > 8 ? `, and ${sizes.length - 8} other sizes` : "";
-      console.line(`sizes: ${kinds.join(", ")}${more}`);
-      console.line(`files: ${formats.map(({ name, count }) => `${name} (${thousands(count)})`).join(", ")}`);
-      const differ = (of: (size: PictureSize) => unknown) => new Set(sizes.map(of)).size > 1;
-      const needed = [
-        ...(differ(({ height, width }) => `${height} ${width}`) ? ["--resize"] : []),
-        ...(differ(({ channels }) => channels) ? ["--convert"] : []),
-      ];
-      if (needed.length > 0)
-        console.line(`they do not all have one size and colour: pass ${needed.join(" and ")} to init`);
-    }
-    console.line();
-    console.table(
-      ["", "type", "mean", "deviation", "smallest", "largest"],
-      found.channels
-        .slice(0, 40)
-        .map(({ name, type, categories, ...numbers }) => [
-          name,
-          categories === undefined ? type : `${type}, ${counted(categories, "category", "categories")}`,
-          number(numbers.mean),
-          number(numbers.std),
-          number(numbers.min),
-          number(numbers.max),
-        ]),
-      ["left", "left", "right", "right", "right", "right"],
-    );
-    if (found.channels.length > 40) console.line(`and ${found.channels.length - 40} more`);
-    console.line();
-    if (found.classes !== undefined) {
-      const shown = found.classes.slice(0, 20).map(({ name, count }) => `${name} (${thousands(count)})`);
-      const more = found.classes.length > 20 ? `, and ${found.classes.length - 20} more` : "";
-      console.line(`${counted(found.classes.length, "class", "classes")}: ${shown.join(", ")}${more}`);
-    }
-    for (const { name, mean, std } of found.targets ?? [])
-      console.line(
-        `${found.classes === undefined ? "number to predict" : "or a number to predict"}: ${name}, mean ${number(mean)}, deviation ${number(std)}`,
-      );
-    const { duplicates } = found;
-    console.line(
-      duplicates.count === 0
-        ? "no duplicates"
-        : `${thousands(duplicates.count)} ${plural(duplicates.count, "duplicate")}, such as samples ${duplicates.pairs[0]?.join(" and ")} (from 0)`,
-    );
-    for (const note of found.notes) console.line(`note: ${note}`);
-    if (found.unusableCount > 0) {
-      console.warn(
-        `${thousands(found.unusableCount)} cannot be used; init stops at the first unless --on-bad skip is given`,
-      );
-      for (const name of found.unusable.slice(0, 20)) console.line(`  ${name}`);
-    }
+    if (found.pictures !== undefined) sayPictures(console, found.pictures);
+    sayValues(console, found);
+    sayLabels(console, found);
+    sayTroubles(console, found);
     // An earlier run's transform says how values are scaled: nothing else can be asked for beside it.
     const { normalise, because } = found.suggestion;
     if (options.transform === undefined) console.line(`suggested: --normalise ${normalise} (${because})`);
@@ -132,3 +80,71 @@ export const command = defineCommand({
     console.event({ type: "data", ...description, ...(png === undefined ? {} : { gridFile: file }) });
   },
 });
+
+const thousands = (count: number): string => count.toLocaleString("en");
+const number = (value: number | undefined): string => (value === undefined ? "" : String(+value.toPrecision(4)));
+
+/** Says which sizes and files pictures have, and what they need to become samples of one network. */
+function sayPictures(console: Console, { sizes, formats }: NonNullable<DataDescription["pictures"]>): void {
+  const kinds = sizes.slice(0, 8).map((size) => `${describeSize(size).replace("×", "x")} (${thousands(size.count)})`);
+  const more = sizes.length > 8 ? `, and ${counted(sizes.length - 8, "other size")}` : "";
+  console.line(`sizes: ${kinds.join(", ")}${more}`);
+  console.line(`files: ${formats.map(({ name, count }) => `${name} (${thousands(count)})`).join(", ")}`);
+  const differ = (of: (size: PictureSize) => unknown) => new Set(sizes.map(of)).size > 1;
+  const needed = [
+    ...(differ(({ height, width }) => `${height} ${width}`) ? ["--resize"] : []),
+    ...(differ(({ channels }) => channels) ? ["--convert"] : []),
+  ];
+  if (needed.length > 0) console.line(`they do not all have one size and colour: pass ${needed.join(" and ")} to init`);
+}
+
+/** Says what values the samples have, channel by channel or column by column. */
+function sayValues(console: Console, found: DataDescription): void {
+  console.line();
+  console.table(
+    ["", "type", "mean", "deviation", "smallest", "largest"],
+    found.channels
+      .slice(0, 40)
+      .map(({ name, type, categories, ...numbers }) => [
+        name,
+        categories === undefined ? type : `${type}, ${counted(categories, "category", "categories")}`,
+        number(numbers.mean),
+        number(numbers.std),
+        number(numbers.min),
+        number(numbers.max),
+      ]),
+    ["left", "left", "right", "right", "right", "right"],
+  );
+  if (found.channels.length > 40) console.line(`and ${found.channels.length - 40} more`);
+  console.line();
+}
+
+/** Says which classes there are, or which numbers to predict. */
+function sayLabels(console: Console, found: DataDescription): void {
+  if (found.classes !== undefined) {
+    const shown = found.classes.slice(0, 20).map(({ name, count }) => `${name} (${thousands(count)})`);
+    const more = found.classes.length > 20 ? `, and ${found.classes.length - 20} more` : "";
+    console.line(`${counted(found.classes.length, "class", "classes")}: ${shown.join(", ")}${more}`);
+  }
+  for (const { name, mean, std } of found.targets ?? [])
+    console.line(
+      `${found.classes === undefined ? "number to predict" : "or a number to predict"}: ${name}, mean ${number(mean)}, deviation ${number(std)}`,
+    );
+}
+
+/** Says what the user may want to put right: duplicates, what was noted, and what cannot be used. */
+function sayTroubles(console: Console, found: DataDescription): void {
+  const { duplicates } = found;
+  console.line(
+    duplicates.count === 0
+      ? "no duplicates"
+      : `${thousands(duplicates.count)} ${plural(duplicates.count, "duplicate")}, such as samples ${duplicates.pairs[0]?.join(" and ")} (from 0)`,
+  );
+  for (const note of found.notes) console.line(`note: ${note}`);
+  if (found.unusableCount > 0) {
+    console.warn(
+      `${thousands(found.unusableCount)} cannot be used; init stops at the first unless --on-bad skip is given`,
+    );
+    for (const name of found.unusable.slice(0, 20)) console.line(`  ${name}`);
+  }
+}

@@ -1,14 +1,15 @@
 /** The main job and a small comparison, on pictures that ship with the package. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Dataset } from "../data/dataset.js";
 import { makeFolder } from "../data/make-folder.js";
 import { labelledSubset, subset } from "../data/subset.js";
 import { fileError } from "../errors.js";
-import { featureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
-import { sessionOptions } from "../runtime/session.js";
+import { type SessionOptions, sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
 import { Supervisor } from "../training/supervise.js";
 import { type InitializeEvent, type InitializeResult, initialize } from "./initialize.js";
@@ -128,50 +129,11 @@ async function demoOn(datasets: OpenedDatasets, options: DemoOptions): Promise<D
     shape: network.sampleShape,
     fitted: train.record,
   });
-  const starts: { name: string; weights: (seed: number) => Promise<Weights> }[] = [
-    { name: "random start (He)", weights: async (seed) => initialWeights(network, "he", seed) },
-    {
-      name: "random start (PyTorch's)",
-      weights: async (seed) => {
-        const drawn = initialWeights(network, "pytorch-default", seed);
-        const own = [...drawn].filter(([name]) => pretrained.weights.has(name));
-        return new Map([...initialWeights(network, "he", seed), ...own]);
-      },
-    },
-    {
-      name: "random start, calibrated",
-      weights: async (seed) => {
-        const drawn = initialWeights(network, "he", seed);
-        const settings = { spectrumExponent: null, scale: "unit", samples: 512 } as const;
-        return (await conditionFeatures(features, drawn, train, settings, seed, session)).weights;
-      },
-    },
-    {
-      name: "headstart",
-      weights: async (seed) => new Map([...initialWeights(network, "he", seed), ...pretrained.weights]),
-    },
-  ];
+  const starts = startsOf(features, train, pretrained.weights, session);
   const supervisor = await Supervisor.open({ features, optimizer, batchSize: 64, ...session });
-  const accuracies = starts.map((): number[][] => []);
+  let accuracies: number[][][];
   try {
-    let done = 0;
-    for (let seed = 0; seed < seeds; seed++) {
-      const chosen = subset(train, labelledSubset(train.labels ?? new Int32Array(), { total: labels }, seed));
-      for (const [index, { name, weights }] of starts.entries()) {
-        const { evaluations } = await supervisor.run({
-          weights: await weights(seed),
-          data: chosen,
-          test,
-          steps: trainingSteps,
-          seed,
-          evaluateAt: measured,
-          ...(options.signal ? { signal: options.signal } : {}),
-        });
-        accuracies[index].push(evaluations.map(({ score }) => score));
-        done++;
-        options.onEvent?.({ type: "trial", done, total: seeds * starts.length, arm: name, seed });
-      }
-    }
+    accuracies = await accuraciesFrom(starts, supervisor, { train, test, seeds, evaluateAt: measured }, options);
   } finally {
     await supervisor.release();
   }
@@ -191,4 +153,73 @@ async function demoOn(datasets: OpenedDatasets, options: DemoOptions): Promise<D
     true,
   );
   return result;
+}
+
+/** A way to start, by its name in the result. */
+interface Start {
+  readonly name: string;
+  readonly weights: (seed: number) => Promise<Weights>;
+}
+
+/** The random starts, and that from what was pretrained; their heads are equal. */
+function startsOf(
+  features: FeatureExtractor,
+  train: Dataset,
+  pretrained: Weights,
+  session: SessionOptions,
+): readonly Start[] {
+  const { network } = features;
+  return [
+    { name: "random start (He)", weights: async (seed) => initialWeights(network, "he", seed) },
+    {
+      name: "random start (PyTorch's)",
+      weights: async (seed) => {
+        const drawn = initialWeights(network, "pytorch-default", seed);
+        const own = [...drawn].filter(([name]) => pretrained.has(name));
+        return new Map([...initialWeights(network, "he", seed), ...own]);
+      },
+    },
+    {
+      name: "random start, calibrated",
+      weights: async (seed) => {
+        const drawn = initialWeights(network, "he", seed);
+        const settings = { spectrumExponent: null, scale: "unit", samples: 512 } as const;
+        return (await conditionFeatures(features, drawn, train, settings, seed, session)).weights;
+      },
+    },
+    {
+      name: "headstart",
+      weights: async (seed) => new Map([...initialWeights(network, "he", seed), ...pretrained]),
+    },
+  ];
+}
+
+/** Trains from each start with each seed. @returns accuracies by start, seed and measured step */
+async function accuraciesFrom(
+  starts: readonly Start[],
+  supervisor: Supervisor,
+  settings: { train: Dataset; test: Dataset; seeds: number; evaluateAt: readonly number[] },
+  options: DemoOptions,
+): Promise<number[][][]> {
+  const { train, test, seeds, evaluateAt } = settings;
+  const accuracies = starts.map((): number[][] => []);
+  let done = 0;
+  for (let seed = 0; seed < seeds; seed++) {
+    const chosen = subset(train, labelledSubset(train.labels ?? new Int32Array(), { total: labels }, seed));
+    for (const [index, { name, weights }] of starts.entries()) {
+      const { evaluations } = await supervisor.run({
+        weights: await weights(seed),
+        data: chosen,
+        test,
+        steps: evaluateAt[evaluateAt.length - 1],
+        seed,
+        evaluateAt,
+        ...(options.signal ? { signal: options.signal } : {}),
+      });
+      accuracies[index].push(evaluations.map(({ score }) => score));
+      done++;
+      options.onEvent?.({ type: "trial", done, total: seeds * starts.length, arm: name, seed });
+    }
+  }
+  return accuracies;
 }
