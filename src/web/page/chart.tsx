@@ -75,59 +75,7 @@ export function Chart(props: ChartProps) {
     const element = holder.current;
     if (!element || width < 50 || !extent) return;
     const [low, high] = view ?? extent;
-    const many = styled.length > 30;
-    const marks: Plot.Markish[] = [];
-    const all: { x: number; y: number; text: string }[] = [];
-    for (const line of styled) {
-      const points = visible(line, low, high, logarithmic);
-      if (line.low && line.high)
-        marks.push(
-          Plot.areaY(points, { x: "x", y1: "low", y2: "high", fill: line.color, fillOpacity: 0.15, clip: true }),
-        );
-      marks.push(
-        Plot.lineY(points, {
-          x: "x",
-          y: "y",
-          stroke: line.color,
-          strokeWidth: many ? 0.8 : 1.6,
-          strokeOpacity: many ? 0.5 : 1,
-          clip: true,
-          ...(line.dashed ? { strokeDasharray: "4 3" } : {}),
-          ...(props.stepped ? { curve: "step-after" as const } : {}),
-        }),
-      );
-      // A single point makes no line.
-      if (points.length === 1 || props.dotted) marks.push(Plot.dot(points, { x: "x", y: "y", fill: line.color, r: 3 }));
-      if (!many)
-        for (const { x, y } of points)
-          if (y !== null && x >= low && x <= high)
-            all.push({ x, y, text: `${line.name}\n${xLabel} ${number(x)}: ${number(y)}` });
-    }
-    if (!many) marks.push(Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "text", className: "tip" })));
-    const plot = Plot.plot({
-      width,
-      height,
-      marginLeft: 52,
-      marginRight: 14,
-      marginTop: props.yLabel || props.percent ? 22 : 12,
-      marginBottom: 34,
-      x: {
-        domain: low === high ? [low - 1, high + 1] : [low, high],
-        label: xLabel,
-        labelAnchor: "center",
-        ticks: Math.max(3, Math.floor(width / 90)),
-      },
-      y: {
-        type: logarithmic ? "log" : "linear",
-        grid: true,
-        nice: true,
-        ticks: 5,
-        label: props.yLabel ?? (props.percent ? "%" : null),
-        ...(props.percent ? { percent: true } : {}),
-        ...(logarithmic ? { tickFormat: (value: number) => number(value) } : {}),
-      },
-      marks: [...marks],
-    });
+    const plot = plotOf(styled, [low, high], width, { ...props, height, logarithmic, xLabel });
     const svg = place(plot, element);
     const scale = plot.scale("x");
     plotted.current = { svg, invert: (pixel) => Number(scale?.invert?.(pixel) ?? 0) };
@@ -227,6 +175,73 @@ export function Chart(props: ChartProps) {
       {styled.length > 1 && styled.length <= 12 && <Legend items={styled} />}
     </figure>
   );
+}
+
+/** Draws lines between two steps, with a tip at each point where they are not too many. */
+function plotOf(
+  lines: readonly (Line & { readonly color: string })[],
+  [low, high]: View,
+  width: number,
+  shape: Pick<ChartProps, "stepped" | "dotted" | "yLabel" | "percent"> & {
+    readonly height: number;
+    readonly logarithmic: boolean;
+    readonly xLabel: string;
+  },
+) {
+  const { height, logarithmic, xLabel } = shape;
+  const many = lines.length > 30;
+  const marks: Plot.Markish[] = [];
+  const all: { x: number; y: number; text: string }[] = [];
+  for (const line of lines) {
+    const points = visible(line, low, high, logarithmic);
+    if (line.low && line.high)
+      marks.push(
+        Plot.areaY(points, { x: "x", y1: "low", y2: "high", fill: line.color, fillOpacity: 0.15, clip: true }),
+      );
+    marks.push(
+      Plot.lineY(points, {
+        x: "x",
+        y: "y",
+        stroke: line.color,
+        strokeWidth: many ? 0.8 : 1.6,
+        strokeOpacity: many ? 0.5 : 1,
+        clip: true,
+        ...(line.dashed ? { strokeDasharray: "4 3" } : {}),
+        ...(shape.stepped ? { curve: "step-after" as const } : {}),
+      }),
+    );
+    // A single point makes no line.
+    if (points.length === 1 || shape.dotted) marks.push(Plot.dot(points, { x: "x", y: "y", fill: line.color, r: 3 }));
+    if (!many)
+      for (const { x, y } of points)
+        if (y !== null && x >= low && x <= high)
+          all.push({ x, y, text: `${line.name}\n${xLabel} ${number(x)}: ${number(y)}` });
+  }
+  if (!many) marks.push(Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "text", className: "tip" })));
+  return Plot.plot({
+    width,
+    height,
+    marginLeft: 52,
+    marginRight: 14,
+    marginTop: shape.yLabel || shape.percent ? 22 : 12,
+    marginBottom: 34,
+    x: {
+      domain: low === high ? [low - 1, high + 1] : [low, high],
+      label: xLabel,
+      labelAnchor: "center",
+      ticks: Math.max(3, Math.floor(width / 90)),
+    },
+    y: {
+      type: logarithmic ? "log" : "linear",
+      grid: true,
+      nice: true,
+      ticks: 5,
+      label: shape.yLabel ?? (shape.percent ? "%" : null),
+      ...(shape.percent ? { percent: true } : {}),
+      ...(logarithmic ? { tickFormat: (value: number) => number(value) } : {}),
+    },
+    marks: [...marks],
+  });
 }
 
 /** The points that are seen, and one beyond each side so that lines reach the edge. */

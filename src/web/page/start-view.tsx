@@ -1,6 +1,6 @@
 /** The form that starts a run or a study. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { OptionField, Session } from "../protocol.js";
+import type { OptionField, Session, StartRequest } from "../protocol.js";
 import { api, type Inspection } from "./api.js";
 import { Copyable } from "./copyable.js";
 import type { DroppedFile } from "./dropped-files.js";
@@ -36,10 +36,7 @@ export function StartView({
   const [model, setModel] = useState("");
   const [options, setOptions] = useState<Readonly<Record<string, string>>>({});
   const [choosing, setChoosing] = useState<string>();
-  const [inspection, setInspection] = useState<Inspection>();
-  const [preview, setPreview] = useState<{ command?: string; error?: string }>({});
   const [error, setError] = useState<string>();
-  const [note, setNote] = useState("");
   const [waiting, setWaiting] = useState(false);
   const request = useMemo(() => ({ command, model, options }), [command, model, options]);
   const set = (key: string, value: string): void => setOptions((before) => ({ ...before, [key]: value }));
@@ -55,65 +52,9 @@ export function StartView({
     );
   }, [from]);
 
-  // What was dropped onto the form before fills in this one too, unless it begins with settings of its own.
-  const used = useRef(from === undefined ? undefined : dropped);
-  useEffect(() => {
-    if (!dropped || used.current === dropped) return;
-    used.current = dropped;
-    const take = async (): Promise<void> => {
-      const files = await dropped;
-      for (const { name, file } of files) {
-        setNote(say("start.uploading", { name }));
-        const { path } = await api.upload(name, file);
-        // Something else has been dropped meanwhile.
-        if (used.current !== dropped) return;
-        setNote(say("start.uploaded", { path }));
-        const [folder, inside] = name.split("/");
-        if (isModel(name)) setModel(path);
-        // Labels are found beside their samples.
-        else if (isLabels(name)) continue;
-        else if (command === "compare" && isTest(name)) set("test", path);
-        // Of a folder the folder itself is the data.
-        else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));
-      }
-    };
-    void take().catch((problem: Error) => setError(problem.message));
-  }, [dropped]);
-
-  useEffect(() => {
-    setInspection(undefined);
-    if (!isModel(model)) return;
-    let gone = false;
-    const wait = setTimeout(() => {
-      const { features = "", discriminator = "", recipe = "" } = options;
-      void api.inspect(model, { features, discriminator, recipe }).then(
-        (found) => gone || setInspection(found),
-        (problem: Error) => gone || setError(problem.message),
-      );
-      setError(undefined);
-    }, 300);
-    return () => {
-      gone = true;
-      clearTimeout(wait);
-    };
-  }, [model, options.features, options.discriminator, options.recipe]);
-
-  useEffect(() => {
-    setPreview({});
-    if (model === "") return;
-    const stop = new AbortController();
-    const wait = setTimeout(() => {
-      void api.command(request, stop.signal).then(
-        ({ command: line }) => setPreview({ command: line }),
-        (problem: Error) => problem.name !== "AbortError" && setPreview({ error: problem.message }),
-      );
-    }, 300);
-    return () => {
-      clearTimeout(wait);
-      stop.abort();
-    };
-  }, [request]);
-
+  const note = useDropped(dropped, from === undefined, command, setModel, set, setError);
+  const inspection = useInspection(model, options, setError);
+  const preview = usePreview(request);
   if (!form) return null;
   const wrong = preview.error === undefined ? undefined : wrongValue(preview.error, form.options);
   const fields = form.options.filter(({ key, required }) => !withheld.has(key) && !required);
@@ -240,6 +181,96 @@ export function StartView({
       )}
     </article>
   );
+}
+
+/**
+ * Copies what is dropped into the lab's folder, and fills it in where it belongs.
+ *
+ * @param isFresh whether the form begins without settings of its own: then what was dropped before it was shown counts
+ * @returns what has been copied, in words
+ */
+function useDropped(
+  dropped: Promise<readonly DroppedFile[]> | undefined,
+  isFresh: boolean,
+  command: "init" | "compare",
+  setModel: (path: string) => void,
+  set: (key: string, value: string) => void,
+  setError: (message: string) => void,
+): string {
+  const [note, setNote] = useState("");
+  // What was dropped onto the form before fills in this one too, unless it begins with settings of its own.
+  const used = useRef(isFresh ? undefined : dropped);
+  useEffect(() => {
+    if (!dropped || used.current === dropped) return;
+    used.current = dropped;
+    const take = async (): Promise<void> => {
+      const files = await dropped;
+      for (const { name, file } of files) {
+        setNote(say("start.uploading", { name }));
+        const { path } = await api.upload(name, file);
+        // Something else has been dropped meanwhile.
+        if (used.current !== dropped) return;
+        setNote(say("start.uploaded", { path }));
+        const [folder, inside] = name.split("/");
+        if (isModel(name)) setModel(path);
+        // Labels are found beside their samples.
+        else if (isLabels(name)) continue;
+        else if (command === "compare" && isTest(name)) set("test", path);
+        // Of a folder the folder itself is the data.
+        else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));
+      }
+    };
+    void take().catch((problem: Error) => setError(problem.message));
+  }, [dropped]);
+  return note;
+}
+
+/** The model as F, mirror and D, with the options that choose these. */
+function useInspection(
+  model: string,
+  options: Readonly<Record<string, string>>,
+  setError: (message: string | undefined) => void,
+): Inspection | undefined {
+  const [inspection, setInspection] = useState<Inspection>();
+  useEffect(() => {
+    setInspection(undefined);
+    if (!isModel(model)) return;
+    let gone = false;
+    const wait = setTimeout(() => {
+      const { features = "", discriminator = "", recipe = "" } = options;
+      void api.inspect(model, { features, discriminator, recipe }).then(
+        (found) => gone || setInspection(found),
+        (problem: Error) => gone || setError(problem.message),
+      );
+      setError(undefined);
+    }, 300);
+    return () => {
+      gone = true;
+      clearTimeout(wait);
+    };
+  }, [model, options.features, options.discriminator, options.recipe]);
+  return inspection;
+}
+
+/** The command that a request will be, or what is wrong with it. */
+function usePreview(request: StartRequest): { command?: string; error?: string } {
+  const [preview, setPreview] = useState<{ command?: string; error?: string }>({});
+  useEffect(() => {
+    setPreview({});
+    if (request.model === "") return;
+    const stop = new AbortController();
+    const wait = setTimeout(() => {
+      void api.command(request, stop.signal).then(
+        ({ command: line }) => setPreview({ command: line }),
+        (problem: Error) => problem.name !== "AbortError" && setPreview({ error: problem.message }),
+      );
+    }, 300);
+    return () => {
+      clearTimeout(wait);
+      stop.abort();
+    };
+  }, [request]);
+  return preview;
 }
 
 /** The option whose value an error is about, and what is wrong with it; undefined where it is about another thing. */
