@@ -4,7 +4,7 @@ import { byDefault, choice, existingPath, flag, nameOrPath, text, wholes } from 
 export const modelOptions = {
   features: text(
     "TENSOR",
-    "where F ends: the name of a tensor (default: what the last layer before the first output reads; see docs/features.md)",
+    "where F ends: the name of a tensor (default: what the last layer before the first output reads, or where the encoder ends; see docs/features.md)",
   ),
   input: text("NAME", "the sample input, where the model has several, or a tensor inside it where F begins"),
   inputShape: wholes("SHAPE", "shape of one sample, where the model leaves it open, such as 3x32x32", { min: 1 }),

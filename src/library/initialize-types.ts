@@ -25,7 +25,7 @@ export interface InitializeOptions {
   readonly overwrite?: boolean;
   /** Continue an earlier run of the same settings in the output folder; with more steps it is extended. */
   readonly resume?: boolean;
-  /** Name of F's last tensor; default: what the last layer in front of the first output reads. */
+  /** Name of F's last tensor; default: what the last layer in front of the first output reads, or the end of the encoder (docs/features.md). */
   readonly features?: string;
   /**
    * Name of the model's sample input, where it has several; or of a tensor inside the model, where the data are as that

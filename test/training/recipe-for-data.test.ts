@@ -24,7 +24,8 @@ test("under dense layers the default is clusters for all pictures, and itself ot
       recipe: builtInRecipe("clusters"),
       because: "these are pictures, and F has no convolutions",
     });
-  for (const shape of [[12], [2, 16]]) expect(recipeForData(recipe, toyDataset(shape), { isDense: true })).toEqual({ recipe });
+  for (const shape of [[12], [2, 16]])
+    expect(recipeForData(recipe, toyDataset(shape), { isDense: true })).toEqual({ recipe });
 });
 
 test("recipes that name no other are themselves", () => {
