@@ -26,7 +26,7 @@ export function featuresNote(
       : []),
     ...(enlargement
       ? [
-          `the network enlarges its smallest map again, at ${enlargement.op} ${enlargement.name || enlargement.outputs[0]}: F ends in front of that, at ${feature}, and the decoder behind it keeps the model's weights. What this start brings such networks was measured to depend on the network, and on how long and with what augmentation it is trained (docs/features.md): train from both starts, and compare`,
+          `the network enlarges its smallest map again, at ${enlargement.op} ${enlargement.name || enlargement.outputs[0]}: F ends in front of that, at ${feature}, and the decoder behind it keeps the model's weights. What this start brings such networks was measured to depend on the network, and on how long and with what augmentation it is trained (docs/features.md): train from both starts, and keep what is better`,
         ]
       : []),
   ];
