@@ -18,8 +18,8 @@ from further_models import CLASSES, further
 class Entry:
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
-    # Prefix of the head's keys in the state dict.
-    head: str
+    # Prefix of the head's keys in the state dict; several where a decoder belongs to it.
+    head: str | tuple[str, ...]
     # Of the batch. Where an activation comes so near a kink that rounding decides, gradients differ for good reason:
     # another batch avoids it.
     seed: int = 23
@@ -334,6 +334,23 @@ class UNetEncoder(nn.Module):
         return self.outc(x.mean((2, 3)))
 
 
+class UNet(UNetEncoder):
+    """
+    A U-Net that scores every pixel, and the mean of its scores: F ends in front of its decoder, which has no running statistics,
+    since an export in training mode moves them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.merge = nn.Sequential(nn.Conv2d(12, 8, 3, padding=1), nn.ReLU())
+        self.outc = nn.Conv2d(8, CLASSES, 1)
+
+    def forward(self, x):
+        skip = self.inc(x)
+        x = self.down1(F.max_pool2d(skip, 2))
+        return self.outc(self.merge(torch.cat([skip, self.up(x)], dim=1))).mean((2, 3))
+
+
 class Signal(nn.Module):
     """A 1-D CNN."""
 
@@ -480,6 +497,7 @@ def zoo() -> dict[str, Entry]:
         "efficientnet": Entry(lambda: MobileNet(nn.SiLU, nn.Sigmoid), picture, "classifier.1."),
         "convnext": Entry(ConvNext, picture, "head."),
         "unet-encoder": Entry(UNetEncoder, (1, 16, 16), "outc."),
+        "unet": Entry(UNet, (1, 16, 16), ("up.", "merge.", "outc.")),
         "signal": Entry(Signal, (2, 64), "head."),
         "mixer": Entry(Mixer, picture, "head."),
         "vit": Entry(lambda: Transformer(Attention), picture, "head."),
