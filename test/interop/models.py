@@ -336,8 +336,8 @@ class UNetEncoder(nn.Module):
 
 class UNet(UNetEncoder):
     """
-    A U-Net that scores every pixel, and the mean of its scores: F ends in front of its decoder, which has no running statistics,
-    since an export in training mode moves them.
+    A U-Net that scores every pixel, and the mean of its scores: F ends in front of its decoder, which has no running
+    statistics, since an export in training mode moves them.
     """
 
     def __init__(self) -> None:
