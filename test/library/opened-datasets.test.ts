@@ -121,11 +121,14 @@ test("a study that is stopped closes what it has opened", async () => {
 
 test("a pilot that cannot be fitted closes its bench", async () => {
   const { options } = await ready();
+  const open = vi.spyOn(StudyBench, "open");
   const failing = vi.spyOn(StudyBench.prototype, "timePretraining").mockRejectedValue(new Error("no time"));
   const close = vi.spyOn(StudyBench.prototype, "close");
   await expect(compare({ ...options, arms: ["autoencoder"], pilot: 1 })).rejects.toThrow("no time");
   expect(failing).toHaveBeenCalledTimes(1);
-  expect(close).toHaveBeenCalledTimes(1);
+  // One looks beforehand whether the study's steps fit into memory.
+  expect(open).toHaveBeenCalledTimes(2);
+  expect(close).toHaveBeenCalledTimes(2);
   expect(closings).toEqual([1, 1]);
 });
 
