@@ -107,7 +107,7 @@ async function compareOn(
   for (const message of remarks) emit({ type: "note", message });
 
   const forData = (arms: readonly Arm[]) =>
-    armsForData(arms, data.unlabelled, networks[0].isDense, options.pretrainingEpochs);
+    armsForData(arms, data.unlabelled, networks[0].kind, options.pretrainingEpochs);
   const { arms, notes } = forData(asked);
   const unused = unusedDiscriminatorNote(options, arms);
   for (const message of [...notes, ...(unused ? [unused] : [])]) emit({ type: "note", message });

@@ -9,11 +9,11 @@ import { instanceUpTo } from "../ops/instance-up-to.js";
 import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
-import { type FeatureExtractor, featureExtractor, isDense } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { usesGenerator } from "../recipe/pretraining-graph.js";
 import { type RecipeInput, trainsFeatures } from "../recipe/recipe.js";
 import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
-import { recipeForData } from "../training/recipe-for-data.js";
+import { kindOf, recipeForData } from "../training/recipe-for-data.js";
 import { type ChainStep, chainSteps, type HeadStep, headSteps, stretches } from "./chain-steps.js";
 import { chooseDiscriminator } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings } from "./export-warnings.js";
@@ -89,10 +89,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     record: {},
     range: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
   };
-  const { recipe } = recipeForData(asked, data, {
-    isDense: isDense(features),
-    hasDecoder: features.enlargement !== undefined,
-  });
+  const { recipe } = recipeForData(asked, data, kindOf(features));
   const unsupported = unknownOperators(network, features);
   const computed = computedWeightsWarning(features);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];

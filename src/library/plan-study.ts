@@ -9,7 +9,7 @@ import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { areHardlyClasses } from "../data/sample-labels.js";
 import { fileError, userError } from "../errors.js";
-import { featureExtractor, isDense } from "../recipe/feature-extractor.js";
+import { featureExtractor } from "../recipe/feature-extractor.js";
 import { classifierTemplates } from "../recipe/network-templates.js";
 import { logitsName, outputSize, unboundedOutput } from "../recipe/supervised-graph.js";
 import type { Device } from "../runtime/device.js";
@@ -23,6 +23,7 @@ import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { augmentations } from "../training/augmentation.js";
 import { variancesOf } from "../training/objective.js";
+import { type FeaturesKind, kindOf } from "../training/recipe-for-data.js";
 import type { chooseDiscriminator } from "./choose-discriminator.js";
 import type { CompareOptions } from "./compare-types.js";
 import { newModel } from "./new-model.js";
@@ -81,8 +82,8 @@ export interface PlannedNetwork extends StudyNetwork {
   /** Whether these can be any numbers, see {@link unboundedOutput}. */
   readonly unbounded: boolean;
   readonly sampleShape: readonly number[];
-  /** Whether its F has matrices alone. */
-  readonly isDense: boolean;
+  /** What of it decides on its recipe. */
+  readonly kind: FeaturesKind;
   /** How its samples are read where the user does not say. */
   readonly reading?: Pick<OpenOptions, "layout" | "normalise">;
 }
@@ -196,7 +197,7 @@ export async function planNetworks(
           outputs,
           unbounded: unboundedOutput(network),
           sampleShape,
-          isDense: isDense(features),
+          kind: kindOf(features),
           reading: readingFor(network),
         },
       ],
@@ -247,7 +248,7 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
         outputs,
         unbounded: true,
         sampleShape: settings.inputShape,
-        isDense: options.model === "mlp",
+        kind: { isDense: options.model === "mlp", hasDecoder: false },
       },
       settings,
     };

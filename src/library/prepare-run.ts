@@ -3,7 +3,7 @@ import { basename, extname } from "node:path";
 import type { Dataset } from "../data/dataset.js";
 import { dataNotes } from "../data/unusable-samples.js";
 import { userError } from "../errors.js";
-import { type FeatureExtractor, featureExtractor, isDense } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import type { Device } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
@@ -17,7 +17,7 @@ import {
   requireHeadStart,
 } from "../training/head-start.js";
 import { trainingGraphOf } from "../training/pretrain.js";
-import { recipeForData } from "../training/recipe-for-data.js";
+import { kindOf, recipeForData } from "../training/recipe-for-data.js";
 import { requireMemory } from "../training/require-memory.js";
 import { type ChosenDiscriminator, chooseDiscriminator, requireDiscriminatorKind } from "./choose-discriminator.js";
 import { computedWeightsWarning, exportWarnings, keptTensorsNote, requireOwnNames } from "./export-warnings.js";
@@ -97,10 +97,7 @@ export async function prepareRun(
     ? { network: opened.network, record: dataset.record }
     : networkOnStandardised(opened.network, dataset.record);
   const features = featureExtractor(taken.network, ownFeatures.feature);
-  const { recipe: forData, because } = recipeForData(asked, dataset, {
-    isDense: isDense(features),
-    hasDecoder: ownFeatures.enlargement !== undefined,
-  });
+  const { recipe: forData, because } = recipeForData(asked, dataset, kindOf(ownFeatures));
   const recipe = withSettings(forData, options);
   const labelled = needsLabels(options.head)
     ? await openLabelled(options, opened.network, dataset, datasets, emit)

@@ -5,7 +5,7 @@ import { initializerNames, parseInitializer } from "../initializers/initializers
 import { nearest } from "../nearest.js";
 import { builtInRecipes, openedUnits, type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import type { HeadStart } from "../training/head-start.js";
-import { recipeForData } from "../training/recipe-for-data.js";
+import { type FeaturesKind, recipeForData } from "../training/recipe-for-data.js";
 
 /** What is done to F's weights before supervised training. */
 export type Conditioning = Recipe["conditioning"];
@@ -160,20 +160,20 @@ async function parseSource(name: string, head: string, sources: ArmSources): Pro
 /**
  * Arms with the recipes that theirs name for this data and network, see {@link recipeForData}, and which those are.
  *
- * @param isDense whether the networks' F have matrices alone
+ * @param kind what of the networks decides on a recipe
  * @param epochs in place of the recipes' own
  */
 export function armsForData(
   arms: readonly Arm[],
   unlabelled: Dataset,
-  isDense: boolean,
+  kind: FeaturesKind,
   epochs?: number,
 ): { arms: Arm[]; notes: string[] } {
   const notes = new Set<string>();
   const own = arms.map((arm) => {
     if (arm.source.kind !== "recipe") return arm;
     const asked = arm.source.recipe;
-    const { recipe, because } = recipeForData(asked, unlabelled, { isDense });
+    const { recipe, because } = recipeForData(asked, unlabelled, kind);
     if (because !== undefined) notes.add(`${because}, for which the recipe ${asked.name} is ${recipe.name}`);
     const conditioning = arm.conditioning === asked.conditioning ? recipe.conditioning : arm.conditioning;
     const lasting = epochs === undefined ? recipe : { ...recipe, epochs, minimumSteps: 0 };

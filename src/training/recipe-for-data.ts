@@ -1,5 +1,6 @@
 /** Which recipe stands for another on some data and networks. */
 import type { Dataset } from "../data/dataset.js";
+import { type FeatureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { builtInRecipe, type Recipe } from "../recipe/recipe.js";
 import { datasetGeometry } from "./picture-geometry.js";
 
@@ -18,10 +19,15 @@ export interface RecipeForData {
 
 /** What of a network decides on its recipe. */
 export interface FeaturesKind {
-  /** F has matrices alone, as isDense of src/recipe/feature-extractor.ts says. */
+  /** F has matrices alone. */
   readonly isDense: boolean;
-  /** A decoder stands behind F; where it does not say, none. */
-  readonly hasDecoder?: boolean;
+  /** A decoder stands behind F. */
+  readonly hasDecoder: boolean;
+}
+
+/** The kind of an F whose end nobody has named. */
+export function kindOf(features: FeatureExtractor): FeaturesKind {
+  return { isDense: isDense(features), hasDecoder: features.enlargement !== undefined };
 }
 
 /**
@@ -34,18 +40,18 @@ const inFrontOfDecoder = { start: "pytorch-default", principalComponents: "none"
 export function recipeForData(
   recipe: Recipe,
   dataset: Pick<Dataset, "shape" | "record">,
-  { isDense, hasDecoder = false }: FeaturesKind,
+  kind: FeaturesKind,
 ): RecipeForData {
   const geometry = datasetGeometry(dataset);
   if (!geometry) return { recipe };
   const { densePictures, squarePictures } = recipe;
-  if (isDense && densePictures !== null)
+  if (kind.isDense && densePictures !== null)
     return { recipe: builtInRecipe(densePictures), because: "these are pictures, and F has no convolutions" };
   const { channels, height, width } = geometry;
   const isLargeEnough = channels === 3 || (channels === 1 && height >= smallestGrey);
   if (height === width && isLargeEnough && squarePictures !== null) {
     const square = builtInRecipe(squarePictures);
-    return hasDecoder
+    return kind.hasDecoder
       ? { recipe: { ...square, ...inFrontOfDecoder }, because: "these are square pictures, and a decoder follows F" }
       : { recipe: square, because: "these are square pictures" };
   }

@@ -5,7 +5,9 @@ import type { CompareOptions } from "../../src/library/compare.js";
 import { OpenedDatasets } from "../../src/library/opened-datasets.js";
 import { besidesInPilot, decideTask, locateLabels, planNetworks } from "../../src/library/plan-study.js";
 import { labelled } from "../support/labelled-data.js";
+import { MapNetwork, smallUnet } from "../support/map-network.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
+import { folderWith, modelFile } from "../support/toy-data.js";
 
 const count = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
@@ -54,6 +56,21 @@ test("a template's network has an output for each class or number, and is not ma
     await expect(outputs("numbers.csv", task ? { task } : {})).rejects.toThrow(
       /numbers\.csv: required labelled samples/,
     );
+});
+
+test("a decoder within a classifier decides on its recipe, as in init, unless F's end is named", async () => {
+  const net = new MapNetwork();
+  const { encoder, last } = smallUnet(net, (from) => net.enlarged(from));
+  const scores = net.node("GlobalAveragePool", [net.convolution(last, "head", 4, 3)]);
+  const path = folderWith({ "model.onnx": modelFile(net.graph([1, 8, 8], [net.node("Flatten", [scores])])) });
+  const kind = async (more: Partial<CompareOptions>) => {
+    const options = { model: path("model.onnx"), data: "d", test: "t", ...more };
+    const datasets = new OpenedDatasets(new AbortController().signal);
+    const places = { train: undefined, test: undefined };
+    return (await planNetworks(options, places, path("."), datasets)).networks[0].kind;
+  };
+  expect(await kind({})).toEqual({ isDense: false, hasDecoder: true });
+  expect(await kind({ features: encoder })).toEqual({ isDense: false, hasDecoder: false });
 });
 
 test("a pilot takes self-training along for classes, where no arms are named", async () => {

@@ -72,7 +72,7 @@ test("names the nearest known arm", async () => {
 test("arms have the recipes that theirs name for the data, and what a suffix says stays", async () => {
   const names = ["default", "default+raw+zero-head", "contrast", "he"];
   const arms = await Promise.all(names.map((name) => parseArm(name, sources)));
-  const { arms: inColour, notes } = armsForData(arms, toyDataset([3, 8, 8]), false, 2);
+  const { arms: inColour, notes } = armsForData(arms, toyDataset([3, 8, 8]), { isDense: false, hasDecoder: false }, 2);
   const recipes = inColour.map(({ source }) =>
     source.kind === "recipe" ? [source.recipe.name, source.recipe.epochs] : null,
   );
@@ -80,8 +80,8 @@ test("arms have the recipes that theirs name for the data, and what a suffix say
   expect(inColour.map(({ name }) => name)).toEqual(names);
   expect(inColour[1]).toMatchObject({ conditioning: { scale: "none" }, head: "zero" });
   expect(notes).toEqual(["these are square pictures, for which the recipe default is rotation"]);
-  expect(armsForData(arms, toyDataset([1, 8, 8]), false)).toEqual({ arms, notes: [] });
-  const { arms: dense } = armsForData(arms, toyDataset([1, 8, 8]), true);
+  expect(armsForData(arms, toyDataset([1, 8, 8]), { isDense: false, hasDecoder: false })).toEqual({ arms, notes: [] });
+  const { arms: dense } = armsForData(arms, toyDataset([1, 8, 8]), { isDense: true, hasDecoder: false });
   expect(dense[0]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { drawnHeadsOnly: true } });
   expect(dense[1]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { scale: "none" } });
 });

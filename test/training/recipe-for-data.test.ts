@@ -8,30 +8,31 @@ const colour = toyDataset([3, 8, 8]);
 test("the default is rotation for square pictures, grey or in colour, and itself otherwise", () => {
   const recipe = builtInRecipe("default");
   for (const dataset of [colour, toyDataset([1, 16, 16]), toyDataset([16, 16, 1])])
-    expect(recipeForData(recipe, dataset, { isDense: false })).toEqual({
+    expect(recipeForData(recipe, dataset, { isDense: false, hasDecoder: false })).toEqual({
       recipe: builtInRecipe("rotation"),
       because: "these are square pictures",
     });
   for (const shape of [[3, 8, 6], [1, 15, 15], [1, 16, 28], [5, 28, 28], [12], [2, 16]])
-    expect(recipeForData(recipe, toyDataset(shape), { isDense: false })).toEqual({ recipe });
+    expect(recipeForData(recipe, toyDataset(shape), { isDense: false, hasDecoder: false })).toEqual({ recipe });
 });
 
 test("under dense layers the default is clusters for all pictures, and itself otherwise", () => {
   const recipe = builtInRecipe("default");
   const flat = { ...toyDataset([64]), record: { picture: { channels: 1, height: 8, width: 8, layout: "NCHW" } } };
   for (const dataset of [colour, flat, toyDataset([1, 8, 8]), toyDataset([3, 8, 6])])
-    expect(recipeForData(recipe, dataset, { isDense: true })).toEqual({
+    expect(recipeForData(recipe, dataset, { isDense: true, hasDecoder: false })).toEqual({
       recipe: builtInRecipe("clusters"),
       because: "these are pictures, and F has no convolutions",
     });
   for (const shape of [[12], [2, 16]])
-    expect(recipeForData(recipe, toyDataset(shape), { isDense: true })).toEqual({ recipe });
+    expect(recipeForData(recipe, toyDataset(shape), { isDense: true, hasDecoder: false })).toEqual({ recipe });
 });
 
 test("recipes that name no other are themselves", () => {
   const mine = parseRecipe({ reconstruction: { weight: 1 } }, "mine");
   for (const recipe of [mine, builtInRecipe("contrast"), builtInRecipe("paper")])
-    for (const isDense of [false, true]) expect(recipeForData(recipe, colour, { isDense })).toEqual({ recipe });
+    for (const isDense of [false, true])
+      expect(recipeForData(recipe, colour, { isDense, hasDecoder: false })).toEqual({ recipe });
 });
 
 test.each(["squarePictures", "densePictures"])("an unknown recipe in %s is named with the nearest", (key) => {
