@@ -17,8 +17,6 @@ import { clustersLoss, contrastLoss, swappedValuesLoss, type TaskLoss, taskHead 
 import type { Recipe } from "./recipe.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
-export { feedNames } from "./feed-names.js";
-
 /** The task that the recipe's "auto" became for this data. */
 export type Task = "none" | "rotation" | "swapped-values" | "clusters";
 

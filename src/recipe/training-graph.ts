@@ -103,10 +103,6 @@ function slotNames({ prefix, settings }: Optimizer, parameter: string): string[]
   return optimizerSlots(settings).map((slot) => `${prefix}/${slot}/${parameter}`);
 }
 
-function joinedOf<Member>(emit: Emitter, members: readonly Member[], pick: (member: Member) => Value): Value {
-  return joined(emit, members.map(pick));
-}
-
 /** Collects the parts of a training graph while its nodes are emitted. */
 export class TrainingGraphBuilder {
   readonly emit = new Emitter();
@@ -195,7 +191,12 @@ export class TrainingGraphBuilder {
       return gradient ? [{ ...target, gradient }] : [];
     });
     const groups = smallTogether(active, this.#style.joinsParameters ? Number.POSITIVE_INFINITY : undefined);
-    const joinedGradients = groups.map((members) => joinedOf(emit, members, ({ gradient }) => gradient));
+    const joinedGradients = groups.map((members) =>
+      joined(
+        emit,
+        members.map(({ gradient }) => gradient),
+      ),
+    );
     const clipped = clipGradients(emit, joinedGradients, clip);
     this.#tellUpdate(optimizer, active, clipped.factor);
     const next = new Map<string, Value>();
@@ -241,7 +242,10 @@ export class TrainingGraphBuilder {
       });
       return { names, value: joined(emit, values) };
     });
-    const before = joinedOf(emit, members, ({ value }) => value);
+    const before = joined(
+      emit,
+      members.map(({ value }) => value),
+    );
     const values = slots.map(({ value }) => value);
     const stepped = optimizerStep(emit, settings, scalars, before, gradient, values);
     const parameters = parted(emit, stepped.parameter, shapes).map((value, member) => {
