@@ -2,8 +2,8 @@
 import type { Device } from "../runtime/device.js";
 
 /**
- * Bytes of a graph's values from which on a CPU does not lay them out together, which takes their memory twice. It saves about
- * a microsecond an operator: of graphs with so many values, a share that nobody would notice.
+ * From so many bytes of a graph's values on, a CPU's are not laid out together, which would take their memory twice. It saves
+ * about a microsecond an operator: of graphs with so many values, a share that nobody would notice.
  */
 const manyBytes = 2 ** 28;
 
