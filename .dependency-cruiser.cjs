@@ -18,7 +18,7 @@ const mayImport = {
   recipe: ["graph", "ops", "autodiff", "mirror", "initializers", "random", "errors.ts", "nearest.ts"],
   rewrite: ["graph", "ops"],
   runtime: ["graph", "formats", "errors.ts", "webassembly.ts"],
-  data: ["random", "errors.ts", "is-running.ts", "nearest.ts", "webassembly.ts"],
+  data: ["random", "errors.ts", "counted.ts", "is-running.ts", "nearest.ts", "webassembly.ts"],
   training: [
     "recipe",
     "rewrite",

@@ -1,4 +1,5 @@
 /** Rows of a table that are left out, because they are damaged or hold what cannot be used. */
+import { counted, plural } from "../counted.js";
 
 /** So many are named. */
 const mostNamed = 100;
@@ -23,5 +24,5 @@ export function recordOfBadRows(...found: readonly BadRows[]): { badRows?: Pick<
 
 /** That rows were left out may be why nothing remains, such as all but a first line of another kind. */
 export function afterBadRows({ count, rows }: BadRows): string {
-  return count === 0 ? "" : `, after ${count} rows were left out (${rows[0]})`;
+  return count === 0 ? "" : `, after ${counted(count, "row")} ${plural(count, "was", "were")} left out (${rows[0]})`;
 }

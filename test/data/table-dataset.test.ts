@@ -222,6 +222,9 @@ describe("what is written in the file", () => {
     await expect(openTable(table("# made by hand\na,b\n1,2\n3,4\n"), { onBad: "skip" })).rejects.toThrow(
       /constant, after 3 rows were left out \(.*row 2: 2 cells\)/,
     );
+    await expect(openTable(table("a,b\n1,2\n1,2,3\n1,2\n"), { onBad: "skip" })).rejects.toThrow(
+      /constant, after 1 row was left out \(.*row 2: 3 cells\)/,
+    );
   });
 
   test("a column whose numbers are all infinite is left out where other rows have none there", async () => {
