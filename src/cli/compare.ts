@@ -6,6 +6,7 @@ import { shellWord } from "../library/shell-word.js";
 import { type Arm, isTrained } from "../study/arm.js";
 import { earlyWord } from "../study/early-training.js";
 import { classMeasures, type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
+import { studySchedules } from "../study/plan.js";
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
 import type { VerdictWord } from "../study/statistics/verdict.js";
 import { type Comparison, type StudySummary, stepsDifference } from "../study/summary.js";
@@ -69,6 +70,11 @@ export const command = defineCommand({
     selfTrainingSteps: whole("COUNT", "steps of self-training, for arms that have it (default: 1000)", { min: 1 }),
     seeds: whole("COUNT", "repetitions: label draws, heads, orders, starts, pretrainings (default: 5)", { min: 1 }),
     batchSize: whole("COUNT", "labelled samples a step (default: 64)", { min: 2 }),
+    schedule: choice(
+      "NAME",
+      studySchedules,
+      "what becomes of the learning rate over the supervised steps; cosine: it falls along half a cosine to 0 (default: constant)",
+    ),
     augment: choices(
       "LIST",
       augmentations,

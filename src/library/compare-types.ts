@@ -3,7 +3,7 @@ import type { ColumnChoice } from "../data/column-profile.js";
 import type { NormalisationChoice, OpenOptions } from "../data/dataset.js";
 import type { devices } from "../runtime/device.js";
 import type { ClassMeasure, StudyTask } from "../study/measure.js";
-import type { StudyPlan } from "../study/plan.js";
+import type { StudyPlan, studySchedules } from "../study/plan.js";
 import type { StudyEvent } from "../study/run-study.js";
 import type { StudySummary } from "../study/summary.js";
 import type { Augmentation } from "../training/augmentation.js";
@@ -44,6 +44,8 @@ export interface CompareOptions {
   readonly batchSize?: number;
   /** How labelled samples are changed at each supervised step, in all arms alike; default: not at all. */
   readonly augment?: readonly Augmentation[];
+  /** What becomes of the learning rate over the supervised steps, in all arms alike; default: constant. */
+  readonly schedule?: (typeof studySchedules)[number];
   /** How many pretrainings the seeds share; default: each seed has its own. */
   readonly pretrainingSeeds?: number;
   /** In place of the recipes' own. */

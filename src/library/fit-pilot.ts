@@ -3,6 +3,7 @@ import { counted } from "../counted.js";
 import { type Arm, isTrained } from "../study/arm.js";
 import { pretrainingKey, type StudyPlan, selfTrained, settingsOf } from "../study/plan.js";
 import type { TrialTiming } from "../study/run-study.js";
+import { stepsMadeFor } from "../study/supervise-trial.js";
 import { pretrainingSteps } from "../training/pretrain.js";
 import type { PretrainingTiming, StudyBench } from "./study-bench.js";
 
@@ -164,13 +165,14 @@ function fitTrials(
 ): { seeds: number; steps: number; expected: number } {
   const trialsASeed = settingsOf(plan).length * plan.arms.length;
   const selfTraining = (selfTrainingSeconds * plan.arms.filter(selfTrained).length) / plan.arms.length;
+  const stepsForEach = stepsMadeFor(1, plan.longestExtension, plan.schedule);
   const cost = (steps: number): number =>
-    1 + selfTraining + steps * secondsPerStep * (1 + plan.longestExtension) + evaluations * secondsPerEvaluation;
+    1 + selfTraining + steps * secondsPerStep * stepsForEach + evaluations * secondsPerEvaluation;
   let { steps } = plan;
   const fitting = Math.floor(seconds / (trialsASeed * cost(steps)));
   if (fitting < fewestSeeds) {
     const perTrial = seconds / (trialsASeed * fewestSeeds) - cost(0);
-    steps = Math.max(30, Math.min(steps, Math.floor(perTrial / (secondsPerStep * (1 + plan.longestExtension)))));
+    steps = Math.max(30, Math.min(steps, Math.floor(perTrial / (secondsPerStep * stepsForEach))));
   }
   const seeds = askedSeeds ?? Math.min(mostSeeds, Math.max(fewestSeeds, fitting));
   return { seeds, steps, expected: trialsASeed * seeds * cost(steps) };

@@ -343,6 +343,7 @@ export function draftPlan(
     steps: options.steps ?? 300,
     batchSize: options.batchSize ?? 64,
     ...augmentationAsked(options),
+    ...(options.schedule === undefined || options.schedule === "constant" ? {} : { schedule: options.schedule }),
     ...unusualSelfTraining(options.selfTrainingSteps),
     seeds,
     ...(pretrainingSeeds === undefined ? {} : { pretrainingSeeds }),

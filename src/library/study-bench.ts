@@ -9,11 +9,20 @@ import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { filtersPicture } from "../study/filters-picture.js";
 import { labelledSamples } from "../study/labels.js";
-import { armOf, augmentationOf, pretrainingKey, pretrainingSeed, type StudyPlan, selfTrained } from "../study/plan.js";
+import {
+  armOf,
+  augmentationOf,
+  pretrainingKey,
+  pretrainingSeed,
+  type StudyPlan,
+  scheduleOf,
+  selfTrained,
+} from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
 import { runTrial, type StudyData, startWeights } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
+import { stepsMadeFor } from "../study/supervise-trial.js";
 import { augmenterFor } from "../training/augmentation.js";
 import { type HeadStart, headStart, requireHeadStart } from "../training/head-start.js";
 import type { PictureGeometry } from "../training/picture-geometry.js";
@@ -338,13 +347,14 @@ export class StudyBench {
       standardise: plan.standardise ?? true,
       gradientProbe,
       ...augmentationOf(plan),
+      ...scheduleOf(plan),
       steps: plan.steps,
       extension: job.extension,
       selfTraining: {
         ...computing(plan),
         ...(plan.selfTrainingSteps === undefined ? {} : { steps: plan.selfTrainingSteps }),
         ...(selfTrained(arm) ? this.#material.checking(`${features.network.where} self-training`) : {}),
-        onStep: (step) => onProgress(step, before + plan.steps + job.extension),
+        onStep: (step) => onProgress(step, before + stepsMadeFor(plan.steps, job.extension, plan.schedule)),
       },
       signal,
       onStep: (step, steps) => onProgress(before + step, before + steps),

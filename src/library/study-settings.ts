@@ -5,7 +5,7 @@ import { type Arm, isTrained } from "../study/arm.js";
 import { type Labelled, labelledSamples, parseLabelAmount } from "../study/labels.js";
 import { classMeasures } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
-import type { StudyPlan } from "../study/plan.js";
+import { type StudyPlan, studySchedules } from "../study/plan.js";
 import { augmentations } from "../training/augmentation.js";
 import type { CompareOptions } from "./compare-types.js";
 import { misfit, requireThreads, requireWholeNumbers } from "./run-settings.js";
@@ -42,6 +42,8 @@ export function requireStudySettings(options: CompareOptions): void {
   requireThreads("workers", options.workers);
   if (options.measure !== undefined && !classMeasures.includes(options.measure))
     throw misfit("measure", classMeasures.join(" or "), options.measure);
+  if (options.schedule !== undefined && !studySchedules.includes(options.schedule))
+    throw misfit("schedule", studySchedules.join(" or "), options.schedule);
   const { batchSize } = options;
   if (batchSize !== undefined && batchSize > mostSamplesAStep)
     throw misfit("batchSize", `at most ${mostSamplesAStep}`, batchSize);

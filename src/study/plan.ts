@@ -18,6 +18,11 @@ export interface StudyNetwork {
   readonly cell?: { readonly depth?: number; readonly activation?: string };
 }
 
+/** constant: the learning rate stays; cosine: it falls along half a cosine to 0 (Loshchilov and Hutter, 2017). */
+export const studySchedules = ["constant", "cosine"] as const;
+/** The schedules that a plan names. */
+export type StudySchedule = Exclude<(typeof studySchedules)[number], "constant">;
+
 /** study.json's heart: everything that decides the trials. */
 export interface StudyPlan {
   /** Version of headstart, with which numbers may change; plans of earlier versions had none. */
@@ -53,6 +58,8 @@ export interface StudyPlan {
   readonly batchSize: number;
   /** How labelled samples are changed at each supervised step; undefined: not at all. */
   readonly augment?: readonly Augmentation[];
+  /** What becomes of the learning rate over the supervised steps; undefined: it stays. */
+  readonly schedule?: StudySchedule;
   /** Steps of self-training, where they are not as many as usual. */
   readonly selfTrainingSteps?: number;
   readonly seeds: number;
@@ -159,6 +166,7 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     steps: plan.steps,
     batchSize: plan.batchSize,
     ...augmentationOf(plan),
+    ...scheduleOf(plan),
     head: plan.head,
     seed: trial.seed,
     purpose: trial.purpose,
@@ -172,6 +180,11 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
 /** How samples are changed, as a part of a key; none where they are not, so that keys are as they were. */
 export function augmentationOf({ augment }: StudyPlan): Pick<StudyPlan, "augment"> {
   return augment === undefined ? {} : { augment };
+}
+
+/** What becomes of the learning rate, as a part of a key; none where it stays. */
+export function scheduleOf({ schedule }: StudyPlan): Pick<StudyPlan, "schedule"> {
+  return schedule === undefined ? {} : { schedule };
 }
 
 function startOf(plan: StudyPlan, arm: Arm, seed: number): object {

@@ -338,7 +338,7 @@ function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySumm
     ]),
     [
       "supervised training",
-      `${counted(plan.steps, "step")} of ${counted(plan.batchSize, "sample")}${augmentedInWords(plan)}; ${optimizers.join("; ")}; head drawn by ${plan.head}`,
+      `${counted(plan.steps, "step")} of ${counted(plan.batchSize, "sample")}${augmentedInWords(plan)}; ${optimizers.join("; ")}${scheduledInWords(plan)}; head drawn by ${plan.head}`,
     ],
     [
       "pretrainings",
@@ -348,6 +348,10 @@ function originSection(plan: StudyPlan, origin: ReportOrigin, summary: StudySumm
     ["trials", `${summary.trials} of ${summary.planned}`],
   ];
   return `<table class="origin"><tbody>${rows.map(([name, value]) => `<tr><th>${escaped(name)}</th><td>${escaped(String(value))}</td></tr>`).join("\n")}</tbody></table>`;
+}
+
+function scheduledInWords({ schedule }: StudyPlan): string {
+  return schedule === "cosine" ? ", its learning rate falling along half a cosine to 0" : "";
 }
 
 function augmentedInWords({ augment = [] }: StudyPlan): string {

@@ -21,8 +21,9 @@ import { DivergedError } from "../training/trainer.js";
 import type { Arm } from "./arm.js";
 import { labelledSamples, tuningSplit } from "./labels.js";
 import type { StudyTask } from "./measure.js";
-import { evaluationSteps, type Trial } from "./plan.js";
+import { evaluationSteps, type StudySchedule, type Trial } from "./plan.js";
 import type { LayerStart, TrialPoint, TrialRecord } from "./records.js";
+import { superviseTrial } from "./supervise-trial.js";
 
 /** A score within this of chance counts as stalled: two points of accuracy, 0.02 of R². */
 export const stalledMargin = 0.02;
@@ -53,6 +54,8 @@ export interface TrialOptions {
   readonly gradientProbe: Pick<Supervisor, "run">;
   /** See {@link StudyPlan.augment}. */
   readonly augment?: readonly Augmentation[];
+  /** See {@link StudyPlan.schedule}. */
+  readonly schedule?: StudySchedule;
   readonly steps: number;
   readonly extension: number;
   /** What self-training runs on. */
@@ -187,38 +190,36 @@ async function trained(
   }: { train: Dataset; test: Dataset; chance: Chance; layers: LayerStart[]; startSeconds: number },
 ): Promise<Outcome> {
   const { trial, steps } = options;
-  const extension = trial.purpose === "tuning" ? 0 : options.extension;
-  const planned = steps + extension;
-  const evaluateAt = trial.purpose === "tuning" ? [steps] : evaluationSteps(steps, extension);
-  const clock = new StepClock(evaluateAt);
-  const result = await options.supervisor.run({
-    weights,
-    data: train,
-    test,
-    steps: planned,
-    seed: trial.seed,
-    standardise: options.standardise,
-    learningRate: trial.optimizer.learningRate,
-    ...(options.augment ? { augment: options.augment } : {}),
-    evaluateAt,
-    ...(options.signal ? { signal: options.signal } : {}),
-    onStep: (step) => {
-      clock.tick(step);
-      options.onStep?.(step, planned);
+  const { evaluateAt, secondsPerStep, ...result } = await superviseTrial({
+    supervisor: options.supervisor,
+    purpose: trial.purpose,
+    run: {
+      weights,
+      data: train,
+      test,
+      seed: trial.seed,
+      standardise: options.standardise,
+      learningRate: trial.optimizer.learningRate,
+      ...(options.augment ? { augment: options.augment } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
     },
+    steps,
+    extension: options.extension,
+    schedule: options.schedule,
+    onStep: options.onStep,
   });
   const points = pointsOf(result, evaluateAt, chance);
   const within = points.filter(({ step }) => step <= steps);
   const { score } = within[within.length - 1];
   return {
-    stepsMade: result.divergedAt ?? planned,
+    stepsMade: result.divergedAt ?? evaluateAt[evaluateAt.length - 1],
     points,
     score,
     bestScore: Math.max(...within.map((point) => point.score)),
     diverged: divergence(result, steps),
     stalled: isStalled(score, chance.score, test.targets ? "regression" : "classification"),
     start: layers,
-    timing: { startSeconds, secondsPerStep: clock.secondsPerStep(), threads: trialThreads },
+    timing: { startSeconds, secondsPerStep, threads: trialThreads },
   };
 }
 
@@ -296,7 +297,7 @@ async function layerStarts(
 
 /** A trial whose loss became non-finite has a useless network from there on: it counts at chance. */
 function pointsOf(
-  { losses, evaluations }: SupervisedResult,
+  { losses, evaluations }: Pick<SupervisedResult, "losses" | "evaluations">,
   evaluateAt: readonly number[],
   chance: Chance,
 ): TrialPoint[] {
@@ -343,26 +344,4 @@ export function divergence(
   const rises = (from: number, to: number): boolean => !(to <= from * (1 + divergenceMargin));
   const tested = before === undefined || after === undefined || rises(before, after);
   return rises(losses[0], mean) && tested ? "loss above its start" : null;
-}
-
-/** Median time between steps that had no evaluation in between. */
-class StepClock {
-  readonly #pauses: ReadonlySet<number>;
-  readonly #durations: number[] = [];
-  #last: number | undefined;
-
-  constructor(evaluateAt: readonly number[]) {
-    this.#pauses = new Set(evaluateAt);
-  }
-
-  tick(step: number): void {
-    const now = performance.now();
-    if (this.#last !== undefined) this.#durations.push(now - this.#last);
-    this.#last = this.#pauses.has(step) ? undefined : now;
-  }
-
-  secondsPerStep(): number {
-    const ordered = this.#durations.sort((a, b) => a - b);
-    return (ordered[Math.floor(ordered.length / 2)] ?? 0) / 1000;
-  }
 }

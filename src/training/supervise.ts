@@ -6,7 +6,7 @@ import { sizeOf } from "../graph/tensor.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
-import type { OptimizerSettings } from "../recipe/recipe.js";
+import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
 import { logitsName, type SupervisedLoss, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
 import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
@@ -15,11 +15,13 @@ import { type Augmentation, augmenterFor } from "./augmentation.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { type Evaluator, openEvaluator } from "./evaluate.js";
 import { classification, type Measurement, type Objective, regression, scalingOf } from "./objective.js";
-import { optimizerFeeds } from "./optimizer-feeds.js";
+import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
 
 /** Samples of a run in which the network is measured. */
 export const measuredBatch = 250;
+
+const constantSchedule: Recipe["schedule"] = { kind: "constant", warmUp: 0 };
 
 export interface SupervisorOptions {
   readonly features: FeatureExtractor;
@@ -49,6 +51,8 @@ export interface SupervisedRun {
   readonly seed: number;
   /** Default: the optimiser's own. */
   readonly learningRate?: number;
+  /** What becomes of the learning rate over these steps; default: it stays. */
+  readonly schedule?: Recipe["schedule"];
   /** Numbers of steps after which the network is measured; 0 is before training. */
   readonly evaluateAt: readonly number[];
   readonly signal?: AbortSignal;
@@ -101,7 +105,7 @@ export class Supervisor {
 
   /** Trains once. A loss that is not finite ends the run and is reported, not thrown. */
   async run(run: SupervisedRun): Promise<SupervisedResult> {
-    const { data, test, steps, seed } = run;
+    const { data, test, steps, seed, schedule = constantSchedule } = run;
     const { optimizer, batchSize } = this.#options;
     const settings = run.learningRate === undefined ? optimizer : { ...optimizer, learningRate: run.learningRate };
     const samples = emptyFeed(this.#training, supervisedFeedNames.samples);
@@ -129,7 +133,7 @@ export class Supervisor {
         const { metrics } = await this.#trainer.step({
           [supervisedFeedNames.samples]: samples,
           [supervisedFeedNames.targets]: targets,
-          ...optimizerFeeds("supervised", settings, step, 1),
+          ...optimizerFeeds("supervised", settings, step, scheduleFactor(schedule, step, steps)),
         });
         losses.push(metrics.loss);
         run.onStep?.(step + 1, metrics);

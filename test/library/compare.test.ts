@@ -92,6 +92,19 @@ test("labelled samples are changed at each step where asked, in all arms alike, 
   expect(trialsOf(options.output ?? "")).toHaveLength(4);
 });
 
+test("the learning rate falls over the steps where asked, in trials of their own", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const few = { ...options, arms: ["he"], seeds: 1 };
+  expect((await compare({ ...few, schedule: "constant" })).plan).not.toHaveProperty("schedule");
+  expect((await compare({ ...few, schedule: "cosine" })).plan.schedule).toBe("cosine");
+  const [constant, falling, ...others] = trialsOf(options.output).map(({ points }) => points);
+  expect(others).toEqual([]);
+  expect(falling[0]).toEqual(constant[0]);
+  expect(falling.at(-1)?.testLoss).not.toBe(constant.at(-1)?.testLoss);
+  await compare(few);
+  expect(trialsOf(options.output)).toHaveLength(2);
+});
+
 test("only the start differs between arms, and only what is new runs again", async () => {
   const { made: _, folder: __, ...options } = await ready();
   const arms = ["he", "he+calibrated", "autoencoder"];
@@ -571,6 +584,9 @@ test("refuses what cannot be compared", async () => {
   await expect(compare({ ...options, arms: ["he"], data: "nowhere", seeds: 0 })).rejects.toThrow(/^seeds: required/);
   await expect(compare({ ...options, arms: ["he"], augment: ["turn" as "flip"] })).rejects.toThrow(
     /^augment: required shift or flip, got turn/,
+  );
+  await expect(compare({ ...options, arms: ["he"], schedule: "linear" as "cosine" })).rejects.toThrow(
+    /^schedule: required constant or cosine, got linear/,
   );
   const unnamed = { ...options, arms: ["he"], test: undefined as unknown as string };
   await expect(compare(unnamed)).rejects.toThrow("test: required a value, got none.");

@@ -32,6 +32,7 @@ test("a trial's key holds what decides its result, and nothing else", async () =
       { batchSize: 9 },
       { augment: ["shift" as const] },
       { augment: ["shift" as const, "flip" as const] },
+      { schedule: "cosine" as const },
       { device: "webgpu" as const },
       { headstart: "0.0.1" },
       { features: "x" },

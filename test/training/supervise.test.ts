@@ -53,6 +53,17 @@ describe("Supervisor", () => {
     expect(await supervised({ ...base, augment: ["shift"] })).toEqual(changed);
   });
 
+  it("lets the learning rate fall where asked", async () => {
+    const plain = await supervised(base);
+    const falling = await supervised({ ...base, schedule: { kind: "cosine", warmUp: 0 } });
+    // The first step has the whole of it.
+    expect(falling.losses.slice(0, 2)).toEqual(plain.losses.slice(0, 2));
+    expect(falling.losses[2]).not.toBe(plain.losses[2]);
+    const still = await supervised({ ...base, evaluateAt: [59, 60], schedule: { kind: "cosine", warmUp: 0 } });
+    const [before, after] = still.evaluations.map(({ loss }) => loss);
+    expect(Math.abs(after - before)).toBeLessThan(1e-4);
+  });
+
   it("serves many runs, each as if it were the first", async () => {
     const supervisor = await Supervisor.open({ features, optimizer, batchSize: 16, threads: 1 });
     const short = { ...base, steps: 5, evaluateAt: [5] };

@@ -7,7 +7,7 @@ export type OptionGroup = (typeof optionGroups)[number];
 const keys: Readonly<Record<Exclude<OptionGroup, "other"> | "main", string>> = {
   main: "recipe arms epochs steps minutes seeds pilot output init.seed compare.labels",
   study:
-    "baseline labelsPerClass optimizer learningRates augment tune grid measure target targetRmse minimumEffect longestExtension duplicates",
+    "baseline labelsPerClass optimizer learningRates schedule augment tune grid measure target targetRmse minimumEffect longestExtension duplicates",
   training:
     "head labelled selfTrainingSteps batchSize learningRate discriminatorLearningRate pretrainingSeeds pretrainingEpochs start discriminator checkpointEvery",
   model: "task features input inputShape freeze layout stateDict keepNames",

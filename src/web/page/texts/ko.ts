@@ -438,6 +438,8 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.selfTrainingSteps": "self-training의 스텝 수, 그것을 쓰는 시작점에만 (기본값: 1000)",
   "compare.seeds": "반복 횟수 (기본값: 5)",
   "compare.batchSize": "스텝마다 레이블된 샘플 수 (기본값: 64)",
+  "compare.schedule":
+    "지도 학습 스텝 동안의 학습률. cosine: 반 코사인을 따라 0까지 줄이기 (기본값: constant, 그대로 두기)",
   "compare.augment":
     "지도 학습 스텝마다 레이블된 샘플을 조금 바꾸기, 모든 비교 대상에 똑같이: shift(변의 1/8까지 이동, 신호는 시간 방향), flip(사진의 좌우를 절반의 경우에 뒤집기) (기본값: 바꾸지 않음)",
   "compare.pretrainingSeeds": "시드들이 나누어 쓸 사전 학습의 수 (기본값: 시드마다 하나)",
