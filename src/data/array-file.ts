@@ -1,6 +1,5 @@
-import { createReadStream } from "node:fs";
-import { createInflateRaw, constants as zlibConstants } from "node:zlib";
 import { userError } from "../errors.js";
+import { looksLikeZip, type ZipEntry, zipDirectory } from "../zip-directory.js";
 import type { FiledArray } from "./array-dataset.js";
 import { defaultCacheFolder, GrowingFile } from "./cache-folder.js";
 import { chooseArrays, isLabelsName, isSamplesName } from "./choose-arrays.js";
@@ -12,7 +11,7 @@ import { decodeNpy, looksLikeNpy, npyHeader, npyValueBytes, parseNpy } from "./n
 import { isGzip, readBytes, readChunks, readHead } from "./read-bytes.js";
 import { looksLikeSafetensors, safetensorsDirectory } from "./safetensors-array.js";
 import { defaultMemory, type RawArray, type SampleArray } from "./sample-array.js";
-import { looksLikeZip, type ZipEntry, zipDirectory } from "./zip-directory.js";
+import { unpackedBytes, unpackedHead } from "./zip-entry.js";
 
 /** What is known of an array in a file before its values are read. */
 export interface ArrayFile {
@@ -142,8 +141,7 @@ async function describeZip(
         advice: "The file is truncated or damaged: save it again with numpy.savez",
       });
     };
-    const unpacked = async () =>
-      entry.deflated ? unpack(inflated(file, entry, options.signal), where, entry.length, options) : file;
+    const content = () => unpackedBytes(file, entry, where, options.signal);
     return {
       where: path,
       format: "npz",
@@ -152,15 +150,15 @@ async function describeZip(
       bytes,
       load: async () => {
         check();
-        const whole = entry.deflated
-          ? await collect(inflated(file, entry, options.signal), where, entry.length)
-          : await file.bytes(entry.start, entry.length);
-        return parseNpy(whole, where);
+        return parseNpy(await collect(content(), where, entry.length), where);
       },
       file: async () => {
         check();
-        const source = await unpacked();
-        return segmentOf(source, layout, (entry.deflated ? 0 : entry.start) + layout.start, options);
+        if (entry.deflated)
+          return segmentOf(await unpack(content(), where, entry.length, options), layout, layout.start, options);
+        // What is stored as it is is read where it lies, once it is known to be whole.
+        for await (const _ of content());
+        return segmentOf(file, layout, entry.start + layout.start, options);
       },
     };
   };
@@ -184,8 +182,7 @@ async function zipLayouts(
   let passedOver: unknown;
   for (const [name, entry] of entries) {
     const where = `${file.path}[${name}]`;
-    const packed = file.bytes(entry.start, Math.min(entry.packed, 1 << 16));
-    const head = entry.deflated ? await inflateHead(await packed, where) : await packed;
+    const head = await unpackedHead(file, entry, where);
     if (!looksLikeNpy(head)) continue;
     try {
       const layout = npyLayout(head, where);
@@ -326,46 +323,6 @@ function tooLong(where: string, expected: number): Error {
     required: `${expected} bytes, as its header says`,
     got: "more",
     advice: "The file is damaged: fetch it again",
-  });
-}
-
-async function* inflated(file: OpenFile, entry: ZipEntry, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const packed = createReadStream(file.path, { start: entry.start, end: entry.start + entry.packed - 1 });
-  const inflate = createInflateRaw();
-  packed.on("error", (error) => inflate.destroy(error));
-  try {
-    for await (const chunk of packed.pipe(inflate)) {
-      signal?.throwIfAborted();
-      yield chunk as Uint8Array;
-    }
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("Z_"))) throw error;
-    throw damagedEntry(file.path, entry.name, error);
-  } finally {
-    packed.destroy();
-  }
-}
-
-/** What the first bytes of a packed file unpack to, as far as it comes in one piece: nothing where the file is empty. */
-async function inflateHead(packed: Uint8Array, where: string): Promise<Uint8Array> {
-  const inflate = createInflateRaw({ finishFlush: zlibConstants.Z_SYNC_FLUSH });
-  return new Promise((resolve, reject) => {
-    inflate.on("error", (error) => reject(damagedEntry(where, "its first bytes", error)));
-    inflate.once("data", (chunk: Uint8Array) => {
-      resolve(chunk);
-      inflate.destroy();
-    });
-    inflate.once("end", () => resolve(new Uint8Array(0)));
-    inflate.end(packed);
-  });
-}
-
-function damagedEntry(where: string, name: string, error: Error): Error {
-  return userError({
-    where,
-    required: "a whole NPZ archive",
-    got: `${name} that cannot be unpacked (${error.message})`,
-    advice: "Save it again with numpy.savez",
   });
 }
 

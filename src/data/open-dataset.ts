@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { userError } from "../errors.js";
+import { looksLikeZip } from "../zip-directory.js";
 import { arrayDataset, filedArrayDataset } from "./array-dataset.js";
 import { type ArrayFile, describeArrayFile, gatherArrays } from "./array-file.js";
 import { removeLeftBehind } from "./cache-folder.js";
@@ -27,7 +28,6 @@ import { openTableSource } from "./table-dataset.js";
 import { joinTables, type TableSource, textTable } from "./table-source.js";
 import { tarItems } from "./tar-items.js";
 import { unevenLines } from "./uneven-lines.js";
-import { looksLikeZip } from "./zip-directory.js";
 
 const tableName = /\.(csv|tsv|tab|txt|data|dat)(\.gz)?$/i;
 const tarName = /\.(tar|tgz|tar\.gz)$/i;

@@ -1,6 +1,8 @@
 /** Keras' own files: .keras archives (Keras 3) and whole models in one HDF5 file. */
-import { strFromU8, type Unzipped, unzipSync, zipSync } from "fflate";
+import { crc32 } from "node:zlib";
+import { inflateSync, strFromU8, zipSync } from "fflate";
 import { type UserError, userError } from "../errors.js";
+import { requireChecksum, type ZipEntry, zipDirectory } from "../zip-directory.js";
 import { isObject } from "./keras-calls.js";
 import { readModelConfig } from "./keras-config.js";
 import { type Hdf5Weights, readHdf5, rewriteHdf5 } from "./keras-hdf5.js";
@@ -38,7 +40,7 @@ export function isZip(bytes: Uint8Array): boolean {
  */
 export async function readKeras(bytes: Uint8Array, options: ReadKerasOptions): Promise<ModelFile> {
   const { where } = options;
-  const entries = unzip(bytes, where);
+  const entries = await unzip(bytes, where);
   const config = parseJson(strFromU8(requireEntry(entries, configName, where)), `${where}: ${configName}`);
   const metadata = entries[metadataName]
     ? parseJson(strFromU8(entries[metadataName]), `${where}: ${metadataName}`)
@@ -103,37 +105,46 @@ export async function readKerasHdf5(bytes: Uint8Array, options: ReadKerasOptions
   };
 }
 
-function unzip(bytes: Uint8Array, where: string): Unzipped {
-  let bomb: UserError | undefined;
+/** What the files in an archive hold, by name. */
+type Entries = Readonly<Record<string, Uint8Array>>;
+
+/** @throws UserError where the archive is damaged, or unpacks to far more than Keras packs */
+async function unzip(bytes: Uint8Array, where: string): Promise<Entries> {
+  const { length } = bytes;
+  const inMemory = async (start: number, count: number): Promise<Uint8Array> => bytes.subarray(start, start + count);
+  const entries = await zipDirectory({ path: where, length, bytes: inMemory });
   let total = 0;
-  try {
-    const entries = unzipSync(bytes, {
-      filter({ name, size, originalSize }) {
-        total += originalSize;
-        if (originalSize > size * mostExpansion || total > bytes.length * mostExpansion)
-          bomb ??= userError({
-            where: `${where}: ${name}`,
-            required: `entries that unpack to at most ${mostExpansion} times their size`,
-            got: `${originalSize} bytes from ${size}`,
-            advice: "Save the model again with Keras.",
-          });
-        return bomb === undefined;
-      },
-    });
-    if (bomb) throw bomb;
-    return entries;
-  } catch (error) {
-    if (error === bomb) throw error;
-    throw userError({
-      where,
-      required: "a .keras archive",
-      got: "a zip file that cannot be read",
-      advice: "Check that it is whole; save the model again.",
-    });
+  for (const { name, packed, length: unpacked } of entries) {
+    total += unpacked;
+    if (unpacked > packed * mostExpansion || total > length * mostExpansion)
+      throw userError({
+        where: `${where}: ${name}`,
+        required: `entries that unpack to at most ${mostExpansion} times their size`,
+        got: `${unpacked} bytes from ${packed}`,
+        advice: "Save the model again with Keras.",
+      });
   }
+  return Object.fromEntries(entries.map((entry) => [entry.name, unpackEntry(bytes, entry, `${where}: ${entry.name}`)]));
 }
 
-function requireEntry(entries: Unzipped, name: string, where: string): Uint8Array {
+function unpackEntry(bytes: Uint8Array, entry: ZipEntry, where: string): Uint8Array {
+  const packed = bytes.subarray(entry.start, entry.start + entry.packed);
+  let content = packed;
+  try {
+    if (entry.deflated) content = inflateSync(packed, { out: new Uint8Array(entry.length) });
+  } catch {
+    throw userError({
+      where,
+      required: "a whole .keras archive",
+      got: "an entry that cannot be unpacked",
+      advice: "Save the model again.",
+    });
+  }
+  requireChecksum(entry, crc32(content), where);
+  return content;
+}
+
+function requireEntry(entries: Entries, name: string, where: string): Uint8Array {
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
   if (entry) return entry;
   throw userError({

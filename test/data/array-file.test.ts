@@ -86,6 +86,28 @@ describe("NPZ", () => {
     new DataView(small.buffer).setUint32(entry + 24, 100, true);
     await expect(described(small).then((found) => found.load())).rejects.toThrow(UserError);
   });
+
+  test("refuses an array that is not what was packed, in memory and larger than it", async () => {
+    for (const level of [0, 9] as const) {
+      const archive = zipSync({ "x.npy": samples, "y.npy": labels }, { level });
+      const directory = Buffer.from(archive).indexOf(Buffer.from([0x50, 0x4b, 1, 2]));
+      // Its entry holds the checksum 16 bytes after its signature: the content does not fit then, packed or not.
+      archive[directory + 16] ^= 1;
+      const found = await described(archive);
+      for (const memory of [{}, { memory: 10 }])
+        await expect(gatherArrays([found], memory)).rejects.toThrow(
+          /\[x\]: required content with the checksum [0-9a-f]{8}, as the archive says, got [0-9a-f]{8}\. The archive is damaged/,
+        );
+      expect([...(await found.labels!.load()).data]).toEqual([1, 0]);
+    }
+  });
+
+  test("refuses an array of which a byte was changed", async () => {
+    const archive = zipSync({ "x.npy": samples }, { level: 0 });
+    const place = Buffer.from(archive).indexOf(Buffer.from(new Float32Array([6]).buffer));
+    archive[place + 3] ^= 2;
+    await expect(gatherArrays([await described(archive)], {})).rejects.toThrow(/The archive is damaged/);
+  });
 });
 
 describe("safetensors", () => {

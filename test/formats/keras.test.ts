@@ -277,7 +277,7 @@ test("names the layer that it does not read", async () => {
 test("refuses broken files", async () => {
   const weights = unzipSync(archive)["model.weights.h5"];
   const cases: [Uint8Array, RegExp][] = [
-    [archive.subarray(0, 1000), /zip file that cannot be read/],
+    [archive.subarray(0, 1000), /a whole zip archive, got one without its directory/],
     [zipSync({ "config.json": strToU8("{}") }), /without it/],
     [changed({ "model.weights.h5": weights.subarray(0, 5000) }), /sound HDF5 file/],
     [changed({ "model.weights.h5": strToU8("nothing") }), /sound HDF5 file/],
@@ -289,6 +289,19 @@ test("refuses broken files", async () => {
   }
   await expect(readKerasHdf5(hdf5.subarray(0, 9000), { where })).rejects.toThrow(/sound HDF5 file/);
   await expect(readKerasHdf5(weights, { where })).rejects.toThrow(/without model_config/);
+});
+
+test("refuses an archive in which a byte of the weights was changed, packed or not", async () => {
+  const entries = unzipSync(archive);
+  for (const level of [0, 9] as const) {
+    const damaged = zipSync(entries, { level });
+    const weights = Buffer.from(damaged).indexOf("model.weights.h5") + "model.weights.h5".length;
+    const [length] = new Uint32Array(damaged.slice(weights - 28, weights - 24).buffer);
+    damaged[weights + Math.floor(length / 2)] ^= 1;
+    const read = readKeras(damaged, { where });
+    await expect(read).rejects.toThrow(/model\.weights\.h5: .*(archive is damaged|cannot be unpacked)/);
+    await expect(read).rejects.toThrow(UserError);
+  }
 });
 
 test("survives any damage to the weights' file", async () => {

@@ -1,5 +1,14 @@
-import { userError } from "../errors.js";
-import type { OpenFile } from "./file-samples.js";
+/** What a zip archive holds, and where. */
+import { userError } from "./errors.js";
+
+/** The bytes of an archive, in a file or in memory. */
+export interface ZipBytes {
+  /** What the archive is called in messages. */
+  readonly path: string;
+  readonly length: number;
+  /** So many of them from a place on. */
+  readonly bytes: (start: number, length: number) => Promise<Uint8Array>;
+}
 
 /** A file inside a zip archive. */
 export interface ZipEntry {
@@ -9,6 +18,8 @@ export interface ZipEntry {
   readonly packed: number;
   readonly length: number;
   readonly deflated: boolean;
+  /** CRC-32 of what it unpacks to. */
+  readonly checksum: number;
 }
 
 /**
@@ -17,7 +28,7 @@ export interface ZipEntry {
  *
  * @throws UserError if it is damaged, encrypted, packed otherwise than by deflate, or promises more than deflate can
  */
-export async function zipDirectory(file: OpenFile): Promise<ZipEntry[]> {
+export async function zipDirectory(file: ZipBytes): Promise<ZipEntry[]> {
   const damaged = (got: string) =>
     userError({ where: file.path, required: "a whole zip archive", got, advice: "Save it again" });
   const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -79,10 +90,32 @@ export async function zipDirectory(file: OpenFile): Promise<ZipEntry[]> {
     if (local.getUint32(0, true) !== 0x04034b50 || first + sizes.packed > file.length) {
       throw damaged(`${name}, which is cut off`);
     }
-    entries.push({ name, start: first, ...sizes, deflated: method === 8 });
+    const checksum = directory.getUint32(at + 16, true);
+    entries.push({ name, start: first, ...sizes, deflated: method === 8, checksum });
     at = extraEnd + commentLength;
   }
   return entries;
+}
+
+/**
+ * Requires of what an entry unpacks to that it is what was packed.
+ *
+ * @param found CRC-32 of what it unpacks to
+ * @param where the entry, for messages
+ * @throws UserError if it is another than the archive says
+ */
+export function requireChecksum({ checksum }: ZipEntry, found: number, where: string): void {
+  if (found === checksum) return;
+  throw userError({
+    where,
+    required: `content with the checksum ${inHexadecimal(checksum)}, as the archive says`,
+    got: inHexadecimal(found),
+    advice: "The archive is damaged: fetch or save it again",
+  });
+}
+
+function inHexadecimal(checksum: number): string {
+  return checksum.toString(16).padStart(8, "0");
 }
 
 /** Whether a file's first bytes are those of a zip archive. */
