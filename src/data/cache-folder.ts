@@ -69,6 +69,23 @@ export function removeLeftBehind(cache: string | undefined, now = Date.now()): v
   }
 }
 
+/** Files that this process removes when it ends. */
+const removedAtExit = new Set<string>();
+
+/** One listener serves all files: Node warns of many. */
+function removeAtExit(path: string): void {
+  if (removedAtExit.size === 0)
+    process.once("exit", () => {
+      for (const each of removedAtExit)
+        try {
+          rmSync(each, { force: true });
+        } catch {
+          // Another process has it open: a later run removes what is left behind.
+        }
+    });
+  removedAtExit.add(path);
+}
+
 /** A file being written piece by piece under a name of its own, until it is whole. */
 export class GrowingFile {
   readonly path: string;
@@ -118,7 +135,7 @@ export class GrowingFile {
       rmSync(this.path);
     } catch {
       // Windows does not remove open files: then this process's end does.
-      process.once("exit", () => rmSync(this.path, { force: true }));
+      removeAtExit(this.path);
     }
     return file;
   }

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { defaultCacheFolder, removeLeftBehind } from "../../src/data/cache-folder.js";
+import { defaultCacheFolder, GrowingFile, removeLeftBehind } from "../../src/data/cache-folder.js";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -36,6 +36,33 @@ test("opening data removes it", async () => {
   const { folder, left } = setUp();
   await openDataset(join(folder, "t.csv"), { cache: folder });
   expect(readdirSync(folder).sort()).toEqual(left);
+});
+
+const disk = vi.hoisted(() => ({ isHeld: false }));
+
+/** Removes as Windows may do, where open files stay. */
+vi.mock("node:fs", async (original) => {
+  const real = await original<typeof import("node:fs")>();
+  const rmSync: typeof real.rmSync = (path, options) => {
+    if (disk.isHeld) throw Object.assign(new Error("EBUSY: resource busy or locked"), { code: "EBUSY" });
+    real.rmSync(path, options);
+  };
+  return { ...real, rmSync };
+});
+
+test("files that cannot be removed while they are open are removed at the end, by one listener for all", () => {
+  const folder = temporaryFolder();
+  const known = process.listeners("exit");
+  disk.isHeld = true;
+  for (let file = 0; file < 12; file++) new GrowingFile(folder).keepWhileOpen();
+  const added = process.listeners("exit").filter((listener) => !known.includes(listener));
+  expect(readdirSync(folder)).toHaveLength(12);
+  expect(added).toHaveLength(1);
+  // One that is held even then stops neither the others nor the process's end.
+  added[0](0);
+  disk.isHeld = false;
+  added[0](0);
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 const user = vi.hoisted(() => ({ hasHome: true }));
