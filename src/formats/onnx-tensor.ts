@@ -2,8 +2,8 @@
 import { isFieldSet } from "@bufbuild/protobuf";
 import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType, TensorProtoSchema } from "onnx-buf";
 import { userError } from "../errors.js";
-import { type DataType, dataTypes, sizeOf, type Tensor, type TensorData } from "../graph/tensor.js";
-import { byteLengthOf, elementsFromBytes } from "./element-types.js";
+import { byteLengthOf, type DataType, dataTypes, sizeOf, type Tensor, type TensorData } from "../graph/tensor.js";
+import { elementsFromBytes } from "./element-types.js";
 
 /** Gives `length` bytes at `offset` of a file beside the model. */
 export type ExternalReader = (location: string, offset: number, length?: number) => Uint8Array;

@@ -1,7 +1,7 @@
 /** The safetensors format: a length, a JSON header, the elements. */
 import { type UserError, userError } from "../errors.js";
-import { type DataType, sizeOf, type Tensor } from "../graph/tensor.js";
-import { byteLengthOf, bytesOf, elementsFromBytes } from "./element-types.js";
+import { byteLengthOf, type DataType, sizeOf, type Tensor } from "../graph/tensor.js";
+import { bytesOf, elementsFromBytes } from "./element-types.js";
 
 /**
  * Header names of element types. Tensors are written in this order, wide elements first, so that each lies aligned; it is

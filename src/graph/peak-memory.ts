@@ -1,18 +1,10 @@
 /** How much memory a graph's values take while it is computed. */
 import type { BuiltNode, ValueType } from "./builder.js";
-import { type DataType, sizeOf } from "./tensor.js";
+import { byteLengthOf, sizeOf } from "./tensor.js";
 
-const bytesByType: Readonly<Partial<Record<DataType, number>>> = {
-  float64: 8,
-  int64: 8,
-  uint64: 8,
-  float32: 4,
-  int32: 4,
-  uint32: 4,
-};
-
+/** Of texts, which no training graph has, it is not known. */
 function bytesOf({ type, shape }: ValueType): number {
-  return sizeOf(shape) * (bytesByType[type] ?? 1);
+  return type === "string" ? 0 : byteLengthOf(type, sizeOf(shape));
 }
 
 /** Operators that give their first input's elements as they are, which runtimes do not copy. */

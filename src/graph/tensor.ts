@@ -64,6 +64,37 @@ export function sizeOf(shape: readonly number[]): number {
   return size;
 }
 
+/** Bits of one element, in memory and in files. */
+const elementBits: Readonly<Record<Exclude<DataType, "string">, number>> = {
+  float32: 32,
+  uint8: 8,
+  int8: 8,
+  uint16: 16,
+  int16: 16,
+  int32: 32,
+  int64: 64,
+  bool: 8,
+  float16: 16,
+  float64: 64,
+  uint32: 32,
+  uint64: 64,
+  complex64: 64,
+  complex128: 128,
+  bfloat16: 16,
+  float8e4m3fn: 8,
+  float8e4m3fnuz: 8,
+  float8e5m2: 8,
+  float8e5m2fnuz: 8,
+  uint4: 4,
+  int4: 4,
+  float4e2m1: 4,
+};
+
+/** Bytes that `size` elements take; elements under a byte are packed, the last byte filled up. */
+export function byteLengthOf(type: Exclude<DataType, "string">, size: number): number {
+  return Math.ceil((size * elementBits[type]) / 8);
+}
+
 /** A float32 tensor from numbers; shape defaults to one axis. */
 export function floatTensor(values: ArrayLike<number>, shape: readonly number[] = [values.length]): FloatTensor {
   const data = values instanceof Float32Array ? values : Float32Array.from(values);

@@ -47,3 +47,16 @@ it("knows how long elements are", () => {
   graph.output("truth", truth);
   expect(graph.peakBytes).toBe(100 * 8 + 100);
 });
+
+it.each([
+  ["float64", 8],
+  ["float16", 2],
+  ["bfloat16", 2],
+  ["int64", 8],
+  ["int16", 2],
+  ["bool", 1],
+] as const)("counts %s as %i bytes an element", (type, bytes) => {
+  const { builder: graph, x } = builder();
+  graph.output("cast", graph.append("Cast", [x], {}, [{ type, shape: [10, 100] }])[0]);
+  expect(graph.peakBytes).toBe(bytes * 1000);
+});
