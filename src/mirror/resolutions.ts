@@ -54,12 +54,23 @@ export const mirroredReduction: MirrorRule = (context) => {
   return [{ to: firstInput(context), value: emit.expand(emit.reshape(value, kept), shape) }];
 };
 
+/** What says how Resize samples, beside where to. */
+const sampling = [
+  "mode",
+  "coordinate_transformation_mode",
+  "nearest_mode",
+  "cubic_coeff_a",
+  "exclude_outside",
+  "antialias",
+];
+
 /** Resize back to the input's size, with the same sampling. */
 export const mirroredResize: MirrorRule = (context) => {
   const { emit, step, value } = context;
   const { shape } = step.inputs[0]!;
-  const kept = ["mode", "coordinate_transformation_mode", "nearest_mode"];
-  const attributes = Object.fromEntries(Object.entries(step.node.attributes).filter(([name]) => kept.includes(name)));
+  const attributes = Object.fromEntries(
+    Object.entries(step.node.attributes).filter(([name]) => sampling.includes(name)),
+  );
   const resized = emit.one("Resize", [value, undefined, undefined, emit.ints(shape)], attributes);
   return [{ to: firstInput(context), value: resized }];
 };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.js";
 import { UserError } from "../../src/errors.js";
-import { attribute } from "../../src/graph/graph.js";
+import type { Value } from "../../src/graph/builder.js";
+import { type Attributes, attribute } from "../../src/graph/graph.js";
 import { numbersOf, sizeOf } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { mirrored } from "../support/mirror-network.js";
@@ -244,6 +245,33 @@ describe("pooling what the mirror of a pool makes", () => {
       expectClose(numbersOf(results.pooled), numbersOf(code));
     });
   }
+});
+
+describe("the mirror of Resize", () => {
+  const cubic = { mode: attribute.string("cubic") };
+  const cases = [
+    ["cubic_coeff_a", cubic, { cubic_coeff_a: attribute.float(-0.5) }],
+    ["exclude_outside", cubic, { exclude_outside: attribute.int(1) }],
+    ["antialias", { mode: attribute.string("linear") }, { antialias: attribute.int(1) }],
+  ] as const;
+  it.each(cases)("samples as F does: %s", async (_, mode, own) => {
+    const net = new TestNetwork();
+    const sizes = net.ints([batch, 2, 8, 8]);
+    const feature = net.node("Resize", ["x", "", "", sizes], { ...mode, ...own });
+    const network = net.build([2, 5, 5], feature);
+    const code = normalTensor("code", [batch, 2, 8, 8]);
+    const results = await runGraph({ x: normalTensor("x", [batch, 2, 5, 5]), code }, (emit, values) => {
+      const smaller = (attributes: Attributes): Value =>
+        emit.one("Resize", [values.code, undefined, undefined, emit.ints([batch, 2, 5, 5])], attributes);
+      return {
+        mirrored: mirrored(emit, network, feature, values.x, { code: values.code }).result.output,
+        alike: smaller({ ...mode, ...own }),
+        otherwise: smaller(mode),
+      };
+    });
+    expect(numbersOf(results.mirrored)).toEqual(numbersOf(results.alike));
+    expect(numbersOf(results.mirrored)).not.toEqual(numbersOf(results.otherwise));
+  });
 });
 
 describe("a normalisation in the mirror", () => {
