@@ -58,7 +58,7 @@ export function checkClassNames(names: readonly string[]): void {
 /**
  * Numbers the classes of a data set: in the order of `fittedNames` if given; else whole numbers that begin at 0 are
  * class numbers already; others are numbered in their order, by value or by code unit (so that no locale matters).
- * Whole numbers with zeros behind the point, as "3.0", are the same class as without.
+ * Whole numbers are the same class however they are written, as "3", "3.0", "+3" and "03".
  *
  * @param found the distinct classes as the data writes them
  * @param areNamed whether `fittedNames` are those that the user has given, for messages
@@ -73,11 +73,16 @@ export function numberClasses(
   const distinct = [...found];
   if (fittedNames !== undefined) {
     const known = new Map(fittedNames.map((name, number) => [name.normalize("NFC"), number]));
+    const byValue = new Map<number | undefined, number>();
+    fittedNames.forEach((name, number) => {
+      const value = wholeNumber(name);
+      if (value !== undefined && !byValue.has(value)) byValue.set(value, number);
+    });
     const numberOf = new Map<string, number>();
     for (const name of distinct) {
       // UCI's test files end their lines with a full stop, which thus hangs on the class.
       const composed = name.normalize("NFC");
-      const number = known.get(composed) ?? known.get(composed.replace(/\.$/, "")) ?? known.get(withoutZeros(name));
+      const number = known.get(composed) ?? known.get(composed.replace(/\.$/, "")) ?? byValue.get(wholeNumber(name));
       if (number === undefined) {
         throw userError({
           where,
@@ -90,20 +95,28 @@ export function numberClasses(
     }
     return { classNames: fittedNames, numberOf };
   }
-  const whole = distinct.every((name) => wholeNumber(name) !== undefined);
-  const sorted = whole
-    ? [...new Set(distinct.map(withoutZeros))].sort((a, b) => Number(a) - Number(b))
-    : distinct.sort(byCodeUnit);
-  const largest = Number(sorted.at(-1));
-  if (whole && Number(sorted[0]) === 0 && largest < Math.max(1000, 4 * sorted.length)) {
+  const values = distinct.flatMap((name) => wholeNumber(name) ?? []);
+  if (values.length < distinct.length) {
+    const classNames = distinct.sort(byCodeUnit);
+    return { classNames, numberOf: new Map(classNames.map((name, number) => [name, number])) };
+  }
+  const sorted = [...new Set(values)].sort((a, b) => a - b);
+  const [largest = 0] = sorted.slice(-1);
+  if (sorted[0] === 0 && largest < Math.max(1000, 4 * sorted.length)) {
     const classNames = Array.from({ length: largest + 1 }, (_, number) => String(number));
     return { classNames, numberOf: new Map(distinct.map((name) => [name, Number(name)])) };
   }
-  const places = new Map(sorted.map((name, number) => [name, number]));
-  return {
-    classNames: sorted,
-    numberOf: new Map(distinct.map((name) => [name, places.get(whole ? withoutZeros(name) : name)!])),
-  };
+  const places = new Map(sorted.map((value, number) => [value, number]));
+  const classNames: string[] = [];
+  const numberOf = new Map<string, number>();
+  for (const name of distinct) {
+    const place = places.get(Number(name))!;
+    const plain = plainNumber(name);
+    // Of several spellings the shortest.
+    if (plain.length < (classNames[place]?.length ?? Number.POSITIVE_INFINITY)) classNames[place] = plain;
+    numberOf.set(name, place);
+  }
+  return { classNames, numberOf };
 }
 
 /**
@@ -147,8 +160,9 @@ export function wholeNumber(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-function withoutZeros(text: string): string {
-  return wholeNumber(text) === undefined ? text : text.replace(/\.0*$/, "");
+/** A whole number without what says nothing of its value, but for zeros in front, which identifiers have. */
+function plainNumber(text: string): string {
+  return text.replace(/^\+/, "").replace(/\.0*$/, "");
 }
 
 /** Orders strings by code unit, the same in every locale. */

@@ -13,11 +13,18 @@ test.each([
   ["other whole numbers are numbered by value", ["10", "9", "-1"], 3, { "-1": 0, "9": 1, "10": 2 }],
   ["zeros behind the point do not count", ["0.0", "10.0", "2", "2.0"], 11, { "0.0": 0, "2": 2, "2.0": 2, "10.0": 10 }],
   ["nor where they begin elsewhere", ["10.0", "9.0", "9"], 2, { "9": 0, "9.0": 0, "10.0": 1 }],
+  ["nor do signs and zeros in front", ["+3", "3", "04", "4", "00"], 5, { "+3": 3, "3": 3, "04": 4, "4": 4, "00": 0 }],
+  ["nor those where they begin elsewhere", ["04", "+3", "4", "3"], 2, { "+3": 0, "3": 0, "04": 1, "4": 1 }],
   ["names are numbered by code unit", ["b", "a", "B"], 3, { B: 0, a: 1, b: 2 }],
 ])("%s", (_, found, count, numbers) => {
   const { classNames, numberOf } = numberClasses(found, undefined, "file");
   expect(classNames.length).toBe(count);
   expect(Object.fromEntries(numberOf)).toEqual(numbers);
+});
+
+test("whole numbers that do not begin at 0 are named as the data writes them, the shortest way", () => {
+  expect(numberClasses(["07", "03"], undefined, "file").classNames).toEqual(["03", "07"]);
+  expect(numberClasses(["07", "3.0", "03", "+3"], undefined, "file").classNames).toEqual(["3", "07"]);
 });
 
 test("labels in an array: one whole number for each sample", () => {
@@ -28,7 +35,9 @@ test("labels in an array: one whole number for each sample", () => {
   expect(() => classesOfArray({ data: new Float64Array(4), dims: [2, 2] }, {}, "file")).toThrow(/\[2, 2\]/);
 });
 
-test("classes of the training data are found with zeros behind the point", () => {
+test("classes of the training data are found however their numbers are written", () => {
+  expect(Object.fromEntries(numberClasses(["+2", "01"], ["1", "2"], "file").numberOf)).toEqual({ "+2": 1, "01": 0 });
+  expect(Object.fromEntries(numberClasses(["01", "1"], ["1", "01"], "file").numberOf)).toEqual({ "01": 1, "1": 0 });
   expect(Object.fromEntries(numberClasses(["2.0", "1"], ["1", "2"], "file").numberOf)).toEqual({ "2.0": 1, "1": 0 });
 });
 
