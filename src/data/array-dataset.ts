@@ -5,6 +5,7 @@ import { convertPicture } from "./convert-picture.js";
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
 import { withinLimit } from "./evenly-spaced.js";
 import { FileSamples, type FileSegment } from "./file-samples.js";
+import { objectsNote } from "./label-maps.js";
 import { oneHotNote } from "./one-hot-labels.js";
 import {
   choosePictureTarget,
@@ -153,6 +154,7 @@ function recordOf(
     ...(labels === undefined ? {} : { labelsFrom: labels.where }),
     // Nothing else makes classes of several columns.
     ...(labelled?.labels !== undefined && width > 1 ? { notes: [oneHotNote(width)] } : {}),
+    ...(labelled?.maps?.objects ? { notes: [objectsNote] } : {}),
   };
 }
 

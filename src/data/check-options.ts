@@ -5,7 +5,7 @@ import type { OpenOptions } from "./dataset.js";
 /** The words that some options are one of. */
 const words = {
   layout: ["NCHW", "NHWC"],
-  task: ["classification", "regression", "none"],
+  task: ["classification", "regression", "segmentation", "none"],
   onBad: ["fail", "skip"],
   categories: ["one-hot", "embedding"],
 } as const satisfies Partial<Record<keyof OpenOptions, readonly string[]>>;

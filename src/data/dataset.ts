@@ -5,6 +5,7 @@
 
 import type { ShuffleBlocks } from "./batches.js";
 import type { ColumnChoice } from "./column-profile.js";
+import type { LabelMaps } from "./label-maps.js";
 import type { Targets } from "./sample-labels.js";
 
 /** What the samples are, which decides the default discriminator and which corruptions make sense. */
@@ -28,6 +29,8 @@ export interface Dataset {
   readonly classNames?: readonly string[];
   /** The numbers to predict, where the labels are numbers; beside {@link labels} where they may be either. */
   readonly targets?: Targets;
+  /** The class of each position of the samples, where they are labelled so. */
+  readonly maps?: LabelMaps;
   /** JSON: what was understood of the data and fitted on it. It goes into run.json and into {@link OpenOptions.fitted}. */
   readonly record: Record<string, unknown>;
   /** SHA-256, in hexadecimal, of the samples before normalisation, and of the labels. */
@@ -91,10 +94,10 @@ export interface OpenOptions {
    */
   labels?: string | number | readonly (string | number)[] | undefined;
   /**
-   * What labels are: classes, numbers to predict, or nothing that is wanted (their columns are left out all the same).
-   * Default: texts are classes, fractions are numbers, and whole numbers are given as both.
+   * What labels are: classes, numbers to predict, a class for each position of a sample, or nothing that is wanted (their
+   * columns are left out all the same). Default: texts are classes, fractions are numbers, and whole numbers are given as both.
    */
-  task?: "classification" | "regression" | "none" | undefined;
+  task?: "classification" | "regression" | "segmentation" | "none" | undefined;
   /**
    * Names of all classes in the order of their numbers. Labels are then these names, or their places from 0. Default: the
    * classes that there are, in their order.

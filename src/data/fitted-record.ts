@@ -74,6 +74,8 @@ export const fittedRecord = z.object({
   picture: picture.optional(),
   signal: signal.optional(),
   classNames: z.array(z.string()).optional(),
+  /** How maps of classes were understood, see LabelMaps. */
+  maps: z.object({ objects: z.boolean() }).optional(),
   table: z
     .object({
       columns: z.array(column),

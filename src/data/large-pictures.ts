@@ -14,7 +14,8 @@ import type { CheckedDecoder } from "./picture-dataset.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import type { PicturePool } from "./picture-pool.js";
 import { checkInterrupted } from "./read-bytes.js";
-import { defaultMemory, hashArray, startHash } from "./sample-array.js";
+import { defaultMemory, startHash } from "./sample-array.js";
+import { hashLabels } from "./sample-labels.js";
 import { assembleDataset, normalisationFor, type SampleDescription } from "./stored-dataset.js";
 import { writeWhole } from "./write-whole.js";
 
@@ -70,8 +71,7 @@ export async function openLargePictures(large: LargePictures): Promise<Dataset> 
   const normalisation = normalisationFor(description, statistics, options);
   // Labels count for the hash as they do for pictures in memory.
   const hash = createHash("sha256").update(index.hash);
-  const labels = description.labels ?? description.targets?.values;
-  if (labels !== undefined) hashArray(hash, labels);
+  hashLabels(hash, description);
   const measured = { statistics, hash: hash.digest("hex") };
 
   const memory = options.memory ?? defaultMemory();

@@ -98,8 +98,8 @@ async function checkedRecord(dataset: Dataset, options: OpenOptions): Promise<Re
   return note === undefined ? dataset.record : { ...dataset.record, notes: [...(notes ?? []), note] };
 }
 
-function requireNamed({ labels, where }: Dataset, { classNames, task }: OpenOptions): void {
-  if (classNames === undefined || task === "none" || labels !== undefined) return;
+function requireNamed({ labels, maps, where }: Dataset, { classNames, task }: OpenOptions): void {
+  if (classNames === undefined || task === "none" || (labels ?? maps) !== undefined) return;
   throw userError({
     where,
     required: `labels, since names of classes are given (${shorten(classNames)})`,

@@ -1,4 +1,5 @@
-/** What samples are labelled with: classes, or numbers to predict. */
+/** What samples are labelled with: classes, numbers to predict, or maps of classes. */
+import type { Hash } from "node:crypto";
 import { userError } from "../errors.js";
 import {
   classesOfArray,
@@ -9,9 +10,10 @@ import {
   numberNamedClasses,
 } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
+import { type LabelMaps, mapOf, mapsOfArray, pickMaps } from "./label-maps.js";
 import { labelsOption } from "./labels-option.js";
 import { classesOfOneHot } from "./one-hot-labels.js";
-import type { RawArray } from "./sample-array.js";
+import { hashArray, type RawArray } from "./sample-array.js";
 
 /** Numbers to predict, one or several a sample, in the data's own units. */
 export interface Targets {
@@ -26,11 +28,15 @@ export interface SampleLabels {
   readonly labels?: Int32Array;
   readonly classNames?: readonly string[];
   readonly targets?: Targets;
+  readonly maps?: LabelMaps;
 }
+
+/** {@link SampleLabels} of which some may be undefined. */
+type AnyLabels = { readonly [Key in keyof SampleLabels]?: SampleLabels[Key] | undefined };
 
 /**
  * The labels in an array: [N] or [N, 1] as classes or as numbers, [N, k] as k numbers a sample, or as classes where every
- * row is a one-hot code.
+ * row is a one-hot code; for segmentation maps, see {@link mapsOfArray}.
  *
  * @param of samples that the data has
  * @throws UserError if the array has another length, or holds what the task cannot use
@@ -41,6 +47,7 @@ export function labelsOfArray(
   { task, ...known }: Pick<OpenOptions, "task"> & KnownClasses,
 ): SampleLabels {
   if (task === "none") return {};
+  if (task === "segmentation") return mapsOfArray({ array, where }, of, known);
   const { dims, data } = array;
   if (dims.length === 0 || dims[0] !== of) {
     throw userError({
@@ -94,7 +101,7 @@ export function labelsOfTexts(
   { task, ...known }: Pick<OpenOptions, "task"> & KnownClasses,
   placeOf: (index: number) => string = (index) => `${where}, sample ${index + 1}`,
 ): SampleLabels {
-  if (task === "none") return {};
+  if (task === "none" || task === "segmentation") return {};
   const without = texts.indexOf(undefined);
   const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text));
   const odd = [...found].find((text) => !isNumber(text));
@@ -134,15 +141,20 @@ export function labelsOfTexts(
 }
 
 /** Labels of some samples only. */
-export function pickLabels(
-  { labels, classNames, targets }: { readonly [Key in keyof SampleLabels]?: SampleLabels[Key] | undefined },
-  kept: ArrayLike<number>,
-): SampleLabels {
+export function pickLabels({ labels, classNames, targets, maps }: AnyLabels, kept: ArrayLike<number>): SampleLabels {
   return {
     ...(labels === undefined ? {} : { labels: Int32Array.from(kept, (index) => labels[index]) }),
     ...(classNames === undefined ? {} : { classNames }),
     ...(targets === undefined ? {} : { targets: { names: targets.names, values: pickRows(targets, kept) } }),
+    ...(maps === undefined ? {} : { maps: pickMaps(maps, kept) }),
   };
+}
+
+/** Makes labels, where there are any, a part of a data set's hash. */
+export function hashLabels(hash: Hash, { labels, targets, maps }: AnyLabels): void {
+  const hashed = labels ?? targets?.values;
+  if (hashed !== undefined) hashArray(hash, hashed);
+  for (let sample = 0; sample < (maps?.rows.length ?? 0); sample++) hash.update(mapOf(maps!, sample));
 }
 
 function pickRows({ names, values }: Targets, kept: ArrayLike<number>): Float64Array {

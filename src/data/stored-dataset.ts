@@ -3,11 +3,12 @@ import { ChannelMeter, type ChannelOrder, type ChannelStatistics, notFinite } fr
 import { type Dataset, type DatasetKind, type OpenOptions, type PictureLayout, sizeOf } from "./dataset.js";
 import type { FileSamples } from "./file-samples.js";
 import { readFitted } from "./fitted-record.js";
+import type { LabelMaps } from "./label-maps.js";
 import { chooseNormalisation, deliveredRange, type Normalisation, sampleDelivery } from "./normalisation.js";
 import type { PictureTarget } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
 import { hashArray, type SampleArray, samplesPerPiece, startHash } from "./sample-array.js";
-import { pickLabels, type Targets } from "./sample-labels.js";
+import { hashLabels, pickLabels, type Targets } from "./sample-labels.js";
 
 /** Tells where a sample lies. */
 export type SamplePlace = (sample: number) => { readonly where: string; readonly sample: number };
@@ -29,6 +30,7 @@ export interface SampleDescription {
   readonly labels?: Int32Array | undefined;
   readonly classNames?: readonly string[] | undefined;
   readonly targets?: Targets | undefined;
+  readonly maps?: LabelMaps | undefined;
   /** What the samples are as pictures, if they are. */
   readonly picture?: PictureTarget | undefined;
   /** How they lie as signals, if they are. */
@@ -166,13 +168,12 @@ class Survey {
   }
 
   finish(): Measured & { description: SampleDescription; normalisation: Normalisation; kept?: Uint32Array } {
-    const { where, labels, classNames, targets } = this.#description;
+    const { where } = this.#description;
     const bad = new Set(this.#bad);
     const count = this.#description.count - bad.size;
     if (count === 0) throw nothing(where);
     const statistics = this.#meter.statistics();
-    const hashed = labels ?? targets?.values;
-    if (hashed !== undefined) hashArray(this.#hash, hashed);
+    hashLabels(this.#hash, this.#description);
     const normalisation = normalisationFor(this.#description, statistics, this.#options);
     const measured = { statistics, hash: this.#hash.digest("hex"), normalisation };
     if (bad.size === 0) return { ...measured, description: this.#description };
@@ -185,7 +186,7 @@ class Survey {
       ...this.#description,
       count,
       record,
-      ...pickLabels({ labels, classNames, targets }, kept),
+      ...pickLabels(this.#description, kept),
     };
     return { ...measured, description, kept };
   }
@@ -252,7 +253,7 @@ export function assembleDataset(
   { statistics, hash }: Measured,
   read: Dataset["read"],
 ): Dataset {
-  const { where, kind, count, shape, labels, classNames, targets, picture, signal, pictureRange } = description;
+  const { where, kind, count, shape, labels, classNames, targets, maps, picture, signal, pictureRange } = description;
   return {
     where,
     kind,
@@ -261,6 +262,7 @@ export function assembleDataset(
     ...(labels === undefined ? {} : { labels }),
     ...(classNames === undefined ? {} : { classNames }),
     ...(targets === undefined ? {} : { targets }),
+    ...(maps === undefined ? {} : { maps }),
     record: {
       ...description.record,
       kind,
@@ -280,6 +282,7 @@ export function assembleDataset(
       normalisation,
       measured: statistics,
       ...(classNames === undefined ? {} : { classNames }),
+      ...(maps === undefined ? {} : { maps: { shape: maps.shape, objects: maps.objects } }),
     },
     hash,
     range: deliveredRange(normalisation, statistics, pictureRange !== undefined),
