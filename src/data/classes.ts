@@ -71,30 +71,7 @@ export function numberClasses(
   areNamed = false,
 ): Classes {
   const distinct = [...found];
-  if (fittedNames !== undefined) {
-    const known = new Map(fittedNames.map((name, number) => [name.normalize("NFC"), number]));
-    const byValue = new Map<number | undefined, number>();
-    fittedNames.forEach((name, number) => {
-      const value = wholeNumber(name);
-      if (value !== undefined && !byValue.has(value)) byValue.set(value, number);
-    });
-    const numberOf = new Map<string, number>();
-    for (const name of distinct) {
-      // UCI's test files end their lines with a full stop, which thus hangs on the class.
-      const composed = name.normalize("NFC");
-      const number = known.get(composed) ?? known.get(composed.replace(/\.$/, "")) ?? byValue.get(wholeNumber(name));
-      if (number === undefined) {
-        throw userError({
-          where,
-          required: `classes ${areNamed ? "among those that were named" : "of the training data"} (${shorten(fittedNames)})`,
-          got: `the class ${name}`,
-          advice: `${areNamed ? "Name it too (--class-names), remove" : "Remove"} its samples, or name the column or file that holds the labels (${labelsOption})`,
-        });
-      }
-      numberOf.set(name, number);
-    }
-    return { classNames: fittedNames, numberOf };
-  }
+  if (fittedNames !== undefined) return numberAmong(fittedNames, distinct, where, areNamed);
   const values = distinct.flatMap((name) => wholeNumber(name) ?? []);
   if (values.length < distinct.length) {
     const classNames = distinct.sort(byCodeUnit);
@@ -117,6 +94,37 @@ export function numberClasses(
     numberOf.set(name, place);
   }
   return { classNames, numberOf };
+}
+
+/** Numbers classes by the known ones, see {@link numberClasses}. */
+function numberAmong(
+  fittedNames: readonly string[],
+  distinct: readonly string[],
+  where: string,
+  areNamed: boolean,
+): Classes {
+  const known = new Map(fittedNames.map((name, number) => [name.normalize("NFC"), number]));
+  const byValue = new Map<number | undefined, number>();
+  fittedNames.forEach((name, number) => {
+    const value = wholeNumber(name);
+    if (value !== undefined && !byValue.has(value)) byValue.set(value, number);
+  });
+  const numberOf = new Map<string, number>();
+  for (const name of distinct) {
+    // UCI's test files end their lines with a full stop, which thus hangs on the class.
+    const composed = name.normalize("NFC");
+    const number = known.get(composed) ?? known.get(composed.replace(/\.$/, "")) ?? byValue.get(wholeNumber(name));
+    if (number === undefined) {
+      throw userError({
+        where,
+        required: `classes ${areNamed ? "among those that were named" : "of the training data"} (${shorten(fittedNames)})`,
+        got: `the class ${name}`,
+        advice: `${areNamed ? "Name it too (--class-names), remove" : "Remove"} its samples, or name the column or file that holds the labels (${labelsOption})`,
+      });
+    }
+    numberOf.set(name, number);
+  }
+  return { classNames: fittedNames, numberOf };
 }
 
 /**
