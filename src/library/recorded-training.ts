@@ -110,7 +110,8 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
         if (pictureSteps.has(step)) await recordReconstructions(recorded, report);
         await recordStart();
         if (pictureSteps.has(step)) await recordLayers(recorded, held, step, await report.state());
-        if (step % checkpointEvery === 0 && step < steps) {
+        // What comes behind the last step takes a while, too, and may be interrupted.
+        if (step % checkpointEvery === 0 || step === steps) {
           await writeCheckpoint(report);
           emit({ type: "checkpoint", step });
         }

@@ -212,7 +212,7 @@ function requireWholeTurns({ selfSupervision, contrast, batchSize }: Recipe, dat
  *   after the last {@link PretrainOptions.onStep}, so that the caller's checkpoint is whole
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
-  const { features, dataset, recipe, seed, steps } = options;
+  const { features, dataset, recipe } = options;
   if (!trainsFeatures(recipe)) return untrained(options);
   const { sampleShape } = features.network;
   const training = options.training ?? trainingGraphOf(options);
@@ -220,15 +220,46 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   if (options.resume) requireWholeState(training, options.resume.state);
   const initial = options.resume?.state ?? start;
   const trainer = await Trainer.open(training, initial, sessionOptions(options));
-  let answers: TaskAnswers = {};
   try {
-    answers = await answersFor(options);
+    const finalMetrics = await takeSteps(options, training, trainer, start);
+    const parameters = await trainer.parameters(recipe.movingAverage > 0);
+    return {
+      weights: inFeatures(features, parameters),
+      start: inFeatures(features, start),
+      parameters,
+      finalMetrics,
+      warnings: judge(finalMetrics, chanceOfTurn(recipe, dataset, sampleShape)),
+    };
+  } catch (error) {
+    if (error instanceof InterruptedError) await trainer.retreat();
+    throw error;
+  } finally {
+    await trainer.release();
+  }
+}
+
+/**
+ * Makes the steps that are not made yet.
+ *
+ * @returns mean metrics over the last tenth of all steps
+ */
+async function takeSteps(
+  options: PretrainOptions,
+  training: TrainingGraph,
+  trainer: Trainer,
+  start: Weights,
+): Promise<Record<string, number>> {
+  const { features, dataset, recipe, seed, steps, resume } = options;
+  const from = steps - Math.ceil(steps / 10);
+  // A run that was given more steps has another tail.
+  const tail = new MetricMeans(resume?.tail?.from === from ? resume.tail : undefined);
+  const first = resume?.step ?? 0;
+  // Where all are made, as of a run that was ended behind its last step, no answers are looked for, which may take long.
+  if (first >= steps) return tail.means();
+  const answers = await answersFor(options);
+  try {
     const feeds = pretrainingFeeds(training, recipe, dataset, features.network, seed, steps, answers);
-    const first = options.resume?.step ?? 0;
     await check(options, start, answers);
-    const from = steps - Math.ceil(steps / 10);
-    // A run that was given more steps has another tail.
-    const tail = new MetricMeans(options.resume?.tail?.from === from ? options.resume.tail : undefined);
     for (let step = first; step < steps; step++) {
       if (options.signal?.aborted) throw new InterruptedError(`stopped after ${step} of ${counted(steps, "step")}`);
       const fed = await feeds.at(step);
@@ -245,21 +276,9 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         tail: () => ({ ...tail.sums, from }),
       });
     }
-    const parameters = await trainer.parameters(recipe.movingAverage > 0);
-    const finalMetrics = tail.means();
-    return {
-      weights: inFeatures(features, parameters),
-      start: inFeatures(features, start),
-      parameters,
-      finalMetrics,
-      warnings: judge(finalMetrics, chanceOfTurn(recipe, dataset, sampleShape)),
-    };
-  } catch (error) {
-    if (error instanceof InterruptedError) await trainer.retreat();
-    throw error;
+    return tail.means();
   } finally {
     await answers.clusters?.release();
-    await trainer.release();
   }
 }
 

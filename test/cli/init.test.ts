@@ -101,7 +101,7 @@ describe("headstart init", () => {
       data: { count: 20 },
       recipe: { name: "autoencoder", start: "orthogonal", generatorOptimizer: { learningRate: 0.002 } },
     });
-    expect(existsSync(path("run/checkpoints/step-000000002.safetensors"))).toBe(true);
+    expect(existsSync(path("run/checkpoints/step-000000003.safetensors"))).toBe(true);
   });
 
   test("an interruption ends with its own status, and --resume goes on", async () => {

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { InterruptedError, UserError } from "../../src/errors.js";
 import { readSafetensors } from "../../src/formats/safetensors.js";
 import { type InitializeEvent, type InitializeOptions, initialize } from "../../src/library/initialize.js";
 import type { RecipeInput } from "../../src/recipe/recipe.js";
+import { SampleClusters } from "../../src/training/sample-clusters.js";
 import { selfTrainingSteps } from "../../src/training/self-training.js";
 import { DivergedError } from "../../src/training/trainer.js";
 import { idxFile } from "../data/array-files.js";
@@ -100,7 +101,7 @@ describe("initialize", () => {
     await initialize({ ...options, output: path("c"), seed: 1 });
     const [a, b, c] = ["a", "b", "c"].map((name) => filesOf(path(name)));
     const written = [
-      "checkpoints/step-000000004.safetensors",
+      "checkpoints/step-000000006.safetensors",
       "discriminator.onnx",
       "generator.onnx",
       "layers.jsonl",
@@ -161,6 +162,33 @@ describe("initialize", () => {
     const [whole, parts] = ["whole", "parts"].map((name) => filesOf(path(name)));
     for (const [name, bytes] of whole)
       if (!name.startsWith("checkpoints/")) expect(parts.get(name) === bytes, name).toBe(true);
+  });
+
+  it.each([
+    ["training", everything],
+    ["groups of alike samples, which are not looked for again", "clusters"],
+  ])("keeps what was trained where it is interrupted behind the last step: %s", async (_, recipe) => {
+    const { options, path } = setUp({ recipe });
+    await initialize({ ...options, output: path("whole") });
+    const interruption = new AbortController();
+    const stopped = initialize({
+      ...options,
+      output: path("parts"),
+      signal: interruption.signal,
+      onEvent: (event) => event.type === "measuring" && event.what === "conditioning" && interruption.abort(),
+    });
+    await expect(stopped).rejects.toThrow(InterruptedError);
+    await expect(stopped).rejects.toThrow(/continue with --resume/);
+    expect(readdirSync(path("parts/checkpoints"))).toEqual(["step-000000006.safetensors"]);
+    const find = vi.spyOn(SampleClusters, "find");
+    const events: InitializeEvent[] = [];
+    await initialize({ ...options, output: path("parts"), resume: true, onEvent: (event) => events.push(event) });
+    expect(events.filter(({ type }) => type === "step")).toEqual([]);
+    expect(find).not.toHaveBeenCalled();
+    find.mockRestore();
+    const [whole, parts] = ["whole", "parts"].map((name) => filesOf(path(name)));
+    expect([...parts.keys()]).toEqual([...whole.keys()]);
+    for (const [name, bytes] of whole) expect(parts.get(name) === bytes, name).toBe(true);
   });
 
   it("keeps other runs out of its folder, resumed ones too, and gives it back however it ends", async () => {
@@ -537,7 +565,7 @@ describe("initialize", () => {
     const events: InitializeEvent[] = [];
     const result = await initialize({ ...options, onEvent: (event) => events.push(event) });
     expect(events.filter(({ type }) => type === "step").length).toBe(6);
-    expect(events.filter(({ type }) => type === "checkpoint").length).toBe(2);
+    expect(events.filter(({ type }) => type === "checkpoint").length).toBe(3);
     expect(Object.keys(result.finalMetrics)).toEqual(
       expect.arrayContaining([
         "generator/loss",
