@@ -102,12 +102,14 @@ test.skipIf(beginOf(process.pid) === null)(
 test.skipIf(beginOf(process.pid) === null)(
   "takes over what a process had that waits for its parent to ask how it ended",
   async () => {
-    // A shell that becomes a program which never asks.
-    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec tail -f /dev/null"], {
-      stdio: ["ignore", "pipe", "ignore"],
+    // A shell that becomes a program which never asks, before the child ends: a shell might ask.
+    const parent = spawn("sh", ["-c", "exec 3<&0; cat <&3 & echo $!; exec tail -f /dev/null"], {
+      stdio: ["pipe", "pipe", "ignore"],
     });
     try {
       const text = await new Promise<string>((resolve) => parent.stdout.once("data", (data) => resolve(String(data))));
+      await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, "utf8").trim()).toBe("tail");
+      parent.stdin.end();
       await expect.poll(() => isHeld(holder({ process: Number(text) }))).toBe(false);
       expect(existsSync(`/proc/${Number(text)}`)).toBe(true);
     } finally {
