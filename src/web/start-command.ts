@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { basename, extname, relative, resolve, sep } from "node:path";
 import { UserError, userError } from "../errors.js";
+import { RunFolder } from "../library/run-folder.js";
 import { nearest } from "../nearest.js";
 import type { CommandForm, OptionField, StartRequest } from "./protocol.js";
 import { newPathBelow, pathBelow } from "./safe-path.js";
@@ -18,7 +19,7 @@ export interface CommandLine {
 
 /**
  * @param roots the lab's folder, where the output goes, and further folders to read from
- * @throws UserError where an option is not known or a path lies elsewhere
+ * @throws UserError where an option is not known, a path lies elsewhere, or a run would take the place of another
  */
 export async function startCommand(
   request: StartRequest,
@@ -61,11 +62,14 @@ export async function startCommand(
     words.push(`${field.flag}=${await checked(field, value, roots).catch(namedBy(field.flag))}`);
   }
   const output = await newPathBelow(root, given.output);
+  // Here rather than in the command: once that is started, its record has taken the place of the earlier run's.
+  if (form.name === "init") await RunFolder.requireFree(output, given.overwrite === "yes").catch(namedBy("--output"));
   const id = relative(root, output).split(sep).join("/") || ".";
+  const model = await pathBelow(roots, request.model).catch(namedBy("model"));
   return {
     id,
     kind: form.name === "init" ? "run" : "study",
-    words: [...words, "--", shortPath(root, await pathBelow(roots, request.model))],
+    words: [...words, "--", shortPath(root, model)],
   };
 }
 

@@ -5,7 +5,7 @@ import { command as compare } from "../../src/cli/compare.js";
 import { command as init } from "../../src/cli/init.js";
 import { startForms } from "../../src/cli/lab.js";
 import { startCommand, startRequest } from "../../src/web/start-command.js";
-import { temporaryFolder } from "./lab-folder.js";
+import { temporaryFolder, writeRun } from "./lab-folder.js";
 
 const forms = startForms();
 const commands = { init, compare };
@@ -47,6 +47,31 @@ test("makes the words of a command line, with a free folder for the output", asy
     options: { data, labels: "10/class,all", arms: "he,paper+raw" },
   };
   expect((await startCommand(study, forms, roots)).words).toContain("--labels=10/class,all");
+});
+
+test("a run takes no other's place unless it is told to, and says so at its option", async () => {
+  const { folder, roots } = await folders();
+  const data = join(folder, "more", "data.npy");
+  const start = (more: Readonly<Record<string, string>>) =>
+    startCommand({ command: "init", model: "net.onnx", options: { data, output: "runs/a", ...more } }, forms, roots);
+  await writeRun(join(roots[0], "runs", "a"));
+  await expect(start({})).rejects.toThrow(
+    /^--output: .*runs.a: required a new or empty folder .* got .* an earlier run/,
+  );
+  expect((await start({ overwrite: "yes" })).words).toContain("--overwrite");
+  await mkdir(join(roots[0], "papers"));
+  await writeFile(join(roots[0], "papers", "a.txt"), "");
+  await expect(start({ output: "papers", overwrite: "yes" })).rejects.toThrow(
+    /^--output: .* got a folder with other files/,
+  );
+});
+
+test("says of the model that it is the model's path that is wrong", async () => {
+  const { folder, roots } = await folders();
+  const options = { data: join(folder, "more", "data.npy") };
+  await expect(startCommand({ command: "init", model: "none.onnx", options }, forms, roots)).rejects.toThrow(
+    /^model: none\.onnx: required a path below/,
+  );
 });
 
 test("the words of a command give back what the form said, with a folder that is free", async () => {
@@ -118,8 +143,10 @@ test.each(pathOptions)("$command holds $key below the folders", async ({ command
     expect((await start("a-name")).words[1]).toMatch(/=a-name$/);
   }
   for (const value of outside) await expect(start(value), value).rejects.toThrow(/path below/);
-  const inside = await start("net.onnx");
-  expect(inside.words[1]).toMatch(/^--[a-z-]+=net\.onnx$/);
+  const name = path === "new" ? "new.folder" : "net.onnx";
+  const inside = await start(name);
+  expect(inside.words[1]).toMatch(/^--[a-z-]+=/);
+  expect(inside.words[1].split("=")[1]).toBe(name);
 });
 
 test("knows of every option with text whether it may name a file", () => {
