@@ -104,7 +104,7 @@ export class Processes {
     if (!record) return undefined;
     const log = tailOf(this.#logFile(id));
     const command = commandLine(record.words);
-    if (alive(record)) return { state: "running", command, log };
+    if (alive(record)) return { state: "running", command, log, ...(record.wish === "run" ? {} : { ending: true }) };
     if (record.wish === "pause") return { state: "paused", command, log };
     if (record.wish === "stop") return { state: "stopped", command, log };
     const message = /^headstart: (.*)$/m.exec(log.split("\n").reverse().join("\n"))?.[1];
@@ -158,11 +158,12 @@ export class Processes {
     }
   }
 
-  /** Asks an entry's process to come to an end with a checkpoint. */
+  /** Asks an entry's process to come to an end with a checkpoint. Asked again it stays at that. */
   async end(id: string, wish: "pause" | "stop"): Promise<void> {
     const record = this.#get(id);
     await this.#keep({ ...record, wish });
-    if (!alive(record)) return;
+    // A second signal would not ask: it would end the process at once, without a checkpoint.
+    if (record.wish !== "run" || !alive(record)) return;
     if (this.#asksByFile) writeFileSync(this.#endFile(id), "");
     else process.kill(record.pid, "SIGTERM");
   }

@@ -1,4 +1,4 @@
-/** What server and page say to each other. Types only, and the names of the events: the page imports this file too. */
+/** What server and page say to each other: types, and the name of a header. The page imports this file, too. */
 
 /** What an entry of the list is doing. */
 export type EntryState = "starting" | "running" | "paused" | "finished" | "diverged" | "stopped" | "failed";
@@ -25,6 +25,8 @@ export interface Entry {
   readonly controlled: boolean;
   /** Started here, and without a folder so far: it is only starting, or the start has failed. */
   readonly waiting?: true;
+  /** Asked to pause or stop, and not at its end yet. */
+  readonly ending?: true;
   /** What a failed start said. */
   readonly message?: string;
 }

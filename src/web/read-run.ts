@@ -16,6 +16,8 @@ export interface ProcessState {
   readonly command: string;
   readonly log: string;
   readonly message?: string;
+  /** Asked to come to an end, and still there. */
+  readonly ending?: true;
 }
 
 /** A run that wrote something within this time counts as running where nothing else tells. */
@@ -68,6 +70,7 @@ export async function readRunEntry(
       Object.entries(row).flatMap(([name, value]) => (typeof value === "number" ? [[name, value]] : [])),
     ),
     controlled: process !== undefined,
+    ...(process?.ending ? { ending: true } : {}),
     ...(process?.message === undefined ? {} : { message: process.message }),
   };
 }

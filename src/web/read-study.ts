@@ -44,6 +44,7 @@ export async function readStudyEntry(
     total: plan.trials,
     latest: {},
     controlled: process !== undefined,
+    ...(process?.ending ? { ending: true } : {}),
     ...(process?.message === undefined ? {} : { message: process.message }),
   };
 }

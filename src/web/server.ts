@@ -24,7 +24,7 @@ import type {
   StartedCommand,
   StartRequest,
 } from "./protocol.js";
-import { isRunFile, readRunDetail, readRunSeries } from "./read-run.js";
+import { isRunFile, type ProcessState, readRunDetail, readRunSeries } from "./read-run.js";
 import { isStudyFile, readStudyDetail } from "./read-study.js";
 import { removeEntry } from "./remove-entry.js";
 import { pathBelow, shownPath } from "./safe-path.js";
@@ -344,10 +344,7 @@ function noSeries(id: string, reason: string): RunSeries {
   return { id, series: {}, position: { metrics: 0, timing: 0 }, problems: [{ path: id, reason }] };
 }
 
-function waitingEntry(
-  { id, kind, words, started }: StartedProcess,
-  { state, message }: { state: string; message?: string },
-): Entry {
+function waitingEntry({ id, kind, words, started }: StartedProcess, { state, message, ending }: ProcessState): Entry {
   const value = (flag: string): string =>
     words.find((word) => word.startsWith(`${flag}=`))?.slice(flag.length + 1) ?? "";
   return {
@@ -364,6 +361,7 @@ function waitingEntry(
     latest: {},
     controlled: true,
     waiting: true,
+    ...(ending ? { ending } : {}),
     ...(message === undefined ? {} : { message }),
   };
 }

@@ -74,6 +74,31 @@ test("a run is paused, resumed, extended and stopped, by a server that was start
   ]);
 });
 
+/** Takes its time to end, and ends at once where it is asked twice, as the commands do. */
+const slow = `
+import { appendFileSync, existsSync } from "node:fs";
+const timer = setInterval(() => existsSync("enough.txt") && clearInterval(timer), 20);
+process.on("SIGTERM", () => appendFileSync("words.txt", "asked\\n"));
+appendFileSync("words.txt", "started\\n");
+`;
+
+test("a run that is asked to end twice is asked once, and is seen to be ending", async () => {
+  const root = await temporaryFolder();
+  await writeFile(join(root, "program.mjs"), slow);
+  const processes = new Processes(root, [process.execPath, join(root, "program.mjs")], false);
+  await processes.start({ id: "run", kind: "run", words: ["init", "--", "m.onnx"] });
+  await started(root, 1);
+  expect(processes.stateOf("run")).not.toHaveProperty("ending");
+  await processes.end("run", "pause");
+  await started(root, 2);
+  expect(processes.stateOf("run")).toMatchObject({ state: "running", ending: true });
+  await processes.end("run", "stop");
+  await writeFile(join(root, "enough.txt"), "");
+  await expect.poll(() => processes.stateOf("run")?.state, { timeout: 10_000 }).toBe("stopped");
+  expect(processes.stateOf("run")).not.toHaveProperty("ending");
+  expect(await readFile(join(root, "words.txt"), "utf8")).toBe("started\nasked\n");
+});
+
 /** Ends where the file comes, and dies of a signal. */
 const asked = `
 import { appendFileSync, existsSync } from "node:fs";
