@@ -1,7 +1,9 @@
 /** How much memory the steps of a study take, as their graphs tell. */
 import { Emitter } from "../ops/emitter.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
-import { logitsName, lookingGraph, supervisedGraph } from "../recipe/supervised-graph.js";
+import { lookingGraph } from "../recipe/looking-graph.js";
+import { logitsName } from "../recipe/network-outputs.js";
+import { supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { graphStyle } from "../runtime/device.js";
 import { isTrained } from "../study/arm.js";

@@ -1,6 +1,7 @@
 /** The classification loss, from logits. */
 import type { Value } from "../graph/builder.js";
 import { attribute } from "../graph/graph.js";
+import { floatTensor } from "../graph/tensor.js";
 import type { Emitter } from "../ops/emitter.js";
 
 /**
@@ -16,5 +17,32 @@ export function crossEntropy(emit: Emitter, logits: Value, targets: Value): { lo
   const argMax = (value: Value): Value =>
     emit.one("ArgMax", [value], { axis: attribute.int(1), keepdims: attribute.int(0) });
   const accuracy = emit.reduceMean(emit.indicator(emit.equal(argMax(logits), argMax(targets))));
+  return { loss, accuracy };
+}
+
+/**
+ * The same at each position of a map: the mean over the positions that have a class.
+ *
+ * @param logits [batch, classes, positions]
+ * @param targets class numbers, [batch, positions]; negative where a position has no class
+ */
+export function mapCrossEntropy(emit: Emitter, logits: Value, targets: Value): { loss: Value; accuracy: Value } {
+  const [batch, classes, positions] = logits.shape;
+  const numbers = emit.constant(
+    floatTensor(
+      Float32Array.from({ length: classes }, (_, index) => index),
+      [1, classes, 1],
+    ),
+  );
+  const chosen = emit.indicator(emit.equal(emit.reshape(targets, [batch, 1, positions]), numbers));
+  // Where no position has a class there is nothing to learn.
+  const count = emit.maximum(emit.reduceSum(chosen), emit.scalar(1));
+  const logProbabilities = emit.one("LogSoftmax", [logits], { axis: attribute.int(1) });
+  const loss = emit.negate(emit.divide(emit.reduceSum(emit.multiply(chosen, logProbabilities)), count));
+  const best = emit.cast(
+    emit.one("ArgMax", [logits], { axis: attribute.int(1), keepdims: attribute.int(0) }),
+    "float32",
+  );
+  const accuracy = emit.divide(emit.reduceSum(emit.indicator(emit.equal(best, targets))), count);
   return { loss, accuracy };
 }

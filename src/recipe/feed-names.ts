@@ -1,6 +1,6 @@
-/** What a training graph of pretraining is fed with. */
+/** What training graphs are fed with. */
 
-/** Names of the tensors that the training loop feeds besides the optimisers' scalars. */
+/** Names of the tensors that the loop of pretraining feeds besides the optimisers' scalars. */
 export const feedNames = {
   /** Real samples. */
   samples: "samples",
@@ -24,3 +24,6 @@ export const feedNames = {
   /** Where between real and generated the gradient penalty is taken: [batch, 1, ...]. */
   mixture: "mixture",
 } as const;
+
+/** samples: [batch, ...sample shape]; targets: as the loss has them, see {@link SupervisedLoss}. */
+export const supervisedFeedNames = { samples: "samples", targets: "targets" } as const;

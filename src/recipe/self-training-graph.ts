@@ -1,8 +1,9 @@
 /** The training graph of self-training: labelled samples, and confident guesses about the others. */
 import { attribute } from "../graph/graph.js";
 import type { FeatureExtractor } from "./feature-extractor.js";
+import { classScores } from "./network-outputs.js";
 import type { OptimizerSettings } from "./recipe.js";
-import { classScores, descend, wholeNetwork } from "./supervised-graph.js";
+import { descend, wholeNetwork } from "./supervised-graph.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 /**

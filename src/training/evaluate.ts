@@ -4,8 +4,9 @@ import { InterruptedError, userError } from "../errors.js";
 import { type FloatTensor, floatTensor, sizeOf } from "../graph/tensor.js";
 import { Emitter } from "../ops/emitter.js";
 import type { Network } from "../ops/network.js";
+import { supervisedFeedNames } from "../recipe/feed-names.js";
 import type { Weights } from "../recipe/initial-values.js";
-import { lookingGraph, supervisedFeedNames } from "../recipe/supervised-graph.js";
+import { lookingGraph } from "../recipe/looking-graph.js";
 import { rewriteForCpu } from "../rewrite/rewrite-for-cpu.js";
 import { rewriteForDevice } from "../rewrite/rewrite-for-device.js";
 import { channelBlock } from "../runtime/channel-block.js";
@@ -36,6 +37,17 @@ export interface Evaluation {
 export interface Evaluator {
   /** @param weights every parameter that the value needs */
   evaluate(weights: Weights, dataset: Dataset, indices: ArrayLike<number>): Promise<Evaluation>;
+  /**
+   * The same batch by batch, where the values of all samples would be too many.
+   *
+   * @param take given a batch's values, which the next one overwrites, and which of the samples its first one is
+   */
+  evaluateEach(
+    weights: Weights,
+    dataset: Dataset,
+    indices: ArrayLike<number>,
+    take: (batch: Evaluation, first: number) => void,
+  ): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -60,19 +72,23 @@ export async function openEvaluator(
   const rowShape = valueShape.slice(1);
   const rowSize = sizeOf(rowShape) * rows;
   const output = floatTensor(new Float32Array(batchSize * rowSize), valueShape);
+  const evaluateEach: Evaluator["evaluateEach"] = async (weights, dataset, indices, take) => {
+    const feeds: Record<string, typeof samples> = { [supervisedFeedNames.samples]: samples };
+    for (const { name, shape } of graph.inputs) {
+      const elements = weights.get(name);
+      if (elements) feeds[name] = floatTensor(elements, (shape ?? []).map(Number));
+    }
+    for await (const { start, count } of readBatches(dataset, indices, samples, options.signal)) {
+      await session.run(feeds, { [outputName]: output });
+      take({ data: output.data.subarray(0, count * rowSize), shape: [count * rows, ...rowShape] }, start);
+      options.onProgress?.(start + count, indices.length);
+    }
+  };
   return {
+    evaluateEach,
     async evaluate(weights, dataset, indices) {
-      const feeds: Record<string, typeof samples> = { [supervisedFeedNames.samples]: samples };
-      for (const { name, shape } of graph.inputs) {
-        const elements = weights.get(name);
-        if (elements) feeds[name] = floatTensor(elements, (shape ?? []).map(Number));
-      }
       const data = new Float32Array(indices.length * rowSize);
-      for await (const { start, count } of readBatches(dataset, indices, samples, options.signal)) {
-        await session.run(feeds, { [outputName]: output });
-        data.set(output.data.subarray(0, count * rowSize), start * rowSize);
-        options.onProgress?.(start + count, indices.length);
-      }
+      await evaluateEach(weights, dataset, indices, (batch, first) => data.set(batch.data, first * rowSize));
       return { data, shape: [indices.length * rows, ...rowShape] };
     },
     release: () => session.release(),

@@ -9,8 +9,10 @@ export interface Measurement {
   readonly score: number;
   /** In the unit of the training loss; not finite where a score is not. */
   readonly loss: number;
-  /** Of a classifier, see {@link accuraciesOf}. */
+  /** Of a classifier, see {@link accuraciesOf}; of maps by positions in place of samples. */
   readonly balancedAccuracy?: number;
+  /** Of maps, see {@link ConfusionCounts}. */
+  readonly meanIou?: number;
   /** Root mean squared error of each number that is predicted, in the data's own units. */
   readonly rmse?: readonly number[];
 }
@@ -19,8 +21,30 @@ export interface Measurement {
 export interface Objective {
   /** Writes the targets of a batch, [batch, width]. */
   fill(targets: Float32Array, indices: ArrayLike<number>): void;
-  /** @param outputs of all test samples, [samples, ...] */
-  measure(outputs: Evaluation): Measurement;
+  /** Judges a network once, by what it makes of the test samples. */
+  judge(): Judge;
+}
+
+/** Told a network's outputs for the test samples, in their order. */
+export interface Judge {
+  /** @param outputs of a batch, [samples, ...]; they are not kept */
+  add(outputs: Evaluation, first: number): void;
+  measurement(): Measurement;
+}
+
+/** Judges by the outputs of all samples together, rows of numbers. */
+function judgeOfAll(samples: number, measure: (outputs: Evaluation) => Measurement): Judge {
+  let all: Float32Array | undefined;
+  let shape: readonly number[] = [];
+  return {
+    add(outputs, first) {
+      const width = outputs.data.length / outputs.shape[0];
+      all ??= new Float32Array(samples * width);
+      all.set(outputs.data, first * width);
+      shape = [samples, ...outputs.shape.slice(1)];
+    },
+    measurement: () => measure({ data: all ?? new Float32Array(), shape }),
+  };
 }
 
 /** How numbers are scaled for training, one pair for each number: (value − mean) / deviation. */
@@ -41,11 +65,12 @@ export function classification({ labels }: Dataset, test: Dataset, classes: numb
       targets.fill(0);
       for (let row = 0; row < indices.length; row++) targets[row * classes + labels[indices[row]]] = 1;
     },
-    measure(outputs) {
-      const scores = outputs.data.length === testLabels.length ? besideZeros(outputs.data) : outputs;
-      const { accuracy, balanced } = accuraciesOf(scores, testLabels);
-      return { score: accuracy, balancedAccuracy: balanced, loss: crossEntropyOf(scores, testLabels) };
-    },
+    judge: () =>
+      judgeOfAll(testLabels.length, (outputs) => {
+        const scores = outputs.data.length === testLabels.length ? besideZeros(outputs.data) : outputs;
+        const { accuracy, balanced } = accuraciesOf(scores, testLabels);
+        return { score: accuracy, balancedAccuracy: balanced, loss: crossEntropyOf(scores, testLabels) };
+      }),
   };
 }
 
@@ -66,6 +91,7 @@ export function regression({ targets: known }: Dataset, test: Dataset, scaling: 
   const width = known.names.length;
   const { mean, deviation } = scaling;
   const variances = variancesOf(testTargets);
+  const count = testTargets.values.length / width;
   return {
     fill(targets, indices) {
       for (let row = 0; row < indices.length; row++)
@@ -74,21 +100,21 @@ export function regression({ targets: known }: Dataset, test: Dataset, scaling: 
           targets[row * width + column] = (value - mean[column]) / deviation[column];
         }
     },
-    measure({ data }) {
-      const count = testTargets.values.length / width;
-      const squares = new Float64Array(width);
-      for (let index = 0; index < data.length; index++) {
-        const column = index % width;
-        squares[column] += (data[index] * deviation[column] + mean[column] - testTargets.values[index]) ** 2;
-      }
-      const errors = Array.from(squares, (sum) => sum / count);
-      const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / width;
-      return {
-        score: average(errors.map((error, column) => 1 - error / variances[column])),
-        loss: average(errors.map((error, column) => error / deviation[column] ** 2)),
-        rmse: errors.map(Math.sqrt),
-      };
-    },
+    judge: () =>
+      judgeOfAll(count, ({ data }) => {
+        const squares = new Float64Array(width);
+        for (let index = 0; index < data.length; index++) {
+          const column = index % width;
+          squares[column] += (data[index] * deviation[column] + mean[column] - testTargets.values[index]) ** 2;
+        }
+        const errors = Array.from(squares, (sum) => sum / count);
+        const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / width;
+        return {
+          score: average(errors.map((error, column) => 1 - error / variances[column])),
+          loss: average(errors.map((error, column) => error / deviation[column] ** 2)),
+          rmse: errors.map(Math.sqrt),
+        };
+      }),
   };
 }
 

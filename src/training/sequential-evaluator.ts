@@ -2,8 +2,8 @@
 import type { Dataset } from "../data/dataset.js";
 import { floatTensor } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
+import { supervisedFeedNames } from "../recipe/feed-names.js";
 import type { Weights } from "../recipe/initial-values.js";
-import { supervisedFeedNames } from "../recipe/supervised-graph.js";
 import { type EvaluateOptions, type Evaluation, usualBatch } from "./evaluate.js";
 import { type BatchValues, StagedEvaluator } from "./staged-evaluator.js";
 

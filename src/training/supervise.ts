@@ -5,15 +5,18 @@ import { InterruptedError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { supervisedFeedNames } from "../recipe/feed-names.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
+import { logitsName, requireOutputMaps, type SupervisedLoss } from "../recipe/network-outputs.js";
 import type { OptimizerSettings, Recipe } from "../recipe/recipe.js";
-import { logitsName, type SupervisedLoss, supervisedFeedNames, supervisedGraph } from "../recipe/supervised-graph.js";
+import { supervisedGraph } from "../recipe/supervised-graph.js";
 import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { type Augmentation, augmenterFor } from "./augmentation.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { type Evaluator, openEvaluator } from "./evaluate.js";
+import { segmentation } from "./map-objective.js";
 import { classification, type Measurement, type Objective, regression, scalingOf } from "./objective.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
@@ -153,12 +156,16 @@ export class Supervisor {
 
   async #measure(weights: Weights, test: Dataset, objective: Objective): Promise<Measurement> {
     const indices = Uint32Array.from({ length: test.count }, (_, index) => index);
-    return objective.measure(await this.#evaluator.evaluate(weights, test, indices));
+    const judge = objective.judge();
+    await this.#evaluator.evaluateEach(weights, test, indices, (batch, first) => judge.add(batch, first));
+    return judge.measurement();
   }
 
   #objective({ data, test, standardise = true }: Pick<SupervisedRun, "data" | "test" | "standardise">): Objective {
     const width = this.#training.feeds.find(({ name }) => name === supervisedFeedNames.targets)?.shape[1] ?? 1;
-    if (this.#options.loss !== "squared-error") return classification(data, test, width);
+    const { loss, features } = this.#options;
+    if (loss === "map-cross-entropy") return segmentation(data, test, requireOutputMaps(features.network));
+    if (loss !== "squared-error") return classification(data, test, width);
     if (!data.targets) throw new Error("supervised training needs numbers to predict");
     return regression(data, test, scalingOf(data.targets, standardise));
   }
@@ -189,6 +196,7 @@ export async function checkSupervised(
     for (let index = 0; index < tensor.data.length; index++) {
       const [row, column] = [Math.floor(index / shape[1]), index % shape[1]];
       if (name === supervisedFeedNames.samples) tensor.data[index] = stream.normal();
+      else if (loss === "map-cross-entropy") tensor.data[index] = index % 2;
       else tensor.data[index] = row % shape[1] === column ? 1 : 0;
     }
     return [name, tensor] as const;

@@ -9,7 +9,7 @@ import { Emitter } from "../../src/ops/emitter.js";
 import { instantiate, singlePrecision } from "../../src/ops/instantiate.js";
 import type { Network } from "../../src/ops/network.js";
 import { crossEntropy } from "../../src/recipe/cross-entropy.js";
-import { logitsName } from "../../src/recipe/supervised-graph.js";
+import { logitsName } from "../../src/recipe/network-outputs.js";
 import { openSession } from "../../src/runtime/node.js";
 import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 import {

@@ -10,7 +10,9 @@ import { openModel } from "../../src/library/open-model.js";
 import { verify } from "../../src/library/verify.js";
 import { singlePrecision } from "../../src/ops/instantiate.js";
 import { RandomStream } from "../../src/random/stream.js";
-import { logitsName, lookingGraph, supervisedFeedNames } from "../../src/recipe/supervised-graph.js";
+import { supervisedFeedNames } from "../../src/recipe/feed-names.js";
+import { lookingGraph } from "../../src/recipe/looking-graph.js";
+import { logitsName } from "../../src/recipe/network-outputs.js";
 import { openSession } from "../../src/runtime/node.js";
 import { sharedTemporaryFolder } from "../support/temporary-folder.js";
 import {

@@ -1,6 +1,6 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { floatTensor, numbersOf } from "../../src/graph/tensor.js";
-import { crossEntropy } from "../../src/recipe/cross-entropy.js";
+import { crossEntropy, mapCrossEntropy } from "../../src/recipe/cross-entropy.js";
 import { checkGradients } from "../support/check-gradients.js";
 import { normalTensor, runGraph } from "../support/run-graph.js";
 
@@ -32,5 +32,42 @@ it("does not overflow", async () => {
 it("has the gradients that differences give", async () => {
   await checkGradients({ logits: normalTensor("logits", [3, 3]) }, (emit, v) => {
     return crossEntropy(emit, v.logits, emit.constant(targets)).loss;
+  });
+});
+
+describe("of maps", () => {
+  // Two samples, two classes, three positions; the second sample's last position has no class.
+  const numbers = [1, -1, 0.5, 0, 2, -0.5, 3, 0, 1, 1, 1, 4];
+  const classes = [0, 1, 1, 1, 0, -1];
+
+  it("is the mean over the positions that have a class", async () => {
+    const logits = floatTensor(numbers, [2, 2, 3]);
+    const results = await runGraph({ logits, targets: floatTensor(classes, [2, 3]) }, (emit, v) =>
+      mapCrossEntropy(emit, v.logits, v.targets),
+    );
+    let [loss, right] = [0, 0];
+    for (const [place, label] of classes.entries()) {
+      if (label < 0) continue;
+      const [sample, position] = [Math.floor(place / 3), place % 3];
+      const scores = [0, 1].map((number) => numbers[sample * 6 + number * 3 + position]);
+      loss += Math.log(Math.exp(scores[0]) + Math.exp(scores[1])) - scores[label];
+      right += scores[label] > scores[1 - label] ? 1 : 0;
+    }
+    expect(numbersOf(results.loss)[0]).toBeCloseTo(loss / 5, 6);
+    expect(numbersOf(results.accuracy)[0]).toBeCloseTo(right / 5, 6);
+  });
+
+  it("is nothing where no position has a class", async () => {
+    const logits = floatTensor(numbers, [2, 2, 3]);
+    const results = await runGraph({ logits, targets: floatTensor(new Array(6).fill(-1), [2, 3]) }, (emit, v) =>
+      mapCrossEntropy(emit, v.logits, v.targets),
+    );
+    expect([numbersOf(results.loss)[0], numbersOf(results.accuracy)[0]].map(Math.abs)).toEqual([0, 0]);
+  });
+
+  it("has the gradients that differences give", async () => {
+    await checkGradients({ logits: normalTensor("logits", [2, 2, 3]) }, (emit, v) => {
+      return mapCrossEntropy(emit, v.logits, emit.constant(floatTensor(classes, [2, 3]))).loss;
+    });
   });
 });

@@ -4,15 +4,11 @@ import { floatTensor, numbersOf, type Tensor } from "../../src/graph/tensor.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
+import { lookingGraph } from "../../src/recipe/looking-graph.js";
+import { logitsName, outputSize, unboundedOutput } from "../../src/recipe/network-outputs.js";
 import { pretrainingGraph } from "../../src/recipe/pretraining-graph.js";
 import { parseRecipe } from "../../src/recipe/recipe.js";
-import {
-  logitsName,
-  lookingGraph,
-  outputSize,
-  supervisedGraph,
-  unboundedOutput,
-} from "../../src/recipe/supervised-graph.js";
+import { supervisedGraph } from "../../src/recipe/supervised-graph.js";
 import { openSession } from "../../src/runtime/node.js";
 import { Trainer } from "../../src/training/trainer.js";
 import { normalTensor } from "../support/run-graph.js";

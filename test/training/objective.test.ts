@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
-import { classification, regression, scalingOf, variancesOf } from "../../src/training/objective.js";
+import { classification, type Objective, regression, scalingOf, variancesOf } from "../../src/training/objective.js";
+
+/** In two batches, as a network's outputs come. */
+function measured(objective: Objective, { data, shape: [samples, width] }: { data: Float32Array; shape: number[] }) {
+  const judge = objective.judge();
+  judge.add({ data: data.slice(0, width), shape: [1, width] }, 0);
+  judge.add({ data: data.slice(width), shape: [samples - 1, width] }, 1);
+  return judge.measurement();
+}
 
 const labelled = (labels: Pick<Dataset, "labels" | "targets">) => labels as Dataset;
 const numbers = (width: number, ...values: number[]) => ({
@@ -24,13 +32,13 @@ test("numbers are scaled for training, and judged in their own units", () => {
     expect(filled[place]).toBeCloseTo(value, 6);
   });
   // Predictions of 3 and 200 for all: errors 1 and 100, R² 1 − 1/1 and 1 − 10,000/10,000.
-  const constant = objective.measure({ data: new Float32Array(4), shape: [2, 2] });
+  const constant = measured(objective, { data: new Float32Array(4), shape: [2, 2] });
   expect(constant.rmse).toEqual([1, 100]);
   expect(constant.score).toBeCloseTo(0, 12);
   expect(constant.loss).toBeCloseTo((1 / (8 / 3) + 10000 / (20000 / 3)) / 2, 12);
   // Half of the way to the first number's values, all of the way to the second's: R² 0.75 and 1.
   const [a, b] = scaling.deviation;
-  const better = objective.measure({ data: Float32Array.of(-0.5 / a, -100 / b, 0.5 / a, 100 / b), shape: [2, 2] });
+  const better = measured(objective, { data: Float32Array.of(-0.5 / a, -100 / b, 0.5 / a, 100 / b), shape: [2, 2] });
   expect(better.score).toBeCloseTo(0.875, 6);
   expect(better.rmse?.[0]).toBeCloseTo(0.5, 5);
   expect(better.rmse?.[1]).toBeCloseTo(0, 4);
@@ -49,7 +57,7 @@ test("a single output is judged as two classes", () => {
   const filled = new Float32Array(4).fill(9);
   objective.fill(filled, [1, 0]);
   expect([...filled]).toEqual([0, 1, 1, 0]);
-  const { score, balancedAccuracy, loss } = objective.measure({ data: Float32Array.of(-1, 2, -3), shape: [3, 1] });
+  const { score, balancedAccuracy, loss } = measured(objective, { data: Float32Array.of(-1, 2, -3), shape: [3, 1] });
   expect(score).toBeCloseTo(2 / 3, 12);
   expect(balancedAccuracy).toBeCloseTo((1 + 1 / 2) / 2, 12);
   const softplus = (value: number): number => Math.log1p(Math.exp(value));
