@@ -2,16 +2,18 @@
 import { UserError } from "../errors.js";
 import { firstOutput, type Node } from "../graph/graph.js";
 import { sizeOf } from "../graph/tensor.js";
-import { MirrorError, mirror } from "../mirror/mirror.js";
+import { MirrorError, type MirrorResult, mirror } from "../mirror/mirror.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
 import { instanceUpTo } from "../ops/instance-up-to.js";
+import type { Instance } from "../ops/instantiate.js";
 import { ancestors, type Network } from "../ops/network.js";
 import type { ParameterSpec } from "../ops/parameter.js";
 import { operatorOf } from "../ops/table.js";
+import type { Discriminator } from "../recipe/discriminator.js";
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import { usesGenerator } from "../recipe/pretraining-graph.js";
-import { type RecipeInput, trainsFeatures } from "../recipe/recipe.js";
+import { type Recipe, type RecipeInput, trainsFeatures } from "../recipe/recipe.js";
 import { type DataDescription, trainingGraphOf } from "../training/pretrain.js";
 import { kindOf, recipeForData } from "../training/recipe-for-data.js";
 import { type ChainStep, chainSteps, type HeadStep, headSteps, stretches } from "./chain-steps.js";
@@ -81,15 +83,8 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const opened = await openModel(options.model, options);
   const { model, network, restoration } = opened;
   const features = featureExtractor(network, options.features);
-  const asked = await resolveRecipe(options.recipe ?? "default");
-  // What the data will be is not known, but for its shape.
-  const data: DataDescription = {
-    kind: "arrays",
-    shape: network.sampleShape,
-    record: {},
-    range: { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY },
-  };
-  const { recipe } = recipeForData(asked, data, kindOf(features));
+  const data = unreadData(network);
+  const { recipe } = recipeForData(await resolveRecipe(options.recipe ?? "default"), data, kindOf(features));
   const unsupported = unknownOperators(network, features);
   const computed = computedWeightsWarning(features);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];
@@ -105,67 +100,32 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     ...(restoration ? { restoration } : {}),
     ...(note === undefined ? {} : { featuresNote: note }),
   };
-  const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const whole = count([...network.parameters.values()]);
+  const counts = { features: elementsOf(features.parameters), whole: elementsOf(network.parameters.values()) };
   const emit = new Emitter();
   try {
     const instance = instanceUpTo(emit, network, [features.feature]);
-    const code = instance.targets[0];
-    const mirrored: ParameterSpec[] = [];
-    let mirrorSteps: ChainStep[] = [];
+    const mirrored = mirrorOf(emit, instance, features);
     const problems = [...unsupported];
-    try {
-      const built = mirror({
-        emit,
-        instance,
-        code,
-        feature: features.feature,
-        normalization: "batch",
-        tied: false,
-        parameter: (spec) => {
-          mirrored.push(spec);
-          return emit.input(spec.name, "float32", spec.shape);
-        },
-        lastActivation: "none",
-      });
-      mirrorSteps = stretches(built.steps, network, ({ value }) => value).flatMap(({ layer, steps }) => {
-        const { op, node, mirroredBy, to } = steps[steps.length - 1];
-        const shape = to[0] ?? [];
-        if (layer) {
-          const name = `mirror of ${layer.op} ${layer.name || firstOutput(layer)}`;
-          return [{ op: layer.op, name, shape: shape.slice(1), parameters: [] }];
-        }
-        if (mirroredBy === "") return [];
-        return [{ op: mirroredBy, name: `mirror of ${op} ${node}`, shape: shape.slice(1), parameters: [] }];
-      });
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      if (usesGenerator(recipe)) problems.push(obstacle(error, features.feature, "mirror"));
-      else warnings.push(`${error.message} The recipe ${recipe.name} needs no mirror, but others do.`);
+    if (mirrored instanceof UserError) {
+      if (usesGenerator(recipe)) problems.push(obstacle(mirrored, features.feature, "mirror"));
+      else warnings.push(`${mirrored.message} The recipe ${recipe.name} needs no mirror, but others do.`);
     }
+    const { steps, parameters } = mirrored instanceof UserError ? noMirror : mirrored;
     const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout);
-    if (problems.length === 0 && trainsFeatures(recipe)) {
-      // What else stands in the way shows as it would in training.
-      try {
-        const discriminator = recipe.adversarial.weight > 0 ? { discriminator: chosen.discriminator } : {};
-        trainingGraphOf({ features, dataset: data, recipe, ...discriminator });
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        problems.push(obstacle(error, features.feature, "training"));
-      }
-    }
+    // What else stands in the way shows as it would in training.
+    if (problems.length === 0) problems.push(...trainingObstacles(features, data, recipe, chosen.discriminator));
     return {
       ...base,
       unsupported: problems,
-      features: { name: features.feature, shape: code.shape.slice(1) },
+      features: { name: features.feature, shape: instance.targets[0].shape.slice(1) },
       extractor: chainSteps(instance.steps, network),
-      mirror: mirrorSteps,
+      mirror: steps,
       discriminator: { kind: chosen.kind, layers: chosen.discriminator.describe },
       parameterCounts: {
-        features: count(features.parameters),
-        mirror: count(mirrored),
-        discriminator: count(chosen.discriminator.parameters),
-        whole,
+        features: counts.features,
+        mirror: elementsOf(parameters),
+        discriminator: elementsOf(chosen.discriminator.parameters),
+        whole: counts.whole,
       },
       cost: networkCost(instance.steps),
       warnings: [...warnings, ...chosen.notes],
@@ -181,10 +141,88 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       extractor: [],
       mirror: [],
       discriminator: undefined,
-      parameterCounts: { features: count(features.parameters), mirror: 0, discriminator: 0, whole },
+      parameterCounts: { features: counts.features, mirror: 0, discriminator: 0, whole: counts.whole },
       cost: undefined,
       warnings,
     };
+  }
+}
+
+/** What is known of data that was not read: its shape. */
+function unreadData({ sampleShape }: Network): DataDescription {
+  const range = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+  return { kind: "arrays", shape: sampleShape, record: {}, range };
+}
+
+function elementsOf(specs: Iterable<ParameterSpec>): number {
+  let sum = 0;
+  for (const { shape } of specs) sum += sizeOf(shape);
+  return sum;
+}
+
+interface InspectedMirror {
+  readonly steps: readonly ChainStep[];
+  readonly parameters: readonly ParameterSpec[];
+}
+
+const noMirror: InspectedMirror = { steps: [], parameters: [] };
+
+/** The mirror of F, or why there is none. */
+function mirrorOf(
+  emit: Emitter,
+  instance: Instance,
+  { network, feature }: FeatureExtractor,
+): InspectedMirror | UserError {
+  const parameters: ParameterSpec[] = [];
+  try {
+    const built = mirror({
+      emit,
+      instance,
+      code: instance.targets[0],
+      feature,
+      normalization: "batch",
+      tied: false,
+      parameter: (spec) => {
+        parameters.push(spec);
+        return emit.input(spec.name, "float32", spec.shape);
+      },
+      lastActivation: "none",
+    });
+    return { steps: mirrorSteps(built, network), parameters };
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  }
+}
+
+/** A step for each layer that the mirror takes back, as {@link chainSteps} has them of F. */
+function mirrorSteps({ steps }: MirrorResult, network: Network): ChainStep[] {
+  return stretches(steps, network, ({ value }) => value).flatMap(({ layer, steps: taken }) => {
+    const { op, node, mirroredBy, to } = taken[taken.length - 1];
+    const shape = to[0] ?? [];
+    if (layer) {
+      const name = `mirror of ${layer.op} ${layer.name || firstOutput(layer)}`;
+      return [{ op: layer.op, name, shape: shape.slice(1), parameters: [] }];
+    }
+    if (mirroredBy === "") return [];
+    return [{ op: mirroredBy, name: `mirror of ${op} ${node}`, shape: shape.slice(1), parameters: [] }];
+  });
+}
+
+/** What keeps the recipe's training graph from being made; nothing where it trains nothing. */
+function trainingObstacles(
+  features: FeatureExtractor,
+  dataset: DataDescription,
+  recipe: Recipe,
+  discriminator: Discriminator,
+): Obstacle[] {
+  if (!trainsFeatures(recipe)) return [];
+  try {
+    trainingGraphOf({ features, dataset, recipe, ...(recipe.adversarial.weight > 0 ? { discriminator } : {}) });
+    return [];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [obstacle(error, features.feature, "training")];
   }
 }
 

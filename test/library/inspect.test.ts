@@ -163,6 +163,18 @@ describe("inspect", () => {
     await expect(inspected(bytes, { recipe: "contrasts" })).rejects.toThrow(/Did you mean contrast/);
   });
 
+  it("counts no parameters of a mirror that cannot be built", async () => {
+    const net = new TestNetwork();
+    const sums = net.node("ReduceL1", ["x", net.ints([-1])], { keepdims: 0 });
+    const hidden = net.node("Relu", [net.node("Gemm", [sums, net.weight("w1", [3, 4])])]);
+    const bytes = modelFile(net.graph([3, 5], [net.node("Gemm", [hidden, net.weight("w2", [4, 2])])]));
+    expect(await inspected(bytes, { recipe: "paper" })).toMatchObject({
+      unsupported: [{ op: "ReduceL1" }],
+      mirror: [],
+      parameterCounts: { features: 12, mirror: 0 },
+    });
+  });
+
   it.each(["default", "contrast"])("reports a missing gradient, with the recipe %s", async (recipe) => {
     const net = new TestNetwork();
     const maps = net.node("Conv", ["x", net.weight("w1", [4, 3, 3, 3])]);
