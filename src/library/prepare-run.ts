@@ -83,10 +83,7 @@ export async function prepareRun(
   const seed = options.seed ?? 0;
   const path = await requireSense(options);
   const device = await requireDevice(options.device);
-  const opened = await openModel(options.model, options);
-  const ownFeatures = featureExtractor(opened.network, options.features);
-  const exportChanges = exportWarnings(opened, ownFeatures);
-  if (!options.keepNames) requireOwnNames(opened, exportChanges);
+  const { opened, ownFeatures, exportChanges } = await openNetwork(options);
   const asked = await resolveRecipe(options.recipe ?? "default");
   // Settings that do not fit show before the data is read.
   withSettings(asked, options);
@@ -102,10 +99,7 @@ export async function prepareRun(
   const labelled = needsLabels(options.head)
     ? await openLabelled(options, opened.network, dataset, datasets, emit)
     : undefined;
-  // Shows before F is trained what the model's head or the labels cannot give.
-  const headLayer = options.head && requireHeadStart(options.head, features, labelled);
-  if (headLayer && options.classNames) requireNamesOfOutputs(options.classNames, classesOfHead(headLayer));
-  const byOutput = headLayer && labelled ? labelledByOutput(headLayer, labelled) : labelled;
+  const head = labelsOfHead(options, features, labelled);
   const discriminator =
     recipe.adversarial.weight > 0
       ? await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout)
@@ -123,15 +117,15 @@ export async function prepareRun(
     clustersNote(recipe, dataset),
     drawnNote(recipe, features),
     unusedNote(recipe, options),
-    headLayer && byOutput ? outputsNote(headLayer, byOutput) : undefined,
+    head.note,
+    ...(discriminator?.notes ?? []),
   ];
-  for (const message of [...remarks.filter((remark) => remark !== undefined), ...(discriminator?.notes ?? [])])
-    emit({ type: "note", message });
+  for (const message of remarks.filter((remark) => remark !== undefined)) emit({ type: "note", message });
   const evaluation = {
     ...sessionOptions({ ...options, device }),
     ...(options.signal ? { signal: options.signal } : {}),
   };
-  const graphless = {
+  const training = withGraph({
     features,
     dataset,
     recipe,
@@ -140,15 +134,10 @@ export async function prepareRun(
       ? { discriminator: discriminator.discriminator, discriminatorWeights: discriminator.weights }
       : {}),
     ...evaluation,
-  };
-  // Built before the folder is made: what F cannot do shows here, and what there is no memory for.
-  const whole = trainsFeatures(recipe) ? { ...graphless, training: trainingGraphOf(graphless) } : graphless;
-  if ("training" in whole) {
-    requireMemory(whole.training, device);
-    const note = memoryNote(whole.training, device);
-    if (note) emit({ type: "note", message: note });
-  }
-  const { steps, start } = await durationOf(options, path, whole, emit);
+  });
+  const memory = training.training && memoryNote(training.training, device);
+  if (memory) emit({ type: "note", message: memory });
+  const { steps, start } = await durationOf(options, path, training, emit);
   return {
     path,
     seed,
@@ -161,12 +150,56 @@ export async function prepareRun(
     recipe,
     dataset,
     labelled,
-    labelledByOutput: byOutput,
+    labelledByOutput: head.labelled,
     discriminator,
     evaluation,
-    training: { ...whole, ...(start === undefined ? {} : { start }) },
+    training: { ...training, ...(start === undefined ? {} : { start }) },
     steps,
   };
+}
+
+/** The model, what of it F is before the data is known, and what its export has changed, in words. */
+interface OpenedNetwork extends Pick<PreparedRun, "opened" | "exportChanges"> {
+  readonly ownFeatures: FeatureExtractor;
+}
+
+/** @throws UserError where its weights would come back under other names than the framework's own */
+async function openNetwork(options: InitializeOptions): Promise<OpenedNetwork> {
+  const opened = await openModel(options.model, options);
+  const ownFeatures = featureExtractor(opened.network, options.features);
+  const exportChanges = exportWarnings(opened, ownFeatures);
+  if (!options.keepNames) requireOwnNames(opened, exportChanges);
+  return { opened, ownFeatures, exportChanges };
+}
+
+/**
+ * The labelled samples by the numbers of the head's outputs, and what is to be said of these.
+ *
+ * @throws UserError where the model's head or the labels cannot give the head that was asked for, which would else show after
+ *   F was trained
+ */
+function labelsOfHead(
+  { head, classNames }: InitializeOptions,
+  features: FeatureExtractor,
+  labelled: Dataset | undefined,
+): { readonly labelled: Dataset | undefined; readonly note: string | undefined } {
+  const layer = head && requireHeadStart(head, features, labelled);
+  if (!layer) return { labelled, note: undefined };
+  if (classNames) requireNamesOfOutputs(classNames, classesOfHead(layer));
+  const byOutput = labelled && labelledByOutput(layer, labelled);
+  return { labelled: byOutput, note: byOutput && outputsNote(layer, byOutput) };
+}
+
+/**
+ * Builds the training graph, where there is something to train, before the run's folder is made.
+ *
+ * @throws UserError where F cannot be trained so, or memory does not hold a step
+ */
+function withGraph(graphless: Training): Training {
+  if (!trainsFeatures(graphless.recipe)) return graphless;
+  const training = trainingGraphOf(graphless);
+  requireMemory(training, graphless.device);
+  return { ...graphless, training };
 }
 
 /**
