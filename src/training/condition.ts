@@ -1,16 +1,19 @@
 /** Conditions F's weights on real samples, layer by layer from the input (recipe-notes: what helps after training). */
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
+import type { WeightLayout } from "../graph/weight-layout.js";
 import {
-  type ConditionedLayer,
+  type ConditioningLayer,
+  type ConditioningOptions,
   conditionLayer,
+  type Granularity,
   type LayerTensors,
   mergeUnitStatistics,
   type UnitStatistics,
   unitStatistics,
 } from "../initializers/conditioning.js";
 import { activationNames } from "../ops/names.js";
-import type { Layer } from "../ops/network.js";
+import type { Layer, Network } from "../ops/network.js";
 import type { Rows } from "../ops/weight-rows.js";
 import { RandomStream } from "../random/stream.js";
 import { type FeatureExtractor, isDense } from "../recipe/feature-extractor.js";
@@ -82,6 +85,29 @@ function withRows(elements: Float32Array, rows: Rows | undefined, units: number,
   return result;
 }
 
+/** What of the weights is a layer's own: all of its tensors, or its rows of them. */
+interface LayerPart {
+  readonly tensors: LayerTensors;
+  /** Puts others in their place. */
+  readonly put: (weights: Weights, tensors: LayerTensors) => void;
+}
+
+/** @returns undefined where the weight is none of these */
+function partOf({ weight, bias, rows }: Layer, weights: Weights): LayerPart | undefined {
+  const elements = weights.get(weight.name);
+  if (!elements) return undefined;
+  const biasElements = bias && weights.get(bias.name);
+  // Rows are of matrices.
+  const [units] = weight.shape;
+  return {
+    tensors: { weight: rowsOf(elements, rows, units), bias: biasElements && rowsOf(biasElements, rows, units) },
+    put(into, tensors) {
+      into.set(weight.name, withRows(elements, rows, units, tensors.weight));
+      if (bias && biasElements && tensors.bias) into.set(bias.name, withRows(biasElements, rows, units, tensors.bias));
+    },
+  };
+}
+
 export interface ConditionOptions extends EvaluateOptions {
   /** What the head will start from, if it is not drawn: the settings' gain is for heads from labels alone. */
   readonly head?: HeadStart;
@@ -149,10 +175,7 @@ async function conditionLayers(
   const result: Weights = new Map(weights);
   const records: ConditioningRecord[] = [];
   if (settings.spectrumExponent === null && settings.scale === "none") return { weights: result, records };
-  const granularity =
-    settings.scale === "layer" || (settings.scale === "auto" && (dataset.oneHotGroups?.length ?? 0) > 0)
-      ? "layer"
-      : "unit";
+  const granularity = granularityFor(settings, dataset);
   const samples = measuringSamples(dataset, settings.samples, seed, "conditioning");
   const held = holdingSamples(dataset, samples);
   const done = new Set<string>();
@@ -162,51 +185,26 @@ async function conditionLayers(
   try {
     for (const [index, layer] of features.layers.entries()) {
       onProgress?.(index, features.layers.length);
-      const { rows } = layer;
-      const { name, layout, shape } = layer.weight;
+      const { name, layout } = layer.weight;
       const place = placeOf(layer);
       if (done.has(name) || done.has(place)) continue;
       done.add(place);
-      const weight = result.get(name);
-      if (!layout || !weight) {
+      const part = partOf(layer, result);
+      if (!layout || !part) {
         records.push({ weight: name, dead: 0, capped: 0, skipped: "its layout is not known" });
         continue;
       }
-      const next = activationAfter(features.network, layer);
-      const saturates = saturating.has(next.activation ?? "");
-      const exponent = settings.spectrumExponent === "auto" ? (saturates ? 0 : null) : settings.spectrumExponent;
-      const { forget, hidden = 0 } = recurrentContext(features.network, layer) ?? {};
-      const bias = layer.bias && result.get(layer.bias.name);
-      // Rows are of matrices.
-      const units = shape[0];
-      const withLayer = (weights: Weights, tensors: LayerTensors): void => {
-        weights.set(name, withRows(weight, rows, units, tensors.weight));
-        if (layer.bias && bias && tensors.bias) weights.set(layer.bias.name, withRows(bias, rows, units, tensors.bias));
-      };
-      const conditioned: ConditionedLayer = await conditionLayer(
-        {
-          weight: name,
-          shape: rows ? [rows.count, ...shape.slice(1)] : shape,
-          layout,
-          ...(layer.bias ? { bias: layer.bias.name } : {}),
-          followedByNormalisation: layer.followedByNormalization,
-        },
-        { weight: rowsOf(weight, rows, units), bias: bias && rowsOf(bias, rows, units) },
-        {
-          ...(exponent === null ? {} : { alpha: exponent }),
-          ...(forget === undefined ? {} : { openUnits: [forget, hidden] as const }),
-          // How large a state's matrix may be is a matter of what comes of it in the end, not of its first use.
-          scale: settings.scale !== "none" && !layer.isRecurrent,
-          granularity,
-          mean: isRectifying(next) ? settings.openness : 0,
-        },
+      const conditioned = await conditionLayer(
+        layerToCondition(layer, layout),
+        part.tensors,
+        optionsFor(layer, features.network, settings, granularity),
         async (tensors) => {
           const trial: Weights = new Map(result);
-          withLayer(trial, tensors);
+          part.put(trial, tensors);
           return measureUnits(evaluator, layer.preActivation, layout.kind === "convolution" ? 1 : -1, trial);
         },
       );
-      withLayer(result, conditioned);
+      part.put(result, conditioned);
       records.push({ weight: place, dead: conditioned.dead, capped: conditioned.capped });
     }
     onProgress?.(features.layers.length, features.layers.length);
@@ -214,6 +212,46 @@ async function conditionLayers(
     await evaluator.release();
   }
   return { weights: result, records };
+}
+
+/** Units get a factor each, but for samples with one-hot columns, whose rare units that would blow up. */
+function granularityFor({ scale }: KnownSettings, { oneHotGroups = [] }: Dataset): Granularity {
+  return scale === "layer" || (scale === "auto" && oneHotGroups.length > 0) ? "layer" : "unit";
+}
+
+/** A layer as {@link conditionLayer} asks for it. */
+function layerToCondition(
+  { weight, bias, rows, followedByNormalization }: Layer,
+  layout: WeightLayout,
+): ConditioningLayer {
+  return {
+    weight: weight.name,
+    shape: rows ? [rows.count, ...weight.shape.slice(1)] : weight.shape,
+    layout,
+    ...(bias ? { bias: bias.name } : {}),
+    followedByNormalisation: followedByNormalization,
+  };
+}
+
+/** What the settings say of a layer. */
+function optionsFor(
+  layer: Layer,
+  network: Network,
+  settings: KnownSettings,
+  granularity: Granularity,
+): ConditioningOptions {
+  const next = activationAfter(network, layer);
+  const own = saturating.has(next.activation ?? "") ? 0 : null;
+  const exponent = settings.spectrumExponent === "auto" ? own : settings.spectrumExponent;
+  const { forget, hidden = 0 } = recurrentContext(network, layer) ?? {};
+  return {
+    ...(exponent === null ? {} : { alpha: exponent }),
+    ...(forget === undefined ? {} : { openUnits: [forget, hidden] as const }),
+    // How large a state's matrix may be is a matter of what comes of it in the end, not of its first use.
+    scale: settings.scale !== "none" && !layer.isRecurrent,
+    granularity,
+    mean: isRectifying(next) ? settings.openness : 0,
+  };
 }
 
 /** Mean and standard deviation of each unit of a value. */
