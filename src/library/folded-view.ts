@@ -11,7 +11,7 @@ interface FoldedView {
 }
 
 /** What the file notes of parameters and of what was computed from them. */
-interface Notes {
+export interface ExporterNotes {
   readonly origins: ReadonlyMap<string, PytorchOrigin>;
   /** What tensors were computed from, results on the way included. */
   readonly foldedFrom: ReadonlyMap<string, readonly string[]>;
@@ -38,7 +38,12 @@ const timesOne = /^(tmp|value|value_cast)(_\d+)?$/;
  * @param slot which input of the node
  * @returns undefined where that is not certain
  */
-export function foldedView(restorer: GraphRestorer, node: Node, slot: number, notes: Notes): FoldedView | undefined {
+export function foldedView(
+  restorer: GraphRestorer,
+  node: Node,
+  slot: number,
+  notes: ExporterNotes,
+): FoldedView | undefined {
   const input = node.inputs[slot];
   const [, separated = "", view] = /^(.*)\/(flat|transposed)$/.exec(input) ?? [];
   if (notes.trained.has(separated)) return { parameter: separated, view: view as View };

@@ -5,7 +5,7 @@
 import type { ModelFile } from "../formats/model-file.js";
 import type { PytorchOrigin, PytorchSignature } from "../formats/pytorch-origin.js";
 import type { Node } from "../graph/graph.js";
-import { addcmulArgument, foldedView } from "./folded-view.js";
+import { addcmulArgument, type ExporterNotes, foldedView } from "./folded-view.js";
 import type { GraphRestorer, View } from "./graph-restorer.js";
 import type { ReadModelFile } from "./read-model-file.js";
 import type { StateDict } from "./restore-by-values.js";
@@ -44,6 +44,11 @@ interface Knowledge {
   readonly foldedFrom: ReadModelFile["foldedFrom"];
 }
 
+/** Gives the name that a placeholder in the notes of a node stands for, where that is certain. */
+type PlaceholderNames = ReturnType<typeof placeholderNames>;
+
+type Origins = ReadonlyMap<string, PytorchOrigin>;
+
 /** Restores what the notes of the dynamo exporter tell. Without a normalisation's own numbers it starts as the identity. */
 export function restoreByOrigins(
   restorer: GraphRestorer,
@@ -51,16 +56,18 @@ export function restoreByOrigins(
   { state, foldedFrom }: Knowledge,
 ): void {
   if (!origins || origins.size === 0) return;
-  const trained = signature?.trained ?? new Set<string>();
   const nameOf = placeholderNames(restorer, origins, signature);
+  const trained = signature?.trained ?? new Set<string>();
   const notes = { origins, foldedFrom: foldedFrom ?? new Map<string, readonly string[]>(), trained };
-  // Whatever a call does with a parameter that is among its arguments, such as turning it round for a tied layer, the tensor
-  // under the parameter's name is it: had two been merged, the call would name the one that is gone.
-  const readByItsName = (input: string, origin: PytorchOrigin): string | undefined => {
-    const named = origin.arguments.flatMap((text) => (/^%[pb]_/.test(text) ? [nameOf(text, origin)] : []));
-    const isKept = (name: string | undefined): boolean => name !== undefined && restorer.initializers.has(name);
-    return named.includes(input) && named.every(isKept) ? input : undefined;
-  };
+  nameByUses(restorer, usesOf(restorer, notes, nameOf));
+  addLeftOutBiases(restorer, origins, nameOf);
+  dropExpandedBiases(restorer, origins);
+  unfoldNormalizations(restorer, origins, nameOf, state);
+}
+
+/** Where tensors are used, by their names in the file, and what the notes call them there. */
+function usesOf(restorer: GraphRestorer, notes: ExporterNotes, nameOf: PlaceholderNames): Map<string, Use[]> {
+  const { origins, trained } = notes;
   const uses = new Map<string, Use[]>();
   for (const node of restorer.nodes) {
     // Whatever reads the copy uses it; a module that is called again reads its running statistics so.
@@ -82,7 +89,7 @@ export function restoreByOrigins(
       const use = {
         output: node.outputs[0],
         slot,
-        name: name ?? kept ?? (origin && !origin.isFolded ? readByItsName(input, origin) : undefined),
+        name: name ?? kept ?? (origin && !origin.isFolded ? readByItsName(restorer, input, origin, nameOf) : undefined),
         view: found?.view ?? viewed?.view ?? "same",
         isConstant,
         isBuffer,
@@ -90,6 +97,26 @@ export function restoreByOrigins(
       uses.set(input, [...(uses.get(input) ?? []), use]);
     });
   }
+  return uses;
+}
+
+/**
+ * Whatever a call does with a parameter that is among its arguments, such as turning it round for a tied layer, the tensor
+ * under the parameter's name is it: had two been merged, the call would name the one that is gone.
+ */
+function readByItsName(
+  { initializers }: GraphRestorer,
+  input: string,
+  origin: PytorchOrigin,
+  nameOf: PlaceholderNames,
+): string | undefined {
+  const named = origin.arguments.flatMap((text) => (/^%[pb]_/.test(text) ? [nameOf(text, origin)] : []));
+  const isKept = (name: string | undefined): boolean => name !== undefined && initializers.has(name);
+  return named.includes(input) && named.every(isKept) ? input : undefined;
+}
+
+/** Gives tensors the names that their uses agree on, and parts those that were merged. */
+function nameByUses(restorer: GraphRestorer, uses: ReadonlyMap<string, readonly Use[]>): void {
   for (const [tensor, found] of uses) {
     const names = new Set(found.map(({ name }) => name));
     const [first] = found;
@@ -105,13 +132,25 @@ export function restoreByOrigins(
     }
     for (const { name, isBuffer } of found) if (name !== undefined && isBuffer) restorer.constants.add(name);
   }
+}
+
+/** Gives layers back the biases of zeros that the exporter has left out. */
+function addLeftOutBiases(restorer: GraphRestorer, origins: Origins, nameOf: PlaceholderNames): void {
   for (const node of restorer.nodes) {
     const origin = origins.get(node.outputs[0]);
     const bias = origin && !origin.isFolded && !node.inputs[2] ? leftOutBias(node, origin) : undefined;
     const name = origin && nameOf(bias, origin);
     if (name !== undefined) restorer.addBias(node.outputs[0], name);
   }
-  dropExpandedBiases(restorer, origins);
+}
+
+/** Takes normalisations out of the layers that they were folded into. */
+function unfoldNormalizations(
+  restorer: GraphRestorer,
+  origins: Origins,
+  nameOf: PlaceholderNames,
+  state: StateDict | undefined,
+): void {
   for (const node of restorer.nodes) {
     const origin = origins.get(node.outputs[0]);
     if (!origin?.isFolded) continue;
@@ -130,7 +169,7 @@ export function restoreByOrigins(
 }
 
 /** Conv3d without a bias is exported with one of zeros that has an axis too many, which ONNX Runtime refuses. */
-function dropExpandedBiases(restorer: GraphRestorer, origins: ReadonlyMap<string, PytorchOrigin>): void {
+function dropExpandedBiases(restorer: GraphRestorer, origins: Origins): void {
   const expanded = new Set(restorer.nodes.flatMap(({ op, outputs }) => (op === "Expand" ? outputs : [])));
   for (const { op, inputs, outputs } of restorer.nodes)
     if (op === "Conv" && expanded.has(inputs[2]) && origins.get(outputs[0])?.operation.includes("conv3d"))
@@ -183,7 +222,7 @@ const underscored = new Set(["running_mean", "running_var", "in_proj_weight", "i
 /** Reads placeholders such as `%p_layer1_0_bn1_weight`, in which a dot and an underscore look alike. */
 export function placeholderNames(
   restorer: GraphRestorer,
-  origins: ReadonlyMap<string, PytorchOrigin>,
+  origins: Origins,
   signature?: PytorchSignature,
 ): (text: string | undefined, origin: PytorchOrigin) => string | undefined {
   const known = new Map<string, string | undefined>();
