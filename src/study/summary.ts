@@ -114,6 +114,9 @@ interface SettingTrials {
   readonly trials: readonly TrialRecord[];
 }
 
+/** What counts of a trial, in the setting of this index. */
+type ScoreOf = (trial: TrialRecord, index: number) => number;
+
 /** All arms against one, at equal steps and at equal total time. */
 function comparisonsAgainst(
   plan: StudyPlan,
@@ -124,34 +127,14 @@ function comparisonsAgainst(
   resamples: number,
 ): Comparison[] {
   const others = plan.arms.map(({ name }) => name).filter((name) => name !== baseline && complete.length > 0);
-  const scoresOf = (arm: string, score: (trial: TrialRecord, index: number) => number): ArmScores => ({
-    name: arm,
-    settings: complete.map(
-      ({ trials }, index) =>
-        new Map(trials.filter((trial) => trial.arm === arm).map((trial) => [trial.seed, score(trial, index)])),
-    ),
-  });
   const finest = scoreResolution(plan, complete[0]?.trials[0], testCount);
   const { factor, differenceUnit } = measureOf(plan);
   const shownAs = { factor, unit: differenceUnit };
-  const quantity = (score: (trial: TrialRecord, index: number) => number, resolution = finest): ScoredQuantity => ({
-    baseline: scoresOf(baseline, score),
-    arms: others.map((arm) => scoresOf(arm, score)),
+  const quantity = (score: ScoreOf, resolution = finest): ScoredQuantity => ({
+    baseline: scoresOf(complete, baseline, score),
+    arms: others.map((arm) => scoresOf(complete, arm, score)),
     options: { resamples, resolution, minimumEffect: plan.minimumEffect, shownAs },
   });
-  const bySetting = (whole: ScoredQuantity): Comparison["bySetting"] => {
-    if (complete.length < 2 || baseline !== plan.baselines[0] || others.length === 0) return [];
-    const only = ({ name, settings }: ArmScores, index: number): ArmScores => ({ name, settings: [settings[index]] });
-    return complete.map(({ setting }, index) => ({
-      setting: settingName(plan, setting),
-      arms: compareArms(
-        only(whole.baseline, index),
-        whole.arms.map((arm) => only(arm, index)),
-        whole.options,
-      ),
-    }));
-  };
-
   const ends = quantity(({ score }) => score);
   const points = complete[0]?.trials[0].points ?? [];
   const early = quantity(
@@ -164,33 +147,72 @@ function comparisonsAgainst(
   const [endArms, earlyArms] = compareQuantities([ends, early]);
   // Without training before it equal time is equal steps, and the same numbers must not get two verdicts.
   const timedArms = prepares(plan) ? compareArms(timed.baseline, timed.arms, timed.options) : endArms;
-  const steps = (arm: string): ArmScores =>
-    scoresOf(arm, (trial, index) => stepsToTarget(trial.points, plan.steps, summaries[index].target) ?? plan.steps);
   return [
     {
       baseline,
       at: "equal steps",
       arms: endArms,
-      early: earlyArms.map((arm) => {
-        const { differences } = pairedDifferencesOverSettings(steps(arm.name).settings, steps(baseline).settings);
-        const own = complete.map(({ trials }) => trials.filter((trial) => [arm.name, baseline].includes(trial.arm)));
-        const trials = own.flat().length;
-        const missed = own.flatMap((trials, index) =>
-          trials.filter((trial) => stepsToTarget(trial.points, plan.steps, summaries[index].target) === undefined),
-        ).length;
-        const difference = differences.length > 0 && missed < trials ? overSeeds(differences) : null;
-        return { ...arm, stepsToTarget: { difference, missed, trials } };
-      }),
-      bySetting: bySetting(ends),
+      early: earlyArms.map((arm) => withStepsToTarget(plan, baseline, arm, complete, summaries)),
+      bySetting: bySetting(plan, ends, complete),
     },
     {
       baseline,
       at: "equal time",
       arms: timedArms,
       early: [],
-      bySetting: bySetting(timed),
+      bySetting: bySetting(plan, timed, complete),
     },
   ];
+}
+
+/** The scores of an arm's trials, by setting and seed. */
+function scoresOf(complete: readonly SettingTrials[], arm: string, score: ScoreOf): ArmScores {
+  const own = (trials: readonly TrialRecord[]) => trials.filter((trial) => trial.arm === arm);
+  return {
+    name: arm,
+    settings: complete.map(
+      ({ trials }, index) => new Map(own(trials).map((trial) => [trial.seed, score(trial, index)])),
+    ),
+  };
+}
+
+/** The same in each setting alone, against the first baseline; nothing where there is but one setting. */
+function bySetting(
+  plan: StudyPlan,
+  { baseline, arms, options }: ScoredQuantity,
+  complete: readonly SettingTrials[],
+): Comparison["bySetting"] {
+  if (complete.length < 2 || baseline.name !== plan.baselines[0] || arms.length === 0) return [];
+  const only = ({ name, settings }: ArmScores, index: number): ArmScores => ({ name, settings: [settings[index]] });
+  return complete.map(({ setting }, index) => ({
+    setting: settingName(plan, setting),
+    arms: compareArms(
+      only(baseline, index),
+      arms.map((arm) => only(arm, index)),
+      options,
+    ),
+  }));
+}
+
+/** How many steps an arm takes to the target more than the baseline. */
+function withStepsToTarget(
+  plan: StudyPlan,
+  baseline: string,
+  arm: ArmComparison,
+  complete: readonly SettingTrials[],
+  summaries: readonly SettingSummary[],
+): EarlyComparison {
+  const found = (trial: TrialRecord, index: number): number | undefined =>
+    stepsToTarget(trial.points, plan.steps, summaries[index].target);
+  const [ofArm, ofBaseline] = [arm.name, baseline].map((name) =>
+    scoresOf(complete, name, (trial, index) => found(trial, index) ?? plan.steps),
+  );
+  const { differences } = pairedDifferencesOverSettings(ofArm.settings, ofBaseline.settings);
+  const own = complete.map(({ trials }) => trials.filter((trial) => [arm.name, baseline].includes(trial.arm)));
+  const trials = own.flat().length;
+  const missed = own.flatMap((each, index) => each.filter((trial) => found(trial, index) === undefined)).length;
+  const difference = differences.length > 0 && missed < trials ? overSeeds(differences) : null;
+  return { ...arm, stepsToTarget: { difference, missed, trials } };
 }
 
 /**
