@@ -5,7 +5,15 @@ import { type CompareEvent, type CompareResult, compare } from "../library/compa
 import { shellWord } from "../library/shell-word.js";
 import { type Arm, isTrained } from "../study/arm.js";
 import { earlyWord } from "../study/early-training.js";
-import { classMeasures, type Measure, measureOf, showError, showMean, showScore } from "../study/measure.js";
+import {
+  classMeasures,
+  type Measure,
+  measureOf,
+  showError,
+  showMean,
+  showScore,
+  studyTasks,
+} from "../study/measure.js";
 import { studySchedules } from "../study/plan.js";
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
 import type { VerdictWord } from "../study/statistics/verdict.js";
@@ -87,14 +95,14 @@ export const command = defineCommand({
     pilot: number("MINUTES", "a small study that fits into about this time", { min: 0.05 }),
     task: choice(
       "WHAT",
-      ["classification", "regression"],
-      "whether the labels are classes or numbers to predict (default: as the network's outputs and the labels say)",
+      studyTasks,
+      "whether the labels are classes, numbers to predict, or classes of positions (default: as the network's outputs and the labels say)",
     ),
     measure: choice(
       "WHAT",
       classMeasures,
-      "what classes are judged by; balanced-accuracy: the share that is named right of each class, mean over the classes " +
-        "(default: accuracy)",
+      "what classes are judged by; balanced-accuracy: the share that is named right of each class, mean over the classes; " +
+        "mean-iou: intersection over union where each position has a class (default: accuracy, of positions mean-iou)",
     ),
     target: number("SCORE", "count the steps to this score (accuracy, or R² of numbers), from 0 to 1", {
       min: 0,

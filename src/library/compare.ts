@@ -96,7 +96,7 @@ async function compareOn(
   const { train, task } = await openTraining(draft, known, networks[0].outputs, datasets);
   const unfiltered = { ...draft, reading: { ...draft.reading, task } };
   const everything = await openStudyData(unfiltered, datasets, train);
-  requireLabels(options, everything, networks[0].outputs, task);
+  requireLabels(options, everything, networks[0], task);
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything);
   const remarks = [
     ...(note ? [note] : []),

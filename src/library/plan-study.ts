@@ -9,14 +9,24 @@ import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { areHardlyClasses } from "../data/sample-labels.js";
 import { fileError, userError } from "../errors.js";
+import type { Network } from "../ops/network.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
-import { logitsName, outputSize, unboundedOutput } from "../recipe/network-outputs.js";
+import {
+  classesOfMaps,
+  logitsName,
+  type OutputMaps,
+  outputMaps,
+  outputSize,
+  requireOutputMaps,
+  requireSamplesAlone,
+  unboundedOutput,
+} from "../recipe/network-outputs.js";
 import { classifierTemplates } from "../recipe/network-templates.js";
 import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms, selfTrainedPilotArms } from "../study/arm.js";
 import { parseGrid } from "../study/grid.js";
 import { parseLabelAmount } from "../study/labels.js";
-import type { StudyTask } from "../study/measure.js";
+import { type Measure, measureOf, type StudyTask } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
 import type { StudyNetwork, StudyPlan } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
@@ -79,6 +89,8 @@ async function armsOf(names: readonly string[]): Promise<Arm[]> {
 export interface PlannedNetwork extends StudyNetwork {
   /** How many numbers it gives for a sample. */
   readonly outputs: number;
+  /** Where it gives scores at each position, how; {@link outputs} is then the number of classes. */
+  readonly maps?: OutputMaps;
   /** Whether these can be any numbers, see {@link unboundedOutput}. */
   readonly unbounded: boolean;
   readonly sampleShape: readonly number[];
@@ -186,7 +198,10 @@ export async function planNetworks(
     const features = featureExtractor(network, options.features);
     logitsName(network);
     const name = basename(options.model, extname(options.model));
-    const outputs = outputSize(network);
+    requireSamplesAlone(network);
+    const maps = options.task === "segmentation" ? requireOutputMaps(network) : outputMaps(network);
+    if (maps && options.task !== undefined && options.task !== "segmentation") throw isForMaps(network, options.task);
+    const outputs = maps ? classesOfMaps(maps) : outputSize(network);
     const { sampleShape } = network;
     return {
       networks: [
@@ -195,6 +210,7 @@ export async function planNetworks(
           file: options.model,
           hash,
           outputs,
+          ...(maps ? { maps } : {}),
           unbounded: unboundedOutput(network),
           sampleShape,
           kind: kindOf(features),
@@ -202,10 +218,17 @@ export async function planNetworks(
         },
       ],
       prepare: async () => {},
-      task: options.task,
+      task: maps ? "segmentation" : options.task,
       note: ownScalingNote(network, options.normalise),
     };
   }
+  if (options.task === "segmentation")
+    throw userError({
+      where: "task",
+      required: "classification or regression with a template, which gives a row of numbers for each sample",
+      got: options.task,
+      advice: "Give a model of your own for classes of positions.",
+    });
   const found = await datasets.open(options.data, {
     ...readingOf(options, labels),
     ...(options.inputShape ? { shape: options.inputShape } : {}),
@@ -216,6 +239,16 @@ export async function planNetworks(
     // It is opened again as the networks take it.
     await datasets.close(found);
   }
+}
+
+/** What is said of a network whose output is a map where labels of another kind are named. */
+function isForMaps({ where, graph }: Network, task: StudyTask): Error {
+  return userError({
+    where: `${where}: output ${graph.outputs[0].name}`,
+    required: `one row of numbers for each sample, for the task ${task}`,
+    got: "class scores at each position",
+    advice: "Leave --task out, and give labels with a class for each position (docs/data.md).",
+  });
 }
 
 /** The networks of the cells of a grid, made for data. */
@@ -320,15 +353,16 @@ export function draftPlan(
   const pilot = options.pilot !== undefined;
   const pretrainingSeeds = options.pretrainingSeeds ?? (pilot ? 1 : undefined);
   const regression = task === "regression";
-  const few = regression ? "10%" : "10/class";
+  const few = task === "classification" ? "10/class" : "10%";
   const target = targetOf(options, data.test);
   return {
     headstart: version,
     ...(regression
       ? { task, targets: data.train.targets?.names ?? [], standardise: networks.every(({ unbounded }) => unbounded) }
       : {}),
-    ...(options.measure === undefined || options.measure === "accuracy" ? {} : { measure: options.measure }),
-    networks: networks.map(({ outputs: _, unbounded: __, sampleShape: ___, reading: ____, ...network }) => network),
+    ...(task === "segmentation" ? { task } : {}),
+    ...(options.measure === undefined || options.measure === usualMeasure(task) ? {} : { measure: options.measure }),
+    networks: networks.map(({ name, file, hash, cell }) => ({ name, file, hash, ...(cell ? { cell } : {}) })),
     ...(options.features === undefined ? {} : { features: options.features }),
     discriminator: options.discriminator ?? "auto",
     ...(discriminatorHash === undefined ? {} : { discriminatorHash }),
@@ -354,6 +388,9 @@ export function draftPlan(
     ...(device === "cpu" ? {} : { device }),
   };
 }
+
+/** What networks are judged by where nobody says. */
+const usualMeasure = (task: StudyTask): Measure["key"] => measureOf({ task }).key;
 
 /** In one order, whatever the user's: what is computed is the same. */
 function augmentationAsked({ augment = [] }: CompareOptions): Pick<StudyPlan, "augment"> {

@@ -2,10 +2,12 @@
 import { counted } from "../counted.js";
 import { shorten } from "../data/classes.js";
 import { type UserError, userError } from "../errors.js";
+import type { OutputMaps } from "../recipe/network-outputs.js";
 import type { StudyTask } from "../study/measure.js";
 import type { StudyData } from "../study/run-trial.js";
 import { meansOf, variancesOf } from "../training/objective.js";
 import type { CompareOptions } from "./compare-types.js";
+import { requireMaps } from "./require-maps.js";
 import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 
 /** What is said where there are no labels. */
@@ -19,12 +21,34 @@ export function noLabels(where: string): UserError {
   });
 }
 
-/** @throws UserError unless every test sample has a label, there are training labels, and the model has outputs for them */
-export function requireLabels(options: CompareOptions, data: StudyData, outputs: number, task: StudyTask): void {
+/**
+ * @param network how many numbers its output has, and how they lie where each position has its own
+ * @throws UserError unless every test sample has a label, there are training labels, and the model has outputs for them
+ */
+export function requireLabels(
+  options: CompareOptions,
+  data: StudyData,
+  { outputs, maps }: { readonly outputs: number; readonly maps?: OutputMaps },
+  task: StudyTask,
+): void {
   if (task === "regression") {
     requireNoMeasure(options);
     requireTargets(options, data, outputs);
-  } else requireClasses(options, data, outputs);
+  } else if (maps) requireMaps(options, data, outputs, maps.positions);
+  else {
+    requireMeasureOfSamples(options);
+    requireClasses(options, data, outputs);
+  }
+}
+
+function requireMeasureOfSamples({ measure }: CompareOptions): void {
+  if (measure !== "mean-iou") return;
+  throw userError({
+    where: "measure",
+    required: "accuracy or balanced-accuracy for a network that gives one class for each sample",
+    got: measure,
+    advice: "Leave --measure out.",
+  });
 }
 
 function requireNoMeasure({ measure }: CompareOptions): void {

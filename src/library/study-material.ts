@@ -2,6 +2,7 @@
 import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extractor.js";
 import type { OptimizerSettings } from "../recipe/recipe.js";
 import { type SessionOptions, sessionOptions } from "../runtime/session.js";
+import { lossOf } from "../study/measure.js";
 import { networkOf, type StudyPlan } from "../study/plan.js";
 import { openGradientProbe, type StudyData, trialThreads } from "../study/run-trial.js";
 import { type DeviceCheck, deviceNotes } from "../training/device-check.js";
@@ -75,7 +76,7 @@ export class StudyMaterial {
     if (this.#sessions?.name === name) return this.#sessions;
     await this.#releaseSessions();
     const { batchSize } = plan;
-    const loss = plan.task === "regression" ? "squared-error" : "cross-entropy";
+    const loss = lossOf(plan.task);
     const supervisor = await Supervisor.open({ features, loss, optimizer, batchSize, ...computing(plan) });
     try {
       if (this.#onNote && plan.device !== undefined)

@@ -7,6 +7,7 @@ import { supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { graphStyle } from "../runtime/device.js";
 import { isTrained } from "../study/arm.js";
+import { lossOf } from "../study/measure.js";
 import { type StudyPlan, selfTrained } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
 import { trainingGraphOf } from "../training/pretrain.js";
@@ -28,7 +29,7 @@ export async function memoryOfSteps(
 ): Promise<StepMemory[]> {
   const { network } = features;
   const style = graphStyle(plan.device);
-  const loss = plan.task === "regression" ? "squared-error" : "cross-entropy";
+  const loss = lossOf(plan.task);
   const supervised = plan.optimizers.map((optimizer) =>
     supervisedGraph({ features, loss, optimizer, batchSize: plan.batchSize, ...style }),
   );

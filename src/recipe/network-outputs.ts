@@ -77,13 +77,8 @@ export function classScores(emit: Emitter, network: Network, instance: Instance)
   return outputs.shape[1] === 1 ? emit.concat([emit.filled(0, outputs.shape), outputs], 1) : outputs;
 }
 
-/**
- * Number of class scores (or regression outputs) of a network.
- *
- * @throws UserError where it takes other inputs than the samples, or has no row of numbers for each of them
- */
-export function outputSize(network: Network): number {
-  const name = logitsName(network);
+/** @throws UserError where a network takes other inputs than the samples */
+export function requireSamplesAlone(network: Network): void {
   const others = otherInputs(network);
   if (others.length > 0)
     throw userError({
@@ -92,6 +87,15 @@ export function outputSize(network: Network): number {
       got: `the input${others.length > 1 ? "s" : ""} ${others.join(", ")} beside ${network.input.name}`,
       advice: "headstart init takes it.",
     });
+}
+
+/**
+ * Number of class scores (or regression outputs) of a network.
+ *
+ * @throws UserError where it has no row of numbers for each sample
+ */
+export function outputSize(network: Network): number {
+  const name = logitsName(network);
   const shape = shapeOf(network, name);
   if (shape.slice(2).some((size) => size !== 1))
     throw userError({

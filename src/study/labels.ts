@@ -9,7 +9,7 @@ import { RandomStream } from "../random/stream.js";
 /** An amount of labels, written as the user does: "300", "10/class", "5%" or "all". */
 export type LabelAmount = string;
 
-/** What labels are drawn from: class numbers, or numbers to predict where there are none. */
+/** What labels are drawn from: class numbers, or numbers to predict or maps of classes where there are none. */
 export type Labelled = Pick<Dataset, "count" | "labels">;
 
 /** @throws UserError where it is none of the forms */
@@ -49,9 +49,9 @@ export function labelledSamples(data: Labelled, amount: LabelAmount, seed: numbe
   if (amount.endsWith("/class") && data.labels === undefined)
     throw userError({
       where: "labels",
-      required: "a total such as 300, a share such as 10%, or all, since the labels are numbers",
+      required: "a total such as 300, a share such as 10%, or all, since samples have no single class here",
       got: `"${amount}"`,
-      advice: "Numbers have no classes to draw from.",
+      advice: "There are no classes to draw from.",
     });
   if (amount.endsWith("/class")) return labelledSubset(labels, { perClass: number }, seed);
   if (number > known.length)

@@ -1,12 +1,20 @@
 /** What a study judges networks by, and how its numbers are written. */
+import type { SupervisedLoss } from "../recipe/network-outputs.js";
 import type { StudyPlan } from "./plan.js";
 
-/** What the networks of a study predict. */
-export type StudyTask = "classification" | "regression";
+/** What the networks of a study predict: a class, numbers, or a class at each position. */
+export const studyTasks = ["classification", "regression", "segmentation"] as const;
+export type StudyTask = (typeof studyTasks)[number];
 
-/** What networks that tell classes apart can be judged by. */
-export const classMeasures = ["accuracy", "balanced-accuracy"] as const;
+/** What networks that tell classes apart can be judged by; mean-iou: those that do so at each position. */
+export const classMeasures = ["accuracy", "balanced-accuracy", "mean-iou"] as const;
 export type ClassMeasure = (typeof classMeasures)[number];
+
+/** The loss that networks are trained by for a task; undefined: for classification. */
+export function lossOf(task: StudyTask | undefined): SupervisedLoss {
+  if (task === "regression") return "squared-error";
+  return task === "segmentation" ? "map-cross-entropy" : "cross-entropy";
+}
 
 /** The score of a trial, the higher the better, in words and figures. */
 export interface Measure {
@@ -51,6 +59,12 @@ const measures: Readonly<Record<Measure["key"], Measure>> = {
     title: "Balanced accuracy",
     chance: "always naming the same class",
   },
+  "mean-iou": {
+    ...accuracy,
+    key: "mean-iou",
+    name: "mean IoU",
+    title: "Mean IoU",
+  },
   r2: {
     key: "r2",
     name: "R²",
@@ -64,9 +78,10 @@ const measures: Readonly<Record<Measure["key"], Measure>> = {
   },
 };
 
-/** The measure of a plan's networks: accuracy where it says no other, R² where they predict numbers. */
-export function measureOf({ task, measure = "accuracy" }: Pick<StudyPlan, "task" | "measure">): Measure {
-  return measures[task === "regression" ? "r2" : measure];
+/** The measure of a plan's networks: where it says none accuracy, of maps mean IoU, and R² where they predict numbers. */
+export function measureOf({ task, measure }: Pick<StudyPlan, "task" | "measure">): Measure {
+  if (task === "regression") return measures.r2;
+  return measures[measure ?? (task === "segmentation" ? "mean-iou" : "accuracy")];
 }
 
 /** A score with its unit, such as "85.3 %" or "0.853". */

@@ -29,7 +29,7 @@ export interface StudyPlan {
   readonly headstart?: string;
   /** What the networks predict; undefined: classes. */
   readonly task?: StudyTask;
-  /** What judges them where they tell classes apart; undefined: accuracy. Trials know both, so it is no part of their keys. */
+  /** What judges them where they tell classes apart; undefined: see measureOf. Trials know all, so it is no part of their keys. */
   readonly measure?: ClassMeasure;
   /** Names of the numbers that they predict. */
   readonly targets?: readonly string[];
@@ -171,10 +171,16 @@ export function trialKey(plan: StudyPlan, trial: Trial): string {
     seed: trial.seed,
     purpose: trial.purpose,
     // Held-back labels were drawn without regard to classes before.
-    ...(trial.purpose === "tuning" && plan.task !== "regression" ? { heldBack: "by class" } : {}),
+    ...(trial.purpose === "tuning" && drawsByClass(plan) ? { heldBack: "by class" } : {}),
     ...(selfTrained(arm) && plan.selfTrainingSteps !== undefined ? { selfTrainingSteps: plan.selfTrainingSteps } : {}),
     ...(plan.task === "regression" ? { task: plan.task, standardise: plan.standardise ?? true } : {}),
+    ...(plan.task === "segmentation" ? { task: plan.task } : {}),
   });
+}
+
+/** Whether samples have classes to draw them by. */
+function drawsByClass({ task = "classification" }: StudyPlan): boolean {
+  return task === "classification";
 }
 
 /** How samples are changed, as a part of a key; none where they are not, so that keys are as they were. */

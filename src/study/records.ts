@@ -28,6 +28,8 @@ export interface TrialPoint {
   readonly score: number;
   /** Absent where numbers are predicted, and in records of earlier versions. */
   readonly balancedAccuracy?: number;
+  /** Mean intersection over union, where each position has a class. */
+  readonly meanIou?: number;
   /** Root mean squared error of each number that is predicted, in the data's own units. */
   readonly rmse?: readonly number[];
   /** Mean training loss since the point before; null at step 0 and where it was not finite. */
@@ -54,7 +56,7 @@ export interface TrialRecord extends Trial {
   readonly steps: number;
   readonly stepsMade: number;
   readonly labelsUsed: number;
-  /** How many samples it was measured on of each class that has any; absent where {@link TrialPoint.balancedAccuracy} is. */
+  /** How many samples, or positions, it was measured on of each class that has any; absent where {@link TrialPoint.balancedAccuracy} is. */
   readonly classSizes?: readonly number[];
   readonly points: readonly TrialPoint[];
   /** After `steps`. */
@@ -105,6 +107,7 @@ const countedTrial = z.object({
         step: z.number().int(),
         score: z.number(),
         balancedAccuracy: z.number().optional(),
+        meanIou: z.number().optional(),
         rmse: z.array(z.number().nullable()).optional(),
         loss: z.number().nullable(),
         testLoss: z.number().nullable().optional(),

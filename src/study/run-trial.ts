@@ -1,6 +1,7 @@
 /** One trial: start weights, supervised training, what was measured. */
 import { createHash } from "node:crypto";
 import type { Dataset } from "../data/dataset.js";
+import { positionsByClass } from "../data/label-maps.js";
 import { subset } from "../data/subset.js";
 import { userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
@@ -147,7 +148,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
     key: options.key,
     steps,
     labelsUsed: train.count,
-    ...(test.targets || !test.labels ? {} : { classSizes: classSizesOf(test.labels) }),
+    ...(test.targets || !(test.labels ?? test.maps) ? {} : { classSizes: classSizesOf(test) }),
     chance: chance.score,
     headHash: headHash(features, start ?? initialWeights(features.network, options.headInitializer, trial.seed)),
   };
@@ -226,7 +227,7 @@ async function trained(
 /** Whether a trial that ends at this score learned nothing. */
 export function isStalled(score: number, chance: number, task: StudyTask): boolean {
   // Numbers may be predicted worse than by their mean: that is no stalling.
-  return Math.abs(score - chance) <= stalledMargin || (task === "classification" && score < chance);
+  return Math.abs(score - chance) <= stalledMargin || (task !== "regression" && score < chance);
 }
 
 /** The labelled subset of a trial, and what judges it. */
@@ -238,17 +239,23 @@ function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Da
 }
 
 /** What a network is worth that says the same of all samples: the most frequent class, or the mean of the numbers. */
-type Chance = Pick<TrialPoint, "score" | "balancedAccuracy" | "rmse">;
+type Chance = Pick<TrialPoint, "score" | "balancedAccuracy" | "meanIou" | "rmse">;
 
 /** See {@link Chance}. */
-export function chanceOf({ labels, targets }: Dataset): Chance {
-  if (targets) return { score: 0, rmse: variancesOf(targets).map(Math.sqrt) };
-  const sizes = classSizesOf(labels ?? new Int32Array());
-  return { score: Math.max(...sizes) / (labels?.length ?? 0), balancedAccuracy: 1 / sizes.length };
+export function chanceOf(test: Dataset): Chance {
+  if (test.targets) return { score: 0, rmse: variancesOf(test.targets).map(Math.sqrt) };
+  const sizes = classSizesOf(test);
+  const score = Math.max(...sizes) / sizes.reduce((sum, size) => sum + size, 0);
+  return {
+    score,
+    balancedAccuracy: 1 / sizes.length,
+    ...(test.maps ? { meanIou: score / sizes.length } : {}),
+  };
 }
 
-/** Of each class that there is. */
-function classSizesOf(labels: Int32Array): number[] {
+/** How many samples, or positions where these have classes, there are of each class that there is. */
+function classSizesOf({ labels = new Int32Array(), maps }: Dataset): number[] {
+  if (maps) return positionsByClass(maps).filter((count) => count > 0);
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   return [...counts.values()];
@@ -307,11 +314,12 @@ function pointsOf(
     const mean = window.reduce((sum, loss) => sum + loss, 0) / window.length;
     const found = measured.get(step);
     // Weights that are not finite give no score: that is worth as much as chance.
-    const { score, balancedAccuracy, rmse } = found && Number.isFinite(found.score) ? found : chance;
+    const { score, balancedAccuracy, meanIou, rmse } = found && Number.isFinite(found.score) ? found : chance;
     return {
       step,
       score,
       ...(balancedAccuracy === undefined ? {} : { balancedAccuracy }),
+      ...(meanIou === undefined ? {} : { meanIou }),
       ...(rmse === undefined ? {} : { rmse }),
       loss: finite(mean),
       testLoss: finite(found?.loss ?? Number.NaN),

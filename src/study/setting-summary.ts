@@ -86,9 +86,12 @@ export interface SettingSummary {
   readonly arms: readonly ArmInSetting[];
 }
 
-/** How far one test sample moves a score, one of the rarest class where classes count alike; R² moves without steps. */
+/**
+ * How far one test sample moves a score, one of the rarest class where classes count alike. R² moves without steps, and so,
+ * nearly, do shares of positions.
+ */
 export function scoreResolution(plan: StudyPlan, trial: TrialRecord | undefined, testCount: number): number {
-  if (plan.task === "regression") return 0;
+  if (plan.task !== undefined && plan.task !== "classification") return 0;
   const { classSizes } = trial ?? {};
   if (plan.measure !== "balanced-accuracy" || classSizes === undefined) return 1 / testCount;
   return 1 / (classSizes.length * Math.min(...classSizes));

@@ -171,6 +171,8 @@ function testDataNotes(
   classSizes: readonly number[] | undefined,
 ): Remark[] {
   if (plan.task === "regression") return [];
+  // Positions of one sample do not vary by themselves.
+  if (plan.task === "segmentation") return [];
   const notes: Remark[] = [];
   const variances = settings.flatMap(({ arms }) => arms.map(({ score: { mean } }) => mean * (1 - mean)));
   // A mean of the classes' shares varies as one share of so many samples does.

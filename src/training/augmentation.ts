@@ -4,7 +4,7 @@ import { userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import type { Network } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
-import { datasetGeometry } from "./picture-geometry.js";
+import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
 import { drawView, type ViewSettings } from "./picture-views.js";
 import { signalGeometry } from "./signal-geometry.js";
 
@@ -45,14 +45,49 @@ export function augmenterFor(kinds: readonly Augmentation[], dataset: Dataset, n
       got: "flip",
       advice: "Write --augment shift.",
     });
-  const settings: ViewSettings = {
+  requireMapsOfGeometry(dataset, geometry);
+  const size = sizeOf(network.sampleShape);
+  return (samples, target, seed, step) =>
+    drawView(samples, target, samples.length / size, geometry, viewsOf(kinds), stepStream(seed, step));
+}
+
+/** Samples are moved and turned, and nothing else. */
+function viewsOf(kinds: readonly Augmentation[]): ViewSettings {
+  return {
     shift: kinds.includes("shift") ? largestShift : 0,
     flip: kinds.includes("flip"),
     zoom: 0,
     jitter: 0,
     colour: 0,
   };
-  const size = sizeOf(network.sampleShape);
-  return (samples, target, seed, step) =>
-    drawView(samples, target, samples.length / size, geometry, settings, new RandomStream(seed, "augmentation", step));
+}
+
+function stepStream(seed: number, step: number): RandomStream {
+  return new RandomStream(seed, "augmentation", step);
+}
+
+/**
+ * What changes the maps of a step's samples as {@link augmenterFor} changes these, given the same seed and step.
+ *
+ * @throws UserError where the maps have other positions than the samples
+ */
+export function mapAugmenterFor(kinds: readonly Augmentation[], dataset: Dataset, network: Network): Augmenter {
+  const geometry = datasetGeometry(dataset) ?? signalGeometry(network);
+  if (!geometry) throw new Error("there is nothing to change maps by");
+  const { height, width } = requireMapsOfGeometry(dataset, geometry);
+  const plane: PictureGeometry = { channels: 1, height, width, layout: "NCHW" };
+  return (maps, target, seed, step) =>
+    drawView(maps, target, maps.length / (height * width), plane, viewsOf(kinds), stepStream(seed, step));
+}
+
+/** @returns the geometry. @throws UserError where there are maps, and they have other positions */
+function requireMapsOfGeometry({ maps, where }: Dataset, geometry: PictureGeometry): PictureGeometry {
+  const { height, width } = geometry;
+  if (!maps || sizeOf(maps.shape) === height * width) return geometry;
+  throw userError({
+    where: "augment",
+    required: `maps with a class for each of the samples' ${height}x${width} positions, which are moved alike`,
+    got: `maps of ${maps.shape.join("x")} in ${where}`,
+    advice: "Leave --augment out.",
+  });
 }

@@ -13,7 +13,7 @@ import { supervisedGraph } from "../recipe/supervised-graph.js";
 import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
-import { type Augmentation, augmenterFor } from "./augmentation.js";
+import { type Augmentation, type Augmenter, augmenterFor, mapAugmenterFor } from "./augmentation.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { type Evaluator, openEvaluator } from "./evaluate.js";
 import { segmentation } from "./map-objective.js";
@@ -113,8 +113,9 @@ export class Supervisor {
     const settings = run.learningRate === undefined ? optimizer : { ...optimizer, learningRate: run.learningRate };
     const samples = emptyFeed(this.#training, supervisedFeedNames.samples);
     const targets = emptyFeed(this.#training, supervisedFeedNames.targets);
-    const augment = run.augment?.length ? augmenterFor(run.augment, data, this.#options.features.network) : undefined;
+    const { augment, augmentMaps } = this.#augmenters(run);
     const read = augment ? new Float32Array(samples.data.length) : samples.data;
+    const filled = augmentMaps ? new Float32Array(targets.data.length) : targets.data;
     const objective = this.#objective(run);
     const order = new BatchOrder(data.count, batchSize, seed, data.blocks);
     await this.#trainer.load(run.weights);
@@ -131,7 +132,8 @@ export class Supervisor {
       await data.read(indices, read);
       augment?.(read, samples.data, seed, step);
       prepareAhead(data, order, step, steps);
-      objective.fill(targets.data, indices);
+      objective.fill(filled, indices);
+      augmentMaps?.(filled, targets.data, seed, step);
       try {
         const { metrics } = await this.#trainer.step({
           [supervisedFeedNames.samples]: samples,
@@ -147,6 +149,19 @@ export class Supervisor {
       await measure(step + 1);
     }
     return { losses, evaluations, weights: await this.#trainer.parameters() };
+  }
+
+  /** What changes a run's samples at each step, and the maps of classes with them. */
+  #augmenters({ augment = [], data }: Pick<SupervisedRun, "augment" | "data">): {
+    augment?: Augmenter;
+    augmentMaps?: Augmenter;
+  } {
+    const { network } = this.#options.features;
+    if (augment.length === 0) return {};
+    return {
+      augment: augmenterFor(augment, data, network),
+      ...(data.maps ? { augmentMaps: mapAugmenterFor(augment, data, network) } : {}),
+    };
   }
 
   /** Measures the network with these weights on all samples of a run's test data. */

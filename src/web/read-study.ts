@@ -122,7 +122,7 @@ function isTrial(value: unknown): value is TrialLine {
 
 /** A trial as the plan judges it; none where it cannot. */
 function shown(line: TrialLine, plan: Record<string, unknown>): StudyTrial[] {
-  const judged = judgeTrial(currentRecord(line as unknown as TrialRecord), plan as Pick<StudyPlan, "measure">);
+  const judged = judgeTrial(currentRecord(line as unknown as TrialRecord), plan as Pick<StudyPlan, "task" | "measure">);
   if (!judged) return [];
   const { network, arm, labels, optimizer, seed, score, points, diverged } = judged;
   return [

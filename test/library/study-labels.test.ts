@@ -20,7 +20,12 @@ test("says that several labels of a sample are predicted as numbers", () => {
 test("a study takes samples of two classes, in the training and in the test data", () => {
   const options: CompareOptions = { model: "m", data: "train.csv", test: "test.csv" };
   const require = (train: readonly number[], test: readonly number[]) => () =>
-    requireLabels(options, { train: labelled(train), test: labelled(test) } as StudyData, 3, "classification");
+    requireLabels(
+      options,
+      { train: labelled(train), test: labelled(test) } as StudyData,
+      { outputs: 3 },
+      "classification",
+    );
   expect(require([0, 1], [2, 1])).not.toThrow();
   expect(require([0, 1], [1, 1])).toThrow(
     /^test\.csv: required samples of two classes at least, got one class alone\./,
@@ -29,7 +34,7 @@ test("a study takes samples of two classes, in the training and in the test data
   expect(require([-1, -1], [0, 1])).toThrow(/^train\.csv: .* got none with a label/);
   // A single folder of pictures is no class, so there are no labels at all.
   const unlabelled = { train: labelled(undefined), test: labelled(undefined) } as StudyData;
-  expect(() => requireLabels(options, unlabelled, 3, "classification")).toThrow(
+  expect(() => requireLabels(options, unlabelled, { outputs: 3 }, "classification")).toThrow(
     /^train\.csv: required labelled samples \(folders of two or more classes, .* got no labels\./,
   );
 });
@@ -37,7 +42,12 @@ test("a study takes samples of two classes, in the training and in the test data
 test("numbers are judged by R² alone", () => {
   const data = { train: labelled(undefined, [1, 2, 3]), test: labelled(undefined, [1, 2]) } as StudyData;
   const require = (measure?: "accuracy" | "balanced-accuracy") => () =>
-    requireLabels({ model: "m", data: "d", test: "t", ...(measure && { measure }) }, data, 1, "regression");
+    requireLabels(
+      { model: "m", data: "d", test: "t", ...(measure && { measure }) },
+      data,
+      { outputs: 1 },
+      "regression",
+    );
   expect(require()).not.toThrow();
   for (const measure of ["accuracy", "balanced-accuracy"] as const)
     expect(require(measure)).toThrow(/^measure: required labels that are classes, got numbers to predict, .* R²\./);
@@ -49,7 +59,7 @@ test("classes that are named must be as many as the network tells apart", () => 
     requireLabels(
       { model: "net.onnx", data: "train", test: "test", classNames },
       { train: data, test: data, unlabelled: data },
-      outputs,
+      { outputs },
       "classification",
     );
   require(["a", "b"], 1);

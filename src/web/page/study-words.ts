@@ -3,12 +3,13 @@ import type { ComparedArm, MeanView, RemarkView, SettingView, SummaryView } from
 import { has, number, percent, say, sayOr } from "./language.js";
 
 /** What a study's scores are. */
-export type Measure = "accuracy" | "balanced-accuracy" | "r2";
+export type Measure = "accuracy" | "balanced-accuracy" | "mean-iou" | "r2";
 
 /** As its plan says. */
 export function measureOf({ task, measure }: { readonly task?: string; readonly measure?: string }): Measure {
   if (task === "regression") return "r2";
-  return measure === "balanced-accuracy" ? measure : "accuracy";
+  if (measure === "balanced-accuracy" || measure === "accuracy") return measure;
+  return task === "segmentation" ? "mean-iou" : "accuracy";
 }
 
 /** The mean; NaN of none. */
