@@ -1,7 +1,6 @@
 /** What the page asks the server. */
 import type {
   ControlRequest,
-  EntryList,
   FolderListing,
   RunDetail,
   RunSeries,
@@ -13,31 +12,47 @@ import type {
   StudyReport,
   StudySelection,
 } from "../protocol.js";
+import { say } from "./language.js";
 
 // The protocol is types and this one name: repeated here, it is checked by the compiler.
 const requestHeader: typeof import("../protocol.js").requestHeader = "x-headstart";
 
-async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
-  const answer = await fetch(path, { ...init, headers: { [requestHeader]: "1", ...init.headers } });
-  const body = await answer.json().catch(() => ({ error: answer.statusText }));
-  if (!answer.ok) throw new Error(String(body.error ?? answer.statusText));
-  return body as Answer;
+/** There was no answer, or no whole one: the server is away. */
+export class NoAnswer extends Error {
+  constructor() {
+    super(say("connection.none"));
+  }
 }
 
-const post = <Answer>(path: string, body: unknown, signal?: AbortSignal): Promise<Answer> =>
-  ask(path, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json" },
-    ...(signal ? { signal } : {}),
-  });
+async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
+  try {
+    const answer = await fetch(path, { ...init, headers: { [requestHeader]: "1", ...init.headers } });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(refusalIn(text) || answer.statusText);
+    return JSON.parse(text) as Answer;
+  } catch (problem) {
+    // A connection that breaks is a TypeError in all browsers, and half an answer is no JSON.
+    throw problem instanceof TypeError || problem instanceof SyntaxError ? new NoAnswer() : problem;
+  }
+}
+
+/** What a refusal says: the guard answers in plain text, all else as JSON. */
+function refusalIn(text: string): string {
+  try {
+    return String(JSON.parse(text).error);
+  } catch {
+    return text.trim();
+  }
+}
+
+const post = <Answer>(path: string, body: unknown): Promise<Answer> =>
+  ask(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
 
 const query = (values: Readonly<Record<string, string>>): string => new URLSearchParams(values).toString();
 
-/** Requests to the server, each with its answer's type. They reject with an Error that has the server's own words. */
+/** Requests to the server, each with its answer's type. They reject with {@link NoAnswer}, or an Error that has the server's own words. */
 export const api = {
   session: () => ask<Session>("/api/session"),
-  entries: () => ask<EntryList>("/api/entries"),
   run: (id: string) => ask<RunDetail>(`/api/run?${query({ id })}`),
   study: (id: string) => ask<StudyDetail>(`/api/study?${query({ id })}`),
   studyReport: (id: string, selection: StudySelection) =>
@@ -50,7 +65,7 @@ export const api = {
   choose: (path: string) => ask<FolderListing>(`/api/choose?${query({ path })}`),
   inspect: (model: string, options: Readonly<Record<string, string>>) =>
     post<Inspection>("/api/inspect", { model, ...options }),
-  command: (request: StartRequest, signal: AbortSignal) => post<{ command: string }>("/api/command", request, signal),
+  command: (request: StartRequest) => post<{ command: string }>("/api/command", request),
   started: (id: string) => ask<StartedCommand>(`/api/started?${query({ id })}`),
   start: (request: StartRequest) => post<StartAnswer>("/api/start", request),
   control: (request: ControlRequest) => post<object>("/api/control", request),

@@ -7,67 +7,38 @@ import { go, routeAddress } from "./route.js";
 
 /** Buttons for what was started here; else a word on where it is controlled. What does not run can be deleted. */
 export function Controls({ entry }: { entry: Entry }) {
-  const [error, setError] = useState<string>();
-  const [extending, setExtending] = useState<number>();
+  const { act, waiting, error } = useControl(entry.id);
+  const [extending, setExtending] = useState(false);
   const [removing, setRemoving] = useState(false);
-  const [waiting, setWaiting] = useState(false);
-  const act = async (action: ControlAction, steps?: number): Promise<boolean> => {
-    setWaiting(true);
-    setError(undefined);
-    try {
-      await api.control({ id: entry.id, action, ...(steps === undefined ? {} : { steps }) });
-      setExtending(undefined);
-      return true;
-    } catch (problem) {
-      setError((problem as Error).message);
-      return false;
-    } finally {
-      setWaiting(false);
-    }
-  };
-  const button = (action: ControlAction, primary = false) => (
-    <button type="button" class={primary ? "primary" : ""} disabled={waiting} onClick={() => void act(action)}>
+  const { controlled, state } = entry;
+  const running = state === "running" || state === "starting";
+  const ending = entry.ending === true;
+  const resumable = ["paused", "stopped", "failed"].includes(state);
+  const button = (action: ControlAction, look = "") => (
+    <button type="button" class={look} disabled={waiting || ending} onClick={() => void act(action)}>
       {say(action)}
     </button>
   );
-  const { controlled, state } = entry;
-  const running = state === "running" || state === "starting";
-  const command = entry.kind === "run" ? "init" : "compare";
   return (
     <div class="row controls">
       {running && !controlled && <p class="faint">{say("control.elsewhere")}</p>}
       {controlled && state === "running" && button("pause")}
       {controlled && running && button("stop")}
-      {controlled && ["paused", "stopped", "failed"].includes(state) && !entry.waiting && button("resume", true)}
-      {controlled && !running && !entry.waiting && entry.kind === "run" && extending === undefined && (
-        <button type="button" disabled={waiting} onClick={() => setExtending(entry.total * 2)}>
-          {say("extend")}
-        </button>
-      )}
-      {extending !== undefined && (
-        <form
-          class="row"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void act("extend", extending);
-          }}
-        >
-          <label>
-            {say("extend.steps")}{" "}
-            <input
-              type="number"
-              min={entry.total + 1}
-              value={extending}
-              onInput={(event) => setExtending(Number(event.currentTarget.value))}
-            />
-          </label>
-          <button type="submit" class="primary" disabled={waiting}>
-            {say("extend")}
-          </button>
-        </form>
+      {controlled && resumable && !entry.waiting && button("resume", "primary")}
+      {controlled && !running && !entry.waiting && entry.kind === "run" && (
+        <Extension
+          total={entry.total}
+          open={extending}
+          setOpen={setExtending}
+          disabled={waiting}
+          extend={(steps) => void act("extend", steps).then((done) => done && setExtending(false))}
+        />
       )}
       {controlled && (
-        <a class="button" href={routeAddress({ view: "start", command, from: entry.id })}>
+        <a
+          class="button"
+          href={routeAddress({ view: "start", command: entry.kind === "run" ? "init" : "compare", from: entry.id })}
+        >
           {say("again")}
         </a>
       )}
@@ -76,6 +47,9 @@ export function Controls({ entry }: { entry: Entry }) {
           {say("remove")} ...
         </button>
       )}
+      <span class="faint" role="status">
+        {running && ending && say("control.ending")}
+      </span>
       {(error ?? entry.message) && (
         <p class="warning" role="alert">
           {error ?? entry.message}
@@ -85,12 +59,98 @@ export function Controls({ entry }: { entry: Entry }) {
         <RemoveDialog
           id={entry.id}
           onClose={() => setRemoving(false)}
-          onRemove={() => {
-            void act("remove").then((done) => done && go({ view: "welcome" }));
-          }}
+          onRemove={() => void act("remove").then((done) => done && go({ view: "welcome" }))}
         />
       )}
     </div>
+  );
+}
+
+/** Asks the server to do something with an entry. */
+function useControl(id: string): {
+  /** @returns whether it was done */
+  readonly act: (action: ControlAction, steps?: number) => Promise<boolean>;
+  /** Whether it is being asked. */
+  readonly waiting: boolean;
+  /** Why what was asked last was not done. */
+  readonly error: string | undefined;
+} {
+  const [error, setError] = useState<string>();
+  const [waiting, setWaiting] = useState(false);
+  const act = async (action: ControlAction, steps?: number): Promise<boolean> => {
+    setWaiting(true);
+    setError(undefined);
+    try {
+      await api.control({ id, action, ...(steps === undefined ? {} : { steps }) });
+      return true;
+    } catch (problem) {
+      setError((problem as Error).message);
+      return false;
+    } finally {
+      setWaiting(false);
+    }
+  };
+  return { act, waiting, error };
+}
+
+/** A button that opens a form, and the form, which asks for how many steps a run is to have. */
+function Extension(props: {
+  total: number;
+  open: boolean;
+  setOpen: (open: boolean) => void;
+  disabled: boolean;
+  extend: (steps: number) => void;
+}) {
+  const { total, open, setOpen, disabled, extend } = props;
+  const [steps, setSteps] = useState(2 * total);
+  const field = useRef<HTMLInputElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const wasOpen = useRef(open);
+  // What had the focus has made place for what now needs it.
+  useEffect(() => {
+    if (open !== wasOpen.current) (open ? field : opener).current?.focus();
+    wasOpen.current = open;
+  }, [open]);
+  if (!open)
+    return (
+      <button
+        type="button"
+        ref={opener}
+        disabled={disabled}
+        onClick={() => {
+          setSteps(2 * total);
+          setOpen(true);
+        }}
+      >
+        {say("extend")}
+      </button>
+    );
+  return (
+    <form
+      class="row"
+      onSubmit={(event) => {
+        event.preventDefault();
+        extend(steps);
+      }}
+      onKeyDown={(event) => event.key === "Escape" && setOpen(false)}
+    >
+      <label>
+        {say("extend.steps")}{" "}
+        <input
+          ref={field}
+          type="number"
+          min={total + 1}
+          value={steps}
+          onInput={(event) => setSteps(Number(event.currentTarget.value))}
+        />
+      </label>
+      <button type="submit" class="primary" disabled={disabled}>
+        {say("extend")}
+      </button>
+      <button type="button" onClick={() => setOpen(false)}>
+        {say("cancel")}
+      </button>
+    </form>
   );
 }
 

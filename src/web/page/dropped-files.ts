@@ -1,12 +1,48 @@
 /** Files and folders that were dropped onto the page. */
+import { useEffect, useRef, useState } from "preact/hooks";
+
 export interface DroppedFile {
   /** With the folders that were dropped, with slashes. */
   readonly name: string;
   readonly file: File;
 }
 
+/**
+ * What was dropped onto the page last, anywhere.
+ *
+ * @param onDrop called whenever files have been dropped
+ */
+export function useDroppedFiles(onDrop: () => void): Promise<readonly DroppedFile[]> | undefined {
+  const [dropped, setDropped] = useState<Promise<readonly DroppedFile[]>>();
+  const tell = useRef(onDrop);
+  tell.current = onDrop;
+  useEffect(() => {
+    const over = (event: DragEvent): void => {
+      if (hasFiles(event)) event.preventDefault();
+    };
+    const drop = (event: DragEvent): void => {
+      if (!event.dataTransfer || !hasFiles(event)) return;
+      event.preventDefault();
+      setDropped(droppedFiles(event.dataTransfer));
+      tell.current();
+    };
+    addEventListener("dragover", over);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragover", over);
+      removeEventListener("drop", drop);
+    };
+  }, []);
+  return dropped;
+}
+
+/** A link or a text that is dragged is the browser's matter. */
+function hasFiles({ dataTransfer }: DragEvent): boolean {
+  return dataTransfer?.types.includes("Files") ?? false;
+}
+
 /** All files of a drop, those in folders too. To be called while the drop's event is handled: later it is forgotten. */
-export async function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
+async function droppedFiles(transfer: DataTransfer): Promise<DroppedFile[]> {
   const items = [...transfer.items]
     .filter(({ kind }) => kind === "file")
     .map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));

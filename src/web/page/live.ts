@@ -1,7 +1,8 @@
-/** What changes while the page looks at it: the list, and a run's metrics. */
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { EntryList, NewRows, Row, RunDetail, Series } from "../protocol.js";
-import { api } from "./api.js";
+/** What changes while the page looks at it: the list, and the metrics of runs. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Entry, EntryList, NewRows, Row, RunDetail, RunSeries, Series } from "../protocol.js";
+import { askUntilAnswered, untilNextTry } from "./answer.js";
+import { api, NoAnswer } from "./api.js";
 
 /**
  * Keeps a stream of events open while the page is seen. A browser opens six connections to a server and no more, in all
@@ -11,18 +12,29 @@ import { api } from "./api.js";
  */
 function whileSeen(open: () => EventSource): () => void {
   let source: EventSource | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
+  const close = (): void => {
+    clearTimeout(again);
+    source?.close();
+    source = undefined;
+  };
   const follow = (): void => {
-    if (!document.hidden) source ??= open();
-    else {
-      source?.close();
-      source = undefined;
+    if (document.hidden) close();
+    else if (!source) {
+      source = open();
+      // Where a connection breaks the browser connects again by itself, but not where the answer was no stream.
+      source.addEventListener("error", () => {
+        if (source?.readyState !== EventSource.CLOSED) return;
+        close();
+        again = setTimeout(follow, untilNextTry);
+      });
     }
   };
   document.addEventListener("visibilitychange", follow);
   follow();
   return () => {
     document.removeEventListener("visibilitychange", follow);
-    source?.close();
+    close();
   };
 }
 
@@ -33,7 +45,6 @@ export function useEntries(): { list: EntryList | undefined; connected: boolean 
   useEffect(
     () =>
       whileSeen(() => {
-        // The browser reconnects by itself, and says how far it has come.
         const source = new EventSource("/api/entries/events");
         source.addEventListener("entries", (event) => setList(JSON.parse(event.data) as EntryList));
         source.onopen = () => setConnected(true);
@@ -66,10 +77,12 @@ export function useRun(id: string): { detail: RunDetail | undefined; series: Ser
     const refresh = async (): Promise<void> => {
       try {
         const next = await api.run(id);
-        if (!gone) setDetail(next);
+        if (gone) return;
+        setDetail(next);
+        setError(undefined);
       } catch (problem) {
-        // What is shown stays while the server does not answer, which the page says elsewhere.
-        if (!gone && !(problem instanceof TypeError)) setError((problem as Error).message);
+        // What is shown stays while the server is away, which the page says elsewhere.
+        if (!gone && !(problem instanceof NoAnswer)) setError((problem as Error).message);
       }
     };
     const begin = async (): Promise<void> => {
@@ -101,19 +114,10 @@ export function useRun(id: string): { detail: RunDetail | undefined; series: Ser
         return source;
       });
     };
-    let again: ReturnType<typeof setTimeout> | undefined;
-    const tryToBegin = (): void => {
-      void begin().catch((problem: Error) => {
-        if (gone) return;
-        // The server is away for now: its own refusals are no TypeErrors.
-        if (problem instanceof TypeError) again = setTimeout(tryToBegin, 2000);
-        else setError(problem.message);
-      });
-    };
-    tryToBegin();
+    const stopAsking = askUntilAnswered(begin, () => {}, setError);
     return () => {
       gone = true;
-      clearTimeout(again);
+      stopAsking();
       stop();
     };
   }, [id]);
@@ -127,4 +131,49 @@ function add(series: Record<string, { steps: number[]; values: (number | null)[]
     series[name].steps.push(row.step);
     series[name].values.push(typeof value === "number" ? value : null);
   }
+}
+
+/** Runs asked for at a time: the first ones are drawn while the rest is read. */
+const portion = 20;
+
+/** Points of all runs together that are laid over each other. */
+const mostPoints = 40_000;
+
+/**
+ * The metrics of several runs, read again as the list says that they have changed.
+ *
+ * @param entries the list; undefined before it is known
+ * @returns by run, as far as they have been read, and why they are not read further
+ */
+export function useSeries(
+  ids: readonly string[],
+  entries: readonly Entry[] | undefined,
+): { readonly known: ReadonlyMap<string, RunSeries>; readonly error: string | undefined } {
+  const [known, setKnown] = useState<ReadonlyMap<string, RunSeries>>(new Map());
+  const [error, setError] = useState<string>();
+  const changes = useMemo(() => new Map((entries ?? []).map(({ id, modified }) => [id, modified])), [entries]);
+  /** When what is known of a run was changed last. */
+  const read = useRef(new Map<string, number>());
+  useEffect(() => {
+    let gone = false;
+    const points = Math.max(60, Math.min(2000, Math.floor(mostPoints / Math.max(1, ids.length))));
+    const load = async (): Promise<void> => {
+      const wanted = ids.filter((id) => read.current.get(id) !== (changes.get(id) ?? 0));
+      for (let from = 0; from < wanted.length && !gone; from += portion) {
+        const part = wanted.slice(from, from + portion);
+        const answers = await api.series(part, points);
+        if (gone) return;
+        for (const id of part) read.current.set(id, changes.get(id) ?? 0);
+        setKnown((before) => new Map([...before, ...answers.map((answer) => [answer.id, answer] as const)]));
+      }
+    };
+    setError(undefined);
+    const stopAsking = askUntilAnswered(load, () => {}, setError);
+    return () => {
+      gone = true;
+      stopAsking();
+    };
+  }, [ids.join(","), changes]);
+  const wanted = useMemo(() => new Map([...known].filter(([id]) => ids.includes(id))), [ids.join(","), known]);
+  return { known: wanted, error };
 }

@@ -18,12 +18,23 @@ export function PathChooser({
   const [listing, setListing] = useState<FolderListing>();
   const [error, setError] = useState<string>();
   const open = (path: string): void => {
-    void api.choose(path).then(setListing, (problem: Error) => setError(problem.message));
+    void api.choose(path).then(
+      (next) => {
+        setListing(next);
+        setError(undefined);
+      },
+      (problem: Error) => setError(problem.message),
+    );
   };
   useEffect(() => {
     dialog.current?.showModal();
     open(".");
   }, []);
+  // The dialog has to be closed for the focus to go back to what opened it.
+  const choose = (path: string): void => {
+    dialog.current?.close();
+    onChoose(path);
+  };
   const inside = (name: string): string => (listing?.path === "." ? name : `${listing?.path}/${name}`);
   return (
     <dialog ref={dialog} onClose={onClose} aria-label={say("choose.title")}>
@@ -34,7 +45,11 @@ export function PathChooser({
           {say("choose.close")}
         </button>
       </div>
-      {error && <p role="alert">{say("error", { message: error })}</p>}
+      {error && (
+        <p class="warning" role="alert">
+          {say("error", { message: error })}
+        </p>
+      )}
       <div class="row">
         {listing?.parent != null && (
           <button type="button" onClick={() => open(listing.parent ?? ".")}>
@@ -49,7 +64,7 @@ export function PathChooser({
             </button>
           ))}
         {accept("") && (
-          <button type="button" onClick={() => listing && onChoose(listing.path)}>
+          <button type="button" onClick={() => listing && choose(listing.path)}>
             {say("choose.thisFolder")}
           </button>
         )}
@@ -69,7 +84,7 @@ export function PathChooser({
         ))}
         {listing?.files.filter(accept).map((name) => (
           <li key={name}>
-            <button type="button" class="quiet file" onClick={() => onChoose(inside(name))}>
+            <button type="button" class="quiet file" onClick={() => choose(inside(name))}>
               {name}
             </button>
           </li>

@@ -1,17 +1,18 @@
 /** One run: its state, curves, pictures, layers, and what to take away. */
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { Entry, RunDetail, RunWarning } from "../protocol.js";
-import { fileAddress } from "./api.js";
 import { Controls } from "./controls.js";
 import { Copyable } from "./copyable.js";
-import { StateTag } from "./entry-list.js";
+import { Files } from "./files.js";
 import { bytes, duration, number, percent, say, sayOr } from "./language.js";
 import { LayersView } from "./layers-view.js";
 import { type SeriesByName, useRun } from "./live.js";
 import { RunCharts, stepsPerSecond } from "./run-charts.js";
+import { StateTag } from "./state-tag.js";
 import { StepPictures } from "./step-pictures.js";
 import { Table } from "./table.js";
 import { Tabs } from "./tabs.js";
+import { Unreadable } from "./unreadable.js";
 import { WaitingView } from "./waiting-view.js";
 
 export function RunView({ id, entry: listed }: { id: string; entry: Entry | undefined }) {
@@ -84,30 +85,6 @@ function StartedView({ id, listed }: { id: string; listed: Entry | undefined }) 
   );
 }
 
-/** Milliseconds after which the list must know what was just started. */
-const longestUnlisted = 2500;
-
-/** What stands in place of an entry that cannot be read: mostly one that has been deleted, or has only just been started. */
-export function Unreadable({ id, listed, reason }: { id: string; listed: boolean; reason: string }) {
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    const wait = setTimeout(() => setLate(true), longestUnlisted);
-    return () => clearTimeout(wait);
-  }, []);
-  return (
-    <article>
-      <h1>{id}</h1>
-      {listed || late ? (
-        <p class="warning" role="alert">
-          {listed ? say("error", { message: reason }) : say("entry.none", { name: id })}
-        </p>
-      ) : (
-        <p>{say("loading")}</p>
-      )}
-    </article>
-  );
-}
-
 function Status(props: { entry: Entry; detail: RunDetail; series: SeriesByName; batchSize: number }) {
   const { entry, series, batchSize } = props;
   const total = entry.total;
@@ -123,9 +100,7 @@ function Status(props: { entry: Entry; detail: RunDetail; series: SeriesByName; 
       {total > 0 && (
         <div class="status-progress">
           <progress max={total} value={done} aria-label={say("progress")} />
-          <span>
-            {say("of", { done: number(done), total: number(total) })} {say("steps")}
-          </span>
+          <span>{say("progress.steps", { done: number(done), total: number(total) })}</span>
         </div>
       )}
       <dl>
@@ -240,25 +215,6 @@ function TakeAway({ detail }: { detail: RunDetail }) {
       )}
       <Files id={entry.id} files={files} />
     </>
-  );
-}
-
-/** The files of a run or study, to take away. */
-export function Files({ id, files }: { id: string; files: RunDetail["files"] }) {
-  return (
-    <section class="panel">
-      <h2>{say("take.files")}</h2>
-      <ul class="files">
-        {files.map(({ name, bytes: size }) => (
-          <li key={name}>
-            <a href={fileAddress(id, name)} download={name} aria-label={say("take.download", { name })}>
-              {name}
-            </a>
-            <span class="faint">{bytes(size)}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 

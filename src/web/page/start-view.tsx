@@ -1,6 +1,7 @@
 /** The form that starts a run or a study. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { OptionField, Session, StartRequest } from "../protocol.js";
+import { askUntilAnswered, useAnswer } from "./answer.js";
 import { api, type Inspection } from "./api.js";
 import { Copyable } from "./copyable.js";
 import type { DroppedFile } from "./dropped-files.js";
@@ -36,27 +37,35 @@ export function StartView({
   const [model, setModel] = useState("");
   const [options, setOptions] = useState<Readonly<Record<string, string>>>({});
   const [choosing, setChoosing] = useState<string>();
-  const [error, setError] = useState<string>();
+  const [failure, setFailure] = useState<string>();
   const [waiting, setWaiting] = useState(false);
   const request = useMemo(() => ({ command, model, options }), [command, model, options]);
   const set = (key: string, value: string): void => setOptions((before) => ({ ...before, [key]: value }));
 
+  const { answer: started, error: notStarted } = useAnswer(from === undefined ? undefined : () => api.started(from), [
+    from,
+  ]);
   useEffect(() => {
-    if (from === undefined) return;
-    void api.started(from).then(
-      ({ request: before }) => {
-        setModel(before.model);
-        setOptions(before.options);
-      },
-      (problem: Error) => setError(problem.message),
-    );
-  }, [from]);
+    if (!started) return;
+    setModel(started.request.model);
+    setOptions(started.request.options);
+  }, [started]);
+  // What failed was another request.
+  useEffect(() => setFailure(undefined), [request]);
 
-  const note = useDropped(dropped, from === undefined, command, setModel, set, setError);
-  const inspection = useInspection(model, options, setError);
+  const copying = useDropped(dropped, from === undefined, command, setModel, set);
+  const { inspection, error: notInspected } = useInspection(model, options);
   const preview = usePreview(request);
   if (!form) return null;
   const wrong = preview.error === undefined ? undefined : wrongValue(preview.error, form.options);
+  // What is wrong with a value stands at its field; a model that is not there need not be said to be no model.
+  const errors = [
+    notStarted,
+    copying.error,
+    wrong === undefined ? preview.error : undefined,
+    wrong?.flag === "model" ? undefined : notInspected,
+    wrong === undefined ? failure : undefined,
+  ].filter((error) => error !== undefined);
   const fields = form.options.filter(({ key, required }) => !withheld.has(key) && !required);
   const group = (name: OptionGroup | "main"): OptionField[] =>
     fields.filter(({ key }) => groupOf(command, key) === name);
@@ -74,12 +83,12 @@ export function StartView({
   const needed = form.options.filter(({ required }) => required);
   const start = async (): Promise<void> => {
     setWaiting(true);
-    setError(undefined);
+    setFailure(undefined);
     try {
       const { id } = await api.start(request);
       go({ view: command === "init" ? "run" : "study", id });
     } catch (problem) {
-      setError((problem as Error).message);
+      setFailure((problem as Error).message);
     }
     setWaiting(false);
   };
@@ -95,7 +104,7 @@ export function StartView({
         <div class="panel drop">
           <p class="faint">{say("start.dropHere")}</p>
           <p class="faint" role="status">
-            {note}
+            {copying.note}
           </p>
           <PathField
             label={say("start.model")}
@@ -103,7 +112,7 @@ export function StartView({
             onInput={setModel}
             onChoose={() => setChoosing("model")}
             help=""
-            problem={undefined}
+            problem={wrong?.flag === "model" ? wrong.reason : undefined}
           />
           {needed.map(({ key, flag, description }) => (
             <PathField
@@ -146,12 +155,11 @@ export function StartView({
         <p class="hidden" role="status">
           {wrong && `${wrong.flag}: ${wrong.reason}`}
         </p>
-        {preview.error && !wrong && <p class="warning">{preview.error}</p>}
-        {error && (
-          <p class="warning" role="alert">
+        {[...new Set(errors)].map((error) => (
+          <p class="warning" role="alert" key={error}>
             {say("error", { message: error })}
           </p>
-        )}
+        ))}
         <p>
           <button
             type="submit"
@@ -187,7 +195,7 @@ export function StartView({
  * Copies what is dropped into the lab's folder, and fills it in where it belongs.
  *
  * @param isFresh whether the form begins without settings of its own: then what was dropped before it was shown counts
- * @returns what has been copied, in words
+ * @returns what has been copied, in words, and why the rest was not
  */
 function useDropped(
   dropped: Promise<readonly DroppedFile[]> | undefined,
@@ -195,14 +203,15 @@ function useDropped(
   command: "init" | "compare",
   setModel: (path: string) => void,
   set: (key: string, value: string) => void,
-  setError: (message: string) => void,
-): string {
+): { readonly note: string; readonly error: string | undefined } {
   const [note, setNote] = useState("");
+  const [error, setError] = useState<string>();
   // What was dropped onto the form before fills in this one too, unless it begins with settings of its own.
   const used = useRef(isFresh ? undefined : dropped);
   useEffect(() => {
     if (!dropped || used.current === dropped) return;
     used.current = dropped;
+    setError(undefined);
     const take = async (): Promise<void> => {
       const files = await dropped;
       for (const { name, file } of files) {
@@ -220,64 +229,76 @@ function useDropped(
         else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));
       }
     };
-    void take().catch((problem: Error) => setError(problem.message));
+    void take().catch((problem: Error) => {
+      if (used.current !== dropped) return;
+      setNote("");
+      setError(problem.message);
+    });
   }, [dropped]);
-  return note;
+  return { note, error };
 }
 
-/** The model as F, mirror and D, with the options that choose these. */
+/** Milliseconds after a key until what has been written is asked about. */
+const untilAsked = 300;
+
+/** The model as F, mirror and D, with the options that choose these; or why it cannot be shown. */
 function useInspection(
   model: string,
   options: Readonly<Record<string, string>>,
-  setError: (message: string | undefined) => void,
-): Inspection | undefined {
-  const [inspection, setInspection] = useState<Inspection>();
+): { readonly inspection?: Inspection; readonly error?: string } {
+  const [found, setFound] = useState<{ inspection?: Inspection; error?: string }>({});
+  const { features = "", discriminator = "", recipe = "" } = options;
   useEffect(() => {
-    setInspection(undefined);
+    setFound({});
     if (!isModel(model)) return;
-    let gone = false;
-    const wait = setTimeout(() => {
-      const { features = "", discriminator = "", recipe = "" } = options;
-      void api.inspect(model, { features, discriminator, recipe }).then(
-        (found) => gone || setInspection(found),
-        (problem: Error) => gone || setError(problem.message),
-      );
-      setError(undefined);
-    }, 300);
-    return () => {
-      gone = true;
-      clearTimeout(wait);
-    };
-  }, [model, options.features, options.discriminator, options.recipe]);
-  return inspection;
+    return askLater(
+      () => api.inspect(model, { features, discriminator, recipe }),
+      (inspection) => setFound({ inspection }),
+      (error) => setFound({ error }),
+    );
+  }, [model, features, discriminator, recipe]);
+  return found;
 }
 
 /** The command that a request will be, or what is wrong with it. */
-function usePreview(request: StartRequest): { command?: string; error?: string } {
+function usePreview(request: StartRequest): { readonly command?: string; readonly error?: string } {
   const [preview, setPreview] = useState<{ command?: string; error?: string }>({});
   useEffect(() => {
-    setPreview({});
-    if (request.model === "") return;
-    const stop = new AbortController();
-    const wait = setTimeout(() => {
-      void api.command(request, stop.signal).then(
-        ({ command: line }) => setPreview({ command: line }),
-        (problem: Error) => problem.name !== "AbortError" && setPreview({ error: problem.message }),
-      );
-    }, 300);
-    return () => {
-      clearTimeout(wait);
-      stop.abort();
-    };
+    // What is known stays while it is asked anew: the form would jump with every key.
+    if (request.model === "") {
+      setPreview({});
+      return;
+    }
+    return askLater(
+      () => api.command(request),
+      ({ command }) => setPreview({ command }),
+      (error) => setPreview({ error }),
+    );
   }, [request]);
   return preview;
 }
 
-/** The option whose value an error is about, and what is wrong with it; undefined where it is about another thing. */
+/** Asks once nothing more has been written for a moment. @returns ends it */
+function askLater<Answer>(
+  ask: () => Promise<Answer>,
+  take: (answer: Answer) => void,
+  refuse: (reason: string) => void,
+): () => void {
+  let stop = (): void => {};
+  const wait = setTimeout(() => {
+    stop = askUntilAnswered(ask, take, refuse);
+  }, untilAsked);
+  return () => {
+    clearTimeout(wait);
+    stop();
+  };
+}
+
+/** What is wrong with a value, and which: an option's by its flag, or the model; undefined where it is another thing. */
 function wrongValue(
   error: string,
   fields: readonly OptionField[],
 ): { readonly flag: string; readonly reason: string } | undefined {
-  const [, flag, reason] = /^(--[\w-]+): (.*?)(?: See --help\.)?$/s.exec(error) ?? [];
-  return fields.some((field) => field.flag === flag) ? { flag, reason } : undefined;
+  const [, flag, reason] = /^(--[\w-]+|model): (.*?)(?: See --help\.)?$/s.exec(error) ?? [];
+  return flag === "model" || fields.some((field) => field.flag === flag) ? { flag, reason } : undefined;
 }

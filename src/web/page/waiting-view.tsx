@@ -1,25 +1,15 @@
 /** A run or study that was started here and has no folder: it is only starting, or the start has failed. */
-import { useEffect, useState } from "preact/hooks";
-import type { Entry, StartedCommand } from "../protocol.js";
+import type { Entry } from "../protocol.js";
+import { useAnswer } from "./answer.js";
 import { api } from "./api.js";
 import { Controls } from "./controls.js";
 import { Copyable } from "./copyable.js";
-import { StateTag } from "./entry-list.js";
 import { say } from "./language.js";
+import { StateTag } from "./state-tag.js";
 
 export function WaitingView({ entry }: { entry: Entry }) {
-  const [started, setStarted] = useState<StartedCommand>();
-  useEffect(() => {
-    let gone = false;
-    void api.started(entry.id).then(
-      (found) => gone || setStarted(found),
-      // It has its folder by now, or is deleted: the list says so next.
-      () => {},
-    );
-    return () => {
-      gone = true;
-    };
-  }, [entry.id, entry.state]);
+  // A refusal is not shown: it has its folder by now, or is deleted, and the list says so next.
+  const { answer: started } = useAnswer(() => api.started(entry.id), [entry.id, entry.state]);
   return (
     <article>
       <h1>{entry.id}</h1>

@@ -11,7 +11,7 @@ export const en = {
   "connection.none": "the server does not answer",
   runs: "Runs and studies",
   filter: "Filter by name, model, data, recipe or state",
-  "filter.short": "Name, model, data, recipe",
+  "filter.short": "Filter the list",
   "list.count": "{shown} of {all}",
   "list.empty": "No run or study here yet.",
   "list.choose": "Compare {name}",

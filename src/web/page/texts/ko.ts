@@ -13,7 +13,7 @@ export const ko: Texts = {
   "connection.none": "서버가 응답하지 않습니다",
   runs: "실행과 비교 실험",
   filter: "이름, 모델, 데이터, 레시피, 상태로 찾기",
-  "filter.short": "이름, 모델, 데이터, 레시피",
+  "filter.short": "목록에서 찾기",
   "list.count": "전체 {all}개 중 {shown}개",
   "list.empty": "아직 실행이나 비교 실험이 없습니다.",
   "list.choose": "{name} 비교하기",
