@@ -75,7 +75,7 @@ export const fittedRecord = z.object({
   signal: signal.optional(),
   classNames: z.array(z.string()).optional(),
   /** How maps of classes were understood, see LabelMaps. */
-  maps: z.object({ objects: z.boolean() }).optional(),
+  maps: z.object({ objects: z.boolean(), colours: z.array(z.string()).optional() }).optional(),
   table: z
     .object({
       columns: z.array(column),

@@ -1,6 +1,6 @@
 /** Classes of positions: masks of pictures, and marks along signals. */
 import { userError } from "../errors.js";
-import { type KnownClasses, knownClassNames } from "./classes.js";
+import { type KnownClasses, knownClassNames, shorten } from "./classes.js";
 import { readFitted } from "./fitted-record.js";
 import { labelsOption } from "./labels-option.js";
 import type { RawArray } from "./sample-array.js";
@@ -18,6 +18,8 @@ export interface LabelMaps {
   readonly rows: Uint32Array;
   /** Whether {@link noClass} stood for class 1, as in masks of a single object, so that no position is without a class. */
   readonly objects: boolean;
+  /** Of masks in colour, the colour of each class, such as "#ff0000". */
+  readonly colours?: readonly string[];
 }
 
 /** The map of one sample, row-major; a view. */
@@ -41,6 +43,14 @@ export function positionsByClass(maps: LabelMaps): number[] {
 
 /** What is said where it did. */
 export const objectsNote = `the values of the masks are 0 and ${noClass}: ${noClass} is class 1`;
+
+/** What the user should know of how maps were understood, in sentences. */
+export function mapNotes({ objects, colours }: Pick<LabelMaps, "objects" | "colours">): string[] {
+  return [
+    ...(objects ? [objectsNote] : []),
+    ...(colours === undefined ? [] : [`the masks are in colour; their classes are, from 0 on, ${shorten(colours)}`]),
+  ];
+}
 
 /** Class numbers of maps, and how they were understood. */
 export type MapClasses = Pick<LabelMaps, "values" | "objects">;

@@ -16,6 +16,7 @@ import { expandPaths, type FoundPath } from "./expand-paths.js";
 import { FetchedNames } from "./fetched-names.js";
 import { chooseIdxImages, findIdxLabels, looksLikeIdx } from "./idx.js";
 import { labelsOption } from "./labels-option.js";
+import { maskedFolder, withMasks } from "./mask-folders.js";
 import { looksLikeNpy } from "./npy.js";
 import { openPictures } from "./picture-dataset.js";
 import { listPictures, looksLikePicture } from "./picture-folder.js";
@@ -136,8 +137,8 @@ async function examineAll(found: readonly FoundPath[], options: OpenOptions): Pr
   }
   // One picture is no data set: a slip.
   if (found.length === 1 && pictures.length === 1) throw unknownKind(found[0].path, "a single picture");
-  if (tars.length > 0) parts.push(picturePart(await tarItems(tars, options), options));
-  if (pictures.length > 0) parts.push(picturePart(fileItems(pictures), options));
+  if (tars.length > 0) parts.push(await picturePart(await tarItems(tars, options), options));
+  if (pictures.length > 0) parts.push(await picturePart(fileItems(pictures), options));
   return parts;
 }
 
@@ -206,17 +207,17 @@ async function examine(path: string, options: OpenOptions): Promise<readonly Par
   throw unknownKind(path, "a file of another kind");
 }
 
-/** @throws UserError where labels are named: pictures bring theirs, and a slip must not go unseen */
-function picturePart(items: PictureItems, { labels, task }: OpenOptions): Part {
-  if (labels !== undefined && task !== "none") {
-    throw userError({
-      where: "labels",
-      required: "none named for pictures, which have theirs from class folders (in tar archives from .cls files too)",
-      got: String(labels),
-      advice: `Leave it out (${labelsOption}); sort the pictures into a folder a class, or give them as one array`,
-    });
-  }
-  return { kind: "pictures", items };
+/** @throws UserError where labels are named but for masks: pictures bring theirs, and a slip must not go unseen */
+async function picturePart(items: PictureItems, options: OpenOptions): Promise<Part> {
+  const { labels, task } = options;
+  if (labels === undefined || task === "none") return { kind: "pictures", items };
+  if (task === "segmentation") return { kind: "pictures", items: await withMasks(items, options) };
+  throw userError({
+    where: "labels",
+    required: "none named for pictures, which have theirs from class folders (in tar archives from .cls files too)",
+    got: String(labels),
+    advice: `Leave it out (${labelsOption}); sort the pictures into a folder a class, or give them as one array`,
+  });
 }
 
 async function columnarPart(file: ColumnarFile, options: OpenOptions): Promise<Part> {
@@ -234,7 +235,7 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
     if (idx !== undefined) return examine(join(path, idx), options);
     const shards = await chooseShards(path, options.signal);
     if (shards !== undefined) {
-      if (tarName.test(shards[0])) return [picturePart(await tarItems(shards, options), options)];
+      if (tarName.test(shards[0])) return [await picturePart(await tarItems(shards, options), options)];
       return (await Promise.all(shards.map((shard) => examine(shard, options)))).flatMap((found) =>
         found === "tar" ? [] : found,
       );
@@ -249,7 +250,8 @@ async function examineFolder(path: string, options: OpenOptions): Promise<readon
       });
     }
   }
-  return [picturePart(await folderItems(path, options.signal), options)];
+  if (options.task === "segmentation") return [{ kind: "pictures", items: await maskedFolder(path, options) }];
+  return [await picturePart(await folderItems(path, options.signal), options)];
 }
 
 async function openArrays(files: readonly ArrayFile[], options: OpenOptions): Promise<Dataset> {

@@ -1,7 +1,9 @@
 import { userError } from "../errors.js";
 import { pictureOrder, requireNoLines } from "./channel-order.js";
+import { knownClassNames } from "./classes.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
 import { evenlySpaced } from "./evenly-spaced.js";
+import { type LabelMaps, mapNotes, pickMaps } from "./label-maps.js";
 import { openLargePictures } from "./large-pictures.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import { PicturePool } from "./picture-pool.js";
@@ -13,6 +15,7 @@ import {
   type PictureTarget,
 } from "./picture-shape.js";
 import { checkInterrupted } from "./read-bytes.js";
+import { type LeftPicture, readMasks, withMasksOnly } from "./read-masks.js";
 import { defaultMemory } from "./sample-array.js";
 import { labelsOfTexts } from "./sample-labels.js";
 import { type SampleDescription, storedDataset } from "./stored-dataset.js";
@@ -25,19 +28,18 @@ import { type SampleDescription, storedDataset } from "./stored-dataset.js";
  */
 export async function openPictures(source: PictureItems, options: OpenOptions): Promise<Dataset> {
   requireNoLines(options, source.where, "picture files");
-  const all = source.items;
+  const { items: all, left: withoutMask } = withMasksOnly(source, options);
   const chosen = evenlySpaced(all.length, options.limit ?? all.length);
-  const items = Array.from(chosen, (index) => all[index]);
+  const picked = Array.from(chosen, (index) => all[index]);
   const pool = new PicturePool();
-  const decoder = new CheckedDecoder(items, pool, options);
-  try {
-    await decoder.chooseTarget(source.where);
-  } catch (error) {
+  const masked = await maskedPictures(source.where, picked, pool, options).catch(async (error: unknown) => {
     await pool.close();
     throw error;
-  }
+  });
+  const { items, decoder, maps } = masked;
+  const left = [...withoutMask, ...masked.left];
   const size = decoder.target.channels * decoder.target.height * decoder.target.width;
-  const describe = (kept: readonly number[]) => describePictures(source, items, kept, decoder, options);
+  const describe = (kept: readonly number[]) => describePictures({ source, items, maps, left }, kept, decoder, options);
   const large = items.length * size > (options.memory ?? defaultMemory());
   // What is decoded anew in every epoch must never be decoded between two steps.
   if (large || decoder.work >= leastThreadedWork) pool.start(options.workers);
@@ -61,6 +63,32 @@ export async function openPictures(source: PictureItems, options: OpenOptions): 
   }
 }
 
+/** Pictures with what is known of their masks. */
+interface MaskedPictures {
+  readonly items: readonly PictureItem[];
+  /** One for each of the items, where they have masks. */
+  readonly maps?: LabelMaps | undefined;
+  /** Pictures that are left out for their masks. */
+  readonly left: readonly LeftPicture[];
+}
+
+/** Decides what the pictures become, and reads their masks where they have some. */
+async function maskedPictures(
+  where: string,
+  items: readonly PictureItem[],
+  pool: PicturePool,
+  options: OpenOptions,
+): Promise<MaskedPictures & { readonly decoder: CheckedDecoder }> {
+  const decoder = new CheckedDecoder(items, pool, options);
+  await decoder.chooseTarget(where);
+  if (items[0].mask === undefined) return { items, decoder, left: [] };
+  const { kept, maps, left } = await readMasks(items, decoder.target, options);
+  if (kept.length === 0) throw nothingReadable(where);
+  const readable = kept.map((index) => items[index]);
+  decoder.restrictTo(readable);
+  return { items: readable, decoder, maps, left };
+}
+
 /** Pixels of work from which threads give more than their start costs, which is some 0.2 s of a processor's time. */
 const leastThreadedWork = 2e7;
 /** The work that a picture takes whatever its size, in pixels. */
@@ -70,7 +98,7 @@ const workOfPicture = 8000;
 export class CheckedDecoder {
   /** What could not be read, in order. */
   readonly unreadable: { file: string; reason: string }[] = [];
-  readonly #items: readonly PictureItem[];
+  #items: readonly PictureItem[];
   readonly #pool: PicturePool;
   readonly #options: OpenOptions;
   #target: PictureTarget | undefined;
@@ -85,6 +113,11 @@ export class CheckedDecoder {
   get target(): PictureTarget {
     if (this.#target === undefined) throw new Error("the target is not chosen yet");
     return this.#target;
+  }
+
+  /** Leaves out all but these pictures. */
+  restrictTo(items: readonly PictureItem[]): void {
+    this.#items = items;
   }
 
   /** About how much work it is to decode all pictures, in pixels, if they are as large as the first. */
@@ -160,8 +193,7 @@ export class CheckedDecoder {
 }
 
 function describePictures(
-  source: PictureItems,
-  items: readonly PictureItem[],
+  { source, items, maps, left }: MaskedPictures & { readonly source: PictureItems },
   kept: readonly number[],
   decoder: CheckedDecoder,
   options: OpenOptions,
@@ -173,11 +205,12 @@ function describePictures(
   // Classes of unreadable pictures count too: numbers must not depend on what is damaged.
   const found = new Set(source.items.flatMap((item) => (item.class === undefined ? [] : [item.class])));
   const texts = kept.map((index) => items[index].class);
-  const unreadable = [...decoder.unreadable].sort((a, b) => (a.file < b.file ? -1 : 1));
+  const unreadable = [...left, ...decoder.unreadable].sort((a, b) => (a.file < b.file ? -1 : 1));
   const { skipped, notes, ...record } = source.record;
   const allNotes = [
     ...((notes as string[] | undefined) ?? []),
     ...(labelled && without.length > 0 ? [unlabelledNote] : []),
+    ...(maps === undefined ? [] : mapNotes(maps)),
   ];
   return {
     where: source.where,
@@ -188,6 +221,7 @@ function describePictures(
     ...(labelled
       ? labelsOfTexts(texts, found, source.classNames, source.where, options, (index) => items[kept[index]].where)
       : {}),
+    ...(maps === undefined ? {} : { maps: pickMaps(maps, kept), classNames: knownClassNames(options) }),
     picture: target,
     pictureRange: [0, 255],
     record: {

@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { userError } from "../errors.js";
 import { byCodeUnit, shorten } from "./classes.js";
 import { OtherFiles } from "./other-files.js";
@@ -32,6 +32,14 @@ export function isHidden(name: string): boolean {
   return name.startsWith(".") || name === "__MACOSX";
 }
 
+/** How {@link listPictures} lists. */
+interface ListOptions {
+  /** A folder that is passed over. */
+  readonly without?: string | undefined;
+  /** False: folders are no classes. */
+  readonly classes?: boolean;
+}
+
 /**
  * Lists the pictures in a folder and its subfolders. If all of them lie in two or more subfolders of one folder, these
  * are classes; if these are called train, test or the like, only the training folder is read. Links are not followed:
@@ -39,8 +47,48 @@ export function isHidden(name: string): boolean {
  *
  * @throws UserError if the folder cannot be read or holds no picture
  */
-export async function listPictures(folder: string, signal?: AbortSignal): Promise<PictureFolder> {
+export async function listPictures(
+  folder: string,
+  signal?: AbortSignal,
+  options: ListOptions = {},
+): Promise<PictureFolder> {
+  const { files, skipped, others, passed } = await findPictures(folder, signal, options.without);
+  if (files.length === 0) {
+    throw userError({
+      where: folder,
+      required: "a folder of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF)",
+      got: `no picture (${passed})`,
+      advice: others.advice ?? "Check the path; for a table or an array, name the file itself",
+    });
+  }
+  const shared = commonFolder(files);
+  const inner = files.map((file) => file.slice(shared.length));
+  const split = trainingOf(new Set(inner.map(topFolder)), shared);
+  if (split !== undefined) {
+    const listed = await listPictures(join(folder, shared, split.training), signal, options);
+    return { ...listed, training: `${shared}${split.training}`, notes: [...listed.notes, split.note] };
+  }
+  const classes = options.classes === false ? undefined : classFolders(inner);
+  const notes = [...linkNotes(skipped.links), ...others.notes, ...(options.classes === false ? [] : looseNotes(inner))];
+  return { files, ...(classes === undefined ? {} : { classes }), skipped, notes };
+}
+
+/** What was found in a folder: there may be no picture. */
+interface FoundPictures extends Pick<PictureFolder, "files" | "skipped"> {
+  readonly others: OtherFiles;
+  /** What lies there but pictures, in words. */
+  readonly passed: string;
+}
+
+/**
+ * The pictures in a folder and its subfolders, in the order of their names.
+ *
+ * @param without a folder that is passed over
+ * @throws UserError if the folder cannot be read
+ */
+export async function findPictures(folder: string, signal?: AbortSignal, without?: string): Promise<FoundPictures> {
   const skipped = { hidden: 0, links: 0, otherFiles: 0 };
+  const left = without === undefined ? undefined : resolve(without);
   const others = new OtherFiles();
   const files: string[] = [];
   const visit = async (relative: string): Promise<void> => {
@@ -54,38 +102,30 @@ export async function listPictures(folder: string, signal?: AbortSignal): Promis
       const inside = relative === "" ? entry.name : `${relative}/${entry.name}`;
       if (isHidden(entry.name)) skipped.hidden++;
       else if (entry.isSymbolicLink()) skipped.links++;
-      else if (entry.isDirectory()) await visit(inside);
-      else if (entry.isFile() && looksLikePicture(entry.name)) files.push(inside);
+      else if (entry.isDirectory()) {
+        if (resolve(folder, inside) !== left) await visit(inside);
+      } else if (entry.isFile() && looksLikePicture(entry.name)) files.push(inside);
       else others.add(entry.name);
     }
   };
   await visit("");
   skipped.otherFiles = others.count;
-  if (files.length === 0) {
-    const passed = [
-      others.description,
-      ...(skipped.links > 0 ? [`${skipped.links} links, which are not followed`] : []),
-    ];
-    throw userError({
-      where: folder,
-      required: "a folder of pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF)",
-      got: `no picture (${passed.join("; ")})`,
-      advice: others.advice ?? "Check the path; for a table or an array, name the file itself",
-    });
-  }
-  const shared = commonFolder(files);
-  const inner = files.map((file) => file.slice(shared.length));
-  const tops = new Set(inner.map(topFolder));
-  const training = [...tops].find((name) => /^train(ing)?$/i.test(name));
-  if (tops.size > 1 && training !== undefined && [...tops].every((name) => splitName.test(name))) {
-    const listed = await listPictures(join(folder, shared, training), signal);
-    const others = [...tops].filter((name) => name !== training).sort();
-    const note = `only its folder ${shared}${training} is read, not ${others.join(", ")}: what is to be read can be named itself`;
-    return { ...listed, training: `${shared}${training}`, notes: [...listed.notes, note] };
-  }
-  const classes = classFolders(inner);
-  const notes = [...linkNotes(skipped.links), ...others.notes, ...looseNotes(inner)];
-  return { files, ...(classes === undefined ? {} : { classes }), skipped, notes };
+  const links = skipped.links > 0 ? [`${skipped.links} links, which are not followed`] : [];
+  return { files, skipped, others, passed: [others.description, ...links].join("; ") };
+}
+
+/**
+ * Which of several folders holds the training data, where they are called train, test or the like, and what to say of the others.
+ *
+ * @param shared the path of the folder that they lie in, with "/" at its end, for the note
+ */
+export function trainingOf(folders: ReadonlySet<string>, shared = ""): { training: string; note: string } | undefined {
+  const training = [...folders].find((name) => /^train(ing)?$/i.test(name));
+  if (folders.size < 2 || training === undefined || ![...folders].every((name) => splitName.test(name)))
+    return undefined;
+  const others = [...folders].filter((name) => name !== training).sort();
+  const note = `only its folder ${shared}${training} is read, not ${others.join(", ")}: what is to be read can be named itself`;
+  return { training, note };
 }
 
 /** Pictures beside what would be class folders keep these from being classes, which nobody would guess. */

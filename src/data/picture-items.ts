@@ -15,6 +15,8 @@ export interface PictureItem {
   readonly where: string;
   readonly class?: string | undefined;
   readonly place: PicturePlace;
+  /** The file of its mask, where pictures have masks. */
+  readonly mask?: { readonly path: string } | undefined;
 }
 
 /** The pictures of a source, in order. */
@@ -28,9 +30,13 @@ export interface PictureItems {
   readonly files?: readonly OpenFile[];
 }
 
-/** The pictures of a folder and its subfolders; class folders give classes. */
-export async function folderItems(folder: string, signal?: AbortSignal): Promise<PictureItems> {
-  const listing = await listPictures(folder, signal);
+/** The pictures of a folder and its subfolders; class folders give classes, unless the options say otherwise. */
+export async function folderItems(
+  folder: string,
+  signal?: AbortSignal,
+  options?: Parameters<typeof listPictures>[2],
+): Promise<PictureItems> {
+  const listing = await listPictures(folder, signal, options);
   const { notes } = listing;
   const root = listing.training === undefined ? folder : join(folder, listing.training);
   return {

@@ -282,12 +282,17 @@ export function assembleDataset(
       normalisation,
       measured: statistics,
       ...(classNames === undefined ? {} : { classNames }),
-      ...(maps === undefined ? {} : { maps: { shape: maps.shape, objects: maps.objects } }),
+      ...(maps === undefined ? {} : { maps: recordOfMaps(maps) }),
     },
     hash,
     range: deliveredRange(normalisation, statistics, pictureRange !== undefined),
     read,
   };
+}
+
+/** How maps were understood, for the record. */
+function recordOfMaps({ shape, objects, colours }: LabelMaps) {
+  return { shape, objects, ...(colours === undefined ? {} : { colours }) };
 }
 
 function sameKind(like: SampleArray, length: number): SampleArray {

@@ -6,7 +6,7 @@ test.each<[Record<string, unknown>, RegExp]>([
   [{ limit: 0 }, /^limit: required a whole number above 0, got 0\./],
   [{ memory: -5 }, /^memory: required a whole number above 0, got -5\./],
   [{ layout: "CHWN" }, /^layout: required one of NCHW, NHWC, got "CHWN"\./],
-  [{ task: "ranking" }, /^task: required one of classification, regression, none, got "ranking"\./],
+  [{ task: "ranking" }, /^task: required one of classification, regression, segmentation, none, got "ranking"\./],
   [{ onBad: true }, /^onBad: required one of fail, skip, got true\./],
   [{ categories: null }, /^categories: required one of one-hot, embedding, got null\./],
   [{ normalise: {} }, /^normalise: required a name, or numbers as .*, got \{\}\./],

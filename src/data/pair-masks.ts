@@ -1,0 +1,102 @@
+/** Which mask belongs to which picture, by their names. */
+import { userError } from "../errors.js";
+import { commonFolder } from "./picture-folder.js";
+
+/** What the name of a mask may have behind that of its picture. */
+const suffix =
+  /[-_. ](masks?|labels?|label_?map|label_?ids|label_?train_?ids|l|seg|segm|segmentations?|annotations?|anno|gt|ground_?truth|trimap)$/i;
+const lossyName = /\.(jpe?g|jfif|avif)$/i;
+
+/** Whether a picture's name does not say that its values have been changed by compression, as those of JPEG files. */
+export function mayBeMask(name: string): boolean {
+  return !lossyName.test(name);
+}
+
+/** Masks by the pictures that they belong to. */
+export interface MaskPairs {
+  /** By picture, its mask's name; undefined where it has none. */
+  readonly masks: readonly (string | undefined)[];
+  /** Masks without a picture. */
+  readonly left: readonly string[];
+}
+
+/**
+ * Pairs masks with pictures: a mask has its picture's path and name, with any ending, or with `_mask` or the like behind the
+ * name. Of both, the folders that all have in common do not count where more pairs are found so.
+ *
+ * @param pictures paths with "/" between their parts
+ * @param masks likewise; JPEG and AVIF files, which hold no masks, are taken where nothing else is there, to be refused
+ * @param where the folder of the masks, for messages
+ * @throws UserError if two masks are one picture's, or two pictures have one mask
+ */
+export function pairMasks(pictures: readonly string[], masks: readonly string[], where: string): MaskPairs {
+  const tries = [
+    [pictures, masks],
+    [withoutCommon(pictures), masks],
+    [withoutCommon(pictures), withoutCommon(masks)],
+  ].map(([from, to]) => match(from, to));
+  const countOf = (matches: Matches): number => matches.filter((of) => of.length > 0).length;
+  const best = tries.reduce((a, b) => (countOf(b) > countOf(a) ? b : a));
+  const found = new Map<number, string>();
+  const left: string[] = [];
+  const place = (mask: number): void => {
+    const [picture, other] = best[mask];
+    if (picture === undefined) {
+      left.push(masks[mask]);
+      return;
+    }
+    if (other !== undefined) throw ambiguous(`${where}/${masks[mask]}`, "picture", pictures[picture], pictures[other]);
+    const first = found.get(picture);
+    if (first !== undefined) throw ambiguous(pictures[picture], "mask", first, masks[mask]);
+    found.set(picture, masks[mask]);
+  };
+  for (const mask of masks.keys()) if (mayBeMask(masks[mask])) place(mask);
+  // Pictures often lie beside masks, as overlays or copies.
+  for (const mask of masks.keys()) {
+    if (!mayBeMask(masks[mask]) && best[mask].length > 0 && !found.has(best[mask][0])) place(mask);
+  }
+  return { masks: pictures.map((_, index) => found.get(index)), left };
+}
+
+/**
+ * Which files of a folder of both are masks: those that are called as another one with `_mask` or the like behind it.
+ *
+ * @param files paths with "/" between their parts
+ */
+export function partMasks(files: readonly string[]): { pictures: string[]; masks: string[] } {
+  const stems = new Set(files.map(stemOf));
+  const isMask = (file: string): boolean => suffix.test(stemOf(file)) && stems.has(stemOf(file).replace(suffix, ""));
+  return { pictures: files.filter((file) => !isMask(file)), masks: files.filter(isMask) };
+}
+
+/** By mask, the places of the pictures that it may belong to. */
+type Matches = readonly (readonly number[])[];
+
+function match(pictures: readonly string[], masks: readonly string[]): Matches {
+  const named = new Map<string, number[]>();
+  pictures.forEach((picture, index) => {
+    // Some programs hang the mask's ending on the whole name: a.jpg.png.
+    for (const key of new Set([stemOf(picture), picture.normalize("NFC")]))
+      named.set(key, [...(named.get(key) ?? []), index]);
+  });
+  return masks.map((mask) => named.get(stemOf(mask)) ?? named.get(stemOf(mask).replace(suffix, "")) ?? []);
+}
+
+/** A path without its ending, composed as Unicode's NFC, as some systems take letters apart. */
+function stemOf(path: string): string {
+  return path.replace(/\.[^./]*$/, "").normalize("NFC");
+}
+
+function withoutCommon(paths: readonly string[]): string[] {
+  const common = paths.length === 0 ? "" : commonFolder(paths);
+  return paths.map((path) => path.slice(common.length));
+}
+
+function ambiguous(where: string, what: string, first: string, second: string): Error {
+  return userError({
+    where,
+    required: `one ${what} of its name`,
+    got: `${first} and ${second}`,
+    advice: "Rename one, or move what does not belong there",
+  });
+}
