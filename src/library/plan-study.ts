@@ -381,7 +381,8 @@ export function draftPlan(
     ...unusualSelfTraining(options.selfTrainingSteps),
     seeds,
     ...(pretrainingSeeds === undefined ? {} : { pretrainingSeeds }),
-    head: "he",
+    // Behind maps it is a decoder, which He's larger weights were measured to cost accuracy (docs/log.md).
+    head: task === "segmentation" ? framework : "he",
     longestExtension: options.longestExtension ?? (pilot ? 1 : 4),
     ...(target === undefined ? {} : { target }),
     minimumEffect: options.minimumEffect ?? 0.01,

@@ -62,8 +62,8 @@ const measures: Readonly<Record<Measure["key"], Measure>> = {
   "mean-iou": {
     ...accuracy,
     key: "mean-iou",
-    name: "mean IoU",
-    title: "Mean IoU",
+    name: "IoU",
+    title: "IoU",
   },
   r2: {
     key: "r2",

@@ -148,7 +148,7 @@ function scoreNote({ task, measure, targets = [], standardise }: StudyPlan): str
     return "Balanced accuracy: the share of a class's test samples (where each position has a class: of its positions) that is named right, mean over the classes that the test data has. ";
   if (task === "segmentation")
     return measure === undefined
-      ? "Mean IoU: of the positions of all test samples that are of a class and those that are named so, the intersection divided by the union, mean over the classes that the test data has. "
+      ? "IoU: of the positions of all test samples that are of a class and those that are named so, the intersection divided by the union, mean over the classes that the test data has. "
       : "Accuracy: the share of the positions of all test samples that is named right. ";
   if (task !== "regression") return "";
   return `R²: the share of the test targets' variance that is predicted${targets.length > 1 ? `, mean over ${targets.join(", ")}` : ""}; a lower squared error is a higher R². Below ${leastR2} it counts as ${leastR2}, that of a diverged trial as 0. ${standardise === false ? "Targets are trained on as they are, since the network's output is bounded." : "For training, targets are scaled to mean 0 and deviation 1 over each trial's own training samples; errors are in the data's units."} `;

@@ -76,7 +76,7 @@ test("starts are compared for networks that give a class at each position, from 
     // Bars are told from the ground at least, and learned from the start.
     for (const { score } of arms) expect(score.mean).toBeGreaterThan(0.5);
   }
-  expect(readFileSync(report, "utf8")).toContain("Mean IoU: of the positions of all test samples");
+  expect(readFileSync(report, "utf8")).toContain("IoU: of the positions of all test samples");
   // Trials know all measures, so that another one makes none anew.
   const accuracy = await compare({ ...few, measure: "accuracy" });
   expect(accuracy.plan.measure).toBe("accuracy");
