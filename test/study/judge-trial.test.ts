@@ -45,3 +45,16 @@ test("records of earlier versions cannot be judged by balanced accuracy", async 
   expect([...judgeTrials(trials, byBalance)].map(([key, { score }]) => [key, score])).toEqual([["late", 0.7]]);
   expect(judgeTrials(trials, {})).toEqual(trials);
 });
+
+test("where each position has a class, IoU judges unless accuracy is asked for", async () => {
+  const record = await measured(0.5, 0.7, 0.8);
+  const points = record.points.map((point, index) => ({ ...point, meanIou: [0.45, 0.46, 0.6][index] }));
+  // Positions of three classes, the last of which nobody names.
+  const maps = { ...record, points, classSizes: [600, 300, 100], chance: 0.6 };
+  const judged = judgeTrial(maps, { task: "segmentation" });
+  expect(judged).toMatchObject({ score: 0.46, bestScore: 0.46, stalled: false });
+  expect(judged?.chance).toBeCloseTo(0.6 / 3, 12);
+  expect(judged?.points.map(({ score }) => score)).toEqual([0.45, 0.46, 0.6]);
+  expect(judgeTrial(maps, { task: "segmentation", measure: "accuracy" })).toBe(maps);
+  expect(judgeTrial(maps, { task: "segmentation", measure: "balanced-accuracy" })).toMatchObject({ score: 0.7 });
+});

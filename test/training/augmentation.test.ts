@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { UserError } from "../../src/errors.js";
-import { augmenterFor } from "../../src/training/augmentation.js";
+import { augmenterFor, mapAugmenterFor } from "../../src/training/augmentation.js";
 import { barDataset, toyNetwork } from "../support/toy-data.js";
 
 const pictures = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4] });
@@ -81,5 +81,45 @@ describe("augmenterFor", () => {
     const table = toyNetwork({ template: "mlp", inputShape: [6], widths: [4] });
     expect(() => augmenterFor(["shift"], samplesOf([6]), table)).toThrow(UserError);
     expect(() => augmenterFor(["shift"], samplesOf([6]), table)).toThrow(/Leave --augment out/);
+  });
+});
+
+describe("mapAugmenterFor", () => {
+  it("changes maps as the samples are changed, whatever their channels and layout", () => {
+    const labels = Float32Array.from({ length: 64 }, (_, place) => place);
+    const maps = { shape: [8, 8], values: new Uint8Array(64), rows: Uint32Array.of(0, 0, 0, 0), objects: false };
+    const colours = toyNetwork({ template: "cnn", inputShape: [3, 8, 8], widths: [4] });
+    for (const [dataset, network, channels, stride] of [
+      [{ ...samplesOf([1, 8, 8]), maps }, pictures, 1, 1],
+      [{ ...samplesOf([3, 8, 8]), maps }, colours, 3, 1],
+      [
+        { ...samplesOf([8, 8, 3]), maps, record: { picture: { channels: 3, height: 8, width: 8, layout: "NHWC" } } },
+        colours,
+        3,
+        3,
+      ],
+    ] satisfies [Dataset, typeof pictures, number, number][]) {
+      const count = 30;
+      // Each value says where it was.
+      const sample = Float32Array.from({ length: 64 * channels }, (_, at) =>
+        stride === 1 ? at % 64 : Math.floor(at / 3),
+      );
+      const [batch, batchMaps] = [many(sample, count), many(labels, count)];
+      const [changed, changedMaps] = [new Float32Array(batch.length), new Float32Array(batchMaps.length)];
+      augmenterFor(["shift", "flip"], dataset, network)(batch, changed, 5, 7);
+      mapAugmenterFor(["shift", "flip"], dataset, network)(batchMaps, changedMaps, 5, 7);
+      expect(changedMaps).not.toEqual(batchMaps);
+      for (let at = 0; at < count * 64; at++) {
+        const [own, place] = [Math.floor(at / 64), at % 64];
+        expect(changedMaps[at]).toBe(changed[own * 64 * channels + place * stride]);
+      }
+    }
+  });
+
+  it("refuses maps of other positions than the samples have", () => {
+    const maps = { shape: [4, 4], values: new Uint8Array(16), rows: Uint32Array.of(0, 0, 0, 0), objects: false };
+    expect(() => augmenterFor(["shift"], { ...samplesOf([1, 8, 8]), maps }, pictures)).toThrow(
+      /^augment: required maps with a class for each of the samples' 8x8 positions, .* got maps of 4x4/,
+    );
   });
 });
