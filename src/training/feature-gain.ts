@@ -1,5 +1,5 @@
 /** Makes F's features larger by its first layer, so that supervised training changes that layer less in proportion. */
-import type { Node } from "../graph/graph.js";
+import { dependents, firstOutput, isOfShapes, type Node } from "../graph/graph.js";
 import { ancestors } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
@@ -44,20 +44,25 @@ export function multiplyFeatures(features: FeatureExtractor, weights: Weights, g
   );
 }
 
-/** One operator after another, each of them homogeneous, and no biases before the first layer. */
+/**
+ * One operator after another, each of them homogeneous, and no biases before the first layer, nor others than F's parameters.
+ * What computes with the samples' shape alone, such as the size of the batch for a Reshape, is no part of the chain.
+ */
 export function isHomogeneousChain({ network, feature, layers, parameters }: FeatureExtractor): boolean {
   const weightNames = new Set(layers.map(({ weight }) => weight.name));
   if (weightNames.size < layers.length) return false;
   const own = new Set(parameters.map(({ name }) => name));
   let reached = network.input.name;
   let layerSeen = false;
-  for (const node of ancestors(network, [feature]).filter(({ op }) => op !== "Constant")) {
+  const sampled = dependents(network.graph, new Set([reached]), (node) => !isOfShapes(node));
+  for (const node of ancestors(network, [feature]).filter((each) => sampled.has(firstOutput(each)))) {
     const others = node.inputs.filter((name) => name !== reached && own.has(name));
     const layered = others.some((name) => weightNames.has(name));
     if (!homogeneous.has(node.op) || !node.inputs.includes(reached)) return false;
     if (others.length > 0 && !layered && !layerSeen) return false;
     if (node.op === "Add" && others.length !== 1) return false;
     if (!readsOnce(node, reached) || needsWeight(node) !== layered) return false;
+    if (layered && others.length < node.inputs.filter((name) => name !== "").length - 1) return false;
     layerSeen ||= layered;
     reached = node.outputs[0];
   }
