@@ -4,7 +4,7 @@ import { userError } from "../errors.js";
 import { nearest } from "../nearest.js";
 import { networkCost } from "../ops/cost.js";
 import { Emitter } from "../ops/emitter.js";
-import { instantiate, parameterInputs } from "../ops/instantiate.js";
+import { instanceUpTo } from "../ops/instance-up-to.js";
 import {
   buildDiscriminator,
   type Discriminator,
@@ -71,17 +71,6 @@ export function requireDiscriminatorKind(option: string): void {
 }
 
 /** F's multiply-adds for one sample. */
-function costOf(features: FeatureExtractor): number {
-  const emit = new Emitter();
-  const batch = 2;
-  const instance = instantiate({
-    emit,
-    network: features.network,
-    // Not "samples": a weight may have that name.
-    input: emit.input("headstart/samples", "float32", [batch, ...features.network.sampleShape]),
-    targets: [features.feature],
-    parameter: parameterInputs(emit, features.network),
-    normalization: "batch",
-  });
-  return networkCost(instance.steps);
+function costOf({ network, feature }: FeatureExtractor): number {
+  return networkCost(instanceUpTo(new Emitter(), network, [feature]).steps);
 }

@@ -12,7 +12,8 @@ export function instanceUpTo(emit: Emitter, network: Network, targets: readonly 
   return instantiate({
     emit,
     network,
-    input: emit.input("samples", "float32", [2, ...network.sampleShape]),
+    // Not "samples": a weight may have that name.
+    input: emit.input("headstart/samples", "float32", [2, ...network.sampleShape]),
     targets,
     parameter: parameterInputs(emit, network),
     normalization: "batch",

@@ -163,6 +163,15 @@ describe("inspect", () => {
     await expect(inspected(bytes, { recipe: "contrasts" })).rejects.toThrow(/Did you mean contrast/);
   });
 
+  it("shows a network with a weight that is called as what training feeds, and that init refuses it", async () => {
+    const net = new TestNetwork();
+    const scaled = net.node("Mul", [net.node("Gemm", ["x", net.weight("w1", [4, 3])]), net.weight("samples", [3])]);
+    const bytes = modelFile(net.graph([4], [net.node("Gemm", [scaled, net.weight("w2", [3, 2])])]));
+    const result = await inspected(bytes);
+    expect(result.features).toEqual({ name: scaled, shape: [3] });
+    expect(result.unsupported).toMatchObject([{ op: "training", reason: expect.stringMatching(/^weight samples: /) }]);
+  });
+
   it("counts no parameters of a mirror that cannot be built", async () => {
     const net = new TestNetwork();
     const sums = net.node("ReduceL1", ["x", net.ints([-1])], { keepdims: 0 });
