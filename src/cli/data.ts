@@ -34,7 +34,10 @@ export const command = defineCommand({
   options: {
     ...reading,
     labels: {
-      ...nameOrPath("NAME", "a label file, or a table's column or archive's array (name, number from 1, or -1)"),
+      ...nameOrPath(
+        "NAME",
+        "a label file, a table's column or archive's array (name, number from 1, or -1), or pictures' folder of masks",
+      ),
       elsewhere: "labelColumn",
     },
     layout: choice("ORDER", ["NCHW", "NHWC"], "where the shape has a picture's channels (default: NCHW)"),
@@ -125,6 +128,15 @@ function sayLabels(console: Console, found: DataDescription): void {
     const shown = found.classes.slice(0, 20).map(({ name, count }) => `${name} (${thousands(count)})`);
     const more = found.classes.length > 20 ? `, and ${found.classes.length - 20} more` : "";
     console.line(`${counted(found.classes.length, "class", "classes")}: ${shown.join(", ")}${more}`);
+  }
+  if (found.maps !== undefined) {
+    const { shape, classes } = found.maps;
+    const all = classes.reduce((sum, { count }) => sum + count, 0);
+    const shown = classes.slice(0, 20).map(({ name, count }) => `${name} (${((100 * count) / all).toFixed(1)} %)`);
+    const more = classes.length > 20 ? `, and ${classes.length - 20} more` : "";
+    console.line(
+      `maps of ${shape.join("x")} positions, ${counted(classes.length, "class", "classes")}: ${shown.join(", ")}${more}`,
+    );
   }
   for (const { name, mean, std } of found.targets ?? [])
     console.line(

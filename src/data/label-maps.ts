@@ -89,6 +89,12 @@ export function classesOfMaps(
   return { values: classes, objects };
 }
 
+/** Whether an array is [N, height, width] of what can be class numbers, where nobody says what it is. */
+export function areMaps({ dims, data }: RawArray): boolean {
+  const isClass = (value: number): boolean => Number.isInteger(value) && value >= -1 && value <= noClass;
+  return dims.slice(1).filter((length) => length !== 1).length === 2 && data.every(isClass);
+}
+
 /**
  * The maps in an array, [N, ...positions]; axes of length 1 do not count.
  *

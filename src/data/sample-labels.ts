@@ -10,7 +10,7 @@ import {
   numberNamedClasses,
 } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
-import { type LabelMaps, mapOf, mapsOfArray, pickMaps } from "./label-maps.js";
+import { areMaps, type LabelMaps, mapOf, mapsOfArray, pickMaps } from "./label-maps.js";
 import { labelsOption } from "./labels-option.js";
 import { classesOfOneHot } from "./one-hot-labels.js";
 import { hashArray, type RawArray } from "./sample-array.js";
@@ -36,7 +36,7 @@ type AnyLabels = { readonly [Key in keyof SampleLabels]?: SampleLabels[Key] | un
 
 /**
  * The labels in an array: [N] or [N, 1] as classes or as numbers, [N, k] as k numbers a sample, or as classes where every
- * row is a one-hot code; for segmentation maps, see {@link mapsOfArray}.
+ * row is a one-hot code; for segmentation, or where they can be nothing else, maps, see {@link mapsOfArray}.
  *
  * @param of samples that the data has
  * @throws UserError if the array has another length, or holds what the task cannot use
@@ -47,7 +47,8 @@ export function labelsOfArray(
   { task, ...known }: Pick<OpenOptions, "task"> & KnownClasses,
 ): SampleLabels {
   if (task === "none") return {};
-  if (task === "segmentation") return mapsOfArray({ array, where }, of, known);
+  if (task === "segmentation" || (task === undefined && areMaps(array)))
+    return mapsOfArray({ array, where }, of, known);
   const { dims, data } = array;
   if (dims.length === 0 || dims[0] !== of) {
     throw userError({

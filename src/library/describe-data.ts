@@ -10,6 +10,7 @@ import type {
   OpenOptions,
   PictureLayout,
 } from "../data/dataset.js";
+import { type LabelMaps, positionsByClass } from "../data/label-maps.js";
 import { openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import type { PictureSize } from "../data/picture-shape.js";
@@ -66,6 +67,11 @@ export interface DataDescription {
   readonly pictures?: PictureSurvey;
   readonly channels: readonly ChannelDescription[];
   readonly classes?: readonly { readonly name: string; readonly count: number }[];
+  /** Classes of positions, with how many positions are of each. */
+  readonly maps?: {
+    readonly shape: readonly number[];
+    readonly classes: readonly { readonly name: string; readonly count: number }[];
+  };
   /** Numbers that the labels may be taken for, in the data's own units. */
   readonly targets?: readonly { readonly name: string; readonly mean: number; readonly std: number }[];
   /** Samples that are equal to an earlier one once delivered, and the first pairs. */
@@ -109,8 +115,12 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
   const layout = options.layout ?? "NCHW";
   const [size] = pictures?.sizes ?? [];
   const shrunk = size === undefined ? undefined : shrunkSize(size);
+  // Of pictures in files, labels that are named are masks.
+  const task = options.labels === undefined ? {} : { task: "segmentation" as const };
   const reading: OpenOptions =
-    size === undefined ? given : { ...given, ...looked(shrunk ?? size, pictures?.sizes.length, layout, shrunk) };
+    size === undefined
+      ? given
+      : { ...given, ...task, ...looked(shrunk ?? size, pictures?.sizes.length, layout, shrunk) };
   const dataset = await openDataset(data, reading);
   try {
     const duplicates = await findDuplicates(dataset, options.signal);
@@ -126,6 +136,7 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
       ...(pictures === undefined ? {} : { pictures }),
       channels: channelsOf(dataset),
       ...(dataset.labels === undefined ? {} : { classes: classesOf(dataset) }),
+      ...(dataset.maps === undefined ? {} : { maps: mapsOf(dataset.maps, dataset.classNames) }),
       ...(dataset.targets === undefined ? {} : { targets: targetsOf(dataset.targets) }),
       duplicates,
       unusable: unusable.names,
@@ -254,6 +265,11 @@ function classesOf({ labels, classNames }: Dataset): { name: string; count: numb
   for (const label of labels!) counts.set(label, (counts.get(label) ?? 0) + 1);
   const known = classNames?.map((name, number) => ({ name, count: counts.get(number) ?? 0 }));
   return known ?? [...counts].sort(([a], [b]) => a - b).map(([number, count]) => ({ name: String(number), count }));
+}
+
+function mapsOf(maps: LabelMaps, names: readonly string[] = []): NonNullable<DataDescription["maps"]> {
+  const classes = positionsByClass(maps).map((count, number) => ({ name: names[number] ?? String(number), count }));
+  return { shape: maps.shape, classes };
 }
 
 async function suggest(dataset: Dataset): Promise<DataDescription["suggestion"]> {

@@ -124,7 +124,14 @@ export async function locateLabels(options: CompareOptions): Promise<LabelPlaces
  * @throws UserError where outputs and labels do not go together
  */
 export function decideTask(train: Dataset, outputs: number | undefined): StudyTask {
-  const { labels, targets, where } = train;
+  const { labels, targets, maps, where } = train;
+  if (maps)
+    throw userError({
+      where,
+      required: "one class for each sample, or numbers to predict, as the network gives a row of numbers for each",
+      got: `a class for each of ${maps.shape.join("x")} positions`,
+      advice: "Take a network that gives class scores at each position, or other labels.",
+    });
   if (targets && (!labels || targets.names.length > 1)) return "regression";
   if (!labels) throw noLabels(where);
   if (outputs === undefined) return areHardlyClasses(train) ? "regression" : "classification";

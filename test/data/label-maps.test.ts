@@ -67,6 +67,16 @@ describe("maps in arrays", () => {
     expect(positionsByClass((await of(new Array(18).fill(255), train.record)).maps!)).toEqual([0, 18]);
   });
 
+  test("are taken for maps where nobody says, but not where they are fractions or have one axis", async () => {
+    const { samples, labels } = pictures(mixed);
+    expect((await openDataset(samples, { labels })).maps?.shape).toEqual([2, 3]);
+    const far = pictures([...mixed.slice(0, 17), 300]);
+    expect((await openDataset(far.samples, { labels: far.labels })).targets?.names).toHaveLength(6);
+    expect((await openDataset(samples, { labels, task: "regression" })).targets?.names).toHaveLength(6);
+    const flat = pictures(mixed, [3, 6]);
+    expect((await openDataset(flat.samples, { labels: flat.labels })).targets?.names).toHaveLength(6);
+  });
+
   test("that are none are refused", async () => {
     const opened = (maps: readonly number[], dims?: readonly number[]) => {
       const { samples, labels } = pictures(maps, dims);

@@ -137,6 +137,9 @@ test("what does not go together is refused before anything is trained", async ()
   const rows = join(folder, "rows.onnx");
   const { newModel } = await import("../../src/library/new-model.js");
   await newModel({ template: "cnn", inputShape: [1, side, side], classes: 3, output: rows });
+  await refused({ model: rows }).toThrow(
+    /train\.npy: required one class for each sample, .* got a class for each of 8x8 positions/,
+  );
   await refused({ model: rows, task: "segmentation" }).toThrow(
     /rows\.onnx: required one output of class scores at each/,
   );

@@ -102,3 +102,20 @@ test("arrays without a channel's axis: what a network that takes them as picture
   expect(kind).toBe("signals");
   expect(notes).toEqual([expect.stringMatching(/^the columns of its samples .* needs --normalise standard-columns/)]);
 });
+
+test("maps of classes: their size, and how many positions are of each class", async () => {
+  const folder = temporaryFolder({
+    "x.npy": npyFile("|u1", [2, 2, 3], Uint8Array.from({ length: 12 }, (_, at) => at)),
+    "masks.npy": npyFile("|u1", [2, 2, 3], Uint8Array.of(0, 0, 0, 1, 1, 255, 0, 2, 2, 2, 0, 0)),
+  });
+  const found = await describeData({ data: join(folder, "x.npy"), labels: join(folder, "masks.npy") });
+  expect(found.maps).toEqual({
+    shape: [2, 3],
+    classes: [
+      { name: "0", count: 6 },
+      { name: "1", count: 2 },
+      { name: "2", count: 3 },
+    ],
+  });
+  expect(found.classes ?? found.targets).toBeUndefined();
+});
