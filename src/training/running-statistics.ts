@@ -1,6 +1,7 @@
 /** Running statistics of F's batch normalisations, measured anew on real samples. */
 import type { Dataset } from "../data/dataset.js";
 import { holdingSamples } from "../data/held-samples.js";
+import { mergeUnitStatistics, type UnitStatistics } from "../initializers/conditioning.js";
 import { ancestors } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
@@ -28,12 +29,18 @@ export async function refreshRunningStatistics(
   // With statistics of the batch, the running ones of one node have no part in those of the next.
   const channelAxes = new Map(nodes.map(({ inputs }) => [inputs[0], 1]));
   const measured = await unitStatisticsOf(features.network, channelAxes, weights, held, indices, options);
+  const taken = new Map<string, UnitStatistics>();
   for (const { inputs } of nodes) {
-    const { mean, std } = measured.get(inputs[0])!;
-    result.set(inputs[3], mean);
+    // A normalisation that is called again goes by what it sees in all calls, as in training.
+    const [, , , meanName, varianceName] = inputs;
+    const before = taken.get(meanName);
+    const own = measured.get(inputs[0])!;
+    const statistics = before ? mergeUnitStatistics(before, own) : own;
+    taken.set(meanName, statistics);
+    result.set(meanName, statistics.mean);
     result.set(
-      inputs[4],
-      std.map((deviation) => deviation ** 2),
+      varianceName,
+      statistics.std.map((deviation) => deviation ** 2),
     );
   }
   return result;
