@@ -116,10 +116,12 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       got: "none",
       advice: "Pass it, or give it in place of the model.",
     });
-  const { stateDict, ...others } = options;
+  const { stateDict, keepNames = false, ...others } = options;
   // Other weights than the framework's own cannot be found by its elements, so a model is compared without them.
   const naming = stateDict !== undefined && given.format === "safetensors" ? { stateDict } : {};
-  const opened = await openModel(options.model, { ...recordedOptions(given.metadata), ...others, ...naming });
+  const recorded = recordedOptions(given.metadata);
+  const asNamed = { keepNames: keepNames || recorded.keepNames === true, ...naming };
+  const opened = await openModel(options.model, { ...recorded, ...others, ...asNamed });
   const { network, model } = opened;
   const notes: string[] = [];
   const features = extractorOf(opened, options.features ?? given.metadata.features, options.features, notes);

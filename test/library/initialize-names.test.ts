@@ -104,7 +104,9 @@ test("takes the model's names where it is asked to, and says what they are not g
   const { tensors, metadata } = readSafetensors(readFileSync(result.weightsFile), "weights");
   expect([...tensors.keys()]).toEqual(["onnx::MatMul_7", "onnx::MatMul_8"]);
   expect(metadata.names).toBe("kept");
-  expect((await verify({ weights: result.weightsFile, model: options.model })).mismatches).toBe(0);
+  // The command line says of every flag whether it is there.
+  for (const keepNames of [{}, { keepNames: false }])
+    expect((await verify({ weights: result.weightsFile, model: options.model, ...keepNames })).mismatches).toBe(0);
   const [pytorch] = result.loading;
   expect(pytorch.lines.every((line) => line.startsWith("#"))).toBe(true);
 });
