@@ -90,7 +90,8 @@ export interface OpenOptions {
   fitted?: Record<string, unknown> | undefined;
   /**
    * Where the labels are: an IDX or NPY file, an array's name in an NPZ file, or a table's column (name, or number from 1;
-   * -1 is the last); several columns as a list, or with commas in between.
+   * -1 is the last); several columns as a list, or with commas in between. For the segmentation of pictures the folder of
+   * their masks; default: the one beside or inside their folder that is called masks, labels or the like.
    */
   labels?: string | number | readonly (string | number)[] | undefined;
   /**

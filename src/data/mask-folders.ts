@@ -6,14 +6,11 @@ import { userError } from "../errors.js";
 import { byCodeUnit } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
 import { labelsOption } from "./labels-option.js";
-import { mayBeMask, pairMasks, partMasks } from "./pair-masks.js";
+import { isMaskFolder, isPictureFolder, mayBeMask } from "./mask-names.js";
+import { pairMasks, partMasks } from "./pair-masks.js";
 import { findPictures, isHidden, linkNotes, trainingOf } from "./picture-folder.js";
 import { folderItems, type PictureItems } from "./picture-items.js";
 import { unreadable } from "./read-bytes.js";
-
-const pictureFolder = /^(images?|imgs?|jpeg_?images|pictures?|photos?)$/i;
-const maskFolder =
-  /^(masks?|labels?|annotations?|segmentations?|segmentation_?(class|masks?)|ground_?truths?|gt|trimaps?)$/i;
 
 type MaskOptions = Pick<OpenOptions, "labels" | "onBad" | "signal">;
 
@@ -153,7 +150,7 @@ function forMasks(text: string): string {
 /** The folders of pictures and masks, found by their usual names; undefined where there is not exactly one of masks. */
 async function findMasks(folder: string, signal: AbortSignal | undefined): Promise<MaskedFolders | undefined> {
   const names = await foldersOf(folder);
-  const pictures = names.filter((name) => pictureFolder.test(name));
+  const pictures = names.filter(isPictureFolder);
   const inside = await holdingMasks(folder, names.filter(isMaskFolder), signal);
   if (inside.length > 0) {
     return inside.length > 1 || pictures.length > 1 ? undefined : found(join(folder, pictures[0] ?? ""), inside[0]);
@@ -170,10 +167,10 @@ async function masksBeside(folder: string, signal: AbortSignal | undefined): Pro
   const [name, parent] = [basename(resolve(folder)), join(folder, "..")];
   const parentName = basename(resolve(parent));
   const siblings = await foldersOf(parent);
-  const called = pictureFolder.test(name)
+  const called = isPictureFolder(name)
     ? siblings.filter(isMaskFolder)
     : siblings.filter((sibling) => sibling.startsWith(`${name}_`) && isMaskFolder(sibling.slice(name.length + 1)));
-  if (called.length > 0 || !pictureFolder.test(parentName)) return holdingMasks(parent, called, signal);
+  if (called.length > 0 || !isPictureFolder(parentName)) return holdingMasks(parent, called, signal);
   const above = join(parent, "..");
   const counterparts = (await foldersOf(above)).filter(isMaskFolder).map((masks) => `${masks}/${name}`);
   return holdingMasks(above, counterparts, signal);
@@ -181,10 +178,6 @@ async function masksBeside(folder: string, signal: AbortSignal | undefined): Pro
 
 function found(pictures: string, masks: string): MaskedFolders {
   return { pictures, masks, notes: [`the masks of ${masks} are the labels of the pictures of ${pictures}`] };
-}
-
-function isMaskFolder(name: string): boolean {
-  return maskFolder.test(name);
 }
 
 /** Those folders that hold pictures which may be masks: labels for detection are texts. */

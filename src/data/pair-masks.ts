@@ -1,16 +1,7 @@
 /** Which mask belongs to which picture, by their names. */
 import { userError } from "../errors.js";
+import { mayBeMask, nameWithoutSuffix } from "./mask-names.js";
 import { commonFolder } from "./picture-folder.js";
-
-/** What the name of a mask may have behind that of its picture. */
-const suffix =
-  /[-_. ](masks?|labels?|label_?map|label_?ids|label_?train_?ids|l|seg|segm|segmentations?|annotations?|anno|gt|ground_?truth|trimap)$/i;
-const lossyName = /\.(jpe?g|jfif|avif)$/i;
-
-/** Whether a picture's name does not say that its values have been changed by compression, as those of JPEG files. */
-export function mayBeMask(name: string): boolean {
-  return !lossyName.test(name);
-}
 
 /** Masks by the pictures that they belong to. */
 export interface MaskPairs {
@@ -65,7 +56,7 @@ export function pairMasks(pictures: readonly string[], masks: readonly string[],
  */
 export function partMasks(files: readonly string[]): { pictures: string[]; masks: string[] } {
   const stems = new Set(files.map(stemOf));
-  const isMask = (file: string): boolean => suffix.test(stemOf(file)) && stems.has(stemOf(file).replace(suffix, ""));
+  const isMask = (file: string): boolean => stems.has(nameWithoutSuffix(stemOf(file)) ?? "");
   return { pictures: files.filter((file) => !isMask(file)), masks: files.filter(isMask) };
 }
 
@@ -79,7 +70,7 @@ function match(pictures: readonly string[], masks: readonly string[]): Matches {
     for (const key of new Set([stemOf(picture), picture.normalize("NFC")]))
       named.set(key, [...(named.get(key) ?? []), index]);
   });
-  return masks.map((mask) => named.get(stemOf(mask)) ?? named.get(stemOf(mask).replace(suffix, "")) ?? []);
+  return masks.map((mask) => named.get(stemOf(mask)) ?? named.get(nameWithoutSuffix(stemOf(mask)) ?? "") ?? []);
 }
 
 /** A path without its ending, composed as Unicode's NFC, as some systems take letters apart. */

@@ -16,7 +16,8 @@ export interface PaletteIndices {
  * stored just like indices, so the header's colour type alone is changed, and what is for palettes left out (PNG
  * specification, third edition, sections 4.4 and 11.2). Whether the rest is whole is the decoder's to tell.
  *
- * @returns undefined for any other file, and for one that ends within a chunk
+ * @returns undefined for any other file
+ * @throws Error if the file ends within a chunk
  */
 export function paletteIndices(bytes: Uint8Array): PaletteIndices | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -25,7 +26,7 @@ export function paletteIndices(bytes: Uint8Array): PaletteIndices | undefined {
   const palette: number[] = [];
   for (let at = 8; at < file.length; ) {
     const end = at + 12 + (at + 12 <= file.length ? file.readUInt32BE(at) : 0);
-    if (end > file.length) return undefined;
+    if (end > file.length) throw new Error("a PNG file that ends within a chunk");
     const type = file.toString("latin1", at + 4, at + 8);
     if (type === "IHDR") parts.push(withColourType(file.subarray(at, end), greyType));
     else if (type === "IDAT" || type === "IEND") parts.push(file.subarray(at, end));

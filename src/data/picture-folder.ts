@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { userError } from "../errors.js";
 import { byCodeUnit, shorten } from "./classes.js";
+import { isMaskFolder, isPictureFolder } from "./mask-names.js";
 import { OtherFiles } from "./other-files.js";
 import { checkInterrupted, unreadable } from "./read-bytes.js";
 
@@ -69,7 +70,11 @@ export async function listPictures(
     return { ...listed, training: `${shared}${split.training}`, notes: [...listed.notes, split.note] };
   }
   const classes = options.classes === false ? undefined : classFolders(inner);
-  const notes = [...linkNotes(skipped.links), ...others.notes, ...(options.classes === false ? [] : looseNotes(inner))];
+  const notes = [
+    ...linkNotes(skipped.links),
+    ...others.notes,
+    ...(options.classes === false ? [] : [...looseNotes(inner), ...maskNotes(inner)]),
+  ];
   return { files, ...(classes === undefined ? {} : { classes }), skipped, notes };
 }
 
@@ -138,6 +143,14 @@ function looseNotes(files: readonly string[]): string[] {
     `the folders ${shorten(folders, 3)} are not taken for classes, as ${what} ${lie} beside them (${shorten(loose, 2)}); ` +
       "move what has a class into its folder",
   ];
+}
+
+/** Masks that are read as pictures, which nobody wants. */
+function maskNotes(files: readonly string[]): string[] {
+  const folders = [...new Set(files.map(topFolder))];
+  const [pictures, masks] = [folders.find(isPictureFolder), folders.find(isMaskFolder)];
+  if (pictures === undefined || masks === undefined) return [];
+  return [`the folder ${masks} is read as ${pictures} is; if it holds their masks, name ${pictures} alone as the data`];
 }
 
 /** The longest beginning that all paths share, up to a "/". */

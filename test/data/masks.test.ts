@@ -1,3 +1,4 @@
+import { readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
@@ -229,6 +230,19 @@ describe("what does not fit", () => {
     );
   });
 
+  test("masks that are links are passed over, and it is said", async () => {
+    const folder = temporaryFolder({
+      "images/1.png": await small(1),
+      "elsewhere/1.png": await mask,
+      "masks/x.txt": "",
+    });
+    symlinkSync(join(folder, "elsewhere", "1.png"), join(folder, "masks", "1.png"));
+    const options = { labels: join(folder, "masks"), task: "segmentation" } as const;
+    await expect(openDataset(join(folder, "images"), options)).rejects.toThrow(
+      /got none \(1 other file: 1 \.txt; 1 links, which are not followed\)/,
+    );
+  });
+
   test("two masks of one picture are an error", async () => {
     await expect(opened({ "1.png": await mask, "1_mask.png": await mask }, {}, ["1.png"])).rejects.toThrow(
       /^1\.png: required one mask of its name, got 1\.png and 1_mask\.png/,
@@ -357,6 +371,9 @@ describe("masks that nobody named", () => {
     const folder = temporaryFolder({ "images/a.png": await picture, "masks/a.png": await mask });
     const dataset = await openDataset(join(folder, "images"), { task: "classification" });
     expect([dataset.maps, dataset.count]).toEqual([undefined, 1]);
+    expect((await openDataset(folder)).record.notes).toContain(
+      "the folder masks is read as images is; if it holds their masks, name images alone as the data",
+    );
   });
 });
 
@@ -507,7 +524,6 @@ describe("maps of pictures that stay on disk", () => {
     const other = await open("others", 1);
     expect(other.maps[1]).toEqual([1, 1, 1, 1]);
     expect(other.hash).not.toBe(first.hash);
-    const { readdirSync } = await import("node:fs");
     expect(readdirSync(cache).filter((name) => name.startsWith("pictures-"))).toHaveLength(1);
   });
 });
