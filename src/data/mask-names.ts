@@ -3,8 +3,9 @@
 const pictureFolder = /^(images?|imgs?|jpeg_?images|pictures?|photos?)$/i;
 const maskFolder =
   /^(masks?|labels?|annotations?|segmentations?|segmentation_?(class|masks?)|ground_?truths?|gt|trimaps?)$/i;
-const suffix =
-  /[-_. ](masks?|labels?|label_?map|label_?ids|label_?train_?ids|l|seg|segm|segmentations?|annotations?|anno|gt|ground_?truth|trimap)$/i;
+const maskWords = "masks?|labels?|seg|segm|segmentations?|annotations?|anno|gt|ground_?truth|trimap";
+const maskWord = wordAtAnEnd(maskWords, `${maskWords}|l|label_?map|label_?ids|label_?train_?ids`);
+const pictureWord = wordAtAnEnd("images?|imgs?|pictures?|photos?", "images?|imgs?|pictures?|photos?|sat");
 const lossyName = /\.(jpe?g|jfif|avif)$/i;
 
 /** Whether a folder is called as those of pictures are that have masks elsewhere. */
@@ -17,15 +18,26 @@ export function isMaskFolder(name: string): boolean {
   return maskFolder.test(name);
 }
 
-/**
- * The name of the picture that a mask of this name belongs to, both without ending; undefined where the name has nothing
- * behind it that says mask.
- */
-export function nameWithoutSuffix(stem: string): string | undefined {
-  return suffix.test(stem) ? stem.replace(suffix, "") : undefined;
+/** What is left of a mask's path without ending, where its name has a word for masks in front or behind: "1" of "1_mask" and "mask1". */
+export function withoutMaskWord(stem: string): string | undefined {
+  return withoutWord(stem, maskWord);
+}
+
+/** Likewise of a picture's: "1" of "image_1". */
+export function withoutPictureWord(stem: string): string | undefined {
+  return withoutWord(stem, pictureWord);
 }
 
 /** Whether a picture's name does not say that its values have been changed by compression, as those of JPEG files. */
 export function mayBeMask(name: string): boolean {
   return !lossyName.test(name);
+}
+
+/** Finds a word at the front of a path's last part, in front of a digit too, or behind it. */
+function wordAtAnEnd(front: string, behind: string): RegExp {
+  return new RegExp(`(?<=^|/)(?:${front})(?:[-_. ]+|(?=\\d))(?=[^/]+$)|[-_. ](?:${behind})$`, "i");
+}
+
+function withoutWord(stem: string, word: RegExp): string | undefined {
+  return word.test(stem) ? stem.replace(word, "") : undefined;
 }

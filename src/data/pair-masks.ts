@@ -1,6 +1,6 @@
 /** Which mask belongs to which picture, by their names. */
 import { userError } from "../errors.js";
-import { mayBeMask, nameWithoutSuffix } from "./mask-names.js";
+import { mayBeMask, withoutMaskWord, withoutPictureWord } from "./mask-names.js";
 import { commonFolder } from "./picture-folder.js";
 
 /** Masks by the pictures that they belong to. */
@@ -12,8 +12,8 @@ export interface MaskPairs {
 }
 
 /**
- * Pairs masks with pictures: a mask has its picture's path and name, with any ending, or with `_mask` or the like behind the
- * name. Of both, the folders that all have in common do not count where more pairs are found so.
+ * Pairs masks with pictures: a mask has its picture's path and name, with any ending, or with `_mask` or the like at the
+ * name's end or beginning, where the picture's may have `image`. Of both, the folders that all have in common do not count where more pairs are found so.
  *
  * @param pictures paths with "/" between their parts
  * @param masks likewise; JPEG and AVIF files, which hold no masks, are taken where nothing else is there, to be refused
@@ -50,13 +50,14 @@ export function pairMasks(pictures: readonly string[], masks: readonly string[],
 }
 
 /**
- * Which files of a folder of both are masks: those that are called as another one with `_mask` or the like behind it.
+ * Which files of a folder of both are masks: those that are called as another one with `_mask` or the like.
  *
  * @param files paths with "/" between their parts
  */
 export function partMasks(files: readonly string[]): { pictures: string[]; masks: string[] } {
-  const stems = new Set(files.map(stemOf));
-  const isMask = (file: string): boolean => stems.has(nameWithoutSuffix(stemOf(file)) ?? "");
+  const named = new Set(files.flatMap((file) => [...namesOf(file), withoutPictureWord(stemOf(file)) ?? ""]));
+  named.delete("");
+  const isMask = (file: string): boolean => named.has(withoutMaskWord(stemOf(file)) ?? "");
   return { pictures: files.filter((file) => !isMask(file)), masks: files.filter(isMask) };
 }
 
@@ -64,13 +65,26 @@ export function partMasks(files: readonly string[]): { pictures: string[]; masks
 type Matches = readonly (readonly number[])[];
 
 function match(pictures: readonly string[], masks: readonly string[]): Matches {
-  const named = new Map<string, number[]>();
-  pictures.forEach((picture, index) => {
-    // Some programs hang the mask's ending on the whole name: a.jpg.png.
-    for (const key of new Set([stemOf(picture), picture.normalize("NFC")]))
-      named.set(key, [...(named.get(key) ?? []), index]);
+  const whole = byName(pictures, namesOf);
+  const plain = byName(pictures, (picture) => [withoutPictureWord(stemOf(picture)) ?? ""]);
+  return masks.map((mask) => {
+    const [stem, name = ""] = [stemOf(mask), withoutMaskWord(stemOf(mask))];
+    return whole.get(stem) ?? whole.get(name) ?? plain.get(stem) ?? plain.get(name) ?? [];
   });
-  return masks.map((mask) => named.get(stemOf(mask)) ?? named.get(nameWithoutSuffix(stemOf(mask)) ?? "") ?? []);
+}
+
+/** The places of pictures by their names. */
+function byName(pictures: readonly string[], names: (picture: string) => Iterable<string>): Map<string, number[]> {
+  const places = new Map<string, number[]>();
+  pictures.forEach((picture, index) => {
+    for (const name of names(picture)) if (name !== "") places.set(name, [...(places.get(name) ?? []), index]);
+  });
+  return places;
+}
+
+/** What a mask of a picture is called, but for its ending and its own word; some programs hang its ending on the whole name: a.jpg.png. */
+function namesOf(picture: string): Set<string> {
+  return new Set([stemOf(picture), picture.normalize("NFC")]);
 }
 
 /** A path without its ending, composed as Unicode's NFC, as some systems take letters apart. */

@@ -10,6 +10,11 @@ describe("masks are paired with pictures", () => {
     ["a.png", "a_seg.webp"],
     ["ISIC_1.jpg", "ISIC_1_Segmentation.png"],
     ["a.jpg", "a.jpg.png"],
+    ["image_1.png", "mask_1.png"],
+    ["deep/img1.png", "deep/mask1.png"],
+    ["1.png", "label-1.png"],
+    ["7_sat.jpg", "7_mask.png"],
+    ["0001TP_1.png", "0001TP_1_L.png"],
     ["a.b.jpg", "a.b.png"],
     ["x_mask.png", "x_mask.png"],
     ["각.png".normalize("NFC"), "각.png".normalize("NFD")],
@@ -35,6 +40,15 @@ describe("masks are paired with pictures", () => {
     });
   });
 
+  test("the whole name goes before one without a word for pictures", () => {
+    const pictures = ["1.png", "image_1.png"];
+    expect(pairMasks(pictures, ["1.png"], "masks").masks).toEqual(["1.png", undefined]);
+    expect(pairMasks(pictures, ["image_1_mask.png", "mask_1.png"], "masks").masks).toEqual([
+      "mask_1.png",
+      "image_1_mask.png",
+    ]);
+  });
+
   test("JPEG files are passed over where there is another mask", () => {
     expect(pairMasks(["a.jpg", "b.jpg"], ["a.jpg", "a.png", "b.jpg", "c.jpg"], "masks")).toEqual({
       masks: ["a.png", "b.jpg"],
@@ -52,9 +66,18 @@ describe("masks are paired with pictures", () => {
   });
 });
 
+test("a name that only begins like a word for masks is a name like others", () => {
+  expect(pairMasks(["ed.jpg", "seged.jpg"], ["seged.png"], "masks").masks).toEqual([undefined, "seged.png"]);
+  expect(pairMasks(["ed.jpg", "b.jpg"], ["maskeded.png", "b.png"], "masks").left).toEqual(["maskeded.png"]);
+});
+
 test("of a folder of both, masks are called as another file", () => {
   expect(partMasks(["a.jpg", "a_mask.png", "b_mask.png", "deep/c.png", "deep/c-seg.png"])).toEqual({
     pictures: ["a.jpg", "b_mask.png", "deep/c.png"],
     masks: ["a_mask.png", "deep/c-seg.png"],
+  });
+  expect(partMasks(["7_mask.png", "7_sat.jpg", "image_1.png", "mask_1.png"])).toEqual({
+    pictures: ["7_sat.jpg", "image_1.png"],
+    masks: ["7_mask.png", "mask_1.png"],
   });
 });
