@@ -203,9 +203,9 @@ export async function planNetworks(
       ...(inputShape ? { inputShape } : {}),
     });
     const features = featureExtractor(network, options.features);
+    requireSamplesAlone(network);
     logitsName(network);
     const name = basename(options.model, extname(options.model));
-    requireSamplesAlone(network);
     const maps = options.task === "segmentation" ? requireOutputMaps(network) : outputMaps(network);
     if (maps && options.task !== undefined && options.task !== "segmentation") throw isForMaps(network, options.task);
     const outputs = maps ? classesOfMaps(maps) : outputSize(network);

@@ -39,9 +39,17 @@ export function logitsName(network: Network, loss: SupervisedLoss = "cross-entro
   const output = network.graph.outputs[0].name;
   if (loss === "squared-error") return output;
   if (loss === "map-cross-entropy") return requireOutputMaps(network).logits;
+  const softmax = network.producers.get(behind(network, output, passing));
+  const isSoftmax = softmax?.op === "Softmax" || softmax?.op === "LogSoftmax";
+  if (isSoftmax && isRow(shapeOf(network, softmax.inputs[0]))) return behind(network, softmax.inputs[0], ["Identity"]);
   const before = behind(network, output, ["Softmax", "LogSoftmax", "Identity"]);
   const inner = network.producers.get(behind(network, before, passing));
   return inner?.op === "Sigmoid" && widthOf(network, before) === 1 ? inner.inputs[0] : before;
+}
+
+/** Whether a shape with the batch in front is a row of numbers for each sample. */
+function isRow(shape: readonly Dimension[]): boolean {
+  return shape.length > 1 && shape.slice(2).every((size) => size === 1);
 }
 
 /** The tensor from which a value comes by nothing but these operators. */
@@ -137,14 +145,39 @@ export function classesOfMaps({ scores }: OutputMaps): number {
 /** The maps that a network's only output is; undefined where it gives a row for each sample, or something else. */
 export function outputMaps(network: Network): OutputMaps | undefined {
   if (network.graph.outputs.length !== 1) return undefined;
-  const output = behind(network, network.graph.outputs[0].name, ["Identity"]);
-  const softmax = network.producers.get(output);
-  const isNormalised = softmax?.op === "Softmax" || softmax?.op === "LogSoftmax";
-  const before = isNormalised ? behind(network, softmax.inputs[0], ["Identity"]) : output;
-  const inner = network.producers.get(behind(network, before, passing));
-  const single = inner?.op === "Sigmoid" ? mapsIn(network, inner.inputs[0]) : undefined;
-  if (single?.scores === 1) return single;
-  return mapsIn(network, before, isNormalised ? intAttribute(softmax, "axis", -1) : undefined);
+  const [{ name: output }] = network.graph.outputs;
+  const bounded = boundedMaps(network, output);
+  return bounded ?? mapsIn(network, behind(network, output, ["Identity"]));
+}
+
+/** The maps in front of a Softmax, or of the Sigmoid of a single score, whose results are only brought to another shape. */
+function boundedMaps(network: Network, output: string): OutputMaps | undefined {
+  const inner = network.producers.get(behind(network, output, [...passing, "Transpose"]));
+  if (!inner) return undefined;
+  const isSoftmax = inner.op === "Softmax" || inner.op === "LogSoftmax";
+  if (!isSoftmax && inner.op !== "Sigmoid") return undefined;
+  const logits = behind(network, inner.inputs[0], ["Identity"]);
+  const maps = mapsIn(network, logits, isSoftmax ? intAttribute(inner, "axis", -1) : undefined);
+  if (!maps || (!isSoftmax && maps.scores !== 1)) return undefined;
+  return keepsPositions(network, output, inner.outputs[0], maps) ? maps : undefined;
+}
+
+/** Whether what leads from maps to the output leaves their positions in their order, wherever it puts the scores. */
+function keepsPositions(network: Network, output: string, from: string, { axis }: OutputMaps): boolean {
+  let name = output;
+  for (let later = false; name !== from; ) {
+    const node = network.producers.get(name);
+    if (!node) return false;
+    if (node.op === "Transpose") {
+      const { perm } = node.attributes;
+      const order = perm?.kind === "ints" ? perm.value.filter((each) => each !== axis) : [];
+      // Of axes that were joined or parted in front of it nothing is known.
+      if (later || order.some((each, at) => at > 0 && each < order[at - 1]) || order.length === 0) return false;
+      later = true;
+    }
+    [name] = node.inputs;
+  }
+  return true;
 }
 
 /** @throws UserError where the network's output is none */
@@ -180,9 +213,9 @@ function mapsIn(network: Network, logits: string, asked?: number): OutputMaps | 
     return { maps: { logits, scores: shape[axis - 1], positions, axis }, like: likeness(positions, ofSamples), count };
   });
   // One axis of several elements may be a row of scores as well.
-  const isRow = shape.filter((length) => length > 1).length < 2;
+  const mayBeRow = shape.filter((length) => length > 1).length < 2;
   const [way] = ways
-    .filter(({ like, count }) => (isRow ? like === 2 : true) && count > 1)
+    .filter(({ like, count }) => (mayBeRow ? like === 2 : true) && count > 1)
     .sort((a, b) => b.like - a.like || b.count - a.count);
   return way?.maps;
 }

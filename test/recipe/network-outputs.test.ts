@@ -61,6 +61,14 @@ describe("outputMaps", () => {
       [5, (net, from) => net.node("Softmax", [from], { axis: 1 })],
       [1, (net, from) => net.node("Sigmoid", [from])],
       [1, (net, from) => net.node("Squeeze", [net.node("Sigmoid", [from]), net.ints([1])])],
+      // As Keras' layers are translated.
+      [5, (net, from) => channelsLast(net, net.node("Softmax", [from], { axis: 1 }))],
+      [1, (net, from) => channelsLast(net, net.node("Sigmoid", [from]))],
+      [
+        5,
+        (net, from) =>
+          net.node("Reshape", [channelsLast(net, net.node("Softmax", [from], { axis: 1 })), net.ints([0, 24, 5])]),
+      ],
     ] satisfies [number, (net: TestNetwork, from: string) => string][]) {
       const { network, conv } = segmenter(scores, end);
       expect(outputMaps(network)?.logits).toBe(conv);
@@ -72,6 +80,13 @@ describe("outputMaps", () => {
     const net = new TestNetwork();
     const conv = net.node("Conv", ["x", net.weight("w", [21, 3, 4, 4])], { strides: [4, 4] });
     expect(outputMaps(net.build([3, 64, 32], conv))).toMatchObject({ scores: 21, positions: [16, 8], axis: 1 });
+  });
+
+  it("takes a Softmax for what it is where its positions are exchanged behind it", () => {
+    const { network } = segmenter(5, (net, from) =>
+      net.node("Transpose", [net.node("Softmax", [from], { axis: 1 })], { perm: [0, 3, 2, 1] }),
+    );
+    expect(outputMaps(network)).toMatchObject({ logits: network.graph.outputs[0].name, axis: 3, positions: [6, 4] });
   });
 
   it("reads signals, of one class too", () => {

@@ -5,7 +5,7 @@ import { analyzeNetwork } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { lookingGraph } from "../../src/recipe/looking-graph.js";
-import { logitsName, outputSize, unboundedOutput } from "../../src/recipe/network-outputs.js";
+import { logitsName, outputSize, requireSamplesAlone, unboundedOutput } from "../../src/recipe/network-outputs.js";
 import { pretrainingGraph } from "../../src/recipe/pretraining-graph.js";
 import { parseRecipe } from "../../src/recipe/recipe.js";
 import { supervisedGraph } from "../../src/recipe/supervised-graph.js";
@@ -37,6 +37,10 @@ describe("logitsName", () => {
   it.each<[string, (net: TestNetwork, logits: string) => string]>([
     ["nothing", (_, logits) => logits],
     ["Softmax", (net, logits) => net.node("Softmax", [logits])],
+    [
+      "Softmax in front of axes of one",
+      (net, logits) => net.node("Unsqueeze", [net.node("Softmax", [logits]), net.ints([2])]),
+    ],
     ["LogSoftmax behind Identity", (net, logits) => net.node("LogSoftmax", [net.node("Identity", [logits])])],
   ])("is before %s", (_, end) => {
     const { network, logits } = classifier(end);
@@ -138,7 +142,7 @@ describe("supervisedGraph", () => {
     const graph = net.graph([4], [net.node("Gemm", [net.node("Sub", [one, other]), net.weight("w2", [3, 2])])]);
     const inputs = [...graph.inputs, { ...graph.inputs[0], name: "other" }];
     const twins = analyzeNetwork({ ...graph, inputs }, { where: "twins.onnx", input: "x" });
-    expect(() => outputSize(twins)).toThrow(
+    expect(() => requireSamplesAlone(twins)).toThrow(
       /samples alone, .*, got the input other beside x\. headstart init takes it/,
     );
   });
