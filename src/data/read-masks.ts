@@ -53,8 +53,8 @@ export function withMasksOnly(
   };
 }
 
-/** Masks that are read at once. */
-const together = 16;
+/** Masks that are read at once: each is in memory as a whole, whatever size it becomes. */
+const together = 4;
 
 /**
  * Reads the masks of pictures, brought to a size exactly as the pictures are: what is cut off of these is cut off of their
