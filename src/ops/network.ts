@@ -1,6 +1,6 @@
 /** A supervised network as headstart sees it: its sample input, and which of its tensors are parameters. */
 import { userError } from "../errors.js";
-import { type Dimension, firstOutput, type Graph, type Node, type ValueInfo } from "../graph/graph.js";
+import { type Dimension, firstOutput, type Graph, isOfShapes, type Node, type ValueInfo } from "../graph/graph.js";
 import type { Tensor } from "../graph/tensor.js";
 import { embeddingsOf, shapeOfEmbedding, withShapesOf } from "./embedding.js";
 import { findLayers } from "./find-layers.js";
@@ -51,6 +51,7 @@ export interface Network {
   readonly constants: ReadonlySet<string>;
   readonly layers: readonly Layer[];
   readonly producers: ReadonlyMap<string, Node>;
+  /** The nodes that compute with a value; what reads its shape alone, as exporters do for the size of the batch, is none. */
   readonly consumers: ReadonlyMap<string, readonly Node[]>;
   /** The recurrent layer of the model that a node is a part of, by the node's first output. */
   readonly unrolled: ReadonlyMap<string, Node>;
@@ -121,6 +122,7 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
   const consumers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
     for (const output of node.outputs) if (output) producers.set(output, node);
+    if (isOfShapes(node)) continue;
     for (const name of new Set(node.inputs)) {
       const known = consumers.get(name);
       if (known) known.push(node);

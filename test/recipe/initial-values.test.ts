@@ -163,5 +163,12 @@ describe("activationAfter", () => {
       ),
     ).toEqual({ activation: "LeakyRelu", slope: 0.3 });
     expect(activationOf((_, value) => value)).toEqual({});
+    // What asks for the value's shape is no activation.
+    expect(
+      activationOf((net, value) => {
+        const shape = net.node("Shape", [value]);
+        return net.node("Relu", [net.node("Reshape", [value, shape])]);
+      }),
+    ).toEqual({ activation: "Relu" });
   });
 });

@@ -53,6 +53,19 @@ interface Case {
 it.each<Case>([
   { does: "nothing", shape: pictures, front: (_, x) => x },
   {
+    // As PyTorch's dynamo exporter asks for the size of the batch.
+    does: "x / 255, beside what asks for its shape",
+    shape: pictures,
+    front: (net, x) => {
+      const size = net.node("Squeeze", [net.node("Shape", [x], { start: 0, end: 1 })]);
+      const scaled = net.node("Div", [x, net.number(255)]);
+      const shape = net.node("Concat", [net.node("Reshape", [size, net.ints([-1])]), net.ints([3, 8, 8])], { axis: 0 });
+      return net.node("Reshape", [scaled, shape]);
+    },
+    found: [1 / 255, 0],
+    taken: "none",
+  },
+  {
     does: "x / 255",
     shape: pictures,
     front: (net, x) => net.node("Div", [x, net.number(255)]),
