@@ -1,4 +1,6 @@
 /** Saves charts and tables as files. */
+import { csvOf } from "./csv.js";
+import { legendPlaces, margin } from "./legend-places.js";
 
 export function saveBlob(name: string, blob: Blob): void {
   const link = document.createElement("a");
@@ -8,21 +10,13 @@ export function saveBlob(name: string, blob: Blob): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** A table as CSV after RFC 4180. Cells that a spreadsheet would take for formulas are kept from being so. */
-export function csvOf(rows: readonly (readonly (string | number | null)[])[]): string {
-  const cell = (value: string | number | null): string => {
-    if (value === null) return "";
-    if (typeof value === "number") return String(value);
-    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
-}
-
 /** Saves a table under this title, see {@link csvOf}. */
 export function saveCsv(name: string, rows: readonly (readonly (string | number | null)[])[]): void {
   saveBlob(`${fileName(name)}.csv`, new Blob([csvOf(rows)], { type: "text/csv" }));
 }
+
+/** The height of a legend's rows. */
+const rowHeight = 16;
 
 /** A chart's SVG by itself: with its own colours, as the page's style is not there. */
 function standAlone(
@@ -35,7 +29,12 @@ function standAlone(
   const background = getComputedStyle(document.body).getPropertyValue("--panel") || "#fff";
   const [width, height] = [svg.width.baseVal.value, svg.height.baseVal.value];
   const top = 26;
-  const foot = legend.length > 1 ? 22 : 0;
+  const named = legend.length > 1 ? legend : [];
+  const places = legendPlaces(
+    named.map(({ name }) => name),
+    width,
+  );
+  const foot = places.length === 0 ? 0 : 6 + rowHeight * (1 + Math.max(...places.map(({ row }) => row)));
   const create = <Name extends "rect" | "text" | "svg" | "g">(
     name: Name,
     attributes: Record<string, string | number>,
@@ -55,19 +54,18 @@ function standAlone(
     "font-size": 11,
   });
   outer.append(create("rect", { width: "100%", height: "100%", fill: background.trim() }));
-  const heading = create("text", { x: 12, y: 18, "font-size": 13, "font-weight": 600 });
+  const heading = create("text", { x: margin, y: 18, "font-size": 13, "font-weight": 600 });
   heading.textContent = title;
   copy.setAttribute("y", String(top));
   outer.append(heading, copy);
-  let x = 12;
-  if (foot > 0)
-    for (const { name, color } of legend) {
-      outer.append(create("rect", { x, y: height + top + 4, width: 12, height: 4, fill: color }));
-      const text = create("text", { x: x + 16, y: height + top + 10 });
-      text.textContent = name;
-      outer.append(text);
-      x += 30 + name.length * 7;
-    }
+  named.forEach(({ name, color }, index) => {
+    const { x, row } = places[index];
+    const y = height + top + rowHeight * row;
+    outer.append(create("rect", { x, y: y + 4, width: 12, height: 4, fill: color }));
+    const text = create("text", { x: x + 16, y: y + 10 });
+    text.textContent = name;
+    outer.append(text);
+  });
   return outer;
 }
 
