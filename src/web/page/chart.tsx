@@ -3,6 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { Legend, place, SaveButtons, useWidth } from "./chart-parts.js";
 import { number, say, useLanguage } from "./language.js";
+import { lineColor, useTheme } from "./theme.js";
 
 /** A line with gaps where a value is null. */
 export interface Line {
@@ -34,16 +35,6 @@ export interface ChartProps {
 }
 
 export type View = readonly [number, number];
-
-/** Distinct for eyes that see few colours, on light and on dark (after Okabe and Ito). */
-const palette = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6", "--line-7", "--line-8"];
-
-/** The colour of the line at this place, by the page's theme; after eight they come again. */
-export function lineColor(index: number): string {
-  return getComputedStyle(document.body)
-    .getPropertyValue(palette[index % palette.length])
-    .trim();
-}
 
 interface Point {
   readonly x: number;
@@ -295,21 +286,4 @@ function tableOf(lines: readonly Line[], xLabel: string): (string | number | nul
   });
   const sorted = [...rows].sort(([first], [second]) => first - second);
   return [[xLabel, ...lines.map(({ name }) => name)], ...sorted.map(([step, values]) => [step, ...values])];
-}
-
-/** Changes whenever the page's colours do. */
-export function useTheme(): number {
-  const [count, setCount] = useState(0);
-  useEffect(() => {
-    const changed = (): void => setCount((before) => before + 1);
-    const system = matchMedia("(prefers-color-scheme: dark)");
-    const watcher = new MutationObserver(changed);
-    watcher.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    system.addEventListener("change", changed);
-    return () => {
-      watcher.disconnect();
-      system.removeEventListener("change", changed);
-    };
-  }, []);
-  return count;
 }

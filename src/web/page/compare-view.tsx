@@ -1,11 +1,12 @@
 /** Runs laid over each other. */
 import { useMemo, useState } from "preact/hooks";
 import type { Entry, RunSeries } from "../protocol.js";
-import { Chart, type Line, lineColor, useTheme } from "./chart.js";
+import { Chart, type Line } from "./chart.js";
 import { say } from "./language.js";
 import { useSeries } from "./live.js";
 import { metricName } from "./run-charts.js";
 import { Table } from "./table.js";
+import { lineColor, useTheme } from "./theme.js";
 
 /** @param entries the list; undefined before it is known */
 export function CompareView({ ids, entries }: { ids: readonly string[]; entries: readonly Entry[] | undefined }) {

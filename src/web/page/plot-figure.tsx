@@ -1,9 +1,9 @@
 /** A chart that stands still, such as bars or a heat map, and can be saved. */
 import * as Plot from "@observablehq/plot";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { useTheme } from "./chart.js";
 import { Legend, type LegendItem, place, SaveButtons, useWidth } from "./chart-parts.js";
 import { useLanguage } from "./language.js";
+import { useTheme } from "./theme.js";
 
 export interface PlotFigureProps {
   readonly title: string;

@@ -1,10 +1,11 @@
 /** Charts of a study's summary: labels, steps to the target, cost, and the grid of convergence. */
 import * as Plot from "@observablehq/plot";
 import type { ArmView, SettingView, SummaryView } from "../protocol.js";
-import { Chart, type Line, lineColor } from "./chart.js";
+import { Chart, type Line } from "./chart.js";
 import { number, say } from "./language.js";
 import { PlotFigure } from "./plot-figure.js";
 import { type Measure, meanOf, settingLabel } from "./study-words.js";
+import { lineColor } from "./theme.js";
 
 export interface StudyChartsProps {
   readonly summary: SummaryView;

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Entry, StudyDetail, StudySelection } from "../protocol.js";
 import { useAnswer } from "./answer.js";
 import { api } from "./api.js";
-import { Chart, type Line, lineColor, useTheme } from "./chart.js";
+import { Chart, type Line } from "./chart.js";
 import { Controls } from "./controls.js";
 import { Copyable } from "./copyable.js";
 import { Files } from "./files.js";
@@ -14,6 +14,7 @@ import { isChosen, StudyFilters, settingKeys } from "./study-filters.js";
 import { ResultsTable, scoreCurve } from "./study-results.js";
 import { Verdicts } from "./study-verdicts.js";
 import { measureOf } from "./study-words.js";
+import { lineColor, useTheme } from "./theme.js";
 import { Unreadable } from "./unreadable.js";
 import { WaitingView } from "./waiting-view.js";
 
