@@ -95,6 +95,11 @@ test("a model and data dropped onto the page are copied and filled in, each wher
   await expect.poll(() => page.getByLabel(/^Model/).inputValue()).toBe("lab-files/dropped.onnx");
   await expect.poll(() => page.getByLabel(/^Data/).inputValue()).toBe("lab-files/table.csv");
   expect(existsSync(join(lab.folder, "lab-files", "table.csv"))).toBe(true);
+  // What a model reads beside its own file is no data.
+  await drop(page, { "model.json": btoa("{}"), "group1-shard1of1.bin": btoa("1") });
+  await page.getByText("Copied to lab-files/group1-shard1of1.bin.").waitFor();
+  expect(await page.getByLabel(/^Model/).inputValue()).toBe("lab-files/model.json");
+  expect(await page.getByLabel(/^Data/).inputValue()).toBe("lab-files/table.csv");
 
   await page.goto(`${lab.page}#/start/compare`);
   await page.getByRole("heading", { name: "Start a study" }).waitFor();

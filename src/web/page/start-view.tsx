@@ -17,6 +17,9 @@ const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflo
 /** The formats that models are read from; a TensorFlow.js model is its model.json. */
 const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
 
+/** Files that a model reads beside its own: their names stand in it. */
+const isModelPart = (name: string): boolean => /(\.bin|\.onnx[._]data)$/i.test(name);
+
 /** Names of MNIST's files, and of those that follow it. */
 const isLabels = (name: string): boolean => /labels[-.]idx1/i.test(name);
 const isTest = (name: string): boolean => /^(t10k|test)[-_.][^/]*$/i.test(name);
@@ -222,8 +225,8 @@ function useDropped(
         setNote(say("start.uploaded", { path }));
         const [folder, inside] = name.split("/");
         if (isModel(name)) setModel(path);
-        // Labels are found beside their samples.
-        else if (isLabels(name)) continue;
+        // These are found beside what they belong to.
+        else if (isLabels(name) || isModelPart(name)) continue;
         else if (command === "compare" && isTest(name)) set("test", path);
         // Of a folder the folder itself is the data.
         else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));

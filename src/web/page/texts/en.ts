@@ -37,7 +37,7 @@ export const en = {
   welcome: "Initial weights that already know your data",
   "welcome.text":
     "headstart trains your network, all but its last layer, on your data without labels. Start a run here or on the command line: both appear in the list.",
-  "welcome.drop": "Or drop a model (.onnx) and data anywhere on this page.",
+  "welcome.drop": "Or drop a model and data anywhere on this page.",
   "welcome.folder": "Folder: {folder}",
 
   step: "step",
@@ -336,7 +336,7 @@ export const en = {
   "start.dataHelp":
     "A file or folder here: pictures (in class folders, if they have labels), tar shards, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV or TSV. Several files, patterns and addresses are for the command line.",
   "start.choose": "Choose",
-  "start.dropHere": "Drop a model (.onnx) and data here, or choose their paths below.",
+  "start.dropHere": "Drop a model and data here, or choose their paths below.",
   "start.uploading": "Copying {name} ...",
   "start.uploaded": "Copied to {path}.",
   "start.options": "Options",

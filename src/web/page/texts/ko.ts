@@ -39,7 +39,7 @@ export const ko: Texts = {
   welcome: "데이터를 이미 아는 초기 가중치",
   "welcome.text":
     "headstart는 레이블 없이 여러분의 데이터로 신경망의 마지막 층을 뺀 나머지를 학습합니다. 여기에서 또는 명령줄에서 실행을 시작하면 목록에 나타납니다.",
-  "welcome.drop": "모델(.onnx)과 데이터를 이 페이지에 끌어다 놓아도 됩니다.",
+  "welcome.drop": "모델과 데이터를 이 페이지에 끌어다 놓아도 됩니다.",
   "welcome.folder": "폴더: {folder}",
 
   step: "스텝",
@@ -338,7 +338,7 @@ export const ko: Texts = {
   "start.dataHelp":
     "이 컴퓨터의 파일이나 폴더: 이미지(레이블이 있으면 클래스별 폴더), tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. 여러 파일, 패턴, 주소는 명령줄에서 쓸 수 있습니다.",
   "start.choose": "고르기",
-  "start.dropHere": "모델(.onnx)과 데이터를 여기에 끌어다 놓거나 아래에서 경로를 고르십시오.",
+  "start.dropHere": "모델과 데이터를 여기에 끌어다 놓거나 아래에서 경로를 고르십시오.",
   "start.uploading": "{name} 복사 중 ...",
   "start.uploaded": "{path}에 복사했습니다.",
   "start.options": "옵션",
