@@ -1,4 +1,5 @@
 /** The lab's server: the page, what lies in the folder, live events, and the commands that the page starts. */
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { extname, join } from "node:path";
@@ -8,6 +9,8 @@ import { bodyLimit } from "hono/body-limit";
 import { streamSSE } from "hono/streaming";
 import { UserError, userError } from "../errors.js";
 import { inspect } from "../library/inspect.js";
+import { runFiles } from "../library/run-folder.js";
+import { studyFiles } from "../study/study-folder.js";
 import { byTime, Entries } from "./entries.js";
 import { type GuardOptions, refusal, securityHeaders, tokenCookie } from "./guard.js";
 import { listFolder } from "./list-folder.js";
@@ -29,7 +32,7 @@ import { isStudyFile, readStudyDetail } from "./read-study.js";
 import { removeEntry } from "./remove-entry.js";
 import { pathBelow, shownPath } from "./safe-path.js";
 import { servePage } from "./serve-page.js";
-import { startCommand, startRequest } from "./start-command.js";
+import { offeredForms, startCommand, startRequest } from "./start-command.js";
 import { StudyReports } from "./study-report.js";
 import { keepUpload, uploads } from "./uploads.js";
 
@@ -58,13 +61,14 @@ interface Lab extends Pick<LabServerOptions, "root" | "forms" | "checkWords"> {
   readonly interval: number;
   readonly processes: Processes;
   readonly list: () => Promise<EntryList>;
-  /** The folder of an entry that the list has, so that no other folder is ever read. */
+  /** The folder of a run or study: no other is ever read. */
   readonly folderOf: (id: string, kind: Entry["kind"]) => Promise<string>;
 }
 
 /** The server as a function from request to answer. */
 export function labServer(options: LabServerOptions): Hono {
-  const { root, files, forms, checkWords } = options;
+  const { root, files, checkWords } = options;
+  const forms = offeredForms(options.forms);
   const processes = new Processes(root, options.program);
   const found = new Entries(root, (id) => processes.stateOf(id));
   const lab: Lab = {
@@ -141,7 +145,7 @@ async function listOf(found: Entries, processes: Processes): Promise<EntryList> 
 /** The folder of a run or study. @throws UserError where there is none of the name */
 async function entryFolder(root: string, id: string, kind: Entry["kind"]): Promise<string> {
   const folder = await pathBelow([root], id);
-  const marker = await stat(join(folder, kind === "run" ? "run.json" : "study.json")).catch(() => undefined);
+  const marker = await stat(join(folder, kind === "run" ? runFiles.record : studyFiles.plan)).catch(() => undefined);
   if (marker?.isFile()) return folder;
   throw userError({ where: id, required: `a ${kind} in the lab's folder`, got: "none", advice: "Reload the page." });
 }
@@ -168,7 +172,7 @@ function serveEntries(app: Hono, { interval, list }: Lab): void {
       let sent = context.req.header("last-event-id");
       while (!stream.aborted) {
         const now = JSON.stringify(await list());
-        const signature = digest(now);
+        const signature = createHash("sha256").update(now).digest("base64url");
         if (signature !== sent) {
           await stream.writeSSE({ event: "entries", data: now, id: signature });
           sent = signature;
@@ -246,9 +250,8 @@ function serveFiles(app: Hono, { root, roots, folderOf }: Lab): void {
   app.get("/api/file", async (context) => {
     const id = context.req.query("id") ?? "";
     const name = context.req.query("name") ?? "";
-    const kind = isStudyFile(name) && !isRunFile(name) ? "study" : "run";
-    if (kind === "run" && !isRunFile(name)) return context.text("no such file\n", 404);
-    const folder = await folderOf(id, kind);
+    if (!isStudyFile(name) && !isRunFile(name)) return context.text("no such file\n", 404);
+    const folder = await folderOf(id, isStudyFile(name) ? "study" : "run");
     const path = await pathBelow([folder], join(folder, name));
     const { size } = await stat(path);
     const picture = extname(name) === ".png";
@@ -366,21 +369,15 @@ function waitingEntry({ id, kind, words, started }: StartedProcess, { state, mes
   };
 }
 
+/** Changes with what of a run's folder its page shows beside the curves. */
 async function folderSignature(folder: string, state: string): Promise<string> {
   const parts = await Promise.all(
-    [".", "samples", "filters", "result.json", "layers.jsonl"].map((name) =>
+    [runFiles.samples, runFiles.filters, runFiles.result, runFiles.layers].map((name) =>
       stat(join(folder, name)).then(
-        ({ mtimeMs, size }) => (name === "." ? "" : `${mtimeMs}:${size}`),
+        ({ mtimeMs, size }) => `${mtimeMs}:${size}`,
         () => "",
       ),
     ),
   );
   return `${state} ${parts.join(" ")}`;
-}
-
-/** A short sign of a text: enough to see that it has changed. */
-function digest(text: string): string {
-  let hash = 0;
-  for (let index = 0; index < text.length; index++) hash = (Math.imul(hash, 31) + text.charCodeAt(index)) | 0;
-  return `${(hash >>> 0).toString(36)}-${text.length.toString(36)}`;
 }

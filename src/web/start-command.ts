@@ -10,6 +10,11 @@ import { newPathBelow, pathBelow } from "./safe-path.js";
 /** Options that the page decides about itself, or that would reach beyond this machine. */
 const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
 
+/** The forms of commands as the page offers them. */
+export function offeredForms(forms: readonly CommandForm[]): CommandForm[] {
+  return forms.map((form) => ({ ...form, options: form.options.filter(({ key }) => !withheld.has(key)) }));
+}
+
 export interface CommandLine {
   /** Below the lab's folder. */
   readonly id: string;
@@ -18,6 +23,7 @@ export interface CommandLine {
 }
 
 /**
+ * @param forms those that the page offers
  * @param roots the lab's folder, where the output goes, and further folders to read from
  * @throws UserError where an option is not known, a path lies elsewhere, or a run would take the place of another
  */
@@ -44,7 +50,7 @@ export async function startCommand(
     );
   for (const [key, value] of Object.entries(given)) {
     const field = form.options.find((option) => option.key === key);
-    if (!field || withheld.has(key))
+    if (!field)
       throw userError({
         where: key,
         required: `an option of headstart ${form.name}`,
@@ -89,7 +95,7 @@ export async function startRequest(
   for (const word of rest.slice(0, place)) {
     const [flag] = word.split("=", 1);
     const field = known.find((option) => option.flag === flag);
-    if (field && !withheld.has(field.key)) options[field.key] = word === flag ? "yes" : word.slice(flag.length + 1);
+    if (field) options[field.key] = word === flag ? "yes" : word.slice(flag.length + 1);
   }
   if (options.output) options.output = await freeName(root, options.output);
   return { command, model: rest[place + 1], options };

@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 import { command as compare } from "../../src/cli/compare.js";
 import { command as init } from "../../src/cli/init.js";
 import { startForms } from "../../src/cli/lab.js";
-import { startCommand, startRequest } from "../../src/web/start-command.js";
+import { offeredForms, startCommand, startRequest } from "../../src/web/start-command.js";
 import { temporaryFolder, writeRun } from "./lab-folder.js";
 
-const forms = startForms();
+const forms = offeredForms(startForms());
 const commands = { init, compare };
 
 async function folders() {
@@ -168,7 +168,7 @@ test("knows of every option with text whether it may name a file", () => {
   ]);
   // An option that is new here: is it made by existingPath, newPath, nameOrPath or paths, if it may name a file?
   expect(Object.fromEntries(plain)).toEqual({
-    init: ["features", "input", "freeze", "start", "normalise", "columns", "mlflow"],
+    init: ["features", "input", "freeze", "start", "normalise", "columns"],
     compare: [
       "labels",
       "labelsPerClass",

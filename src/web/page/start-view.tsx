@@ -12,8 +12,6 @@ import { groupOf, type OptionGroup, optionGroups } from "./option-groups.js";
 import { PathChooser } from "./path-chooser.js";
 import { go } from "./route.js";
 
-/** What the page does itself. */
-const withheld: ReadonlySet<string> = new Set(["resume", "json", "debug", "mlflow"]);
 /** The formats that models are read from; a TensorFlow.js model is its model.json. */
 const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
 
@@ -69,7 +67,7 @@ export function StartView({
     wrong?.flag === "model" ? undefined : notInspected,
     wrong === undefined ? failure : undefined,
   ].filter((error) => error !== undefined);
-  const fields = form.options.filter(({ key, required }) => !withheld.has(key) && !required);
+  const fields = form.options.filter(({ required }) => !required);
   const group = (name: OptionGroup | "main"): OptionField[] =>
     fields.filter(({ key }) => groupOf(command, key) === name);
   const fieldOf = (field: OptionField) => (
