@@ -7,12 +7,13 @@ import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { constants } from "node:os";
@@ -231,12 +232,19 @@ function alive({ pid, began, started, exitCode }: ProcessRecord): boolean {
   );
 }
 
-/** The last 4 KiB. */
+const tailBytes = 4096;
+
+/** The last of a file, without the rest being read: the log of a long study grows. */
 function tailOf(file: string): string {
+  let opened: number | undefined;
   try {
-    const { size } = statSync(file);
-    return readFileSync(file, "utf8").slice(size > 4096 ? -4096 : 0);
+    opened = openSync(file, "r");
+    const tail = Buffer.alloc(tailBytes);
+    const length = readSync(opened, tail, 0, tailBytes, Math.max(0, fstatSync(opened).size - tailBytes));
+    return tail.toString("utf8", 0, length);
   } catch {
     return "";
+  } finally {
+    if (opened !== undefined) closeSync(opened);
   }
 }

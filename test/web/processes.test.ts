@@ -148,6 +148,19 @@ test("a failed start keeps what the command said; a done one is done", async () 
   await expect(processes.end("other", "stop")).rejects.toThrow(/started elsewhere/);
 });
 
+test("of a long log the last is known", async () => {
+  const { root, words } = await folderWithProgram();
+  const processes = new Processes(root, words);
+  await processes.start({ id: "bad", kind: "run", words: ["--fail"] });
+  await expect.poll(() => processes.stateOf("bad")?.state, { timeout: 10_000 }).toBe("failed");
+  const [name] = (await readdir(join(root, labFolder))).filter((file) => file.endsWith(".log"));
+  await writeFile(join(root, labFolder, name), `${"early\n".repeat(2000)}headstart: late.\n`);
+  const { log, message } = processes.stateOf("bad") ?? {};
+  expect(message).toBe("late.");
+  expect(log).toHaveLength(4096);
+  expect(log?.endsWith("early\nheadstart: late.\n")).toBe(true);
+});
+
 test("a command that dies without a word is said to have", async () => {
   const { root, words } = await folderWithProgram();
   const processes = new Processes(root, words);
