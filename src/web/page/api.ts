@@ -1,21 +1,19 @@
 /** What the page asks the server. */
-import type {
-  ControlRequest,
-  FolderListing,
-  RunDetail,
-  RunSeries,
-  Session,
-  StartAnswer,
-  StartedCommand,
-  StartRequest,
-  StudyDetail,
-  StudyReport,
-  StudySelection,
+import {
+  type ControlRequest,
+  type FolderListing,
+  type RunDetail,
+  type RunSeries,
+  requestHeader,
+  type Session,
+  type StartAnswer,
+  type StartedCommand,
+  type StartRequest,
+  type StudyDetail,
+  type StudyReport,
+  type StudySelection,
 } from "../protocol.js";
 import { say } from "./language.js";
-
-// The protocol is types and this one name: repeated here, it is checked by the compiler.
-const requestHeader: typeof import("../protocol.js").requestHeader = "x-headstart";
 
 /** There was no answer, or no whole one: the server is away. */
 export class NoAnswer extends Error {
