@@ -15,15 +15,30 @@ import { analyzeNetwork, type Network, type NetworkOptions, storedTensors } from
 export function knownConstant(graph: Graph, name: string, options: NetworkOptions): Tensor | undefined {
   const stored = storedTensors(graph).get(name);
   if (stored) return stored;
+  return unlessRefused(() => constantOf(analyzeNetwork(graph, options), name));
+}
+
+/**
+ * The same of a network's value; none of its parameters is constant.
+ *
+ * @returns undefined where the elements are not known
+ */
+export function constantOf(network: Network, name: string): Tensor | undefined {
+  if (network.parameters.has(name)) return undefined;
+  const stored = network.tensors.get(name);
+  if (stored) return stored;
+  // Training's batches have two samples or more; what is another for other batches is not known here.
+  const [first, second] = [2, 3].map((batchSize) => unlessRefused(() => constantFor(network, name, batchSize)));
+  const agree =
+    first?.data.length === second?.data.length && first?.data.every((each, at) => each === second?.data[at]);
+  return agree ? first : undefined;
+}
+
+/** What stands in the way of a value is reported where the network itself is taken apart. */
+function unlessRefused<Result>(compute: () => Result): Result | undefined {
   try {
-    const network = analyzeNetwork(graph, options);
-    // Training's batches have two samples or more; what is another for other batches is not known here.
-    const [first, second] = [2, 3].map((batchSize) => constantFor(network, name, batchSize));
-    const agree =
-      first?.data.length === second?.data.length && first?.data.every((each, at) => each === second?.data[at]);
-    return agree ? first : undefined;
+    return compute();
   } catch (error) {
-    // What stands in the way of the value is reported where the network itself is taken apart.
     if (error instanceof UserError) return undefined;
     throw error;
   }

@@ -1,6 +1,7 @@
 /** What a network does to its samples' scale by itself, before anything in it learns. */
 import type { Node } from "../graph/graph.js";
 import { floatTensor, numbersOf } from "../graph/tensor.js";
+import { constantOf } from "../ops/known-constant.js";
 import type { Network } from "../ops/network.js";
 
 /** Samples x arrive as about scale · x + offset at what comes behind; both are means over the channels. */
@@ -30,9 +31,10 @@ export function ownScaling(network: Network): OwnScaling | undefined {
     if (arithmetic.has(node.op)) {
       const isSecond = node.inputs[1] === name;
       const other = node.inputs[isSecond ? 0 : 1];
-      const tensor = network.tensors.get(other);
+      // Exporters write out how a mean of each channel is brought into shape.
+      const tensor = constantOf(network, other);
       // One number, or one for each channel: what changes from place to place is no scaling but an encoding of positions.
-      if (!tensor || network.parameters.has(other) || tensor.shape.filter((size) => size > 1).length > 1) break;
+      if (!tensor || tensor.shape.filter((size) => size > 1).length > 1) break;
       const numbers = numbersOf(tensor);
       const number = numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
       if (node.op === "Mul") [scale, offset] = [scale * number, offset * number];

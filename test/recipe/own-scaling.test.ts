@@ -14,7 +14,7 @@ const network = (shape: readonly number[], front: (net: TestNetwork, x: string) 
     shape.length === 3
       ? net.node("Conv", [scaled, net.weight("w", [4, 3, 3, 3])])
       : net.node("MatMul", [scaled, net.weight("w", [shape[0], 4])]);
-  return net.build(shape, layer);
+  return analyzeNetwork(net.graph(shape, [layer]), { where: "model.onnx", constants: new Set(["means"]) });
 };
 
 async function outputOf(
@@ -102,6 +102,27 @@ it.each<Case>([
     front: (net, x) => net.node("Sub", [net.number(1), x]),
     found: [-1, 1],
     taken: "unit",
+  },
+  {
+    // As PyTorch's exporter writes it where it is not to optimise.
+    does: "x − means[:, None, None], times float(2)",
+    shape: pictures,
+    front: (net, x) => {
+      const means = net.node("Unsqueeze", [net.filled("means", [3], 110), net.ints([1, 2])]);
+      return net.node("Mul", [net.node("Sub", [x, means]), net.node("Cast", [net.number(2)], { to: 1 })]);
+    },
+    found: [2, -220],
+    taken: "none",
+  },
+  {
+    does: "a shift by what headstart does not know",
+    shape: pictures,
+    front: (net, x) => net.node("Add", [x, net.node("Unknown", [net.number(2)])]),
+  },
+  {
+    does: "a shift that is made of a learned one",
+    shape: pictures,
+    front: (net, x) => net.node("Add", [x, net.node("Unsqueeze", [net.weight("b", [3]), net.ints([1, 2])])]),
   },
   {
     does: "2 x of a table's columns",
