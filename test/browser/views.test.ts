@@ -90,6 +90,13 @@ test("in Korean and in a narrow window every view fits", async () => {
   });
   await page.goto(`${lab.page}#/run/runs%2Fdefault`);
   await page.getByRole("heading", { name: "G와 D의 손실" }).waitFor();
+  await page.getByRole("tab", { name: "설정" }).click();
+  await page.getByRole("heading", { name: "실행 기록" }).waitFor();
+  const [record, room] = (await page.evaluate(
+    "[document.querySelector('.copyable section')].flatMap((lines) => [lines.scrollWidth, lines.clientWidth])",
+  )) as number[];
+  expect(record).toBeLessThanOrEqual(room);
+  await page.getByRole("tab", { name: "곡선" }).click();
   await page.getByRole("combobox", { name: "언어" }).selectOption("en");
   await page.getByRole("heading", { name: "Losses of G and D" }).waitFor();
 });

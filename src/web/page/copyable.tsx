@@ -2,7 +2,8 @@
 import { useRef, useState } from "preact/hooks";
 import { say } from "./language.js";
 
-export function Copyable({ text, label }: { text: string; label?: string }) {
+/** @param props.code whether its lines must stay as they are, where others go on in the next */
+export function Copyable({ text, label, code = false }: { text: string; label?: string; code?: boolean }) {
   const [copied, setCopied] = useState(false);
   const lines = useRef<HTMLPreElement>(null);
   const copy = async (): Promise<void> => {
@@ -24,7 +25,9 @@ export function Copyable({ text, label }: { text: string; label?: string }) {
     <div class="copyable">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines are scrolled with the keyboard too */}
       <section tabIndex={0} aria-label={name}>
-        <pre ref={lines}>{text}</pre>
+        <pre ref={lines} class={code ? "code" : ""}>
+          {text}
+        </pre>
       </section>
       <button type="button" class="quiet" aria-label={`${word}: ${name}`} onClick={() => void copy()}>
         {word}

@@ -206,9 +206,9 @@ function TakeAway({ detail }: { detail: RunDetail }) {
           <h2>{say("take.loading")}</h2>
           {(record.head as { kind?: string } | undefined)?.kind === "self-training" && <p>{say("take.selfTrained")}</p>}
           {loading.map(({ framework, lines }) => (
-            <div key={framework}>
+            <div key={framework} class="loading-lines">
               <h3>{framework}</h3>
-              <Copyable text={lines.join("\n")} label={framework} />
+              <Copyable text={lines.join("\n")} label={framework} code />
             </div>
           ))}
         </section>
