@@ -100,9 +100,11 @@ export function computedWeightsWarning(features: FeatureExtractor): string | und
 /** Floating-point tensors that F reads, and that are neither parameters nor known to be constants. */
 export function untrainedTensors({ network, feature }: FeatureExtractor): ReadonlySet<string> {
   const { graph, parameters, constants } = network;
-  // The scales of a Resize are settings.
+  // The scales of a Resize are settings, and so are the ones and zeros of a normalisation without scale and shift of its own,
+  // such as that within a group normalisation: others are parameters.
+  const readsOne = (op: string): boolean => op === "Resize" || op === "InstanceNormalization";
   const read = new Set(
-    ancestors(network, [feature]).flatMap(({ op, inputs }) => (op === "Resize" ? inputs.slice(0, 1) : inputs)),
+    ancestors(network, [feature]).flatMap(({ op, inputs }) => (readsOne(op) ? inputs.slice(0, 1) : inputs)),
   );
   const names = [...graph.initializers].flatMap(([name, { type, shape }]) =>
     read.has(name) && isFloating(type) && sizeOf(shape) > 1 && !parameters.has(name) && !constants.has(name)

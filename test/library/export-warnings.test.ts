@@ -4,6 +4,7 @@ import type { Graph, Node } from "../../src/graph/graph.js";
 import { computedWeightsWarning, exportWarnings, keptTensorsNote } from "../../src/library/export-warnings.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
+import { newClassifier } from "../../src/recipe/new-network.js";
 import { normalTensor } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
 
@@ -142,6 +143,11 @@ test("exportWarnings names what was computed from F's weights and does not follo
 });
 
 describe("computedWeightsWarning", () => {
+  it("says nothing of the ones and zeros within a group normalisation", () => {
+    const graph = newClassifier({ template: "cnn", inputShape: [1, 8, 8], classes: 2, normalization: "group" });
+    expect(computedWeightsWarning(featureExtractor(analyzeNetwork(graph, { where: "m.onnx" })))).toBeUndefined();
+  });
+
   /** A layer with this weight, another layer, and a head. */
   function warningOf(weightIn: (net: TestNetwork) => string): string | undefined {
     const net = new TestNetwork();
