@@ -109,7 +109,7 @@ export interface InitializeOptions {
   readonly dataWorkers?: number;
   /** Use at most this many samples. */
   readonly limit?: number;
-  /** Steps between checkpoints; default: ten a run, and at least every 500. */
+  /** Steps between checkpoints; default: ten a run, and at least every 500. The last step has one in any case. */
   readonly checkpointEvery?: number;
   /** Write an event file for TensorBoard into the run's folder, too. */
   readonly tensorboard?: boolean;
