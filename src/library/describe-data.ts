@@ -111,16 +111,14 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
     ...others,
     ...(dataWorkers === undefined ? {} : { workers: dataWorkers }),
   };
-  const pictures = await surveyPictures(data, given);
+  // Of pictures in files, labels that are named are masks.
+  const masked = { ...given, ...(options.labels === undefined ? {} : { task: "segmentation" as const }) };
+  const pictures = await surveyPictures(data, masked);
   const layout = options.layout ?? "NCHW";
   const [size] = pictures?.sizes ?? [];
   const shrunk = size === undefined ? undefined : shrunkSize(size);
-  // Of pictures in files, labels that are named are masks.
-  const task = options.labels === undefined ? {} : { task: "segmentation" as const };
   const reading: OpenOptions =
-    size === undefined
-      ? given
-      : { ...given, ...task, ...looked(shrunk ?? size, pictures?.sizes.length, layout, shrunk) };
+    size === undefined ? given : { ...masked, ...looked(shrunk ?? size, pictures?.sizes.length, layout, shrunk) };
   const dataset = await openDataset(data, reading);
   try {
     const duplicates = await findDuplicates(dataset, options.signal);

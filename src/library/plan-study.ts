@@ -1,6 +1,6 @@
 /** Turns what a user asks of a study into its plan: arms, networks, training data, settings. */
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { counted } from "../counted.js";
@@ -106,12 +106,18 @@ export interface LabelPlaces {
   readonly test: OpenOptions["labels"];
 }
 
-/** Finds files of labels beside NPY files, and does not take those of the training data for those of the test data. */
+/** Finds files of labels beside NPY files (masks are found as pictures are opened), and does not take those of the training data for those of the test data. */
 export async function locateLabels(options: CompareOptions): Promise<LabelPlaces> {
   const { data, test, labelColumn, testLabelColumn } = options;
   const train = labelColumn ?? (await findNpyLabels(data));
-  const forBoth = isLabelFile(train) ? undefined : train;
+  const forBoth = isLabelFile(train) || isFolderOfMasks(train, data) ? undefined : train;
   return { train, test: testLabelColumn ?? forBoth ?? (await findNpyLabels(test)) };
+}
+
+/** Whether labels are a folder beside one of pictures, and no array's name. */
+function isFolderOfMasks(labels: OpenOptions["labels"], data: string): boolean {
+  const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return typeof labels === "string" && isFolder(labels) && isFolder(data);
 }
 
 /**

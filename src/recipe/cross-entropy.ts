@@ -14,10 +14,13 @@ export function crossEntropy(emit: Emitter, logits: Value, targets: Value): { lo
   const batch = logits.shape[0];
   const logProbabilities = emit.node("LogSoftmax", [logits], { axis: attribute.int(1) })[0];
   const loss = emit.scale(emit.reduceSum(emit.multiply(targets, logProbabilities)), -1 / batch);
-  const argMax = (value: Value): Value =>
-    emit.one("ArgMax", [value], { axis: attribute.int(1), keepdims: attribute.int(0) });
-  const accuracy = emit.reduceMean(emit.indicator(emit.equal(argMax(logits), argMax(targets))));
+  const accuracy = emit.reduceMean(emit.indicator(emit.equal(argMax(emit, logits), argMax(emit, targets))));
   return { loss, accuracy };
+}
+
+/** The class with the largest number, along axis 1. */
+function argMax(emit: Emitter, value: Value): Value {
+  return emit.one("ArgMax", [value], { axis: attribute.int(1), keepdims: attribute.int(0) });
 }
 
 /**
@@ -39,10 +42,8 @@ export function mapCrossEntropy(emit: Emitter, logits: Value, targets: Value): {
   const count = emit.maximum(emit.reduceSum(chosen), emit.scalar(1));
   const logProbabilities = emit.one("LogSoftmax", [logits], { axis: attribute.int(1) });
   const loss = emit.negate(emit.divide(emit.reduceSum(emit.multiply(chosen, logProbabilities)), count));
-  const best = emit.cast(
-    emit.one("ArgMax", [logits], { axis: attribute.int(1), keepdims: attribute.int(0) }),
-    "float32",
-  );
-  const accuracy = emit.divide(emit.reduceSum(emit.indicator(emit.equal(best, targets))), count);
+  const hasClass = emit.reduceMax(chosen, [1]);
+  const right = emit.indicator(emit.equal(argMax(emit, logits), argMax(emit, chosen)));
+  const accuracy = emit.divide(emit.reduceSum(emit.multiply(hasClass, right)), count);
   return { loss, accuracy };
 }

@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import { type CompareOptions, compare } from "../../src/library/compare.js";
 import type { TrialRecord } from "../../src/study/records.js";
@@ -147,3 +148,39 @@ test("what does not go together is refused before anything is trained", async ()
     /^task: required classification or regression with a template/,
   );
 });
+
+test("masks of pictures are found in folders of their own, those of the test data beside these", async () => {
+  const { folder, ...options } = ready(2);
+  for (const [name, count, seed] of [
+    ["train", 24, 0],
+    ["test", 12, 1],
+  ] as const) {
+    const { pixels } = barPictures(count, side, seed);
+    for (const part of ["images", "masks"]) mkdirSync(join(folder, name, part), { recursive: true });
+    for (let sample = 0; sample < count; sample++) {
+      const own = pixels.subarray(sample * side ** 2, (sample + 1) * side ** 2);
+      const mask = own.map((value) => (value < 100 ? 0 : 255));
+      for (const [part, values] of [
+        ["images", own],
+        ["masks", mask],
+      ] as const)
+        writeFileSync(join(folder, name, part, `${sample}.png`), await greyPicture(values));
+    }
+  }
+  const { labelColumn: _, testLabelColumn: __, ...found } = options;
+  const few = { ...found, arms: ["he"], seeds: 1, labels: ["all"], steps: 40 };
+  const [train, measured] = [join(folder, "train"), join(folder, "test")];
+  const score = async (changes: Partial<CompareOptions>, output: string) => {
+    const { summary } = await compare({ ...few, test: measured, ...changes, output: join(folder, output) });
+    return summary.settings[0].arms[0].score.mean;
+  };
+  const named = await score({ data: join(train, "images"), labelColumn: join(train, "masks") }, "named");
+  expect(named).toBeGreaterThan(0.7);
+  expect(await score({ data: train }, "found")).toBe(named);
+});
+
+/** A grey PNG. */
+function greyPicture(values: Uint8Array): Promise<Buffer> {
+  const raw = { width: side, height: side, channels: 1 as const };
+  return sharp(values, { raw }).toColourspace("b-w").png().toBuffer();
+}

@@ -105,7 +105,11 @@ test("arrays without a channel's axis: what a network that takes them as picture
 
 test("maps of classes: their size, and how many positions are of each class", async () => {
   const folder = temporaryFolder({
-    "x.npy": npyFile("|u1", [2, 2, 3], Uint8Array.from({ length: 12 }, (_, at) => at)),
+    "x.npy": npyFile(
+      "|u1",
+      [2, 2, 3],
+      Uint8Array.from({ length: 12 }, (_, at) => at),
+    ),
     "masks.npy": npyFile("|u1", [2, 2, 3], Uint8Array.of(0, 0, 0, 1, 1, 255, 0, 2, 2, 2, 0, 0)),
   });
   const found = await describeData({ data: join(folder, "x.npy"), labels: join(folder, "masks.npy") });
@@ -118,4 +122,23 @@ test("maps of classes: their size, and how many positions are of each class", as
     ],
   });
   expect(found.classes ?? found.targets).toBeUndefined();
+});
+
+test("pictures with a folder of masks", async () => {
+  const size = { width: 4, height: 2 };
+  const folder = temporaryFolder({
+    "images/a.png": await solidPicture([9, 9, 9], size),
+    "masks/a.png": await solidPicture([255], size),
+    "images/b.png": await solidPicture([7, 7, 7], size),
+    "masks/b.png": await solidPicture([0], size),
+  });
+  const found = await describeData({ data: join(folder, "images"), labels: join(folder, "masks") });
+  expect(found.count).toBe(2);
+  expect(found.maps).toEqual({
+    shape: [2, 4],
+    classes: [
+      { name: "0", count: 8 },
+      { name: "1", count: 8 },
+    ],
+  });
 });
