@@ -573,7 +573,9 @@ test("refuses what cannot be compared", async () => {
   const testTargets = greyFile(folder, "test-targets.npy", made.test.pixels, 1);
   const numbers = { ...options, arms: ["he"], labelColumn: targets, testLabelColumn: testTargets };
   await expect(compare(numbers)).rejects.toThrow(/required 2 numbers to predict for each sample.*got 1 \(label\)/);
-  await expect(compare({ ...numbers, model, labels: ["3/class"] })).rejects.toThrow(/There are no classes to draw from/);
+  await expect(compare({ ...numbers, model, labels: ["3/class"] })).rejects.toThrow(
+    /There are no classes to draw from/,
+  );
   await expect(compare({ ...options, arms: ["he"], targetRmse: 3 })).rejects.toThrow(/target RMSE: .*got classes/);
   await expect(compare({ ...options, arms: ["he"], baseline: "lecun" })).rejects.toThrow(
     /baseline: required one of the arms he/,
