@@ -8,12 +8,15 @@ import { buildDiscriminator } from "../../src/recipe/discriminator.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { builtInRecipe } from "../../src/recipe/recipe.js";
+import { studyOptimizer } from "../../src/study/optimizer.js";
 import { type DeviceCheck, deviceNotes } from "../../src/training/device-check.js";
 import { evaluate } from "../../src/training/evaluate.js";
 import { type PretrainOptions, pretrain, type StepReport } from "../../src/training/pretrain.js";
 import { selfTrain } from "../../src/training/self-training.js";
 import { StagedEvaluator } from "../../src/training/staged-evaluator.js";
+import { checkSupervised } from "../../src/training/supervise.js";
 import { DivergedError, Trainer } from "../../src/training/trainer.js";
+import { MapNetwork, smallUnet } from "../support/map-network.js";
 import { squaresFeeds, squaresGraph, squaresStart } from "../support/squares-graph.js";
 import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -66,6 +69,15 @@ describe("Trainer on WebGPU", () => {
     await trainer.step(squaresFeeds([0, 0]));
     await trainer.release();
   });
+});
+
+it("trains a network whose output is a map without help of the CPU, and as it would", async () => {
+  const net = new MapNetwork();
+  const { last } = smallUnet(net, (from) => net.enlarged(from));
+  const output = net.node("Conv", [last, net.weight("head", [3, 4, 1, 1]), net.weight("bias", [3])]);
+  const features = featureExtractor(net.build([1, 8, 8], output));
+  const check = await checkSupervised(features, studyOptimizer("adam"), "webgpu", "map-cross-entropy");
+  expect(deviceNotes(check)).toEqual([]);
 });
 
 describe("pretraining on WebGPU", () => {
