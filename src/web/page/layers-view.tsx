@@ -1,13 +1,13 @@
 /** Spectra and histograms of F's layers, against the start. */
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { HistogramRecord, LayersRecord } from "../protocol.js";
 import { Chart, type Line } from "./chart.js";
 import { number, say, useLanguage } from "./language.js";
+import { StepSlider, useShownStep } from "./step-slider.js";
 
 export function LayersView({ layers }: { layers: readonly LayersRecord[] }) {
   const language = useLanguage();
-  const [chosen, setChosen] = useState<number>();
-  const place = Math.min(chosen ?? layers.length - 1, layers.length - 1);
+  const [place, choose] = useShownStep(layers.length);
   const now = layers[place];
   const start = layers[0];
   const charts = useMemo(() => {
@@ -29,21 +29,7 @@ export function LayersView({ layers }: { layers: readonly LayersRecord[] }) {
   return (
     <section class="panel bare">
       <h2>{say("layers.title")}</h2>
-      <label class="slider">
-        {say("slider.step")}
-        <input
-          type="range"
-          min={0}
-          max={layers.length - 1}
-          value={place}
-          aria-valuetext={say("slider.now", { step: number(now.step) })}
-          onInput={(event) => {
-            const next = Number(event.currentTarget.value);
-            setChosen(next === layers.length - 1 ? undefined : next);
-          }}
-        />
-        <output>{say("slider.now", { step: number(now.step) })}</output>
-      </label>
+      <StepSlider steps={layers.map(({ step }) => step)} place={place} choose={choose} />
       <div class="charts">
         {charts.map(({ layer, spectrum: values, histogram }) => (
           <>

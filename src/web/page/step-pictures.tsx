@@ -1,7 +1,8 @@
 /** Pictures along a run, with a slider over the steps that have one. */
-import { useId, useState } from "preact/hooks";
+import { useId } from "preact/hooks";
 import { fileAddress } from "./api.js";
-import { number, say } from "./language.js";
+import { number } from "./language.js";
+import { StepSlider, useShownStep } from "./step-slider.js";
 
 export function StepPictures({
   id,
@@ -18,11 +19,9 @@ export function StepPictures({
   alt: (step: string) => string;
   none: string;
 }) {
-  const [chosen, setChosen] = useState<number>();
+  const [place, choose] = useShownStep(steps.length);
   const heading = useId();
-  // Without a choice the newest is shown, also when a newer one comes.
-  const place = chosen ?? steps.length - 1;
-  const step = steps[Math.min(place, steps.length - 1)];
+  const step = steps[place];
   return (
     <section class="panel" aria-labelledby={heading}>
       <h2 id={heading}>{title}</h2>
@@ -30,21 +29,7 @@ export function StepPictures({
         <p class="faint">{none}</p>
       ) : (
         <>
-          <label class="slider">
-            {say("slider.step")}
-            <input
-              type="range"
-              min={0}
-              max={steps.length - 1}
-              value={place}
-              aria-valuetext={say("slider.now", { step: number(step) })}
-              onInput={(event) => {
-                const next = Number(event.currentTarget.value);
-                setChosen(next === steps.length - 1 ? undefined : next);
-              }}
-            />
-            <output>{say("slider.now", { step: number(step) })}</output>
-          </label>
+          <StepSlider steps={steps} place={place} choose={choose} />
           <img
             class="picture"
             src={fileAddress(id, `${folder}/step-${String(step).padStart(9, "0")}.png`)}
