@@ -37,6 +37,18 @@ test("what is wrong with a value stands at its field", async () => {
   await expect.poll(() => problemOf(page, output)).toMatch(/got a folder with an earlier run/);
 });
 
+test("what is still to be filled in is no mistake", async () => {
+  const { page } = await lab.open("#/start/compare");
+  const answered = page.waitForResponse("**/api/command");
+  await page.getByLabel(/^Model/).fill("model.onnx");
+  expect((await (await answered).json()).error).toMatch(/^--(data|test): required/);
+  await page.getByText("The model, as headstart sees it").waitFor();
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+  expect(await page.locator("[aria-invalid=true]").count()).toBe(0);
+  expect(await page.locator("main .warning").count()).toBe(0);
+  expect(await page.getByRole("button", { name: "Start", exact: true }).isDisabled()).toBe(true);
+});
+
 test("options are explained, and neither that nor what is wrong with a value covers anything", async () => {
   const { page } = await lab.open("#/start/init");
   expect(await page.getByText("training steps, in place of epochs").isVisible()).toBe(true);

@@ -33,11 +33,10 @@ export function App() {
         {say("skip")}
       </button>
       <TopBar />
-      {!connected && (
-        <p class="banner" role="status">
-          {refused ?? say("connection.lost")}
-        </p>
-      )}
+      {/* Always there, so that what comes into it is read aloud. */}
+      <div class="banner" role="status">
+        {!connected && <p>{refused ?? say("connection.lost")}</p>}
+      </div>
       <nav class="side" aria-label={say("runs")}>
         <EntryListView
           list={list}

@@ -58,12 +58,15 @@ export function StartView({
   const { inspection, error: notInspected } = useInspection(model, options);
   const preview = usePreview(request);
   if (!form) return null;
-  const wrong = preview.error === undefined ? undefined : wrongValue(preview.error, form.options);
+  const needed = form.options.filter(({ required }) => required);
+  const found = preview.error === undefined ? undefined : wrongValue(preview.error, form.options);
+  // What is still to be filled in is no mistake: the field says that it is required.
+  const wrong = needed.some(({ key, flag }) => flag === found?.flag && !options[key]) ? undefined : found;
   // What is wrong with a value stands at its field; a model that is not there need not be said to be no model.
   const errors = [
     notStarted,
     copying.error,
-    wrong === undefined ? preview.error : undefined,
+    found === undefined ? preview.error : undefined,
     wrong?.flag === "model" ? undefined : notInspected,
     wrong === undefined ? failure : undefined,
   ].filter((error) => error !== undefined);
@@ -81,7 +84,6 @@ export function StartView({
       choose={setChoosing}
     />
   );
-  const needed = form.options.filter(({ required }) => required);
   const start = async (): Promise<void> => {
     setWaiting(true);
     setFailure(undefined);
@@ -300,6 +302,6 @@ function wrongValue(
   error: string,
   fields: readonly OptionField[],
 ): { readonly flag: string; readonly reason: string } | undefined {
-  const [, flag, reason] = /^(--[\w-]+|model): (.*?)(?: See --help\.)?$/s.exec(error) ?? [];
+  const [, flag, reason] = /^(--[\w-]+|model): (.*?)(?: See [\w ]*--help\.)?$/s.exec(error) ?? [];
   return flag === "model" || fields.some((field) => field.flag === flag) ? { flag, reason } : undefined;
 }
