@@ -2,7 +2,7 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { writeStudy } from "../web/lab-folder.js";
+import { lock, writeStudy } from "../web/lab-folder.js";
 import { findings } from "./findings.js";
 import { useLab } from "./use-lab.js";
 
@@ -17,6 +17,13 @@ test("a study is shown while it runs and filtered; a torn file is named", async 
   await page.getByText("runs/torn/run.json").first().waitFor();
   await writeStudy(join(lab.folder, "study"), 4);
   await page.getByText("4 of 4 trials").waitFor();
+
+  await page.getByRole("button", { name: "Delete ..." }).click();
+  await page.getByText(/^Everything that it has written goes: trials/).waitFor();
+  await page.getByRole("button", { name: "Keep" }).click();
+  // Another program's lock, of a process that is there: this one.
+  await lock(join(lab.folder, "study", "study.lock"));
+  await page.getByText(/^Started elsewhere: .* the same command continues/).waitFor();
 });
 
 test("a study's lines have the colours of the theme that was chosen last", async () => {

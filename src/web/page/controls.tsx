@@ -21,7 +21,7 @@ export function Controls({ entry }: { entry: Entry }) {
   );
   return (
     <div class="row controls">
-      {running && !controlled && <p class="faint">{say("control.elsewhere")}</p>}
+      {running && !controlled && <p class="faint">{say(`control.elsewhere.${entry.kind}`)}</p>}
       {controlled && state === "running" && button("pause")}
       {controlled && running && button("stop")}
       {controlled && resumable && !entry.waiting && button("resume", "primary")}
@@ -57,7 +57,7 @@ export function Controls({ entry }: { entry: Entry }) {
       )}
       {removing && (
         <RemoveDialog
-          id={entry.id}
+          entry={entry}
           onClose={() => setRemoving(false)}
           onRemove={() => void act("remove").then((done) => done && go({ view: "welcome" }))}
         />
@@ -154,14 +154,14 @@ function Extension(props: {
   );
 }
 
-function RemoveDialog(props: { id: string; onClose: () => void; onRemove: () => void }) {
-  const { id, onClose, onRemove } = props;
+function RemoveDialog(props: { entry: Entry; onClose: () => void; onRemove: () => void }) {
+  const { entry, onClose, onRemove } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} onClose={onClose} aria-labelledby="remove-title" aria-describedby="remove-text">
-      <h2 id="remove-title">{say("remove.title", { name: id })}</h2>
-      <p id="remove-text">{say("remove.text")}</p>
+      <h2 id="remove-title">{say("remove.title", { name: entry.id })}</h2>
+      <p id="remove-text">{say(`remove.text.${entry.kind}`)}</p>
       <div class="row">
         <button type="button" onClick={() => dialog.current?.close()}>
           {say("remove.keep")}

@@ -62,11 +62,15 @@ export const en = {
   again: "Start another like it",
   remove: "Delete",
   "remove.title": "Delete {name}?",
-  "remove.text":
+  "remove.text.run":
     "Everything that it has written goes: weights, checkpoints, curves and pictures. This cannot be undone. Other files in its folder stay.",
+  "remove.text.study":
+    "Everything that it has written goes: trials, pretrained weights and the report. This cannot be undone. Other files in its folder stay.",
   "remove.keep": "Keep",
   "entry.none": "There is no {name} here, or no longer. Choose another from the list.",
-  "control.elsewhere": "Started elsewhere: control it there (Ctrl-C keeps a checkpoint, --resume continues).",
+  "control.elsewhere.run": "Started elsewhere: control it there (Ctrl-C keeps a checkpoint, --resume continues).",
+  "control.elsewhere.study":
+    "Started elsewhere: control it there (Ctrl-C keeps what has finished, the same command continues).",
   "control.ending": "Coming to an end: what is done is kept.",
   "control.command": "Command",
   log: "What the command said",

@@ -64,13 +64,17 @@ export const ko: Texts = {
   again: "같은 설정으로 새로 시작",
   remove: "삭제",
   "remove.title": "{name}을(를) 삭제할까요?",
-  "remove.text":
-    "가중치, 체크포인트, 곡선, 그림 등 이것이 쓴 모든 파일이 지워지며 되돌릴 수 없습니다. 그 폴더의 다른 파일은 그대로 둡니다.",
+  "remove.text.run":
+    "가중치, 체크포인트, 곡선, 그림 등 이 실행이 쓴 모든 파일이 지워지며 되돌릴 수 없습니다. 그 폴더의 다른 파일은 그대로 둡니다.",
+  "remove.text.study":
+    "시행, 사전 학습한 가중치, 보고서 등 이 비교 실험이 쓴 모든 파일이 지워지며 되돌릴 수 없습니다. 그 폴더의 다른 파일은 그대로 둡니다.",
   "remove.keep": "그대로 두기",
   "entry.none": "{name}이(가) 여기에 없습니다. 삭제되었을 수 있습니다. 목록에서 다른 것을 고르십시오.",
-  "control.elsewhere":
+  "control.elsewhere.run":
     "다른 곳에서 시작한 실행입니다. 그곳에서 제어하십시오(Ctrl-C는 체크포인트를 남기고, --resume으로 이어집니다).",
-  "control.ending": "끝내는 중입니다. 지금까지 한 것은 남습니다.",
+  "control.elsewhere.study":
+    "다른 곳에서 시작한 비교 실험입니다. 그곳에서 제어하십시오(Ctrl-C는 끝난 시행을 남기고, 같은 명령으로 이어집니다).",
+  "control.ending": "끝내는 중입니다. 지금까지의 결과는 보존됩니다.",
   "control.command": "명령",
   log: "명령의 출력",
   copy: "복사",
@@ -190,7 +194,7 @@ export const ko: Texts = {
   "study.curves.balanced-accuracy": "학습에 따른 시험 균형 정확도",
   "study.curves.mean-iou": "학습에 따른 시험 IoU",
   "study.curves.r2": "학습에 따른 시험 R²",
-  "study.shown": "보여 줄 것",
+  "study.shown": "표시할 항목",
   "study.arms": "비교 대상",
   "study.labels": "레이블",
   "study.rate": "학습률",
