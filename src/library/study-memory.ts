@@ -1,7 +1,5 @@
 /** How much memory the steps of a study take, as their graphs tell. */
-import { Emitter } from "../ops/emitter.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
-import { lookingGraph } from "../recipe/looking-graph.js";
 import { logitsName } from "../recipe/network-outputs.js";
 import { supervisedGraph } from "../recipe/supervised-graph.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
@@ -10,9 +8,10 @@ import { isTrained } from "../study/arm.js";
 import { lossOf } from "../study/measure.js";
 import { type StudyPlan, selfTrained } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
+import { measuredBatch } from "../training/measured-batch.js";
 import { trainingGraphOf } from "../training/pretrain.js";
 import { selfTrainingGraphOf } from "../training/self-training.js";
-import { measuredBatch } from "../training/supervise.js";
+
 import { chooseDiscriminator } from "./choose-discriminator.js";
 
 /** The memory of one kind of step. */
@@ -33,8 +32,7 @@ export async function memoryOfSteps(
   const supervised = plan.optimizers.map((optimizer) =>
     supervisedGraph({ features, loss, optimizer, batchSize: plan.batchSize, ...style }),
   );
-  const emit = new Emitter();
-  lookingGraph(network, [logitsName(network, loss)], measuredBatch, emit);
+  const measuring = measuredBatch(network, logitsName(network, loss));
   const pretraining: TrainingGraph[] = [];
   for (const arm of plan.arms) {
     if (!isTrained(arm)) continue;
@@ -48,7 +46,7 @@ export async function memoryOfSteps(
   const smallerNetwork = "a smaller network takes less";
   return [
     ...supervised.map((graph) => withAdvice(graph, "a smaller --batch-size takes less")),
-    withAdvice({ peakBytes: emit.peakBytes, batchSize: measuredBatch }, smallerNetwork),
+    withAdvice(measuring, smallerNetwork),
     ...pretraining.map((graph) => withAdvice(graph, "a recipe of your own with a smaller batchSize takes less")),
     ...others.map((graph) => withAdvice(graph, smallerNetwork)),
   ];

@@ -17,12 +17,10 @@ import { type Augmentation, type Augmenter, augmenterFor, mapAugmenterFor } from
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import { type Evaluator, openEvaluator } from "./evaluate.js";
 import { segmentation } from "./map-objective.js";
+import { measuredBatch } from "./measured-batch.js";
 import { classification, type Measurement, type Objective, regression, scalingOf } from "./objective.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
 import { DivergedError, Trainer } from "./trainer.js";
-
-/** Samples of a run in which the network is measured. */
-export const measuredBatch = 250;
 
 const constantSchedule: Recipe["schedule"] = { kind: "constant", warmUp: 0 };
 
@@ -98,7 +96,8 @@ export class Supervisor {
     const trainer = await Trainer.open(training, zeros, session);
     try {
       const logits = logitsName(features.network, loss);
-      const evaluator = await openEvaluator(features.network, logits, { ...session, batchSize: measuredBatch });
+      const { batchSize } = measuredBatch(features.network, logits);
+      const evaluator = await openEvaluator(features.network, logits, { ...session, batchSize });
       return new Supervisor(options, training, trainer, evaluator);
     } catch (error) {
       await trainer.release();
