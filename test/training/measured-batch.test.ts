@@ -19,5 +19,5 @@ test("networks of large maps are measured on fewer samples at a time", () => {
   expect(large.peakBytes).toBeLessThanOrEqual(512 * 2 ** 20);
   // As many as fit: some more would not.
   expect((large.peakBytes / large.batchSize) * (large.batchSize + 2)).toBeGreaterThan(512 * 2 ** 20);
-  expect(batchOf(2048).batchSize).toBe(1);
+  expect(batchOf(4096).batchSize).toBe(1);
 });
