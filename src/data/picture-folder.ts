@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { counted } from "../counted.js";
 import { userError } from "../errors.js";
 import { byCodeUnit, shorten } from "./classes.js";
-import { isMaskFolder, isPictureFolder } from "./mask-names.js";
+import { isMaskFolder, isPictureFolder, withoutMaskWord } from "./mask-names.js";
 import { OtherFiles } from "./other-files.js";
 import { checkInterrupted, unreadable } from "./read-bytes.js";
 
@@ -53,7 +54,9 @@ export async function listPictures(
   signal?: AbortSignal,
   options: ListOptions = {},
 ): Promise<PictureFolder> {
-  const { files, skipped, others, passed } = await findPictures(folder, signal, options.without);
+  const { files: all, skipped, others, passed } = await findPictures(folder, signal, options.without);
+  const among = options.classes === false || all.length === 0 ? undefined : masksAmong(all);
+  const files = among?.areMasks ? all.filter((file) => !among.files.has(file)) : all;
   if (files.length === 0) {
     throw userError({
       where: folder,
@@ -73,7 +76,8 @@ export async function listPictures(
   const notes = [
     ...linkNotes(skipped.links),
     ...others.notes,
-    ...(options.classes === false ? [] : [...looseNotes(inner), ...maskNotes(inner)]),
+    ...(options.classes === false ? [] : looseNotes(inner)),
+    ...(among ? [maskNote(among)] : []),
   ];
   return { files, ...(classes === undefined ? {} : { classes }), skipped, notes };
 }
@@ -145,12 +149,44 @@ function looseNotes(files: readonly string[]): string[] {
   ];
 }
 
-/** Masks that are read as pictures, which nobody wants. */
-function maskNotes(files: readonly string[]): string[] {
-  const folders = [...new Set(files.map(topFolder))];
-  const [pictures, masks] = [folders.find(isPictureFolder), folders.find(isMaskFolder)];
-  if (pictures === undefined || masks === undefined) return [];
-  return [`the folder ${masks} is read as ${pictures} is; if it holds their masks, name ${pictures} alone as the data`];
+/** A folder that is called as one of masks is, beside one of pictures. */
+interface MasksAmong {
+  readonly folder: string;
+  readonly pictures: string;
+  readonly files: ReadonlySet<string>;
+  /** Whether most of its files are called as pictures are. Folders called labels may be a class of their own. */
+  readonly areMasks: boolean;
+}
+
+function masksAmong(files: readonly string[]): MasksAmong | undefined {
+  const shared = commonFolder(files);
+  const topOf = (file: string): string => topFolder(file.slice(shared.length));
+  const folders = [...new Set(files.map(topOf))];
+  const [pictures, folder] = [folders.find(isPictureFolder), folders.find(isMaskFolder)];
+  if (pictures === undefined || folder === undefined) return undefined;
+  const namesIn = (top: string): string[] =>
+    files
+      .filter((file) => topOf(file) === top)
+      .map((file) => file.slice(shared.length + top.length).replace(/\.[^.]+$/, ""));
+  const known = new Set(namesIn(pictures));
+  const masks = namesIn(folder);
+  const paired = masks.filter((name) => known.has(name) || known.has(withoutMaskWord(name) ?? name));
+  return {
+    folder: `${shared}${folder}`,
+    pictures: `${shared}${pictures}`,
+    files: new Set(files.filter((file) => topOf(file) === folder)),
+    areMasks: !/^(labels?|gt)$/i.test(folder) && 2 * paired.length > masks.length,
+  };
+}
+
+/** Masks are no pictures to learn from. */
+function maskNote({ folder, pictures, files, areMasks }: MasksAmong): string {
+  if (!areMasks)
+    return `the folder ${folder} is read as ${pictures} is; if it holds their masks, name ${pictures} alone as the data`;
+  return (
+    `${counted(files.size, "picture")} of ${folder} ${files.size === 1 ? "is" : "are"} left out, as masks of those ` +
+    `of ${pictures} by their names; to read them, name ${folder} itself`
+  );
 }
 
 /** The longest beginning that all paths share, up to a "/". */

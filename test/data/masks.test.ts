@@ -371,9 +371,26 @@ describe("masks that nobody named", () => {
     const folder = temporaryFolder({ "images/a.png": await picture, "masks/a.png": await mask });
     const dataset = await openDataset(join(folder, "images"), { task: "classification" });
     expect([dataset.maps, dataset.count]).toEqual([undefined, 1]);
-    expect((await openDataset(folder)).record.notes).toContain(
-      "the folder masks is read as images is; if it holds their masks, name images alone as the data",
+    const both = await openDataset(folder);
+    expect(both.count).toBe(1);
+    expect(both.record.notes).toContain(
+      "1 picture of masks is left out, as masks of those of images by their names; to read them, name masks itself",
     );
+  });
+
+  test("may be pictures where nothing but the name of their folder says otherwise", async () => {
+    for (const files of [
+      { "images/a.png": await picture, "masks/b.png": await mask },
+      { "images/a.png": await picture, "labels/a.png": await mask },
+    ]) {
+      const dataset = await openDataset(temporaryFolder(files), { convert: true });
+      expect(dataset.count).toBe(2);
+      expect(dataset.record.notes).toEqual([
+        expect.stringMatching(
+          /^the folder (masks|labels) is read as images is; if it holds their masks, name images alone as the data$/,
+        ),
+      ]);
+    }
   });
 });
 
