@@ -15,13 +15,13 @@ import {
 import { activationNames } from "../ops/names.js";
 import type { Layer, Network } from "../ops/network.js";
 import type { Rows } from "../ops/weight-rows.js";
-import { RandomStream } from "../random/stream.js";
 import { type FeatureExtractor, isDense } from "../recipe/feature-extractor.js";
 import { activationAfter, recurrentContext, type Weights } from "../recipe/initial-values.js";
 import { openedUnits, type Recipe } from "../recipe/recipe.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { isHomogeneousChain, multiplyFeatures } from "./feature-gain.js";
 import { type HeadStart, needsLabels } from "./head-start.js";
+import { measuringSamples } from "./measuring-samples.js";
 import { SequentialEvaluator } from "./sequential-evaluator.js";
 
 /** Activations that stop passing gradients where their input is large, by ONNX operator. */
@@ -51,11 +51,6 @@ export interface ConditioningRecord {
   /** Units whose scale the limit cut. */
   readonly capped: number;
   readonly skipped?: string;
-}
-
-/** Indices of a few samples drawn by seed, for measurements. */
-export function measuringSamples(dataset: Dataset, count: number, seed: number, purpose: string): Uint32Array {
-  return new RandomStream(seed, `samples/${purpose}`).sample(dataset.count, count);
 }
 
 /** Whether a layer is scaled, and not by a normalisation; of layers with one weight, the first. */

@@ -4,9 +4,9 @@ import { singularValues } from "../initializers/spectrum.js";
 import { toUnitMatrices, unitMatrix } from "../initializers/unit-matrices.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
-import { measuringSamples } from "./condition.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { letOthersRun } from "./let-others-run.js";
+import { measuringSamples } from "./measuring-samples.js";
 import { StagedEvaluator } from "./staged-evaluator.js";
 
 /** Counts of values in bins of equal width from `low` to `high`. */

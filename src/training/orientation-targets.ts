@@ -1,8 +1,8 @@
 /** What F is asked for beside the turns of pictures: the directions of their edges. */
 import type { Dataset } from "../data/dataset.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
-import { measuringSamples } from "./condition.js";
 import { readBatches } from "./evaluate.js";
+import { measuringSamples } from "./measuring-samples.js";
 import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
 import { orientationsSize, pictureOrientations } from "./picture-orientations.js";
 

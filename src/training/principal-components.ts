@@ -7,9 +7,10 @@ import type { Layer } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import { sessionOptions } from "../runtime/session.js";
-import { activations, isRectifying, measuringSamples } from "./condition.js";
+import { activations, isRectifying } from "./condition.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { componentsOfParts, leadingComponents } from "./leading-components.js";
+import { measuringSamples } from "./measuring-samples.js";
 import { PatchSampler } from "./patch-sampler.js";
 import { SequentialEvaluator } from "./sequential-evaluator.js";
 

@@ -9,8 +9,8 @@ import { Emitter } from "../ops/emitter.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
 import { openSession } from "../runtime/node.js";
-import { measuringSamples } from "./condition.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import { measuringSamples } from "./measuring-samples.js";
 import { unitStatisticsOf } from "./staged-evaluator.js";
 
 /** Pre-activations of one layer over samples, positions and units. */

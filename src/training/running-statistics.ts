@@ -5,8 +5,8 @@ import { mergeUnitStatistics, type UnitStatistics } from "../initializers/condit
 import { ancestors } from "../ops/network.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
-import { measuringSamples } from "./condition.js";
 import type { EvaluateOptions } from "./evaluate.js";
+import { measuringSamples } from "./measuring-samples.js";
 import { unitStatisticsOf } from "./staged-evaluator.js";
 
 /**

@@ -6,8 +6,8 @@ import { Emitter } from "../ops/emitter.js";
 import { RandomStream } from "../random/stream.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, SessionOptions } from "../runtime/session.js";
-import { measuringSamples } from "./condition.js";
 import { readBatches } from "./evaluate.js";
+import { measuringSamples } from "./measuring-samples.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { orientationsSize, pictureOrientations } from "./picture-orientations.js";
 
