@@ -4,7 +4,6 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
 import { conditionFeatures } from "../../src/training/condition.js";
 import type { HeadStart } from "../../src/training/head-start.js";
-import { measuringSamples } from "../../src/training/measuring-samples.js";
 import { activationStatistics } from "../../src/training/probe.js";
 import { toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
@@ -219,18 +218,6 @@ describe("conditionFeatures", () => {
       expect(product(0, 1) / product(0, 0)).toBeCloseTo(0, 4);
       expect(product(1, 1) / product(0, 0)).toBeCloseTo(1, 4);
     }
-  });
-});
-
-describe("measuringSamples", () => {
-  const dataset = toyDataset([2], 20);
-  it("draws different samples, by seed and purpose", () => {
-    const drawn = measuringSamples(dataset, 8, 0, "a");
-    expect(new Set(drawn).size).toBe(8);
-    expect(measuringSamples(dataset, 8, 0, "a")).toEqual(drawn);
-    expect(measuringSamples(dataset, 8, 1, "a")).not.toEqual(drawn);
-    expect(measuringSamples(dataset, 8, 0, "b")).not.toEqual(drawn);
-    expect(measuringSamples(dataset, 100, 0, "a").length).toBe(20);
   });
 });
 
