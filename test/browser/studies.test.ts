@@ -1,6 +1,6 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import { expect, test } from "vitest";
 import { lock, writeStudy } from "../web/lab-folder.js";
 import { findings } from "./findings.js";
@@ -61,6 +61,25 @@ test("what a study's command said is shown, and a report that fails", async () =
   await page.getByText("That did not work: headstart lab: no report").waitFor();
   await page.getByRole("heading", { name: "What the command said" }).waitFor();
   await page.getByText("pretraining 1 of 2").waitFor();
+});
+
+test("what is answered more slowly than a study changes is shown all the same", async () => {
+  const study = join(lab.folder, "quick");
+  await writeStudy(study, 1);
+  const { page } = await lab.open("#/study/quick");
+  await page.getByRole("heading", { name: "Results" }).waitFor();
+  const asked: Route[] = [];
+  await page.route("**/api/study?*", (route) => void asked.push(route));
+  await writeStudy(study, 2);
+  await page.getByText("2 of 4 trials").waitFor();
+  await expect.poll(() => asked.length).toBe(1);
+  await writeStudy(study, 3);
+  await page.getByText("3 of 4 trials").waitFor();
+  // The study has changed since it was asked for.
+  const answer = await asked[0].fetch();
+  await asked[0].fulfill({ response: answer, json: { ...(await answer.json()), log: "answered at last" } });
+  await page.getByText("answered at last").waitFor();
+  await expect.poll(() => asked.length).toBe(2);
 });
 
 test("a study that balanced accuracy judges is shown by it", async () => {

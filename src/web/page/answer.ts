@@ -1,5 +1,5 @@
 /** What the server answers, asked again while it is away. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { NoAnswer } from "./api.js";
 
 /** Milliseconds from one try to the next where the server is away. */
@@ -39,18 +39,51 @@ export function askUntilAnswered<Answer>(
  * answer comes.
  *
  * @param ask undefined where there is nothing to ask
- * @param keys what the answer depends on: it is asked for anew whenever one of them changes
+ * @param about what it is asked about: an answer about anything else is dropped
+ * @param changes what tells that the answer may be another by now. While one is awaited they only make it be asked for once
+ *   more: what changes faster than it is answered would have no answer at all.
  */
 export function useAnswer<Answer>(
   ask: (() => Promise<Answer>) | undefined,
-  keys: readonly unknown[],
+  about: readonly unknown[],
+  changes: readonly unknown[] = [],
 ): { readonly answer: Answer | undefined; readonly error: string | undefined } {
   const [answer, setAnswer] = useState<Answer>();
   const [error, setError] = useState<string>();
+  const askAgain = useRef(() => {});
   useEffect(() => {
-    // What has changed may make good what was refused.
     setError(undefined);
-    return ask && askUntilAnswered<Answer>(ask, setAnswer, setError);
-  }, keys);
+    if (!ask) return;
+    let stop = (): void => {};
+    let awaited = false;
+    let outdated = false;
+    const start = (): void => {
+      outdated = awaited;
+      if (awaited) return;
+      awaited = true;
+      stop = askUntilAnswered<Answer>(
+        ask,
+        (next) => told(next, undefined),
+        (reason) => told(undefined, reason),
+      );
+    };
+    const told = (next: Answer | undefined, reason: string | undefined): void => {
+      awaited = false;
+      if (next !== undefined) setAnswer(next);
+      setError(reason);
+      if (outdated) start();
+    };
+    askAgain.current = start;
+    start();
+    return () => {
+      askAgain.current = () => {};
+      stop();
+    };
+  }, about);
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current) askAgain.current();
+    isFirst.current = false;
+  }, changes);
   return { answer, error };
 }

@@ -19,7 +19,7 @@ export function App() {
   useLanguage();
   const route = useRoute();
   const { list, connected } = useEntries();
-  const { answer: session, error: refused } = useAnswer(api.session, [connected]);
+  const { answer: session, error: refused } = useAnswer(api.session, [], [connected]);
   const { marked, mark } = useMarks(route, list);
   const dropped = useDroppedFiles(() => {
     if (route.view !== "start") go({ view: "start", command: "init" });

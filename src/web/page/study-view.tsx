@@ -20,12 +20,11 @@ import { WaitingView } from "./waiting-view.js";
 
 export function StudyView({ id, entry: listed }: { id: string; entry: Entry | undefined }) {
   const waiting = listed?.waiting === true;
-  const { answer: detail, error } = useAnswer(waiting ? undefined : () => api.study(id), [
-    id,
-    waiting,
-    listed?.modified,
-    listed?.state,
-  ]);
+  const { answer: detail, error } = useAnswer(
+    waiting ? undefined : () => api.study(id),
+    [id, waiting],
+    [listed?.modified, listed?.state],
+  );
   if (listed?.waiting) return <WaitingView entry={listed} />;
   if (error) return <Unreadable id={id} listed={listed !== undefined} reason={error} />;
   if (!detail) return <p>{say("loading")}</p>;
@@ -96,7 +95,7 @@ function Results({ detail }: { detail: StudyDetail }) {
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [chosen, setChosen] = useState<StudySelection>({});
   const { id } = detail.entry;
-  const { answer: report, error } = useAnswer(() => api.studyReport(id, chosen), [id, detail, chosen]);
+  const { answer: report, error } = useAnswer(() => api.studyReport(id, chosen), [id, chosen], [detail]);
   const shown = arms.filter((arm) => !hidden.has(arm));
   const chosenTrials = detail.trials.filter((trial) => isChosen(trial, chosen));
   const groups = shown.map((arm) => ({ arm, trials: chosenTrials.filter((trial) => trial.arm === arm) }));

@@ -9,7 +9,7 @@ import { StateTag } from "./state-tag.js";
 
 export function WaitingView({ entry }: { entry: Entry }) {
   // A refusal is not shown: it has its folder by now, or is deleted, and the list says so next.
-  const { answer: started } = useAnswer(() => api.started(entry.id), [entry.id, entry.state]);
+  const { answer: started } = useAnswer(() => api.started(entry.id), [entry.id], [entry.state]);
   return (
     <article>
       <h1>{entry.id}</h1>
