@@ -25,7 +25,8 @@ export async function workerBytes(
   networkFiles: readonly string[],
   peakBytes: number,
 ): Promise<number> {
-  const samples = (dataset: Dataset): number => Math.min(defaultMemory(), 4 * dataset.count * sizeOf(dataset.shape));
+  const samples = ({ count, shape, maps }: Dataset): number =>
+    Math.min(defaultMemory(), 4 * count * sizeOf(shape)) + (maps?.values.byteLength ?? 0);
   // Without samples of its own, pretraining looks at those of training.
   const data = samples(train) + samples(test) + (unlabelled === train ? 0 : samples(unlabelled));
   const sizes = await Promise.all(networkFiles.map(async (file) => (await stat(file)).size));

@@ -18,4 +18,8 @@ test("a worker takes what its data, its largest network and its steps take", asy
   expect((await workerBytes({ train, test, unlabelled }, files, 1e6)) - own).toBe(4 * 1000 * 64);
   expect(own - (await workerBytes({ train, test, unlabelled: train }, files.slice(0, 1), 1e6))).toBe(20 * 4990);
   expect((await workerBytes({ train, test, unlabelled: train }, files, 3e6)) - own).toBe(1.3 * 2e6);
+  const maps = { shape: [8, 8], values: new Uint8Array(6400), rows: new Uint32Array(100), objects: false };
+  expect(
+    (await workerBytes({ train: { ...train, maps }, test, unlabelled: { ...train, maps } }, files, 1e6)) - own,
+  ).toBe(2 * 6400 + 4 * 100 * 64);
 });
