@@ -228,6 +228,10 @@ function report(console: Console, result: InitializeResult): void {
     console.line(
       "next:    measure the network as it is; with few labels, training it on with them can cost accuracy (docs/results.md)",
     );
+  else if (result.run.steps > 0)
+    console.line(
+      "next:    train with labels as one fine-tunes, by Adam at 0.001 or less: larger rates cost much of what was learned (docs/results.md)",
+    );
   for (const { framework, lines } of result.loading) {
     console.line();
     console.line(`${framework}:`);
