@@ -13,6 +13,9 @@ import { type ProcessState, readRecord } from "./read-run.js";
 /** A study that wrote something within this time counts as running where nothing else tells. */
 const quietMilliseconds = 10 * 60_000;
 
+/** Milliseconds by which files that were copied may be older than others that they were written after. */
+const copying = 5_000;
+
 /** What the list shows of a study. @throws Error where study.json is broken or another program's */
 export async function readStudyEntry(
   folder: string,
@@ -20,9 +23,12 @@ export async function readStudyEntry(
   process: ProcessState | undefined,
   now = Date.now(),
 ): Promise<Entry> {
-  const plan = planOf(await readRecord(join(folder, studyFiles.plan)));
+  const record = await readRecord(join(folder, studyFiles.plan));
+  const plan = planOf(record);
   const { lines } = await readJsonLines(join(folder, studyFiles.trials), id, 0, isTrial);
-  const done = trialsOf(lines).length;
+  const own = trialsOf(lines).filter((line) => mayBeOf(line, planIn(record)));
+  // Trials of an earlier plan may be like those of this one in all that is compared here.
+  const done = Math.min(own.length, plan.trials);
   const summary = await stat(join(folder, studyFiles.summary)).catch(() => undefined);
   const trials = await stat(join(folder, studyFiles.trials)).catch(() => undefined);
   const modified = Math.max(
@@ -30,7 +36,7 @@ export async function readStudyEntry(
     trials?.mtimeMs ?? 0,
     (await stat(join(folder, studyFiles.plan))).mtimeMs,
   );
-  const finished = summary !== undefined && summary.mtimeMs >= (trials?.mtimeMs ?? 0);
+  const finished = summary !== undefined && summary.mtimeMs + copying >= (trials?.mtimeMs ?? 0);
   return {
     kind: "study",
     id,
@@ -138,6 +144,19 @@ function shown(line: TrialLine, plan: Record<string, unknown>): StudyTrial[] {
       points,
     },
   ];
+}
+
+/** Whether a trial is one that the plan asks for, as far as its arm, network, labels, seed and steps tell. */
+function mayBeOf({ arm, network, labels, seed, steps }: TrialLine, plan: Record<string, unknown>): boolean {
+  const named = (list: unknown, name: unknown): boolean =>
+    !Array.isArray(list) || list.some((item) => ((item as { name?: unknown } | null)?.name ?? item) === name);
+  return (
+    named(plan.arms, arm) &&
+    named(plan.networks, network) &&
+    named(plan.labels, labels) &&
+    (typeof plan.seeds !== "number" || seed < plan.seeds) &&
+    (typeof plan.steps !== "number" || steps === undefined || steps === plan.steps)
+  );
 }
 
 /** The plan may stand in the record itself or below `plan`. */

@@ -18,6 +18,29 @@ test("a study's trial that was made again for more steps counts once, as it was 
   expect(trials.map(({ score }) => score)).toEqual([0.9, 0.6, 0.5]);
 });
 
+test("trials of an earlier plan of a study's folder are no progress of this one", async () => {
+  const root = await temporaryFolder();
+  await writeStudy(join(root, "study"), 4);
+  const [plan, path] = [join(root, "study", "study.json"), join(root, "study", "trials.jsonl")];
+  const change = async (changes: object) =>
+    writeFile(plan, JSON.stringify({ ...JSON.parse(await readFile(plan, "utf8")), ...changes }));
+  const progress = async () => {
+    const { entry } = await readStudyDetail(join(root, "study"), "study", undefined);
+    return [entry.done, entry.total];
+  };
+  expect(await progress()).toEqual([4, 4]);
+  await change({ arms: [{ name: "he" }, { name: "paper" }] });
+  expect(await progress()).toEqual([2, 4]);
+  await change({ seeds: 1 });
+  expect(await progress()).toEqual([1, 2]);
+  // What nothing here tells apart.
+  const lines = (await readFile(path, "utf8")).trim().split("\n");
+  const [first] = lines.map((line) => JSON.parse(line));
+  const others = ["a", "b", "c"].map((key) => JSON.stringify({ ...first, key }));
+  await writeFile(path, [...lines, ...others].map((line) => `${line}\n`).join(""));
+  expect(await progress()).toEqual([2, 2]);
+});
+
 test("a study's trials are shown by the measure that judges them", async () => {
   const root = await temporaryFolder();
   await writeStudy(join(root, "study"), 2);
