@@ -25,10 +25,10 @@ import { classifierTemplates } from "../recipe/network-templates.js";
 import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms, selfTrainedPilotArms } from "../study/arm.js";
 import { parseGrid } from "../study/grid.js";
-import { parseLabelAmount } from "../study/labels.js";
+import { heldBack, type LabelAmount, labelledSamples, parseLabelAmount } from "../study/labels.js";
 import { type Measure, measureOf, type StudyTask } from "../study/measure.js";
 import { studyOptimizer } from "../study/optimizer.js";
-import type { StudyNetwork, StudyPlan } from "../study/plan.js";
+import { type StudyNetwork, type StudyPlan, seedsToTune } from "../study/plan.js";
 import type { StudyData } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { augmentations } from "../training/augmentation.js";
@@ -367,6 +367,7 @@ export function draftPlan(
   const pretrainingSeeds = options.pretrainingSeeds ?? (pilot ? 1 : undefined);
   const regression = task === "regression";
   const few = task === "classification" ? "10/class" : "10%";
+  const labels = [...new Set((options.labels ?? (pilot ? [few] : [few, "all"])).map(parseLabelAmount))];
   const target = targetOf(options, data.test);
   return {
     headstart: version,
@@ -383,10 +384,11 @@ export function draftPlan(
     data: { train: data.train.hash, test: data.test.hash, unlabelled: data.unlabelled.hash },
     arms,
     baselines: [first, ...(names.includes(framework) && first !== framework ? [framework] : [])],
-    labels: [...new Set((options.labels ?? (pilot ? [few] : [few, "all"])).map(parseLabelAmount))],
+    labels,
     optimizers: [...new Set(options.optimizers ?? ["adam"])].map(studyOptimizer),
     learningRates: [...new Set(options.learningRates ?? [])],
     tune: options.tune ?? false,
+    ...tuningSeeds(options, labels, data.train),
     steps: options.steps ?? 300,
     batchSize: options.batchSize ?? 64,
     ...augmentationAsked(options),
@@ -401,6 +403,17 @@ export function draftPlan(
     minimumEffect: options.minimumEffect ?? 0.01,
     ...(device === "cpu" ? {} : { device }),
   };
+}
+
+/** As many seeds as choose learning rates well enough where labels are fewest. @throws UserError as {@link labelledSamples} */
+function tuningSeeds(
+  { tune }: CompareOptions,
+  labels: readonly LabelAmount[],
+  train: Dataset,
+): Pick<StudyPlan, "tuningSeeds"> {
+  if (!tune) return {};
+  const fewest = Math.min(...labels.map((amount) => labelledSamples(train, amount, 0).length));
+  return { tuningSeeds: seedsToTune(heldBack(fewest)) };
 }
 
 /** What networks are judged by where nobody says. */

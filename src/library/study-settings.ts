@@ -41,7 +41,7 @@ export function requireStudySettings(options: CompareOptions): void {
   requireWholeNumbers(options, wholes);
   requireThreads("workers", options.workers);
   if (options.measure !== undefined && !classMeasures.includes(options.measure))
-    throw misfit("measure", classMeasures.join(" or "), options.measure);
+    throw misfit("measure", `one of ${classMeasures.join(", ")}`, options.measure);
   if (options.schedule !== undefined && !studySchedules.includes(options.schedule))
     throw misfit("schedule", studySchedules.join(" or "), options.schedule);
   const { batchSize } = options;

@@ -54,6 +54,8 @@ export interface StudyPlan {
   readonly learningRates: readonly number[];
   /** Choose among the learning rates, for each arm, by validation labels; else each is a setting of its own. */
   readonly tune: boolean;
+  /** How many of the first seeds choose them; undefined: two, as in earlier versions. */
+  readonly tuningSeeds?: number;
   readonly steps: number;
   readonly batchSize: number;
   /** How labelled samples are changed at each supervised step; undefined: not at all. */
@@ -138,8 +140,19 @@ export function seedsOf(plan: StudyPlan): number[] {
   return Array.from({ length: plan.seeds }, (_, seed) => seed);
 }
 
-/** How many of the first seeds tune learning rates. */
-export const tuningSeeds = 2;
+/** The seeds whose trials choose learning rates, the first ones. */
+export function tuningSeedsOf(plan: StudyPlan): number[] {
+  return seedsOf(plan).slice(0, plan.tuningSeeds ?? fewestTuningSeeds);
+}
+
+const [fewestTuningSeeds, mostTuningSeeds] = [2, 5];
+/** So many held-back samples, of all the seeds that choose together, tell rates apart by two points or so. */
+const enoughHeldBack = 500;
+
+/** How many seeds choose learning rates where each holds back so many labelled samples. */
+export function seedsToTune(heldBack: number): number {
+  return Math.min(mostTuningSeeds, Math.max(fewestTuningSeeds, Math.ceil(enoughHeldBack / heldBack)));
+}
 
 /** The seed of the pretraining that a trial's seed uses. */
 export function pretrainingSeed(plan: StudyPlan, seed: number): number {

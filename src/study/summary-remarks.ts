@@ -3,7 +3,7 @@ import { counted } from "../counted.js";
 import { longestExtensionOf, timingName } from "./equal-time.js";
 import { heldBack } from "./labels.js";
 import { measureOf, showScore } from "./measure.js";
-import { ratesOf, type StudyPlan, tuningSeeds } from "./plan.js";
+import { ratesOf, type StudyPlan, tuningSeedsOf } from "./plan.js";
 import type { TrialRecord } from "./records.js";
 import { stalledMargin } from "./run-trial.js";
 import type { SettingSummary } from "./setting-summary.js";
@@ -220,7 +220,7 @@ function tuningNotes(plan: StudyPlan, settings: readonly SettingSummary[]): Rema
       );
     }
   }
-  const seeds = Math.min(tuningSeeds, plan.seeds);
+  const seeds = tuningSeedsOf(plan).length;
   const labels = Math.min(...settings.flatMap(({ arms }) => arms.map(({ labelsUsed }) => heldBack(labelsUsed))));
   if (settings.length > 0)
     notes.push(

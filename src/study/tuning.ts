@@ -1,5 +1,5 @@
 /** Which trials choose learning rates, and what they choose. */
-import { ratesOf, type Setting, type StudyPlan, seedsOf, type Trial, trialKey, tuningSeeds } from "./plan.js";
+import { ratesOf, type Setting, type StudyPlan, type Trial, trialKey, tuningSeedsOf } from "./plan.js";
 import type { TrialRecord } from "./records.js";
 
 /** Names an arm's tuning in a setting. */
@@ -18,7 +18,7 @@ export interface Tuning {
 
 /** The trials that choose a plan's learning rates: the same for every arm. */
 export function tuningOf(plan: StudyPlan, settings: readonly Setting[]): Tuning[] {
-  const seeds = seedsOf(plan).slice(0, tuningSeeds);
+  const seeds = tuningSeedsOf(plan);
   return settings.flatMap((setting) =>
     plan.arms.map((arm) => ({
       name: tuningName(setting, arm.name),

@@ -48,7 +48,7 @@ test.each<[Partial<CompareOptions>, RegExp]>([
   [{ pretrainingEpochs: 0 }, /^pretrainingEpochs: /],
   [{ longestExtension: -1 }, /^longestExtension: required a number of at least 0/],
   [{ longestExtension: Number.POSITIVE_INFINITY }, /^longestExtension: /],
-  [{ measure: "f1" as "accuracy" }, /^measure: required accuracy or balanced-accuracy, got f1\./],
+  [{ measure: "f1" as "accuracy" }, /^measure: required one of accuracy, balanced-accuracy, mean-iou, got f1\./],
   [{ target: 5 }, /^target: required a number from 0 to 1, got 5\./],
   [{ target: Number.NaN }, /^target: /],
   [{ targetRmse: -1 }, /^targetRmse: /],

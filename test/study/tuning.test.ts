@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { settingsOf } from "../../src/study/plan.js";
+import { seedsToTune, settingsOf, tuningSeedsOf } from "../../src/study/plan.js";
 import type { TrialRecord } from "../../src/study/records.js";
 import { bestRates, tuningName, tuningOf } from "../../src/study/tuning.js";
 import { armsOf, planOf, recordOf } from "../support/study-plan.js";
@@ -28,4 +28,17 @@ test("an arm's rate is that of the highest sum over the tuning seeds, of equals 
     [tuningName(settings[0], "he")]: 0.01,
     [tuningName(settings[0], "lecun")]: 0.01,
   });
+});
+
+test("more seeds choose where labels are few, but no more than there are", async () => {
+  expect([1000, 250, 249, 120, 100, 2].map(seedsToTune)).toEqual([2, 2, 3, 5, 5, 5]);
+  const plan = planOf(await armsOf("he"), { tune: true, seeds: 3, learningRates: [0.1, 0.01] });
+  // As plans of earlier versions have it.
+  expect(tuningSeedsOf(plan)).toEqual([0, 1]);
+  expect(tuningSeedsOf({ ...plan, tuningSeeds: 5 })).toEqual([0, 1, 2]);
+  const [{ rates }] = tuningOf({ ...plan, tuningSeeds: 5 }, settingsOf(plan));
+  expect(rates.map(({ keys }) => keys.map(({ trial }) => trial.seed))).toEqual([
+    [0, 1, 2],
+    [0, 1, 2],
+  ]);
 });
