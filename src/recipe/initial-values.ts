@@ -140,7 +140,7 @@ function recurrentReader(network: Network, name: string): Node | undefined {
   return undefined;
 }
 
-/** The first activation behind a layer, looking through normalisations, pools and changes of shape. */
+/** The first activation behind a layer, looking through normalisations, their factors, pools and changes of shape. */
 export function activationAfter(network: Network, layer: Layer): InitializerContext {
   const passed = new Set([
     "BatchNormalization",
@@ -162,7 +162,9 @@ export function activationAfter(network: Network, layer: Layer): InitializerCont
   for (let steps = 0; steps < 8; steps++) {
     const next = network.consumers.get(name)?.[0];
     if (!next) return {};
-    if (!passed.has(next.op)) {
+    // What a normalisation is scaled by, where exporters write that out.
+    const isScaled = next.op === "Mul" && next.inputs.some((input) => network.parameters.has(input));
+    if (!passed.has(next.op) && !isScaled) {
       const slope = next.op === "LeakyRelu" ? next.attributes.alpha : undefined;
       return { activation: next.op, ...(slope?.kind === "float" ? { slope: slope.value } : {}) };
     }

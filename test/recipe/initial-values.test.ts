@@ -163,6 +163,22 @@ describe("activationAfter", () => {
       ),
     ).toEqual({ activation: "LeakyRelu", slope: 0.3 });
     expect(activationOf((_, value) => value)).toEqual({});
+    // As exporters write a group normalisation out.
+    expect(
+      activationOf((net, value) => {
+        const normalised = net.node("InstanceNormalization", [
+          net.node("Reshape", [value, net.ints([0, 2, -1])]),
+          net.filled("ones", [2], 1),
+          net.filled("zeros", [2], 0),
+        ]);
+        const scaled = net.node("Mul", [net.node("Reshape", [normalised, net.ints([0, 6])]), net.weight("scale", [6])]);
+        return net.node("Relu", [net.node("Add", [scaled, net.weight("shift", [6])])]);
+      }),
+    ).toEqual({ activation: "Relu" });
+    // A gate is none.
+    expect(activationOf((net, value) => net.node("Mul", [value, net.node("Sigmoid", [value])]))).not.toEqual({
+      activation: "Relu",
+    });
     // What asks for the value's shape is no activation.
     expect(
       activationOf((net, value) => {
