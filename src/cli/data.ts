@@ -124,19 +124,17 @@ function sayValues(console: Console, found: DataDescription): void {
 
 /** Says which classes there are, or which numbers to predict. */
 function sayLabels(console: Console, found: DataDescription): void {
-  if (found.classes !== undefined) {
-    const shown = found.classes.slice(0, 20).map(({ name, count }) => `${name} (${thousands(count)})`);
-    const more = found.classes.length > 20 ? `, and ${found.classes.length - 20} more` : "";
-    console.line(`${counted(found.classes.length, "class", "classes")}: ${shown.join(", ")}${more}`);
-  }
+  const listed = (classes: NonNullable<DataDescription["classes"]>, amount: (count: number) => string): string => {
+    const shown = classes.slice(0, 20).map(({ name, count }) => `${name} (${amount(count)})`);
+    const more = classes.length > 20 ? `, and ${classes.length - 20} more` : "";
+    return `${counted(classes.length, "class", "classes")}: ${shown.join(", ")}${more}`;
+  };
+  if (found.classes !== undefined) console.line(listed(found.classes, thousands));
   if (found.maps !== undefined) {
     const { shape, classes } = found.maps;
     const all = classes.reduce((sum, { count }) => sum + count, 0);
-    const shown = classes.slice(0, 20).map(({ name, count }) => `${name} (${((100 * count) / all).toFixed(1)} %)`);
-    const more = classes.length > 20 ? `, and ${classes.length - 20} more` : "";
-    console.line(
-      `maps of ${shape.join("x")} positions, ${counted(classes.length, "class", "classes")}: ${shown.join(", ")}${more}`,
-    );
+    const share = (count: number): string => `${((100 * count) / all).toFixed(1)} %`;
+    console.line(`maps of ${shape.join("x")} positions, ${listed(classes, share)}`);
   }
   for (const { name, mean, std } of found.targets ?? [])
     console.line(

@@ -1,6 +1,7 @@
 /** Classes of positions: masks of pictures, and marks along signals. */
 import { userError } from "../errors.js";
 import { type KnownClasses, knownClassNames, shorten } from "./classes.js";
+import { sizeOf } from "./dataset.js";
 import { readFitted } from "./fitted-record.js";
 import { labelsOption } from "./labels-option.js";
 import type { RawArray } from "./sample-array.js";
@@ -24,7 +25,7 @@ export interface LabelMaps {
 
 /** The map of one sample, row-major; a view. */
 export function mapOf({ shape, values, rows }: LabelMaps, sample: number): Uint8Array {
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = sizeOf(shape);
   return values.subarray(rows[sample] * size, (rows[sample] + 1) * size);
 }
 

@@ -205,6 +205,7 @@ async function foldersOf(folder: string): Promise<string[]> {
     .sort(byCodeUnit);
 }
 
-async function isFolder(path: string): Promise<boolean> {
+/** Whether a path leads to a folder. */
+export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }

@@ -1,10 +1,11 @@
 /** Turns what a user asks of a study into its plan: arms, networks, training data, settings. */
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { counted } from "../counted.js";
 import type { Dataset, OpenOptions } from "../data/dataset.js";
+import { isFolder } from "../data/mask-folders.js";
 import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { areHardlyClasses } from "../data/sample-labels.js";
@@ -110,14 +111,13 @@ export interface LabelPlaces {
 export async function locateLabels(options: CompareOptions): Promise<LabelPlaces> {
   const { data, test, labelColumn, testLabelColumn } = options;
   const train = labelColumn ?? (await findNpyLabels(data));
-  const forBoth = isLabelFile(train) || isFolderOfMasks(train, data) ? undefined : train;
+  const forBoth = isLabelFile(train) || (await isFolderOfMasks(train, data)) ? undefined : train;
   return { train, test: testLabelColumn ?? forBoth ?? (await findNpyLabels(test)) };
 }
 
 /** Whether labels are a folder beside one of pictures, and no array's name. */
-function isFolderOfMasks(labels: OpenOptions["labels"], data: string): boolean {
-  const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return typeof labels === "string" && isFolder(labels) && isFolder(data);
+async function isFolderOfMasks(labels: OpenOptions["labels"], data: string): Promise<boolean> {
+  return typeof labels === "string" && (await isFolder(labels)) && isFolder(data);
 }
 
 /**

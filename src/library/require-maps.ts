@@ -2,6 +2,7 @@
 import { counted } from "../counted.js";
 import { noClass, positionsByClass } from "../data/label-maps.js";
 import { type UserError, userError } from "../errors.js";
+import { sizeOf } from "../graph/tensor.js";
 import type { StudyData } from "../study/run-trial.js";
 import type { CompareOptions } from "./compare-types.js";
 import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
@@ -19,9 +20,8 @@ export function requireMaps(
     [options.test, test.maps],
   ] as const) {
     if (!maps) throw noMaps(where);
-    const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
     const isFlat = positions.length === 1 || maps.shape.length === 1;
-    if (!(isFlat ? size(maps.shape) === size(positions) : String(maps.shape) === String(positions)))
+    if (!(isFlat ? sizeOf(maps.shape) === sizeOf(positions) : String(maps.shape) === String(positions)))
       throw userError({
         where,
         required: `a class for each of ${positions.join("x")} positions, as the network's output has`,

@@ -1,7 +1,8 @@
 /** What a network gives for a sample: a row of class scores or numbers, or such scores at each position of a map. */
 import { userError } from "../errors.js";
 import type { Value } from "../graph/builder.js";
-import type { Dimension } from "../graph/graph.js";
+import type { Dimension, Node } from "../graph/graph.js";
+import { sizeOf } from "../graph/tensor.js";
 import type { Emitter } from "../ops/emitter.js";
 import type { Instance } from "../ops/instantiate.js";
 import type { Network } from "../ops/network.js";
@@ -39,12 +40,20 @@ export function logitsName(network: Network, loss: SupervisedLoss = "cross-entro
   const output = network.graph.outputs[0].name;
   if (loss === "squared-error") return output;
   if (loss === "map-cross-entropy") return requireOutputMaps(network).logits;
-  const softmax = network.producers.get(behind(network, output, passing));
-  const isSoftmax = softmax?.op === "Softmax" || softmax?.op === "LogSoftmax";
-  if (isSoftmax && isRow(shapeOf(network, softmax.inputs[0]))) return behind(network, softmax.inputs[0], ["Identity"]);
-  const before = behind(network, output, ["Softmax", "LogSoftmax", "Identity"]);
-  const inner = network.producers.get(behind(network, before, passing));
-  return inner?.op === "Sigmoid" && widthOf(network, before) === 1 ? inner.inputs[0] : before;
+  const inner = network.producers.get(behind(network, output, passing));
+  if (inner && isSoftmax(inner) && isRow(shapeOf(network, inner.inputs[0])))
+    return behind(network, inner.inputs[0], ["Identity"]);
+  if (inner?.op === "Sigmoid" && widthOf(network, output) === 1) return inner.inputs[0];
+  return behind(network, output, ["Identity"]);
+}
+
+function isSoftmax({ op }: Node): boolean {
+  return op === "Softmax" || op === "LogSoftmax";
+}
+
+/** The axis of a Softmax, as its node has it; undefined for all else. */
+function axisOf(node: Node | undefined): number | undefined {
+  return node && isSoftmax(node) ? intAttribute(node, "axis", -1) : undefined;
 }
 
 /** Whether a shape with the batch in front is a row of numbers for each sample. */
@@ -133,7 +142,7 @@ export interface OutputMaps {
   readonly scores: number;
   /** [height, width] or [length]; what a network flattens stays flattened. */
   readonly positions: readonly number[];
-  /** The axis of the scores in {@link logits}; undefined where a single one has none. */
+  /** The axis of the scores in {@link logits}, the first or the last behind the batch; undefined where a single one has none. */
   readonly axis: number | undefined;
 }
 
@@ -142,23 +151,28 @@ export function classesOfMaps({ scores }: OutputMaps): number {
   return Math.max(2, scores);
 }
 
+/** Whether the scores lie behind the positions; else in front of them. */
+export function haveScoresLast({ axis }: OutputMaps): boolean {
+  return axis !== undefined && axis > 1;
+}
+
 /** The maps that a network's only output is; undefined where it gives a row for each sample, or something else. */
 export function outputMaps(network: Network): OutputMaps | undefined {
   if (network.graph.outputs.length !== 1) return undefined;
   const [{ name: output }] = network.graph.outputs;
-  const bounded = boundedMaps(network, output);
-  return bounded ?? mapsIn(network, behind(network, output, ["Identity"]));
+  const plain = behind(network, output, ["Identity"]);
+  return boundedMaps(network, output) ?? mapsIn(network, plain, axisOf(network.producers.get(plain)));
 }
 
 /** The maps in front of a Softmax, or of the Sigmoid of a single score, whose results are only brought to another shape. */
 function boundedMaps(network: Network, output: string): OutputMaps | undefined {
   const inner = network.producers.get(behind(network, output, [...passing, "Transpose"]));
   if (!inner) return undefined;
-  const isSoftmax = inner.op === "Softmax" || inner.op === "LogSoftmax";
-  if (!isSoftmax && inner.op !== "Sigmoid") return undefined;
+  const axis = axisOf(inner);
+  if (axis === undefined && inner.op !== "Sigmoid") return undefined;
   const logits = behind(network, inner.inputs[0], ["Identity"]);
-  const maps = mapsIn(network, logits, isSoftmax ? intAttribute(inner, "axis", -1) : undefined);
-  if (!maps || (!isSoftmax && maps.scores !== 1)) return undefined;
+  const maps = mapsIn(network, logits, axis);
+  if (!maps || (axis === undefined && maps.scores !== 1)) return undefined;
   return keepsPositions(network, output, inner.outputs[0], maps) ? maps : undefined;
 }
 
@@ -206,11 +220,13 @@ function mapsIn(network: Network, logits: string, asked?: number): OutputMaps | 
   // A single score needs no axis of its own.
   if (asked === undefined && likeness(shape, ofSamples) === 2)
     return { logits, scores: 1, positions: shape, axis: undefined };
-  const axes = asked === undefined ? [1, last] : [asked < 0 ? asked + last + 1 : asked];
+  const askedAxis = asked !== undefined && asked < 0 ? asked + last + 1 : asked;
+  // Scores lie in front of all positions or behind them, not between.
+  const axes = [1, last].filter((axis) => askedAxis === undefined || axis === askedAxis);
   const ways = axes.map((axis) => {
     const positions = shape.filter((_, at) => at !== axis - 1);
-    const count = positions.reduce((product, length) => product * length, 1);
-    return { maps: { logits, scores: shape[axis - 1], positions, axis }, like: likeness(positions, ofSamples), count };
+    const maps = { logits, scores: shape[axis - 1], positions, axis };
+    return { maps, like: likeness(positions, ofSamples), count: sizeOf(positions) };
   });
   // One axis of several elements may be a row of scores as well.
   const mayBeRow = shape.filter((length) => length > 1).length < 2;
@@ -231,11 +247,11 @@ function likeness(positions: readonly number[], ofSamples: readonly (readonly nu
 }
 
 /** Scores of maps as [batch, classes, positions]; of a single score's two classes the first has the score 0. */
-export function mapScores(emit: Emitter, { axis, scores, positions }: OutputMaps, logits: Value): Value {
-  const count = positions.reduce((product, length) => product * length, 1);
+export function mapScores(emit: Emitter, maps: OutputMaps, logits: Value): Value {
+  const { scores } = maps;
+  const count = sizeOf(maps.positions);
   const [batch] = logits.shape;
-  const isLast = axis !== undefined && axis > 1 && axis === logits.shape.length - 1;
-  const ordered = isLast
+  const ordered = haveScoresLast(maps)
     ? emit.transpose(emit.reshape(logits, [batch, count, scores]), [0, 2, 1])
     : emit.reshape(logits, [batch, scores, count]);
   return scores === 1 ? emit.concat([emit.filled(0, ordered.shape), ordered], 1) : ordered;

@@ -11,13 +11,12 @@ type Judging = Pick<StudyPlan, "task" | "measure">;
 const others = {
   "balanced-accuracy": {
     of: ({ balancedAccuracy }: TrialPoint) => balancedAccuracy,
-    chance: (sizes: readonly number[]) => 1 / sizes.length,
+    chance: (_share: number, classes: number) => 1 / classes,
   },
   // Everything is named after the most frequent class: its union with that is everything, and other classes have nothing.
   "mean-iou": {
     of: ({ meanIou }: TrialPoint) => meanIou,
-    chance: (sizes: readonly number[]) =>
-      Math.max(...sizes) / sizes.reduce((sum, size) => sum + size, 0) / sizes.length,
+    chance: (share: number, classes: number) => share / classes,
   },
 } as const;
 
@@ -30,7 +29,7 @@ export function judgeTrial(record: TrialRecord, plan: Judging): TrialRecord | un
   const points = record.points.map((point) => ({ ...point, score: others[key].of(point) ?? Number.NaN }));
   const within = points.filter(({ step }) => step <= steps).map(({ score }) => score);
   const score = within[within.length - 1];
-  const chance = others[key].chance(classSizes);
+  const chance = others[key].chance(record.chance, classSizes.length);
   const stalled = isStalled(score, chance, "classification");
   return { ...record, points, score, bestScore: Math.max(...within), chance, stalled };
 }

@@ -26,9 +26,37 @@ export type Augmenter = (samples: Float32Array, target: Float32Array, seed: numb
  * What changes the samples of a data set that a network is trained on. Pictures are moved in both directions, signals in time;
  * what comes in at an edge continues the edge.
  *
- * @throws UserError where the samples are neither pictures nor signals, or signals were to be turned around
+ * @throws UserError as {@link geometryFor} does
  */
 export function augmenterFor(kinds: readonly Augmentation[], dataset: Dataset, network: Network): Augmenter {
+  return augmenterOn(kinds, geometryFor(kinds, dataset, network));
+}
+
+/**
+ * What changes the maps of a step's samples as {@link augmenterFor} changes these, given the same seed and step.
+ *
+ * @throws UserError as {@link geometryFor} does
+ */
+export function mapAugmenterFor(kinds: readonly Augmentation[], dataset: Dataset, network: Network): Augmenter {
+  const { height, width } = geometryFor(kinds, dataset, network);
+  return augmenterOn(kinds, { channels: 1, height, width, layout: "NCHW" });
+}
+
+function augmenterOn(kinds: readonly Augmentation[], geometry: PictureGeometry): Augmenter {
+  const { channels, height, width } = geometry;
+  const size = channels * height * width;
+  const views = viewsOf(kinds);
+  return (samples, target, seed, step) =>
+    drawView(samples, target, samples.length / size, geometry, views, new RandomStream(seed, "augmentation", step));
+}
+
+/**
+ * How the samples lie that are changed.
+ *
+ * @throws UserError where they are neither pictures nor signals, signals were to be turned around, or there are maps of other
+ *   positions
+ */
+function geometryFor(kinds: readonly Augmentation[], dataset: Dataset, network: Network): PictureGeometry {
   const picture = datasetGeometry(dataset);
   const geometry = picture ?? signalGeometry(network);
   if (!geometry)
@@ -45,10 +73,16 @@ export function augmenterFor(kinds: readonly Augmentation[], dataset: Dataset, n
       got: "flip",
       advice: "Write --augment shift.",
     });
-  requireMapsOfGeometry(dataset, geometry);
-  const size = sizeOf(network.sampleShape);
-  return (samples, target, seed, step) =>
-    drawView(samples, target, samples.length / size, geometry, viewsOf(kinds), stepStream(seed, step));
+  const { maps, where } = dataset;
+  const { height, width } = geometry;
+  if (maps && sizeOf(maps.shape) !== height * width)
+    throw userError({
+      where: "augment",
+      required: `maps with a class for each of the samples' ${height}x${width} positions, which are moved alike`,
+      got: `maps of ${maps.shape.join("x")} in ${where}`,
+      advice: "Leave --augment out.",
+    });
+  return geometry;
 }
 
 /** Samples are moved and turned, and nothing else. */
@@ -60,34 +94,4 @@ function viewsOf(kinds: readonly Augmentation[]): ViewSettings {
     jitter: 0,
     colour: 0,
   };
-}
-
-function stepStream(seed: number, step: number): RandomStream {
-  return new RandomStream(seed, "augmentation", step);
-}
-
-/**
- * What changes the maps of a step's samples as {@link augmenterFor} changes these, given the same seed and step.
- *
- * @throws UserError where the maps have other positions than the samples
- */
-export function mapAugmenterFor(kinds: readonly Augmentation[], dataset: Dataset, network: Network): Augmenter {
-  const geometry = datasetGeometry(dataset) ?? signalGeometry(network);
-  if (!geometry) throw new Error("there is nothing to change maps by");
-  const { height, width } = requireMapsOfGeometry(dataset, geometry);
-  const plane: PictureGeometry = { channels: 1, height, width, layout: "NCHW" };
-  return (maps, target, seed, step) =>
-    drawView(maps, target, maps.length / (height * width), plane, viewsOf(kinds), stepStream(seed, step));
-}
-
-/** @returns the geometry. @throws UserError where there are maps, and they have other positions */
-function requireMapsOfGeometry({ maps, where }: Dataset, geometry: PictureGeometry): PictureGeometry {
-  const { height, width } = geometry;
-  if (!maps || sizeOf(maps.shape) === height * width) return geometry;
-  throw userError({
-    where: "augment",
-    required: `maps with a class for each of the samples' ${height}x${width} positions, which are moved alike`,
-    got: `maps of ${maps.shape.join("x")} in ${where}`,
-    advice: "Leave --augment out.",
-  });
 }

@@ -1,7 +1,8 @@
 /** What supervised training aims at where each position of a sample has a class: segmentation. */
 import type { Dataset } from "../data/dataset.js";
 import { type LabelMaps, mapOf, noClass } from "../data/label-maps.js";
-import { classesOfMaps, type OutputMaps } from "../recipe/network-outputs.js";
+import { sizeOf } from "../graph/tensor.js";
+import { classesOfMaps, haveScoresLast, type OutputMaps } from "../recipe/network-outputs.js";
 import type { Evaluation } from "./evaluate.js";
 import type { Judge, Objective } from "./objective.js";
 
@@ -66,9 +67,8 @@ export function segmentation({ maps }: Dataset, test: Dataset, outputs: OutputMa
 function judgeOfMaps(maps: LabelMaps, outputs: OutputMaps): Judge {
   const counts = new ConfusionCounts(classesOfMaps(outputs));
   const { classes } = counts;
-  const positions = outputs.positions.reduce((product, length) => product * length, 1);
-  const isLast = outputs.axis !== undefined && outputs.axis > 1;
-  const [scoreStride, placeStride] = isLast ? [1, outputs.scores] : [positions, 1];
+  const positions = sizeOf(outputs.positions);
+  const [scoreStride, placeStride] = haveScoresLast(outputs) ? [1, outputs.scores] : [positions, 1];
   // Of a single score's two classes the first has the score 0.
   const known = classes - outputs.scores;
   const scores = new Float64Array(classes);

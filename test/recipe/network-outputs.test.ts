@@ -89,6 +89,13 @@ describe("outputMaps", () => {
     expect(outputMaps(network)).toMatchObject({ logits: network.graph.outputs[0].name, axis: 3, positions: [6, 4] });
   });
 
+  it("finds none where scores lie between positions", () => {
+    const { network } = segmenter(5, (net, from) =>
+      net.node("Softmax", [net.node("Transpose", [from], { perm: [0, 2, 1, 3] })], { axis: 2 }),
+    );
+    expect(() => logitsName(network, "map-cross-entropy")).toThrow(/required one output of class scores at each/);
+  });
+
   it("reads signals, of one class too", () => {
     const net = new TestNetwork();
     const conv = net.node("Conv", ["x", net.weight("w", [2, 2, 3])], { pads: [1, 1] });
