@@ -131,11 +131,22 @@ const countedTrial = z.object({
   timing: z.object({ startSeconds: z.number().nullable(), secondsPerStep: z.number().nullable() }),
 });
 
+/** Whether a line of trials.jsonl is a trial's record, of today or of the first version. */
+export function isTrial(value: unknown): value is TrialRecord | EarlyRecord {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return countedTrial.safeParse(currentRecord(value as TrialRecord)).success;
+  } catch {
+    // One of the first version without points.
+    return false;
+  }
+}
+
 /** A line of trials.jsonl as a trial's record of today; undefined where it is none. */
 export function readTrial(line: string): TrialRecord | undefined {
   try {
-    const record = currentRecord(JSON.parse(line) as TrialRecord);
-    return countedTrial.safeParse(record).success ? record : undefined;
+    const value: unknown = JSON.parse(line);
+    return isTrial(value) ? currentRecord(value) : undefined;
   } catch {
     return undefined;
   }

@@ -128,7 +128,7 @@ export interface StudyDetail {
   readonly entry: Entry;
   /** study.json as it is. */
   readonly plan: Readonly<Record<string, unknown>>;
-  /** Finished trials. */
+  /** Finished trials of its plan. */
   readonly trials: readonly StudyTrial[];
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   readonly command: string | null;

@@ -1,16 +1,14 @@
 /** What a study says: its own summary, or one of the trials that have finished by now. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { StudyTiming } from "../study/equal-time.js";
 import { measureOf } from "../study/measure.js";
 import { ratesOf, type StudyPlan, settingsOf } from "../study/plan.js";
-import { currentRecord, type PretrainingRecord, type TrialRecord } from "../study/records.js";
 import { studyFiles } from "../study/study-folder.js";
-import { pretrainingKeysOf, resultsSoFar, type StudyResults } from "../study/study-results.js";
+import type { StudyResults } from "../study/study-results.js";
 import { summarize } from "../study/summary.js";
-import { readJsonLines } from "./json-lines.js";
 import type { StudyReport, StudySelection, SummaryView } from "./protocol.js";
 import { readRecord } from "./read-run.js";
+import { readStudyResults } from "./read-study-results.js";
 
 /** Bootstrap resamples of a summary in passing: no verdict rests on them, and the page shows nothing that does. */
 const resamples = 20;
@@ -64,7 +62,7 @@ async function reportOf(folder: string, id: string, selection: StudySelection): 
   try {
     const record = (await readRecord(join(folder, studyFiles.plan))) as { plan?: StudyPlan; testSamples?: number };
     if (record.plan === undefined) return empty;
-    const results = await readResults(folder, id, record.plan);
+    const { results } = await readStudyResults(folder, id, record.plan);
     // By what it counts, not by its time: copied files have new times.
     const provisional =
       finished?.trials !== results.trials.length ||
@@ -106,26 +104,6 @@ function isSummary({ settings, comparisons, warnings, notes }: SummaryView): boo
     [settings, comparisons, warnings, notes].every(Array.isArray) &&
     settings.every(({ arms }) => arms.every(({ score }) => typeof score?.mean === "number"))
   );
-}
-
-/** Reads without changing anything: the study may be running. */
-async function readResults(folder: string, id: string, plan: StudyPlan): Promise<StudyResults> {
-  const { lines } = await readJsonLines(join(folder, studyFiles.trials), id, 0, hasKey);
-  const trials = new Map<string, TrialRecord>();
-  // A trial that stands twice was made again with more steps.
-  for (const line of lines) trials.set(line.key, currentRecord(line));
-  const pretrainings = new Map<string, PretrainingRecord>();
-  for (const key of pretrainingKeysOf(plan)) {
-    const record = await readRecord(join(folder, studyFiles.pretraining, `${key}.json`)).catch(() => undefined);
-    if (record) pretrainings.set(key, record as unknown as PretrainingRecord);
-  }
-  const timing = (await readRecord(join(folder, studyFiles.timing)).catch(() => undefined)) as StudyTiming | undefined;
-  return resultsSoFar(plan, trials, pretrainings, timing ?? { secondsPerStep: {} });
-}
-
-function hasKey(value: unknown): value is TrialRecord {
-  const { key, points } = (value ?? {}) as Partial<TrialRecord>;
-  return typeof key === "string" && Array.isArray(points);
 }
 
 /** The part of a study that is looked at, as a study of its own. */

@@ -85,11 +85,11 @@ test("what is answered more slowly than a study changes is shown all the same", 
 test("a study that balanced accuracy judges is shown by it", async () => {
   const study = join(lab.folder, "balanced");
   await writeStudy(study, 4);
-  const plan = JSON.parse(await readFile(join(study, "study.json"), "utf8"));
-  await writeFile(join(study, "study.json"), JSON.stringify({ ...plan, measure: "balanced-accuracy" }));
+  const { plan } = JSON.parse(await readFile(join(study, "study.json"), "utf8"));
+  await writeFile(join(study, "study.json"), JSON.stringify({ plan: { ...plan, measure: "balanced-accuracy" } }));
   const trials = (await readFile(join(study, "trials.jsonl"), "utf8")).trim().split("\n");
-  const points = [{ step: 0, score: 0.9, balancedAccuracy: 0.4, loss: null }];
-  const measured = trials.map((line) => JSON.stringify({ ...JSON.parse(line), steps: 5, points, classSizes: [9, 1] }));
+  const points = [{ step: 5, score: 0.9, balancedAccuracy: 0.4, loss: null }];
+  const measured = trials.map((line) => JSON.stringify({ ...JSON.parse(line), points, classSizes: [9, 1] }));
   await writeFile(join(study, "trials.jsonl"), `${measured.join("\n")}\n`);
   const { page, troubles } = await lab.open("#/study/balanced");
   await page.getByRole("heading", { name: "Balanced test accuracy along training" }).waitFor();

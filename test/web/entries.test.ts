@@ -3,8 +3,10 @@ import { appendFile, mkdir, readFile, symlink, utimes, writeFile } from "node:fs
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { StudyPlan } from "../../src/study/plan.js";
 import { Entries } from "../../src/web/entries.js";
 import { readStudyDetail } from "../../src/web/read-study.js";
+import { armsOf } from "../support/study-plan.js";
 import { lock, temporaryFolder, writeRun, writeStudy } from "./lab-folder.js";
 
 test("a study's trial that was made again for more steps counts once, as it was made last", async () => {
@@ -15,52 +17,70 @@ test("a study's trial that was made again for more steps counts once, as it was 
   await appendFile(path, `${JSON.stringify({ ...JSON.parse(first), score: 0.9 })}\n`);
   const { entry, trials } = await readStudyDetail(join(root, "study"), "study", undefined);
   expect([entry.done, trials.length]).toEqual([3, 3]);
-  expect(trials.map(({ score }) => score)).toEqual([0.9, 0.6, 0.5]);
+  expect(trials.map(({ arm, seed, score }) => [arm, seed, score])).toEqual([
+    ["he", 0, 0.9],
+    ["default", 0, 0.5],
+    ["he", 1, 0.6],
+  ]);
 });
 
-test("trials of an earlier plan of a study's folder are no progress of this one", async () => {
+test("trials of another plan of a study's folder are no progress of this one, however alike", async () => {
   const root = await temporaryFolder();
   await writeStudy(join(root, "study"), 4);
-  const [plan, path] = [join(root, "study", "study.json"), join(root, "study", "trials.jsonl")];
-  const change = async (changes: object) =>
-    writeFile(plan, JSON.stringify({ ...JSON.parse(await readFile(plan, "utf8")), ...changes }));
-  const progress = async () => {
-    const { entry } = await readStudyDetail(join(root, "study"), "study", undefined);
+  const file = join(root, "study", "study.json");
+  const { plan } = JSON.parse(await readFile(file, "utf8")) as { plan: StudyPlan };
+  const progress = async (changes: Partial<StudyPlan>) => {
+    await writeFile(file, JSON.stringify({ plan: { ...plan, ...changes } }));
+    const { entry, trials } = await readStudyDetail(join(root, "study"), "study", undefined);
+    expect(trials.length).toBe(entry.done);
     return [entry.done, entry.total];
   };
-  expect(await progress()).toEqual([4, 4]);
-  await change({ arms: [{ name: "he" }, { name: "paper" }] });
-  expect(await progress()).toEqual([2, 4]);
-  await change({ seeds: 1 });
-  expect(await progress()).toEqual([1, 2]);
-  // What nothing here tells apart.
-  const lines = (await readFile(path, "utf8")).trim().split("\n");
-  const [first] = lines.map((line) => JSON.parse(line));
-  const others = ["a", "b", "c"].map((key) => JSON.stringify({ ...first, key }));
-  await writeFile(path, [...lines, ...others].map((line) => `${line}\n`).join(""));
-  expect(await progress()).toEqual([2, 2]);
+  expect(await progress({})).toEqual([4, 4]);
+  expect(await progress({ arms: await armsOf("he", "paper") })).toEqual([2, 4]);
+  expect(await progress({ seeds: 1 })).toEqual([2, 2]);
+  // The same arms, labels, seeds and steps.
+  expect(await progress({ schedule: "cosine" })).toEqual([0, 4]);
+  expect(await progress({ batchSize: 4 })).toEqual([0, 4]);
+  expect(await progress({ data: { ...plan.data, train: "other labels" } })).toEqual([0, 4]);
 });
 
 test("a study's trials are shown by the measure that judges them", async () => {
   const root = await temporaryFolder();
   await writeStudy(join(root, "study"), 2);
-  const [plan, path] = [join(root, "study", "study.json"), join(root, "study", "trials.jsonl")];
+  const [file, path] = [join(root, "study", "study.json"), join(root, "study", "trials.jsonl")];
   const [first, early] = (await readFile(path, "utf8")).split("\n");
-  const points = [{ step: 0, score: 0.5, balancedAccuracy: 0.4, loss: null }];
-  const measured = { ...JSON.parse(first), steps: 5, points, classSizes: [9, 1] };
+  const points = [{ step: 5, score: 0.5, balancedAccuracy: 0.4, loss: null }];
+  const measured = { ...JSON.parse(first), points, classSizes: [9, 1] };
   await writeFile(path, `${JSON.stringify(measured)}\n${early}\n`);
   const scores = async () => {
     const { trials } = await readStudyDetail(join(root, "study"), "study", undefined);
-    return trials.map(({ score, points: [point] }) => [score, point.score]);
+    return trials.map(({ score, points: [...along] }) => [score, along[along.length - 1].score]);
   };
   expect(await scores()).toEqual([
     [0.5, 0.5],
-    [0.6, 0.1],
+    [0.6, 0.6],
   ]);
-  const whole = JSON.parse(await readFile(plan, "utf8"));
-  await writeFile(plan, JSON.stringify({ plan: { ...whole, measure: "balanced-accuracy" } }));
+  const { plan } = JSON.parse(await readFile(file, "utf8"));
+  await writeFile(file, JSON.stringify({ plan: { ...plan, measure: "balanced-accuracy" } }));
   // The other trial is of an earlier version, which did not measure it.
   expect(await scores()).toEqual([[0.4, 0.4]]);
+});
+
+test("a plan of another version is a problem that has a name, and what is no trial's record is one", async () => {
+  const root = await temporaryFolder();
+  await writeStudy(join(root, "study"), 2);
+  const [file, path] = [join(root, "study", "study.json"), join(root, "study", "trials.jsonl")];
+  await appendFile(path, '{"key": "a", "points": []}\n');
+  const { entry, problems } = await readStudyDetail(join(root, "study"), "study", undefined);
+  expect([entry.done, problems]).toEqual([2, [{ path: "study/trials.jsonl", reason: "line 3 is no record" }]]);
+  for (const plan of [undefined, {}, { networks: ["net"], arms: ["he"] }, { networks: 3, arms: [] }]) {
+    await writeFile(file, JSON.stringify({ plan }));
+    const list = await new Entries(root, () => undefined).list();
+    expect([list.entries, list.problems.map(({ path: named }) => named)], JSON.stringify(plan)).toEqual([
+      [],
+      ["study/study.json"],
+    ]);
+  }
 });
 
 test("finds runs and studies, newest first, and names what it cannot use", async () => {

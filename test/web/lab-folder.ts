@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "headstart-lab-"));
@@ -56,29 +57,10 @@ export async function writeRun(folder: string, done = 4, finished = false): Prom
 /** A study of two arms and two seeds, of which `done` trials are done. */
 export async function writeStudy(folder: string, done: number): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const plan = {
-    networks: [{ name: "net" }],
-    arms: [{ name: "he" }, { name: "default" }],
-    labels: ["all"],
-    optimizers: [{ kind: "adam" }],
-    learningRates: [],
-    tune: false,
-    seeds: 2,
-  };
-  const trials = ["he", "default"].flatMap((arm) =>
-    [0, 1].map((seed) => ({
-      key: `${arm}${seed}`,
-      network: "net",
-      arm,
-      labels: "all",
-      optimizer: { kind: "adam", learningRate: 0.001 },
-      seed,
-      purpose: "test",
-      score: 0.5 + 0.1 * seed,
-      diverged: null,
-      points: [{ step: 0, score: 0.1, loss: null }],
-    })),
+  const plan = planOf(await armsOf("he", "default"), { steps: 5, seeds: 2 });
+  const trials = plan.arms.flatMap(({ name }) =>
+    [0, 1].map((seed) => recordOf(plan, trialOf(plan, name, seed), 0.5 + 0.1 * seed)),
   );
-  await writeFile(join(folder, "study.json"), JSON.stringify(plan));
+  await writeFile(join(folder, "study.json"), JSON.stringify({ plan }));
   await writeFile(join(folder, "trials.jsonl"), lines(trials.slice(0, done)));
 }

@@ -71,7 +71,7 @@ function Problems({ problems }: Pick<StudyDetail, "problems">) {
   );
 }
 
-/** What the page needs of a plan, which stands in study.json itself or below `plan` there. */
+/** What the page needs of a plan. */
 interface PlanView {
   readonly task?: string;
   readonly measure?: string;
@@ -83,7 +83,7 @@ interface PlanView {
 }
 
 function planOf({ plan }: StudyDetail): PlanView {
-  return (plan.plan ?? plan) as PlanView;
+  return plan.plan as PlanView;
 }
 
 function Results({ detail }: { detail: StudyDetail }) {
