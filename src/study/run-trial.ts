@@ -140,7 +140,8 @@ async function trialStart(options: TrialOptions, given: Weights | undefined, lab
 export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
   const { trial, features, data, given, steps } = options;
   const { train, test } = labelledData(data, trial);
-  const chance = chanceOf(test);
+  const classSizes = classSizesOf(test);
+  const chance = chanceOf(test, classSizes);
   const began = performance.now();
   const start = given === "diverged" ? undefined : await trialStart(options, given, train).catch(whereDiverged);
   const common = {
@@ -148,7 +149,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialRecord> {
     key: options.key,
     steps,
     labelsUsed: train.count,
-    ...(test.targets || !(test.labels ?? test.maps) ? {} : { classSizes: classSizesOf(test) }),
+    ...(classSizes === undefined ? {} : { classSizes }),
     chance: chance.score,
     headHash: headHash(features, start ?? initialWeights(features.network, options.headInitializer, trial.seed)),
   };
@@ -242,9 +243,8 @@ function labelledData(data: StudyData, trial: Trial): { train: Dataset; test: Da
 type Chance = Pick<TrialPoint, "score" | "balancedAccuracy" | "meanIou" | "rmse">;
 
 /** See {@link Chance}. */
-export function chanceOf(test: Dataset): Chance {
+function chanceOf(test: Dataset, sizes: readonly number[] = []): Chance {
   if (test.targets) return { score: 0, rmse: variancesOf(test.targets).map(Math.sqrt) };
-  const sizes = classSizesOf(test);
   const score = Math.max(...sizes) / sizes.reduce((sum, size) => sum + size, 0);
   return {
     score,
@@ -253,9 +253,11 @@ export function chanceOf(test: Dataset): Chance {
   };
 }
 
-/** How many samples, or positions where these have classes, there are of each class that there is. */
-function classSizesOf({ labels = new Int32Array(), maps }: Dataset): number[] {
+/** How many samples, or positions where these have classes, there are of each class that there is; undefined for numbers. */
+function classSizesOf({ labels, maps, targets }: Dataset): number[] | undefined {
+  if (targets) return undefined;
   if (maps) return positionsByClass(maps).filter((count) => count > 0);
+  if (!labels) return undefined;
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   return [...counts.values()];
