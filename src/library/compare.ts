@@ -14,9 +14,9 @@ import { fewestPairs } from "../study/statistics/verdict.js";
 import { StudyFolder, studyFiles } from "../study/study-folder.js";
 import { resultsIn, type StudyResults } from "../study/study-results.js";
 import { summarize } from "../study/summary.js";
-import { requireMemory } from "../training/require-memory.js";
 import { requireDiscriminatorKind } from "./choose-discriminator.js";
 import type { CompareEvent, CompareOptions, CompareResult } from "./compare-types.js";
+import { fitMemory, type MemoryFit } from "./fit-memory.js";
 import { fitPilot, type PilotFit, type PilotRequest } from "./fit-pilot.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import {
@@ -37,14 +37,13 @@ import { duplicateNotes, withoutDuplicates } from "./study-duplicates.js";
 import { studyEnvironment } from "./study-environment.js";
 import { localExecutor, threadExecutor } from "./study-executors.js";
 import { requireLabels, targetNotes } from "./study-labels.js";
-import type { StepMemory } from "./study-memory.js";
 import {
   requireLabelAmounts,
   requirePretrained,
   requireStudySettings,
   unusedDiscriminatorNote,
 } from "./study-settings.js";
-import { workerBytes, workersThatFit } from "./study-workers.js";
+import { workerBytes, workersNote, workersThatFit } from "./study-workers.js";
 import { version } from "./version.js";
 
 export type * from "./compare-types.js";
@@ -157,28 +156,31 @@ interface Prepared {
 async function runIn(
   options: CompareOptions,
   path: string,
-  { drafted, besides, settings, data, prepare, deadlines, signal, emit }: Prepared,
+  { drafted, besides: maybeBesides, settings, data, prepare, deadlines, signal, emit }: Prepared,
 ): Promise<CompareResult> {
   const folder = await openFolder(path, options.overwrite ?? false, drafted, emit);
   await folder.writeJson(studyFiles.plan, record(options, drafted, 0, data.test.count));
   await prepare();
-  const largest = await requireFitting(settings, data, drafted, signal);
-  let plan = drafted;
-  const memory = memoryNote(largest, drafted.device ?? "cpu", undefined, largest.advice);
-  if (memory) emit({ type: "note", message: memory });
-  const parallel = options.workers ?? (await defaultWorkers(drafted, data, largest, emit));
   const told = new Set<string>();
-  const note = (message: string): void => {
-    if (!told.has(message)) emit({ type: "note", message });
+  const note = (message: string | undefined): void => {
+    if (message === undefined || told.has(message)) return;
+    emit({ type: "note", message });
     told.add(message);
   };
+  const { largest, besides, leftOut } = await fitting(settings, data, drafted, maybeBesides, signal);
+  note(leftOut);
+  let plan = drafted;
+  note(memoryNote(largest, drafted.device ?? "cpu", undefined, largest.advice));
+  const files = drafted.networks.map(({ file }) => file);
+  const bytesEach = await workerBytes(data, files, largest.peakBytes);
+  const parallel = options.workers ?? defaultWorkers(drafted, bytesEach, note);
   if (options.pilot !== undefined) {
     const request = { draft: drafted, besides, minutes: options.pilot, workers: parallel, askedSeeds: options.seeds };
     const fit = await fitPilotOnce(request, folder, () => StudyBench.open(settings, data), signal, emit);
     plan = fit.plan;
     emit({ type: "pilot", fit });
-    if (fit.leftOut) note(fit.leftOut);
-    if (fit.tooShort) note(fit.tooShort);
+    note(fit.leftOut);
+    note(fit.tooShort);
   }
   if (plan.arms.length > 1 && plan.seeds < fewestPairs)
     note(
@@ -186,6 +188,7 @@ async function runIn(
     );
   const trials = settingsOf(plan).length * plan.arms.length * plan.seeds;
   const workers = Math.max(1, Math.min(parallel, trials));
+  note(workersNote(workers, bytesEach));
   await folder.writeJson(studyFiles.plan, record(options, plan, workers, data.test.count));
   await writeSubsets(folder, plan, data);
   emit({ type: "planned", plan, folder: path, workers, trials });
@@ -219,48 +222,30 @@ async function runIn(
   }
 }
 
-/**
- * @returns what its steps take at most
- * @throws UserError where an arm's head, the augmentation, or a step cannot be had, which would else show after hours of
- *   pretraining
- */
-async function requireFitting(
+/** See {@link fitMemory}. */
+async function fitting(
   settings: BenchSettings,
   data: StudyData,
   plan: StudyPlan,
+  besides: readonly Arm[],
   signal: AbortSignal,
-): Promise<StepMemory> {
+): Promise<MemoryFit> {
   const bench = await StudyBench.open(settings, data);
   try {
-    await bench.requireHeads(plan, signal);
-    await bench.requireAugmentation(plan, signal);
-    const largest = await bench.largestStep(plan, signal);
-    requireMemory(largest, plan.device, undefined, sentence(largest.advice));
-    return largest;
+    return await fitMemory(bench, plan, besides, signal);
   } finally {
     await bench.close();
   }
 }
 
-function sentence(phrase: string): string {
-  return `${phrase[0].toUpperCase()}${phrase.slice(1)}.`;
-}
-
 /** One a core, fewer where memory is short. */
-async function defaultWorkers(
-  plan: StudyPlan,
-  data: StudyData,
-  { peakBytes }: StepMemory,
-  emit: (event: CompareEvent) => void,
-): Promise<number> {
+function defaultWorkers(plan: StudyPlan, bytesEach: number, note: (message: string) => void): number {
   // Worker threads need the built files.
   if (import.meta.url.endsWith(".ts") || plan.device !== undefined) return 1;
   const cores = availableParallelism();
-  const files = plan.networks.map(({ file }) => file);
-  const fitting = workersThatFit(cores, await workerBytes(data, files, peakBytes));
-  if (fitting < cores)
-    emit({ type: "note", message: `memory for ${fitting} of ${cores} trials side by side; --workers asks for more` });
-  return fitting;
+  const fit = workersThatFit(cores, bytesEach);
+  if (fit < cores) note(`memory for ${fit} of ${cores} trials side by side; --workers asks for more`);
+  return fit;
 }
 
 /** Fits a pilot. One that goes on keeps what was fitted before: another measurement would make other trials of it. */

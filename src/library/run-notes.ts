@@ -68,8 +68,12 @@ export function memoryNote(
 ): string | undefined {
   const taken = usualPeaks * peakBytes;
   if (device !== "cpu" || taken <= available) return undefined;
-  const inGigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   return `a training step of ${counted(batchSize, "sample")} takes about ${inGigabytes(taken)} of memory or more, and ${inGigabytes(available)} are free, so it may be slow, or the system may end it: ${advice}`;
+}
+
+/** Bytes in words. */
+export function inGigabytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 /** Names the settings that were given, and that a recipe has no use for. */

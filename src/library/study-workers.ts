@@ -1,9 +1,10 @@
 /** How many trials run side by side. */
 import { stat } from "node:fs/promises";
+import { counted } from "../counted.js";
 import { type Dataset, sizeOf } from "../data/dataset.js";
 import { defaultMemory } from "../data/sample-array.js";
 import type { StudyData } from "../study/run-trial.js";
-import { usualPeaks } from "./run-notes.js";
+import { inGigabytes, usualPeaks } from "./run-notes.js";
 
 /** A worker thread with ONNX Runtime and its code. */
 const threadBytes = 200e6;
@@ -36,4 +37,12 @@ export async function workerBytes(
 /** As many workers as are wanted and fit into the memory that is free; at least one. */
 export function workersThatFit(wanted: number, bytesEach: number, free = process.availableMemory()): number {
   return Math.max(1, Math.min(wanted, Math.floor((share * free) / bytesEach)));
+}
+
+/** Warns of trials side by side that take more memory than is free. */
+export function workersNote(workers: number, bytesEach: number, free = process.availableMemory()): string | undefined {
+  const taken = workers * bytesEach;
+  // One trial at a time is done here, where the data is already, see memoryNote.
+  if (workers === 1 || taken <= free) return undefined;
+  return `${counted(workers, "trial")} side by side take about ${inGigabytes(taken)} of memory, and ${inGigabytes(free)} are free, so they may be slow, or the system may end them: fewer --workers take less`;
 }

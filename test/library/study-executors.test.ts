@@ -105,6 +105,26 @@ describe.skipIf(!existsSync(worker))("worker threads", () => {
     expect(ran.stderr.match(/ended thread -?\d+/g)).toEqual(["ended thread -1", "ended thread -1"]);
   });
 
+  test("more of them than memory is free for are told of before they start", { timeout: 60_000 }, async () => {
+    const { folder, words } = await material();
+    const short = `process.availableMemory = () => 2 ** 28;`;
+    const settings = ["--steps", "5", "--seeds", "1", "--longest-extension", "0", "--output", join(folder, "s")];
+    const run = (...workers: string[]) =>
+      spawnSync(
+        process.execPath,
+        ["--import", `data:text/javascript,${encodeURIComponent(short)}`, main, ...words, ...settings, ...workers],
+        { encoding: "utf8" },
+      );
+    const ran = run("--workers", "2");
+    expect(ran.status, ran.stderr).toBe(0);
+    const said = ran.stdout + ran.stderr;
+    expect(said).toMatch(/2 trials side by side take about 0\.\d GiB of memory, and 0\.3 GiB are free/);
+    // By default there are as many as fit.
+    const byDefault = run();
+    expect(byDefault.status, byDefault.stderr).toBe(0);
+    expect(byDefault.stdout + byDefault.stderr).not.toContain("side by side take about");
+  });
+
   // Windows has no signals that a program can catch.
   test.skipIf(process.platform === "win32")(
     "stop where they are told to, and the study goes on from there",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { workerBytes, workersThatFit } from "../../src/library/study-workers.js";
+import { workerBytes, workersNote, workersThatFit } from "../../src/library/study-workers.js";
 import { barDataset, folderWith } from "../support/toy-data.js";
 
 test("as many workers as memory is free for, at least one, never more than wanted", () => {
@@ -7,6 +7,14 @@ test("as many workers as memory is free for, at least one, never more than wante
   expect(workersThatFit(8, 1e9, 4e9)).toBe(3);
   expect(workersThatFit(8, 1e9, 5e8)).toBe(1);
   expect(workersThatFit(2, 1)).toBe(2);
+});
+
+test("more workers than memory is free for are told of", () => {
+  expect(workersNote(3, 2 ** 30, 2 * 2 ** 30)).toBe(
+    "3 trials side by side take about 3.0 GiB of memory, and 2.0 GiB are free, so they may be slow, or the system may end them: fewer --workers take less",
+  );
+  expect(workersNote(2, 2 ** 30, 2 * 2 ** 30)).toBeUndefined();
+  expect(workersNote(1, 2 ** 30, 2 ** 20)).toBeUndefined();
 });
 
 test("a worker takes what its data, its largest network and its steps take", async () => {
