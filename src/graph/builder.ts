@@ -31,6 +31,14 @@ export interface BuiltNode {
 
 const largestKeyedConstant = 64;
 
+/** What the outputs of a graph need. */
+interface Needs {
+  /** Nodes, in order. */
+  readonly kept: readonly BuiltNode[];
+  /** The names of all values that these read or the outputs are. */
+  readonly needed: ReadonlySet<string>;
+}
+
 /** Collects inputs, constants, nodes and outputs, and gives a {@link Graph} of what the outputs need. */
 export class GraphBuilder {
   readonly #inputs = new Map<string, Value>();
@@ -43,6 +51,8 @@ export class GraphBuilder {
   readonly #names = new Set<string>();
   readonly #reserved = new Set<string>();
   readonly #counters = new Map<string, number>();
+  /** Until there is another output: a node that comes later makes nothing that the outputs so far need. */
+  #knownNeeds: Needs | undefined;
   /** Made names begin with this, so that they hardly meet those of a model's tensors, which come as inputs. */
   #scope = "headstart/";
 
@@ -134,6 +144,7 @@ export class GraphBuilder {
     if (this.#outputs.some((output) => output.name === name))
       throw new Error(`graph builder: the output ${name} is taken`);
     this.#outputs.push({ name, value });
+    this.#knownNeeds = undefined;
   }
 
   /** The name that {@link build} will give a value: that of the first output it goes out as, where a node makes it. */
@@ -142,8 +153,9 @@ export class GraphBuilder {
     return this.#outputs.find((output) => output.value.name === value.name)?.name ?? value.name;
   }
 
-  /** The nodes that the outputs need, in order, and the names of all values that these read or the outputs are. */
-  #kept(): { readonly kept: readonly BuiltNode[]; readonly needed: ReadonlySet<string> } {
+  /** What the outputs need. */
+  #needs(): Needs {
+    if (this.#knownNeeds) return this.#knownNeeds;
     const needed = new Set(this.#outputs.map(({ value }) => value.name));
     const kept: BuiltNode[] = [];
     for (let index = this.#nodes.length - 1; index >= 0; index--) {
@@ -152,17 +164,18 @@ export class GraphBuilder {
       kept.push(node);
       for (const input of node.inputs) if (input) needed.add(input.name);
     }
-    return { kept: kept.reverse(), needed };
+    this.#knownNeeds = { kept: kept.reverse(), needed };
+    return this.#knownNeeds;
   }
 
   /** About the most bytes that the graph's values take at a time: see {@link peakBytes}. */
   get peakBytes(): number {
-    return peakBytes(this.#kept().kept, new Set(this.#outputs.map(({ value }) => value.name)));
+    return peakBytes(this.#needs().kept, new Set(this.#outputs.map(({ value }) => value.name)));
   }
 
   /** The graph of all inputs, the outputs, and only those nodes and constants which the outputs need. */
   build(name: string): Graph {
-    const { kept, needed } = this.#kept();
+    const { kept, needed } = this.#needs();
     // A value that a node makes takes the output's name, where it goes out once: a copy by Identity costs a pass over it.
     const made = new Set(kept.flatMap((node) => node.outputs.map((output) => output.name)));
     const renamed = new Map<string, string>();

@@ -1,10 +1,11 @@
 /** Keeps two studies, or two runs, from writing into one folder at once. */
 import { randomUUID } from "node:crypto";
-import { link, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileError, userError } from "../errors.js";
 import { beginOf, isAlive } from "../is-running.js";
+import { linkOrCopy } from "./link-or-copy.js";
 
 /** What writes into a folder that is locked. */
 type Occupant = "study" | "run";
@@ -60,11 +61,7 @@ async function create(path: string, content: string): Promise<boolean> {
   const aside = `${path}.${randomUUID()}`;
   try {
     await writeFile(aside, content);
-    // Not every file system has links.
-    await link(aside, path).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code === "EEXIST") throw error;
-      await writeFile(path, content, { flag: "wx" });
-    });
+    await linkOrCopy(aside, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;

@@ -1,11 +1,12 @@
 /** Files that are dropped onto the page. */
 import { createHash, randomBytes } from "node:crypto";
-import { constants, createReadStream, createWriteStream } from "node:fs";
-import { copyFile, link, mkdir, rm } from "node:fs/promises";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { userError } from "../errors.js";
+import { linkOrCopy } from "../study/link-or-copy.js";
 import { newPathBelow, pathBelow, shownPath } from "./safe-path.js";
 
 /** Where they go, below the lab's folder. */
@@ -55,13 +56,7 @@ async function writeNew(body: ReadableStream | null, path: string, name: string)
   try {
     const source = body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]);
     await pipeline(source, createWriteStream(part, { flags: "wx" }));
-    // Both fail where something has the name already, whatever has happened since we looked. Disks such as exFAT's have no
-    // links.
-    const linked = link(part, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "EEXIST") throw error;
-      return copyFile(part, path, constants.COPYFILE_EXCL);
-    });
-    await linked.catch(async (error: NodeJS.ErrnoException) => {
+    await linkOrCopy(part, path).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
       if ((await hashOf(part)) !== (await hashOf(path)))
         throw userError({
