@@ -29,7 +29,7 @@ import {
   parseArms,
   planNetworks,
 } from "./plan-study.js";
-import { memoryNote } from "./run-notes.js";
+import { memoryNote, replacedNote } from "./run-notes.js";
 import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
 import { StudyBench } from "./study-bench.js";
 import { type BenchSettings, openStudyData } from "./study-data.js";
@@ -86,7 +86,10 @@ async function compareOn(
   const asked = await parseArms(options);
   requirePretrained(options, asked);
   const mayBeTakenAlong = options.pilot !== undefined && options.arms === undefined;
-  requireSelfTrainingSteps(options.selfTrainingSteps, mayBeTakenAlong || asked.some(selfTrained), "an arm");
+  requireSelfTrainingSteps(options.selfTrainingSteps, mayBeTakenAlong || asked.some(selfTrained), {
+    place: "an arm",
+    got: asked.map(({ name }) => name).join(", "),
+  });
   emit({ type: "reading" });
   const path = options.output ?? `${basename(options.model, extname(options.model))}-study`;
   const labels = await locateLabels(options);
@@ -107,9 +110,9 @@ async function compareOn(
 
   const forData = (arms: readonly Arm[]) =>
     armsForData(arms, data.unlabelled, networks[0].kind, options.pretrainingEpochs);
-  const { arms, notes } = forData(asked);
+  const { arms, replaced } = forData(asked);
   const unused = unusedDiscriminatorNote(options, arms);
-  for (const message of [...notes, ...(unused ? [unused] : [])]) emit({ type: "note", message });
+  for (const message of [...replaced.map(replacedNote), ...(unused ? [unused] : [])]) emit({ type: "note", message });
   const { arms: besides } = forData(await besidesInPilot(options, task));
   const discriminatorHash = await discriminatorHashOf(options);
   const drafted = draftPlan(options, task, networks, arms, data, { device, discriminatorHash });

@@ -31,7 +31,7 @@ import { requireNamesOfOutputs } from "./require-names-of-outputs.js";
 import { resolveRecipe } from "./resolve-recipe.js";
 import { restorationLine } from "./restore-model.js";
 import { RunFolder } from "./run-folder.js";
-import { clustersNote, drawnNote, memoryNote, replacedNote, unusedNote } from "./run-notes.js";
+import { clustersNote, drawnNote, memoryNote, replacedInRunNote, unusedNote } from "./run-notes.js";
 import { isDataset, openData, openLabelled } from "./run-samples.js";
 import {
   requireGiven,
@@ -113,7 +113,7 @@ export async function prepareRun(
     featuresNote(ownFeatures, options.features),
     ownScalingNote(opened.network, isNormalised ? (options.normalise ?? "standard") : undefined),
     ...new Set([dataset, ...(labelled ? [labelled] : [])].flatMap(({ record }) => dataNotes(record))),
-    because && replacedNote(asked, forData, because, options.head),
+    because && replacedInRunNote({ asked, recipe: forData, because }, options.head),
     clustersNote(recipe, dataset),
     drawnNote(recipe, features),
     unusedNote(recipe, options),
@@ -216,12 +216,13 @@ async function requireSense(options: InitializeOptions): Promise<string> {
   // A run that is resumed is asked for as it was, and may be given more steps.
   if (!resume) requireOneOf({ steps, epochs, minutes });
   requireOneReading(options);
-  requireSelfTrainingSteps(options.selfTrainingSteps, head === "self-training", "a head");
+  const given = head === undefined ? "no head" : `a head of ${head}`;
+  requireSelfTrainingSteps(options.selfTrainingSteps, head === "self-training", { place: "a head", got: given });
   if (options.labelled !== undefined && !needsLabels(head))
     throw userError({
       where: "labelled samples",
       required: "a head that starts from labels, which is all they are for",
-      got: head === undefined ? "no head" : `a head of ${head}`,
+      got: given,
       advice: "Ask for --head class-means, linear-discriminant or self-training, or leave --labelled out.",
     });
   if (options.discriminator !== undefined) requireDiscriminatorKind(options.discriminator);

@@ -6,6 +6,7 @@ import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import { startInitializer } from "../recipe/start-initializer.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import type { Device } from "../runtime/device.js";
+import type { ReplacedRecipe } from "../study/arm.js";
 import { type HeadStart, needsLabels } from "../training/head-start.js";
 import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { datasetGeometry } from "../training/picture-geometry.js";
@@ -21,16 +22,21 @@ export function discriminantNote({ heldOut, accuracy }: DiscriminantAccount): st
 }
 
 /** Says which recipe has taken the place of the one that was asked for, and why. */
-export function replacedNote(asked: Recipe, recipe: Recipe, because: string, head: HeadStart | undefined): string {
-  const { task } = recipe.selfSupervision;
+export function replacedNote({ asked, recipe, because }: ReplacedRecipe): string {
+  const start = recipe.start === "pytorch-default" ? " from PyTorch's weights" : "";
+  return `${because}, for which the recipe ${asked.name} is ${recipe.name}${start}`;
+}
+
+/** Says the same to whom a single run is for, and what else may be better. */
+export function replacedInRunNote(replaced: ReplacedRecipe, head: HeadStart | undefined): string {
+  const { task } = replaced.recipe.selfSupervision;
   const advice =
     task === "rotation"
       ? "; on pictures without an upright position, as seen from above, --recipe contrast was level to one point better"
       : task === "clusters" && !needsLabels(head)
         ? "; it was measured to help most where --head class-means, linear-discriminant or self-training starts from labels, too"
         : "";
-  const start = recipe.start === "pytorch-default" ? " from PyTorch's weights" : "";
-  return `${because}, for which the recipe ${asked.name} is ${recipe.name}${start}${advice}`;
+  return `${replacedNote(replaced)}${advice}`;
 }
 
 /** Warns of the task that was measured to cost accuracy on samples that are no pictures. */

@@ -84,8 +84,15 @@ export function requireOneReading({ fitted, normalise, columns, categories }: Re
       });
 }
 
-/** @throws UserError where steps of self-training are no number of steps, or there is no `place` that asks for it */
-export function requireSelfTrainingSteps(steps: number | undefined, isAskedFor: boolean, place: string): void {
+/**
+ * @param place what could ask for self-training, and what came in its place, in words
+ * @throws UserError where steps of self-training are no number of steps, or nothing asks for it
+ */
+export function requireSelfTrainingSteps(
+  steps: number | undefined,
+  isAskedFor: boolean,
+  { place, got }: { readonly place: string; readonly got: string },
+): void {
   if (steps === undefined) return;
   const where = "self-training steps";
   if (!Number.isSafeInteger(steps) || steps < 1) throw misfit(where, "a whole number of at least 1", steps);
@@ -93,7 +100,7 @@ export function requireSelfTrainingSteps(steps: number | undefined, isAskedFor: 
   throw userError({
     where,
     required: `${place} with self-training, whose steps they are`,
-    got: "none",
+    got,
     advice: "Ask for self-training, or leave its steps out.",
   });
 }

@@ -157,6 +157,14 @@ async function parseSource(name: string, head: string, sources: ArmSources): Pro
   }
 }
 
+/** A recipe that has taken the place of the one that was asked for. */
+export interface ReplacedRecipe {
+  readonly asked: Recipe;
+  readonly recipe: Recipe;
+  /** See {@link recipeForData}. */
+  readonly because: string;
+}
+
 /**
  * Arms with the recipes that theirs name for this data and network, see {@link recipeForData}, and which those are.
  *
@@ -168,18 +176,18 @@ export function armsForData(
   unlabelled: Dataset,
   kind: FeaturesKind,
   epochs?: number,
-): { arms: Arm[]; notes: string[] } {
-  const notes = new Set<string>();
+): { arms: Arm[]; replaced: ReplacedRecipe[] } {
+  const replaced = new Map<string, ReplacedRecipe>();
   const own = arms.map((arm) => {
     if (arm.source.kind !== "recipe") return arm;
     const asked = arm.source.recipe;
     const { recipe, because } = recipeForData(asked, unlabelled, kind);
-    if (because !== undefined) notes.add(`${because}, for which the recipe ${asked.name} is ${recipe.name}`);
+    if (because !== undefined) replaced.set(asked.name, { asked, recipe, because });
     const conditioning = arm.conditioning === asked.conditioning ? recipe.conditioning : arm.conditioning;
     const lasting = epochs === undefined ? recipe : { ...recipe, epochs, minimumSteps: 0 };
     return { ...arm, source: { ...arm.source, recipe: lasting }, conditioning };
   });
-  return { arms: own, notes: [...notes] };
+  return { arms: own, replaced: [...replaced.values()] };
 }
 
 /**

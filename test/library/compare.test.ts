@@ -65,7 +65,7 @@ test("self-training takes as many steps as it is told, and only where an arm has
   const { made: _, folder: __, ...options } = await ready();
   const few = { ...options, seeds: 1, steps: 5, longestExtension: 0, selfTrainingSteps: 4 };
   await expect(compare({ ...few, arms: ["he"] })).rejects.toThrow(
-    /^self-training steps: required an arm with self-training, whose steps they are, got none\./,
+    /^self-training steps: required an arm with self-training, whose steps they are, got he\./,
   );
   const { plan, summary } = await compare({ ...few, arms: ["he", "he+self-training"] });
   expect(plan.selfTrainingSteps).toBe(4);

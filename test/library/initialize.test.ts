@@ -542,7 +542,10 @@ describe("initialize", () => {
     const { options } = setUp();
     const asked = { ...options, data: "nowhere" };
     expect(await messageOf(initialize({ ...asked, selfTrainingSteps: 5 }))).toBe(
-      "self-training steps: required a head with self-training, whose steps they are, got none. Ask for self-training, or leave its steps out.",
+      "self-training steps: required a head with self-training, whose steps they are, got no head. Ask for self-training, or leave its steps out.",
+    );
+    expect(await messageOf(initialize({ ...asked, head: "class-means", selfTrainingSteps: 5 }))).toContain(
+      "required a head with self-training, whose steps they are, got a head of class-means.",
     );
     expect(await messageOf(initialize({ ...asked, head: "self-training", selfTrainingSteps: 0.5 }))).toBe(
       "self-training steps: required a whole number of at least 1, got 0.5. Correct the setting.",

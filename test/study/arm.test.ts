@@ -72,15 +72,27 @@ test("names the nearest known arm", async () => {
 test("arms have the recipes that theirs name for the data, and what a suffix says stays", async () => {
   const names = ["default", "default+raw+zero-head", "contrast", "he"];
   const arms = await Promise.all(names.map((name) => parseArm(name, sources)));
-  const { arms: inColour, notes } = armsForData(arms, toyDataset([3, 8, 8]), { isDense: false, hasDecoder: false }, 2);
+  const { arms: inColour, replaced } = armsForData(
+    arms,
+    toyDataset([3, 8, 8]),
+    { isDense: false, hasDecoder: false },
+    2,
+  );
   const recipes = inColour.map(({ source }) =>
     source.kind === "recipe" ? [source.recipe.name, source.recipe.epochs] : null,
   );
   expect(recipes).toEqual([["rotation", 2], ["rotation", 2], ["contrast", 2], null]);
   expect(inColour.map(({ name }) => name)).toEqual(names);
   expect(inColour[1]).toMatchObject({ conditioning: { scale: "none" }, head: "zero" });
-  expect(notes).toEqual(["these are square pictures, for which the recipe default is rotation"]);
-  expect(armsForData(arms, toyDataset([1, 8, 8]), { isDense: false, hasDecoder: false })).toEqual({ arms, notes: [] });
+  expect(replaced).toEqual([
+    {
+      asked: builtInRecipe("default"),
+      recipe: builtInRecipe("rotation"),
+      because: "these are square pictures",
+    },
+  ]);
+  const kept = armsForData(arms, toyDataset([1, 8, 8]), { isDense: false, hasDecoder: false });
+  expect(kept).toEqual({ arms, replaced: [] });
   const { arms: dense } = armsForData(arms, toyDataset([1, 8, 8]), { isDense: true, hasDecoder: false });
   expect(dense[0]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { drawnHeadsOnly: true } });
   expect(dense[1]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { scale: "none" } });
