@@ -9,8 +9,9 @@ import { type FeatureExtractor, featureExtractor } from "../recipe/feature-extra
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
 import type { devices } from "../runtime/device.js";
 import { requireDevice } from "../runtime/require-device.js";
-import { type SessionOptions, sessionOptions } from "../runtime/session.js";
+import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures } from "../training/condition.js";
+import type { EvaluateOptions } from "../training/evaluate.js";
 import { Supervisor } from "../training/supervise.js";
 import { type InitializeEvent, type InitializeResult, initialize } from "./initialize.js";
 import { newModel } from "./new-model.js";
@@ -129,7 +130,8 @@ async function demoOn(datasets: OpenedDatasets, options: DemoOptions): Promise<D
     shape: network.sampleShape,
     fitted: train.record,
   });
-  const starts = startsOf(features, train, pretrained.weights, session);
+  const calibration = { ...session, ...(options.signal ? { signal: options.signal } : {}) };
+  const starts = startsOf(features, train, pretrained.weights, calibration);
   const supervisor = await Supervisor.open({ features, optimizer, batchSize: 64, ...session });
   let accuracies: number[][][];
   try {
@@ -166,7 +168,7 @@ function startsOf(
   features: FeatureExtractor,
   train: Dataset,
   pretrained: Weights,
-  session: SessionOptions,
+  calibration: EvaluateOptions,
 ): readonly Start[] {
   const { network } = features;
   return [
@@ -184,7 +186,7 @@ function startsOf(
       weights: async (seed) => {
         const drawn = initialWeights(network, "he", seed);
         const settings = { spectrumExponent: null, scale: "unit", samples: 512 } as const;
-        return (await conditionFeatures(features, drawn, train, settings, seed, session)).weights;
+        return (await conditionFeatures(features, drawn, train, settings, seed, calibration)).weights;
       },
     },
     {

@@ -47,6 +47,19 @@ it("stops where it is told to", async () => {
   expect(existsSync(path("demo/demo.json"))).toBe(false);
 });
 
+it("stops while it calibrates a start, not behind that", async () => {
+  const path = folderWith({});
+  const interruption = new AbortController();
+  const stopped = demo({
+    ...short,
+    output: path("demo"),
+    signal: interruption.signal,
+    // The next start is the calibrated one.
+    onEvent: (event) => event.type === "trial" && event.done === 2 && interruption.abort(),
+  });
+  await expect(stopped).rejects.toThrow(/^stopped while measuring$/);
+});
+
 it("says where it could not write", async () => {
   const path = folderWith({ file: "" });
   await expect(demo({ ...short, output: path("file") })).rejects.toThrow(
