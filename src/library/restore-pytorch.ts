@@ -62,7 +62,7 @@ export function restoreByOrigins(
   nameByUses(restorer, usesOf(restorer, notes, nameOf));
   addLeftOutBiases(restorer, origins, nameOf);
   dropExpandedBiases(restorer, origins);
-  unfoldNormalizations(restorer, origins, nameOf, state);
+  unfoldNormalizations(restorer, origins, nameOf, { state, trained });
 }
 
 /** Where tensors are used, by their names in the file, and what the notes call them there. */
@@ -149,7 +149,7 @@ function unfoldNormalizations(
   restorer: GraphRestorer,
   origins: Origins,
   nameOf: PlaceholderNames,
-  state: StateDict | undefined,
+  { state, trained }: { readonly state: StateDict | undefined; readonly trained: ReadonlySet<string> },
 ): void {
   for (const node of restorer.nodes) {
     const origin = origins.get(node.outputs[0]);
@@ -158,7 +158,9 @@ function unfoldNormalizations(
     const epsilon = Number(origin.arguments.filter((text) => /^[\d.]+(e[-+]?\d+)?$/.test(text))[1]);
     if (!scale || !shift || !mean || !variance || !(epsilon > 0) || !isPath(node.inputs[1])) continue;
     const bias = node.inputs[1].replace(/weight$/, "bias");
-    const hasBias = bias !== node.inputs[1] && (node.inputs[2] === bias || state?.tensors.has(bias));
+    // A bias of zeros is left out of the file, as a normalisation makes it whose scale begins at zero.
+    const isPresent = node.inputs[2] === bias || state?.tensors.has(bias) || trained.has(bias);
+    const hasBias = bias !== node.inputs[1] && isPresent;
     restorer.unfold(node.outputs[0], {
       names: { scale, shift, mean, variance },
       epsilon,

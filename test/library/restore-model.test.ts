@@ -211,6 +211,22 @@ describe("dynamo exports", () => {
     }
   });
 
+  it("gives a layer its bias again that was left out as zero, where its normalisation scales by zero", async () => {
+    for (const trained of [["block.conv.weight", "block.conv.bias"], ["block.conv.weight"]]) {
+      const given = await modelOf(
+        [node("Conv", "node_Conv_1", ["x", "block.conv.weight"], "y")],
+        { "block.conv.weight": floatTensor(new Float32Array(5 * 3 * 3 * 3), [5, 3, 3, 3]) },
+        picture,
+        new Map([["y", normOrigin]]),
+      );
+      const { model } = restoreModel({ ...given, signature: { trained: new Set(trained), names: new Map() } });
+      const bias = model.graph.initializers.get("block.conv.bias");
+      expect(bias?.data).toEqual(trained.includes("block.conv.bias") ? new Float32Array(5) : undefined);
+      expect(model.graph.nodes[0].inputs).toEqual(["x", ...trained]);
+      await expectSameWhenWritten(model, x);
+    }
+  });
+
   it("drops the bias with an axis too many that conv3d without a bias is exported with", async () => {
     const operation = "aten.conv3d.default";
     const origin = { modules: ["", "conv"], moduleClass: "Conv3d", operation, arguments: ["%x", "%p_conv_weight"] };
