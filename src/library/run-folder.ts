@@ -121,9 +121,14 @@ export class RunFolder {
   /**
    * Refuses a folder that {@link RunFolder.create} would refuse, before any work is done for it.
    *
+   * @param whereRun what to do where an earlier run is there
    * @returns true where it holds an earlier run that is to be overwritten
    */
-  static async requireFree(path: string, overwrite: boolean): Promise<boolean> {
+  static async requireFree(
+    path: string,
+    overwrite: boolean,
+    whereRun = "Pass --overwrite to replace it, --resume to continue it, or choose another --output.",
+  ): Promise<boolean> {
     const content = await readdir(path).catch((error: NodeJS.ErrnoException): string[] => {
       if (error.code === "ENOENT") return [];
       throw fileError(error, path, "a folder for the run");
@@ -140,9 +145,7 @@ export class RunFolder {
       where: path,
       required: "a new or empty folder for the run",
       got: isRun ? "a folder with an earlier run" : "a folder with other files",
-      advice: isRun
-        ? "Pass --overwrite to replace it, --resume to continue it, or choose another --output."
-        : "Choose another --output.",
+      advice: isRun ? whereRun : "Choose another --output.",
     });
   }
 

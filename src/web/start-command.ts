@@ -15,6 +15,9 @@ export function offeredForms(forms: readonly CommandForm[]): CommandForm[] {
   return forms.map((form) => ({ ...form, options: form.options.filter(({ key }) => !withheld.has(key)) }));
 }
 
+/** What to do where an earlier run is in the way: the form has no --resume. */
+const whereRun = "Tick --overwrite to replace it, or choose another --output.";
+
 export interface CommandLine {
   /** Below the lab's folder. */
   readonly id: string;
@@ -69,7 +72,8 @@ export async function startCommand(
   }
   const output = await newPathBelow(root, given.output);
   // Here rather than in the command: once that is started, its record has taken the place of the earlier run's.
-  if (form.name === "init") await RunFolder.requireFree(output, given.overwrite === "yes").catch(namedBy("--output"));
+  if (form.name === "init")
+    await RunFolder.requireFree(output, given.overwrite === "yes", whereRun).catch(namedBy("--output"));
   const id = relative(root, output).split(sep).join("/") || ".";
   const model = await pathBelow(roots, request.model).catch(namedBy("model"));
   return {

@@ -120,7 +120,17 @@ test("everything is reached with the keyboard", async () => {
   expect(await page.evaluate("document.activeElement.id")).toBe("content");
   await page.getByRole("tab", { name: "Curves" }).focus();
   await page.keyboard.press("ArrowRight");
+  const chosenTab = (place: number) => page.getByRole("tab").nth(place).getAttribute("aria-selected");
   expect(await page.getByRole("tab", { name: "x and G(x)" }).getAttribute("aria-selected")).toBe("true");
+  await page.keyboard.press("End");
+  expect(await chosenTab(-1)).toBe("true");
+  await page.keyboard.press("ArrowRight");
+  expect(await chosenTab(0)).toBe("true");
+  await page.keyboard.press("ArrowLeft");
+  expect(await chosenTab(-1)).toBe("true");
+  await page.keyboard.press("Home");
+  expect(await chosenTab(0)).toBe("true");
+  await page.keyboard.press("ArrowRight");
   const slider = page.getByRole("slider").first();
   await slider.focus();
   await page.keyboard.press("Home");

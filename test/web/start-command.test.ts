@@ -56,7 +56,7 @@ test("a run takes no other's place unless it is told to, and says so at its opti
     startCommand({ command: "init", model: "net.onnx", options: { data, output: "runs/a", ...more } }, forms, roots);
   await writeRun(join(roots[0], "runs", "a"));
   await expect(start({})).rejects.toThrow(
-    /^--output: .*runs.a: required a new or empty folder .* got .* an earlier run/,
+    /^--output: .*runs.a: required a new or empty folder .* got .* an earlier run\. Tick --overwrite to replace it, or choose another --output\.$/,
   );
   expect((await start({ overwrite: "yes" })).words).toContain("--overwrite");
   await mkdir(join(roots[0], "papers"));

@@ -1,4 +1,4 @@
-/** Tabs after the ARIA pattern: one tab stop, arrows between them. */
+/** Tabs after the ARIA pattern: one tab stop, arrows between them, Home and End to the first and the last. */
 import type { ComponentChildren } from "preact";
 import { useId, useRef } from "preact/hooks";
 
@@ -20,8 +20,18 @@ export function Tabs({
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const current = tabs.find(({ key }) => key === chosen) ?? tabs[0];
-  const move = (by: number): void => {
-    const next = tabs[(tabs.indexOf(current) + by + tabs.length) % tabs.length];
+  const follow = (event: KeyboardEvent): void => {
+    const place = tabs.indexOf(current);
+    const places: Readonly<Record<string, number>> = {
+      ArrowRight: (place + 1) % tabs.length,
+      ArrowLeft: (place + tabs.length - 1) % tabs.length,
+      Home: 0,
+      End: tabs.length - 1,
+    };
+    const next = tabs[places[event.key]];
+    if (next === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    // The page would be scrolled.
+    event.preventDefault();
     choose(next.key);
     list.current?.querySelector<HTMLElement>(`[data-key="${next.key}"]`)?.focus();
   };
@@ -39,10 +49,7 @@ export function Tabs({
             aria-controls={`${id}-panel`}
             tabIndex={key === current.key ? 0 : -1}
             onClick={() => choose(key)}
-            onKeyDown={(event) => {
-              if (event.key === "ArrowRight") move(1);
-              if (event.key === "ArrowLeft") move(-1);
-            }}
+            onKeyDown={follow}
           >
             {name}
           </button>

@@ -387,7 +387,6 @@ export const koOptions: Readonly<Record<string, string>> = {
   data: '이미지 폴더, tar 조각, Parquet, Arrow, IDX, NPY, NPZ, safetensors, CSV, TSV. "shards/*.tar" 같은 패턴이나 https://, s3://, hf://datasets/ 주소도 되고, 여러 파일이면 여러 번 적습니다',
   output: "실행 폴더 (기본값: 모델 이름-headstart)",
   overwrite: "그 폴더의 이전 실행을 덮어쓰기",
-  resume: "그 폴더에서 중단된 실행을 이어서 하기",
   recipe:
     "F가 배우는 방법: default(그런 데이터에서 가장 도움이 된 것), rotation, contrast, clusters, autoencoder, adversarial, paper(논문 그대로), principal-components나 opened(학습 없이), 또는 JSON 파일. docs/recipes.md 참고",
   features: "특징 텐서의 이름 (기본값: 마지막 Gemm이나 MatMul이 읽는 것)",
@@ -425,7 +424,6 @@ export const koOptions: Readonly<Record<string, string>> = {
   labels: "보고서의 확인과 --head에 쓸 레이블: 레이블 파일 또는 표의 열(이름, 번호, -1)",
   checkpointEvery: "체크포인트 사이의 스텝 수",
   tensorboard: "실행 폴더에 TensorBoard 이벤트 파일도 쓰기",
-  mlflow: "이 MLflow 서버에도 기록하기, 예: http://127.0.0.1:5000",
   stateDict:
     "내보내면서 바뀐 가중치 이름을 되찾는 데 쓸 PyTorch 자체의 텐서 파일 (safetensors.torch.save_model로 저장)",
   "init.head":

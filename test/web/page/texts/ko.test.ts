@@ -4,12 +4,13 @@ import { coverageTable } from "../../../../src/study/statistics/trustworthy.js";
 import type { Ground, VerdictWord } from "../../../../src/study/statistics/verdict.js";
 import { en } from "../../../../src/web/page/texts/en.js";
 import { ko, koOptions } from "../../../../src/web/page/texts/ko.js";
+import { offeredForms } from "../../../../src/web/start-command.js";
 
 describe("Korean", () => {
   it("explains every option of the forms, and none that there is not", () => {
     const used = new Set<string>();
     const missing: string[] = [];
-    for (const { name, options } of startForms())
+    for (const { name, options } of offeredForms(startForms()))
       for (const { key } of options) {
         const text = [`${name}.${key}`, key].find((known) => Object.hasOwn(koOptions, known));
         if (text === undefined) missing.push(`${name}.${key}`);
