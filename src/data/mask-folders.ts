@@ -6,7 +6,7 @@ import { userError } from "../errors.js";
 import { byCodeUnit } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
 import { labelsOption } from "./labels-option.js";
-import { isMaskFolder, isPictureFolder, mayBeMask } from "./mask-names.js";
+import { isMaskFolder, isPictureFolder, mayBeMask, withoutOtherDrawings } from "./mask-names.js";
 import { pairMasks, partMasks } from "./pair-masks.js";
 import { findPictures, isHidden, linkNotes, trainingOf } from "./picture-folder.js";
 import { folderItems, type PictureItems } from "./picture-items.js";
@@ -82,10 +82,11 @@ export async function withMasks(source: PictureItems, options: MaskOptions): Pro
 function paired(
   source: PictureItems,
   folder: string,
-  files: readonly string[],
+  all: readonly string[],
   { onBad }: Pick<OpenOptions, "onBad">,
 ): PictureItems {
   const pictures = source.items.map(({ name }) => name);
+  const files = withoutOtherDrawings(all);
   const { masks, left } = pairMasks(pictures, files, folder);
   if (masks.every((mask) => mask === undefined)) {
     throw userError({
@@ -104,8 +105,14 @@ function paired(
     });
   }
   const { notes, skipped, ...record } = source.record;
+  const others = all.length - files.length;
+  const drawn = `in ${folder}, ${others.toLocaleString("en")} ${plural(others, "picture")} of the same masks in colour or by instances ${others === 1 ? "is" : "are"} passed over`;
   const note = `${left.length.toLocaleString("en")} ${plural(left.length, "mask")} without a picture ${left.length === 1 ? "is" : "are"} left out, such as ${left[0]}`;
-  const allNotes = [...((notes as string[] | undefined) ?? []), ...(left.length === 0 ? [] : [note])];
+  const allNotes = [
+    ...((notes as string[] | undefined) ?? []),
+    ...(others === 0 ? [] : [drawn]),
+    ...(left.length === 0 ? [] : [note]),
+  ];
   return {
     ...source,
     items: source.items.map(({ class: _, ...item }, index) => ({

@@ -1,6 +1,6 @@
 /** Which mask belongs to which picture, by their names. */
 import { userError } from "../errors.js";
-import { mayBeMask, withoutMaskWord, withoutPictureWord } from "./mask-names.js";
+import { mayBeMask, withoutMaskWord, withoutOtherDrawings, withoutPictureWord } from "./mask-names.js";
 import { commonFolder } from "./picture-folder.js";
 
 /** Masks by the pictures that they belong to. */
@@ -52,9 +52,10 @@ export function pairMasks(pictures: readonly string[], masks: readonly string[],
 /**
  * Which files of a folder of both are masks: those that are called as another one with `_mask` or the like.
  *
- * @param files paths with "/" between their parts
+ * @param all paths with "/" between their parts
  */
-export function partMasks(files: readonly string[]): { pictures: string[]; masks: string[] } {
+export function partMasks(all: readonly string[]): { pictures: string[]; masks: string[] } {
+  const files = withoutOtherDrawings(all);
   const named = new Set(files.flatMap((file) => [...namesOf(file), withoutPictureWord(stemOf(file)) ?? ""]));
   named.delete("");
   const isMask = (file: string): boolean => named.has(withoutMaskWord(stemOf(file)) ?? "");

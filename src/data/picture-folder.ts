@@ -3,7 +3,13 @@ import { join, resolve } from "node:path";
 import { counted } from "../counted.js";
 import { userError } from "../errors.js";
 import { byCodeUnit, shorten } from "./classes.js";
-import { isMaskFolder, isPictureFolder, withoutMaskWord } from "./mask-names.js";
+import {
+  isMaskFolder,
+  isPictureFolder,
+  withoutMaskWord,
+  withoutOtherDrawings,
+  withoutPictureWord,
+} from "./mask-names.js";
 import { OtherFiles } from "./other-files.js";
 import { checkInterrupted, unreadable } from "./read-bytes.js";
 
@@ -165,10 +171,10 @@ function masksAmong(files: readonly string[]): MasksAmong | undefined {
   const [pictures, folder] = [folders.find(isPictureFolder), folders.find(isMaskFolder)];
   if (pictures === undefined || folder === undefined) return undefined;
   const namesIn = (top: string): string[] =>
-    files
-      .filter((file) => topOf(file) === top)
-      .map((file) => file.slice(shared.length + top.length).replace(/\.[^.]+$/, ""));
-  const known = new Set(namesIn(pictures));
+    withoutOtherDrawings(files.filter((file) => topOf(file) === top)).map((file) =>
+      file.slice(shared.length + top.length).replace(/\.[^.]+$/, ""),
+    );
+  const known = new Set(namesIn(pictures).flatMap((name) => [name, withoutPictureWord(name) ?? name]));
   const masks = namesIn(folder);
   const paired = masks.filter((name) => known.has(name) || known.has(withoutMaskWord(name) ?? name));
   return {

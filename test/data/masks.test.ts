@@ -355,6 +355,40 @@ describe("masks that nobody named", () => {
     expect((await surveyPictures(join(folder, path), { task: "segmentation" }))?.files).toBe(1);
   });
 
+  test.each(["data", "data/leftImg8bit", "data/leftImg8bit/train"])(
+    "are found as Cityscapes has them, in %s; drawings of the same in colour and by instances are passed over",
+    async (path) => {
+      const files: Record<string, Uint8Array> = {};
+      for (const [split, town] of ["train/ulm", "train/bonn", "val/kiel"].map((folder) => folder.split("/"))) {
+        const name = (top: string, kind: string) => `data/${top}/${split}/${town}/${town}_0_1_${kind}.png`;
+        files[name("leftImg8bit", "leftImg8bit")] = await picture;
+        files[name("gtFine", "gtFine_labelIds")] = town === "ulm" ? await mask : await greyPng([2, 2, 0, 0], 2);
+        files[name("gtFine", "gtFine_color")] = await colourPicture([red, green, black, red], 2);
+        files[name("gtFine", "gtFine_instanceIds")] = await deepPng([24001, 24002, 0, 0], 2);
+      }
+      const folder = temporaryFolder(files);
+      const dataset = await openDataset(join(folder, path), { task: "segmentation" });
+      expect(mapsOf(dataset)).toEqual([
+        [2, 2, 0, 0],
+        [0, 1, 1, 0],
+      ]);
+      expect(dataset.record.notes).toContainEqual(
+        expect.stringMatching(/, 4 pictures of the same masks in colour or by instances are passed over$/),
+      );
+    },
+  );
+
+  test("two kinds of Cityscapes' class numbers for one picture are an error", async () => {
+    const folder = temporaryFolder({
+      "leftImg8bit/a_leftImg8bit.png": await picture,
+      "gtFine/a_gtFine_labelIds.png": await mask,
+      "gtFine/a_gtFine_labelTrainIds.png": await mask,
+    });
+    await expect(openDataset(folder, { task: "segmentation" })).rejects.toThrow(
+      /required one mask of its name, got a_gtFine_labelIds\.png and a_gtFine_labelTrainIds\.png/,
+    );
+  });
+
   test("are left out where there are two such folders, or none", async () => {
     const two = temporaryFolder({
       "images/a.png": await picture,
@@ -375,6 +409,13 @@ describe("masks that nobody named", () => {
     expect(both.count).toBe(1);
     expect(both.record.notes).toContain(
       "1 picture of masks is left out, as masks of those of images by their names; to read them, name masks itself",
+    );
+    const names = ["labelIds", "color", "instanceIds"].map((kind) => `gtFine/a_gtFine_${kind}.png`);
+    const drawn = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await mask] as const)));
+    const town = await openDataset(temporaryFolder({ "leftImg8bit/a_leftImg8bit.png": await picture, ...drawn }));
+    expect(town.count).toBe(1);
+    expect(town.record.notes).toContainEqual(
+      expect.stringMatching(/^3 pictures of gtFine are left out, as masks of those of leftImg8bit/),
     );
   });
 

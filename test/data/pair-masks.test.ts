@@ -16,6 +16,8 @@ describe("masks are paired with pictures", () => {
     ["7_sat.jpg", "7_mask.png"],
     ["0001TP_1.png", "0001TP_1_L.png"],
     ["a.b.jpg", "a.b.png"],
+    ["ulm/ulm_0_1_leftImg8bit.png", "ulm/ulm_0_1_gtFine_labelIds.png"],
+    ["ulm/ulm_0_1_leftImg8bit.png", "ulm/ulm_0_1_gtCoarse_labelTrainIds.png"],
     ["x_mask.png", "x_mask.png"],
     ["각.png".normalize("NFC"), "각.png".normalize("NFD")],
   ])("%s has %s", (picture, mask) => {
@@ -54,6 +56,16 @@ describe("masks are paired with pictures", () => {
       masks: ["a.png", "b.jpg"],
       left: [],
     });
+  });
+
+  test("in one folder, drawings of the same masks in colour and by instances are neither", () => {
+    const names = ["color", "instanceIds", "labelIds"].map((kind) => `a_gtFine_${kind}.png`);
+    expect(partMasks(["a_leftImg8bit.png", ...names])).toEqual({
+      pictures: ["a_leftImg8bit.png"],
+      masks: ["a_gtFine_labelIds.png"],
+    });
+    // Where nothing draws classes, a name like theirs says nothing.
+    expect(partMasks(["a_gtFine_color.png"]).pictures).toEqual(["a_gtFine_color.png"]);
   });
 
   test("two masks of one picture, and two pictures of one mask, are errors", () => {
