@@ -1,26 +1,19 @@
 /** The form that starts a run or a study. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { OptionField, Session, StartRequest } from "../protocol.js";
-import { askUntilAnswered, useAnswer } from "./answer.js";
-import { api, type Inspection } from "./api.js";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { OptionField, Session } from "../protocol.js";
+import { useAnswer } from "./answer.js";
+import { api } from "./api.js";
 import { Copyable } from "./copyable.js";
 import type { DroppedFile } from "./dropped-files.js";
+import { useDropped } from "./fill-dropped.js";
+import { useInspection, usePreview } from "./form-answers.js";
 import { optionText, say } from "./language.js";
 import { ModelDrawing } from "./model-drawing.js";
+import { isModel } from "./model-files.js";
 import { Field, PathField } from "./option-fields.js";
 import { groupOf, type OptionGroup, optionGroups } from "./option-groups.js";
 import { PathChooser } from "./path-chooser.js";
 import { go } from "./route.js";
-
-/** The formats that models are read from; a TensorFlow.js model is its model.json. */
-const isModel = (path: string): boolean => /\.(onnx|keras|h5|hdf5|json)$/i.test(path);
-
-/** Files that a model reads beside its own: their names stand in it. */
-const isModelPart = (name: string): boolean => /(\.bin|\.onnx[._]data)$/i.test(name);
-
-/** Names of MNIST's files, and of those that follow it. */
-const isLabels = (name: string): boolean => /labels[-.]idx1/i.test(name);
-const isTest = (name: string): boolean => /^(t10k|test)[-_.][^/]*$/i.test(name);
 
 export function StartView({
   command,
@@ -192,109 +185,6 @@ export function StartView({
       )}
     </article>
   );
-}
-
-/**
- * Copies what is dropped into the lab's folder, and fills it in where it belongs.
- *
- * @param isFresh whether the form begins without settings of its own: then what was dropped before it was shown counts
- * @returns what has been copied, in words, and why the rest was not
- */
-function useDropped(
-  dropped: Promise<readonly DroppedFile[]> | undefined,
-  isFresh: boolean,
-  command: "init" | "compare",
-  setModel: (path: string) => void,
-  set: (key: string, value: string) => void,
-): { readonly note: string; readonly error: string | undefined } {
-  const [note, setNote] = useState("");
-  const [error, setError] = useState<string>();
-  // What was dropped onto the form before fills in this one too, unless it begins with settings of its own.
-  const used = useRef(isFresh ? undefined : dropped);
-  useEffect(() => {
-    if (!dropped || used.current === dropped) return;
-    used.current = dropped;
-    setError(undefined);
-    const take = async (): Promise<void> => {
-      const files = await dropped;
-      for (const { name, file } of files) {
-        setNote(say("start.uploading", { name }));
-        const { path } = await api.upload(name, file);
-        // Something else has been dropped meanwhile.
-        if (used.current !== dropped) return;
-        setNote(say("start.uploaded", { path }));
-        const [folder, inside] = name.split("/");
-        if (isModel(name)) setModel(path);
-        // These are found beside what they belong to.
-        else if (isLabels(name) || isModelPart(name)) continue;
-        else if (command === "compare" && isTest(name)) set("test", path);
-        // Of a folder the folder itself is the data.
-        else set("data", inside === undefined ? path : path.slice(0, path.indexOf(`/${folder}/`) + folder.length + 1));
-      }
-    };
-    void take().catch((problem: Error) => {
-      if (used.current !== dropped) return;
-      setNote("");
-      setError(problem.message);
-    });
-  }, [dropped]);
-  return { note, error };
-}
-
-/** Milliseconds after a key until what has been written is asked about. */
-const untilAsked = 300;
-
-/** The model as F, mirror and D, with the options that choose these; or why it cannot be shown. */
-function useInspection(
-  model: string,
-  options: Readonly<Record<string, string>>,
-): { readonly inspection?: Inspection; readonly error?: string } {
-  const [found, setFound] = useState<{ inspection?: Inspection; error?: string }>({});
-  const { features = "", discriminator = "", recipe = "" } = options;
-  useEffect(() => {
-    setFound({});
-    if (!isModel(model)) return;
-    return askLater(
-      () => api.inspect(model, { features, discriminator, recipe }),
-      (inspection) => setFound({ inspection }),
-      (error) => setFound({ error }),
-    );
-  }, [model, features, discriminator, recipe]);
-  return found;
-}
-
-/** The command that a request will be, or what is wrong with it. */
-function usePreview(request: StartRequest): { readonly command?: string; readonly error?: string } {
-  const [preview, setPreview] = useState<{ command?: string; error?: string }>({});
-  useEffect(() => {
-    // What is known stays while it is asked anew: the form would jump with every key.
-    if (request.model === "") {
-      setPreview({});
-      return;
-    }
-    return askLater(
-      () => api.command(request),
-      ({ command }) => setPreview({ command }),
-      (error) => setPreview({ error }),
-    );
-  }, [request]);
-  return preview;
-}
-
-/** Asks once nothing more has been written for a moment. @returns ends it */
-function askLater<Answer>(
-  ask: () => Promise<Answer>,
-  take: (answer: Answer) => void,
-  refuse: (reason: string) => void,
-): () => void {
-  let stop = (): void => {};
-  const wait = setTimeout(() => {
-    stop = askUntilAnswered(ask, take, refuse);
-  }, untilAsked);
-  return () => {
-    clearTimeout(wait);
-    stop();
-  };
 }
 
 /** What is wrong with a value, and which: an option's by its flag, or the model; undefined where it is another thing. */
