@@ -10,6 +10,7 @@ import { removeParametrizations } from "../recipe/remove-parametrizations.js";
 import type { OpenedModel } from "./open-model.js";
 import { isFromPytorch, listed } from "./restore-model.js";
 import { isOwnName } from "./restore-pytorch.js";
+import { rewrittenTensors } from "./rewritten-export.js";
 
 /** Exports that keep every tensor as it is. */
 const pytorchRemedy = `In PyTorch, export with ${plainExport}, or with ${plainTorchScriptExport}; where a layer has weight_norm, spectral_norm or pruning, after ${removeParametrizations}.`;
@@ -47,6 +48,11 @@ export function exportWarnings(opened: OpenedModel, features: FeatureExtractor):
   if (merged.length > 0)
     warnings.push(
       `The export has merged tensors that were equal (${listed(merged)} ${merged.length === 1 ? "stands" : "each stand"} for several): they are trained as one, and written under one name.`,
+    );
+  const rewritten = isFromPytorch(model) ? rewrittenTensors(model, features) : [];
+  if (rewritten.length > 0)
+    warnings.push(
+      `Another program than PyTorch, such as onnxslim, onnxsim or ONNX Runtime, has merged or folded tensors of this export (${listed(rewritten)}), and nothing tells which. Give headstart the file as torch.onnx.export has written it.`,
     );
   const stale = staleCopies(opened, features);
   if (stale.length > 0)
