@@ -41,10 +41,10 @@ export interface TrialPoint {
 /** A layer before supervised training. */
 export interface LayerStart {
   readonly layer: string;
-  /** Of its pre-activations on unlabelled samples. */
-  readonly mean: number;
-  readonly standardDeviation: number;
-  readonly constantUnits: number;
+  /** Of its pre-activations on unlabelled samples; null where these are not finite. */
+  readonly mean: number | null;
+  readonly standardDeviation: number | null;
+  readonly constantUnits: number | null;
   /** Root mean square of the loss's gradient by its weight, on the first batch; null where it is not finite. */
   readonly gradient: number | null;
 }

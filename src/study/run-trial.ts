@@ -299,8 +299,12 @@ async function layerStarts(
     from?.forEach((value, index) => {
       squares += (((to?.[index] ?? Number.NaN) - value) / probeRate) ** 2;
     });
-    const gradient = from ? Math.sqrt(squares / from.length) : Number.NaN;
-    return { ...layer, gradient: Number.isFinite(gradient) ? gradient : null };
+    return {
+      ...layer,
+      mean: finite(layer.mean),
+      standardDeviation: finite(layer.standardDeviation),
+      gradient: finite(from ? Math.sqrt(squares / from.length) : Number.NaN),
+    };
   });
 }
 

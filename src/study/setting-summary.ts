@@ -259,14 +259,16 @@ function meanStarts(trials: readonly TrialRecord[]): LayerStart[] {
   const measured = trials.filter(({ start }) => start.length > 0);
   if (measured.length === 0) return [];
   return measured[0].start.map(({ layer }, index) => {
-    const of = (value: (start: LayerStart) => number): number => mean(measured.map(({ start }) => value(start[index])));
-    const gradients = measured.flatMap(({ start }) => start[index].gradient ?? []);
+    const of = (name: Exclude<keyof LayerStart, "layer">): number | null => {
+      const finite = measured.flatMap(({ start }) => start[index][name] ?? []);
+      return finite.length > 0 ? mean(finite) : null;
+    };
     return {
       layer,
-      mean: of((start) => start.mean),
-      standardDeviation: of((start) => start.standardDeviation),
-      constantUnits: of((start) => start.constantUnits),
-      gradient: gradients.length > 0 ? mean(gradients) : null,
+      mean: of("mean"),
+      standardDeviation: of("standardDeviation"),
+      constantUnits: of("constantUnits"),
+      gradient: of("gradient"),
     };
   });
 }

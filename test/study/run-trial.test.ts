@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
 import { InterruptedError } from "../../src/errors.js";
+import { sizeOf } from "../../src/graph/tensor.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
-import { initialWeights } from "../../src/recipe/initial-values.js";
+import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
 import { studyOptimizer } from "../../src/study/optimizer.js";
 import { divergence, runTrial, type TrialOptions } from "../../src/study/run-trial.js";
 import { refreshRunningStatistics } from "../../src/training/running-statistics.js";
@@ -186,6 +187,14 @@ describe("runTrial", () => {
     for (const { gradient } of start) expect(gradient).toBeCloseTo(0.25, 6);
     const [{ data: trained, steps }] = gradientProbe.runs;
     expect([trained.count, steps]).toEqual([20, 1]);
+  });
+
+  test("of a start whose activations are not finite nothing is told of them", async () => {
+    const given: Weights = new Map(
+      features.parameters.map(({ name, shape }) => [name, new Float32Array(sizeOf(shape)).fill(3e38)]),
+    );
+    const { start } = await runTrial(await optionsOf("weights:huge", "test", { given }));
+    expect(start.map(({ mean, standardDeviation }) => [mean, standardDeviation])).toEqual([[null, null]]);
   });
 
   test("stops while its start is measured, and in the middle of self-training", async () => {

@@ -50,6 +50,19 @@ test("tells arms that help, hurt and do nothing", async () => {
   expect(warnings).toEqual([]);
 });
 
+test("starts whose activations are not finite count in no mean of them", async () => {
+  const { plan, trials } = await study({ he: 0.7, lecun: 0.75 });
+  const none = { mean: null, standardDeviation: null };
+  const changed = trials.map((trial) => {
+    if (trial.arm === "he" && trial.seed > 0) return trial;
+    return { ...trial, start: trial.start.map((layer) => ({ ...layer, ...none })) };
+  });
+  const { settings } = summarize(plan, results(plan, changed), 10_000);
+  const [he, lecun] = settings[0].arms.map(({ start: [layer] }) => layer);
+  expect(he).toMatchObject({ mean: 0, standardDeviation: 1, gradient: 0.01 });
+  expect(lecun).toMatchObject({ ...none, gradient: 0.01 });
+});
+
 test("an arm that starts as the baseline does shows no difference", async () => {
   const { plan } = await study({ he: 0.7, "he+raw": 0.7 });
   const trials = plan.arms.flatMap(({ name }) =>
