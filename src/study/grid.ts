@@ -13,7 +13,7 @@ export interface Grid {
 
 const keys = ["depth", "activation", "widths", "normalization"];
 
-/** Reads such as "depth=2,4,8 activation=sigmoid,tanh widths=128". @throws UserError */
+/** Reads such as "depth=2,4,8 activation=sigmoid,tanh widths=128"; a depth or activation that stands twice is one. @throws UserError */
 export function parseGrid(text: string): Grid {
   const given = new Map<string, string[]>();
   for (const part of text.trim().split(/[\s;]+/)) {
@@ -24,6 +24,13 @@ export function parseGrid(text: string): Grid {
         required: `such as "depth=2,4,8 activation=sigmoid,relu", with the keys ${keys.join(", ")}`,
         got: `"${part}"`,
         advice: keys.includes(key) ? "Give it values." : `Did you mean ${nearest(key, keys)}?`,
+      });
+    if (given.has(key))
+      throw userError({
+        where: `grid: ${key}`,
+        required: "the key once",
+        got: "it twice",
+        advice: "Write its values behind one.",
       });
     given.set(key, values.split(","));
   }
@@ -47,10 +54,18 @@ export function parseGrid(text: string): Grid {
         advice: `Did you mean ${nearest(activation, classifierActivations)}?`,
       });
   const widths = wholes("widths");
-  const normalization = given.get("normalization")?.[0];
+  const [normalization, another] = given.get("normalization") ?? [];
+  if (another !== undefined)
+    throw userError({
+      where: "grid: normalization",
+      required: "one, which all networks of the grid share",
+      got: `"${normalization},${another}"`,
+      advice: "Take one study for each.",
+    });
+  // Cells that stand twice would count as two settings.
   return {
-    depths: wholes("depth") ?? [2],
-    activations,
+    depths: [...new Set(wholes("depth") ?? [2])],
+    activations: [...new Set(activations)],
     ...(widths ? { widths } : {}),
     ...(normalization ? { normalization } : {}),
   };

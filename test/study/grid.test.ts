@@ -10,6 +10,21 @@ test("reads cells", () => {
   expect(parseGrid("activation=tanh")).toEqual({ depths: [2], activations: ["tanh"] });
 });
 
+test("a cell that stands twice is one", () => {
+  expect(parseGrid("depth=2,2 activation=relu,relu widths=8,8")).toEqual({
+    depths: [2],
+    activations: ["relu"],
+    widths: [8, 8],
+  });
+});
+
+test("refuses what would be left out", () => {
+  expect(() => parseGrid("depth=1 depth=2")).toThrow(/^grid: depth: required the key once, got it twice\./);
+  expect(() => parseGrid("normalization=batch,layer")).toThrow(
+    /^grid: normalization: required one, .*got "batch,layer"/,
+  );
+});
+
 test("refuses what it does not know", () => {
   expect(() => parseGrid("dept=2")).toThrow(/Did you mean depth/);
   expect(() => parseGrid("depth=")).toThrow(/Give it values/);
