@@ -13,8 +13,9 @@ export async function withoutDuplicates(
   everything: StudyData,
 ): Promise<{ settings: BenchSettings; data: StudyData }> {
   const { train, test, unlabelled } = everything;
-  const inTrain = await duplicatesOf(train, test);
-  const inUnlabelled = options.unlabelled === undefined ? inTrain : await duplicatesOf(unlabelled, test);
+  const inTrain = await duplicatesOf(train, test, options.signal);
+  const inUnlabelled =
+    options.unlabelled === undefined ? inTrain : await duplicatesOf(unlabelled, test, options.signal);
   if (inTrain.length === 0 && inUnlabelled.length === 0) return { settings, data: everything };
   if (options.duplicates !== "drop") {
     const worse =
