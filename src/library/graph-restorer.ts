@@ -217,15 +217,18 @@ export class GraphRestorer {
     this.nodes = this.nodes.filter(({ outputs }) => outputs[0] !== to);
   }
 
-  /** Gives a layer its bias of zeros again. */
+  /** Gives a layer its bias of zeros again, at each of its calls. */
   addBias(output: string, name: string): void {
     const node = this.nodes.find(({ outputs }) => outputs[0] === output);
     const weight = this.parameter(node?.inputs[1]);
-    if (!node || !weight || node.inputs[2] || !hasOutputsFirst(node) || !this.isFree(name)) return;
-    const zeros = convertTensor(floatTensor(new Float32Array(weight.shape[0])), weight.type);
-    this.initializers.set(name, zeros);
-    this.#added.set(name, zeros);
-    this.#zeros.push(name);
+    if (!node || !weight || node.inputs[2] || !hasOutputsFirst(node)) return;
+    if (!this.#zeros.includes(name)) {
+      if (!this.isFree(name)) return;
+      const zeros = convertTensor(floatTensor(new Float32Array(weight.shape[0])), weight.type);
+      this.initializers.set(name, zeros);
+      this.#added.set(name, zeros);
+      this.#zeros.push(name);
+    }
     this.#setInput(node, 2, name);
   }
 

@@ -227,6 +227,27 @@ describe("dynamo exports", () => {
     }
   });
 
+  it("gives a bias that was left out as zero back to each call of a layer", async () => {
+    const call = (input: string) => origin(["", "linear"], "linear", `%${input}`, "%p_linear_weight", "%p_linear_bias");
+    const turned = { transB: attribute.int(1) };
+    const given = await modelOf(
+      [
+        { ...node("Gemm", "node_Gemm_1", ["x", "linear.weight"], "a"), attributes: turned },
+        { ...node("Gemm", "node_Gemm_2", ["a", "linear.weight"], "y"), attributes: turned },
+      ],
+      { "linear.weight": normalTensor("w", [4, 4]) },
+      ["batch", 4],
+      new Map([
+        ["a", call("x")],
+        ["y", call("a")],
+      ]),
+    );
+    const { model, restoration } = restoreModel(given);
+    expect(restoration.zeros).toEqual(["linear.bias"]);
+    expect(model.graph.nodes.map(({ inputs }) => inputs[2])).toEqual(["linear.bias", "linear.bias"]);
+    await expectSameWhenWritten(model, normalTensor("x", [2, 4]));
+  });
+
   it("drops the bias with an axis too many that conv3d without a bias is exported with", async () => {
     const operation = "aten.conv3d.default";
     const origin = { modules: ["", "conv"], moduleClass: "Conv3d", operation, arguments: ["%x", "%p_conv_weight"] };
