@@ -20,15 +20,16 @@ export interface MemoryFit {
  * Fits a study into memory.
  *
  * @param besides self-trained arms that a pilot takes along where the network allows it
- * @throws UserError where an arm's head, the augmentation, or a step cannot be had, which would else show after hours of
+ * @throws UserError where an arm's weights or head, the augmentation, or a step cannot be had, which would else show after hours of
  *   pretraining
  */
 export async function fitMemory(
-  bench: Pick<StudyBench, "requireHeads" | "requireAugmentation" | "largestStep" | "takesHead">,
+  bench: Pick<StudyBench, "requireWeights" | "requireHeads" | "requireAugmentation" | "largestStep" | "takesHead">,
   plan: StudyPlan,
   besides: readonly Arm[],
   signal: AbortSignal,
 ): Promise<MemoryFit> {
+  await bench.requireWeights(plan, signal);
   await bench.requireHeads(plan, signal);
   await bench.requireAugmentation(plan, signal);
   const fitting = async (tried: StudyPlan): Promise<StepMemory> => {

@@ -20,7 +20,7 @@ import {
 } from "../study/plan.js";
 import type { PretrainingRecord } from "../study/records.js";
 import type { Job, JobResult } from "../study/run-study.js";
-import { runTrial, type StudyData, startWeights } from "../study/run-trial.js";
+import { runTrial, type StudyData, startWeights, weightsOfFeatures } from "../study/run-trial.js";
 import { fileNameOf, StudyFolder, studyFiles } from "../study/study-folder.js";
 import { stepsMadeFor } from "../study/supervise-trial.js";
 import { augmenterFor } from "../training/augmentation.js";
@@ -240,6 +240,16 @@ export class StudyBench {
   async requireHeads(plan: StudyPlan, signal: AbortSignal): Promise<void> {
     for (const kind of new Set(plan.arms.map(({ head }) => head)))
       if (kind !== undefined) await this.#requireHead(plan, kind, signal);
+  }
+
+  /** @throws UserError where an arm's file of weights does not fit a network, before anything is trained */
+  async requireWeights(plan: StudyPlan, signal: AbortSignal): Promise<void> {
+    for (const arm of plan.arms) {
+      if (arm.source.kind !== "weights") continue;
+      const weights = await readStudyWeights(arm.source.file, arm.source.hash);
+      for (const { name } of plan.networks)
+        weightsOfFeatures(arm, await this.#material.features(plan, name, signal), weights);
+    }
   }
 
   /** @throws UserError where the plan's augmentation does not fit the samples, before anything is trained */

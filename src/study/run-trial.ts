@@ -96,24 +96,33 @@ export async function startWeights(
   const { network } = features;
   const head = initialWeights(network, headInitializer, seed);
   const drawn = arm.source.kind === "initializer" ? initialWeights(network, arm.source.initializer, seed) : given;
-  const weights: Weights = new Map(head);
-  for (const { name, shape } of features.parameters) {
-    const elements = drawn?.get(name);
-    if (elements?.length !== sizeOf(shape))
-      throw userError({
-        where: `arm ${arm.name}: ${name}`,
-        required: `${shape.join("x")} elements for this tensor of ${network.where}`,
-        got: elements ? `${elements.length}` : "no tensor of this name",
-        advice: "Give weights that were made for this model.",
-      });
-    weights.set(name, elements);
-  }
+  const weights: Weights = new Map([...head, ...weightsOfFeatures(arm, features, drawn)]);
   const settings = measuring(options);
   const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, {
     ...settings,
     ...(arm.head === undefined ? {} : { head: arm.head }),
   });
   return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+}
+
+/** F's tensors among weights. @throws UserError where one is missing or of another size */
+export function weightsOfFeatures(
+  { name: arm }: Arm,
+  { network, parameters }: FeatureExtractor,
+  weights: Weights | undefined,
+): Weights {
+  return new Map(
+    parameters.map(({ name, shape }) => {
+      const elements = weights?.get(name);
+      if (elements?.length === sizeOf(shape)) return [name, elements] as const;
+      throw userError({
+        where: `arm ${arm}: ${name}`,
+        required: `${shape.join("x")} elements for this tensor of ${network.where}`,
+        got: elements ? `${elements.length}` : "no tensor of this name",
+        advice: "Give weights that were made for this model.",
+      });
+    }),
+  );
 }
 
 /** How a trial is measured. */

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type CompareOptions, compare } from "../../src/library/compare.js";
+import { initialize } from "../../src/library/initialize.js";
 import { newModel } from "../../src/library/new-model.js";
 import { version } from "../../src/library/version.js";
 import { RandomStream } from "../../src/random/stream.js";
@@ -293,6 +294,23 @@ test("weights from a file take the place of F's", async () => {
     },
   });
   await expect(replaced).rejects.toThrow(/net\.onnx: required the file as it was when the study began, got/);
+});
+
+test("weights that do not fit the network are refused before anything is trained", async () => {
+  const { made, folder, ...options } = await ready();
+  const other = join(made.folder, "other.onnx");
+  await newModel({ template: "mlp", inputShape: [side * side], widths: [12, 9], classes: 2, output: other });
+  const { weightsFile } = await initialize({
+    model: other,
+    data: made.data,
+    output: join(folder, "run"),
+    recipe: "principal-components",
+    threads: 1,
+  });
+  await expect(compare({ ...options, arms: ["autoencoder", `weights:${weightsFile}`] })).rejects.toThrow(
+    /^arm weights:.*: required 8x12 elements for this tensor of .*net\.onnx, got 108\. /,
+  );
+  expect(readdirSync(options.output)).toEqual(["study.json"]);
 });
 
 test("small data are gone through as often as the recipe's least number of steps takes, as init does", async () => {

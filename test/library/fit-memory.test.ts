@@ -11,6 +11,7 @@ const machine = 2 ** 30;
 /** A bench on which plans take as much memory as it is told. */
 function benchOf({ plain, selfTraining }: { plain: number; selfTraining: number }, takesHead = true) {
   return {
+    requireWeights: async () => {},
     requireHeads: async () => {},
     requireAugmentation: async () => {},
     takesHead: async () => takesHead,
