@@ -40,8 +40,11 @@ export function fitColumns(
   const normalise = options.normalise ?? "standard";
   const quantile = normalise === "quantile";
   const dropped: DroppedColumn[] = [];
+  const hasHeader = profiles.some(({ name }) => name !== "");
   const kept = profiles.filter((profile) => {
-    const reason = reasonToDrop(profile, keepConstant, options.onBad === "skip");
+    const reason =
+      reasonToDrop(profile, keepConstant, options.onBad === "skip") ??
+      (hasHeader && isIndexOfRows(profile) ? "an index of the rows" : undefined);
     if (reason !== undefined) dropped.push({ name: profile.name || `column ${profile.index + 1}`, reason });
     return reason === undefined;
   });
@@ -134,6 +137,20 @@ function reasonToDrop(profile: ColumnProfile, keepConstant: boolean, skip: boole
   if (profile.distinct.size === 1 && profile.missing === 0 && !(keepConstant && profile.numeric)) return "constant";
   if (!profile.numeric && profile.hasTooManyValues) return `more than ${profile.distinct.size - 1} distinct texts`;
   return undefined;
+}
+
+/**
+ * Is this what pandas or R writes of the rows' own names, also where some rows were taken out or shuffled before: a first
+ * column without a name with another whole number in each row, or in Parquet a column that pandas has named so?
+ */
+function isIndexOfRows(profile: ColumnProfile): boolean {
+  const { name, index, choice, numeric, numbers, missing, distinct, min, max } = profile;
+  if (choice !== undefined) return false;
+  if (/^__index_level_\d+__$/.test(name)) return true;
+  if (index > 0 || !/^(|unnamed: 0)$/i.test(name) || !numeric || missing > 0 || numbers < 3) return false;
+  // No more than so many are told apart; as many others need room between the smallest and the largest.
+  const isDistinct = distinct.size > Math.min(numbers - 1, mostCategories) && max - min >= numbers - 1;
+  return isDistinct && [...distinct].every((value) => Number.isInteger(Number(value)));
 }
 
 /** How many features a column becomes. */

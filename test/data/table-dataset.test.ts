@@ -72,6 +72,28 @@ describe("columns", () => {
     ]);
   });
 
+  test("an index of rows that were shuffled is left out, and nothing that only looks like one", async () => {
+    const shuffled = Array.from({ length: 150 }, (_, row) => `${(row * 47) % 311},${row % 7},${row % 5}`).join("\n");
+    for (const header of [",x,y", "Unnamed: 0,x,y"]) {
+      const { shape, record } = await openTable(table(`${header}\n${shuffled}`), {});
+      expect(shape).toEqual([2]);
+      expect(record.notes).toEqual([`${header.split(",")[0] || "column 1"} left out: an index of the rows`]);
+    }
+    const named = await openTable(table(`x,y,__index_level_0__\n1,2,a\n3,4,b\n5,7,b`), {});
+    expect(named.record.notes).toEqual(["__index_level_0__ left out: an index of the rows"]);
+    const few = "7,1\n3,4\n5,5";
+    expect((await openTable(table(`,x\n${few}`), {})).shape).toEqual([1]);
+    for (const [text, options] of [
+      [`weight,x,y\n${shuffled}`, {}],
+      [shuffled, { header: false }],
+      [`,x,y\n${shuffled}`, { columns: { 1: "number" } }],
+      [`,x,y\n${shuffled}\n${shuffled}\n${shuffled}`, {}],
+      [",x,y\n1.5,1,2\n3,4,5\n7,0,1", {}],
+      [",x,y\n1,1,2\n3,4,5\n3,0,1", {}],
+    ] as const)
+      expect((await openTable(table(text), options)).shape).toEqual([3]);
+  });
+
   test("a test table takes the training table's numbers and codes, by name", async () => {
     const training = await openTable(table(mixed), { labels: "kind" });
     const fitted = JSON.parse(JSON.stringify(training.record));
