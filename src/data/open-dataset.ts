@@ -24,6 +24,7 @@ import { fileItems, folderItems, joinItems, type PictureItems } from "./picture-
 import { readHead, unreadable } from "./read-bytes.js";
 import { looksLikeSafetensors } from "./safetensors-array.js";
 import type { RawArray } from "./sample-array.js";
+import { shallowNote } from "./shallow-pictures.js";
 import { chooseShards } from "./shards.js";
 import { openTableSource } from "./table-dataset.js";
 import { joinTables, type TableSource, textTable } from "./table-source.js";
@@ -95,8 +96,9 @@ async function checkedRecord(dataset: Dataset, options: OpenOptions): Promise<Re
   const constant = await constantNote(dataset, options.signal);
   const uneven = constant === undefined ? await unevenLines(dataset) : undefined;
   const note = uneven ? `${uneven.because}: --normalise ${uneven.normalise} gives each its own scale` : constant;
+  const found = [shallowNote(dataset), note].filter((each) => each !== undefined);
   const { notes } = dataset.record as { notes?: readonly string[] };
-  return note === undefined ? dataset.record : { ...dataset.record, notes: [...(notes ?? []), note] };
+  return found.length === 0 ? dataset.record : { ...dataset.record, notes: [...(notes ?? []), ...found] };
 }
 
 function requireNamed({ labels, maps, where }: Dataset, { classNames, task }: OpenOptions): void {

@@ -18,6 +18,7 @@ import { checkInterrupted } from "./read-bytes.js";
 import { type LeftPicture, readMasks, withMasksOnly } from "./read-masks.js";
 import { defaultMemory } from "./sample-array.js";
 import { labelsOfTexts } from "./sample-labels.js";
+import { hasSixteenBits } from "./shallow-pictures.js";
 import { type SampleDescription, storedDataset } from "./stored-dataset.js";
 
 /**
@@ -103,6 +104,7 @@ export class CheckedDecoder {
   readonly #options: OpenOptions;
   #target: PictureTarget | undefined;
   #first: (PictureSize & { file: string }) | undefined;
+  #deep = false;
 
   constructor(items: readonly PictureItem[], pool: PicturePool, options: OpenOptions) {
     this.#items = items;
@@ -113,6 +115,11 @@ export class CheckedDecoder {
   get target(): PictureTarget {
     if (this.#target === undefined) throw new Error("the target is not chosen yet");
     return this.#target;
+  }
+
+  /** Whether the first picture has 16 bits a channel, of which 8 are taken. */
+  get deep(): boolean {
+    return this.#deep;
   }
 
   /** Leaves out all but these pictures. */
@@ -136,6 +143,7 @@ export class CheckedDecoder {
       if (size === undefined) continue;
       this.#target = choosePictureTarget(size, this.#options, item.where);
       this.#first = { ...size, file: item.name };
+      this.#deep = await hasSixteenBits(item.place);
       this.unreadable.length = 0;
       return;
     }
@@ -230,6 +238,7 @@ function describePictures(
       ...(unreadable.length === 0 ? {} : { unreadable: unreadable.slice(0, 100) }),
       resized: options.resize === true,
       converted: options.convert === true,
+      ...(decoder.deep ? { bits: 16 } : {}),
       ...(allNotes.length > 0 ? { notes: allNotes } : {}),
     },
   };
