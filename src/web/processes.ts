@@ -19,12 +19,12 @@ import {
 import { constants } from "node:os";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { userError } from "../errors.js";
 import { beginOf, isAlive } from "../is-running.js";
 import { shellWord } from "../library/shell-word.js";
 import { endFileVariable } from "./end-request.js";
 import { isOfThisBoot } from "./process-life.js";
 import type { ProcessState } from "./read-run.js";
+import { Refusal } from "./refusal.js";
 
 /** Where process records and logs lie, below the lab's folder. */
 export const labFolder = ".headstart-lab";
@@ -120,7 +120,7 @@ export class Processes {
   async start({ id, kind, words }: StartOptions): Promise<void> {
     const before = this.#records.get(id);
     if (before && alive(before))
-      throw userError({
+      throw Refusal.of("still-runs", {
         where: id,
         required: "a run that nobody works on",
         got: "one that runs",
@@ -184,7 +184,7 @@ export class Processes {
   #get(id: string): ProcessRecord {
     const record = this.#records.get(id);
     if (record) return record;
-    throw userError({
+    throw Refusal.of("started-elsewhere", {
       where: id,
       required: "a run that was started on this page",
       got: "one that was started elsewhere",

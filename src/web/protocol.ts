@@ -321,5 +321,28 @@ export interface FolderListing {
   readonly more: number;
 }
 
+/** What the server itself refuses. What commands refuse has their own words alone. */
+export type RefusalKind =
+  | "path-elsewhere"
+  | "no-entry"
+  | "still-runs"
+  | "started-elsewhere"
+  | "upload-name"
+  | "upload-size"
+  | "upload-taken";
+
+/** A refusal for a page that says it in its own language. */
+export interface RefusalWords {
+  readonly kind: RefusalKind;
+  /** `where` is the path, entry or option that is concerned. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** What is answered in place of what was asked for. */
+export interface ErrorAnswer {
+  readonly error: string;
+  readonly refusal?: RefusalWords;
+}
+
 /** The header that every changing request carries: a foreign page cannot send it without asking first. */
 export const requestHeader = "x-headstart";

@@ -1,21 +1,25 @@
 /** File access below given folders only. */
 import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
-import { userError } from "../errors.js";
+import { Refusal } from "./refusal.js";
 
 /**
  * The real path of a file or folder, which must exist and lie below one of the roots after all links are followed.
  *
  * @param given relative to the first root, or absolute
- * @throws UserError where it does not exist or lies elsewhere; both read alike, so that nothing is learned of other folders
+ * @throws Refusal where it does not exist or lies elsewhere; both read alike, so that nothing is learned of other folders
  */
 export async function pathBelow(roots: readonly string[], given: string): Promise<string> {
-  const outside = userError({
-    where: given.slice(0, 200),
-    required: `a path below ${roots.join(" or ")}`,
-    got: "another, or nothing there",
-    advice: "Choose a file there, or start the lab with another folder or --files.",
-  });
+  const outside = Refusal.of(
+    "path-elsewhere",
+    {
+      where: given.slice(0, 200),
+      required: `a path below ${roots.join(" or ")}`,
+      got: "another, or nothing there",
+      advice: "Choose a file there, or start the lab with another folder or --files.",
+    },
+    { roots: roots.join(", ") },
+  );
   if (given.includes("\0")) throw outside;
   const real = await realpath(resolve(roots[0], given)).catch(() => undefined);
   if (real === undefined) throw outside;
@@ -26,7 +30,7 @@ export async function pathBelow(roots: readonly string[], given: string): Promis
 /**
  * A path for something new: its nearest existing parent must lie below the root.
  *
- * @throws UserError where it would lie elsewhere
+ * @throws Refusal where it would lie elsewhere
  */
 export async function newPathBelow(root: string, given: string): Promise<string> {
   const path = resolve(root, given);

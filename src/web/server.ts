@@ -21,6 +21,7 @@ import type {
   ControlRequest,
   Entry,
   EntryList,
+  ErrorAnswer,
   RunSeries,
   Session,
   StartAnswer,
@@ -29,6 +30,7 @@ import type {
 } from "./protocol.js";
 import { isRunFile, type ProcessState, readRunDetail, readRunSeries } from "./read-run.js";
 import { isStudyFile, readStudyDetail } from "./read-study.js";
+import { Refusal } from "./refusal.js";
 import { removeEntry } from "./remove-entry.js";
 import { pathBelow, shownPath } from "./safe-path.js";
 import { servePage } from "./serve-page.js";
@@ -123,7 +125,11 @@ function guardRequests(app: Hono, guardOptions: () => GuardOptions): void {
 /** What the user can put right is answered in words; anything else is printed here, too. */
 function answerErrors(app: Hono): void {
   app.onError((error, context) => {
-    if (error instanceof UserError) return context.json({ error: error.message }, 400);
+    const answer: ErrorAnswer = {
+      error: error.message,
+      ...(error instanceof Refusal ? { refusal: error.words } : {}),
+    };
+    if (error instanceof UserError) return context.json(answer, 400);
     console.error(error);
     return context.json({ error: `headstart lab: ${error.message}` }, 500);
   });
@@ -147,14 +153,19 @@ async function entryFolder(root: string, id: string, kind: Entry["kind"]): Promi
   const folder = await pathBelow([root], id);
   const marker = await stat(join(folder, kind === "run" ? runFiles.record : studyFiles.plan)).catch(() => undefined);
   if (marker?.isFile()) return folder;
-  throw userError({ where: id, required: `a ${kind} in the lab's folder`, got: "none", advice: "Reload the page." });
+  throw Refusal.of("no-entry", {
+    where: id,
+    required: `a ${kind} in the lab's folder`,
+    got: "none",
+    advice: "Reload the page.",
+  });
 }
 
 /** Deletes an entry of the list that nothing works on: what it has written, and what is known of its process. */
 async function remove({ root, processes, list, folderOf }: Lab, id: string): Promise<void> {
   const entry = (await list()).entries.find((one) => one.id === id);
   if (!entry || entry.state === "running" || entry.state === "starting")
-    throw userError({
+    throw Refusal.of(entry ? "still-runs" : "no-entry", {
       where: id,
       required: "a run or study that does not run",
       got: entry ? "one that does" : "none",

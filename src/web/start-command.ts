@@ -5,6 +5,7 @@ import { UserError, userError } from "../errors.js";
 import { RunFolder } from "../library/run-folder.js";
 import { nearest } from "../nearest.js";
 import type { CommandForm, OptionField, StartRequest } from "./protocol.js";
+import { Refusal } from "./refusal.js";
 import { newPathBelow, pathBelow } from "./safe-path.js";
 
 /** Options that the page decides about itself, or that would reach beyond this machine. */
@@ -108,6 +109,7 @@ export async function startRequest(
 /** Says before what was wrong with a value whose it is, as the command does of other values. */
 function namedBy(flag: string): (error: unknown) => never {
   return (error) => {
+    if (error instanceof Refusal) throw error.named(flag);
     throw error instanceof UserError ? new UserError(`${flag}: ${error.message}`) : error;
   };
 }

@@ -5,8 +5,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { userError } from "../errors.js";
 import { linkOrCopy } from "../study/link-or-copy.js";
+import { Refusal } from "./refusal.js";
 import { newPathBelow, pathBelow, shownPath } from "./safe-path.js";
 
 /** Where they go, below the lab's folder. */
@@ -20,7 +20,7 @@ const largestUpload = 4 * 2 ** 30;
  * @param name with the folders that it lay in, with slashes
  * @param length in bytes, as it is announced
  * @returns its path as the page shows it
- * @throws UserError where name or length do not fit, or another file has the name
+ * @throws Refusal where name or length do not fit, or another file has the name
  */
 export async function keepUpload(
   root: string,
@@ -30,14 +30,14 @@ export async function keepUpload(
 ): Promise<string> {
   const parts = name.split("/");
   if (parts.some((part) => !/^[^\0/\\:]{1,200}$/.test(part) || part.startsWith(".")) || parts.length > 20)
-    throw userError({
+    throw Refusal.of("upload-name", {
       where: name.slice(0, 200),
       required: "a plain file name",
       got: "another",
       advice: "Rename it.",
     });
   if (!(length <= largestUpload))
-    throw userError({
+    throw Refusal.of("upload-size", {
       where: name,
       required: "a file of at most 4 GiB",
       got: "a larger one",
@@ -59,7 +59,7 @@ async function writeNew(body: ReadableStream | null, path: string, name: string)
     await linkOrCopy(part, path).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
       if ((await hashOf(part)) !== (await hashOf(path)))
-        throw userError({
+        throw Refusal.of("upload-taken", {
           where: name,
           required: "a name that is free",
           got: "that of another file",

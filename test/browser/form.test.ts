@@ -82,6 +82,17 @@ test("what could not be started is said until something else is asked for", asyn
   await alert.waitFor({ state: "detached" });
 });
 
+test("what the server refuses is said in the page's language", async () => {
+  const { page } = await lab.open("#/start/init", { locale: "ko-KR" });
+  await page.getByLabel(/^모델/).fill("model.onnx");
+  await page.getByLabel(/^데이터/).fill("nowhere.npy");
+  const problem = page.locator("p.problem", { hasText: /^nowhere\.npy: .* 안의 경로여야 하는데/ });
+  await problem.waitFor();
+  await page.getByRole("combobox", { name: "언어" }).selectOption("en");
+  await page.getByLabel(/^Data/).fill("nowhere.csv");
+  await page.locator("p.problem", { hasText: /^nowhere\.csv: required a path below/ }).waitFor();
+});
+
 test("what is not supported is marked in the model's drawing", async () => {
   const { page } = await lab.open("#/start/init");
   const model = (await readFile(join(lab.folder, "model.onnx"))).toString("latin1");

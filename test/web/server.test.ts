@@ -271,6 +271,24 @@ test("deletes what a run or study has written, and nothing beside it", async () 
   expect(existsSync(join(root, "running", "run.json"))).toBe(true);
 });
 
+test("a refusal of the server's own has its kind and values beside its words, an error of a command has none", async () => {
+  const { root, ask, post } = await server();
+  const gone = await ask("/api/run?id=gone");
+  expect([gone.status, await gone.json()]).toEqual([
+    400,
+    {
+      error: `gone: required a path below ${root}, got another, or nothing there. Choose a file there, or start the lab with another folder or --files.`,
+      refusal: { kind: "path-elsewhere", values: { where: "gone", roots: root } },
+    },
+  ]);
+  await mkdir(join(root, "plain"));
+  const plain = await (await ask("/api/run?id=plain")).json();
+  expect(plain).toMatchObject({ refusal: { kind: "no-entry", values: { where: "plain" } } });
+  await writeFile(join(root, "torn.onnx"), "no model");
+  const torn = (await (await post("/api/inspect", { model: "torn.onnx" })).json()) as object;
+  expect(Object.keys(torn)).toEqual(["error"]);
+});
+
 test("one run that cannot be read keeps none of the others from being compared", async () => {
   const { root, ask } = await server();
   await writeRun(join(root, "run"), 2);

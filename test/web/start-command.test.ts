@@ -66,6 +66,25 @@ test("a run takes no other's place unless it is told to, and says so at its opti
   );
 });
 
+test("what the server refuses, a page can say in its own language, with the option that it is about", async () => {
+  const { folder, roots } = await folders();
+  const options = { data: join(folder, "outside", "data.npy") };
+  const refused = startCommand({ command: "init", model: "net.onnx", options }, forms, roots);
+  await expect(refused).rejects.toMatchObject({
+    message: expect.stringMatching(/^--data: .*data\.npy: required a path below /),
+    words: {
+      kind: "path-elsewhere",
+      values: { where: `--data: ${options.data}`, roots: roots.join(", ") },
+    },
+  });
+  // A command's own words are all that there is.
+  await writeRun(join(roots[0], "run"));
+  const data = join(folder, "more", "data.npy");
+  await expect(
+    startCommand({ command: "init", model: "net.onnx", options: { data, output: "run" } }, forms, roots),
+  ).rejects.not.toHaveProperty("words");
+});
+
 test("says of the model that it is the model's path that is wrong", async () => {
   const { folder, roots } = await folders();
   const options = { data: join(folder, "more", "data.npy") };

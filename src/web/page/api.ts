@@ -1,6 +1,7 @@
 /** What the page asks the server. */
 import {
   type ControlRequest,
+  type ErrorAnswer,
   type FolderListing,
   type RunDetail,
   type RunSeries,
@@ -13,7 +14,7 @@ import {
   type StudyReport,
   type StudySelection,
 } from "../protocol.js";
-import { say } from "./language.js";
+import { refusalText, say } from "./language.js";
 
 /** There was no answer, or no whole one: the server is away. */
 export class NoAnswer extends Error {
@@ -37,7 +38,7 @@ async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer
 /** What a refusal says: the guard answers in plain text, all else as JSON. */
 function refusalIn(text: string): string {
   try {
-    return String(JSON.parse(text).error);
+    return refusalText(JSON.parse(text) as ErrorAnswer);
   } catch {
     return text.trim();
   }

@@ -1,7 +1,9 @@
 /** The page's language: a text by key, with its values put in; numbers and durations as the language writes them. */
 import { useSyncExternalStore } from "preact/compat";
+import type { ErrorAnswer } from "../protocol.js";
 import { en, type Texts } from "./texts/en.js";
 import { ko, koOptions } from "./texts/ko.js";
+import { koRefusals } from "./texts/ko-refusals.js";
 
 /** The page's languages, each by its own name. */
 export const languages = { en: "English", ko: "한국어" } as const;
@@ -39,7 +41,11 @@ export function useLanguage(): Language {
 
 /** A text with {names} replaced by values. */
 export function say(key: keyof Texts, values: Readonly<Record<string, string | number>> = {}): string {
-  return texts[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return filled(texts[current][key], values);
+}
+
+function filled(text: string, values: Readonly<Record<string, string | number>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
 /** A text that may not exist, such as that of a metric that a later version records. */
@@ -56,6 +62,12 @@ export function has(key: string): key is keyof Texts {
 export function optionText(key: string, description: string): string {
   if (current === "en") return description;
   return koOptions[key] ?? koOptions[key.replace(/^\w+\./, "")] ?? description;
+}
+
+/** Why something was refused: in the page's language where the server itself refuses it, else in the command's own words. */
+export function refusalText({ error, refusal }: ErrorAnswer): string {
+  if (current === "en" || refusal === undefined || !Object.hasOwn(koRefusals, refusal.kind)) return error;
+  return filled(koRefusals[refusal.kind], refusal.values);
 }
 
 /** Four significant digits. */
