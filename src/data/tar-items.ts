@@ -21,6 +21,8 @@ const classKeys = ["label", "cls", "class"];
  */
 export async function tarItems(paths: readonly string[], options: OpenOptions): Promise<PictureItems> {
   const items: PictureItem[] = [];
+  /** The items' names in their archives. */
+  const inside: { readonly path: string; readonly name: string }[] = [];
   const files: OpenFile[] = [];
   const notes: string[] = [];
   const skipped = { hidden: 0, otherFiles: 0, links: 0 };
@@ -45,6 +47,7 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
         skipped.hidden++;
         continue;
       }
+      inside.push({ path, name });
       items.push({
         name: paths.length === 1 ? name : `${path}/${name}`,
         where: `${path}[${name}]`,
@@ -61,10 +64,10 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
       advice: "Check the path; tables and arrays are read outside archives",
     });
   }
-  notes.push(...linkNotes(skipped.links));
+  notes.push(...linkNotes(skipped.links), ...severalPicturesNotes(inside));
   return {
     where: paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`,
-    items: withFolderClasses(items, paths),
+    items: withFolderClasses(items, inside, paths),
     record: {
       source: "tar",
       shards: paths.length,
@@ -80,6 +83,29 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
 function lastOfEach(members: readonly TarMember[]): readonly TarMember[] {
   const last = new Map(members.map((member) => [member.name, member]));
   return last.size === members.length ? members : members.filter((member) => last.get(member.name) === member);
+}
+
+/** Says where samples have several pictures each, such as two views, or a mask: each picture counts as a sample. */
+function severalPicturesNotes(inside: readonly { readonly path: string; readonly name: string }[]): string[] {
+  const suffixes = new Map<string, string[]>();
+  for (const { path, name } of inside) {
+    const own = suffixesOf(name);
+    const key = `${path}/${name.slice(0, name.length - own.length)}`;
+    suffixes.set(key, [...(suffixes.get(key) ?? []), own]);
+  }
+  const counts = new Map<string, number>();
+  for (const own of suffixes.values()) {
+    const together = own.sort().join(", ");
+    if (own.length > 1) counts.set(together, (counts.get(together) ?? 0) + 1);
+  }
+  // What has dots in its name for other reasons has others from picture to picture.
+  return [...counts].flatMap(([together, count]) =>
+    count < 2
+      ? []
+      : [
+          `${count} samples have several pictures each (${together}), and every one of these is taken for a sample; leave out of the archive what is none, such as masks`,
+        ],
+  );
 }
 
 function replacedNote(path: string, count: number): string {
@@ -163,12 +189,13 @@ function suffixOf(name: string): string {
   return suffixesOf(name).slice(1).toLowerCase();
 }
 
-function withFolderClasses(items: readonly PictureItem[], paths: readonly string[]): readonly PictureItem[] {
+function withFolderClasses(
+  items: readonly PictureItem[],
+  inside: readonly { readonly name: string }[],
+  paths: readonly string[],
+): readonly PictureItem[] {
   if (items.some((item) => item.class !== undefined)) return items;
-  const folders = items.map(({ where }) => {
-    const name = where.slice(where.indexOf("[") + 1, -1);
-    return name.includes("/") ? name.slice(0, name.lastIndexOf("/")).split("/").at(-1)!.normalize("NFC") : "";
-  });
+  const folders = inside.map(({ name }) => (name.split("/").at(-2) ?? "").normalize("NFC"));
   const distinct = new Set(folders);
   if (distinct.has("") || distinct.size < 2 || distinct.size > Math.max(items.length / 2, paths.length)) return items;
   return items.map((item, index) => ({ ...item, class: folders[index] }));

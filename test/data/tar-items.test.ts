@@ -55,6 +55,29 @@ test("what macOS puts beside every file is passed over", async () => {
   expect(dataset.record.skipped).toEqual({ hidden: 3, otherFiles: 0, links: 0, unreadable: 0 });
 });
 
+test("a note tells of samples of several pictures, and not of dots in names", async () => {
+  const notesOf = async (...names: string[]): Promise<unknown> => {
+    const members = names.map(async (name, at) => ({ name, content: await solidPicture([at]) }));
+    const folder = temporaryFolder({ "a.tar": tarFile(await Promise.all(members)) });
+    const { count, record } = await openDataset(join(folder, "a.tar"), { normalise: "none" });
+    expect(count).toBe(names.length);
+    return record.notes;
+  };
+  expect(await notesOf("0.seg.png", "0.png", "1.png", "1.seg.png", "2.png", "s/3.png", "s/3.seg.png")).toEqual([
+    expect.stringMatching(/^3 samples have several pictures each \(\.png, \.seg\.png\), .*such as masks$/),
+  ]);
+  expect(await notesOf("0.png", "1.png", "img.2024.1.png", "img.2024.2.png", "cam.7.png", "cam.8.png")).toBeUndefined();
+});
+
+test("folders are classes, whatever the archive's own folder is called", async () => {
+  const members = ["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"].map(async (name, at) => {
+    return { name, content: await solidPicture([at]) };
+  });
+  const folder = temporaryFolder({ "set [v2]/a [1].tar": tarFile(await Promise.all(members)) });
+  const { classNames } = await openDataset(join(folder, "set [v2]", "a [1].tar"), { normalise: "none" });
+  expect(classNames).toEqual(["cat", "dog"]);
+});
+
 test("of members of one name the last counts, of labels too", async () => {
   const tar = tarFile([
     { name: "1.png", content: await solidPicture([1]) },
