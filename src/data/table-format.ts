@@ -60,13 +60,34 @@ async function findDelimiter(path: string, gzip: boolean): Promise<string> {
     lines = text.trimStart().split(/\r?\n/, 100);
     break;
   }
-  const line = (lines[0] ?? "").replaceAll(/"[^"]*"/g, "");
-  const counts = delimiters.map((mark) => ({ mark, count: line.split(mark).length }));
-  const { mark, count } = counts.reduce((best, next) => (next.count > best.count ? next : best));
+  requireNoComment(path, lines);
+  const { mark, count } = mostFrequent(lines[0] ?? "");
   // Tabs may be white space among other: doubled, or beside spaces.
   const besides = (one: string) => one.trim() !== "" && one.split("\t").length !== wordsOf(one).length;
   const doubtful = count === 1 || (mark === "\t" && lines.some(besides));
   return doubtful && areSpaced(lines) ? " " : mark;
+}
+
+/** The sign that stands most often in a line, outside quotes, and how many cells that makes. */
+function mostFrequent(line: string): { readonly mark: string; readonly count: number } {
+  const unquoted = line.replaceAll(/"[^"]*"/g, "");
+  const counts = delimiters.map((mark) => ({ mark, count: unquoted.split(mark).length }));
+  return counts.reduce((best, next) => (next.count > best.count ? next : best));
+}
+
+/** @throws UserError where the table begins with a comment, as loggers and numpy.savetxt write it, and not with a header */
+function requireNoComment(path: string, lines: readonly string[]): void {
+  const [first, second] = lines;
+  if (!first?.startsWith("#") || !second) return;
+  const { mark, count } = mostFrequent(second);
+  const cellsOf = (line: string): number => (count > 1 ? line.split(mark).length : wordsOf(line).length);
+  if (!second.startsWith("#") && cellsOf(first) === cellsOf(second)) return;
+  throw userError({
+    where: path,
+    required: "a table that begins with the names of its columns or a sample",
+    got: `a first line that begins with # (${shorten([first])})`,
+    advice: "Remove lines of comments, and the # in front of the columns' names",
+  });
 }
 
 function wordsOf(line: string): string[] {

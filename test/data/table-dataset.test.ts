@@ -72,6 +72,20 @@ describe("columns", () => {
     ]);
   });
 
+  test("a table that begins with comments is refused, one whose first name begins with # is read", async () => {
+    for (const text of [
+      "# logged in mV\n1,2\n3,4\n",
+      "# logged\n# in mV\na,b\n1,2\n3,4\n",
+      "# a b\n1.5 2\n3 4\n",
+      "# a,b\n# c,d\n1,2\n3,4\n",
+    ])
+      await expect(openTable(table(text), {})).rejects.toThrow(
+        /required a table that begins with .*, got a first line that begins with # \(# .*\)\. Remove lines of comments/,
+      );
+    for (const text of ["# a,b\n1,2\n3,4\n", "#a\n1\n2\n3\n"])
+      expect((await openTable(table(text), {})).shape).toEqual([text.includes("b") ? 2 : 1]);
+  });
+
   test("an index of rows that were shuffled is left out, and nothing that only looks like one", async () => {
     const shuffled = Array.from({ length: 150 }, (_, row) => `${(row * 47) % 311},${row % 7},${row % 5}`).join("\n");
     for (const header of [",x,y", "Unnamed: 0,x,y"]) {
@@ -241,7 +255,7 @@ describe("what is written in the file", () => {
     await expect(openTable(table("v,b\n1e300,1\n2e300,2\n"), { onBad: "skip" })).rejects.toThrow(
       /at least one usable row, got none, after 2 rows were left out \(.*, row 1: 1e300 in v\)\. Say what the columns are \(--columns/,
     );
-    await expect(openTable(table("# made by hand\na,b\n1,2\n3,4\n"), { onBad: "skip" })).rejects.toThrow(
+    await expect(openTable(table("made by hand\na,b\n1,2\n3,4\n"), { onBad: "skip" })).rejects.toThrow(
       /constant, after 3 rows were left out \(.*row 2: 2 cells\)/,
     );
     await expect(openTable(table("a,b\n1,2\n1,2,3\n1,2\n"), { onBad: "skip" })).rejects.toThrow(
