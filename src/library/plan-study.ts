@@ -23,6 +23,7 @@ import {
   unboundedOutput,
 } from "../recipe/network-outputs.js";
 import { classifierTemplates } from "../recipe/network-templates.js";
+import { newClassifier } from "../recipe/new-network.js";
 import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms, selfTrainedPilotArms } from "../study/arm.js";
 import { parseGrid } from "../study/grid.js";
@@ -264,7 +265,7 @@ function isForMaps({ where, graph }: Network, task: StudyTask): Error {
   });
 }
 
-/** The networks of the cells of a grid, made for data. */
+/** The networks of the cells of a grid, made for data. @throws UserError where a cell is no network */
 function gridNetworks(options: CompareOptions, path: string, found: Dataset): PlannedNetworks {
   const task = options.task ?? decideTask(found, undefined);
   const outputs = (task === "regression" ? found.targets?.names : found.classNames)?.length;
@@ -282,6 +283,8 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
       ...(grid.widths ? { widths: grid.widths } : {}),
       ...(grid.normalization ? { normalization: grid.normalization } : {}),
     };
+    // What does not fit is refused before there is a folder.
+    newClassifier(settings);
     const file = join(path, studyFiles.networks, `${fileNameOf(name)}.onnx`);
     // The settings decide the file, so their hash stands for it.
     const hash = sha256(JSON.stringify(settings));

@@ -329,6 +329,15 @@ test("small data are gone through as often as the recipe's least number of steps
   expect(await steps({ pretrainingEpochs: 2 })).toEqual([12]);
 });
 
+test.each([
+  ["depth=1 normalization=foo", /^normalization: required one of none, batch, layer, got "foo"/],
+  ["depth=2 widths=4,5,6", /^depth: required as many layers as widths/],
+])("a grid of %s is refused before there is a folder", async (grid, message) => {
+  const { made: _, folder: __, ...options } = await ready();
+  await expect(compare({ ...options, model: "mlp", arms: ["he"], grid })).rejects.toThrow(message);
+  expect(existsSync(options.output)).toBe(false);
+});
+
 test("a grid makes its networks", async () => {
   const { made: _, folder: __, model: ___, ...options } = await ready();
   const { summary, plan } = await compare({
