@@ -25,8 +25,8 @@ import { builtInRecipe, type OptimizerSettings, type Recipe } from "../../src/re
 import { supervisedGraph } from "../../src/recipe/supervised-graph.js";
 import type { Owner, TrainingGraph } from "../../src/recipe/training-graph.js";
 import { type Device, graphStyle } from "../../src/runtime/device.js";
+import { orientationTargets } from "../../src/training/description-targets.js";
 import { scheduleFactor } from "../../src/training/optimizer-feeds.js";
-import { OrientationTargets } from "../../src/training/orientation-targets.js";
 import { orientationsSize } from "../../src/training/picture-orientations.js";
 import { trainingGraphOf } from "../../src/training/pretrain.js";
 import { pretrainingFeeds } from "../../src/training/pretraining-feeds.js";
@@ -192,8 +192,7 @@ async function pretrainingBatches(
   dataset: Dataset,
   network: Network,
 ): Promise<Map<string, Tensor>> {
-  const orientations =
-    recipe.orientations.weight > 0 ? { orientations: await OrientationTargets.measure(dataset, 0) } : {};
+  const orientations = recipe.orientations.weight > 0 ? { orientations: await orientationTargets(dataset, 0) } : {};
   const feeds = pretrainingFeeds(training, recipe, dataset, network, 0, totalSteps, orientations);
   const fed = new Map<string, Tensor>();
   for (let batch = 0; batch < batches; batch++)

@@ -16,8 +16,8 @@ export const modelOptions = {
 export const recipeOption = byDefault(
   nameOrPath(
     "NAME",
-    "how F learns: default (what was measured to help most on such data), rotation, contrast, clusters, autoencoder, " +
-      "adversarial, paper (as published), principal-components or opened (both without training), or a JSON file; " +
+    "how F learns: default (what was measured to help most on such data), rotation, visual-words, contrast, clusters, " +
+      "autoencoder, adversarial, paper (as published), principal-components or opened (both without training), or a JSON file; " +
       "docs/recipes.md says what each is",
   ),
   "default",

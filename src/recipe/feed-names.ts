@@ -11,8 +11,9 @@ export const feedNames = {
   /** Turned samples for the rotation task where there are no views, and the turns of samples or views as one-hot rows. */
   rotated: "rotated",
   turns: "turns",
-  /** The directions of edges of the samples that are not turned: [batch / turns, numbers]. */
+  /** The directions of edges, and visual words, of the samples that are not turned: [batch or batch / turns, numbers]. */
   orientations: "orientations",
+  visualWords: "visual-words",
   /** Each sample's group in each grouping, as one-hot rows: [batch × groupings, groups]. */
   clusters: "clusters",
   /** Two views of the samples. */

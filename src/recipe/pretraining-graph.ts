@@ -14,7 +14,7 @@ import { feedNames } from "./feed-names.js";
 import { joined, smallTogether } from "./joined-parameters.js";
 import { normOf } from "./optimizers.js";
 import { clustersLoss, contrastLoss, swappedValuesLoss, type TaskLoss, taskHead } from "./pretraining-tasks.js";
-import type { Recipe } from "./recipe.js";
+import { describesPictures, type Recipe } from "./recipe.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 /** The task that the recipe's "auto" became for this data. */
@@ -26,10 +26,10 @@ export interface PretrainingPlan extends GraphStyle {
   readonly task: Task;
   readonly batchSize: number;
   /**
-   * Needed where the recipe asks for directions of edges: how many pictures of a batch are not turned, its first ones, and
-   * how many numbers describe each.
+   * Needed where the recipe has pictures described: how many of a batch are not turned, its first ones, and how many numbers
+   * describe each picture's edges and visual words.
    */
-  readonly orientations?: { readonly upright: number; readonly numbers: number };
+  readonly descriptions?: { readonly upright: number; readonly orientations: number; readonly visualWords: number };
   /** Not needed where the adversarial weight is 0. */
   readonly discriminator?: Discriminator;
   readonly lastActivation: "none" | "sigmoid" | "tanh";
@@ -38,8 +38,8 @@ export interface PretrainingPlan extends GraphStyle {
 /** Number of classes of the rotation task: quarter turns. */
 export const rotationClasses = 4;
 
-/** What begins the names of the parameters that answer the directions of edges. */
-export const orientationsTask = "orientations";
+/** What begins the names of the parameters that answer the directions of edges, and visual words. */
+export const descriptionTasks = { orientations: "orientations", visualWords: "visual-words" } as const;
 
 /** Does this recipe build G at all? */
 export function usesGenerator(recipe: Recipe): boolean {
@@ -57,7 +57,7 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   const { recipe, task, batchSize } = plan;
   const learning = new Learning(plan);
   const { build } = learning;
-  const game = usesGenerator(recipe) || isOfSamples(task) ? learning.fromSamples() : undefined;
+  const game = usesGenerator(recipe) || readsSamples(plan) ? learning.fromSamples() : undefined;
   const views = recipe.contrast.weight > 0 ? learning.fromViews() : undefined;
   if (task === "rotation") learning.fromTurns(views);
   const played = game && gameStep(build, plan, game);
@@ -71,9 +71,9 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
   return build.build("pretraining", batchSize);
 }
 
-/** Whether a task reads the samples themselves, as G does. */
-function isOfSamples(task: Task): boolean {
-  return task === "swapped-values" || task === "clusters";
+/** Whether F learns from the samples themselves, as G does. */
+function readsSamples({ task, recipe }: PretrainingPlan): boolean {
+  return task === "swapped-values" || task === "clusters" || (task === "none" && describesPictures(recipe));
 }
 
 /** F on what the recipe gives it, and the losses by which it learns from that. */
@@ -107,7 +107,7 @@ class Learning {
     const { build } = this;
     const { recipe, task, batchSize } = this.#plan;
     // The task needs the whole batch; G and D may make do with fewer samples.
-    const count = isOfSamples(task) ? batchSize : Math.min(recipe.generatorBatchSize ?? batchSize, batchSize);
+    const count = readsSamples(this.#plan) ? batchSize : Math.min(recipe.generatorBatchSize ?? batchSize, batchSize);
     const samples = build.feed(feedNames.samples, this.#shapeOf(count));
     const seen =
       recipe.corruption.kind === "none" && task !== "swapped-values"
@@ -144,7 +144,7 @@ class Learning {
     const logits = taskHead(build, turned, rotationClasses, "task", recipe.selfSupervision.hidden);
     const targets = views ? build.emit.concat([turns, turns], 0) : turns;
     this.#learn("task", recipe.selfSupervision.weight, crossEntropy(build.emit, logits, targets));
-    if (recipe.orientations.weight > 0) this.#learnOrientations(turned);
+    this.#learnDescriptions(turned);
   }
 
   /** G(x) from F's features of x, and how near it is to x. */
@@ -188,18 +188,25 @@ class Learning {
       const groups = build.feed(feedNames.clusters, [batchSize * groupings, clusters]);
       this.#learn("task", weight, clustersLoss(build, code, groups, hidden));
     }
+    if (task !== "rotation") this.#learnDescriptions(code);
   }
 
-  #learnOrientations(turned: Value): void {
+  /** Directions of edges and visual words. @param features of a batch, whose first pictures are not turned */
+  #learnDescriptions(features: Value): void {
     const { build } = this;
-    const { recipe, orientations } = this.#plan;
-    if (!orientations) throw new Error("a recipe with orientations needs their number");
-    const upright = build.emit.slice(turned, [{ axis: 0, start: 0, end: orientations.upright }]);
-    const told = taskHead(build, upright, orientations.numbers, orientationsTask, 0);
-    const wanted = build.feed(feedNames.orientations, told.shape);
-    const error = reconstructionError(build.emit, "l2", wanted, told);
-    build.metric("orientations/loss", error);
-    this.add(error, recipe.orientations.weight);
+    const { recipe, descriptions } = this.#plan;
+    if (!describesPictures(recipe)) return;
+    if (!descriptions) throw new Error("a recipe that has pictures described needs the numbers for it");
+    const upright = build.emit.slice(features, [{ axis: 0, start: 0, end: descriptions.upright }]);
+    for (const key of ["orientations", "visualWords"] as const) {
+      const { weight } = recipe[key];
+      if (weight === 0) continue;
+      const told = taskHead(build, upright, descriptions[key], descriptionTasks[key], 0);
+      const wanted = build.feed(feedNames[key], told.shape);
+      const error = reconstructionError(build.emit, "l2", wanted, told);
+      build.metric(`${descriptionTasks[key]}/loss`, error);
+      this.add(error, weight);
+    }
   }
 
   #learn(name: string, weight: number, { loss, accuracy }: TaskLoss): void {

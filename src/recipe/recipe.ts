@@ -86,11 +86,15 @@ const recipeSchema = z.strictObject({
     })
     .prefault({}),
   /**
-   * A second answer beside the rotation task of all turns: from the features of the pictures that are not turned a linear
-   * layer tells the directions of their edges, histograms of oriented gradients (Wei et al., 2022, MaskFeat), by mean squared
-   * error.
+   * From the features of pictures, those that are not turned where the task is rotation of all turns, a linear layer tells
+   * the directions of their edges, histograms of oriented gradients (Wei et al., 2022, MaskFeat), by mean squared error.
    */
   orientations: z.strictObject({ weight: weight.default(0) }).prefault({}),
+  /**
+   * The same of which small patches occur where: a picture as a bag of visual words (Gidaris et al., 2020), which are patches
+   * of other pictures (Coates and Ng, 2011).
+   */
+  visualWords: z.strictObject({ weight: weight.default(0) }).prefault({}),
   /**
    * A second task for F: to know two views of one sample for the same among all views of the batch (Chen et al., 2020,
    * SimCLR). Views of pictures are shifted, flipped, and changed in brightness and contrast; those of signals, which a
@@ -281,6 +285,18 @@ export const builtInRecipes = {
     epochs: 6,
     minimumSteps: 800,
   },
+  /** The directions of edges and visual words, of pictures as they are: no turns, no G and D. */
+  "visual-words": {
+    orientations: { weight: 2 },
+    visualWords: { weight: 2 },
+    principalComponents: "auto",
+    generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
+    schedule: { kind: "cosine", warmUp: 0.05 },
+    gradientClip: 10,
+    conditioning: conditioned,
+    epochs: 6,
+    minimumSteps: 800,
+  },
   /** No training: the principal components of what each convolution reads, and conditioning. A matter of seconds. */
   "principal-components": {
     principalComponents: "all",
@@ -332,30 +348,40 @@ export function parseRecipe(input: unknown, where: string): Recipe {
     if (other !== null) requireKnown(`${where}: ${key}`, other);
   }
   const { task, allTurns, weight } = recipe.selfSupervision;
-  if (
-    recipe.orientations.weight > 0 &&
-    !(task === "rotation" && allTurns && weight > 0 && recipe.contrast.weight === 0)
-  )
-    throw new UserError(
-      `${where}: orientations.weight: required the task rotation with allTurns and a weight above 0 beside it, and no contrast, got another task. Set selfSupervision so, or orientations.weight to 0.`,
-    );
+  const isOfTurns = (task === "rotation" || task === "auto") && weight > 0;
+  const isPlain = recipe.contrast.weight === 0 && (allTurns || !isOfTurns);
+  for (const key of descriptions)
+    if (recipe[key].weight > 0 && !isPlain)
+      throw new UserError(
+        `${where}: ${key}.weight: required pictures that are told as they are, so no contrast, and of the task rotation all turns, got another recipe. Set contrast.weight to 0 and selfSupervision.allTurns to true, or ${key}.weight to 0.`,
+      );
   const { spectrumExponent, scale } = recipe.conditioning;
   const isOnlyDrawn = recipe.principalComponents === "none" && spectrumExponent === null && scale === "none";
   if (!trainsFeatures(recipe) && isOnlyDrawn)
     throw new UserError(
-      `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision or contrast), or principalComponents or conditioning without one, got none. Give one a weight.`,
+      `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision, orientations, visualWords or contrast), or principalComponents or conditioning without one, got none. Give one a weight.`,
     );
   return recipe;
 }
 
 /** Whether a recipe has a loss that F is trained with. Otherwise F's start is conditioned and that is all: no steps. */
-export function trainsFeatures({ adversarial, reconstruction, selfSupervision, contrast }: Recipe): boolean {
+export function trainsFeatures(recipe: Recipe): boolean {
+  const { adversarial, reconstruction, selfSupervision, contrast } = recipe;
   return (
     adversarial.weight > 0 ||
     reconstruction.weight > 0 ||
     (selfSupervision.weight > 0 && selfSupervision.task !== "none") ||
+    describesPictures(recipe) ||
     contrast.weight > 0
   );
+}
+
+/** What of pictures F can be asked to tell by numbers. */
+const descriptions = ["orientations", "visualWords"] as const;
+
+/** Whether F is asked to describe pictures by numbers. */
+export function describesPictures(recipe: Recipe): boolean {
+  return descriptions.some((key) => recipe[key].weight > 0);
 }
 
 /** A built-in recipe by name. @throws UserError naming the nearest known one. */

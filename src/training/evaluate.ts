@@ -27,6 +27,9 @@ export interface EvaluateOptions extends SessionOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** How something is measured that no network computes. */
+export type MeasureOptions = SessionOptions & Pick<EvaluateOptions, "signal">;
+
 /** One value of the network for many samples, row-major: [samples, ...shape]. */
 export interface Evaluation {
   readonly data: Float32Array;

@@ -8,16 +8,16 @@ import type { ParameterSpec } from "../ops/parameter.js";
 import type { Discriminator } from "../recipe/discriminator.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { drawParameters, initialWeights, type Weights } from "../recipe/initial-values.js";
-import { orientationsTask, pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
-import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
+import { descriptionTasks, pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
+import { describesPictures, type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import { startInitializer } from "../recipe/start-initializer.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
 import { conditionFeatures, saturates } from "./condition.js";
+import { orientationTargets, visualWordTargets } from "./description-targets.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
-import type { EvaluateOptions } from "./evaluate.js";
-import { OrientationTargets } from "./orientation-targets.js";
+import type { EvaluateOptions, MeasureOptions } from "./evaluate.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { orientationsSize } from "./picture-orientations.js";
 import { possibleTurns } from "./picture-rotation.js";
@@ -25,6 +25,7 @@ import { pretrainingFeeds, type TaskAnswers } from "./pretraining-feeds.js";
 import { startFromPrincipalComponents } from "./principal-components.js";
 import { SampleClusters } from "./sample-clusters.js";
 import { type StepResult, Trainer } from "./trainer.js";
+import { visualWordsSize } from "./visual-words.js";
 import { judge, type Warning } from "./warnings.js";
 
 export interface PretrainOptions {
@@ -124,17 +125,31 @@ async function clustersFor(options: PretrainOptions): Promise<SampleClusters | u
   const { recipe, dataset, features, seed } = options;
   if (taskFor(recipe, dataset, features.network.sampleShape) !== "clusters") return undefined;
   const { clusters, groupings } = recipe.selfSupervision;
-  return SampleClusters.find(dataset, clusters, groupings, seed, sessionOptions(options));
+  return SampleClusters.find(dataset, clusters, groupings, seed, measureOptions(options));
+}
+
+function measureOptions(options: PretrainOptions): MeasureOptions {
+  return { ...sessionOptions(options), ...(options.signal === undefined ? {} : { signal: options.signal }) };
 }
 
 /** What the tasks' right answers come from. */
 async function answersFor(options: PretrainOptions): Promise<TaskAnswers> {
+  const { recipe, dataset, seed } = options;
   const clusters = await clustersFor(options);
-  const orientations =
-    options.recipe.orientations.weight > 0
-      ? await OrientationTargets.measure(options.dataset, options.seed)
-      : undefined;
-  return { ...(clusters ? { clusters } : {}), ...(orientations ? { orientations } : {}) };
+  try {
+    return {
+      ...(clusters ? { clusters } : {}),
+      ...(recipe.orientations.weight > 0
+        ? { orientations: await orientationTargets(dataset, seed, measureOptions(options)) }
+        : {}),
+      ...(recipe.visualWords.weight > 0
+        ? { visualWords: await visualWordTargets(dataset, seed, measureOptions(options)) }
+        : {}),
+    };
+  } catch (error) {
+    await clusters?.release();
+    throw error;
+  }
 }
 
 /** How often a guess at a picture's turn is right; undefined where the task is another. */
@@ -161,12 +176,12 @@ export function trainingGraphOf(
 ): TrainingGraph {
   const { features, dataset, recipe, discriminator } = options;
   const task = taskFor(recipe, dataset, features.network.sampleShape);
-  if (task === "rotation" && !datasetGeometry(dataset))
+  if ((task === "rotation" || describesPictures(recipe)) && !datasetGeometry(dataset))
     throw userError({
-      where: "recipe: selfSupervision.task",
-      required: "pictures for the rotation task",
+      where: task === "rotation" ? "recipe: selfSupervision.task" : "recipe: orientations and visualWords",
+      required: task === "rotation" ? "pictures for the rotation task" : "pictures, of which they tell",
       got: `samples of ${features.network.sampleShape.join("x")} values`,
-      advice: "Take the task auto or swapped-values.",
+      advice: task === "rotation" ? "Take the task auto or swapped-values." : "Take another recipe, such as contrast.",
     });
   if (task === "rotation") requireWholeTurns(recipe, dataset);
   return pretrainingGraph({
@@ -174,9 +189,11 @@ export function trainingGraphOf(
     recipe,
     task,
     batchSize: recipe.batchSize,
-    orientations: {
-      upright: recipe.batchSize / possibleTurns(datasetGeometry(dataset)).length,
-      numbers: orientationsSize,
+    descriptions: {
+      upright:
+        task === "rotation" ? recipe.batchSize / possibleTurns(datasetGeometry(dataset)).length : recipe.batchSize,
+      orientations: orientationsSize,
+      visualWords: visualWordsSize,
     },
     lastActivation: lastActivationFor(recipe, dataset),
     ...graphStyle(options.device),
@@ -278,7 +295,7 @@ async function takeSteps(
     }
     return tail.means();
   } finally {
-    await answers.clusters?.release();
+    for (const answer of Object.values(answers)) await answer?.release();
   }
 }
 
@@ -358,7 +375,8 @@ async function startWeights(options: PretrainOptions, training: TrainingGraph): 
     );
   // Hundreds of answers are a lot of noise for F at first: smaller ones were measured to teach it more (docs/log.md).
   const isOfGroups = taskFor(recipe, dataset, features.network.sampleShape) === "clusters";
-  const hasManyAnswers = ({ name }: ParameterSpec) => isOfGroups || name.startsWith(orientationsTask);
+  const hasManyAnswers = ({ name }: ParameterSpec) =>
+    isOfGroups || Object.values(descriptionTasks).some((task) => name.startsWith(task));
   const drawn = [
     ...drawParameters(specsOf(false), "he", seed),
     ...drawParameters(

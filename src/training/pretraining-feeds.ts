@@ -9,9 +9,9 @@ import { rotationClasses } from "../recipe/pretraining-graph.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { corrupt } from "./corruption.js";
+import type { DescriptionTargets } from "./description-targets.js";
 import { NormalPool } from "./normal-pool.js";
 import { optimizerFeeds, scheduleFactor } from "./optimizer-feeds.js";
-import type { OrientationTargets } from "./orientation-targets.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { possibleTurns, rotateQuarter } from "./picture-rotation.js";
 import { drawView } from "./picture-views.js";
@@ -26,7 +26,8 @@ export interface StepFeeds {
 /** What the right answers of the tasks come from, where they are not drawn. */
 export interface TaskAnswers {
   readonly clusters?: SampleClusters;
-  readonly orientations?: OrientationTargets;
+  readonly orientations?: DescriptionTargets;
+  readonly visualWords?: DescriptionTargets;
 }
 
 /**
@@ -41,7 +42,7 @@ export function pretrainingFeeds(
   network: Network,
   seed: number,
   steps: number,
-  { clusters, orientations }: TaskAnswers = {},
+  { clusters, ...descriptions }: TaskAnswers = {},
 ): StepFeeds {
   const { batchSize } = training;
   const { sampleShape } = network;
@@ -68,7 +69,10 @@ export function pretrainingFeeds(
   const corrupted = tensors.get(feedNames.corrupted);
   const swapped = tensors.get(feedNames.swapped);
   const turns = tensors.get(feedNames.turns);
-  const edges = tensors.get(feedNames.orientations);
+  const described = (["orientations", "visualWords"] as const).flatMap((key) => {
+    const tensor = tensors.get(feedNames[key]);
+    return tensor ? [{ key, tensor }] : [];
+  });
   const groupRows = tensors.get(feedNames.clusters);
   const mixture = tensors.get(feedNames.mixture);
   const views = [tensors.get(feedNames.firstView), tensors.get(feedNames.secondView)];
@@ -96,7 +100,8 @@ export function pretrainingFeeds(
           swapped?.data,
         );
       if (groupRows) await clusters?.writeOneHot(indices, samples.data, groupRows.data);
-      if (edges) orientations?.write(samples.data, edges.shape[0], edges.data);
+      for (const { key, tensor } of described)
+        await descriptions[key]?.write(indices.subarray(0, tensor.shape[0]), samples.data, tensor.data);
       if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
         const purpose = `view/${index}`;

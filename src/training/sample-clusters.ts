@@ -6,7 +6,8 @@ import { Emitter } from "../ops/emitter.js";
 import { RandomStream } from "../random/stream.js";
 import { openSession } from "../runtime/node.js";
 import type { Session, SessionOptions } from "../runtime/session.js";
-import { readBatches } from "./evaluate.js";
+import { type MeasureOptions, readBatches } from "./evaluate.js";
+import { letOthersRun } from "./let-others-run.js";
 import { measuringSamples } from "./measuring-samples.js";
 import { datasetGeometry } from "./picture-geometry.js";
 import { orientationsSize, pictureOrientations } from "./picture-orientations.js";
@@ -47,7 +48,7 @@ export class SampleClusters {
     count: number,
     groupings: number,
     seed: number,
-    options: SessionOptions = {},
+    options: MeasureOptions = {},
   ): Promise<SampleClusters> {
     const indices = measuringSamples(dataset, fittedSamples, seed, "clusters");
     const size = descriptionSize(dataset);
@@ -55,11 +56,11 @@ export class SampleClusters {
     const sampleSize = sizeOf(dataset.shape);
     const shape = [Math.min(comparedAtOnce, indices.length), ...dataset.shape];
     const samples = floatTensor(new Float32Array(sizeOf(shape)), shape);
-    for await (const { start, count: some } of readBatches(dataset, indices, samples, undefined))
+    for await (const { start, count: some } of readBatches(dataset, indices, samples, options.signal))
       described.set(describe(dataset, samples.data.subarray(0, some * sampleSize), some), start * size);
     const centres = await Centres.open(size, Math.min(count, indices.length), groupings, options);
     try {
-      await centres.fit(described, seed);
+      await centres.fit(described, seed, options.signal);
     } catch (error) {
       await centres.release();
       throw error;
@@ -167,13 +168,14 @@ class Centres {
   }
 
   /** k-means, from points by chance. A group that has lost all its points keeps its centre. */
-  async fit(points: Float32Array, seed: number): Promise<void> {
+  async fit(points: Float32Array, seed: number, signal: AbortSignal | undefined): Promise<void> {
     const count = points.length / this.#size;
     for (let grouping = 0; grouping < this.groupings; grouping++)
       new RandomStream(seed, `clusters/${grouping}`).sample(count, this.#groups).forEach((point, group) => {
         this.#put(grouping, group, points.subarray(point * this.#size, (point + 1) * this.#size), 1);
       });
     for (let round = 0; round < rounds; round++) {
+      await letOthersRun(signal, "finding groups");
       const nearest = await this.nearest(points);
       const sums = new Float64Array(this.groupings * this.#groups * this.#size);
       const members = new Uint32Array(this.groupings * this.#groups);

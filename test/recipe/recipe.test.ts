@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import { UserError } from "../../src/errors.js";
-import { builtInRecipe, builtInRecipes, parseRecipe } from "../../src/recipe/recipe.js";
+import { builtInRecipe, builtInRecipes, parseRecipe, type RecipeInput } from "../../src/recipe/recipe.js";
 
 const trains = { reconstruction: { weight: 1 } };
 
@@ -96,17 +96,25 @@ describe("parseRecipe", () => {
   });
 });
 
-test("directions of edges are asked for beside all turns alone", () => {
+test.each(["orientations", "visualWords"] as const)("%s are asked for of pictures as they are alone", (key) => {
   const turns = { task: "rotation", weight: 1, allTurns: true } as const;
-  const orientations = { weight: 1 };
-  expect(parseRecipe({ selfSupervision: turns, orientations }, "test").orientations.weight).toBe(1);
+  const described = { [key]: { weight: 1 } };
   for (const input of [
-    { reconstruction: { weight: 1 }, orientations },
-    { selfSupervision: { ...turns, allTurns: false }, orientations },
-    { selfSupervision: { ...turns, weight: 0 }, reconstruction: { weight: 1 }, orientations },
-    { selfSupervision: turns, contrast: { weight: 1 }, orientations },
+    described,
+    { selfSupervision: turns, ...described },
+    { selfSupervision: { ...turns, allTurns: false, weight: 0 }, ...described },
+    { reconstruction: { weight: 1 }, ...described },
   ])
-    expect(() => parseRecipe(input, "r.json")).toThrow(/^r\.json: orientations\.weight: required the task rotation/);
+    expect(parseRecipe(input, "test")[key].weight).toBe(1);
+  for (const input of [
+    { selfSupervision: { ...turns, allTurns: false }, ...described },
+    { selfSupervision: { ...turns, task: "auto", allTurns: false }, ...described },
+    { selfSupervision: turns, contrast: { weight: 1 }, ...described },
+    { contrast: { weight: 1 }, ...described },
+  ] as RecipeInput[])
+    expect(() => parseRecipe(input, "r.json")).toThrow(
+      new RegExp(`^r\\.json: ${key}\\.weight: required pictures that are told as they are`),
+    );
 });
 
 describe("builtInRecipe", () => {
@@ -132,7 +140,7 @@ describe("builtInRecipe", () => {
 
   it.each(["papper", "toString", "__proto__", ""])("%j is unknown", (name) => {
     expect(() => builtInRecipe(name)).toThrow(
-      /^--recipe: required one of paper, adversarial, autoencoder, rotation, principal-components, opened, clusters, contrast, default or a JSON file, got .*Did you mean/,
+      /^--recipe: required one of paper, adversarial, autoencoder, rotation, visual-words, principal-components, opened, clusters, contrast, default or a JSON file, got .*Did you mean/,
     );
   });
 });

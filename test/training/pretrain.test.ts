@@ -82,8 +82,11 @@ describe.each(Object.keys(networks))("on the %s", (kind) => {
     "the recipe %s trains, or says that it needs pictures",
     async (name) => {
       const training = train(network, { ...builtInRecipe(name), ...small });
-      if (name === "rotation" && !pictureGeometry(network.sampleShape))
-        await expect(training).rejects.toThrow(/selfSupervision\.task: required pictures for the rotation task/);
+      const complaint = {
+        rotation: /selfSupervision\.task: required pictures for the rotation task/,
+        "visual-words": /orientations and visualWords: required pictures, of which they tell, got samples of/,
+      }[name];
+      if (complaint && !pictureGeometry(network.sampleShape)) await expect(training).rejects.toThrow(complaint);
       else expectSound(await training);
     },
   );
@@ -219,6 +222,25 @@ describe("learning", () => {
     expect(mean(errors.slice(-10))).toBeLessThan(0.6 * mean(errors.slice(0, 5)));
     for (const { metrics } of steps.slice(0, 3))
       expect(metrics["generator/loss"]).toBeCloseTo(metrics["task/loss"] + 2 * metrics["orientations/loss"], 4);
+  });
+
+  it("the directions of edges and visual words are told of pictures as they are", async () => {
+    const input: RecipeInput = {
+      ...small,
+      orientations: { weight: 2 },
+      visualWords: { weight: 3 },
+      generatorOptimizer: { learningRate: 0.01 },
+    };
+    const { steps } = await train(networks.cnn(), parseRecipe(input, "test"), { steps: 200, dataset: barDataset(64) });
+    for (const { metrics } of steps.slice(0, 3))
+      expect(metrics["generator/loss"]).toBeCloseTo(
+        2 * metrics["orientations/loss"] + 3 * metrics["visual-words/loss"],
+        4,
+      );
+    for (const name of ["orientations/loss", "visual-words/loss"]) {
+      const errors = steps.map(({ metrics }) => metrics[name]);
+      expect(mean(errors.slice(-10)), name).toBeLessThan(0.8 * mean(errors.slice(0, 5)));
+    }
   });
 
   it("groups of like samples are told apart", async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
+import { InterruptedError } from "../../src/errors.js";
 import { SampleClusters } from "../../src/training/sample-clusters.js";
 import { barDataset } from "../support/toy-data.js";
 
@@ -53,4 +54,17 @@ it("makes do with fewer samples than groups", async () => {
   const data = memoryDataset(points.slice(0, 8), [2]);
   const groups = await groupsOf(await SampleClusters.find(data, 200, 1, 0), data, 200, 1);
   expect(new Set(groups).size).toBe(4);
+});
+
+it("finds no groups where the signal aborts, before or between two rounds", async () => {
+  const aborted = { signal: AbortSignal.abort() };
+  await expect(SampleClusters.find(barDataset(64), 4, 1, 0, aborted)).rejects.toThrow(InterruptedError);
+  const controller = new AbortController();
+  const dataset = barDataset(64);
+  const read: typeof dataset.read = async (indices, target) => {
+    await dataset.read(indices, target);
+    controller.abort();
+  };
+  const found = SampleClusters.find({ ...dataset, read }, 4, 1, 0, { signal: controller.signal });
+  await expect(found).rejects.toThrow("stopped while finding groups");
 });

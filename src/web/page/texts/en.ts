@@ -113,6 +113,7 @@ export const en = {
   "metric.contrast/accuracy": "contrast",
   "metric.contrast/loss": "contrast",
   "metric.orientations/loss": "directions of edges",
+  "metric.visual-words/loss": "visual words",
   "metric.features/gradient-norm": "F",
   "metric.generator/gradient-norm": "F, with mirror and tasks",
   "metric.discriminator/gradient-norm": "D",

@@ -116,6 +116,7 @@ export const ko: Texts = {
   "metric.contrast/accuracy": "대조 학습",
   "metric.contrast/loss": "대조 학습",
   "metric.orientations/loss": "윤곽선의 방향",
+  "metric.visual-words/loss": "시각 단어",
   "metric.features/gradient-norm": "F",
   "metric.generator/gradient-norm": "F(거울과 과제 포함)",
   "metric.discriminator/gradient-norm": "D",
@@ -388,7 +389,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   output: "실행 폴더 (기본값: 모델 이름-headstart)",
   overwrite: "그 폴더의 이전 실행을 덮어쓰기",
   recipe:
-    "F가 배우는 방법: default(그런 데이터에서 가장 도움이 된 것), rotation, contrast, clusters, autoencoder, adversarial, paper(논문 그대로), principal-components나 opened(학습 없이), 또는 JSON 파일. docs/recipes.md 참고",
+    "F가 배우는 방법: default(그런 데이터에서 가장 도움이 된 것), rotation, visual-words, contrast, clusters, autoencoder, adversarial, paper(논문 그대로), principal-components나 opened(학습 없이), 또는 JSON 파일. docs/recipes.md 참고",
   features: "특징 텐서의 이름 (기본값: 마지막 Gemm이나 MatMul이 읽는 것)",
   input: "입력이 여럿일 때 샘플이 들어가는 입력, 또는 F가 시작되는 모델 안의 텐서",
   inputShape: "모델이 정하지 않은 경우 샘플 하나의 모양, 예: 3x32x32",
