@@ -250,6 +250,17 @@ const contrast = {
   minimumSteps: 800,
 } as const;
 
+/** How F learns what pictures show, where neither G nor D takes part. */
+const byDescriptions = {
+  principalComponents: "auto",
+  generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
+  schedule: { kind: "cosine", warmUp: 0.05 },
+  gradientClip: 10,
+  conditioning: conditioned,
+  epochs: 6,
+  minimumSteps: 800,
+} as const;
+
 /** The recipes that come with headstart. */
 export const builtInRecipes = {
   /** Exactly the paper: the GAN's loss alone, minimax, F's weights taken as they are. */
@@ -277,25 +288,13 @@ export const builtInRecipes = {
   rotation: {
     selfSupervision: { task: "rotation", weight: 1, allTurns: true },
     orientations: { weight: 2 },
-    principalComponents: "auto",
-    generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
-    schedule: { kind: "cosine", warmUp: 0.05 },
-    gradientClip: 10,
-    conditioning: conditioned,
-    epochs: 6,
-    minimumSteps: 800,
+    ...byDescriptions,
   },
   /** The directions of edges and visual words, of pictures as they are: no turns, no G and D. */
   "visual-words": {
     orientations: { weight: 2 },
     visualWords: { weight: 2 },
-    principalComponents: "auto",
-    generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
-    schedule: { kind: "cosine", warmUp: 0.05 },
-    gradientClip: 10,
-    conditioning: conditioned,
-    epochs: 6,
-    minimumSteps: 800,
+    ...byDescriptions,
   },
   /** No training: the principal components of what each convolution reads, and conditioning. A matter of seconds. */
   "principal-components": {
