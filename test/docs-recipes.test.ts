@@ -24,9 +24,10 @@ test("names every recipe, and what stands for the default on which data", () => 
       rows.some((row) => row.startsWith(`| \`${name}\` |`)),
       name,
     ).toBe(true);
-  const { densePictures, squarePictures } = builtInRecipes.default;
+  const { densePictures, depthwisePictures, squarePictures } = builtInRecipes.default;
   expect(page).toContain(`| pictures | dense layers, no convolutions | \`${densePictures}\` |`);
-  expect(page).toMatch(new RegExp(`^\\| square pictures .* \\| \`${squarePictures}\` \\|$`, "m"));
+  expect(page).toContain(`| square pictures in colour | depthwise convolutions | \`${depthwisePictures}\` |`);
+  expect(page).toMatch(new RegExp(`^\\| other square pictures .* \\| \`${squarePictures}\` \\|$`, "m"));
 });
 
 test("names every key, with its default", () => {

@@ -297,7 +297,11 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
         outputs,
         unbounded: true,
         sampleShape: settings.inputShape,
-        kind: { isDense: options.model === "mlp", hasDecoder: false },
+        kind: {
+          isDense: options.model === "mlp",
+          isDepthwise: options.model.startsWith("mobilenet"),
+          hasDecoder: false,
+        },
       },
       settings,
     };

@@ -29,6 +29,11 @@ export function isDense({ layers }: Pick<FeatureExtractor, "layers">): boolean {
   return layers.every(({ weight }) => weight.layout?.kind === "matrix");
 }
 
+/** Whether a convolution over two axes reads each of its channels by itself. */
+export function isDepthwisePicture({ weight: { layout, shape } }: Layer): boolean {
+  return layout?.kind === "convolution" && layout.groups > 1 && shape[1] === 1 && shape.length === 4;
+}
+
 /**
  * Splits a network into F and head.
  *

@@ -33,6 +33,8 @@ const recipeSchema = z.strictObject({
   squarePictures: z.string().nullable().default(null),
   /** The same for pictures of any kind where F has dense layers and no convolutions; goes before squarePictures. */
   densePictures: z.string().nullable().default(null),
+  /** The same for square pictures in colour where F has depthwise convolutions; goes before squarePictures. */
+  depthwisePictures: z.string().nullable().default(null),
   adversarial: z
     .strictObject({
       /**
@@ -326,8 +328,16 @@ export const builtInRecipes = {
   },
   /** The game together with reconstruction and the contrast task, on whatever data. */
   contrast,
-  /** What was measured to help most: on pictures clusters under dense layers and else rotation, and contrast on other data. */
-  default: { ...contrast, densePictures: "clusters", squarePictures: "rotation" },
+  /**
+   * What was measured to help most: on pictures clusters under dense layers, visual words under depthwise convolutions, and else
+   * rotation, and contrast on other data.
+   */
+  default: {
+    ...contrast,
+    densePictures: "clusters",
+    squarePictures: "rotation",
+    depthwisePictures: "visual-words",
+  },
 } as const satisfies Record<string, RecipeInput>;
 
 /**
@@ -342,7 +352,7 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   if (!result.success) throw recipeComplaint(result.error.issues[0], input, recipeSchema.parse({}), where);
   const recipe = result.data;
   if (recipe.start !== "file" && recipe.start !== "auto") parseInitializer(recipe.start);
-  for (const key of ["squarePictures", "densePictures"] as const) {
+  for (const key of ["squarePictures", "densePictures", "depthwisePictures"] as const) {
     const other = recipe[key];
     if (other !== null) requireKnown(`${where}: ${key}`, other);
   }

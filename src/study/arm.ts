@@ -195,6 +195,6 @@ export function armsForData(
  * conditioned too, what is done afterwards.
  */
 export function pretrainingPart(recipe: Recipe): Partial<Recipe> & { startConditioning?: Conditioning } {
-  const { conditioning, name: _, squarePictures: __, densePictures: ___, ...rest } = recipe;
+  const { conditioning, name: _, squarePictures: __, densePictures: ___, depthwisePictures: ____, ...rest } = recipe;
   return recipe.conditionStart === false ? rest : { ...rest, startConditioning: conditioning };
 }

@@ -4,7 +4,7 @@ import { holdingSamples } from "../data/held-samples.js";
 import { sizeOf } from "../graph/tensor.js";
 import { componentsFor, type PrincipalComponents, principalFilters } from "../initializers/principal-components.js";
 import type { Layer } from "../ops/network.js";
-import type { FeatureExtractor } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, isDepthwisePicture } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import { sessionOptions } from "../runtime/session.js";
 import { activations, isRectifying } from "./condition.js";
@@ -46,10 +46,6 @@ export function principalLayers(features: FeatureExtractor, which: PrincipalLaye
     const isTaken = layer !== layers[0] || (kernel > 1 && !isDepthwise(layer));
     return isTaken && kernel * shape[1] <= largest && readers(name) === 1;
   });
-}
-
-function isDepthwisePicture(layer: Layer): boolean {
-  return isDepthwise(layer) && layer.weight.shape.length === 4;
 }
 
 /** Whether a convolution reads each of its channels by itself. */

@@ -1,6 +1,6 @@
 /** Which recipe stands for another on some data and networks. */
 import type { Dataset } from "../data/dataset.js";
-import { type FeatureExtractor, isDense } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, isDense, isDepthwisePicture } from "../recipe/feature-extractor.js";
 import { builtInRecipe, type Recipe } from "../recipe/recipe.js";
 import { datasetGeometry } from "./picture-geometry.js";
 
@@ -21,13 +21,19 @@ export interface RecipeForData {
 export interface FeaturesKind {
   /** F has matrices alone. */
   readonly isDense: boolean;
+  /** F has depthwise convolutions over two axes. */
+  readonly isDepthwise: boolean;
   /** A decoder stands behind F. */
   readonly hasDecoder: boolean;
 }
 
 /** The kind of an F whose end nobody has named. */
 export function kindOf(features: FeatureExtractor): FeaturesKind {
-  return { isDense: isDense(features), hasDecoder: features.enlargement !== undefined };
+  return {
+    isDense: isDense(features),
+    isDepthwise: features.layers.some(isDepthwisePicture),
+    hasDecoder: features.enlargement !== undefined,
+  };
 }
 
 /**
@@ -44,10 +50,15 @@ export function recipeForData(
 ): RecipeForData {
   const geometry = datasetGeometry(dataset);
   if (!geometry) return { recipe };
-  const { densePictures, squarePictures } = recipe;
+  const { densePictures, squarePictures, depthwisePictures } = recipe;
   if (kind.isDense && densePictures !== null)
     return { recipe: builtInRecipe(densePictures), because: "these are pictures, and F has no convolutions" };
   const { channels, height, width } = geometry;
+  if (height === width && channels === 3 && kind.isDepthwise && !kind.hasDecoder && depthwisePictures !== null)
+    return {
+      recipe: builtInRecipe(depthwisePictures),
+      because: "these are square pictures in colour, and F has depthwise convolutions",
+    };
   const isLargeEnough = channels === 3 || (channels === 1 && height >= smallestGrey);
   if (height === width && isLargeEnough && squarePictures !== null) {
     const square = builtInRecipe(squarePictures);

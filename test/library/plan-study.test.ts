@@ -69,8 +69,8 @@ test("a decoder within a classifier decides on its recipe, as in init, unless F'
     const places = { train: undefined, test: undefined };
     return (await planNetworks(options, places, path("."), datasets)).networks[0].kind;
   };
-  expect(await kind({})).toEqual({ isDense: false, hasDecoder: true });
-  expect(await kind({ features: encoder })).toEqual({ isDense: false, hasDecoder: false });
+  expect(await kind({})).toEqual({ isDense: false, isDepthwise: false, hasDecoder: true });
+  expect(await kind({ features: encoder })).toEqual({ isDense: false, isDepthwise: false, hasDecoder: false });
 });
 
 test("a pilot takes self-training along for classes, where no arms are named", async () => {

@@ -33,7 +33,7 @@ describe("parseRecipe", () => {
   it.each([
     [
       { ...trains, batchsize: 3 },
-      /^recipe\.json: required no other keys than name, squarePictures, densePictures, adversarial, .*, got "batchsize"\. Did you mean "batchSize"\?$/,
+      /^recipe\.json: required no other keys than name, squarePictures, densePictures, depthwisePictures, adversarial, .*, got "batchsize"\. Did you mean "batchSize"\?$/,
     ],
     [
       { ...trains, adversarial: { los: "hinge" } },

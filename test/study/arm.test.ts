@@ -75,7 +75,7 @@ test("arms have the recipes that theirs name for the data, and what a suffix say
   const { arms: inColour, replaced } = armsForData(
     arms,
     toyDataset([3, 8, 8]),
-    { isDense: false, hasDecoder: false },
+    { isDense: false, isDepthwise: false, hasDecoder: false },
     2,
   );
   const recipes = inColour.map(({ source }) =>
@@ -91,9 +91,13 @@ test("arms have the recipes that theirs name for the data, and what a suffix say
       because: "these are square pictures",
     },
   ]);
-  const kept = armsForData(arms, toyDataset([1, 8, 8]), { isDense: false, hasDecoder: false });
+  const kept = armsForData(arms, toyDataset([1, 8, 8]), { isDense: false, isDepthwise: false, hasDecoder: false });
   expect(kept).toEqual({ arms, replaced: [] });
-  const { arms: dense } = armsForData(arms, toyDataset([1, 8, 8]), { isDense: true, hasDecoder: false });
+  const { arms: dense } = armsForData(arms, toyDataset([1, 8, 8]), {
+    isDense: true,
+    isDepthwise: false,
+    hasDecoder: false,
+  });
   expect(dense[0]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { drawnHeadsOnly: true } });
   expect(dense[1]).toMatchObject({ source: { recipe: { name: "clusters" } }, conditioning: { scale: "none" } });
 });
