@@ -29,9 +29,14 @@ export function isDense({ layers }: Pick<FeatureExtractor, "layers">): boolean {
   return layers.every(({ weight }) => weight.layout?.kind === "matrix");
 }
 
-/** Whether a convolution over two axes reads each of its channels by itself. */
-export function isDepthwisePicture({ weight: { layout, shape } }: Layer): boolean {
-  return layout?.kind === "convolution" && layout.groups > 1 && shape[1] === 1 && shape.length === 4;
+/** Whether a convolution reads each of its channels by itself. */
+export function isDepthwise({ weight: { layout, shape } }: Layer): boolean {
+  return layout?.kind === "convolution" && layout.groups > 1 && shape[1] === 1;
+}
+
+/** Whether a convolution over two axes does so. */
+export function isDepthwisePicture(layer: Layer): boolean {
+  return isDepthwise(layer) && layer.weight.shape.length === 4;
 }
 
 /**

@@ -14,7 +14,7 @@ import { feedNames } from "./feed-names.js";
 import { joined, smallTogether } from "./joined-parameters.js";
 import { normOf } from "./optimizers.js";
 import { clustersLoss, contrastLoss, swappedValuesLoss, type TaskLoss, taskHead } from "./pretraining-tasks.js";
-import { describesPictures, type Recipe } from "./recipe.js";
+import { describesPictures, descriptions, type Recipe } from "./recipe.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 /** The task that the recipe's "auto" became for this data. */
@@ -194,14 +194,14 @@ class Learning {
   /** Directions of edges and visual words. @param features of a batch, whose first pictures are not turned */
   #learnDescriptions(features: Value): void {
     const { build } = this;
-    const { recipe, descriptions } = this.#plan;
+    const { recipe, descriptions: sizes } = this.#plan;
     if (!describesPictures(recipe)) return;
-    if (!descriptions) throw new Error("a recipe that has pictures described needs the numbers for it");
-    const upright = build.emit.slice(features, [{ axis: 0, start: 0, end: descriptions.upright }]);
-    for (const key of ["orientations", "visualWords"] as const) {
+    if (!sizes) throw new Error("a recipe that has pictures described needs the numbers for it");
+    const upright = build.emit.slice(features, [{ axis: 0, start: 0, end: sizes.upright }]);
+    for (const key of descriptions) {
       const { weight } = recipe[key];
       if (weight === 0) continue;
-      const told = taskHead(build, upright, descriptions[key], descriptionTasks[key], 0);
+      const told = taskHead(build, upright, sizes[key], descriptionTasks[key], 0);
       const wanted = build.feed(feedNames[key], told.shape);
       const error = reconstructionError(build.emit, "l2", wanted, told);
       build.metric(`${descriptionTasks[key]}/loss`, error);

@@ -386,7 +386,7 @@ export function trainsFeatures(recipe: Recipe): boolean {
 }
 
 /** What of pictures F can be asked to tell by numbers. */
-const descriptions = ["orientations", "visualWords"] as const;
+export const descriptions = ["orientations", "visualWords"] as const;
 
 /** Whether F is asked to describe pictures by numbers. */
 export function describesPictures(recipe: Recipe): boolean {

@@ -128,7 +128,7 @@ async function clustersFor(options: PretrainOptions): Promise<SampleClusters | u
   return SampleClusters.find(dataset, clusters, groupings, seed, measureOptions(options));
 }
 
-function measureOptions(options: PretrainOptions): MeasureOptions {
+function measureOptions(options: MeasureOptions): MeasureOptions {
   return { ...sessionOptions(options), ...(options.signal === undefined ? {} : { signal: options.signal }) };
 }
 
@@ -350,10 +350,9 @@ export async function startOfFeatures(
     "features" | "recipe" | "dataset" | "seed" | "threads" | "device" | "signal" | "onProgress"
   >,
 ): Promise<Weights> {
-  const { features, recipe, dataset, seed, signal, onProgress } = options;
+  const { features, recipe, dataset, seed, onProgress } = options;
   const settings = {
-    ...sessionOptions(options),
-    ...(signal === undefined ? {} : { signal }),
+    ...measureOptions(options),
     ...(onProgress === undefined ? {} : { onProgress }),
   };
   const drawn = initialWeights(features.network, startInitializer(recipe, features), seed);

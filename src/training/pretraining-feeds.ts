@@ -6,7 +6,7 @@ import type { Network } from "../ops/network.js";
 import { RandomStream } from "../random/stream.js";
 import { feedNames } from "../recipe/feed-names.js";
 import { rotationClasses } from "../recipe/pretraining-graph.js";
-import type { Recipe } from "../recipe/recipe.js";
+import { descriptions, type Recipe } from "../recipe/recipe.js";
 import { emptyFeed, type TrainingGraph } from "../recipe/training-graph.js";
 import { corrupt } from "./corruption.js";
 import type { DescriptionTargets } from "./description-targets.js";
@@ -42,7 +42,7 @@ export function pretrainingFeeds(
   network: Network,
   seed: number,
   steps: number,
-  { clusters, ...descriptions }: TaskAnswers = {},
+  { clusters, ...answers }: TaskAnswers = {},
 ): StepFeeds {
   const { batchSize } = training;
   const { sampleShape } = network;
@@ -69,7 +69,7 @@ export function pretrainingFeeds(
   const corrupted = tensors.get(feedNames.corrupted);
   const swapped = tensors.get(feedNames.swapped);
   const turns = tensors.get(feedNames.turns);
-  const described = (["orientations", "visualWords"] as const).flatMap((key) => {
+  const described = descriptions.flatMap((key) => {
     const tensor = tensors.get(feedNames[key]);
     return tensor ? [{ key, tensor }] : [];
   });
@@ -101,7 +101,7 @@ export function pretrainingFeeds(
         );
       if (groupRows) await clusters?.writeOneHot(indices, samples.data, groupRows.data);
       for (const { key, tensor } of described)
-        await descriptions[key]?.write(indices.subarray(0, tensor.shape[0]), samples.data, tensor.data);
+        await answers[key]?.write(indices.subarray(0, tensor.shape[0]), samples.data, tensor.data);
       if (rotated) repeat(samples.data.subarray(0, rotated.data.length / copies), rotated.data);
       views.forEach((view, index) => {
         const purpose = `view/${index}`;

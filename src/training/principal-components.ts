@@ -4,7 +4,7 @@ import { holdingSamples } from "../data/held-samples.js";
 import { sizeOf } from "../graph/tensor.js";
 import { componentsFor, type PrincipalComponents, principalFilters } from "../initializers/principal-components.js";
 import type { Layer } from "../ops/network.js";
-import { type FeatureExtractor, isDepthwisePicture } from "../recipe/feature-extractor.js";
+import { type FeatureExtractor, isDepthwise, isDepthwisePicture } from "../recipe/feature-extractor.js";
 import { activationAfter, type Weights } from "../recipe/initial-values.js";
 import { sessionOptions } from "../runtime/session.js";
 import { activations, isRectifying } from "./condition.js";
@@ -46,11 +46,6 @@ export function principalLayers(features: FeatureExtractor, which: PrincipalLaye
     const isTaken = layer !== layers[0] || (kernel > 1 && !isDepthwise(layer));
     return isTaken && kernel * shape[1] <= largest && readers(name) === 1;
   });
-}
-
-/** Whether a convolution reads each of its channels by itself. */
-function isDepthwise({ weight: { layout, shape } }: Layer): boolean {
-  return layout?.kind === "convolution" && layout.groups > 1 && shape[1] === 1;
 }
 
 /**

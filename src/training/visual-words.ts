@@ -56,14 +56,7 @@ export class VisualWords {
     const { shape } = dataset;
     const patches = patchesOf(picture);
     const words = await wordsOf(dataset, patches, seed, options);
-    const counting = await openSession(describingGraph(patches, words, shape), options);
-    const components = await (async () => {
-      try {
-        return await componentsOfCounts(dataset, counting, seed, options);
-      } finally {
-        await counting.release();
-      }
-    })();
+    const components = await componentsOfCounts(dataset, patches, words, seed, options);
     return new VisualWords(await openSession(describingGraph(patches, words, shape, components), options), shape);
   }
 
@@ -101,34 +94,37 @@ function batchOf(sampleShape: readonly number[]): FloatTensor {
  */
 async function componentsOfCounts(
   dataset: Dataset,
-  session: Session,
+  patches: Patches,
+  words: Words,
   seed: number,
   options: MeasureOptions,
 ): Promise<Float32Array> {
   const indices = measuringSamples(dataset, countedSamples, seed, "visual-words/components");
-  const samples = batchOf(dataset.shape);
-  const summed = new Float32Array(indices.length * sums);
+  const size = 2 * words.offsets.length * grid * grid;
   const stream = new RandomStream(seed, "visual-words/sums");
-  let sumOf = new Int32Array();
-  let signs = new Int8Array();
-  for await (const { start, count } of readBatches(dataset, indices, samples, options.signal)) {
-    const { description } = await session.run({ samples });
-    const counts = description.data as Float32Array;
-    const size = counts.length / describedAtOnce;
-    if (sumOf.length === 0) {
-      sumOf = Int32Array.from({ length: size }, () => stream.below(sums));
-      signs = Int8Array.from({ length: size }, () => 2 * stream.below(2) - 1);
+  const sumOf = Int32Array.from({ length: size }, () => stream.below(sums));
+  const signs = Int8Array.from({ length: size }, () => 2 * stream.below(2) - 1);
+  const summed = new Float32Array(indices.length * sums);
+  const samples = batchOf(dataset.shape);
+  const session = await openSession(describingGraph(patches, words, dataset.shape), options);
+  try {
+    for await (const { start, count } of readBatches(dataset, indices, samples, options.signal)) {
+      const { description } = await session.run({ samples });
+      const counts = description.data as Float32Array;
+      for (let row = 0; row < count; row++)
+        for (let at = 0; at < size; at++)
+          summed[(start + row) * sums + sumOf[at]] += signs[at] * counts[row * size + at];
     }
-    for (let row = 0; row < count; row++)
-      for (let at = 0; at < size; at++) summed[(start + row) * sums + sumOf[at]] += signs[at] * counts[row * size + at];
+  } finally {
+    await session.release();
   }
   const { variances, directions } = await leadingComponents(summed, sums, visualWordsSize, seed, options);
-  const weights = new Float32Array(sumOf.length * visualWordsSize);
+  const weights = new Float32Array(size * visualWordsSize);
   // Against the first component's variance it shows which others are more than rounding.
   const least = 1e-6 * variances[0];
   for (let component = 0; component < visualWordsSize; component++)
     if (variances[component] > least)
-      for (let at = 0; at < sumOf.length; at++)
+      for (let at = 0; at < size; at++)
         weights[at * visualWordsSize + component] =
           (signs[at] * directions[component][sumOf[at]]) / Math.sqrt(variances[component]);
   return weights;

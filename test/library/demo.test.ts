@@ -34,29 +34,27 @@ it("pretrains, compares and writes what it found", async () => {
   expect(events.filter(({ type }) => type === "pretrained").length).toBe(1);
 });
 
+/** A demo that is interrupted at the first event of which that is asked. */
+function interruptedDemo(output: string, when: (event: DemoEvent) => boolean): Promise<unknown> {
+  const interruption = new AbortController();
+  return demo({
+    ...short,
+    output,
+    signal: interruption.signal,
+    onEvent: (event) => when(event) && interruption.abort(),
+  });
+}
+
 it("stops where it is told to", async () => {
   const path = folderWith({});
-  const interruption = new AbortController();
-  const stopped = demo({
-    ...short,
-    output: path("demo"),
-    signal: interruption.signal,
-    onEvent: (event) => event.type === "step" && interruption.abort(),
-  });
+  const stopped = interruptedDemo(path("demo"), ({ type }) => type === "step");
   await expect(stopped).rejects.toThrow(InterruptedError);
   expect(existsSync(path("demo/demo.json"))).toBe(false);
 });
 
 it("stops while it calibrates a start, not behind that", async () => {
-  const path = folderWith({});
-  const interruption = new AbortController();
-  const stopped = demo({
-    ...short,
-    output: path("demo"),
-    signal: interruption.signal,
-    // The next start is the calibrated one.
-    onEvent: (event) => event.type === "trial" && event.done === 2 && interruption.abort(),
-  });
+  // The next start is the calibrated one.
+  const stopped = interruptedDemo(folderWith({})("demo"), (event) => event.type === "trial" && event.done === 2);
   await expect(stopped).rejects.toThrow(/^stopped while measuring$/);
 });
 
