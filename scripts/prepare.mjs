@@ -1,6 +1,6 @@
 /** What `npm start` and `npm test` need before they can begin, on plain Node without any package. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -21,14 +21,42 @@ export function requireNode() {
 
 /** Installs the packages of package-lock.json where that has not been done since it changed. */
 export async function installPackages() {
-  const installed = modified(join(root, "node_modules", ".package-lock.json"));
-  if (installed !== undefined && installed >= modified(join(root, "package-lock.json"))) return;
+  const { isNeeded, note, refusal } = planInstall(root);
+  if (note !== undefined) console.error(note);
+  if (refusal !== undefined) {
+    console.error(`headstart: ${refusal}`);
+    process.exit(1);
+  }
+  if (!isNeeded) return;
   console.error("Installing packages (once) ...");
   const { program, words, shell } = npmCommand(["ci", "--no-audit", "--no-fund"]);
   // Newer npm versions no longer hand the line of .npmrc on to install scripts; the variable says the same.
   const environment = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
   const status = await run(program, words, { environment, shell });
   if (status !== 0) fail("npm ci", status);
+}
+
+/**
+ * Whether the packages of a folder have to be installed. Where its node_modules is a link, as to the packages of another
+ * clone, never: npm ci would empty the folder that it leads to.
+ *
+ * @param folder has package.json and package-lock.json
+ * @returns `note` is to be said, `refusal` why there is nothing to go on with
+ */
+export function planInstall(folder) {
+  const path = join(folder, "node_modules");
+  const installed = modified(join(path, ".package-lock.json"));
+  if (installed !== undefined && installed >= modified(join(folder, "package-lock.json"))) return { isNeeded: false };
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return { isNeeded: true };
+  const link = `node_modules is a link to ${readlinkSync(path)}`;
+  if (installed === undefined) {
+    const refusal = `${link}, where npm has installed no packages, and installing them here would empty that folder. Install them there, or remove the link.`;
+    return { isNeeded: false, refusal };
+  }
+  return {
+    isNeeded: false,
+    note: `${link}: the packages there are taken as they are, though package-lock.json is newer.`,
+  };
 }
 
 /**
