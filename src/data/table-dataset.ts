@@ -38,9 +38,7 @@ export async function openTableSource(table: TableSource, options: OpenOptions):
   const fitted = readFitted(options.fitted);
   const labels = findLabels(path, format, options, fitted);
   const survey = await surveyRows(path, format, source, labels, options);
-  if (survey.count === 0) {
-    throw userError({ where: path, required: "at least one row", got: "none", advice: "Check the path" });
-  }
+  if (survey.count === 0) throw noRows(format, survey);
   const features = survey.profiles.filter((profile) => labels.every(({ index }) => index !== profile.index));
   const wanted = options.shape;
   if (wanted !== undefined && wanted.length > 1) return rowsAsArrays(format, labels, survey, options);
@@ -55,13 +53,26 @@ export async function openTableSource(table: TableSource, options: OpenOptions):
 
   const fit = fitted?.table
     ? { columns: findFitted(path, format, fitted.table), dropped: [] }
-    : fitToModel(format, features, labels, survey.bad, options);
+    : fitToModel(format, features, labels, survey, options);
   const { columns } = fit;
   const width = columns.reduce((sum, column) => sum + widthOf(column), 0);
   checkWidth(path, width, columns, fit.dropped, labels, options);
   const profiles = labels.map(({ index }) => survey.profiles[index]);
   const encoded = await encodeRows(format, columns, profiles, survey.count, options);
   return tableDataset({ format, ...fit, width, labelColumns: labels, encoded, survey }, options);
+}
+
+function noRows({ where, format, header }: TableSource, { bad }: Survey): Error {
+  const names = header === undefined || bad.count > 0 ? "" : `, only the names of columns (${shorten(header)})`;
+  return userError({
+    where,
+    required: "at least one row",
+    got: `none${names}${afterBadRows(bad)}`,
+    advice:
+      names !== "" && format === "table"
+        ? "Give a table with rows below its header, or say --header no if that line is a sample"
+        : "Check the path",
+  });
 }
 
 /** The columns that hold labels: those asked for, or those of the data that this one is read as. */
@@ -126,7 +137,7 @@ function fitToModel(
   source: TableSource,
   features: readonly ColumnProfile[],
   labels: readonly LabelColumn[],
-  bad: Survey["bad"],
+  { count, bad }: Survey,
   options: OpenOptions,
 ): { columns: FittedColumn[]; dropped: DroppedColumn[] } {
   const path = source.where;
@@ -137,6 +148,14 @@ function fitToModel(
   if (length !== undefined && total(lean.columns) !== length) {
     const full = fitColumns(features, options, true, path, place);
     if (total(full.columns) === length) return full;
+  }
+  if (lean.columns.length === 0 && count === 1) {
+    throw userError({
+      where: path,
+      required: "at least two rows, as all columns of one are constant",
+      got: `one${afterBadRows(bad)}`,
+      advice: "Give a table with more rows",
+    });
   }
   if (lean.columns.length === 0) {
     throw userError({

@@ -106,13 +106,13 @@ function areSpaced(lines: readonly string[]): boolean {
 
 /**
  * A header has a text over a column of numbers, or else names every column once, without numbers, and does not recur
- * below. The column numbers 0, 1, 2, ..., which pandas writes for nameless columns, are a header too.
+ * below: so does a line of texts with nothing below it. The column numbers 0, 1, 2, ..., which pandas writes for nameless columns,
+ * are a header too, where something stands below.
  */
 function looksLikeHeader(first: readonly string[], rest: readonly (readonly string[])[]): boolean {
-  if (rest.length === 0) return false;
   // The first name may be empty: so pandas writes an index.
   const names = first[0] === "" ? first.slice(1) : first;
-  if (names.length > 1 && names.every((name, index) => name === String(index))) return true;
+  if (rest.length > 0 && names.length > 1 && names.every((name, index) => name === String(index))) return true;
   const overNumbers = first.some((name, column) => {
     const cells = rest.map((row) => row[column]).filter((cell) => !isMissing(cell));
     return isText(name) && cells.length > 0 && cells.every(isNumber);

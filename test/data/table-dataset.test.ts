@@ -256,7 +256,7 @@ describe("what is written in the file", () => {
       /at least one usable row, got none, after 2 rows were left out \(.*, row 1: 1e300 in v\)\. Say what the columns are \(--columns/,
     );
     await expect(openTable(table("made by hand\na,b\n1,2\n3,4\n"), { onBad: "skip" })).rejects.toThrow(
-      /constant, after 3 rows were left out \(.*row 2: 2 cells\)/,
+      /at least one row, got none, after 3 rows were left out \(.*row 1: 2 cells\)/,
     );
     await expect(openTable(table("a,b\n1,2\n1,2,3\n1,2\n"), { onBad: "skip" })).rejects.toThrow(
       /constant, after 1 row was left out \(.*row 2: 3 cells\)/,
@@ -285,6 +285,8 @@ describe("what is written in the file", () => {
   test("the header can be told", async () => {
     expect((await openTable(table("1,2\n3,5\n4,4\n"), { header: true })).count).toBe(2);
     expect((await openTable(table("a,b\na,c\nd,e\n"), { header: false })).count).toBe(3);
+    await expect(openTable(table("1,2\n"), { header: true })).rejects.toThrow(/only the names of columns \(1, 2\)/);
+    await expect(openTable(table("a,b\n"), { header: false })).rejects.toThrow(/at least two rows.*got one/);
   });
 
   test.each([
@@ -296,7 +298,14 @@ describe("what is written in the file", () => {
     ["other bytes than UTF-8", new Uint8Array([97, 44, 98, 10, 0xff, 44, 50, 10]), /UTF-8/],
     ["zero bytes", new Uint8Array(100), /UTF-8/],
     ["an empty file", "", /empty file/],
-    ["a header alone", "a,b\n", /something to learn|at least one row/],
+    [
+      "a header alone",
+      "a,b\n",
+      /at least one row, got none, only the names of columns \(a, b\)\. Give a table with rows .*--header no if that line/,
+    ],
+    ["a header in quotes, and empty lines", '"a","b"\n\n\n', /at least one row, got none, only the names of columns/],
+    ["a single row of texts and numbers", "1,x\n", /at least two rows, .*, got one\. Give a table with more rows/],
+    ["a single row below a header", "a,b\n1,2\n", /at least two rows, .*, got one\./],
     ["constants alone", "1,2\n1,2\n", /column 1: constant/],
     ["a truncated gzip file", gzipSync("1,2\n3,4\n").subarray(0, 15), /gzip/],
   ])("refuses %s", async (_, text, message) => {
@@ -306,6 +315,7 @@ describe("what is written in the file", () => {
   });
 
   test.each([
+    ["the name of a column that has no rows", "size,kind\n", "kind", /at least one row, got none/],
     ["a column that is not there", "size,kind\n1,2\n3,4\n", "kin", /required a label column.*Did you mean kind\?/],
     ["nothing at all", "a,b\n1,\n3,\n", "b", /2 rows without one/],
     [
