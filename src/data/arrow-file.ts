@@ -73,8 +73,20 @@ function columnOf(vector: Vector | null): BatchColumn {
   if (DataType.isDecimal(type)) {
     return Float64Array.from({ length: vector.length }, (_, row) => decimalValue(vector.get(row), type.scale));
   }
+  if (isOfDates(type)) {
+    return Array.from({ length: vector.length }, (_, row) => {
+      const milliseconds: number | null = vector.get(row);
+      return milliseconds === null ? null : new Date(milliseconds);
+    });
+  }
   const texts = DataType.isUtf8(type) ? codedTexts(vector as Vector<Utf8>) : undefined;
   return texts ?? Array.from({ length: vector.length }, (_, row) => plainValue(vector.get(row)));
+}
+
+/** Whether values are dates or timestamps, which arrow gives as milliseconds. */
+function isOfDates(type: DataType): boolean {
+  const own = DataType.isDictionary(type) ? type.dictionary : type;
+  return DataType.isDate(own) || DataType.isTimestamp(own);
 }
 
 /** The number nearest to a decimal one, which arrow gives as 32-bit words, the lowest first, in two's complement. */
@@ -108,7 +120,7 @@ function plainValue(value: unknown): unknown {
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value) || value instanceof Date) return value;
   const vector = value as { toArray?: () => unknown; toJSON?: () => unknown; nullCount?: number; length?: number };
   if (typeof vector.length === "number") {
-    if (value instanceof Vector && DataType.isDecimal(value.type)) return columnOf(value);
+    if (value instanceof Vector && (DataType.isDecimal(value.type) || isOfDates(value.type))) return columnOf(value);
     return Array.from(value as unknown as Iterable<unknown>, plainValue);
   }
   if (typeof vector.toJSON === "function") {

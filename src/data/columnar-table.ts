@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { userError } from "../errors.js";
 import { distinctNames } from "./column-names.js";
 import { type BatchColumn, type CodedTexts, type ColumnarFile, isCoded, valuesOf } from "./columnar-file.js";
+import { dateText } from "./date-text.js";
 import { checkInterrupted, fileSize, readChunks } from "./read-bytes.js";
 import { RowNumbers } from "./row-numbers.js";
 import {
@@ -245,7 +246,7 @@ function cellOf(value: unknown): Cell {
     case "boolean":
       return Number(value);
     default:
-      return value instanceof Date ? value.getTime() : null;
+      return value instanceof Date ? dateText(value) : null;
   }
 }
 

@@ -169,6 +169,5 @@ function isBig(values: unknown): boolean {
 /** The number that a value is; undefined where it is none. */
 function numberIn(value: unknown): number | undefined {
   if (typeof value === "number") return value;
-  if (typeof value === "bigint" || typeof value === "boolean") return Number(value);
-  return value instanceof Date ? value.getTime() : undefined;
+  return typeof value === "bigint" || typeof value === "boolean" ? Number(value) : undefined;
 }

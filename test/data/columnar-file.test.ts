@@ -44,6 +44,24 @@ describe("tables as pyarrow writes them", () => {
     expect([...(await readAll(dataset))]).toEqual([1, 10, 100, 2, 20, 200, 4, 30, 300]);
   });
 
+  test.each(["dates.parquet", "dates.feather"])("%s: dates are texts, as in CSV, and a note says so", async (name) => {
+    const dataset = await openDataset(join(import.meta.dirname, "../fixtures", name), { normalise: "none" });
+    const { columns } = dataset.record.table as {
+      columns: { name: string; categories?: string[]; missing?: boolean }[];
+    };
+    const days = { categories: ["1969-12-31", "2024-01-31"], missing: true };
+    const times = { categories: ["2024-01-31 17:05:00", "2024-01-31 17:05:00.250", "2024-02-01"], missing: true };
+    expect(columns).toEqual([
+      expect.objectContaining({ name: "a", type: "numeric" }),
+      ...["day", "day64"].map((column) => ({ type: "categorical", name: column, index: expect.any(Number), ...days })),
+      ...["when", "zone", "coded", "pair[0]", "pair[1]"].map((column) => {
+        return { type: "categorical", name: column, index: expect.any(Number), ...times };
+      }),
+    ]);
+    expect((dataset.record.notes as string[])[0]).toMatch(/^day looks like dates \("2024-01-31"\).*day=drop/);
+    expect((dataset.record.notes as string[])[2]).toMatch(/^when looks like dates \("2024-01-31 17:05:00"\)/);
+  });
+
   test("several shards are one table, and a folder's training shards are taken", async () => {
     const folder = temporaryFolder({ "README.md": "about" });
     for (const part of ["train-0", "train-1", "test-0"]) {
