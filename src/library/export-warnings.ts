@@ -183,13 +183,16 @@ export function requireOwnNames(opened: OpenedModel, warnings: readonly string[]
       got: `others, which would fit no tree. ${warning.replace(/\.$/, "")}`,
       advice: "Or pass --keep-names where the written model.onnx is all you need.",
     });
-  if (!isFromPytorch(opened.model) && !opened.state) return;
+  const { state } = opened;
+  if (!isFromPytorch(opened.model) && !state) return;
+  const helps = state
+    ? `Or give the state dict of the very model that was exported, if ${state.where} is another's`
+    : "Or give the network's own tensors with --state-dict, saved by safetensors.torch.save_model(model, FILE)";
   throw userError({
     where: opened.path,
     required: "weights under the names that PyTorch has for them",
     got: `others, which load_state_dict would not take, or take for another network. ${warning.replace(/\.$/, "")}`,
-    advice:
-      "Or give the network's own tensors with --state-dict, saved by safetensors.torch.save_model(model, FILE); or pass --keep-names where the written model.onnx is all you need.",
+    advice: `${helps}; or pass --keep-names where the written model.onnx is all you need.`,
   });
 }
 

@@ -1,5 +1,5 @@
 /** initialize on networks whose export has changed the names of weights. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema } from "onnx-buf";
 import { expect, test } from "vitest";
@@ -63,6 +63,18 @@ test("refuses names that PyTorch would not take, and writes nothing", async () =
     /model\.onnx: required weights under the names that PyTorch has for them.*optimize=False.*--state-dict.*--keep-names/,
   );
   expect(existsSync(path("run"))).toBe(false);
+});
+
+test("where the state dict given does not help, asks for another one", async () => {
+  const { path, options } = settings();
+  const others = [...state()].map(([name, { shape }]) => [name, normalTensor("another", shape, 0.3)] as const);
+  const own = [...state()].filter(([name]) => name.startsWith("fc."));
+  writeFileSync(path("other.safetensors"), writeSafetensors(new Map([...others, ...own])));
+  const given = { ...options, stateDict: path("other.safetensors") };
+  await expect(initialize(given)).rejects.toThrow(
+    /model\.onnx: required weights .*Or give the state dict of the very model .*, if \S*other\.safetensors is another's; or pass --keep-names/,
+  );
+  await expect(initialize(given)).rejects.not.toThrow(/with --state-dict/);
 });
 
 test("finds PyTorch's names by its own tensors, and says so in all records", async () => {
