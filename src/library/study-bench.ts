@@ -371,7 +371,8 @@ export class StudyBench {
     });
     if (trial.seed === 0 && trial.purpose === "test" && trial.labels === plan.labels[0] && given !== "diverged") {
       const start = await startWeights({ arm, features, data, given, headInitializer: plan.head, seed: 0, signal });
-      const picture = await filtersPicture(features, start, data.train.record.picture as PictureGeometry | undefined);
+      const geometry = data.train.record.picture as PictureGeometry | undefined;
+      const picture = start && (await filtersPicture(features, start, geometry));
       if (picture)
         await this.#folder.write(
           join(studyFiles.pictures, `filters-${fileNameOf(trial.network)}-${fileNameOf(trial.arm)}.png`),

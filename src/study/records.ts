@@ -65,7 +65,7 @@ export interface TrialRecord extends Trial {
   readonly bestScore: number;
   /** Score of always naming the test data's most frequent class, or of always predicting its mean: 0. */
   readonly chance: number;
-  /** "non-finite", or "loss above its start" over the last tenth of the steps, or "pretraining"; null where it did not. */
+  /** "non-finite", or "loss above its start" over the last tenth of the steps, or "pretraining" where nothing was there to start from; null where it did not. */
   readonly diverged: "non-finite" | "loss above its start" | "pretraining" | null;
   /** Score within 0.02 of chance after `steps`; an accuracy below that too. */
   readonly stalled: boolean;

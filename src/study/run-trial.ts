@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Dataset } from "../data/dataset.js";
 import { positionsByClass } from "../data/label-maps.js";
 import { subset } from "../data/subset.js";
-import { userError } from "../errors.js";
+import { UserError, userError } from "../errors.js";
 import { sizeOf } from "../graph/tensor.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
@@ -85,13 +85,16 @@ export function openGradientProbe(
   return Supervisor.open({ features, loss, optimizer, batchSize, threads: trialThreads });
 }
 
-/** The arm's weights for F, and the head that all arms of a seed have where theirs is not another. */
+/**
+ * The arm's weights for F, and the head that all arms of a seed have where theirs is not another; undefined where F's activations
+ * are not finite, so that nothing tells how to condition it.
+ */
 export async function startWeights(
   options: Pick<TrialOptions, "arm" | "features" | "headInitializer" | "data" | "signal"> & {
     given: Weights | undefined;
     seed: number;
   },
-): Promise<Weights> {
+): Promise<Weights | undefined> {
   const { arm, features, data, seed, given, headInitializer } = options;
   const { network } = features;
   const head = initialWeights(network, headInitializer, seed);
@@ -101,8 +104,12 @@ export async function startWeights(
   const conditioned = await conditionFeatures(features, weights, data.unlabelled, arm.conditioning, seed, {
     ...settings,
     ...(arm.head === undefined ? {} : { head: arm.head }),
+  }).catch(async (error: unknown): Promise<undefined> => {
+    if (!(error instanceof UserError)) throw error;
+    const layers = await activationStatistics(features, weights, data.unlabelled, seed, settings);
+    if (layers.every(({ mean, standardDeviation }) => Number.isFinite(mean + standardDeviation))) throw error;
   });
-  return refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
+  return conditioned && refreshRunningStatistics(features, conditioned.weights, data.unlabelled, seed, settings);
 }
 
 /** F's tensors among weights. @throws UserError where one is missing or of another size */
@@ -136,10 +143,14 @@ function whereDiverged(error: unknown): undefined {
 }
 
 /** The weights that a trial starts from: as {@link startWeights} has them, with the arm's own head where it has one. */
-async function trialStart(options: TrialOptions, given: Weights | undefined, labelled: Dataset): Promise<Weights> {
+async function trialStart(
+  options: TrialOptions,
+  given: Weights | undefined,
+  labelled: Dataset,
+): Promise<Weights | undefined> {
   const { arm, features, trial } = options;
   const start = await startWeights({ ...options, given, seed: trial.seed });
-  if (arm.head === undefined) return start;
+  if (start === undefined || arm.head === undefined) return start;
   const samples = { labelled, unlabelled: options.data.unlabelled, seed: trial.seed };
   const settings = { ...options.selfTraining, ...measuring(options) };
   return new Map([...start, ...(await headStart(arm.head, features, start, samples, settings))]);
@@ -174,7 +185,7 @@ type Outcome = Pick<
   "stepsMade" | "points" | "score" | "bestScore" | "diverged" | "stalled" | "start" | "timing"
 >;
 
-/** Where pretraining or self-training left no weights to start from: at chance from the first step to the last. */
+/** Where pretraining, conditioning or self-training left no weights to start from: at chance from the first step to the last. */
 function withoutStart(steps: number, chance: Chance): Outcome {
   return {
     stepsMade: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { memoryDataset } from "../../src/data/memory-dataset.js";
-import { InterruptedError } from "../../src/errors.js";
+import { InterruptedError, UserError } from "../../src/errors.js";
 import { sizeOf } from "../../src/graph/tensor.js";
 import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
@@ -195,6 +195,26 @@ describe("runTrial", () => {
     );
     const { start } = await runTrial(await optionsOf("weights:huge", "test", { given }));
     expect(start.map(({ mean, standardDeviation }) => [mean, standardDeviation])).toEqual([[null, null]]);
+  });
+
+  test("a start whose activations are not finite, so that it cannot be conditioned, counts at chance", async () => {
+    const supervisor = pretender();
+    const plain = featureExtractor(toyNetwork({ template: "mlp", inputShape: [size], widths: [5, 4] }));
+    const given: Weights = new Map(
+      plain.parameters.map(({ name, shape }) => [name, new Float32Array(sizeOf(shape)).fill(3e38)]),
+    );
+    const options = await optionsOf("weights:huge+calibrated", "test", { features: plain, supervisor, given });
+    const record = await runTrial(options);
+    expect(record).toMatchObject({ stepsMade: 0, score: 2 / 3, diverged: "pretraining", stalled: true, start: [] });
+    expect(supervisor.runs).toEqual([]);
+    // What else goes wrong is told.
+    const unreadable = {
+      ...data,
+      unlabelled: { ...data.unlabelled, read: () => Promise.reject(new UserError("gone")) },
+    };
+    await expect(runTrial({ ...options, data: unreadable })).rejects.toThrow("gone");
+    const sound = initialWeights(plain.network, "he", 1);
+    expect(await runTrial({ ...options, given: sound })).toMatchObject({ diverged: null, stepsMade: 10 });
   });
 
   test("stops while its start is measured, and in the middle of self-training", async () => {
