@@ -12,15 +12,14 @@ export type LabelAmount = string;
 /** What labels are drawn from: class numbers, or numbers to predict or maps of classes where there are none. */
 export type Labelled = Pick<Dataset, "count" | "labels">;
 
-/** @throws UserError where it is none of the forms */
+/** The same amount in one form, so that 5.0% is 5%, and 100% is all. @throws UserError where it is none of the forms */
 export function parseLabelAmount(text: string): LabelAmount {
   const plain = text.trim();
-  const percent = /^(\d+(?:\.\d+)?)%$/.exec(plain);
-  const fits =
-    plain === "all" ||
-    /^[1-9]\d*(\/class)?$/.test(plain) ||
-    (percent && Number(percent[1]) > 0 && Number(percent[1]) <= 100);
-  if (fits) return plain;
+  if (plain === "all" || /^[1-9]\d*(\/class)?$/.test(plain)) return plain;
+  const [, whole, fraction = ""] = /^0*(\d+)(\.\d+)?%$/.exec(plain) ?? [];
+  const percent = Number(`${whole}${fraction}`);
+  if (percent === 100) return "all";
+  if (percent > 0 && percent < 100) return `${whole}${fraction.replace(/\.?0*$/, "")}%`;
   throw userError({
     where: "labels",
     required: `a total such as 300, a share such as 10%, or all`,

@@ -4,8 +4,18 @@ import { labelledSamples, parseLabelAmount, tuningSplit } from "../../src/study/
 const labels = Int32Array.from({ length: 300 }, (_, index) => (index % 10 === 9 ? -1 : index % 3));
 
 test("reads amounts", () => {
-  for (const text of ["300", "10/class", "5%", "0.5%", "all"]) expect(parseLabelAmount(text)).toBe(text);
-  for (const text of ["0", "-3", "most", "0%", "101%", "3.5", ""])
+  for (const text of ["300", "10/class", "5%", "0.5%", "10%", "12.05%", "all"])
+    expect(parseLabelAmount(text)).toBe(text);
+  expect(["5.0%", "05%", " 5% ", "00.50%", "10.0%", "100%", "100.0%"].map(parseLabelAmount)).toEqual([
+    "5%",
+    "5%",
+    "5%",
+    "0.5%",
+    "10%",
+    "all",
+    "all",
+  ]);
+  for (const text of ["0", "-3", "most", "0%", "0.0%", "100.01%", "101%", "3.5", "0.05", ""])
     expect(() => parseLabelAmount(text)).toThrow(/^labels: required/);
 });
 
