@@ -283,8 +283,8 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
       ...(grid.widths ? { widths: grid.widths } : {}),
       ...(grid.normalization ? { normalization: grid.normalization } : {}),
     };
-    // What does not fit is refused before there is a folder.
-    newClassifier(settings);
+    // What does not fit is refused before there is a folder; its weights are drawn once there is one, a network at a time.
+    newClassifier({ ...settings, initializer: "zeros" });
     const file = join(path, studyFiles.networks, `${fileNameOf(name)}.onnx`);
     // The settings decide the file, so their hash stands for it.
     const hash = sha256(JSON.stringify(settings));
@@ -301,6 +301,7 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
           isDense: options.model === "mlp",
           isDepthwise: options.model.startsWith("mobilenet"),
           hasDecoder: false,
+          readsTokens: false,
         },
       },
       settings,

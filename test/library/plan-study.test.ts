@@ -1,13 +1,20 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import type { CompareOptions } from "../../src/library/compare.js";
 import { OpenedDatasets } from "../../src/library/opened-datasets.js";
 import { besidesInPilot, decideTask, locateLabels, planNetworks } from "../../src/library/plan-study.js";
+import { newClassifier } from "../../src/recipe/new-network.js";
 import { labelled } from "../support/labelled-data.js";
 import { MapNetwork, smallUnet } from "../support/map-network.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { folderWith, modelFile } from "../support/toy-data.js";
+
+vi.mock("../../src/recipe/new-network.js", async (original) => {
+  const module = await original<typeof import("../../src/recipe/new-network.js")>();
+  return { ...module, newClassifier: vi.fn(module.newClassifier) };
+});
 
 const count = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
@@ -31,6 +38,22 @@ describe("decideTask", () => {
     expect(() => decideTask(labelled([0, 1, 2]), 1)).toThrow(/two classes, or numbers to predict.*got 3 classes/);
     expect(() => decideTask(labelled(undefined), 1)).toThrow(/required labelled samples/);
   });
+});
+
+test("the weights of a grid's networks are drawn once", async () => {
+  const rows = Array.from({ length: 12 }, (_, row) => `${row},${row * row},${"abc"[row % 3]}`);
+  const folder = temporaryFolder({ "classes.csv": `x,y,kind\n${rows.join("\n")}\n` });
+  const data = join(folder, "classes.csv");
+  const options = { model: "mlp", data, test: data, grid: "depth=1,2 widths=4" };
+  const datasets = new OpenedDatasets(new AbortController().signal);
+  const study = join(folder, "study");
+  const made = vi.mocked(newClassifier).mock;
+  const drawn = () => made.calls.filter(([{ initializer }]) => initializer !== "zeros").length;
+  const { networks, prepare } = await planNetworks(options, { train: "kind", test: undefined }, study, datasets);
+  expect([made.calls.length, drawn(), existsSync(study)]).toEqual([2, 0, false]);
+  await prepare();
+  expect([made.calls.length, drawn()]).toEqual([4, 2]);
+  expect(networks.every(({ file }) => existsSync(file))).toBe(true);
 });
 
 test("a template's network has an output for each class or number, and is not made without labels", async () => {
