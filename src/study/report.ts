@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { counted } from "../counted.js";
-import { type Chart, studyCharts } from "./charts.js";
+import type { Chart } from "./chart-drawing.js";
+import { studyCharts } from "./charts.js";
 import { earlyWord } from "./early-training.js";
 import {
   leastR2,
