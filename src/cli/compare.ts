@@ -87,7 +87,8 @@ export const command = defineCommand({
       "LIST",
       augmentations,
       "change the labelled samples at each supervised step, in all arms alike: shift, by up to an eighth of each side " +
-        "(signals in time); flip, left to right in half of the cases (pictures alone) (default: not at all)",
+        "(signals in time); flip, left to right in half of the cases (pictures alone); crop, a part of half of each side or more, " +
+        "magnified to the whole; colour, contrast and brightness of all channels and of each (pictures alone) (default: not at all)",
     ),
     pretrainingSeeds: whole("COUNT", "let the seeds share this many pretrainings (default: one each)", { min: 1 }),
     pretrainingEpochs: number("COUNT", "passes over the unlabelled data (default: the recipe's)", { min: 1e-6 }),

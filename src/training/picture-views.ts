@@ -1,4 +1,4 @@
-/** Views of pictures: for the contrast task, and shifted ones for others. */
+/** Views of pictures: for the contrast task, shifted ones for others, and those that supervised training sees. */
 import type { RandomStream } from "../random/stream.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { type PictureGeometry, pictureStrides } from "./picture-geometry.js";
@@ -6,9 +6,18 @@ import { type PictureGeometry, pictureStrides } from "./picture-geometry.js";
 /** How views may differ from their originals. */
 export type ViewSettings = Pick<Recipe["contrast"], "shift" | "zoom" | "flip" | "jitter" | "colour">;
 
+/** What the values of pictures mean, where they are not standardised. */
+export interface ViewedValues {
+  /** Of each channel, the mean, which contrast leaves as it is, and the deviation, in which brightness is. Default: 0 and 1. */
+  readonly levels?: readonly { readonly mean: number; readonly deviation: number }[] | undefined;
+  /** Whether values are class numbers, between which there is nothing: each place of a view has the nearest one. */
+  readonly areClasses?: boolean;
+}
+
 /**
  * Writes a randomly changed copy of each picture of a batch: flipped, shifted (its edge is drawn out), magnified, with
- * another contrast, brightness and colour.
+ * another contrast, brightness and colour. What is drawn does not depend on what the values mean, and where something lies not
+ * on the channels either.
  */
 export function drawView(
   batch: Float32Array,
@@ -17,6 +26,7 @@ export function drawView(
   picture: PictureGeometry,
   settings: ViewSettings,
   stream: RandomStream,
+  { levels, areClasses = false }: ViewedValues = {},
 ): void {
   const { channels, height, width } = picture;
   const strides = pictureStrides(picture);
@@ -43,20 +53,22 @@ export function drawView(
   const rows = new Line(height, strides.row);
   const columns = new Line(width, strides.column);
   const size = channels * height * width;
-  const blended = zoom > 0 ? new Float64Array(height * width) : undefined;
+  const blended = zoom > 0 && !areClasses ? new Float64Array(height * width) : undefined;
   for (let sample = 0; sample < batchSize; sample++) {
-    const isOnlyShifted = !flips[sample] && !blended && [changes[sample], ...colours[sample]].every(isUnchanged);
+    const isOnlyShifted = !flips[sample] && zoom === 0 && [changes[sample], ...colours[sample]].every(isUnchanged);
     if (isOnlyShifted) {
       shiftPicture(batch, target, sample * size, picture, down[sample], right[sample]);
       continue;
     }
     const { share, top, left } = parts[sample];
-    rows.place(share, top, down[sample], false);
-    columns.place(share, left, right[sample], flips[sample]);
+    rows.place(share, top, down[sample], false, areClasses);
+    columns.place(share, left, right[sample], flips[sample], areClasses);
     for (let channel = 0; channel < channels; channel++) {
       const colour = colours[sample][channel];
       const contrast = colour.contrast * changes[sample].contrast;
-      const brightness = colour.contrast * changes[sample].brightness + colour.brightness;
+      const { mean, deviation } = levels?.[channel] ?? standardised;
+      const raised = colour.contrast * changes[sample].brightness + colour.brightness;
+      const brightness = deviation * raised + mean * (1 - contrast);
       const start = sample * size + channel * strides.channel;
       if (blended) blendPlane(batch, target, start, rows, columns, { contrast, brightness }, blended);
       else movePlane(batch, target, start, rows, columns, { contrast, brightness });
@@ -66,6 +78,9 @@ export function drawView(
 
 /** What the zoom "auto" is for pictures in colour. */
 const zoomInColour = 0.5;
+
+/** What standardised samples have. */
+const standardised = { mean: 0, deviation: 1 };
 
 /** A value x becomes contrast · x + brightness. */
 interface Change {
@@ -180,8 +195,9 @@ class Line {
    *
    * @param share the part's length as a share of the whole's
    * @param offset where between the beginning (0) and the end (1) the part lies
+   * @param nearest takes the nearest place of the original alone
    */
-  place(share: number, offset: number, shift: number, flipped: boolean): void {
+  place(share: number, offset: number, shift: number, flipped: boolean, nearest: boolean): void {
     const last = this.side - 1;
     const start = offset * (1 - share) * this.side;
     const source = (place: number): number => {
@@ -189,7 +205,8 @@ class Line {
       return (flipped ? last - unshifted : unshifted) * this.stride;
     };
     for (let place = 0; place < this.side; place++) {
-      const exact = Math.min(Math.max(start + (place + 0.5) * share - 0.5, 0), last);
+      const between = Math.min(Math.max(start + (place + 0.5) * share - 0.5, 0), last);
+      const exact = nearest ? Math.round(between) : between;
       const before = Math.floor(exact);
       this.before[place] = source(before);
       this.after[place] = source(Math.min(before + 1, last));

@@ -452,7 +452,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   "compare.schedule":
     "지도 학습 스텝 동안의 학습률. cosine: 반 코사인을 따라 0까지 줄이기 (기본값: constant, 그대로 두기)",
   "compare.augment":
-    "지도 학습 스텝마다 레이블된 샘플을 조금 바꾸기, 모든 비교 대상에 똑같이: shift(변의 1/8까지 이동, 신호는 시간 방향), flip(사진의 좌우를 절반의 경우에 뒤집기) (기본값: 바꾸지 않음)",
+    "지도 학습 스텝마다 레이블된 샘플을 조금 바꾸기, 모든 비교 대상에 똑같이: shift(변의 1/8까지 이동, 신호는 시간 방향), flip(사진의 좌우를 절반의 경우에 뒤집기), crop(각 변의 절반 이상인 부분을 전체 크기로 확대), colour(사진의 대비와 밝기를 전체와 채널마다 바꾸기) (기본값: 바꾸지 않음)",
   "compare.pretrainingSeeds": "시드들이 나누어 쓸 사전 학습의 수 (기본값: 시드마다 하나)",
   "compare.pretrainingEpochs": "레이블 없는 데이터를 반복하는 횟수 (기본값: 레시피대로)",
   "compare.grid": "템플릿의 깊이와 활성화 함수, 예: depth=2,4 activation=sigmoid,relu",
