@@ -34,6 +34,25 @@ export function pickMaps(maps: LabelMaps, kept: ArrayLike<number>): LabelMaps {
   return { ...maps, rows: Uint32Array.from(kept, (index) => maps.rows[index]) };
 }
 
+/**
+ * The same maps at fewer positions, each of which has the class that lies nearest to its middle.
+ *
+ * @param shape [height, width], neither more than the maps have
+ */
+export function coarserMaps(maps: LabelMaps, [height, width]: readonly number[]): LabelMaps {
+  const [rows, columns] = maps.shape;
+  const from = rows * columns;
+  const count = maps.values.length / from;
+  const values = new Uint8Array(count * height * width);
+  const nearest = (place: number, length: number, of: number): number => Math.floor(((place + 0.5) * of) / length);
+  for (let map = 0, put = 0; map < count; map++)
+    for (let y = 0; y < height; y++) {
+      const row = map * from + nearest(y, height, rows) * columns;
+      for (let x = 0; x < width; x++) values[put++] = maps.values[row + nearest(x, width, columns)];
+    }
+  return { ...maps, shape: [height, width], values };
+}
+
 /** How many positions of all samples are of each class that there is a number for, from 0 on. */
 export function positionsByClass(maps: LabelMaps): number[] {
   const counts = new Float64Array(noClass);

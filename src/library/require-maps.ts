@@ -27,7 +27,7 @@ export function requireMaps(
         required: `a class for each of ${positions.join("x")} positions, as the network's output has`,
         got: `maps of ${maps.shape.join("x")}`,
         advice:
-          "Bring the maps to that size without mixing classes (nearest neighbour), or have the network give larger ones.",
+          "Give maps of that size or, of pictures, larger ones, which are brought to it; or a network of a smaller output.",
       });
     const sizes = positionsByClass(maps);
     if (sizes.length > outputs)

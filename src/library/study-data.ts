@@ -1,6 +1,7 @@
 /** The data of a study: what it is opened with, and what of it is used. */
 import type { Dataset, OpenOptions } from "../data/dataset.js";
 import { withinLimit } from "../data/evenly-spaced.js";
+import { coarserMaps } from "../data/label-maps.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { subset } from "../data/subset.js";
 import type { StudyData } from "../study/run-trial.js";
@@ -14,6 +15,8 @@ export interface BenchSettings {
   readonly unlabelled?: string;
   /** How all data is read. */
   readonly reading: Omit<OpenOptions, "signal" | "onProgress" | "fitted">;
+  /** Positions that the network's output has scores at, where it is a map: larger maps of classes are brought to these. */
+  readonly positions?: readonly number[];
   /** Where the test data's labels are; those of `reading` are the training data's. */
   readonly testLabels?: OpenOptions["labels"];
   readonly testLimit?: number;
@@ -34,11 +37,11 @@ export async function openStudyData(
   datasets: OpenedDatasets,
   opened?: Dataset,
 ): Promise<StudyData> {
-  const { reading } = settings;
-  const train = opened ?? (await datasets.open(settings.train, reading));
+  const { reading, positions } = settings;
+  const train = atPositions(opened ?? (await datasets.open(settings.train, reading)), positions);
   const { limit: _, labels, ...others } = reading;
   const testReading = { ...others, labels: settings.testLabels, limit: settings.testLimit, fitted: train.record };
-  const test = await datasets.open(settings.test, testReading);
+  const test = atPositions(await datasets.open(settings.test, testReading), positions);
   // Its labels, where it has some, are of no use; a column or array of them is no part of its samples.
   const unlabelledReading: OpenOptions = {
     ...others,
@@ -50,6 +53,16 @@ export async function openStudyData(
   const unlabelled =
     settings.unlabelled === undefined ? undefined : await datasets.open(settings.unlabelled, unlabelledReading);
   return withoutDropped(settings, { train, test, unlabelled: unlabelled ?? train });
+}
+
+/** A data set with maps of classes for a network that gives scores at fewer positions; any other one as it is. */
+function atPositions(dataset: Dataset, positions: readonly number[] = []): Dataset {
+  const { maps, record } = dataset;
+  if (maps?.shape.length !== 2 || positions.length !== 2 || String(maps.shape) === String(positions)) return dataset;
+  if (positions.some((length, axis) => length > maps.shape[axis])) return dataset;
+  const note = `the maps of ${maps.shape.join("x")} are brought to the ${positions.join("x")} positions of the network's output, each of which takes the class nearest to its middle; networks are trained and judged there`;
+  const { notes = [] } = record as { readonly notes?: readonly string[] };
+  return { ...dataset, maps: coarserMaps(maps, positions), record: { ...record, notes: [...notes, note] } };
 }
 
 /**

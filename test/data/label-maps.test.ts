@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { classesOfMaps, mapOf, noClass, positionsByClass } from "../../src/data/label-maps.js";
+import { classesOfMaps, coarserMaps, mapOf, noClass, positionsByClass } from "../../src/data/label-maps.js";
 import { openDataset } from "../../src/data/open-dataset.js";
 import { subset } from "../../src/data/subset.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -91,4 +91,17 @@ describe("maps in arrays", () => {
     );
     expect(() => classesOfMaps([0, 0.5], undefined, (place) => `place ${place}`)).toThrow(/^place 1: .*got 0\.5/);
   });
+});
+
+test("coarser maps have at each position the class nearest to its middle", () => {
+  const values = Uint8Array.from({ length: 2 * 4 * 6 }, (_, at) => at);
+  const maps = { shape: [4, 6], values, rows: Uint32Array.of(1, 0, 1), objects: false };
+  const coarser = coarserMaps(maps, [2, 2]);
+  expect(coarser).toMatchObject({ shape: [2, 2], rows: maps.rows, objects: false });
+  // Of rows 0 to 3 the second and the last, of columns 0 to 5 the second and the fifth.
+  expect([...mapOf(coarser, 1)]).toEqual([7, 10, 19, 22]);
+  expect([...mapOf(coarser, 0)]).toEqual([31, 34, 43, 46]);
+  expect([...mapOf(coarserMaps(maps, [3, 6]), 1)]).toEqual([
+    0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+  ]);
 });

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { type CompareOptions, compare } from "../../src/library/compare.js";
+import { type CompareEvent, type CompareOptions, compare } from "../../src/library/compare.js";
 import type { TrialRecord } from "../../src/study/records.js";
 import { npyFile } from "../data/array-files.js";
 import { MapNetwork, smallUnet } from "../support/map-network.js";
@@ -26,6 +26,16 @@ function segmenter(folder: string, scores: number, name = "unet"): string {
   const { last } = smallUnet(net, (from) => net.enlarged(from));
   const output = net.node("Conv", [last, net.weight("head", [scores, 4, 1, 1]), net.weight("bias", [scores])]);
   const path = join(folder, `${name}.onnx`);
+  writeFileSync(path, modelFile(net.graph([1, side, side], [output])));
+  return path;
+}
+
+/** A network that halves its pictures, and gives scores for three classes at what is left. */
+function coarseSegmenter(folder: string): string {
+  const net = new MapNetwork();
+  const last = net.convolution(net.convolution("x", "first", 1, 8), "second", 8, 8, 2);
+  const output = net.node("Conv", [last, net.weight("head", [3, 8, 1, 1]), net.weight("bias", [3])]);
+  const path = join(folder, "coarse.onnx");
   writeFileSync(path, modelFile(net.graph([1, side, side], [output])));
   return path;
 }
@@ -146,6 +156,23 @@ test("what does not go together is refused before anything is trained", async ()
   );
   await refused({ model: "cnn", task: "segmentation" }).toThrow(
     /^task: required classification or regression with a template/,
+  );
+});
+
+test("larger maps are brought to the positions of the output, where a note says so", async () => {
+  const { folder, ...options } = ready();
+  const model = coarseSegmenter(folder);
+  const notes: string[] = [];
+  const onEvent = (event: CompareEvent) => event.type === "note" && notes.push(event.message);
+  const few = { ...options, model, arms: ["he"], seeds: 1, labels: ["all"], steps: 60 };
+  const { summary } = await compare({ ...few, onEvent });
+  expect(
+    notes.filter((note) => /maps of 8x8 are brought to the 4x4 positions of the network's output/.test(note)),
+  ).toEqual([expect.stringContaining("train.npy")]);
+  // All positions of one class would have a third of the classes right.
+  expect(summary.settings[0].arms[0].score.mean).toBeGreaterThan(0.5);
+  await expect(compare({ ...few, augment: ["shift"], output: join(folder, "moved") })).rejects.toThrow(
+    /^augment: required maps with a class for each of the samples' 8x8 positions, .* got maps of 4x4/,
   );
 });
 
