@@ -115,10 +115,12 @@ function paired(
   ];
   return {
     ...source,
-    items: source.items.map(({ class: _, ...item }, index) => ({
-      ...item,
-      ...(masks[index] === undefined ? {} : { mask: { path: join(folder, masks[index]) } }),
-    })),
+    items: source.items.map(({ class: _, ...item }, index) => {
+      const mask = masks[index];
+      if (mask === undefined) return item;
+      const path = join(folder, mask);
+      return { ...item, mask: { where: path, place: { path } } };
+    }),
     record: {
       ...record,
       skipped: {

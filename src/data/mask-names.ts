@@ -25,6 +25,11 @@ export function isMaskFolder(name: string): boolean {
   return maskFolder.test(name);
 }
 
+/** Whether a column of pictures is called as those of masks are: annotation, label_map, segmentation_mask. */
+export function isMaskColumn(name: string): boolean {
+  return isMaskFolder(name) || /^(seg|segm|label_?map)$/i.test(name) || withoutMaskWord(name) !== undefined;
+}
+
 /** What is left of a mask's path without ending, where its name has a word for masks in front or behind: "1" of "1_mask" and "mask1". */
 export function withoutMaskWord(stem: string): string | undefined {
   return withoutWord(stem, maskWord);

@@ -8,7 +8,7 @@ import { removeLeftBehind } from "./cache-folder.js";
 import { checkOptions } from "./check-options.js";
 import { checkClassNames, shorten } from "./classes.js";
 import { type ColumnarFile, looksLikeArrow, looksLikeParquet } from "./columnar-file.js";
-import { columnarItems, pictureColumn } from "./columnar-items.js";
+import { columnarItems, pictureColumns } from "./columnar-items.js";
 import { columnarTable } from "./columnar-table.js";
 import { constantNote } from "./constant-samples.js";
 import type { Dataset, OpenOptions } from "./dataset.js";
@@ -223,8 +223,8 @@ async function picturePart(items: PictureItems, options: OpenOptions): Promise<P
 }
 
 async function columnarPart(file: ColumnarFile, options: OpenOptions): Promise<Part> {
-  const column = await pictureColumn(file);
-  if (column !== undefined) return { kind: "pictures", items: await columnarItems(file, column, options) };
+  const columns = await pictureColumns(file);
+  if (columns.length > 0) return { kind: "pictures", items: await columnarItems(file, columns, options) };
   return { kind: "table", table: await columnarTable(file) };
 }
 

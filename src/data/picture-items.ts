@@ -15,8 +15,8 @@ export interface PictureItem {
   readonly where: string;
   readonly class?: string | undefined;
   readonly place: PicturePlace;
-  /** The file of its mask, where pictures have masks. */
-  readonly mask?: { readonly path: string } | undefined;
+  /** Its mask, where pictures have masks: what it is called in messages, and where it is. */
+  readonly mask?: { readonly where: string; readonly place: PicturePlace } | undefined;
 }
 
 /** The pictures of a source, in order. */

@@ -70,7 +70,7 @@ export async function readMasks(
   options: Pick<OpenOptions, "resize" | "onBad" | "fitted" | "signal" | "onProgress">,
 ): Promise<ReadMasks> {
   const { height, width } = size;
-  requireRoom(items.length * height * width, items[0].mask!.path);
+  requireRoom(items.length * height * width, items[0].mask!.where);
   const maps = new Uint8Array(items.length * height * width);
   const kept: number[] = [];
   const left: LeftPicture[] = [];
@@ -86,7 +86,7 @@ export async function readMasks(
       }
       maps.set(mask.codes, kept.length * height * width);
       kept.push(first + place);
-      masks.push({ where: wave[place].mask!.path, values: mask.values });
+      masks.push({ where: wave[place].mask!.where, values: mask.values });
     });
     options.onProgress?.(Math.min(first + together, items.length), items.length);
   }
@@ -117,8 +117,8 @@ async function readMask(
   size: Size,
   { resize, onBad }: Pick<OpenOptions, "resize" | "onBad">,
 ): Promise<CodedMask | { readonly reason: string }> {
-  const path = mask!.path;
-  const decoded = await decodeMask({ path }, path).catch((error: unknown) => badMask(path, error, onBad));
+  const { where: called } = mask!;
+  const decoded = await decodeMask(mask!.place, called).catch((error: unknown) => badMask(called, error, onBad));
   if ("reason" in decoded) return decoded;
   const { height, width, values } = decoded;
   const picture = await orientedSize(place).catch(() => undefined);
@@ -128,7 +128,7 @@ async function readMask(
     return { values, codes: new Uint8Array(size.height * size.width) };
   if (picture.height !== height || picture.width !== width) {
     throw userError({
-      where: path,
+      where: called,
       required: `a mask of its picture's size, ${picture.height}×${picture.width} (${where})`,
       got: `${height}×${width}`,
       advice: "Save the mask in the size of the picture, after this is turned as its EXIF orientation says",
@@ -138,12 +138,12 @@ async function readMask(
 }
 
 /** @throws UserError unless damaged masks may be skipped, or it says what is wrong already */
-function badMask(path: string, error: unknown, onBad: OpenOptions["onBad"]): { reason: string } {
+function badMask(where: string, error: unknown, onBad: OpenOptions["onBad"]): { reason: string } {
   if (error instanceof UserError) throw error;
   const reason = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ").trim();
-  if (onBad === "skip") return { reason: `its mask ${path} cannot be read: ${reason}` };
+  if (onBad === "skip") return { reason: `its mask ${where} cannot be read: ${reason}` };
   throw userError({
-    where: path,
+    where,
     required: "a mask that can be read",
     got: reason,
     advice: "Remove or replace it, or have pictures with unreadable masks skipped with --on-bad skip",

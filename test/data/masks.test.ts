@@ -111,6 +111,49 @@ describe("a folder of masks", () => {
   });
 });
 
+describe("a column of masks beside one of pictures", () => {
+  const file = join(import.meta.dirname, "../fixtures/masked.parquet");
+
+  test("gives each picture a map, found by its name or named, however columns and rows lie", async () => {
+    for (const labels of [undefined, "annotation"]) {
+      const dataset = await openDataset(file, { task: "segmentation", labels, normalise: "none", onBad: "skip" });
+      expect(mapsOf(dataset)).toEqual([
+        [0, 1, 1, 2],
+        [3, 0, 0, noClass],
+        [1, 1, 2, 2],
+      ]);
+      expect([...(await readAll(dataset))].filter((_, at) => at % 4 === 0)).toEqual([10, 20, 30]);
+      expect(dataset.record).toMatchObject({ column: "image", labelsFrom: "annotation" });
+      expect(dataset.record.unreadable).toEqual([{ file: "row 4", reason: "it has no mask" }]);
+      expect(dataset.record.notes).toBeUndefined();
+    }
+    await expect(openDataset(file, { task: "segmentation" })).rejects.toThrow(
+      /masked\.parquet: required a mask for each picture, got 1 of 4 pictures without one, such as row 4/,
+    );
+    const limited = await openDataset(file, {
+      task: "segmentation",
+      onBad: "skip",
+      memory: 1,
+      cache: temporaryFolder(),
+    });
+    expect(mapsOf(limited)[1]).toEqual([3, 0, 0, noClass]);
+  });
+
+  test("is left out where no maps are wanted, and never taken for the pictures or for classes", async () => {
+    for (const task of [undefined, "none", "classification"] as const) {
+      const dataset = await openDataset(file, { task, normalise: "none" });
+      expect([...(await readAll(dataset))].filter((_, at) => at % 4 === 0)).toEqual([10, 20, 30, 40]);
+      expect([dataset.maps, dataset.labels]).toEqual([undefined, undefined]);
+      expect(dataset.record.notes).toEqual(["of the columns of pictures image is taken, and annotation left out"]);
+    }
+    const scenes = await openDataset(file, { labels: "scene" });
+    expect([...scenes.labels!]).toEqual([0, 1, 0, 1]);
+    await expect(openDataset(file, { labels: "annotation" })).rejects.toThrow(
+      /required a column annotation for the labels, got scene/,
+    );
+  });
+});
+
 describe("classes of masks", () => {
   test("of a single object: 255 is class 1, in all masks together, and in test data", async () => {
     const masks = { "1.png": await greyPng([0, 255, 255, 0], 2), "2.png": await greyPng([0, 0, 0, 0], 2) };
