@@ -179,22 +179,43 @@ def contrast_step(state, batch, rates, count):
     return {"g": g, "d": d, "g_slots": g_slots, "d_slots": d_slots, "statistics": statistics}, (d_loss, g_loss)
 
 
-def rotation_step(state, batch, rates, count):
-    def loss_of(g):
-        statistics = dict(state["statistics"])
-        code = features(batch["rotated"], g, statistics)
-        code = code.reshape(code.shape[0], -1)
-        logits = code @ g["task/weight"] + g["task/bias"]
-        turns = -(batch["turns"] * jax.nn.log_softmax(logits)).sum() / logits.shape[0]
-        upright = code[: batch["orientations"].shape[0]]
-        told = upright @ g["orientations/weight"] + g["orientations/bias"]
-        edges = jnp.mean((told - batch["orientations"]) ** 2)
-        weights = plan.recipe["selfSupervision"]["weight"], plan.recipe["orientations"]["weight"]
-        return weights[0] * turns + weights[1] * edges, statistics
+def told(task, g, code):
+    """What a task's linear layer tells of features."""
+    return code @ g[f"{task}/weight"] + g[f"{task}/bias"]
 
-    (loss, statistics), slopes = jax.value_and_grad(loss_of, has_aux=True)(state["g"])
-    g, g_slots = adam("generator", state["g"], state["g_slots"], slopes, rates["generator"], count)
-    return {"g": g, "g_slots": g_slots, "statistics": statistics}, (loss,)
+
+def told_error(task, g, code, batch):
+    return jnp.mean((told(task, g, code) - batch[task]) ** 2)
+
+
+def rotation_loss(g, code, batch):
+    """How samples have been turned, and the directions of edges of those that have not."""
+    logits = told("task", g, code)
+    turns = -(batch["turns"] * jax.nn.log_softmax(logits)).sum() / logits.shape[0]
+    edges = told_error("orientations", g, code[: batch["orientations"].shape[0]], batch)
+    return plan.recipe["selfSupervision"]["weight"] * turns + plan.recipe["orientations"]["weight"] * edges
+
+
+def visual_words_loss(g, code, batch):
+    """The directions of samples' edges, and their visual words."""
+    edges, words = told_error("orientations", g, code, batch), told_error("visual-words", g, code, batch)
+    return plan.recipe["orientations"]["weight"] * edges + plan.recipe["visualWords"]["weight"] * words
+
+
+def task_step(read, loss_of_code):
+    """A step down the loss of a task alone, from F's features of the batch that is called `read`."""
+
+    def make_step(state, batch, rates, count):
+        def loss_of(g):
+            statistics = dict(state["statistics"])
+            code = features(batch[read], g, statistics)
+            return loss_of_code(g, code.reshape(code.shape[0], -1), batch), statistics
+
+        (loss, statistics), slopes = jax.value_and_grad(loss_of, has_aux=True)(state["g"])
+        g, g_slots = adam("generator", state["g"], state["g_slots"], slopes, rates["generator"], count)
+        return {"g": g, "g_slots": g_slots, "statistics": statistics}, (loss,)
+
+    return make_step
 
 
 def supervised_step(state, batch, rates, count):
@@ -227,7 +248,13 @@ if d:
 feeds = [
     {name: jnp.array(value) if device == "cpu" else value for name, value in batch.items()} for batch in plan.feeds
 ]
-function = {"gan": gan_step, "contrast": contrast_step, "rotation": rotation_step, "supervised": supervised_step}[plan.step]
+function = {
+    "gan": gan_step,
+    "contrast": contrast_step,
+    "rotation": task_step("rotated", rotation_loss),
+    "visual-words": task_step("samples", visual_words_loss),
+    "supervised": supervised_step,
+}[plan.step]
 compiled = jax.jit(function, donate_argnums=0)
 made = 0
 

@@ -38,6 +38,7 @@ export const comparedLosses = {
   gan: ["discriminator/loss", "generator/loss"],
   contrast: ["discriminator/loss", "generator/loss"],
   rotation: ["generator/loss"],
+  "visual-words": ["generator/loss"],
   supervised: ["loss"],
 } as const;
 

@@ -25,25 +25,26 @@ import { builtInRecipe, type OptimizerSettings, type Recipe } from "../../src/re
 import { supervisedGraph } from "../../src/recipe/supervised-graph.js";
 import type { Owner, TrainingGraph } from "../../src/recipe/training-graph.js";
 import { type Device, graphStyle } from "../../src/runtime/device.js";
-import { orientationTargets } from "../../src/training/description-targets.js";
+import { orientationTargets, visualWordTargets } from "../../src/training/description-targets.js";
 import { scheduleFactor } from "../../src/training/optimizer-feeds.js";
 import { orientationsSize } from "../../src/training/picture-orientations.js";
 import { trainingGraphOf } from "../../src/training/pretrain.js";
-import { pretrainingFeeds } from "../../src/training/pretraining-feeds.js";
+import { pretrainingFeeds, type TaskAnswers } from "../../src/training/pretraining-feeds.js";
+import { visualWordsSize } from "../../src/training/visual-words.js";
 import { backwardCost, forwardCost, type Layer, layersInput, mirrorLayers } from "./layers.js";
 import { type BenchNetwork, type NetworkName, networks } from "./networks.js";
 
 /**
- * gan: the recipe `paper`; contrast and rotation: the recipes of these names, one of which the recipe `default` is on most
- * data; supervised: cross-entropy and Adam.
+ * gan: the recipe `paper`; contrast, rotation and visual-words: the recipes of these names, one of which the recipe `default`
+ * is on most data; supervised: cross-entropy and Adam.
  */
-export const stepNames = ["gan", "contrast", "rotation", "supervised"] as const;
+export const stepNames = ["gan", "contrast", "rotation", "visual-words", "supervised"] as const;
 export type StepName = (typeof stepNames)[number];
 
-/** Whether the step is measured on this network: rotation is what convolutions learn from square pictures. */
+/** Whether the step is measured on this network: rotation and visual words are what convolutions learn from square pictures. */
 export function isMeasured(network: NetworkName, step: StepName): boolean {
   const { sampleShape } = networks[network];
-  return step !== "rotation" || sampleShape.length === 3;
+  return (step !== "rotation" && step !== "visual-words") || sampleShape.length === 3;
 }
 
 /** Batches that are written; later steps begin again with the first. */
@@ -68,7 +69,7 @@ export interface PlanFile {
   readonly learningRates: Readonly<Record<string, readonly number[]>>;
   readonly recipe: Pick<
     Recipe,
-    "adversarial" | "reconstruction" | "contrast" | "selfSupervision" | "orientations" | "gradientClip"
+    "adversarial" | "reconstruction" | "contrast" | "selfSupervision" | "orientations" | "visualWords" | "gradientClip"
   >;
   /** Multiply-adds of one step that the mathematics asks for, whoever computes it. */
   readonly multiplyAdds: number;
@@ -87,6 +88,7 @@ const recipes = {
   gan: "paper",
   contrast: "contrast",
   rotation: "rotation",
+  "visual-words": "visual-words",
   supervised: "contrast",
 } as const satisfies Record<StepName, string>;
 
@@ -121,7 +123,10 @@ export async function planOf(
   const owners: Record<string, readonly Owner[]> = supervised
     ? { supervised: ["features", "head"] }
     : { generator: ["features", "mirror", "task"], discriminator: ["discriminator"] };
-  const factor = (at: number): number => (supervised ? 1 : scheduleFactor(recipe.schedule, at, totalSteps));
+  // A task alone begins behind the warm-up: by its small rates a wrong gradient would hardly change the first losses. In the
+  // game larger rates make of rounding more than the tolerance within five steps.
+  const first = plays ? 0 : Math.round(recipe.schedule.warmUp * totalSteps);
+  const factor = (at: number): number => (supervised ? 1 : scheduleFactor(recipe.schedule, first + at, totalSteps));
   const layers = featureLayers(features, supervised ? logitsName(features.network) : features.feature, batchSize);
   const parts = {
     features: layers,
@@ -192,12 +197,16 @@ async function pretrainingBatches(
   dataset: Dataset,
   network: Network,
 ): Promise<Map<string, Tensor>> {
-  const orientations = recipe.orientations.weight > 0 ? { orientations: await orientationTargets(dataset, 0) } : {};
-  const feeds = pretrainingFeeds(training, recipe, dataset, network, 0, totalSteps, orientations);
+  const answers: TaskAnswers = {
+    ...(recipe.orientations.weight > 0 ? { orientations: await orientationTargets(dataset, 0) } : {}),
+    ...(recipe.visualWords.weight > 0 ? { visualWords: await visualWordTargets(dataset, 0) } : {}),
+  };
+  const feeds = pretrainingFeeds(training, recipe, dataset, network, 0, totalSteps, answers);
   const fed = new Map<string, Tensor>();
   for (let batch = 0; batch < batches; batch++)
     for (const [name, { data, shape }] of Object.entries(await feeds.at(batch)))
       if (shape.length > 0) fed.set(`${batch}/${name}`, floatTensor(data.slice(), shape));
+  for (const answer of Object.values(answers)) await answer.release();
   return fed;
 }
 
@@ -353,6 +362,7 @@ function multiplyAdds(
   if (step === "rotation")
     // Every sample comes in all turns, and only those that are not turned tell their edges.
     return forward + backward + 3 * batchSize * code * (rotationClasses + orientationsSize / rotationClasses);
+  if (step === "visual-words") return forward + backward + 3 * batchSize * code * (orientationsSize + visualWordsSize);
   const views = 2 * batchSize;
   const contrast = 2 * (forward + backward) + 3 * views * code * projection + 3 * views * views * projection;
   return share * (generator + 2 * judged + learned + handedBack) + contrast;

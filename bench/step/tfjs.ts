@@ -194,7 +194,8 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
   const generate = (x: tf.Tensor): tf.Tensor =>
     apply(plan.mirror, apply(plan.features, x, variables, track), variables, track);
   const judge = (x: tf.Tensor): tf.Tensor => apply(plan.discriminator, x, variables);
-  const { contrast, reconstruction, adversarial, selfSupervision, orientations, gradientClip } = plan.recipe;
+  const { contrast, reconstruction, adversarial, selfSupervision, orientations, visualWords, gradientClip } =
+    plan.recipe;
 
   /** Applies gradients, clipped where the recipe says so; gives the loss. */
   const move = (
@@ -224,6 +225,9 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
   /** What a task's linear layer says of features. */
   const told = (task: string, flat: tf.Tensor2D): tf.Tensor =>
     tf.add(tf.matMul(flat, variables[`${task}/weight`] as tf.Tensor as tf.Tensor2D), variables[`${task}/bias`]);
+
+  const toldError = (task: string, flat: tf.Tensor2D, batch: Values): tf.Scalar =>
+    mean(tf.square(tf.sub(told(task, flat), batch[task])));
 
   const tasks = (batch: Values, fake: tf.Tensor): tf.Scalar => {
     const error = mean(tf.square(tf.sub(fake, batch.samples)));
@@ -279,8 +283,16 @@ export async function openTensorFlowStep(folder: string): Promise<MeasuredStep> 
         const flat = flattened(apply(plan.features, batch.rotated, variables, track));
         const turns = tf.div(tf.sum(tf.mul(tf.logSoftmax(told("task", flat)), batch.turns)), -plan.batchSize);
         const upright = tf.slice(flat, 0, batch.orientations.shape[0]);
-        const edges = mean(tf.square(tf.sub(told("orientations", upright), batch.orientations)));
+        const edges = toldError("orientations", upright, batch);
         return tf.add(tf.mul(turns, selfSupervision.weight), tf.mul(edges, orientations.weight)) as tf.Scalar;
+      }, of("generator"));
+      return [move("generator", step, found)];
+    },
+    "visual-words"(batch: Values, step: number): number[] {
+      const found = tf.variableGrads(() => {
+        const flat = flattened(apply(plan.features, batch.samples, variables, track));
+        const [edges, words] = ["orientations", "visual-words"].map((task) => toldError(task, flat, batch));
+        return tf.add(tf.mul(edges, orientations.weight), tf.mul(words, visualWords.weight)) as tf.Scalar;
       }, of("generator"));
       return [move("generator", step, found)];
     },

@@ -156,14 +156,24 @@ def relativistic_sum(batch, g, d, d_fixed):
     return d_loss + g_loss, d_loss, g_loss
 
 
+def told_error(task, code, batch, g):
+    """How far from its targets is what a task's linear layer tells of features."""
+    return F.mse_loss(torch.addmm(g[f"{task}/bias"], code, g[f"{task}/weight"]), batch[task])
+
+
 def rotation_loss(batch, g):
     """How samples have been turned, and the directions of edges of those that have not."""
     code = features(batch["rotated"], g, statistics).flatten(1)
     turns = F.cross_entropy(torch.addmm(g["task/bias"], code, g["task/weight"]), quarters)
-    upright = code[: len(batch["orientations"])]
-    told = torch.addmm(g["orientations/bias"], upright, g["orientations/weight"])
-    edges = F.mse_loss(told, batch["orientations"])
+    edges = told_error("orientations", code[: len(batch["orientations"])], batch, g)
     return plan.recipe["selfSupervision"]["weight"] * turns + plan.recipe["orientations"]["weight"] * edges
+
+
+def visual_words_loss(batch, g):
+    """The directions of samples' edges, and their visual words."""
+    code = features(batch["samples"], g, statistics).flatten(1)
+    edges, words = told_error("orientations", code, batch, g), told_error("visual-words", code, batch, g)
+    return plan.recipe["orientations"]["weight"] * edges + plan.recipe["visualWords"]["weight"] * words
 
 
 def supervised_loss(x, labels, p):
@@ -183,6 +193,7 @@ if variant == "compile":
     gan_generator_loss = compiled(gan_generator_loss)
     relativistic_sum = compiled(relativistic_sum)
     rotation_loss = compiled(rotation_loss)
+    visual_words_loss = compiled(visual_words_loss)
     supervised_loss = compiled(supervised_loss)
 else:
     generate_compiled = generate
@@ -226,11 +237,16 @@ def contrast_step(step):
     return d_loss.detach(), g_loss.detach()
 
 
-def rotation_step(step):
-    loss = rotation_loss(batch_at(step), g)
-    loss.backward()
-    move("generator", step)
-    return (loss.detach(),)
+def task_step(loss_of):
+    """A step down the loss of a task alone."""
+
+    def make_step(step):
+        loss = loss_of(batch_at(step), g)
+        loss.backward()
+        move("generator", step)
+        return (loss.detach(),)
+
+    return make_step
 
 
 def supervised_step(step):
@@ -240,7 +256,13 @@ def supervised_step(step):
     return (loss.detach(),)
 
 
-make = {"gan": gan_step, "contrast": contrast_step, "rotation": rotation_step, "supervised": supervised_step}[plan.step]
+make = {
+    "gan": gan_step,
+    "contrast": contrast_step,
+    "rotation": task_step(rotation_loss),
+    "visual-words": task_step(visual_words_loss),
+    "supervised": supervised_step,
+}[plan.step]
 steps = iter(range(sys.maxsize))
 
 

@@ -49,6 +49,8 @@ test("counts the products of a step", async () => {
   const features = first + 256 * 64;
   // Forward, and twice that back, but for the gradient of the samples.
   expect(await count("supervised")).toBe(3 * (features + 64 * 10) - first);
+  // 72 numbers tell the edges, 64 the visual words; their layers hand a gradient back.
+  expect(await count("visual-words")).toBe(3 * (features + 64 * (72 + 64)) - first);
   const { file } = await planOf("mlp", "gan", join(folder, "count-gan"), batchSize);
   const widths = file.discriminator.flatMap(({ weightShape }) =>
     weightShape ? [weightShape[0] * weightShape[1]] : [],
@@ -56,4 +58,19 @@ test("counts the products of a step", async () => {
   const judged = widths.reduce((a, b) => a + b);
   // D looks three times, learns from two looks, and hands one gradient back to G's output.
   expect(await count("gan")).toBe(6 * features - first + 3 * judged + 2 * (2 * judged - widths[0]) + judged);
+});
+
+test("what is compared of tasks alone begins behind the warm-up, so that a wrong gradient is seen", async () => {
+  const rates = async (step: (typeof stepNames)[number]): Promise<readonly number[]> => {
+    const { file } = await planOf("cnn", step, join(folder, `rates-${step}`), batchSize);
+    return file.learningRates.generator.map((rate) => rate / file.optimizers.generator.learningRate);
+  };
+  for (const step of ["rotation", "visual-words"] as const) {
+    const [first, second] = await rates(step);
+    expect(first).toBe(1);
+    expect(second).toBeGreaterThan(0.99);
+  }
+  const [first, second] = await rates("contrast");
+  expect(first).toBeLessThan(0.02);
+  expect(second).toBeGreaterThan(first);
 });
