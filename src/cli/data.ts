@@ -63,7 +63,8 @@ export const command = defineCommand({
     });
     console.end();
     const { grid: png, record: _, ...description } = found;
-    console.line(`${found.where}: ${found.source}, ${found.kind}`);
+    // Of a table the two are one word.
+    console.line(`${found.where}: ${[...new Set([found.source, found.kind])].join(", ")}`);
     console.line(
       `${thousands(found.count)} ${plural(found.count, "sample")} of ${found.shape.join("x")}` +
         `${found.onDisk ? ", more than the memory allowed: read from disk as needed" : ""}`,

@@ -52,8 +52,8 @@ export const command = defineCommand({
     steps: whole("COUNT", "training steps, in place of epochs", { min: 1 }),
     minutes: number("COUNT", "train for about this long, in place of epochs", { min: 0.01 }),
     batchSize: whole("COUNT", "samples a step (default: the recipe's)", { min: 2 }),
-    learningRate: number("RATE", "of the generator (default: the recipe's)", { min: 0 }),
-    discriminatorLearningRate: number("RATE", "of the discriminator (default: the recipe's)", { min: 0 }),
+    learningRate: number("RATE", "learning rate of F and its mirror (default: the recipe's)", { min: 0 }),
+    discriminatorLearningRate: number("RATE", "learning rate of the discriminator (default: the recipe's)", { min: 0 }),
     start: text(
       "NAME",
       "start weights: file (as the model has them) or an initializer such as he (default: the recipe's)",
@@ -65,14 +65,14 @@ export const command = defineCommand({
     labels: {
       ...nameOrPath(
         "NAME",
-        "labels for the report's probe and --head: a label file, or a table's column (name, number from 1, or -1)",
+        "labels for --head, and to measure F by: a label file, or a table's column (name, number from 1, or -1), which is then no feature",
       ),
       elsewhere: "labelColumn",
     },
     head: choice(
       "START",
       headStarts,
-      "also start the last layer, from labels: class-means (of F's features), linear-discriminant (their covariance too), or self-training, which goes on from there with the whole network, by the labels and by what it is sure of; or at zero",
+      "where the last layer starts: from labels, by class-means or linear-discriminant (of F's features), or self-training, which goes on with the whole network, by the labels and by what it is sure of; or at zero (default: as the model has it; docs/comparing.md says more)",
     ),
     selfTrainingSteps: whole("COUNT", "steps of --head self-training (default: 1000)", { min: 1 }),
     labelled: paths("PATH", "labelled samples for a --head that is made from labels (default: those of --data)"),

@@ -45,7 +45,7 @@ test("shows a table with its options; refuses what is none in one line", async (
   const table = join(folder, "t.csv");
   const { status, stdout } = await run(table, "--labels", "y", "--columns", "b=drop", "--memory", "1GB");
   expect(status).toBe(0);
-  expect(stdout).toContain("4 samples of 1\n");
+  expect(stdout).toContain("t.csv: table\n4 samples of 1\n");
   expect(stdout).toContain("2 classes: 0 (3), 1 (1)");
   expect(stdout).toContain("1 duplicate, such as samples 0 and 3");
   expect(stdout).toContain("note: b left out: as asked");

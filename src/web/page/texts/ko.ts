@@ -390,7 +390,8 @@ export const koOptions: Readonly<Record<string, string>> = {
   overwrite: "그 폴더의 이전 실행을 덮어쓰기",
   recipe:
     "F가 배우는 방법: default(그런 데이터에서 가장 도움이 된 것), rotation, visual-words, contrast, clusters, autoencoder, adversarial, paper(논문 그대로), principal-components나 opened(학습 없이), 또는 JSON 파일. docs/recipes.md 참고",
-  features: "특징 텐서의 이름 (기본값: 마지막 Gemm이나 MatMul이 읽는 것)",
+  features:
+    "F가 끝나는 곳: 텐서의 이름 (기본값: 첫 출력 앞의 마지막 층이 읽는 것, 또는 인코더가 끝나는 곳; docs/features.md 참고)",
   input: "입력이 여럿일 때 샘플이 들어가는 입력, 또는 F가 시작되는 모델 안의 텐서",
   inputShape: "모델이 정하지 않은 경우 샘플 하나의 모양, 예: 3x32x32",
   freeze: "이 텐서를 계산하는 부분의 가중치를 모델에 있는 그대로 두기",
@@ -400,7 +401,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   steps: "에폭 대신 학습 스텝 수",
   minutes: "에폭 대신 대략 이만큼의 시간(분) 동안 학습",
   batchSize: "스텝마다 샘플 수 (기본값: 레시피대로)",
-  learningRate: "생성기의 학습률 (기본값: 레시피대로)",
+  learningRate: "F와 거울의 학습률 (기본값: 레시피대로)",
   discriminatorLearningRate: "판별기의 학습률 (기본값: 레시피대로)",
   start: "시작 가중치: file(모델의 것) 또는 he 같은 초기화 방법 (기본값: 레시피대로)",
   seed: "모든 난수의 시드",
@@ -422,7 +423,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   cache: "디코딩하거나 내려받은 데이터를 두는 폴더 (기본값: 사용자 캐시 폴더의 headstart)",
   cacheLimit: "데이터 한 벌이 그 폴더에서 차지할 최대 크기 (기본값: 20GB)",
   dataWorkers: "이미지를 미리 디코딩하는 스레드 수 (기본값: 코어마다 하나, 최대 8)",
-  labels: "보고서의 확인과 --head에 쓸 레이블: 레이블 파일 또는 표의 열(이름, 번호, -1)",
+  labels: "--head와 F의 측정에 쓸 레이블: 레이블 파일 또는 표의 열(이름, 번호, -1). 그 열은 특징에서 빠집니다",
   checkpointEvery: "체크포인트 사이의 스텝 수",
   tensorboard: "실행 폴더에 TensorBoard 이벤트 파일도 쓰기",
   stateDict:
