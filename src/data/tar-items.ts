@@ -6,6 +6,7 @@ import { isHidden, linkNotes, looksLikePicture } from "./picture-folder.js";
 import type { PictureItem, PictureItems } from "./picture-items.js";
 import { isGzip, readChunks } from "./read-bytes.js";
 import { listTar, type TarMember } from "./tar.js";
+import { type TarPicture, withoutTarMasks, withTarMasks } from "./tar-masks.js";
 
 /** Files beside a picture that hold its class, as WebDataset names them. */
 const classSuffixes = ["cls", "class", "label", "json"];
@@ -20,9 +21,7 @@ const classKeys = ["label", "cls", "class"];
  * @throws UserError for archives that are damaged, lead out of themselves, or hold no picture
  */
 export async function tarItems(paths: readonly string[], options: OpenOptions): Promise<PictureItems> {
-  const items: PictureItem[] = [];
-  /** The items' names in their archives. */
-  const inside: { readonly path: string; readonly name: string }[] = [];
+  const found: TarPicture[] = [];
   const files: OpenFile[] = [];
   const notes: string[] = [];
   const skipped = { hidden: 0, otherFiles: 0, links: 0 };
@@ -47,16 +46,16 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
         skipped.hidden++;
         continue;
       }
-      inside.push({ path, name });
-      items.push({
+      const item: PictureItem = {
         name: paths.length === 1 ? name : `${path}/${name}`,
         where: `${path}[${name}]`,
         class: await classOf(file, name, besides),
         place: { descriptor: file.descriptor, start, length },
-      });
+      };
+      found.push({ path, name, item });
     }
   }
-  if (items.length === 0) {
+  if (found.length === 0) {
     throw userError({
       where: paths[0],
       required: "pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF) in the archive",
@@ -64,15 +63,20 @@ export async function tarItems(paths: readonly string[], options: OpenOptions): 
       advice: "Check the path; tables and arrays are read outside archives",
     });
   }
-  notes.push(...linkNotes(skipped.links), ...severalPicturesNotes(inside));
+  // Labels that are named lie elsewhere.
+  const areMasksWanted = options.task === "segmentation" && options.labels === undefined;
+  const { pictures, masksWithoutPicture, ...parted } = areMasksWanted
+    ? withTarMasks(found, options)
+    : withoutTarMasks(found);
+  notes.push(...linkNotes(skipped.links), ...parted.notes, ...severalPicturesNotes(pictures));
   return {
     where: paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`,
-    items: withFolderClasses(items, inside, paths),
+    items: withFolderClasses(pictures, paths),
     record: {
       source: "tar",
       shards: paths.length,
-      files: items.length,
-      skipped,
+      files: pictures.length,
+      skipped: { ...skipped, ...(masksWithoutPicture === 0 ? {} : { masksWithoutPicture }) },
       ...(notes.length > 0 ? { notes } : {}),
     },
     files,
@@ -85,10 +89,10 @@ function lastOfEach(members: readonly TarMember[]): readonly TarMember[] {
   return last.size === members.length ? members : members.filter((member) => last.get(member.name) === member);
 }
 
-/** Says where samples have several pictures each, such as two views, or a mask: each picture counts as a sample. */
-function severalPicturesNotes(inside: readonly { readonly path: string; readonly name: string }[]): string[] {
+/** Says where samples have several pictures each, such as two views: each picture counts as a sample. */
+function severalPicturesNotes(pictures: readonly TarPicture[]): string[] {
   const suffixes = new Map<string, string[]>();
-  for (const { path, name } of inside) {
+  for (const { path, name } of pictures) {
     const own = suffixesOf(name);
     const key = `${path}/${name.slice(0, name.length - own.length)}`;
     suffixes.set(key, [...(suffixes.get(key) ?? []), own]);
@@ -189,13 +193,10 @@ function suffixOf(name: string): string {
   return suffixesOf(name).slice(1).toLowerCase();
 }
 
-function withFolderClasses(
-  items: readonly PictureItem[],
-  inside: readonly { readonly name: string }[],
-  paths: readonly string[],
-): readonly PictureItem[] {
-  if (items.some((item) => item.class !== undefined)) return items;
-  const folders = inside.map(({ name }) => (name.split("/").at(-2) ?? "").normalize("NFC"));
+function withFolderClasses(pictures: readonly TarPicture[], paths: readonly string[]): readonly PictureItem[] {
+  const items = pictures.map(({ item }) => item);
+  if (items.some((item) => item.class !== undefined || item.mask !== undefined)) return items;
+  const folders = pictures.map(({ name }) => (name.split("/").at(-2) ?? "").normalize("NFC"));
   const distinct = new Set(folders);
   if (distinct.has("") || distinct.size < 2 || distinct.size > Math.max(items.length / 2, paths.length)) return items;
   return items.map((item, index) => ({ ...item, class: folders[index] }));

@@ -52,7 +52,7 @@ function noMaps(where: string): UserError {
   return userError({
     where,
     required:
-      "a class for each position of the samples, as the network gives them: an array [N, height, width], or a folder of masks",
+      "a class for each position of the samples, as the network gives them: an array [N, height, width], or masks of pictures",
     got: "none",
     advice: "Say where they are with --label-column, or --test-label-column for the test data (docs/data.md).",
   });

@@ -11,6 +11,7 @@ import { temporaryFolder } from "../support/temporary-folder.js";
 import { colourPicture, deepPng, greyPng, packedPng } from "./mask-files.js";
 import { readAll } from "./read-all.js";
 import { solidPicture } from "./solid-picture.js";
+import { tarFile } from "./tar-file.js";
 
 const [red, green, black] = [0xff0000, 0x00ff00, 0x000000];
 
@@ -151,6 +152,78 @@ describe("a column of masks beside one of pictures", () => {
     await expect(openDataset(file, { labels: "annotation" })).rejects.toThrow(
       /required a column annotation for the labels, got scene/,
     );
+  });
+});
+
+describe("masks in tar archives", () => {
+  /** Opens archives of pictures that are told by their first value, and masks that have one class each, told by their names' number. */
+  async function openedTar(archives: readonly (readonly string[])[], options: OpenOptions = {}): Promise<Dataset> {
+    const jpeg = (which: number) =>
+      sharp({ create: { width: 2, height: 2, channels: 3, background: { r: which, g: which, b: which } } })
+        .jpeg({ quality: 100 })
+        .toBuffer();
+    const contentOf = async (name: string): Promise<Buffer> => {
+      const number = Number(/\d+/.exec(name)![0]);
+      if (name.endsWith(".jpg")) return jpeg(10 * number);
+      const isMask = /mask|seg/.test(name);
+      return greyPng(isMask ? [0, number, 255, number] : [10 * number, 0, 0, 0], 2);
+    };
+    const files: Record<string, Uint8Array> = {};
+    for (const [at, names] of archives.entries()) {
+      const members = names.map(async (name) => ({ name, content: await contentOf(name) }));
+      files[`labels/${at}.tar`] = tarFile(await Promise.all(members));
+    }
+    const folder = temporaryFolder(files);
+    const paths = archives.map((_, at) => join(folder, `labels/${at}.tar`));
+    return openDataset(paths, { task: "segmentation", normalise: "none", convert: true, ...options });
+  }
+  const maps = (...numbers: number[]) => numbers.map((number) => [0, number, noClass, number]);
+
+  test.each([
+    ["of WebDataset's samples", ["1.jpg", "1.mask.png", "2.jpg", "2.mask.png"]],
+    ["of samples whose pictures have a word, too", ["1.image.png", "1.seg.png", "2.image.png", "2.seg.png"]],
+    ["with a word behind the name", ["a/1.png", "a/1_mask.png", "a/2.png", "a/2_mask.png"]],
+    [
+      "in folders of their own",
+      ["set/train/images/1.png", "set/train/images/2.png", "set/train/masks/2.png", "set/train/masks/1.png"],
+    ],
+  ])("%s are found, and left out where none are wanted", async (_, names) => {
+    const dataset = await openedTar([names, names.map((name) => name.replace("1", "3").replace("2", "4"))]);
+    expect(mapsOf(dataset)).toEqual(maps(1, 2, 3, 4));
+    expect(dataset.labels).toBeUndefined();
+    const plain = await openedTar([names], { task: "none" });
+    expect([plain.count, plain.maps]).toEqual([2, undefined]);
+    expect(plain.record.notes).toEqual([
+      expect.stringMatching(/^2 pictures are left out, as masks of others, such as /),
+    ]);
+  });
+
+  test("in a lossless format beside JPEG are masks where these are wanted, and samples elsewhere", async () => {
+    const pairs = ["1.jpg", "1.png", "2.jpg", "2.png"];
+    const dataset = await openedTar([pairs]);
+    expect([dataset.count, dataset.maps?.rows.length]).toEqual([2, 2]);
+    const plain = await openedTar([pairs], { task: "none" });
+    expect(plain.count).toBe(4);
+    expect(plain.record.notes).toEqual([
+      expect.stringMatching(/^2 samples have several pictures each \(\.jpg, \.png\)/),
+    ]);
+  });
+
+  test("without a picture are refused or left out, and folders that are classes stay", async () => {
+    const names = ["images/1.png", "masks/1.png", "masks/2.png"];
+    await expect(openedTar([names])).rejects.toThrow(
+      /required a picture for each mask, got 1 mask without one, such as .*0\.tar\[masks\/2\.png\]/,
+    );
+    const skipped = await openedTar([names], { onBad: "skip" });
+    expect([skipped.count, (skipped.record.skipped as { masksWithoutPicture: number }).masksWithoutPicture]).toEqual([
+      1, 1,
+    ]);
+    expect(skipped.record.notes).toContainEqual(expect.stringMatching(/^1 mask without a picture is left out/));
+    const classes = ["gloves/1.png", "gloves/2.png", "masks/1.png", "masks/2.png"];
+    const plain = await openedTar([classes], { task: "classification" });
+    expect([plain.count, plain.classNames]).toEqual([4, ["gloves", "masks"]]);
+    const none = await openedTar([["1.png", "2.png"]]);
+    expect([none.count, none.maps]).toEqual([2, undefined]);
   });
 });
 

@@ -63,8 +63,8 @@ test("a note tells of samples of several pictures, and not of dots in names", as
     expect(count).toBe(names.length);
     return record.notes;
   };
-  expect(await notesOf("0.seg.png", "0.png", "1.png", "1.seg.png", "2.png", "s/3.png", "s/3.seg.png")).toEqual([
-    expect.stringMatching(/^3 samples have several pictures each \(\.png, \.seg\.png\), .*such as masks$/),
+  expect(await notesOf("0.left.png", "0.png", "1.png", "1.left.png", "2.png", "s/3.png", "s/3.left.png")).toEqual([
+    expect.stringMatching(/^3 samples have several pictures each \(\.left\.png, \.png\), .*such as masks$/),
   ]);
   expect(await notesOf("0.png", "1.png", "img.2024.1.png", "img.2024.2.png", "cam.7.png", "cam.8.png")).toBeUndefined();
 });
