@@ -86,12 +86,17 @@ function kerasExport({ format, producer }: ModelFile): readonly string[] {
   ];
 }
 
-/** Says which weights of F stay as they are although no framework was found to want that; undefined where none does. */
-export function computedWeightsWarning(features: FeatureExtractor): string | undefined {
+/**
+ * Says which weights of F stay as they are although no framework was found to want that; undefined where none does.
+ *
+ * @param frozen the tensor whose weights were asked to stay
+ */
+export function computedWeightsWarning(features: FeatureExtractor, frozen?: string): string | undefined {
   const { network, feature } = features;
   const nodes = ancestors(network, [feature]);
   const fromSample = dependingOn(network.input.name, nodes);
-  const untrained = untrainedTensors(features);
+  const asked = new Set(frozen === undefined ? [] : ancestors(network, [frozen]).flatMap(({ inputs }) => inputs));
+  const untrained = new Set([...untrainedTensors(features)].filter((name) => !asked.has(name)));
   const computed = nodes.filter(({ op, inputs: [, weight = ""] }) => {
     const isWeight = layers.has(op) && !fromSample.has(weight);
     const maker = isWeight ? makerBehindViews(network, weight) : undefined;

@@ -86,7 +86,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const data = unreadData(network);
   const { recipe } = recipeForData(await resolveRecipe(options.recipe ?? "default"), data, kindOf(features));
   const unsupported = unknownOperators(network, features);
-  const computed = computedWeightsWarning(features);
+  const computed = computedWeightsWarning(features, options.freeze);
   const warnings = [...exportWarnings(opened, features), ...(computed ? [computed] : [])];
   const note = featuresNote(features, options.features);
   const base = {

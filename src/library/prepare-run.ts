@@ -108,7 +108,7 @@ export async function prepareRun(
   const remarks = [
     restored,
     ...exportChanges,
-    computedWeightsWarning(features),
+    computedWeightsWarning(features, options.freeze),
     keptTensorsNote(opened, features),
     featuresNote(ownFeatures, options.features),
     ownScalingNote(opened.network, isNormalised ? (options.normalise ?? "standard") : undefined),

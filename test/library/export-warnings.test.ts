@@ -180,6 +180,16 @@ describe("computedWeightsWarning", () => {
     expect(of([])).toMatch(/^1 of F's tensors stays as in the file, .*\(means\)\.$/);
     expect(of(["means"])).toBeUndefined();
   });
+
+  it("says nothing of weights that were asked to stay", () => {
+    const net = new TestNetwork();
+    const frozen = net.node("Relu", [net.node("MatMul", ["x", net.weight("first", [4, 4])])]);
+    const features = net.node("Relu", [net.node("MatMul", [frozen, net.weight("second", [4, 4])])]);
+    const graph = net.graph([4], [net.node("MatMul", [features, net.weight("head", [4, 2])])]);
+    const network = analyzeNetwork(graph, { where: "m.onnx", frozen });
+    expect(computedWeightsWarning(featureExtractor(network))).toMatch(/^1 of F's tensors stays .*\(first\)\.$/);
+    expect(computedWeightsWarning(featureExtractor(network), frozen)).toBeUndefined();
+  });
 });
 
 test("keptTensorsNote names weights of frozen layers, and nothing that a Keras file does not store", () => {
