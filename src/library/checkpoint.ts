@@ -13,11 +13,13 @@ export interface Checkpoint {
   readonly sinceLine?: MetricSums;
   /** Those of the run's last steps. */
   readonly tail?: TailSums;
+  /** Of self-training, a hash of the weights that it began with. */
+  readonly start?: string;
 }
 
 /** A checkpoint as a safetensors file. */
-export function writeCheckpoint({ step, state, sinceLine, tail }: Checkpoint): Uint8Array {
-  const metrics = JSON.stringify({ sinceLine, tail });
+export function writeCheckpoint({ step, state, sinceLine, tail, start }: Checkpoint): Uint8Array {
+  const metrics = JSON.stringify({ sinceLine, tail, start });
   const tensors = new Map([...state].map(([name, elements]) => [name, floatTensor(elements)]));
   return writeSafetensors(tensors, { step: String(step), metrics, sha256: hashOf(String(step), metrics, state) });
 }
@@ -32,7 +34,7 @@ export function readCheckpoint(bytes: Uint8Array, where: string): Checkpoint {
   const state = new Map([...tensors].map(([name, { data }]) => [name, data as Float32Array]));
   const isWhole = [...state.values()].every((elements) => elements instanceof Float32Array);
   if (!isWhole || sha256 !== hashOf(step, metrics, state)) throw damaged(where, "one whose content has changed");
-  return { step: Number(step), state, ...(JSON.parse(metrics) as Pick<Checkpoint, "sinceLine" | "tail">) };
+  return { step: Number(step), state, ...(JSON.parse(metrics) as Pick<Checkpoint, "sinceLine" | "tail" | "start">) };
 }
 
 function readAsWritten(bytes: Uint8Array, where: string): ReturnType<typeof readSafetensors> {
@@ -48,11 +50,17 @@ function damaged(where: string, got: string): UserError {
     where,
     required: "a checkpoint as a run has written it",
     got,
-    advice: "Remove it: the run then begins at its first step when it is resumed.",
+    advice:
+      "Remove it: the run, or its self-training, then begins at its first step when it is resumed.",
   });
 }
 
-function hashOf(step: string, metrics: string, state: Checkpoint["state"]): string {
+/** A hash of tensors by their names. */
+export function hashOfTensors(tensors: ReadonlyMap<string, Float32Array>): string {
+  return hashOf("", "", tensors);
+}
+
+function hashOf(step: string, metrics: string, state: ReadonlyMap<string, Float32Array>): string {
   const hash = createHash("sha256").update(JSON.stringify([step, metrics]));
   for (const name of [...state.keys()].sort()) {
     const { buffer, byteOffset, byteLength, length } = state.get(name) as Float32Array;

@@ -1,5 +1,6 @@
 /** The main job: initial weights from a network and unlabelled data. */
 import { basename } from "node:path";
+import { counted } from "../counted.js";
 import { knownLabels } from "../data/sample-labels.js";
 import { InterruptedError, UserError } from "../errors.js";
 import { initialWeights, type Weights } from "../recipe/initial-values.js";
@@ -10,7 +11,9 @@ import type { DiscriminantAccount } from "../training/linear-discriminant.js";
 import { taskFor } from "../training/pretrain.js";
 import { activationStatistics, featureRank, nearestNeighbourProbe } from "../training/probe.js";
 import { refreshRunningStatistics } from "../training/running-statistics.js";
+import { type SelfTrainOptions, selfTrainingSteps } from "../training/self-training.js";
 import { DivergedError } from "../training/trainer.js";
+import { hashOfTensors } from "./checkpoint.js";
 import type {
   FeatureReport,
   InitializeEvent,
@@ -23,7 +26,7 @@ import { requireMlflow } from "./mlflow-watcher.js";
 import { openWatchers } from "./open-watchers.js";
 import { OpenedDatasets } from "./opened-datasets.js";
 import { type PreparedRun, prepareRun } from "./prepare-run.js";
-import { notingDevice, telling, trainWithRecords } from "./recorded-training.js";
+import { checkpointInterval, notingDevice, telling, trainWithRecords } from "./recorded-training.js";
 import { resumeFolder } from "./resume-folder.js";
 import { RunFolder, runFiles } from "./run-folder.js";
 import { discriminantNote } from "./run-notes.js";
@@ -85,7 +88,7 @@ async function initializeOn(
   const watcher = await openWatchers(options, folder, run, checkpoint?.step ?? 0, emit);
   begun.watcher = watcher;
   const trained = await trainWithRecords({ training, options, emit, folder, steps, checkpoint, watcher });
-  const { weights, conditioning, discriminant } = await finishWeights(prepared, options, trained.weights, emit);
+  const { weights, conditioning, discriminant } = await finishWeights(prepared, options, trained.weights, folder, emit);
   // The plain start, not one that has seen the data already.
   const { features } = prepared;
   const drawn = initialWeights(features.network, startInitializer(recipe, features), run.seed);
@@ -101,6 +104,7 @@ async function initializeOn(
     warnings: trained.warnings,
   };
   const written = await writeResults(folder, prepared, options, run, trained, weights, measurements);
+  await folder.dropSelfTraining();
   await watcher.end("finished");
   return {
     folder: folder.path,
@@ -171,6 +175,7 @@ async function finishWeights(
   { features, recipe, dataset, labelled, labelledByOutput, seed, evaluation }: PreparedRun,
   options: InitializeOptions,
   trained: Weights,
+  folder: RunFolder,
   emit: (event: InitializeEvent) => void,
 ): Promise<Pick<InitializeResult, "weights" | "conditioning" | "discriminant">> {
   const conditioned = await conditionFeatures(features, trained, dataset, recipe.conditioning, seed, {
@@ -203,12 +208,36 @@ async function finishWeights(
             emit({ type: "note", message: discriminantNote(account) });
           },
           onStep: (step, steps, metrics) => emit({ type: "self-training", step, steps, metrics }),
+          ...(options.head === "self-training" ? await keepingSelfTraining(folder, options, ofFeatures, emit) : {}),
         },
       )
     : new Map<string, Float32Array>();
   const weights: Weights = new Map([...ofFeatures, ...head]);
   requireFinite(weights);
   return { weights, conditioning: conditioned.records, ...(discriminant === undefined ? {} : { discriminant }) };
+}
+
+/**
+ * Where self-training goes on from, and how it is kept. It goes on from what began with the same weights of F: the run's record tells
+ * whether its labels and settings are the same, and they decide the head.
+ */
+async function keepingSelfTraining(
+  folder: RunFolder,
+  { selfTrainingSteps: steps = selfTrainingSteps, checkpointEvery, resume: isResumed }: InitializeOptions,
+  ofFeatures: Weights,
+  emit: (event: InitializeEvent) => void,
+): Promise<Pick<SelfTrainOptions, "resume" | "keeping">> {
+  const start = hashOfTensors(ofFeatures);
+  const resume = isResumed ? await folder.readSelfTraining(start) : undefined;
+  if (resume)
+    emit({ type: "note", message: `self-training goes on after ${resume.step} of ${counted(steps, "step")}` });
+  return {
+    ...(resume ? { resume } : {}),
+    keeping: {
+      every: checkpointInterval(steps, checkpointEvery),
+      keep: ({ step, state }) => folder.writeSelfTraining({ step, state: new Map(state), start }),
+    },
+  };
 }
 
 /** What can be seen of F's features with these weights. */

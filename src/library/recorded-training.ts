@@ -38,6 +38,11 @@ export interface RecordedTraining {
   readonly watcher: RunWatcher;
 }
 
+/** After how many of a training's steps its state is kept each time, where the user does not say. */
+export function checkpointInterval(steps: number, asked: number | undefined): number {
+  return asked ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
+}
+
 /** Tells what a device's check has found, in words. */
 export function notingDevice(emit: (event: InitializeEvent) => void): (check: DeviceCheck) => void {
   return (check) => {
@@ -58,7 +63,7 @@ export async function trainWithRecords(recorded: RecordedTraining): Promise<Pret
   const { training, options, emit, folder, steps, checkpoint, watcher } = recorded;
   const { dataset, recipe, seed } = training;
   const every = Math.max(1, Math.ceil(steps / 500));
-  const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10)));
+  const checkpointEvery = checkpointInterval(steps, options.checkpointEvery);
   const pictureSteps = new Set(
     [1, 0.1, 0.25, 0.5, 1].map((share, index) => (index === 0 ? 1 : Math.max(1, Math.round(share * steps)))),
   );

@@ -44,8 +44,14 @@ async function writtenModel(path: string): Promise<string[]> {
 /** What a run keeps together in folders of their own. */
 const folders = [runFiles.checkpoints, runFiles.samples, runFiles.filters];
 
+/** What self-training has come to, among the checkpoints. */
+const selfTrainingFile = "self-training.safetensors";
+
 /** A file in them. */
-const stepFile = /^step-\d+\.(safetensors|png)$/;
+const stepFile = /^(step-\d+\.(safetensors|png)|self-training\.safetensors)$/;
+
+/** A checkpoint of the run's own steps. */
+const stepCheckpoint = /^step-\d+\.safetensors$/;
 
 /** Whether a name is that of a run's record before it is whole, which a run leaves that is ended at its very begin. */
 function isUnfinishedRecord(name: string): boolean {
@@ -246,16 +252,47 @@ export class RunFolder {
     return text.split("\n").flatMap((line) => (line === "" ? [] : [Number(JSON.parse(line).step)]));
   }
 
-  /** Writes a checkpoint, then drops older ones. */
+  /** Writes a checkpoint, then drops older ones, and what self-training had made of these. */
   async writeCheckpoint(checkpoint: Checkpoint): Promise<void> {
     const name = `step-${String(checkpoint.step).padStart(9, "0")}.safetensors`;
     await this.write(join(runFiles.checkpoints, name), writeCheckpoint(checkpoint));
-    await this.#dropCheckpointsBut(name);
+    await this.#dropCheckpoints((other) => other !== name);
   }
 
-  async #dropCheckpointsBut(name: string): Promise<void> {
-    for (const other of await readdir(this.file(runFiles.checkpoints)))
-      if (other !== name) await this.remove(join(runFiles.checkpoints, other));
+  async #dropCheckpoints(isOld: (name: string) => boolean): Promise<void> {
+    for (const name of await readdir(this.file(runFiles.checkpoints)))
+      if (isOld(name)) await this.remove(join(runFiles.checkpoints, name));
+  }
+
+  /** Writes what self-training has come to. */
+  async writeSelfTraining(checkpoint: Checkpoint): Promise<void> {
+    await this.write(join(runFiles.checkpoints, selfTrainingFile), writeCheckpoint(checkpoint));
+  }
+
+  /**
+   * What self-training had come to, if it had begun with these weights.
+   *
+   * @param start their hash
+   * @throws UserError where it is damaged
+   */
+  async readSelfTraining(start: string): Promise<Checkpoint | undefined> {
+    const name = join(runFiles.checkpoints, selfTrainingFile);
+    if (!(await this.has(name))) return undefined;
+    const checkpoint = await this.#checkpointIn(name);
+    return checkpoint.start === start ? checkpoint : undefined;
+  }
+
+  /** Drops what self-training had come to: the run has its result. */
+  async dropSelfTraining(): Promise<void> {
+    await this.remove(join(runFiles.checkpoints, selfTrainingFile));
+  }
+
+  async #checkpointIn(name: string): Promise<Checkpoint> {
+    const path = this.file(name);
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw fileError(error, path, "a checkpoint");
+    });
+    return readCheckpoint(bytes, path);
   }
 
   /**
@@ -265,16 +302,12 @@ export class RunFolder {
    */
   async readCheckpoint(): Promise<Checkpoint | undefined> {
     const names = (await readdir(this.file(runFiles.checkpoints)).catch(() => []))
-      .filter((name) => /^step-\d+\.safetensors$/.test(name))
+      .filter((name) => stepCheckpoint.test(name))
       .sort();
     const newest = names.at(-1);
     if (newest === undefined) return undefined;
-    const path = this.file(join(runFiles.checkpoints, newest));
-    const bytes = await readFile(path).catch((error: unknown) => {
-      throw fileError(error, path, "a checkpoint");
-    });
-    const checkpoint = readCheckpoint(bytes, path);
-    await this.#dropCheckpointsBut(newest);
+    const checkpoint = await this.#checkpointIn(join(runFiles.checkpoints, newest));
+    await this.#dropCheckpoints((name) => stepCheckpoint.test(name) && name !== newest);
     return checkpoint;
   }
 }

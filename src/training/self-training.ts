@@ -68,6 +68,13 @@ export function selfTrainingViews({ channels, height, width }: PictureGeometry):
   return { shift, flip: inColour, zoom: 0, jitter: 0, colour: 0 };
 }
 
+/** What self-training has come to after some steps. */
+export interface SelfTrainingState {
+  readonly step: number;
+  /** The parameters and what the optimiser keeps of them, by name. */
+  readonly state: ReadonlyMap<string, Float32Array>;
+}
+
 export interface SelfTrainOptions extends SessionOptions {
   readonly signal?: AbortSignal;
   /** Default {@link selfTrainingSteps}. The learning rate's course is stretched over them. */
@@ -75,6 +82,10 @@ export interface SelfTrainOptions extends SessionOptions {
   /** Called before the first step on another device than the CPU. Costs a step on both. */
   readonly onDeviceCheck?: (check: DeviceCheck) => void;
   readonly onStep?: (step: number, steps: number, metrics: Readonly<Record<string, number>>) => void;
+  /** Where to go on from, of the same weights, samples, seed and steps: the end is the same, byte for byte. */
+  readonly resume?: SelfTrainingState;
+  /** Keeps the state every so many steps, after the last one, and where the signal aborts. */
+  readonly keeping?: { readonly every: number; readonly keep: (reached: SelfTrainingState) => Promise<void> };
 }
 
 /**
@@ -164,15 +175,21 @@ export async function selfTrain(
       ...optimizerFeeds(selfTrainingOptimizer, optimizer, step, scheduleFactor(schedule, step, steps)),
     };
   };
-  const { device = "cpu", onDeviceCheck } = options;
+  const { device = "cpu", onDeviceCheck, resume, keeping } = options;
   if (device !== "cpu" && onDeviceCheck) onDeviceCheck(await checkDevice(training, device, weights, await feedsAt(0)));
-  const trainer = await Trainer.open(training, weights, sessionOptions(options));
+  const trainer = await Trainer.open(training, resume?.state ?? weights, sessionOptions(options));
+  const first = resume?.step ?? 0;
+  const keep = async (step: number): Promise<void> => keeping?.keep({ step, state: await trainer.state() });
   try {
-    for (let step = 0; step < steps; step++) {
-      if (options.signal?.aborted)
+    for (let step = first; step < steps; step++) {
+      if (options.signal?.aborted) {
+        if (step > first) await keep(step);
         throw new InterruptedError(`stopped after ${step} of ${counted(steps, "step")} of self-training`);
+      }
       const { metrics } = await trainer.step(await feedsAt(step));
-      options.onStep?.(step + 1, steps, metrics);
+      const made = step + 1;
+      options.onStep?.(made, steps, metrics);
+      if (keeping && (made % keeping.every === 0 || made === steps)) await keep(made);
     }
     return await trainer.parameters();
   } finally {

@@ -21,7 +21,7 @@ test("comes back as it was, to the last bit", () => {
 test("with any byte changed, or cut off anywhere, it is refused in words", () => {
   const bytes = writeCheckpoint(checkpoint);
   const refused =
-    /^file: required a checkpoint as a run has written it, got (a file|one) .*\. Remove it: the run then begins/;
+    /^file: required a checkpoint as a run has written it, got (a file|one) .*\. Remove it: the run, or its self-training, then begins/;
   for (let at = 0; at < bytes.length; at++) {
     const changed = bytes.slice();
     changed[at] ^= 1 << (at % 8);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { InterruptedError, UserError } from "../../src/errors.js";
@@ -379,8 +379,52 @@ describe("initialize", () => {
     const onEvent = (event: InitializeEvent) => {
       if (event.type === "self-training" && event.step === 2) stop.abort();
     };
+    const { signal: _, ...unstopped } = given;
+    await initialize({ ...unstopped, output: path("whole") });
+    expect(readdirSync(path("whole/checkpoints"))).toEqual(["step-000000006.safetensors"]);
     await expect(initialize({ ...given, onEvent })).rejects.toThrow(
       /^stopped after 2 of 4 steps of self-training; .*continue with --resume$/,
+    );
+    expect(readdirSync(path("run/checkpoints")).sort()).toEqual([
+      "self-training.safetensors",
+      "step-000000006.safetensors",
+    ]);
+    // It goes on where it was, to the same bytes.
+    const steps: number[] = [];
+    const watch = (event: InitializeEvent) => event.type === "self-training" && steps.push(event.step);
+    await initialize({ ...unstopped, resume: true, onEvent: watch });
+    expect(steps).toEqual([3, 4]);
+    const [whole, parts] = ["whole", "run"].map((name) => filesOf(path(name)));
+    for (const [name, bytes] of whole) expect(parts.get(name) === bytes, name).toBe(true);
+    // Of a run that trains F for longer, it begins anew.
+    steps.length = 0;
+    await initialize({ ...unstopped, resume: true, steps: 7, onEvent: watch });
+    expect(steps).toEqual([1, 2, 3, 4]);
+  });
+
+  it("begins self-training anew where what was kept began with other weights", async () => {
+    const { options, path } = setUp();
+    const bars = barPictures(20, 8, 5);
+    writeFileSync(path("few-idx3-ubyte"), idxFile(8, [20, 8, 8], bars.pixels));
+    writeFileSync(path("few-labels-idx1-ubyte"), idxFile(8, [20], bars.labels));
+    const [labelled, labels] = [path("few-idx3-ubyte"), path("few-labels-idx1-ubyte")];
+    const given = { ...options, labelled, labels, head: "self-training", selfTrainingSteps: 4 } as const;
+    const interrupted = async (output: string, seed: number): Promise<void> => {
+      const stop = new AbortController();
+      const onEvent = (event: InitializeEvent) => event.type === "self-training" && event.step === 2 && stop.abort();
+      const run = initialize({ ...given, output: path(output), seed, signal: stop.signal, onEvent });
+      await expect(run).rejects.toThrow(InterruptedError);
+    };
+    await interrupted("first", 0);
+    await interrupted("second", 1);
+    cpSync(path("first/checkpoints/self-training.safetensors"), path("second/checkpoints/self-training.safetensors"));
+    const steps: number[] = [];
+    const onEvent = (event: InitializeEvent) => event.type === "self-training" && steps.push(event.step);
+    await initialize({ ...given, output: path("second"), seed: 1, resume: true, onEvent });
+    expect(steps).toEqual([1, 2, 3, 4]);
+    writeFileSync(path("first/checkpoints/self-training.safetensors"), "nothing");
+    await expect(initialize({ ...given, output: path("first"), seed: 0, resume: true })).rejects.toThrow(
+      /self-training\.safetensors: required a checkpoint as a run has written it, got a file that is cut off or damaged/,
     );
   });
 

@@ -9,7 +9,7 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights } from "../../src/recipe/initial-values.js";
 import { accuracyOf, evaluate } from "../../src/training/evaluate.js";
 import { headStart } from "../../src/training/head-start.js";
-import { selfTrain, selfTrainingViews } from "../../src/training/self-training.js";
+import { type SelfTrainingState, selfTrain, selfTrainingViews } from "../../src/training/self-training.js";
 import { barDataset, curvedVectors, toyNetwork } from "../support/toy-data.js";
 
 const network = toyNetwork({ template: "cnn", inputShape: [1, 8, 8], widths: [4, 8] });
@@ -38,6 +38,42 @@ async function accuracy(of: Network, weights: ReadonlyMap<string, Float32Array>,
 }
 
 describe("selfTrain", () => {
+  it.each<[string, Network, Dataset]>([
+    ["pictures", network, all],
+    ["vectors", toyNetwork({ template: "mlp", inputShape: [cloudSize], widths: [8] }), cloudDataset(300, 0)],
+    [
+      "signals",
+      toyNetwork({ template: "cnn1d", inputShape: [2, 30], widths: [4] }),
+      { ...cloudDataset(300, 0), shape: [2, 30] },
+    ],
+  ])("goes on from what was kept to the same bytes: %s", async (_, of, data) => {
+    const own = featureExtractor(of);
+    const drawn = initialWeights(of, "he", 0);
+    const labelled = subset(data, Uint32Array.of(0, 1, 2, 3, 4, 5));
+    const kept: SelfTrainingState[] = [];
+    const keeping = { every: 4, keep: async (reached: SelfTrainingState) => void kept.push(reached) };
+    const whole = await selfTrain(own, drawn, data, labelled, 1, { ...options, steps: 10, keeping });
+    expect(kept.map(({ step }) => step)).toEqual([4, 8, 10]);
+    for (const resume of kept) {
+      const made: number[] = [];
+      const onStep = (step: number) => made.push(step);
+      const settings = { ...options, steps: 10, resume, onStep };
+      const parts = await selfTrain(own, drawn, data, labelled, 1, settings);
+      expect(made[0]).toBe(resume.step === 10 ? undefined : resume.step + 1);
+      expect([...parts]).toEqual([...whole]);
+    }
+    const stop = new AbortController();
+    const onStep = (step: number) => step === 6 && stop.abort();
+    const stopped = { ...options, steps: 10, keeping, onStep, signal: stop.signal };
+    kept.length = 0;
+    await expect(selfTrain(own, drawn, data, labelled, 1, stopped)).rejects.toThrow("stopped after 6 of 10 steps");
+    expect(kept.map(({ step }) => step)).toEqual([4, 6]);
+    const [, resume] = kept;
+    expect([...(await selfTrain(own, drawn, data, labelled, 1, { ...options, steps: 10, resume }))]).toEqual([
+      ...whole,
+    ]);
+  });
+
   const few = subset(
     all,
     Uint32Array.from({ length: 6 }, (_, index) => index),
