@@ -93,7 +93,7 @@ function paired(
       where: folder,
       required: "masks that are called as their pictures, or with _mask or the like behind that",
       got: files.length === 0 ? "none" : `${files[0]}, where pictures are called as ${pictures[0]}`,
-      advice: `Name the folder of their masks (${labelsOption}), or rename the masks`,
+      advice: `Name the folder of their masks (${labelsOption}), or rename the masks; where each object has a file of its own, bring those of a picture into one`,
     });
   }
   if (left.length > 0 && onBad !== "skip") {

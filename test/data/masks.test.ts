@@ -112,6 +112,17 @@ describe("a folder of masks", () => {
   });
 });
 
+test("a mask for each object of a picture is refused, with what to do", async () => {
+  const one = await greyPng([0, 255, 0, 0], 2);
+  for (const [first, second] of [
+    ["1/a.png", "1/b.png"],
+    ["1_mask_1.png", "1_mask_2.png"],
+  ])
+    await expect(opened({ [first]: one, [second]: one }, {}, ["1.png"])).rejects.toThrow(
+      /required masks that are called as their pictures, .*where each object has a file of its own, bring those of a picture into one/,
+    );
+});
+
 describe("a column of masks beside one of pictures", () => {
   const file = join(import.meta.dirname, "../fixtures/masked.parquet");
 
