@@ -112,6 +112,7 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
   const reading = dataProgress(console);
   const measuring = measuringProgress(console);
   let training: Progress | undefined;
+  let selfTraining: Progress | undefined;
   let step = 0;
   let ofStep: string | undefined;
   return (event) => {
@@ -146,11 +147,9 @@ export function progressOf(console: Console): NonNullable<InitializeOptions["onE
         console.event(event);
         return;
       case "self-training":
-        if (event.step === 1) {
-          console.end();
-          training = console.progress("self-training", event.steps, "steps");
-        }
-        training?.update(event.step, `${Math.round(100 * event.metrics.confident)} % sure`);
+        // A resumed run's first step is not the first.
+        selfTraining ??= console.progress("self-training", event.steps, "steps", event.step - 1);
+        selfTraining.update(event.step, `${Math.round(100 * event.metrics.confident)} % sure`);
         console.event(event);
         return;
       case "warning":

@@ -158,3 +158,13 @@ test("progressOf shows the layers that are looked at between two steps, and then
     expect.stringMatching(/^1\/1 steps.* \| loss 1\.50/),
   ]);
 });
+
+test("progressOf shows self-training by itself, also where it goes on in its middle", () => {
+  const [stdout, stderr] = [new RecordingStream(true), new RecordingStream()];
+  const progress = progressOf(new Console({ stdout, stderr, json: false, variables: {}, now: () => 0 }));
+  progress({ type: "training", steps: 3, done: 3 });
+  for (const step of [7, 8]) progress({ type: "self-training", step, steps: 8, metrics: { confident: 0.5 } });
+  const drawn = stdout.text.split("\r");
+  expect(drawn.at(-1)).toMatch(/^.*self-training.* 8\/8 steps.*50 % sure/);
+  expect(drawn.some((line) => /pretraining.*8\/8/.test(line))).toBe(false);
+});
