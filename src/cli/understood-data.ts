@@ -58,6 +58,7 @@ function columnsOf({ columns, labelColumn, labelColumns }: NonNullable<Understoo
   ];
 }
 
+/** Three digits; whole numbers of up to a million, such as tokens, as they are. */
 function short(value: number): string {
-  return String(+value.toPrecision(3));
+  return String(Number.isInteger(value) && Math.abs(value) <= 1e6 ? value : +value.toPrecision(3));
 }

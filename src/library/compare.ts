@@ -29,6 +29,7 @@ import {
   parseArms,
   planNetworks,
 } from "./plan-study.js";
+import { requireTokens } from "./require-tokens.js";
 import { memoryNote, replacedNote } from "./run-notes.js";
 import { requireGiven, requireSelfTrainingSteps } from "./run-settings.js";
 import { StudyBench } from "./study-bench.js";
@@ -99,6 +100,9 @@ async function compareOn(
   const unfiltered = { ...draft, reading: { ...draft.reading, task } };
   const everything = await openStudyData(unfiltered, datasets, train);
   requireLabels(options, everything, networks[0], task);
+  const { test, unlabelled } = everything;
+  for (const dataset of new Set([train, test, unlabelled]))
+    await requireTokens(dataset, networks[0].kind.vocabulary, signal);
   const { settings, data } = await withoutDuplicates(options, unfiltered, everything);
   const remarks = [
     ...(note ? [note] : []),

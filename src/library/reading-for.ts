@@ -16,7 +16,7 @@ const storedOffset = 4;
  * where the user prepares the samples.
  */
 function takenSamples(network: Network): "none" | "unit" | undefined {
-  if (network.beginsInside) return "none";
+  if (network.beginsInside || network.vocabulary !== undefined) return "none";
   const own = ownScaling(network);
   if (!own) return undefined;
   const takesStored = Math.abs(own.scale) * storedPictures <= 1 || Math.abs(own.offset) > storedOffset;

@@ -7,6 +7,7 @@ import type { Network } from "../ops/network.js";
 import type { InitializeEvent, InitializeOptions } from "./initialize-types.js";
 import type { OpenedDatasets } from "./opened-datasets.js";
 import { readingFor } from "./reading-for.js";
+import { requireTokens } from "./require-tokens.js";
 
 /** Opens the data in the shape that the model's input has. */
 export async function openData(
@@ -15,10 +16,10 @@ export async function openData(
   datasets: OpenedDatasets,
   emit: (event: InitializeEvent) => void,
 ): Promise<Dataset> {
-  const { data, labels, labelled } = options;
+  const { data, labels, labelled, signal } = options;
   if (isDataset(data)) {
     if (labelled === undefined || isDataset(labelled)) requireNoReading(options);
-    return requireShape(data, network.sampleShape);
+    return ofTokens(requireShape(data, network.sampleShape), network, signal);
   }
   const reading = readingOf(options, network, emit);
   // Beside labelled samples the data is only used without labels; a column or array of them is no part of its samples.
@@ -33,6 +34,12 @@ export async function openData(
       got: `${dataset.count}`,
       advice: "Give more data.",
     });
+  return ofTokens(dataset, network, signal);
+}
+
+/** The samples, which must be tokens where the network takes such. */
+async function ofTokens(dataset: Dataset, { vocabulary }: Network, signal: AbortSignal | undefined): Promise<Dataset> {
+  await requireTokens(dataset, vocabulary, signal);
   return dataset;
 }
 
@@ -60,12 +67,13 @@ export async function openLabelled(
   datasets: OpenedDatasets,
   emit: (event: InitializeEvent) => void,
 ): Promise<Dataset> {
-  const { labelled } = options;
+  const { labelled, signal } = options;
   if (labelled === undefined) return dataset;
-  if (isDataset(labelled)) return requireShape(labelled, dataset.shape);
+  if (isDataset(labelled)) return ofTokens(requireShape(labelled, dataset.shape), network, signal);
   const { limit: _, ...reading } = readingOf(options, network, emit);
   // The data was opened without its labels, and so without the names of classes that a transform may have.
-  return datasets.open(labelled, { ...reading, fitted: { ...options.fitted, ...dataset.record } });
+  const opened = await datasets.open(labelled, { ...reading, fitted: { ...options.fitted, ...dataset.record } });
+  return ofTokens(opened, network, signal);
 }
 
 /** Whether samples are given open, which who has opened them closes. */

@@ -10,6 +10,8 @@ export interface Embedding {
   readonly output: string;
   /** The integers, before any Cast. */
   readonly integers: string;
+  /** How many vectors there are to pick from. */
+  readonly count: number;
   readonly width: number;
 }
 
@@ -27,9 +29,25 @@ export function embeddingsOf({ nodes }: Graph, tensors: ReadonlyMap<string, Tens
     const { axis } = node.attributes;
     const table = node.op === "Gather" && (axis?.kind !== "int" || axis.value === 0) ? tensors.get(first) : undefined;
     if (table?.shape.length === 2 && isFloating(table.type) && !tensors.has(second))
-      found.push({ node, output, integers: sources.get(second) ?? second, width: table.shape[1] });
+      found.push({
+        node,
+        output,
+        integers: sources.get(second) ?? second,
+        count: table.shape[0],
+        width: table.shape[1],
+      });
   }
   return found;
+}
+
+/**
+ * How many integers, from 0 on, the embeddings know that read a graph's input; undefined where none reads it.
+ *
+ * @param tensors those that the graph stores
+ */
+export function vocabularyOf(graph: Graph, tensors: ReadonlyMap<string, Tensor>, input: string): number | undefined {
+  const counts = embeddingsOf(graph, tensors).flatMap(({ integers, count }) => (integers === input ? [count] : []));
+  return counts.length === 0 ? undefined : Math.min(...counts);
 }
 
 /** The shape of an embedding's output, with the batch, where it reads an input of known rank. */

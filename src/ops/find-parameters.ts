@@ -142,6 +142,7 @@ class ParameterSearch {
         weighted = true;
         if (layout) fanIn = fanInOf(origin.flipped ? [...shape].reverse() : shape, layout);
       }
+      if (role === "embedding") weighted = true;
       this.#add(origin, role, layout, role === "weight" || role === "bias" ? fanIn : undefined);
     }
     return { weighted, fanIn };
@@ -221,6 +222,7 @@ function readingsOf(
   const behindAs = (role: ParameterRole): readonly Reading[] =>
     slots.flatMap((slot) => (slot && counts(slot) ? as(slot, role) : []));
   const flag = (name: string): boolean => attributes[name]?.kind === "int" && attributes[name].value === 1;
+  const isOfRows = attributes.axis?.kind !== "int" || attributes.axis.value === 0;
   const matrix = (inputAxis: 0 | 1): WeightLayout => ({ kind: "matrix", inputAxis });
   const affine = (): readonly Reading[] => [...as(slots[1], "scale"), ...as(slots[2], "shift")];
   switch (op) {
@@ -252,6 +254,8 @@ function readingsOf(
       return [...affine(), ...as(slots[3], "statistic"), ...as(slots[4], "statistic")];
     case "PRelu":
       return as(slots[1], "slope");
+    case "Gather":
+      return slots[0]?.plain && slots[0].rank === 2 && !slots[0].flipped && isOfRows ? as(slots[0], "embedding") : [];
     case "Add":
     case "Sub":
       return behindAs("bias").filter(({ origin }) => !isMask(origin, tensors));

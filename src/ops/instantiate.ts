@@ -87,7 +87,7 @@ class Writing {
     const { emit, network, input } = options;
     emit.reserve(network.parameters.keys());
     this.#options = options;
-    this.values = new Map([[network.input.name, input]]);
+    this.values = new Map([[network.input.name, asTaken(emit, network, input)]]);
     this.#fromSample = new Set([network.input.name]);
     this.#fitter = batchFitter(options);
   }
@@ -162,6 +162,11 @@ class Writing {
     this.values.set(name, value);
     return value;
   }
+}
+
+/** Samples as the network takes them: tokens are integers there. */
+function asTaken(emit: Emitter, { input, vocabulary }: Network, samples: Value): Value {
+  return vocabulary === undefined ? samples : emit.cast(samples, input.type);
 }
 
 /** A value that nothing gives, or an input beside that of the samples. */

@@ -1,8 +1,8 @@
 /** A supervised network as headstart sees it: its sample input, and which of its tensors are parameters. */
 import { userError } from "../errors.js";
 import { type Dimension, firstOutput, type Graph, isOfShapes, type Node, type ValueInfo } from "../graph/graph.js";
-import type { Tensor } from "../graph/tensor.js";
-import { embeddingsOf, shapeOfEmbedding, withShapesOf } from "./embedding.js";
+import { isFloating, type Tensor } from "../graph/tensor.js";
+import { embeddingsOf, shapeOfEmbedding, vocabularyOf, withShapesOf } from "./embedding.js";
 import { findLayers } from "./find-layers.js";
 import { findParameters } from "./find-parameters.js";
 import type { ParameterSpec } from "./parameter.js";
@@ -41,6 +41,10 @@ export interface Network {
   readonly fixedBatch: number | undefined;
   /** Shape of one sample. */
   readonly sampleShape: readonly number[];
+  /**
+   * Set where samples are tokens, integers by which embeddings look vectors up: how many of them there are, from 0 on.
+   */
+  readonly vocabulary: number | undefined;
   /** Samples come as a tensor that the model computes. */
   readonly beginsInside: boolean;
   /** By name, in the order in which the computation meets them. */
@@ -138,6 +142,7 @@ export function analyzeNetwork(whole: Graph, options: NetworkOptions): Network {
     input,
     fixedBatch: typeof batch === "number" && batch > 0 ? batch : undefined,
     sampleShape,
+    vocabulary: isFloating(input.type) ? undefined : vocabularyOf(graph, tensors, input.name),
     beginsInside: begun !== whole,
     parameters,
     tensors,

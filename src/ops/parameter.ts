@@ -7,10 +7,20 @@ import type { WeightLayout } from "../graph/weight-layout.js";
  * - scale, shift: of a normalisation
  * - slope: of PRelu
  * - factor: a learned multiplication, such as a layer scale
- * - table: positions, tokens and other learned tensors
+ * - embedding: vectors, one a row, that a network looks up by its samples' integers
+ * - table: positions and other learned tensors
  * - statistic: running mean or variance; follows the data, not a gradient
  */
-export type ParameterRole = "weight" | "bias" | "scale" | "shift" | "slope" | "factor" | "table" | "statistic";
+export type ParameterRole =
+  | "weight"
+  | "bias"
+  | "scale"
+  | "shift"
+  | "slope"
+  | "factor"
+  | "embedding"
+  | "table"
+  | "statistic";
 
 /** A tensor to be trained, apart from its elements. */
 export interface ParameterSpec {

@@ -2,7 +2,7 @@
 import { type UserError, userError } from "../errors.js";
 import type { Dimension, Graph, ValueInfo } from "../graph/graph.js";
 import { dataTypes, isFloating, sizeOf, type Tensor } from "../graph/tensor.js";
-import { embeddingsOf, shapeOfEmbedding } from "./embedding.js";
+import { vocabularyOf } from "./embedding.js";
 import type { NetworkOptions } from "./network.js";
 
 /**
@@ -22,30 +22,24 @@ export function sampleInput(graph: Graph, tensors: ReadonlyMap<string, Tensor>, 
         got: namesOf(inputs),
         advice: "Name one of the model's inputs, or a tensor that it computes.",
       });
-    const isLookedUp = embeddingsOf(graph, tensors).some(({ integers }) => integers === named.name);
-    if (isLookedUp && !isFloating(named.type))
-      throw userError({
-        where: `${options.where}: input ${named.name}`,
-        required: "samples of numbers",
-        got: "integers that an embedding reads",
-        advice: `They cannot be learned from: ${beginningBehind(graph, tensors)}.`,
-      });
     return named;
   }
   const floating = inputs.filter(({ type }) => isFloating(type));
   const counted = inputs.filter(({ name }) => isMadeFloating(graph, name));
-  const candidates = floating.length > 0 ? floating : counted;
+  const lookedUp = inputs.filter(({ name }) => vocabularyOf(graph, tensors, name) !== undefined);
+  const candidates = [floating, counted, lookedUp].find(({ length }) => length > 0) ?? [];
   if (candidates.length !== 1)
     throw userError({
       where: options.where,
-      required: "a model with one floating-point input that takes the samples",
+      required:
+        "a model with one input that takes the samples, of floating-point numbers or of integers that an embedding reads",
       got: namesOf(inputs),
       advice:
         candidates.length > 1
           ? "Choose one with --input NAME."
           : inputs.length > 0
-            ? `Integers, as of tokens and categories, cannot be learned from: ${beginningBehind(graph, tensors)}; a table's categories become vectors with --categories embedding.`
-            : "Export the model with a float input.",
+            ? "Integers are taken where a table of vectors is looked up by them as they are (Gather of a stored tensor). Begin behind what computes with them, with --input TENSOR and --input-shape; a table's categories become vectors with --categories embedding."
+            : "Export the model with an input.",
     });
   return candidates[0];
 }
@@ -60,18 +54,6 @@ function isMadeFloating({ nodes }: Graph, name: string): boolean {
       return type !== undefined && isFloating(type);
     })
   );
-}
-
-/** How to begin with vectors in place of integers. */
-function beginningBehind(graph: Graph, tensors: ReadonlyMap<string, Tensor>): string {
-  const options = embeddingsOf(graph, tensors).flatMap((embedding) => {
-    const sizes = shapeOfEmbedding(embedding, graph.inputs)?.slice(1);
-    const shape = sizes?.map((size) => (typeof size === "number" && size > 0 ? size : "LENGTH")).join("x");
-    return shape === undefined ? [] : [`--input ${embedding.output} --input-shape ${shape}`];
-  });
-  return options.length === 0
-    ? "begin behind their embedding, with its output as --input and --input-shape"
-    : `begin behind their embedding, with ${options.slice(0, 3).join(" or ")}, and its vectors as samples`;
 }
 
 function namesOf(inputs: readonly ValueInfo[]): string {

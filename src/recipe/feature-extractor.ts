@@ -72,7 +72,8 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
   const layers = network.layers.filter((layer) => used.has(layer.node.outputs[0]));
   const parameters = [...network.parameters.values()].filter((parameter) => used.has(parameter.name));
   const unknown = unknownOperator(nodes);
-  if (layers.length === 0 && unknown)
+  const isEmpty = layers.length === 0 && !parameters.some(({ role }) => role === "embedding");
+  if (isEmpty && unknown)
     throw userError({
       where: `${network.where}: feature tensor "${name}"`,
       required: "a feature extractor of operators that headstart can train",
@@ -80,7 +81,7 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
       advice: "Choose another tensor with --features, or a network without this operator.",
     });
   const stored = `Weights that are computed from other tensors (weight_norm, spectral_norm, pruning) must be stored: in PyTorch, call ${removeParametrizations} before the export. Layers that compute theirs in other ways, as by weight standardisation, are trained beside layers that store them.`;
-  if (layers.length === 0 && last) {
+  if (isEmpty && last) {
     const others = nodes.some(({ op }) => /^(Gemm|MatMul|Conv|ConvTranspose)$/.test(op));
     throw userError({
       where: network.where,
@@ -91,7 +92,7 @@ export function featureExtractor(network: Network, feature?: string): FeatureExt
         : "The last layer is the head, which is trained with labels: a network of one layer has no features to learn without them.",
     });
   }
-  if (layers.length === 0)
+  if (isEmpty)
     throw userError({
       where: `${network.where}: feature tensor "${name}"`,
       required: "a feature extractor with at least one Gemm, MatMul or Conv whose weight is stored in the model",

@@ -4,6 +4,7 @@ import { userError } from "../errors.js";
 import type { Node } from "../graph/graph.js";
 import { stackedGates } from "../graph/recurrent-node.js";
 import { sizeOf } from "../graph/tensor.js";
+import { drawEmbedding } from "../initializers/embeddings.js";
 import {
   drawLayer,
   type Initializer,
@@ -22,7 +23,7 @@ export type Weights = Map<string, Float32Array>;
 /**
  * Start values for all parameters of a network.
  *
- * Weights and biases of layers are drawn; scales and shifts of normalisations become 1 and 0. What has no rule for
+ * Weights and biases of layers, and embeddings, are drawn; scales and shifts of normalisations become 1 and 0. What has no rule for
  * drawing (learned positions, factors, slopes, running statistics) stays as the file has it, as does everything where
  * `start` is "file".
  *
@@ -57,6 +58,8 @@ export function initialWeights(network: Network, start: string, seed: number): W
     weights.set(name, initializer.bias(count, matrix, { kind: "matrix", inputAxis: 1 }, stream, { recurrent }));
   }
   for (const spec of network.parameters.values()) {
+    if (spec.role === "embedding")
+      weights.set(spec.name, drawEmbedding(initializer, spec.shape, new RandomStream(seed, `weights/${spec.name}`)));
     if (spec.role === "scale") weights.set(spec.name, new Float32Array(sizeOf(spec.shape)).fill(1));
     if (spec.role === "shift") weights.set(spec.name, new Float32Array(sizeOf(spec.shape)));
   }

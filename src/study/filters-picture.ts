@@ -18,11 +18,12 @@ export async function filtersPicture(
   weights: Weights,
   recorded?: PictureGeometry,
 ): Promise<Uint8Array | undefined> {
-  const layer = features.layers[0];
-  const { layout, shape, name } = layer.weight;
+  const { network, layers } = features;
+  const picture = network.vocabulary === undefined ? (recorded ?? pictureGeometry(network.sampleShape)) : undefined;
+  if (!picture || layers.length === 0) return undefined;
+  const { layout, shape, name } = layers[0].weight;
   const elements = weights.get(name);
-  const picture = recorded ?? pictureGeometry(features.network.sampleShape);
-  if (!layout || !elements || !picture) return undefined;
+  if (!layout || !elements) return undefined;
   const filters =
     layout.kind === "convolution" && !layout.transposed && shape.length === 4
       ? kernels(elements, shape)

@@ -133,7 +133,7 @@ export async function conditionFeatures(
     "its size or gain would change what F computes, which is no chain of layers and ReLU-like activations";
   return {
     weights: scaled,
-    records: [...records, { weight: features.layers[0].weight.name, dead: 0, capped: 0, skipped }],
+    records: [...records, { weight: features.parameters[0].name, dead: 0, capped: 0, skipped }],
   };
 }
 

@@ -25,14 +25,18 @@ export interface FeaturesKind {
   readonly isDepthwise: boolean;
   /** A decoder stands behind F. */
   readonly hasDecoder: boolean;
+  /** Set where F looks vectors up by its samples' integers: how many there are, from 0 on. */
+  readonly vocabulary?: number;
 }
 
 /** The kind of an F whose end nobody has named. */
 export function kindOf(features: FeatureExtractor): FeaturesKind {
+  const { vocabulary } = features.network;
   return {
     isDense: isDense(features),
     isDepthwise: features.layers.some(isDepthwisePicture),
     hasDecoder: features.enlargement !== undefined,
+    ...(vocabulary === undefined ? {} : { vocabulary }),
   };
 }
 
@@ -48,9 +52,11 @@ export function recipeForData(
   dataset: Pick<Dataset, "shape" | "record">,
   kind: FeaturesKind,
 ): RecipeForData {
+  const { densePictures, squarePictures, depthwisePictures, tokens } = recipe;
+  if (kind.vocabulary !== undefined && tokens !== null)
+    return { recipe: builtInRecipe(tokens), because: "samples are tokens, by which F looks vectors up" };
   const geometry = datasetGeometry(dataset);
   if (!geometry) return { recipe };
-  const { densePictures, squarePictures, depthwisePictures } = recipe;
   if (kind.isDense && densePictures !== null)
     return { recipe: builtInRecipe(densePictures), because: "these are pictures, and F has no convolutions" };
   const { channels, height, width } = geometry;

@@ -64,6 +64,7 @@ function emit(task: Task, emitter = new Emitter(), given?: Readonly<Record<strin
     fixedBatch: undefined,
     sampleShape: [],
     beginsInside: false,
+    vocabulary: undefined,
     parameters: new Map(parameters),
     tensors,
     layers: [],

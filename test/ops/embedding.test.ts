@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { gradients } from "../../src/autodiff/gradients.js";
 import type { Dimension, Graph } from "../../src/graph/graph.js";
+import { floatTensor } from "../../src/graph/tensor.js";
 import { Emitter } from "../../src/ops/emitter.js";
 import { instantiate, parameterInputs } from "../../src/ops/instantiate.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
+import { normalTensor, runGraph } from "../support/run-graph.js";
 import { TestNetwork } from "../support/write-network.js";
 
 /** An embedding of the integers x, of width 3, and what reads it; the model's own input as exporters declare it. */
@@ -80,13 +83,76 @@ describe("a network that begins behind its embedding", () => {
   });
 });
 
-it("names the options with which integers' networks begin behind their embeddings", () => {
-  const begin = (shape: readonly Dimension[]) => analyzeNetwork(tokens(mlp, shape).graph, { where: "model.onnx" });
-  const { vectors } = tokens(mlp);
-  expect(() => begin(["batch", 5])).toThrow(`begin behind their embedding, with --input ${vectors} --input-shape 5x3,`);
-  expect(() => begin(["batch", "n"])).toThrow(`--input ${vectors} --input-shape LENGTHx3,`);
-  const { graph } = tokens(mlp);
-  expect(() => analyzeNetwork(graph, { where: "model.onnx", input: "x" })).toThrow(
-    `input x: required samples of numbers, got integers that an embedding reads. They cannot be learned from: begin behind their embedding, with --input ${vectors} --input-shape 5x3,`,
+describe("a network that takes tokens", () => {
+  it("knows how many there are, and learns their vectors", () => {
+    const network = analyzeNetwork(tokens(mlp).graph, { where: "model.onnx" });
+    expect(network).toMatchObject({ vocabulary: 7, sampleShape: [5], beginsInside: false });
+    expect([...network.parameters.values()]).toMatchObject([
+      { name: "table", shape: [7, 3], role: "embedding" },
+      { name: "w", role: "weight" },
+    ]);
+    // Named, it is the same input.
+    expect(analyzeNetwork(tokens(mlp).graph, { where: "model.onnx", input: "x" }).vocabulary).toBe(7);
+  });
+
+  it("has as many as the smaller of two tables", () => {
+    const net = new TestNetwork();
+    const large = net.node("Gather", [net.weight("large", [9, 3]), "x"]);
+    const small = net.node("Gather", [net.weight("small", [4, 3]), "x"]);
+    const graph = net.graph([], [mlp(net, net.node("Add", [large, small]))]);
+    const inputs = [{ name: "x", type: "int32", shape: ["batch", 5] }] as const;
+    const network = analyzeNetwork({ ...graph, inputs: [...inputs] }, { where: "model.onnx" });
+    expect(network.vocabulary).toBe(4);
+    expect([...network.parameters.values()].map(({ role }) => role)).toEqual(["embedding", "embedding", "weight"]);
+  });
+
+  it("takes an input of numbers before one of tokens", () => {
+    const net = new TestNetwork();
+    const vectors = net.node("Gather", [net.weight("table", [7, 4]), "ids"]);
+    const dense = net.node("MatMul", ["numbers", net.weight("w", [3, 4])]);
+    const inputs = [
+      { name: "ids", type: "int64", shape: ["batch"] },
+      { name: "numbers", type: "float32", shape: ["batch", 3] },
+    ] as const;
+    const graph = { ...net.graph([], [net.node("Add", [vectors, dense])]), inputs: [...inputs] };
+    const network = analyzeNetwork(graph, { where: "model.onnx" });
+    expect(network.input.name).toBe("numbers");
+    expect(network.vocabulary).toBeUndefined();
+  });
+
+  it.each(["int64", "int32"] as const)(
+    "picks vectors by numbers that stand for %s, and learns these alone",
+    async (type) => {
+      const net = new TestNetwork();
+      const vectors = net.node("Gather", [net.weight("table", [7, 3]), "x"]);
+      const graph = { ...net.graph([], [vectors]), inputs: [{ name: "x", type, shape: ["batch", 2] }] };
+      const network = analyzeNetwork(graph as Graph, { where: "model.onnx" });
+      const table = normalTensor("table", [7, 3]);
+      const samples = floatTensor([6, 0, 2, 2], [2, 2]);
+      const { output, slope } = await runGraph({ table, samples }, (emit, inputs) => {
+        const instance = instantiate({
+          emit,
+          network,
+          input: inputs.samples,
+          targets: [vectors],
+          parameter: () => inputs.table,
+          normalization: "running",
+        });
+        const [value] = instance.targets;
+        const [slope] = gradients(emit, [{ value: emit.reduceSum(emit.square(value)) }], [inputs.table]);
+        if (!slope) throw new Error("no gradient");
+        return { output: value, slope };
+      });
+      const row = (token: number): number[] => Array.from(table.data.subarray(token * 3, token * 3 + 3));
+      expect(Array.from(output.data as Float32Array)).toEqual([6, 0, 2, 2].flatMap(row));
+      // Token 2 was picked twice.
+      const twice = [1, 0, 2, 0, 0, 0, 1].flatMap((times, token) => row(token).map((value) => 2 * times * value));
+      expectClose(slope.data as Float32Array, twice);
+    },
   );
 });
+
+function expectClose(found: Float32Array, wanted: readonly number[]): void {
+  expect(found.length).toBe(wanted.length);
+  for (const [at, value] of wanted.entries()) expect(found[at]).toBeCloseTo(value, 5);
+}

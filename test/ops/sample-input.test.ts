@@ -50,7 +50,7 @@ describe("the sample input", () => {
     const graph = net.graph([4], outputs);
     const inputs = graph.inputs.map((input) => ({ ...input, type: "uint8" as const }));
     expect(() => analyzeNetwork({ ...graph, inputs }, { where: "model.onnx" })).toThrow(
-      /one floating-point input .* got x \(uint8\)/,
+      /one input that takes the samples, .* got x \(uint8\)\. Integers are taken where a table of vectors is looked up by them/,
     );
   });
 
@@ -60,7 +60,7 @@ describe("the sample input", () => {
   });
 
   it.each([
-    [[], {}, /^model\.onnx: required a model with one floating-point input .*, got no inputs\./],
+    [[], {}, /^model\.onnx: required a model with one input that takes the samples, .*, got no inputs\./],
     [
       [x(["n", 4]), { ...x(["n", 2]), name: "y" }],
       {},

@@ -245,3 +245,16 @@ describe("a named feature tensor", () => {
     expect(() => featureExtractor(known, constant)).toThrow(/which does not depend on x/);
   });
 });
+
+describe("of a network that takes tokens", () => {
+  it("may be an embedding and the mean of its vectors", () => {
+    const net = new TestNetwork();
+    const mean = net.node("ReduceMean", [net.node("Gather", [net.weight("table", [7, 3]), "x"]), net.ints([1])], {
+      keepdims: 0,
+    });
+    const graph = net.graph([], [net.node("Gemm", [mean, net.weight("head", [3, 2])])]);
+    const inputs = [{ name: "x", type: "int64", shape: ["batch", 5] } as const];
+    const features = featureExtractor(analyzeNetwork({ ...graph, inputs }, { where: "model.onnx" }));
+    expect(features).toMatchObject({ feature: mean, layers: [], parameters: [{ name: "table", role: "embedding" }] });
+  });
+});
