@@ -21,20 +21,21 @@ export const command = defineCommand({
     outputs: whole("COUNT", "predict so many numbers, in place of classes", { min: 1 }),
     widths: wholes(
       "LIST",
-      "units or channels of each layer (of each stage of a resnet; of a mobilenet's first layer and its stages), such as 32,64",
+      "units or channels of each layer (of each stage of a resnet; of a mobilenet's first layer and its stages; of text's embedding and convolutions), such as 32,64",
       { min: 1 },
     ),
     depth: whole("COUNT", "number of hidden layers of equal width (of blocks in each stage of a resnet or mobilenet)", {
       min: 1,
     }),
     expansion: whole("FACTOR", "how many times a block of mobilenetv2 widens its input (default: 6)", { min: 1 }),
+    vocabulary: whole("COUNT", "tokens, from 0 on, that text has vectors for (default: 10000)", { min: 2 }),
     activation: choice("NAME", classifierActivations, "the nonlinearity (default: relu, in mobilenetv2 relu6)"),
     normalization: choice(
       "NAME",
       classifierNormalizations,
       "normalisation before it (default: none, in a resnet and a mobilenet batch)",
     ),
-    kernel: whole("SIZE", "size of the convolutions, odd in a resnet and a mobilenet", { min: 1 }),
+    kernel: whole("SIZE", "size of the convolutions, odd in a resnet, a mobilenet and text", { min: 1 }),
     initializer: byDefault(
       text("NAME", "how weights are drawn, such as he, xavier or pytorch-default"),
       "pytorch-default",
@@ -47,6 +48,7 @@ export const command = defineCommand({
     "headstart new cnn --input-shape 1,28,28 --output fashion-cnn.onnx",
     "headstart new mlp --input-shape 13 --widths 64,64 --activation tanh --classes 3",
     "headstart new mlp --input-shape 10 --outputs 1",
+    "headstart new text --input-shape 64 --vocabulary 5000 --classes 16",
   ],
   async run({ arguments: [template = ""], options, console }) {
     const { output = `${template}.onnx`, ...settings } = options;

@@ -267,6 +267,13 @@ function isForMaps({ where, graph }: Network, task: StudyTask): Error {
 
 /** The networks of the cells of a grid, made for data. @throws UserError where a cell is no network */
 function gridNetworks(options: CompareOptions, path: string, found: Dataset): PlannedNetworks {
+  if (options.model.toLowerCase() === "text")
+    throw userError({
+      where: "grid",
+      required: "a template that takes numbers",
+      got: options.model,
+      advice: `Write a network of tokens with "headstart new text", and give its file.`,
+    });
   const task = options.task ?? decideTask(found, undefined);
   const outputs = (task === "regression" ? found.targets?.names : found.classNames)?.length;
   if (outputs === undefined) throw noLabels(options.data);

@@ -8,8 +8,9 @@ import type { Feature, NetworkWriter } from "./network-writer.js";
  * - mobilenet: depthwise separable convolutions (Howard et al. 2017, table 1), global average pooling
  * - mobilenetv2: inverted residuals with linear bottlenecks (Sandler et al. 2018, tables 1 and 2), global average pooling
  * - cnn1d: convolutions of stride 2 over signals
+ * - text: an embedding of tokens, convolutions over them, the maximum over all places (Kim 2014, with one size of kernel)
  */
-export const classifierTemplates = ["mlp", "cnn", "resnet", "mobilenet", "mobilenetv2", "cnn1d"] as const;
+export const classifierTemplates = ["mlp", "cnn", "resnet", "mobilenet", "mobilenetv2", "cnn1d", "text"] as const;
 export type ClassifierTemplate = (typeof classifierTemplates)[number];
 
 /** A network to be written, with everything decided. */
@@ -28,6 +29,8 @@ export interface NetworkPlan {
   readonly outputs: number;
   readonly regression: boolean;
   readonly kernel: number;
+  /** Tokens that the embedding of a text network has vectors for. */
+  readonly vocabulary: number;
 }
 
 /** Writes the plan's network, from the writer's input to its scores or predictions, of shape [batch, outputs]. */
@@ -39,6 +42,7 @@ export function writeTemplate(writer: NetworkWriter, plan: NetworkPlan): Feature
     mobilenet,
     mobilenetv2: mobilenetV2,
     cnn1d: cnn,
+    text,
   };
   return templates[plan.template](writer, plan);
 }
@@ -73,6 +77,23 @@ function cnn(writer: NetworkWriter, plan: NetworkPlan): Feature {
     feature = writer.activate(feature, `features.${module++}`);
   }
   return writer.linear(writer.flatten(feature), headName(plan), outputs, { last: true });
+}
+
+/** Embedding of the first width, (Conv of stride 1, normalisation, activation) × other widths, maximum, Linear. */
+function text(writer: NetworkWriter, plan: NetworkPlan): Feature {
+  const { widths, kernel, outputs, vocabulary } = plan;
+  const layer = convolutionLayer(writer, plan);
+  let feature = writer.embedding(writer.input, "embedding", vocabulary, widths[0]);
+  let module = 0;
+  const name = (): string => `features.${module++}`;
+  for (const width of widths.slice(1)) {
+    const convolution = name();
+    const normalization = plan.normalization === "none" ? "" : name();
+    feature = layer(feature, [convolution, normalization, name()], width, { kernel, stride: 1 });
+  }
+  return writer.linear(writer.flatten(writer.globalMaximum(feature, "maxpool")), headName(plan), outputs, {
+    last: true,
+  });
 }
 
 /** Stem, one stage of basic blocks a width, each but the first halving the picture, global average pooling, Linear. */

@@ -3,7 +3,9 @@ import { userError } from "../errors.js";
 import { type Attributes, attribute, type Graph, type Node } from "../graph/graph.js";
 import { floatTensor, intTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import type { WeightLayout } from "../graph/weight-layout.js";
+import { drawEmbedding } from "../initializers/embeddings.js";
 import { drawLayer, type Initializer } from "../initializers/initializers.js";
+import { RandomStream } from "../random/stream.js";
 
 /** A value on the way through the network, and its shape without the batch axis. */
 export interface Feature {
@@ -50,6 +52,7 @@ export class NetworkWriter {
   readonly #nodes: Node[] = [];
   readonly #initializers = new Map<string, Tensor>();
   #parameterCount = 0;
+  #readsTokens = false;
 
   constructor(options: NetworkWriterOptions) {
     this.#options = options;
@@ -64,11 +67,27 @@ export class NetworkWriter {
     }));
     return {
       name,
-      inputs: [{ name: "input", type: "float32", shape: ["batch", ...this.#options.inputShape] }],
+      inputs: [
+        { name: "input", type: this.#readsTokens ? "int64" : "float32", shape: ["batch", ...this.#options.inputShape] },
+      ],
       outputs: [{ name: output.name, type: "float32", shape: ["batch", output.size] }],
       initializers: this.#initializers,
       nodes,
     };
+  }
+
+  /** The network's input of tokens, [length], to their vectors, [width, length]. Weight: [vocabulary, width]. */
+  embedding(x: Feature, name: string, vocabulary: number, width: number): Feature {
+    const shape = [vocabulary, width];
+    const weight = `${name}.weight`;
+    this.#count(sizeOf(shape));
+    this.#readsTokens = true;
+    const { initializer, seed } = this.#options;
+    const drawn = drawEmbedding(initializer, shape, new RandomStream(seed, `weights/${weight}`));
+    const table = this.#constant(weight, floatTensor(drawn, shape));
+    const vectors = this.#node("Gather", name, [table, x.name], [...x.shape, width], { axis: attribute.int(0) });
+    const perm = attribute.ints([0, 2, 1]);
+    return this.#node("Transpose", name, [vectors.name], [width, ...x.shape], { perm });
   }
 
   /** [features] to [units]. Weight: [units, features]. */
@@ -189,6 +208,11 @@ export class NetworkWriter {
   /** The mean of every channel, with its positions kept as ones. */
   globalAverage(x: Feature, name: string): Feature {
     return this.#node("GlobalAveragePool", name, [x.name], [x.shape[0], ...x.shape.slice(1).map(() => 1)]);
+  }
+
+  /** The largest value of every channel, with its positions kept as ones. */
+  globalMaximum(x: Feature, name: string): Feature {
+    return this.#node("GlobalMaxPool", name, [x.name], [x.shape[0], ...x.shape.slice(1).map(() => 1)]);
   }
 
   flatten(x: Feature): Feature {

@@ -36,17 +36,20 @@ export const classifierActivations: readonly string[] = Object.keys(activations)
 /** Settings of {@link newClassifier}. */
 export interface ClassifierOptions {
   readonly template: string;
-  /** Shape of one sample: any for mlp, [channels, length] for cnn1d, [channels, height, width] for the others. */
+  /** Shape of one sample: any for mlp, [channels, length] for cnn1d, [length] for text, else [channels, height, width]. */
   readonly inputShape: readonly number[];
   /**
-   * Units of each hidden layer, channels of each convolution, channels of each stage of a resnet, or channels of a
-   * mobilenet's first convolution and of each stage behind it.
+   * Units of each hidden layer, channels of each convolution, channels of each stage of a resnet, channels of a
+   * mobilenet's first convolution and of each stage behind it, or the width of a text network's embedding and the channels of
+   * its convolutions.
    */
   readonly widths?: readonly number[];
   /** Number of hidden layers of equal width; for resnet and mobilenets the number of blocks in each stage, by default 1. */
   readonly depth?: number;
   /** How many times a block of mobilenetv2 widens its input. Default 6. */
   readonly expansion?: number;
+  /** Tokens, from 0 on, that the embedding of text has vectors for. Default 10,000. */
+  readonly vocabulary?: number;
   /** Default relu, for mobilenetv2 relu6. */
   readonly activation?: string;
   /** Default batch for resnet, mobilenet and mobilenetv2, none for the others. */
@@ -55,7 +58,7 @@ export interface ClassifierOptions {
   readonly classes?: number;
   /** Numbers to predict, in place of classes. */
   readonly outputs?: number;
-  /** Size of the convolutions' kernel, odd in a resnet and a mobilenet; default 3, for cnn1d 5. */
+  /** Size of the convolutions' kernel, odd in a resnet, a mobilenet and text; default 3, for cnn1d 5. */
   readonly kernel?: number;
   /** Default 0. */
   readonly seed?: number;
@@ -70,10 +73,14 @@ const defaultWidths: Readonly<Record<ClassifierTemplate, readonly number[]>> = {
   mobilenet: [16, 32, 32, 64, 64, 128],
   mobilenetv2: [16, 16, 24, 24, 32, 32],
   cnn1d: [16, 32, 64],
+  text: [64, 64],
 };
 
 /** Templates of residual networks and of those for phones: batch normalisation unless told otherwise, kernels that are odd. */
 const deepTemplates: readonly string[] = ["resnet", "mobilenet", "mobilenetv2"] satisfies ClassifierTemplate[];
+
+/** Templates whose convolutions keep positions as they are, with the same pads on both sides. */
+const oddTemplates: readonly string[] = [...deepTemplates, "text" satisfies ClassifierTemplate];
 
 /** Axes of one sample, by template; mlp takes any. */
 const sampleAxes: Readonly<Record<ClassifierTemplate, readonly string[] | undefined>> = {
@@ -83,11 +90,12 @@ const sampleAxes: Readonly<Record<ClassifierTemplate, readonly string[] | undefi
   mobilenet: ["channels", "height", "width"],
   mobilenetv2: ["channels", "height", "width"],
   cnn1d: ["channels", "length"],
+  text: ["length"],
 };
 
 /**
  * Makes a classifier, or a network that predicts numbers, with freshly drawn weights, as an ONNX graph of opset
- * {@link newNetworkOpset}: input `input` of shape [batch, ...inputShape], output `logits` of shape [batch, classes], or
+ * {@link newNetworkOpset}: input `input` of shape [batch, ...inputShape], of text in int64, output `logits` of shape [batch, classes], or
  * `predictions` of shape [batch, outputs]. Parameters are named as PyTorch names those
  * of the same network (`features.0.weight`, ..., `classifier.weight`; torchvision's names for resnet and mobilenetv2) and laid out so.
  * The same options give the same elements.
@@ -138,10 +146,10 @@ function planOf(options: ClassifierOptions): NetworkPlan {
       advice: "Leave the kernel out, or choose another template.",
     });
   const kernel = whole("kernel", options.kernel ?? (template === "cnn1d" ? 5 : 3), 1);
-  if (kernel % 2 === 0 && deepTemplates.includes(template))
+  if (kernel % 2 === 0 && oddTemplates.includes(template))
     throw userError({
       where: "kernel",
-      required: "an odd size, since an even one cannot keep a picture's size with the same pads on both sides",
+      required: "an odd size, since an even one cannot keep a sample's size with the same pads on both sides",
       got: `${kernel}`,
       advice: `Take ${kernel - 1} or ${kernel + 1}.`,
     });
@@ -153,6 +161,13 @@ function planOf(options: ClassifierOptions): NetworkPlan {
       advice: "Leave the expansion out, or choose that template.",
     });
   const expansion = whole("expansion", options.expansion ?? 6, 1);
+  if (options.vocabulary !== undefined && template !== "text")
+    throw userError({
+      where: "vocabulary",
+      required: "the template text, which begins with an embedding",
+      got: template,
+      advice: "Leave the vocabulary out, or choose that template.",
+    });
   return {
     template,
     inputShape,
@@ -163,6 +178,7 @@ function planOf(options: ClassifierOptions): NetworkPlan {
     outputs,
     regression,
     kernel,
+    vocabulary: whole("vocabulary", options.vocabulary ?? 10_000, 2),
   };
 }
 
@@ -195,7 +211,7 @@ function inputShapeOf(shape: readonly number[], template: ClassifierTemplate): r
       where: "input shape",
       required: axes ? `${axes.join("x")}, whole numbers from 1 on` : "one or more whole numbers from 1 on",
       got: shape.length > 0 ? shape.join("x") : "nothing",
-      advice: `Such as ${{ mlp: "784", cnn1d: "1x128" }[template as string] ?? "3x32x32"}.`,
+      advice: `Such as ${{ mlp: "784", cnn1d: "1x128", text: "64" }[template as string] ?? "3x32x32"}.`,
     });
   if (sizeOf(shape) > mostInputs)
     throw userError({

@@ -188,3 +188,25 @@ describe("activationAfter", () => {
     ).toEqual({ activation: "Relu" });
   });
 });
+
+describe("initialWeights of an embedding", () => {
+  const text = toyNetwork({ template: "text", inputShape: [8], vocabulary: 500, widths: [8, 4], initializer: "zeros" });
+  const drawn = (start: string, seed = 0): Float32Array =>
+    initialWeights(text, start, seed).get("embedding.weight") ?? new Float32Array();
+  const deviation = (values: Float32Array): number =>
+    Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+
+  it("are PyTorch's normal ones with its defaults, and else small, as Keras' are", () => {
+    expect(deviation(drawn("pytorch-default"))).toBeCloseTo(1, 1);
+    for (const start of ["he", "keras-default", "orthogonal"]) {
+      expect(deviation(drawn(start))).toBeCloseTo(0.05 / Math.sqrt(3), 3);
+      expect(Math.max(...drawn(start).map(Math.abs))).toBeLessThan(0.05);
+    }
+    expect(drawn("he", 1)).not.toEqual(drawn("he", 0));
+  });
+
+  it("are constants where these are asked for, and the file's own", () => {
+    expect(new Set(drawn("constant:0.5"))).toEqual(new Set([0.5]));
+    expect(new Set(drawn("file"))).toEqual(new Set([0]));
+  });
+});

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { serializeGraph } from "../../src/formats/onnx-write.js";
 import type { Graph } from "../../src/graph/graph.js";
-import { sizeOf } from "../../src/graph/tensor.js";
+import { intTensor, sizeOf } from "../../src/graph/tensor.js";
 import {
   type ClassifierOptions,
   classifierActivations,
@@ -27,8 +27,11 @@ async function run(
   try {
     const results = [];
     for (const batch of batches) {
-      const shape = [batch, ...(graph.inputs[0].shape ?? []).slice(1)] as number[];
-      const { logits } = await session.run({ input: normalTensor("input", shape) });
+      const [{ type, shape: declared }] = graph.inputs;
+      const shape = [batch, ...(declared ?? []).slice(1)] as number[];
+      const tokens = Array.from({ length: sizeOf(shape) }, (_, at) => (at * 7) % 11);
+      const input = type === "int64" ? intTensor(tokens, shape) : normalTensor("input", shape);
+      const { logits } = await session.run({ input });
       results.push({ shape: logits.shape, data: logits.data as Float32Array });
     }
     return results;
@@ -132,6 +135,10 @@ const cases: readonly Case[] = [
   {
     options: { template: "cnn1d", inputShape: [1, 33], widths: [4, 6], kernel: 3, normalization: "group" },
     parameters: 4 * 4 + 8 + 6 * 13 + 12 + 10 * (6 * 9 + 1),
+  },
+  {
+    options: { template: "text", inputShape: [12], vocabulary: 50, widths: [8, 6, 5], normalization: "batch" },
+    parameters: 50 * 8 + 6 * (8 * 3) + 12 + 5 * (6 * 3) + 10 + 10 * 6,
   },
 ];
 
@@ -238,7 +245,7 @@ describe("newClassifier", () => {
   const wrong: readonly [Partial<ClassifierOptions>, string][] = [
     [
       { template: "cmm" },
-      'template: required one of mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d, got "cmm". Did you mean cnn?',
+      'template: required one of mlp, cnn, resnet, mobilenet, mobilenetv2, cnn1d, text, got "cmm". Did you mean cnn?',
     ],
     [{ inputShape: [28, 28] }, "required channelsxheightxwidth"],
     [{ inputShape: [1, 28, 0] }, "got 1x28x0"],
@@ -262,6 +269,10 @@ describe("newClassifier", () => {
     [{ template: "mobilenet", kernel: 4 }, "Take 3 or 5."],
     [{ template: "mobilenet", expansion: 3 }, "expansion: required the template mobilenetv2"],
     [{ template: "mobilenetv2", expansion: 0 }, "expansion: required a whole number from 1 on"],
+    [{ template: "mlp", vocabulary: 3 }, "vocabulary: required the template text"],
+    [{ template: "text", inputShape: [8], vocabulary: 1 }, "vocabulary: required a whole number from 2 on"],
+    [{ template: "text", inputShape: [8], kernel: 4 }, "Take 3 or 5."],
+    [{ template: "text" }, "input shape: required length, whole numbers from 1 on, got 1x28x28. Such as 64."],
     [{ template: "mlp", kernel: 3 }, "kernel: required a template with convolutions"],
     [{ seed: Number.NaN }, "seed: required a whole number"],
     [{ initializer: "hee" }, "Did you mean he?"],

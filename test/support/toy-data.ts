@@ -63,6 +63,29 @@ export function toyDataset(shape: readonly number[], count = 64) {
   return memoryDataset(curvedVectors(count, size), shape, labels, { normalise: "standard" });
 }
 
+/**
+ * Texts of eight tokens of 0 to 15, 0 being padding at the end: those of class 0 have tokens of 1 to 7, those of class 1 of 8 to
+ * 14, and all now and then 15.
+ */
+export function toyTexts(count: number, seed = 0): { tokens: Float32Array; labels: Uint8Array } {
+  const stream = new RandomStream(seed, "texts");
+  const length = 8;
+  const tokens = new Float32Array(count * length);
+  const labels = Uint8Array.from({ length: count }, () => stream.below(2));
+  labels.forEach((label, text) => {
+    const words = 3 + stream.below(length - 2);
+    for (let place = 0; place < words; place++)
+      tokens[text * length + place] = stream.below(6) === 0 ? 15 : 1 + label * 7 + stream.below(7);
+  });
+  return { tokens, labels };
+}
+
+/** The same as a data set. */
+export function textDataset(count = 64, seed = 0) {
+  const { tokens, labels } = toyTexts(count, seed);
+  return memoryDataset(tokens, [8], labels);
+}
+
 /** A fresh classifier as a network. */
 export function toyNetwork(options: ClassifierOptions): Network {
   return analyzeNetwork(upgradeGraph(newClassifier({ classes: 2, ...options }), newNetworkOpset), {
