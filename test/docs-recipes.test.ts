@@ -24,7 +24,8 @@ test("names every recipe, and what stands for the default on which data", () => 
       rows.some((row) => row.startsWith(`| \`${name}\` |`)),
       name,
     ).toBe(true);
-  const { densePictures, depthwisePictures, squarePictures } = builtInRecipes.default;
+  const { densePictures, depthwisePictures, squarePictures, tokens } = builtInRecipes.default;
+  expect(page).toContain(`| tokens of texts | an embedding in front | \`${tokens}\` |`);
   expect(page).toContain(`| pictures | dense layers, no convolutions | \`${densePictures}\` |`);
   expect(page).toContain(`| square pictures in colour | depthwise convolutions | \`${depthwisePictures}\` |`);
   expect(page).toMatch(new RegExp(`^\\| other square pictures .* \\| \`${squarePictures}\` \\|$`, "m"));

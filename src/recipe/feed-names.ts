@@ -14,6 +14,8 @@ export const feedNames = {
   /** The directions of edges, and visual words, of the samples that are not turned: [batch or batch / turns, numbers]. */
   orientations: "orientations",
   visualWords: "visual-words",
+  /** The topics of samples as they are: [batch, numbers]. */
+  topics: "topics",
   /** Each sample's group in each grouping, as one-hot rows: [batch × groupings, groups]. */
   clusters: "clusters",
   /** Two views of the samples. */

@@ -14,7 +14,7 @@ import { feedNames } from "./feed-names.js";
 import { joined, smallTogether } from "./joined-parameters.js";
 import { normOf } from "./optimizers.js";
 import { clustersLoss, contrastLoss, swappedValuesLoss, type TaskLoss, taskHead } from "./pretraining-tasks.js";
-import { describesPictures, descriptions, type Recipe } from "./recipe.js";
+import { describesSamples, descriptions, type Recipe } from "./recipe.js";
 import { type GraphStyle, type TrainingGraph, TrainingGraphBuilder } from "./training-graph.js";
 
 /** The task that the recipe's "auto" became for this data. */
@@ -26,10 +26,10 @@ export interface PretrainingPlan extends GraphStyle {
   readonly task: Task;
   readonly batchSize: number;
   /**
-   * Needed where the recipe has pictures described: how many of a batch are not turned, its first ones, and how many numbers
-   * describe each picture's edges and visual words.
+   * Needed where the recipe has samples described: how many of a batch are not turned, its first ones, and how many numbers
+   * each description has.
    */
-  readonly descriptions?: { readonly upright: number; readonly orientations: number; readonly visualWords: number };
+  readonly descriptions?: Readonly<Record<"upright" | (typeof descriptions)[number], number>>;
   /** Not needed where the adversarial weight is 0. */
   readonly discriminator?: Discriminator;
   readonly lastActivation: "none" | "sigmoid" | "tanh";
@@ -38,8 +38,12 @@ export interface PretrainingPlan extends GraphStyle {
 /** Number of classes of the rotation task: quarter turns. */
 export const rotationClasses = 4;
 
-/** What begins the names of the parameters that answer the directions of edges, and visual words. */
-export const descriptionTasks = { orientations: "orientations", visualWords: "visual-words" } as const;
+/** What begins the names of the parameters that answer the descriptions. */
+export const descriptionTasks = {
+  orientations: "orientations",
+  visualWords: "visual-words",
+  topics: "topics",
+} as const satisfies Record<(typeof descriptions)[number], string>;
 
 /** Does this recipe build G at all? */
 export function usesGenerator(recipe: Recipe): boolean {
@@ -73,7 +77,7 @@ export function pretrainingGraph(plan: PretrainingPlan): TrainingGraph {
 
 /** Whether F learns from the samples themselves, as G does. */
 function readsSamples({ task, recipe }: PretrainingPlan): boolean {
-  return task === "swapped-values" || task === "clusters" || (task === "none" && describesPictures(recipe));
+  return task === "swapped-values" || task === "clusters" || (task === "none" && describesSamples(recipe));
 }
 
 /** F on what the recipe gives it, and the losses by which it learns from that. */
@@ -191,12 +195,12 @@ class Learning {
     if (task !== "rotation") this.#learnDescriptions(code);
   }
 
-  /** Directions of edges and visual words. @param features of a batch, whose first pictures are not turned */
+  /** Directions of edges, visual words, topics. @param features of a batch, whose first samples are not turned */
   #learnDescriptions(features: Value): void {
     const { build } = this;
     const { recipe, descriptions: sizes } = this.#plan;
-    if (!describesPictures(recipe)) return;
-    if (!sizes) throw new Error("a recipe that has pictures described needs the numbers for it");
+    if (!describesSamples(recipe)) return;
+    if (!sizes) throw new Error("a recipe that has samples described needs the numbers for it");
     const upright = build.emit.slice(features, [{ axis: 0, start: 0, end: sizes.upright }]);
     for (const key of descriptions) {
       const { weight } = recipe[key];

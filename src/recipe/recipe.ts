@@ -35,6 +35,8 @@ const recipeSchema = z.strictObject({
   densePictures: z.string().nullable().default(null),
   /** The same for square pictures in colour where F has depthwise convolutions; goes before squarePictures. */
   depthwisePictures: z.string().nullable().default(null),
+  /** The same where samples are tokens, integers by which F looks vectors up. */
+  tokens: z.string().nullable().default(null),
   adversarial: z
     .strictObject({
       /**
@@ -97,6 +99,8 @@ const recipeSchema = z.strictObject({
    * of other pictures (Coates and Ng, 2011).
    */
   visualWords: z.strictObject({ weight: weight.default(0) }).prefault({}),
+  /** The same of samples of tokens: which topics a text has, by latent semantic analysis (Deerwester et al., 1990). */
+  topics: z.strictObject({ weight: weight.default(0) }).prefault({}),
   /**
    * A second task for F: to know two views of one sample for the same among all views of the batch (Chen et al., 2020,
    * SimCLR). Views of pictures are shifted, flipped, and changed in brightness and contrast; those of signals, which a
@@ -160,7 +164,8 @@ const recipeSchema = z.strictObject({
   /**
    * F's convolutions start from the principal components of the patches that they read (Krähenbühl et al., 2016), not from
    * `start`, unless that is the model's file; first: where F begins with a convolution, this one alone; auto: all where F has
-   * depthwise convolutions over two axes, to which it was measured to bring more, else the first.
+   * depthwise convolutions over two axes, to which it was measured to bring more, else the first. F's embeddings start from
+   * the principal components of which tokens stand near each other (Levy and Goldberg, 2014), unless this is none.
    */
   principalComponents: z.enum(["none", "auto", "first", "all"]).default("none"),
   /**
@@ -298,6 +303,18 @@ export const builtInRecipes = {
     visualWords: { weight: 2 },
     ...byDescriptions,
   },
+  /** The topics of texts, some of whose tokens come from others; for embeddings. */
+  topics: {
+    topics: { weight: 1 },
+    corruption: { kind: "swapped-values", amount: 0.3 },
+    principalComponents: "auto",
+    generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
+    schedule: { kind: "cosine", warmUp: 0.05 },
+    gradientClip: 10,
+    conditioning: conditioned,
+    epochs: 6,
+    minimumSteps: 1600,
+  },
   /** No training: the principal components of what each convolution reads, and conditioning. A matter of seconds. */
   "principal-components": {
     principalComponents: "all",
@@ -330,13 +347,14 @@ export const builtInRecipes = {
   contrast,
   /**
    * What was measured to help most: on pictures clusters under dense layers, visual words under depthwise convolutions, and else
-   * rotation, and contrast on other data.
+   * rotation; topics on tokens, and contrast on other data.
    */
   default: {
     ...contrast,
     densePictures: "clusters",
     squarePictures: "rotation",
     depthwisePictures: "visual-words",
+    tokens: "topics",
   },
 } as const satisfies Record<string, RecipeInput>;
 
@@ -352,14 +370,14 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   if (!result.success) throw recipeComplaint(result.error.issues[0], input, recipeSchema.parse({}), where);
   const recipe = result.data;
   if (recipe.start !== "file" && recipe.start !== "auto") parseInitializer(recipe.start);
-  for (const key of ["squarePictures", "densePictures", "depthwisePictures"] as const) {
+  for (const key of ["squarePictures", "densePictures", "depthwisePictures", "tokens"] as const) {
     const other = recipe[key];
     if (other !== null) requireKnown(`${where}: ${key}`, other);
   }
   const { task, allTurns, weight } = recipe.selfSupervision;
   const isOfTurns = (task === "rotation" || task === "auto") && weight > 0;
   const isPlain = recipe.contrast.weight === 0 && (allTurns || !isOfTurns);
-  for (const key of descriptions)
+  for (const key of pictureDescriptions)
     if (recipe[key].weight > 0 && !isPlain)
       throw new UserError(
         `${where}: ${key}.weight: required pictures that are told as they are, so no contrast, and of the task rotation all turns, got another recipe. Set contrast.weight to 0 and selfSupervision.allTurns to true, or ${key}.weight to 0.`,
@@ -368,7 +386,7 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   const isOnlyDrawn = recipe.principalComponents === "none" && spectrumExponent === null && scale === "none";
   if (!trainsFeatures(recipe) && isOnlyDrawn)
     throw new UserError(
-      `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision, orientations, visualWords or contrast), or principalComponents or conditioning without one, got none. Give one a weight.`,
+      `${where}: required a loss with a weight above 0 (adversarial, reconstruction, selfSupervision, orientations, visualWords, topics or contrast), or principalComponents or conditioning without one, got none. Give one a weight.`,
     );
   return recipe;
 }
@@ -380,16 +398,23 @@ export function trainsFeatures(recipe: Recipe): boolean {
     adversarial.weight > 0 ||
     reconstruction.weight > 0 ||
     (selfSupervision.weight > 0 && selfSupervision.task !== "none") ||
-    describesPictures(recipe) ||
+    describesSamples(recipe) ||
     contrast.weight > 0
   );
 }
 
-/** What of pictures F can be asked to tell by numbers. */
-export const descriptions = ["orientations", "visualWords"] as const;
+/** What of pictures F can be asked to tell by numbers, */
+const pictureDescriptions = ["orientations", "visualWords"] as const;
+/** and of samples of any kind. */
+export const descriptions = [...pictureDescriptions, "topics"] as const;
 
 /** Whether F is asked to describe pictures by numbers. */
 export function describesPictures(recipe: Recipe): boolean {
+  return pictureDescriptions.some((key) => recipe[key].weight > 0);
+}
+
+/** Whether F is asked to describe samples of any kind so. */
+export function describesSamples(recipe: Recipe): boolean {
   return descriptions.some((key) => recipe[key].weight > 0);
 }
 

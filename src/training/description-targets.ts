@@ -1,20 +1,21 @@
-/** What F is asked to tell of pictures: numbers that describe them. */
+/** What F is asked to tell of samples: numbers that describe them. */
 import type { Dataset } from "../data/dataset.js";
 import { floatTensor, sizeOf } from "../graph/tensor.js";
 import { type MeasureOptions, readBatches } from "./evaluate.js";
 import { measuringSamples } from "./measuring-samples.js";
 import { datasetGeometry, type PictureGeometry } from "./picture-geometry.js";
 import { orientationsSize, pictureOrientations } from "./picture-orientations.js";
+import { Topics } from "./topics.js";
 import { VisualWords } from "./visual-words.js";
 
 /** Samples over which means and deviations are taken, and how many are read at once. */
 const usedSamples = 256;
 const readAtOnce = 64;
 
-/** Most values that are remembered of a data set, so that a picture is described once only: 32 MiB. */
+/** Most values that are remembered of a data set, so that a sample is described once only: 32 MiB. */
 const mostRemembered = 2 ** 23;
 
-/** What describes pictures, each by as many numbers. */
+/** What describes samples, each by as many numbers. */
 interface Describer {
   readonly numbers: number;
   describe(samples: Float32Array, count: number): Float32Array | Promise<Float32Array>;
@@ -46,13 +47,24 @@ export async function visualWordTargets(
   return DescriptionTargets.measure(dataset, words, seed, "visual-words", options);
 }
 
+/** Topics as targets of a regression. @param vocabulary how many tokens there are, from 0 on */
+export async function topicTargets(
+  dataset: Dataset,
+  vocabulary: number,
+  seed: number,
+  options: MeasureOptions = {},
+): Promise<DescriptionTargets> {
+  const topics = await Topics.open(dataset, vocabulary, seed, options);
+  return DescriptionTargets.measure(dataset, topics, seed, "topics", options);
+}
+
 function geometryOf(dataset: Dataset): PictureGeometry {
   const picture = datasetGeometry(dataset);
   if (!picture) throw new Error("only pictures can be described");
   return picture;
 }
 
-/** Numbers that describe a data set's pictures, each with mean zero and deviation one over the data. Release it after use. */
+/** Numbers that describe a data set's samples, each with mean zero and deviation one over the data. Release it after use. */
 export class DescriptionTargets {
   readonly #describer: Describer;
   readonly #sampleSize: number;

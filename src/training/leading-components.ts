@@ -37,7 +37,7 @@ export async function leadingComponents(
     const found =
       directions === size
         ? sorted(Matrix.from1DArray(size, size, covariance))
-        : await leading(times, size, directions, seed);
+        : await componentsOfProduct(times, size, directions, seed);
     return { means, ...found };
   } finally {
     await products.release();
@@ -84,7 +84,8 @@ function meanOf(vectors: Float32Array, size: number): Float64Array {
   return sums.map((sum) => (sum * size) / vectors.length);
 }
 
-type Components = Omit<PrincipalComponents, "means">;
+/** Eigenvectors and eigenvalues. */
+export type Components = Omit<PrincipalComponents, "means">;
 
 /** The eigenvectors of a symmetric matrix as rows, with their eigenvalues, the largest first. */
 function sorted(matrix: Matrix): Components {
@@ -96,8 +97,13 @@ function sorted(matrix: Matrix): Components {
   };
 }
 
-/** @param times the covariance times directions: [size, count] of rows [count, size] */
-async function leading(
+/**
+ * The leading eigenvectors of a symmetric matrix that is known by its products alone, with their eigenvalues, the largest
+ * first: by block power iteration (Halko et al., 2011, section 4.5), so that the last ones are rough.
+ *
+ * @param times the matrix, [size, size], times directions: [size, count] of rows [count, size]
+ */
+export async function componentsOfProduct(
   times: (rows: Float64Array) => Promise<Float32Array>,
   size: number,
   count: number,

@@ -9,13 +9,14 @@ import type { Discriminator } from "../recipe/discriminator.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import { drawParameters, initialWeights, type Weights } from "../recipe/initial-values.js";
 import { descriptionTasks, pretrainingGraph, type Task } from "../recipe/pretraining-graph.js";
-import { describesPictures, type Recipe, trainsFeatures } from "../recipe/recipe.js";
+import { type Recipe, trainsFeatures } from "../recipe/recipe.js";
 import { startInitializer } from "../recipe/start-initializer.js";
 import type { TrainingGraph } from "../recipe/training-graph.js";
 import { type Device, graphStyle } from "../runtime/device.js";
 import { sessionOptions } from "../runtime/session.js";
+import { startFromCoOccurrences } from "./co-occurrences.js";
 import { conditionFeatures, saturates } from "./condition.js";
-import { orientationTargets, visualWordTargets } from "./description-targets.js";
+import { orientationTargets, topicTargets, visualWordTargets } from "./description-targets.js";
 import { checkDevice, checkedBatch, type DeviceCheck } from "./device-check.js";
 import type { EvaluateOptions, MeasureOptions } from "./evaluate.js";
 import { datasetGeometry } from "./picture-geometry.js";
@@ -23,7 +24,9 @@ import { orientationsSize } from "./picture-orientations.js";
 import { possibleTurns } from "./picture-rotation.js";
 import { pretrainingFeeds, type TaskAnswers } from "./pretraining-feeds.js";
 import { startFromPrincipalComponents } from "./principal-components.js";
+import { requireRecipeForSamples } from "./require-recipe-for-samples.js";
 import { SampleClusters } from "./sample-clusters.js";
+import { topicsSize } from "./topics.js";
 import { type StepResult, Trainer } from "./trainer.js";
 import { visualWordsSize } from "./visual-words.js";
 import { judge, type Warning } from "./warnings.js";
@@ -135,6 +138,7 @@ function measureOptions(options: MeasureOptions): MeasureOptions {
 /** What the tasks' right answers come from. */
 async function answersFor(options: PretrainOptions): Promise<TaskAnswers> {
   const { recipe, dataset, seed } = options;
+  const { vocabulary } = options.features.network;
   const clusters = await clustersFor(options);
   try {
     return {
@@ -144,6 +148,9 @@ async function answersFor(options: PretrainOptions): Promise<TaskAnswers> {
         : {}),
       ...(recipe.visualWords.weight > 0
         ? { visualWords: await visualWordTargets(dataset, seed, measureOptions(options)) }
+        : {}),
+      ...(recipe.topics.weight > 0 && vocabulary !== undefined
+        ? { topics: await topicTargets(dataset, vocabulary, seed, measureOptions(options)) }
         : {}),
     };
   } catch (error) {
@@ -168,7 +175,7 @@ export function lastActivationFor(recipe: Recipe, dataset: DataDescription): "no
   return "none";
 }
 
-/** The training graph of a run. @throws UserError where F has an operator without gradient or mirror */
+/** The training graph of a run. @throws UserError where F has an operator without gradient or mirror, or the recipe is for other samples */
 export function trainingGraphOf(
   options: Pick<PretrainOptions, "features" | "recipe" | "discriminator" | "device"> & {
     readonly dataset: DataDescription;
@@ -176,14 +183,7 @@ export function trainingGraphOf(
 ): TrainingGraph {
   const { features, dataset, recipe, discriminator } = options;
   const task = taskFor(recipe, dataset, features.network.sampleShape);
-  if ((task === "rotation" || describesPictures(recipe)) && !datasetGeometry(dataset))
-    throw userError({
-      where: task === "rotation" ? "recipe: selfSupervision.task" : "recipe: orientations and visualWords",
-      required: task === "rotation" ? "pictures for the rotation task" : "pictures, of which they tell",
-      got: `samples of ${features.network.sampleShape.join("x")} values`,
-      advice: task === "rotation" ? "Take the task auto or swapped-values." : "Take another recipe, such as contrast.",
-    });
-  if (task === "rotation") requireWholeTurns(recipe, dataset);
+  requireRecipeForSamples(recipe, task, dataset, features.network);
   return pretrainingGraph({
     features,
     recipe,
@@ -194,32 +194,12 @@ export function trainingGraphOf(
         task === "rotation" ? recipe.batchSize / possibleTurns(datasetGeometry(dataset)).length : recipe.batchSize,
       orientations: orientationsSize,
       visualWords: visualWordsSize,
+      topics: topicsSize,
     },
     lastActivation: lastActivationFor(recipe, dataset),
     ...graphStyle(options.device),
     ...(discriminator ? { discriminator } : {}),
   });
-}
-
-/** Whether a step can hold its samples in all their turns. */
-function requireWholeTurns({ selfSupervision, contrast, batchSize }: Recipe, dataset: DataDescription): void {
-  if (!selfSupervision.allTurns) return;
-  const where = "recipe: selfSupervision.allTurns";
-  if (contrast.weight > 0)
-    throw userError({
-      where,
-      required: "false beside contrast, whose views are turned alike, once",
-      got: "true",
-      advice: "Leave it out, or set contrast.weight to 0.",
-    });
-  const turns = possibleTurns(datasetGeometry(dataset)).length;
-  if (batchSize % turns !== 0)
-    throw userError({
-      where,
-      required: `a batch of a multiple of ${turns} samples, each in ${turns} turns`,
-      got: `batchSize ${batchSize}`,
-      advice: "Change the batch size.",
-    });
 }
 
 /**
@@ -358,7 +338,14 @@ export async function startOfFeatures(
   const drawn = initialWeights(features.network, startInitializer(recipe, features), seed);
   const start =
     recipe.principalComponents !== "none" && recipe.start !== "file"
-      ? await startFromPrincipalComponents(features, drawn, dataset, seed, recipe.principalComponents, settings)
+      ? await startFromPrincipalComponents(
+          features,
+          await startFromCoOccurrences(features, drawn, dataset, seed, settings),
+          dataset,
+          seed,
+          recipe.principalComponents,
+          settings,
+        )
       : drawn;
   const isConditioned = recipe.conditionStart === "auto" ? saturates(features) : recipe.conditionStart;
   if (!isConditioned) return start;

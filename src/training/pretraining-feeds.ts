@@ -28,6 +28,7 @@ export interface TaskAnswers {
   readonly clusters?: SampleClusters;
   readonly orientations?: DescriptionTargets;
   readonly visualWords?: DescriptionTargets;
+  readonly topics?: DescriptionTargets;
 }
 
 /**

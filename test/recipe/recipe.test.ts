@@ -33,7 +33,7 @@ describe("parseRecipe", () => {
   it.each([
     [
       { ...trains, batchsize: 3 },
-      /^recipe\.json: required no other keys than name, squarePictures, densePictures, depthwisePictures, adversarial, .*, got "batchsize"\. Did you mean "batchSize"\?$/,
+      /^recipe\.json: required no other keys than name, squarePictures, densePictures, depthwisePictures, tokens, adversarial, .*, got "batchsize"\. Did you mean "batchSize"\?$/,
     ],
     [
       { ...trains, adversarial: { los: "hinge" } },
@@ -140,7 +140,7 @@ describe("builtInRecipe", () => {
 
   it.each(["papper", "toString", "__proto__", ""])("%j is unknown", (name) => {
     expect(() => builtInRecipe(name)).toThrow(
-      /^--recipe: required one of paper, adversarial, autoencoder, rotation, visual-words, principal-components, opened, clusters, contrast, default or a JSON file, got .*Did you mean/,
+      /^--recipe: required one of paper, adversarial, autoencoder, rotation, visual-words, topics, principal-components, opened, clusters, contrast, default or a JSON file, got .*Did you mean/,
     );
   });
 });

@@ -25,7 +25,7 @@ import {
 } from "../../src/training/pretrain.js";
 import { startFromPrincipalComponents } from "../../src/training/principal-components.js";
 import { activationStatistics } from "../../src/training/probe.js";
-import { barDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
+import { barDataset, textDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 
 const networks: Record<string, () => Network> = {
   mlp: () => toyNetwork({ template: "mlp", inputShape: [12], widths: [10, 6], activation: "sigmoid" }),
@@ -79,14 +79,16 @@ describe.each(Object.keys(networks))("on the %s", (kind) => {
   const network = networks[kind]();
 
   it.each(Object.keys(builtInRecipes).filter((name) => trainsFeatures(builtInRecipe(name))))(
-    "the recipe %s trains, or says that it needs pictures",
+    "the recipe %s trains, or says what samples it needs",
     async (name) => {
       const training = train(network, { ...builtInRecipe(name), ...small });
       const complaint = {
         rotation: /selfSupervision\.task: required pictures for the rotation task/,
         "visual-words": /orientations and visualWords: required pictures, of which they tell, got samples of/,
+        topics: /recipe: topics: required samples of tokens, which a network with an embedding reads, got samples of/,
       }[name];
-      if (complaint && !pictureGeometry(network.sampleShape)) await expect(training).rejects.toThrow(complaint);
+      if (complaint && (name === "topics" || !pictureGeometry(network.sampleShape)))
+        await expect(training).rejects.toThrow(complaint);
       else expectSound(await training);
     },
   );
@@ -484,6 +486,48 @@ describe("choices that follow from the data", () => {
     await expect(train(networks.mlp(), recipe)).rejects.toThrow(
       /required pictures for the rotation task, got samples of 12/,
     );
+  });
+});
+
+describe("on texts", () => {
+  const network = toyNetwork({ template: "text", inputShape: [8], vocabulary: 20, widths: [6, 4] });
+  const dataset = textDataset();
+
+  it.each(["topics", "principal-components", "opened", "default", "contrast", "paper", "clusters", "rotation"])(
+    "the recipe %s trains, trains nothing, or says what samples it needs",
+    async (name) => {
+      const recipe = { ...builtInRecipe(name), ...small };
+      const complaint = {
+        default:
+          /recipe default: required a recipe for tokens, which input of model\.onnx takes: .*, got adversarial or/,
+        contrast: /recipe contrast: required a recipe for tokens, .*, got adversarial or reconstruction, whose G/,
+        paper: /recipe paper: required a recipe for tokens/,
+        clusters: /got selfSupervision\.task clusters, which compares samples' numbers; corruption\.kind shifted/,
+        rotation: /required pictures for the rotation task/,
+      }[name];
+      const training = train(network, recipe, { dataset });
+      if (complaint) await expect(training).rejects.toThrow(complaint);
+      else if (trainsFeatures(recipe)) expectSound(await training);
+      else expect((await training).result.weights.get("embedding.weight")?.some((value) => value !== 0)).toBe(true);
+    },
+  );
+
+  it.each<[string, RecipeInput]>([
+    ["contrast", { contrast: { weight: 1 } }],
+    ["swapped values", { selfSupervision: { task: "swapped-values", weight: 1 } }],
+    ["topics of texts as they are", { topics: { weight: 1 } }],
+  ])("%s alone trains the embedding", async (_, recipe) => {
+    const { result, steps } = await train(network, parseRecipe({ ...small, ...recipe }, "test"), { dataset });
+    expectSound({ result, steps });
+    expect(result.weights.get("embedding.weight")).not.toEqual(result.start.get("embedding.weight"));
+  });
+
+  it("learns to tell topics", async () => {
+    const recipe = parseRecipe({ ...builtInRecipes.topics, batchSize: 16, minimumSteps: 0 }, "test");
+    const { steps } = await train(network, recipe, { dataset, steps: 60 });
+    const losses = steps.map(({ metrics }) => metrics["topics/loss"]);
+    const mean = (some: readonly number[]): number => some.reduce((sum, each) => sum + each, 0) / some.length;
+    expect(mean(losses.slice(-10))).toBeLessThan(0.8 * mean(losses.slice(0, 10)));
   });
 });
 
