@@ -80,7 +80,7 @@ export const command = defineCommand({
     if (png !== undefined) {
       await writeOutput(file, png, overwrite);
       console.line(`pictures: ${file}`);
-    }
+    } else if (output !== undefined) console.line(`note: there are no pictures to draw, so ${output} is not written`);
     console.event({ type: "data", ...description, ...(png === undefined ? {} : { gridFile: file }) });
   },
 });

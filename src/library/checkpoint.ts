@@ -50,8 +50,7 @@ function damaged(where: string, got: string): UserError {
     where,
     required: "a checkpoint as a run has written it",
     got,
-    advice:
-      "Remove it: the run, or its self-training, then begins at its first step when it is resumed.",
+    advice: "Remove it: the run, or its self-training, then begins at its first step when it is resumed.",
   });
 }
 

@@ -76,7 +76,8 @@ export interface InspectResult {
 /**
  * Looks at a model without training: whether `init` with the same options could train it, as far as the data's shape tells.
  *
- * @throws UserError where the file is broken or no network; what F cannot do is reported, not thrown
+ * @throws UserError where the file is broken or no network, or a discriminator that was named does not fit; what F cannot do is
+ *   reported, not thrown
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   requireGiven({ model: options.model });
@@ -102,6 +103,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   };
   const counts = { features: elementsOf(features.parameters), whole: elementsOf(network.parameters.values()) };
   const emit = new Emitter();
+  let misfit: unknown;
   try {
     const instance = instanceUpTo(emit, network, [features.feature]);
     const mirrored = mirrorOf(emit, instance, features);
@@ -111,7 +113,11 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       else warnings.push(`${mirrored.message} The recipe ${recipe.name} needs no mirror, but others do.`);
     }
     const { steps, parameters } = mirrored instanceof UserError ? noMirror : mirrored;
-    const chosen = await chooseDiscriminator(options.discriminator ?? "auto", features, options.layout);
+    const { discriminator = "auto" } = options;
+    const chosen = await chooseDiscriminator(discriminator, features, options.layout).catch((error: unknown) => {
+      if (discriminator !== "auto") misfit = error;
+      throw error;
+    });
     // What else stands in the way shows as it would in training.
     if (problems.length === 0) problems.push(...trainingObstacles(features, data, recipe, chosen.discriminator));
     return {
@@ -131,7 +137,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       warnings: [...warnings, ...chosen.notes],
     };
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof UserError) || error === misfit) throw error;
     const reported =
       unsupported.length > 0 ? unsupported : [{ node: features.feature, op: "network", reason: error.message }];
     return {

@@ -10,7 +10,8 @@ import { findNpyLabels } from "../data/npy-labels.js";
 import { isLabelFile } from "../data/open-dataset.js";
 import { areHardlyClasses } from "../data/sample-labels.js";
 import { fileError, userError } from "../errors.js";
-import type { Network } from "../ops/network.js";
+import { analyzeNetwork, type Network } from "../ops/network.js";
+import { upgradeGraph } from "../ops/upgrade.js";
 import { featureExtractor } from "../recipe/feature-extractor.js";
 import {
   classesOfMaps,
@@ -23,7 +24,7 @@ import {
   unboundedOutput,
 } from "../recipe/network-outputs.js";
 import { classifierTemplates } from "../recipe/network-templates.js";
-import { newClassifier } from "../recipe/new-network.js";
+import { newClassifier, newNetworkOpset } from "../recipe/new-network.js";
 import type { Device } from "../runtime/device.js";
 import { type Arm, defaultArms, parseArm, pilotArms, selfTrainedPilotArms } from "../study/arm.js";
 import { parseGrid } from "../study/grid.js";
@@ -291,7 +292,9 @@ function gridNetworks(options: CompareOptions, path: string, found: Dataset): Pl
       ...(grid.normalization ? { normalization: grid.normalization } : {}),
     };
     // What does not fit is refused before there is a folder; its weights are drawn once there is one, a network at a time.
-    newClassifier({ ...settings, initializer: "zeros" });
+    const graph = newClassifier({ ...settings, initializer: "zeros" });
+    if (options.features !== undefined)
+      featureExtractor(analyzeNetwork(upgradeGraph(graph, newNetworkOpset), { where: name }), options.features);
     const file = join(path, studyFiles.networks, `${fileNameOf(name)}.onnx`);
     // The settings decide the file, so their hash stands for it.
     const hash = sha256(JSON.stringify(settings));

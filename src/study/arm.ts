@@ -119,7 +119,9 @@ function partsOf(name: string): {
       got: `"${suffix}"`,
       advice: Object.hasOwn(heads, suffix)
         ? "Name the head once, and last."
-        : `Did you mean ${nearest(suffix, known)}?`,
+        : Object.hasOwn(conditionings, suffix)
+          ? "Name one conditioning alone."
+          : `Did you mean ${nearest(suffix, known)}?`,
     });
   }
   return {

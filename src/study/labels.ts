@@ -22,7 +22,7 @@ export function parseLabelAmount(text: string): LabelAmount {
   if (percent > 0 && percent < 100) return `${whole}${fraction.replace(/\.?0*$/, "")}%`;
   throw userError({
     where: "labels",
-    required: `a total such as 300, a share such as 10%, or all`,
+    required: "a total such as 300, a number for each class such as 10/class, a share such as 10%, or all",
     got: `"${text}"`,
     advice: "Correct it; the column that holds the labels is named by --label-column.",
   });

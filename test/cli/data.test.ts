@@ -46,6 +46,9 @@ test("shows a table with its options; refuses what is none in one line", async (
   const { status, stdout } = await run(table, "--labels", "y", "--columns", "b=drop", "--memory", "1GB");
   expect(status).toBe(0);
   expect(stdout).toContain("t.csv: table\n4 samples of 1\n");
+  const drawn = await run(table, "--output", join(folder, "grid.png"));
+  expect(drawn.stdout).toMatch(/note: there are no pictures to draw, so \S+grid\.png is not written\n/);
+  expect(existsSync(join(folder, "grid.png"))).toBe(false);
   expect(stdout).toContain("2 classes: 0 (3), 1 (1)");
   expect(stdout).toContain("1 duplicate, such as samples 0 and 3");
   expect(stdout).toContain("note: b left out: as asked");

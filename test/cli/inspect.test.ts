@@ -44,3 +44,13 @@ test("what is in the way is shown, and ends with status 1", async () => {
     /^headstart: .*net\.onnx: required operators that the recipe default can train, got 1 in the way\. .*\n$/,
   );
 });
+
+test("a discriminator that does not fit is refused as such, and not as what is in the way of F", async () => {
+  const mlp = toyModel({ template: "mlp", inputShape: [6], widths: [4] });
+  expect(await inspect(mlp, "--discriminator", "cnn")).toEqual({
+    status: 1,
+    stdout: "",
+    stderr:
+      "headstart: discriminator cnn: required samples of shape [channels, height, width], got [6]. Choose mlp, or auto.\n",
+  });
+});

@@ -338,6 +338,13 @@ test.each([
   expect(existsSync(options.output)).toBe(false);
 });
 
+test("features that a network of a grid lacks are refused before there is a folder", async () => {
+  const { made: _, folder: __, ...options } = await ready();
+  const given = { ...options, model: "mlp", arms: ["he"], grid: "depth=1,2 widths=4", features: "nowhere" };
+  await expect(compare(given)).rejects.toThrow(/^mlp, 1 x relu: feature tensor: .*got "nowhere"/);
+  expect(existsSync(options.output)).toBe(false);
+});
+
 test("a grid makes its networks", async () => {
   const { made: _, folder: __, model: ___, ...options } = await ready();
   const { summary, plan } = await compare({

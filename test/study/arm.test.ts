@@ -50,6 +50,9 @@ test("reads where the head starts, behind the conditioning or at once", async ()
   expect(rotation.conditioning).toEqual(builtInRecipe("rotation").conditioning);
   expect(await parseArm("rotation", sources)).not.toHaveProperty("head");
   await expect(parseArm("he+zero-head+calibrated", sources)).rejects.toThrow(/Name the head once, and last/);
+  await expect(parseArm("he+calibrated+raw", sources)).rejects.toThrow(
+    /got "calibrated"\. Name one conditioning alone/,
+  );
   await expect(parseArm("he+class-mean", sources)).rejects.toThrow(/Did you mean class-means/);
 });
 

@@ -16,7 +16,7 @@ test("reads amounts", () => {
     "all",
   ]);
   for (const text of ["0", "-3", "most", "0%", "0.0%", "100.01%", "101%", "3.5", "0.05", ""])
-    expect(() => parseLabelAmount(text)).toThrow(/^labels: required/);
+    expect(() => parseLabelAmount(text)).toThrow(/^labels: required .* 10\/class, a share such as 10%, or all, got/);
 });
 
 test("draws as many as asked for, labelled ones only, anew for each seed", () => {
