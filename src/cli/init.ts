@@ -52,8 +52,10 @@ export const command = defineCommand({
     steps: whole("COUNT", "training steps, in place of epochs", { min: 1 }),
     minutes: number("COUNT", "train for about this long, in place of epochs", { min: 0.01 }),
     batchSize: whole("COUNT", "samples a step (default: the recipe's)", { min: 2 }),
-    learningRate: number("RATE", "learning rate of F and its mirror (default: the recipe's)", { min: 0 }),
-    discriminatorLearningRate: number("RATE", "learning rate of the discriminator (default: the recipe's)", { min: 0 }),
+    learningRate: number("RATE", "learning rate of F and its mirror (default: the recipe's)", { min: 1e-12 }),
+    discriminatorLearningRate: number("RATE", "learning rate of the discriminator (default: the recipe's)", {
+      min: 1e-12,
+    }),
     start: text(
       "NAME",
       "start weights: file (as the model has them) or an initializer such as he (default: the recipe's)",

@@ -60,6 +60,15 @@ describe("headstart init", () => {
     expect(means.stdout).toMatch(/^F solves the rotation task in [\d.]+ % of the cases$/m);
   });
 
+  test("names the option of a learning rate that would teach nothing", async () => {
+    const { words } = material();
+    for (const flag of ["--learning-rate", "--discriminator-learning-rate"])
+      expect(await init([...words, flag, "0"])).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(`${flag}: required a number of at least 1e-12, got "0"`),
+      });
+  });
+
   test("names the devices, and refuses others", async () => {
     const { words } = material();
     expect(await init([...words, "--device", "gpu"])).toMatchObject({
