@@ -197,6 +197,7 @@ export function armsForData(
  * conditioned too, what is done afterwards.
  */
 export function pretrainingPart(recipe: Recipe): Partial<Recipe> & { startConditioning?: Conditioning } {
-  const { conditioning, name: _, squarePictures: __, densePictures: ___, depthwisePictures: ____, ...rest } = recipe;
+  const { name: _, squarePictures: __, densePictures: ___, depthwisePictures: ____, tokens: _____, ...own } = recipe;
+  const { conditioning, ...rest } = own;
   return recipe.conditionStart === false ? rest : { ...rest, startConditioning: conditioning };
 }
