@@ -4,6 +4,7 @@ import { chooseRemoteFiles } from "./choose-remote-files.js";
 import { shorten } from "./classes.js";
 import type { OpenOptions } from "./dataset.js";
 import { type FetchedFile, fetchFiles, type Request, safeName } from "./fetch-file.js";
+import { percentDecoded } from "./percent-decoded.js";
 import { looksLikePicture } from "./picture-folder.js";
 import { refused, retryTransient } from "./retry-transient.js";
 import { choosePart } from "./shards.js";
@@ -30,7 +31,7 @@ export async function fetchHuggingFace(address: string, options: OpenOptions): P
   const { HF_TOKEN: accessToken, HF_ENDPOINT: hubUrl } = process.env;
   const repository = {
     repo: { type: "dataset" as const, name },
-    revision: encoded === undefined ? "main" : decodeURIComponent(encoded),
+    revision: encoded === undefined ? "main" : percentDecoded(encoded),
     ...(hubUrl ? { hubUrl } : {}),
     ...(accessToken ? { accessToken } : {}),
   };

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { OpenOptions } from "./dataset.js";
 import { type FetchedFile, fetchFiles, notFetched, type Request, safeName } from "./fetch-file.js";
 import { fetchHuggingFace } from "./huggingface.js";
+import { percentDecoded } from "./percent-decoded.js";
 import { fetchS3 } from "./s3.js";
 
 /** Whether a path is an address that is fetched first. */
@@ -28,7 +29,7 @@ export async function fetchAddress(address: string, options: OpenOptions): Promi
   } catch {
     throw notFetched(address, "no address that can be read");
   }
-  const name = safeName(basename(decoded(url.pathname)));
+  const name = safeName(basename(percentDecoded(url.pathname)));
   const advice = url.pathname.includes("*")
     ? "Web servers do not list their files: name them, or use a range such as {000..009}"
     : undefined;
@@ -54,17 +55,8 @@ function nameOf(name: string, { headers, url }: Response): string | undefined {
   const coded = /filename\*=utf-8''([^;]+)/i.exec(said)?.[1];
   const plain = /filename="?([^";]+)/i.exec(said)?.[1];
   const names = [coded, plain, url === "" ? undefined : basename(new URL(url).pathname)];
-  const found = names.flatMap((one) => (one === undefined ? [] : [safeName(basename(decoded(one)))]));
+  const found = names.flatMap((one) => (one === undefined ? [] : [safeName(basename(percentDecoded(one)))]));
   const type = headers.get("content-type")?.split(";", 1)[0].trim().toLowerCase() ?? "";
   const typed = endsOfTypes[type] === undefined ? undefined : `${name}${endsOfTypes[type]}`;
   return found.find((one) => knownEnd.test(one)) ?? typed;
-}
-
-/** A text in plain signs; as it is where its % begins no code. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

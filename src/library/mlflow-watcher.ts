@@ -1,5 +1,6 @@
 /** Logs a run to an MLflow server over its REST interface, version 2.0. */
 import { readFile } from "node:fs/promises";
+import { percentDecoded } from "../data/percent-decoded.js";
 import { writeWhole } from "../data/write-whole.js";
 import { UsageError, userError } from "../errors.js";
 import type { RunEnd, RunWatcher } from "./run-watcher.js";
@@ -132,7 +133,7 @@ function serverAt(address: string): Server {
     base.username === ""
       ? {}
       : {
-          authorization: `Basic ${Buffer.from(`${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`).toString("base64")}`,
+          authorization: `Basic ${Buffer.from(`${percentDecoded(base.username)}:${percentDecoded(base.password)}`).toString("base64")}`,
         };
   [base.username, base.password] = ["", ""];
   return async (path, body) => {

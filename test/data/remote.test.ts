@@ -434,6 +434,10 @@ describe("the Hugging Face hub", () => {
     await expect(openDataset("hf://datasets/who/what/nothing.csv", { cache })).rejects.toThrow(/no nothing\.csv there/);
     await expect(openDataset("hf://datasets/who/else", { cache })).rejects.toBeInstanceOf(UserError);
     await expect(openDataset("hf://who/what", { cache })).rejects.toThrow(/hf:\/\/datasets/);
+    // A % that begins no code is a part of the revision's name.
+    await expect(openDataset("hf://datasets/who/what@50%/more/t.csv", { cache })).rejects.toThrow(
+      /^hf:\/\/datasets\/who\/what@50%\/more\/t\.csv: required .*, got Repository not found/,
+    );
   });
 
   test("names the file by its address where it cannot be fetched or read, and asks which of several tables is meant", async () => {

@@ -52,6 +52,14 @@ test("makes the experiment and the run, logs settings and metrics in batches, an
   expect(troubles).toEqual([]);
 });
 
+test("access data is taken as it is written, where its % begins no code", async () => {
+  const { address, asked } = await fakeMlflow();
+  await requireMlflow(address.replace("//", "//me:50%zz@"));
+  await requireMlflow(address.replace("//", "//a%20b:c%2Fd@"));
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
+  expect(asked.map(({ authorization }) => authorization)).toEqual([basic("me:50%zz"), basic("a b:c/d")]);
+});
+
 test("a resumed run goes on in its run there", async () => {
   const { address, asked } = await fakeMlflow();
   const { watcher, file } = await watching(address);
