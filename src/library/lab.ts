@@ -49,6 +49,16 @@ export interface RunningLab {
   close(): Promise<void>;
 }
 
+/** What the system says of addresses that are not this machine's, are none, or may not be had. */
+const unusableAddress: ReadonlySet<string> = new Set([
+  "EADDRNOTAVAIL",
+  "EACCES",
+  "EAFNOSUPPORT",
+  "EAI_AGAIN",
+  "EINVAL",
+  "ENOTFOUND",
+]);
+
 const loopback: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /**
@@ -58,6 +68,8 @@ const loopback: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"])
  */
 export async function lab(options: LabOptions): Promise<RunningLab> {
   requireGiven({ folder: options.folder, program: options.program });
+  // Node would listen at all addresses of the machine.
+  if (options.host !== undefined) requireGiven({ host: options.host });
   const pageFolder = options.pageFolder ?? fileURLToPath(new URL("../web/page", import.meta.url));
   if (!existsSync(pageFolder))
     throw userError({
@@ -148,7 +160,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const taken = error.code === "EADDRINUSE";
-      const refused = ["EADDRNOTAVAIL", "EACCES", "ENOTFOUND"].includes(error.code ?? "");
+      const refused = unusableAddress.has(error.code ?? "");
       if (!taken && !refused) return reject(error);
       reject(
         userError({

@@ -103,6 +103,12 @@ test("says what is in the way of a start", async () => {
   await expect(lab({ folder, pageFolder, program: [], port })).rejects.toThrow(
     /one that is taken. Choose another --port/,
   );
+  // Of this kind of address nobody says where it would be found.
+  await expect(lab({ folder, pageFolder, program: [], host: "fe80::1" })).rejects.toThrow(
+    /^fe80::1:0: required an address to listen at, got one that this machine does not have or give/,
+  );
+  // As of a variable of the shell that is not set: it would be answered from everywhere.
+  await expect(lab({ folder, pageFolder, program: [], host: "" })).rejects.toThrow(/^host: required a value, got none/);
   await expect(lab({ folder, pageFolder: join(folder, "none"), program: [] })).rejects.toThrow(/built page/);
   await expect(lab({ folder, pageFolder, program: [], files: [join(folder, "none")] })).rejects.toThrow(
     /nothing there/,
