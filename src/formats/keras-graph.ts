@@ -14,7 +14,7 @@ export interface KerasValue {
   readonly shape: readonly number[];
   last?: string;
   first?: string;
-  /** Of a sequence: [batch, length, 1], 0 at positions that Masking has left out, 1 at others. */
+  /** Of a sequence: [batch, length, 1], 0 at positions that Masking or mask_zero has left out, 1 at others. */
   readonly mask?: string;
 }
 
@@ -35,6 +35,8 @@ export class KerasGraph {
   readonly masking = new Set<string>();
   /** Layers that would leave positions out by integers that samples do not have. */
   readonly unmasked = new Set<string>();
+  /** By inputs: their integers as floating-point numbers, and where these are not 0, as {@link KerasValue} has it. */
+  readonly tokenMasks = new Map<string, { readonly numbers: string; readonly mask: string }>();
   readonly #names = new Set<string>();
 
   constructor(
@@ -45,8 +47,10 @@ export class KerasGraph {
     readonly version: 2 | 3,
     /** What to do with a model that is not read, as a sentence. */
     readonly alternative: string,
-    /** Whether bilinear UpSampling2D measures places from the pixels' corners, as TensorFlow.js does. */
-    readonly measuresFromCorners: boolean,
+    /** Whether layers do what TensorFlow.js does where that differs from Keras. */
+    readonly isTensorflowJs: boolean,
+    /** Whether the model's inputs are there; not, where samples come as a tensor that the model computes. */
+    readonly knowsTokens: boolean,
   ) {}
 
   /** A name that nothing has yet: `stem`, or with a number behind it. */

@@ -245,7 +245,7 @@ const upSampling = (axes: number): LayerConverter =>
       throw context.refuse("interpolation nearest or bilinear", interpolation);
     const scales = context.constant(floatTensor([1, 1, ...sizes]), "scales");
     const nearest = interpolation === "nearest";
-    const fromCorners = nearest || context.graph.measuresFromCorners;
+    const fromCorners = nearest || context.graph.isTensorflowJs;
     const output = context.node("Resize", [context.first(value), "", scales], {
       mode: attribute.string(nearest ? "nearest" : "linear"),
       coordinate_transformation_mode: attribute.string(fromCorners ? "asymmetric" : "half_pixel"),
@@ -291,7 +291,7 @@ const converters: Readonly<Record<string, LayerConverter>> = {
   GlobalMaxPooling3D: unary((context, value) => globalPooling(context, value, 3, "GlobalMaxPool")),
   GlobalAveragePooling3D: unary((context, value) => globalPooling(context, value, 3, "GlobalAveragePool")),
   GlobalAveragePooling1D: unary((context, value) =>
-    value.mask === undefined
+    value.mask === undefined || context.graph.isTensorflowJs
       ? globalPooling(context, value, 1, "GlobalAveragePool")
       : maskedAverage(context, value, value.mask),
   ),

@@ -1,4 +1,4 @@
-/** Keras' Masking: positions of a sequence that layers behind it leave out. */
+/** Masks of Masking and of Embedding's mask_zero: positions of a sequence that layers behind them leave out. */
 import { attribute } from "../graph/graph.js";
 import { floatTensor, intTensor } from "../graph/tensor.js";
 import { isObject, type LayerCall, type TensorReference } from "./keras-calls.js";
@@ -46,6 +46,9 @@ const unknown: ReadonlySet<string> = new Set([
   "Dot",
 ]);
 
+/** Those of the layers above that join several sequences. */
+const merging: ReadonlySet<string> = new Set(["Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average"]);
+
 /** Functions by which Keras 3 computes a mask, which stand among a model's layers. */
 const maskFunctions: ReadonlySet<string> = new Set(["NotEqual", "Any", "LogicalOr"]);
 
@@ -84,6 +87,7 @@ export function maskedAverage(context: LayerContext, value: KerasValue, mask: st
 /**
  * What a layer's output has of the masks of its inputs, as Keras hands them on; other layers drop them.
  *
+ * @param inputs constants included, which have no mask
  * @throws UserError where the layer does something with a mask that is not read
  */
 export function maskBehind(
@@ -93,21 +97,32 @@ export function maskBehind(
 ): string | undefined {
   const { className, settings } = context.layer;
   const masks = new Set(inputs.map(({ mask }) => mask));
+  const { isTensorflowJs, version } = context.graph;
   if (masks.size === 0 || (masks.size === 1 && masks.has(undefined))) return result.mask;
   if (className === "Masking") return result.mask;
   // Functions of Keras 3 have no settings of layers.
   const isLayer = settings.trainable !== undefined || className.startsWith("SpatialDropout");
-  if (!isLayer && context.graph.version === 3) return undefined;
+  if (!isLayer && version === 3) return undefined;
   const wrapped = isObject(settings.layer) ? String(settings.layer.class_name) : className;
   const isPassing = passing.has(className === "TimeDistributed" ? wrapped : className);
-  const isUnknown = unknown.has(className) || (className === "TimeDistributed" && !isPassing);
-  if (isUnknown || (masks.size > 1 && isPassing) || settings.function !== undefined)
-    throw context.refuse("no Masking in front of it", masks.size > 1 ? "it in front of some of the inputs" : "it");
+  // Keras 3 drops the mask where not all of the sequences have one; Keras 2 takes those that there are.
+  const isMerging = merging.has(className) && !isTensorflowJs && masks.size === 2 && masks.has(undefined);
+  if (isMerging && version === 3) return undefined;
+  const isUnknown =
+    unknown.has(className) ||
+    (className === "TimeDistributed" && !isPassing) ||
+    (isTensorflowJs && merging.has(className)) ||
+    settings.function !== undefined;
+  if (isUnknown || (masks.size > 1 && isPassing && !isMerging))
+    throw context.refuse(
+      "no mask (of Masking, or of Embedding's mask_zero) in front of it",
+      masks.size > 1 ? "one in front of some of the inputs, or several" : "one",
+    );
   if (className === "GlobalAveragePooling1D") {
     context.requireChannelsLast();
     return undefined;
   }
-  const [mask] = masks;
+  const mask = [...masks].find((each) => each !== undefined);
   const isSequence = result.shape.length === 2;
   return (isPassing || looking.has(className)) && isSequence ? mask : undefined;
 }

@@ -3,10 +3,11 @@ import { userError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { intTensor, sizeOf, type Tensor } from "../graph/tensor.js";
 import { attentionConverters } from "./keras-attention.js";
-import { describe, isObject, type LayerCall, type TensorReference, tensorsOf } from "./keras-calls.js";
+import { isObject, type LayerCall, type TensorReference, tensorsOf } from "./keras-calls.js";
 import { isModel, type LayerConfig, type ModelConfig, readModelConfig } from "./keras-config.js";
-import { embeddingsOf, lookUpError, requireOnlyEmbeddings } from "./keras-embedding.js";
+import { lookUpError, requireOnlyEmbeddings } from "./keras-embedding.js";
 import { KerasGraph, type KerasValue, LayerContext } from "./keras-graph.js";
+import { type InputOptions, modelInput } from "./keras-inputs.js";
 import { alongLastAxis, layerConverters, randomInTraining } from "./keras-layers.js";
 import { maskBehind, withoutMasks } from "./keras-masks.js";
 import { operationConverters, withConstant } from "./keras-operations.js";
@@ -16,19 +17,15 @@ import { type LayerPlace, toStored, type VariableStore } from "./keras-variables
 /** Operator set of the graphs that Keras models are read into. */
 export const kerasOpset = 20;
 
-export interface KerasModelOptions {
+export interface KerasModelOptions extends InputOptions {
   readonly where: string;
   readonly store: VariableStore;
   /** Keras' version as the file says it, such as 3.15.1. */
   readonly kerasVersion: string;
   /** What to do with a model that is not read, as a sentence. */
   readonly alternative: string;
-  /** Whether bilinear UpSampling2D measures places from the pixels' corners, in place of their centres. Default: no. */
-  readonly measuresFromCorners?: boolean;
-  /** Name of the tensor that samples come as, where it is not the model's only input. */
-  readonly input?: string;
-  /** Shape of one sample, where the model leaves dimensions open. */
-  readonly sampleShape?: readonly number[];
+  /** Whether layers do what TensorFlow.js does where that differs from Keras. Default: no. */
+  readonly isTensorflowJs?: boolean;
 }
 
 /** The graph, and the way of its weights back into the file's layout. */
@@ -47,7 +44,15 @@ export interface KerasGraphModel {
 export function kerasGraph(config: ModelConfig, options: KerasModelOptions): KerasGraphModel {
   const { where, store } = options;
   const version = options.kerasVersion.startsWith("3") ? 3 : 2;
-  const graph = new KerasGraph(where, store, version, options.alternative, options.measuresFromCorners ?? false);
+  const knowsTokens = options.input === undefined || config.inputs.some(({ layer }) => layer === options.input);
+  const graph = new KerasGraph(
+    where,
+    store,
+    version,
+    options.alternative,
+    options.isTensorflowJs ?? false,
+    knowsTokens,
+  );
   const inputs = config.inputs.map(({ layer }) => modelInput(graph, config, layer, options));
   const results = convertModel(graph, config, inputs, [], "");
   const outputs = results.map((value, index) => {
@@ -118,82 +123,6 @@ function layerOf(model: ModelConfig, name: string): LayerConfig {
   const layer = model.layers.find((candidate) => candidate.name === name);
   if (!layer) throw new Error(`no layer ${name}`);
   return layer;
-}
-
-/** Declares an input of the whole model. */
-function modelInput(graph: KerasGraph, config: ModelConfig, name: string, options: KerasModelOptions): KerasValue {
-  const layer = config.layers.find((candidate) => candidate.name === name);
-  const where = `${graph.where}: input ${name}`;
-  const declared = layer?.settings.batch_shape ?? layer?.settings.batch_input_shape;
-  const isSize = (size: unknown): boolean => size === null || (Number.isSafeInteger(size) && (size as number) > 0);
-  if (layer?.className !== "InputLayer" || !Array.isArray(declared) || declared.length === 0 || !declared.every(isSize))
-    throw userError({
-      where,
-      required: "an input of known rank",
-      got: layer ? describe(declared) : "none",
-      advice: "Build the model with an Input layer (in TensorFlow.js, an inputShape) before saving it.",
-    });
-  const type = layer.settings.dtype ?? "float32";
-  if (typeof type === "string" && !/^(b?float|u?int)/.test(type))
-    throw userError({
-      where,
-      required: "samples of numbers",
-      got: type,
-      advice: "Save the part of the model behind it as a model of its own.",
-    });
-  const counting = typeof type === "string" && !/^b?float/.test(type) ? countingLayer(config, name) : undefined;
-  if (counting)
-    throw userError({
-      where,
-      required: "integers that become floating-point numbers before anything is computed of them",
-      got: `${counting.className} of ${type}, in which results overflow or are rounded`,
-      advice: "Begin the model with Rescaling, or let the input be float32.",
-    });
-  const sizes = declared.slice(1) as (number | null)[];
-  const embeddings = embeddingsOf(config, name);
-  const given = givenShape(config, name, embeddings, options);
-  const shape = sizes.map((size, axis) => size ?? given?.[axis]);
-  if (!shape.every((size): size is number => size !== undefined) || (given && given.length !== shape.length)) {
-    const [first] = embeddings;
-    throw userError({
-      where,
-      required: "a known shape of one sample",
-      got: `[${declared.map((size) => size ?? "?").join(", ")}]`,
-      advice: first
-        ? `Its integers cannot be learned from: begin behind their embedding, with --input ${first.name} --input-shape ${[...sizes.map((size) => size ?? "LENGTH"), first.width].join("x")}, and its vectors as samples.`
-        : "Give the sample's shape with --input-shape, such as 32x32x3.",
-    });
-  }
-  const input = graph.fresh(name);
-  graph.inputs.push({ name: input, type: "float32", shape: [declared[0] ?? "batch", ...shape] });
-  return { shape, last: input };
-}
-
-/** What the user's shape of one sample says of an input: of integers, what lies in front of their vectors' width. */
-function givenShape(
-  { inputs }: ModelConfig,
-  name: string,
-  embeddings: readonly { readonly name: string }[],
-  { input, sampleShape }: KerasModelOptions,
-): readonly number[] | undefined {
-  if (embeddings.some((embedding) => embedding.name === input)) return sampleShape?.slice(0, -1);
-  return input === name || (input === undefined && inputs.length === 1) ? sampleShape : undefined;
-}
-
-/** What has integers of integers. */
-const integerArithmetic = new Set(["Add", "Subtract", "Multiply", "Power", "Negative", "Square", "Resizing"]);
-
-/** What computes with an input's own integers: samples are float32, which have the same values, but not the same sums. */
-function countingLayer({ layers }: ModelConfig, name: string): LayerConfig | undefined {
-  return layers.find(
-    ({ className, calls }) =>
-      integerArithmetic.has(className) &&
-      calls.some(
-        ({ inputs, operands = [] }) =>
-          inputs.some(({ layer }) => layer === name) &&
-          !operands.some((operand) => operand?.data.some((number) => !Number.isInteger(number))),
-      ),
-  );
 }
 
 const keyOf = ({ layer, call, output }: TensorReference): string => JSON.stringify([layer, call, output]);
@@ -285,9 +214,9 @@ function convertCall(
     return convertModel(graph, model, inOrder(context, model, call, inputs), place.names, place.group, training);
   }
   if (call.isMasked && inputs[0]?.mask === undefined && graph.unmasked.size === 0)
-    throw context.refuse("a mask that Masking in front of it makes", "another one");
+    throw context.refuse("a mask that Masking or mask_zero in front of it makes", "another one");
   const result = convertLayer(context, layer, call, inputs, inputOf);
-  const mask = maskBehind(context, inputs, result);
+  const mask = maskBehind(context, call.operands ? [...inputs, { shape: [] }] : inputs, result);
   if (mask === result.mask) return [result];
   const { mask: _, ...unmasked } = result;
   return [mask === undefined ? unmasked : { ...result, mask }];

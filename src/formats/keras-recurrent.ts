@@ -63,7 +63,7 @@ export function recurrent(context: LayerContext, value: KerasValue): KerasValue 
   const direction = directionOf(context);
   const { units, givesSequence, readsBackwards } = direction;
   if (value.mask !== undefined && givesSequence && readsBackwards)
-    throw context.refuse("no go_backwards with return_sequences behind Masking", "both");
+    throw context.refuse("no go_backwards with return_sequences behind a mask", "both");
   const states = statesOf(context, value, direction, [tensorsOf(context, value, direction)]);
   const shape = givesSequence ? [value.shape[0], units] : [units];
   const output = inShape(context, states, shape);
@@ -91,7 +91,8 @@ export function bidirectional(context: LayerContext, value: KerasValue): KerasVa
     throw context.refuse("a merge_mode of concat, sum, mul, ave", mode);
   const { units, givesSequence } = direction;
   // Keras sets this in both directions, whatever they say.
-  const states = statesOf(context, value, { ...direction, hidesMasked: givesSequence }, [
+  const hidesMasked = givesSequence && !context.graph.isTensorflowJs;
+  const states = statesOf(context, value, { ...direction, hidesMasked }, [
     tensorsOf(forward, value, direction),
     tensorsOf(backward, value, direction),
   ]);
@@ -203,6 +204,10 @@ function statesOf(
 ): string {
   const { kind, units, givesSequence, readsBackwards, resetsAfterProduct, hidesMasked } = direction;
   const { mask } = value;
+  const { isTensorflowJs, masking, tokenMasks } = context.graph;
+  // TensorFlow.js goes on with the last mask that it has seen, also behind layers that drop it.
+  if (isTensorflowJs && mask === undefined && masking.size + tokenMasks.size > 0)
+    throw context.refuse("the mask of Masking or mask_zero where a model has one", "none");
   const both = directions.length > 1;
   const attributes: Attributes = {
     hidden_size: attribute.int(units),

@@ -76,7 +76,7 @@ export function readTfjs(bytes: Uint8Array, options: ReadTfjsOptions): ModelFile
   const producer = [content.generatedBy, content.convertedBy].filter((name) => typeof name === "string").join(", ");
   const kerasVersion = String(topology.keras_version ?? "").replace(/^tfjs.*/, "2");
   const config = readModelConfig(topology.model_config ?? topology, where, alternative);
-  const model = kerasGraph(config, { ...options, store, kerasVersion, alternative, measuresFromCorners: true });
+  const model = kerasGraph(config, { ...options, store, kerasVersion, alternative, isTensorflowJs: true });
   return {
     format: "tensorflow.js",
     graph: model.graph,

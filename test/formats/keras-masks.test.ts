@@ -24,8 +24,9 @@ async function outputOf(path: string): Promise<number[]> {
   }
 }
 
-/** The model's input, as calls name it. */
-const steps = { class_name: "__keras_tensor__", config: { keras_history: ["steps", 0, 0] } };
+/** What a layer gives, as calls name it. */
+const outputOfLayer = (name: string) => ({ class_name: "__keras_tensor__", config: { keras_history: [name, 0, 0] } });
+const steps = outputOfLayer("steps");
 
 interface Layer {
   class_name: string;
@@ -68,7 +69,7 @@ test("other numbers are masked where the layer says so", async () => {
 test.each<[string, RegExp, Parameters<typeof withLayers>[1]]>([
   [
     "softmax",
-    /layer first \(Softmax\): required no Masking in front of it, got it\./,
+    /layer first \(Softmax\): required no mask \(of Masking, .*mask_zero\) in front of it, got one\./,
     (layerOf) => {
       layerOf("first").class_name = "Softmax";
       layerOf("first").config.axis = -1;
@@ -76,21 +77,23 @@ test.each<[string, RegExp, Parameters<typeof withLayers>[1]]>([
   ],
   [
     "some",
-    /layer sum \(Add\): required no Masking in front of it, got it in front of some of the inputs/,
+    /layer sum \(Add\): required no mask .* in front of it, got one in front of some of the inputs/,
     (layerOf) => {
-      layerOf("first").inbound_nodes[0].args = [steps];
+      // A second Masking, behind the first.
+      layerOf("first").class_name = "Masking";
+      layerOf("sum").inbound_nodes[0].args = [["masking", "drop"].map(outputOfLayer)];
     },
   ],
   [
     "own",
-    /layer both \(Bidirectional\): required a mask that Masking in front of it makes, got another one/,
+    /layer both \(Bidirectional\): required a mask that Masking or mask_zero in front of it makes, got another one/,
     (layerOf) => {
       layerOf("both").inbound_nodes[0].args = [steps];
     },
   ],
   [
     "backwards",
-    /layer rnn \(SimpleRNN\): required no go_backwards with return_sequences behind Masking/,
+    /layer rnn \(SimpleRNN\): required no go_backwards with return_sequences behind a mask/,
     (layerOf) => {
       layerOf("rnn").config.go_backwards = true;
     },
