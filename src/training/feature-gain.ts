@@ -23,10 +23,13 @@ const homogeneous: ReadonlySet<string> = new Set([
   "Transpose",
   "Identity",
   "Dropout",
+  "ReduceMean",
+  "ReduceSum",
+  "ReduceMax",
 ]);
 
 /**
- * Multiplies F's first weights and all its biases by a gain, so that every value behind the first layer, the features
+ * Multiplies F's first weights, or its embedding, and all its biases by a gain, so that every value behind the first layer, the features
  * included, is multiplied by it and nothing else changes about what F computes.
  *
  * @param weights F's parameters, and others, which stay; not changed
@@ -35,7 +38,8 @@ const homogeneous: ReadonlySet<string> = new Set([
  */
 export function multiplyFeatures(features: FeatureExtractor, weights: Weights, gain: number): Weights | undefined {
   if (!isHomogeneousChain(features)) return undefined;
-  const later = new Set(features.layers.slice(1).map(({ weight }) => weight.name));
+  const first = embeddingsOf(features).size > 0 ? 0 : 1;
+  const later = new Set(features.layers.slice(first).map(({ weight }) => weight.name));
   const multiplied = new Set(features.parameters.map(({ name }) => name).filter((name) => !later.has(name)));
   return new Map(
     [...weights].map(([name, values]) =>
@@ -48,9 +52,11 @@ export function multiplyFeatures(features: FeatureExtractor, weights: Weights, g
  * One operator after another, each of them homogeneous, and no biases before the first layer, nor others than F's parameters.
  * What computes with the samples' shape alone, such as the size of the batch for a Reshape, is no part of the chain.
  */
-export function isHomogeneousChain({ network, feature, layers, parameters }: FeatureExtractor): boolean {
-  const weightNames = new Set(layers.map(({ weight }) => weight.name));
-  if (weightNames.size < layers.length) return false;
+export function isHomogeneousChain(features: FeatureExtractor): boolean {
+  const { network, feature, layers, parameters } = features;
+  const embeddings = embeddingsOf(features);
+  const weightNames = new Set([...layers.map(({ weight }) => weight.name), ...embeddings]);
+  if (weightNames.size < layers.length + embeddings.size) return false;
   const own = new Set(parameters.map(({ name }) => name));
   let reached = network.input.name;
   let layerSeen = false;
@@ -58,7 +64,11 @@ export function isHomogeneousChain({ network, feature, layers, parameters }: Fea
   for (const node of ancestors(network, [feature]).filter((each) => sampled.has(firstOutput(each)))) {
     const others = node.inputs.filter((name) => name !== reached && own.has(name));
     const layered = others.some((name) => weightNames.has(name));
-    if (!homogeneous.has(node.op) || !node.inputs.includes(reached)) return false;
+    if (!node.inputs.includes(reached)) return false;
+    // Tokens are integers until the embedding has looked them up.
+    const isLookedUp = node.op === "Gather" && !layerSeen && others.some((name) => embeddings.has(name));
+    const isOfTokens = node.op === "Cast" && !layerSeen && embeddings.size > 0;
+    if (!homogeneous.has(node.op) && !isLookedUp && !isOfTokens) return false;
     if (others.length > 0 && !layered && !layerSeen) return false;
     if (node.op === "Add" && others.length !== 1) return false;
     if (!readsOnce(node, reached) || needsWeight(node) !== layered) return false;
@@ -69,10 +79,14 @@ export function isHomogeneousChain({ network, feature, layers, parameters }: Fea
   return reached === feature;
 }
 
+function embeddingsOf({ parameters }: FeatureExtractor): ReadonlySet<string> {
+  return new Set(parameters.filter(({ role }) => role === "embedding").map(({ name }) => name));
+}
+
 function readsOnce(node: Node, name: string): boolean {
   return node.inputs.filter((input) => input === name).length === 1;
 }
 
 function needsWeight({ op }: Node): boolean {
-  return op === "Gemm" || op === "MatMul" || op === "Conv";
+  return op === "Gemm" || op === "MatMul" || op === "Conv" || op === "Gather";
 }

@@ -29,13 +29,14 @@ export type PrincipalLayers = "auto" | "first" | "all";
 
 /**
  * F's layers that can start from principal components: convolutions that an activation follows, as in the networks that
- * gained from it; not the patches of a transformer. The first layer of F must read several positions, and all channels together; of
+ * gained from it; not the patches of a transformer, and behind an embedding, which is first, of `all` alone. The first layer of F must read several positions, and all channels together; of
  * `first`, it is the only one. Behind it depthwise filters are the first component of what each sees, a mean mostly.
  */
 export function principalLayers(features: FeatureExtractor, which: PrincipalLayers): Layer[] {
   const { layers, network } = features;
   const readers = (name: string) => layers.filter(({ weight }) => weight.name === name).length;
   const isFirstAlone = which === "first" || (which === "auto" && !layers.some(isDepthwisePicture));
+  if (isFirstAlone && network.vocabulary !== undefined) return [];
   return (isFirstAlone ? layers.slice(0, 1) : layers).filter((layer) => {
     const { layout, shape, name } = layer.weight;
     if (layout?.kind !== "convolution" || layout.transposed || (layout.groups !== 1 && !isDepthwise(layer)))

@@ -50,8 +50,8 @@ export class Topics {
     const put = (numbers: Float64Array, topic: number): void => {
       for (let token = 0; token < vocabulary; token++) loadings[token * topicsSize + topic] = numbers[token];
     };
-    directions.forEach(put);
-    axes.forEach((axis, at) => put(axis, half + at));
+    for (const [topic, direction] of directions.entries()) put(direction, topic);
+    for (const [at, axis] of axes.entries()) put(axis, half + at);
     return new Topics(texts.length, rarities, loadings);
   }
 

@@ -4,7 +4,7 @@ import { featureExtractor } from "../../src/recipe/feature-extractor.js";
 import { initialWeights, type Weights } from "../../src/recipe/initial-values.js";
 import { evaluate } from "../../src/training/evaluate.js";
 import { multiplyFeatures } from "../../src/training/feature-gain.js";
-import { toyDataset, toyNetwork } from "../support/toy-data.js";
+import { textDataset, toyDataset, toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
 const rows = Uint32Array.from({ length: 10 }, (_, row) => row);
@@ -24,6 +24,7 @@ describe("multiplyFeatures", () => {
     ["mlp", [12], "relu"],
     ["mlp", [12], "leaky-relu"],
     ["cnn", [1, 8, 8], "relu"],
+    ["text", [8], "relu"],
   ] as const)("multiplies the features of the %s of %s by the gain (%s)", async (template, inputShape, activation) => {
     const network = toyNetwork({ template, inputShape, widths: [6, 5, 4], activation });
     const features = featureExtractor(network);
@@ -31,7 +32,7 @@ describe("multiplyFeatures", () => {
     const start: Weights = new Map([...drawn(network)].filter(([name]) => own.has(name)));
     const changed = multiplyFeatures(features, start, 3);
     expect(changed).toBeDefined();
-    const dataset = toyDataset(inputShape, 10);
+    const dataset = template === "text" ? textDataset(10) : toyDataset(inputShape, 10);
     const of = async (weights: Weights): Promise<Float32Array> => {
       const whole = new Map([...drawn(network), ...weights]);
       return (await evaluate(network, features.feature, whole, dataset, rows, { threads: 1 })).data;
@@ -41,7 +42,7 @@ describe("multiplyFeatures", () => {
     before.forEach((value, index) => {
       expect(after[index]).toBeCloseTo(3 * value, 4);
     });
-    for (const { weight } of features.layers.slice(1))
+    for (const { weight } of features.layers.slice(template === "text" ? 0 : 1))
       expect(changed?.get(weight.name)).toEqual(start.get(weight.name));
   });
 
