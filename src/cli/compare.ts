@@ -14,6 +14,7 @@ import {
   showScore,
   studyTasks,
 } from "../study/measure.js";
+import { studyOptimizer } from "../study/optimizer.js";
 import { studySchedules } from "../study/plan.js";
 import type { ArmComparison } from "../study/statistics/compare-arms.js";
 import type { VerdictWord } from "../study/statistics/verdict.js";
@@ -42,6 +43,8 @@ import {
 import type { Progress } from "./progress.js";
 
 // A study fits its own transform, and its trials run side by side already.
+const [adam, sgd] = ["adam", "sgd"].map(studyOptimizer);
+
 const { transform: _transform, dataWorkers: _dataWorkers, limit: _limit, ...reading } = dataOptions;
 
 export const command = defineCommand({
@@ -70,9 +73,12 @@ export const command = defineCommand({
     ),
     baseline: nameOrPath("ARM", "what the verdicts compare with (default: he+calibrated, else the first arm)"),
     labels: list("LIST", "amounts of labels: totals, 10/class, 5%, all (default: 10/class,all; for numbers 10%,all)"),
-    labelsPerClass: list("LIST", "amounts of labels a class"),
-    optimizer: list("LIST", "adam, adamw, sgd (default: adam)"),
-    learningRates: list("LIST", "learning rates (default: the optimiser's own)"),
+    labelsPerClass: list("LIST", "amounts of labels by class, such as 1,10"),
+    optimizer: list("LIST", "optimisers to train with, each a setting of its own: adam, adamw, sgd (default: adam)"),
+    learningRates: list(
+      "LIST",
+      `learning rates to train with, each a setting of its own (default: ${adam.learningRate}, of sgd ${sgd.learningRate})`,
+    ),
     tune: flag("choose each arm's best one of --learning-rates by labels held back, in place of comparing at each"),
     steps: whole("COUNT", "supervised steps (default: 300)", { min: 5 }),
     selfTrainingSteps: whole("COUNT", "steps of self-training, for arms that have it (default: 1000)", { min: 1 }),
@@ -81,7 +87,7 @@ export const command = defineCommand({
     schedule: choice(
       "NAME",
       studySchedules,
-      "what becomes of the learning rate over the supervised steps; cosine: it falls along half a cosine to 0 (default: constant)",
+      "how the learning rate goes over the supervised steps; cosine: along half a cosine to 0 (default: constant)",
     ),
     augment: choices(
       "LIST",

@@ -24,8 +24,8 @@ export const dataOptions = {
   convert: flag("convert pictures between grey and colour for the model's input"),
   normalise: text(
     "NAME",
-    "none, unit, symmetric, standard (default), standard-rows or standard-columns (arrays of one channel, such as spectrograms), " +
-      "imagenet, quantile (tables), or MEAN/STD such as 0.5,0.5,0.5/0.2,0.2,0.2",
+    "how samples are scaled (docs/data.md): standard (default), unit, symmetric, none, standard-rows or standard-columns (arrays of " +
+      "one channel, such as spectrograms), imagenet, quantile (tables), or MEAN/STD such as 0.5,0.5,0.5/0.2,0.2,0.2",
   ),
   columns: list("LIST", "what a table's columns are: NAME=number, NAME=category or NAME=drop, with commas in between"),
   categories: choice("CODE", ["one-hot", "embedding"], "how a table's categories are given (default: one-hot)"),

@@ -78,7 +78,7 @@ export const command = defineCommand({
     ),
     selfTrainingSteps: whole("COUNT", "steps of --head self-training (default: 1000)", { min: 1 }),
     labelled: paths("PATH", "labelled samples for a --head that is made from labels (default: those of --data)"),
-    checkpointEvery: whole("COUNT", "steps between checkpoints", { min: 1 }),
+    checkpointEvery: whole("COUNT", "steps between checkpoints (default: a tenth of all, at most 500)", { min: 1 }),
     tensorboard: flag("write an event file for TensorBoard into the run's folder, too"),
     mlflow: text("URL", "log to this MLflow server, too, such as http://127.0.0.1:5000"),
   },

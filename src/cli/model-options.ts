@@ -8,9 +8,12 @@ export const modelOptions = {
   ),
   input: text("NAME", "the sample input, where the model has several, or a tensor inside it where F begins"),
   inputShape: wholes("SHAPE", "shape of one sample, where the model leaves it open, such as 3x32x32", { min: 1 }),
-  freeze: text("TENSOR", "keep what this tensor is computed from as it is in the model"),
+  freeze: text("TENSOR", "leave the weights that this tensor is computed from as they are in the model"),
   layout: choice("ORDER", ["NCHW", "NHWC"], "where pictures have their channels (default: found out)"),
-  discriminator: nameOrPath("KIND", "auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample"),
+  discriminator: nameOrPath(
+    "KIND",
+    "D, of recipes that have one: auto (default), mlp, cnn, cnn1d, or an ONNX file with one output per sample",
+  ),
 };
 
 export const recipeOption = byDefault(
