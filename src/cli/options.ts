@@ -45,9 +45,14 @@ export function flag(description: string): CommandOption<boolean> {
   return { placeholder: undefined, description, initial: false, required: false, read: () => true };
 }
 
-/** Any text that names no file or folder. */
+/** Any text that names no file or folder, and is not empty, as it is where a shell's variable is not set. */
 export function text(placeholder: string, description: string): CommandOption<string | undefined> {
-  return { placeholder, description, initial: undefined, required: false, read: (value) => value };
+  return { placeholder, description, initial: undefined, required: false, read: readText };
+}
+
+function readText(value: string, name: string): string {
+  if (value.trim() === "") throw misfit(name, "a value", value, "Give one, or leave the option out.");
+  return value;
 }
 
 /** The path of a file or folder that is there. */
@@ -67,7 +72,7 @@ export function nameOrPath(placeholder: string, description: string): CommandOpt
 
 /** Paths of what is there; the option may be given several times. */
 export function paths(placeholder: string, description: string): CommandOption<readonly string[] | undefined> {
-  const read = (value: string): string[] => [value];
+  const read = (value: string, name: string): string[] => [readText(value, name)];
   return { placeholder, description, initial: undefined, required: false, repeated: true, path: "existing", read };
 }
 

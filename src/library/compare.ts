@@ -73,6 +73,7 @@ async function compareOn(
 ): Promise<CompareResult> {
   const emit = options.onEvent ?? (() => {});
   requireGiven({ model: options.model, data: options.data, test: options.test });
+  if (options.output !== undefined) requireGiven({ output: options.output });
   requireStudySettings(options);
   const deadlines = options.pilot === undefined ? {} : deadlinesOf(options.pilot);
   const device = await requireDevice(options.device);

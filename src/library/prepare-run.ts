@@ -211,6 +211,7 @@ function withGraph(graphless: Training): Training {
 async function requireSense(options: InitializeOptions): Promise<string> {
   const { model, data, resume = false, overwrite = false, steps, epochs, minutes, head } = options;
   requireGiven({ model, data });
+  if (options.output !== undefined) requireGiven({ output: options.output });
   requireSettings(options);
   requireOneOf({ resume: resume || undefined, overwrite: overwrite || undefined });
   // A run that is resumed is asked for as it was, and may be given more steps.

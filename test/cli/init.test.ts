@@ -131,6 +131,9 @@ describe("headstart init", () => {
   });
 
   test.each([
+    ["--transform", ""],
+    ["--normalise", ""],
+    ["--output", ""],
     ["--normalise", "0.5/0"],
     ["--normalise", "a/b"],
     ["--normalise", "0.5,/1,1"],
