@@ -14,7 +14,7 @@ import { type LabelMaps, positionsByClass } from "../data/label-maps.js";
 import { openDataset } from "../data/open-dataset.js";
 import { pictureGrid } from "../data/picture-grid.js";
 import type { PictureSize } from "../data/picture-shape.js";
-import type { Targets } from "../data/sample-labels.js";
+import { areHardlyClasses, type Targets } from "../data/sample-labels.js";
 import { type PictureSurvey, surveyPictures } from "../data/survey-pictures.js";
 import { unevenLines, unevenPositionsNote } from "../data/uneven-lines.js";
 import { unusableSamples } from "../data/unusable-samples.js";
@@ -66,6 +66,7 @@ export interface DataDescription {
   /** Sizes and kinds of the pictures, the most frequent first. */
   readonly pictures?: PictureSurvey;
   readonly channels: readonly ChannelDescription[];
+  /** None of labels that are numbers of so many values that these are hardly classes. */
   readonly classes?: readonly { readonly name: string; readonly count: number }[];
   /** Classes of positions, with how many positions are of each. */
   readonly maps?: {
@@ -133,7 +134,7 @@ export async function describeData(options: DescribeDataOptions): Promise<DataDe
       shape: dataset.shape,
       ...(pictures === undefined ? {} : { pictures }),
       channels: channelsOf(dataset),
-      ...(dataset.labels === undefined ? {} : { classes: classesOf(dataset) }),
+      ...(dataset.labels === undefined || areHardlyClasses(dataset) ? {} : { classes: classesOf(dataset) }),
       ...(dataset.maps === undefined ? {} : { maps: mapsOf(dataset.maps, dataset.classNames) }),
       ...(dataset.targets === undefined ? {} : { targets: targetsOf(dataset.targets) }),
       duplicates,

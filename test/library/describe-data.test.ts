@@ -103,6 +103,17 @@ test("arrays without a channel's axis: what a network that takes them as picture
   expect(notes).toEqual([expect.stringMatching(/^the columns of its samples .* needs --normalise standard-columns/)]);
 });
 
+test("labels that are numbers of many values are no classes, a few are both", async () => {
+  const rows = Array.from({ length: 60 }, (_, row) => `${row % 7},${1000 + 17 * row},${row % 3}`);
+  const path = join(temporaryFolder({ "t.csv": `size,price,rooms\n${rows.join("\n")}\n` }), "t.csv");
+  const prices = await describeData({ data: path, labels: "price" });
+  expect(prices.classes).toBeUndefined();
+  expect(prices.targets).toMatchObject([{ name: "price", mean: 1000 + (17 * 59) / 2 }]);
+  const rooms = await describeData({ data: path, labels: "rooms" });
+  expect(rooms.classes?.map(({ name }) => name)).toEqual(["0", "1", "2"]);
+  expect(rooms.targets).toMatchObject([{ name: "rooms", mean: 1 }]);
+});
+
 test("maps of classes: their size, and how many positions are of each class", async () => {
   const folder = temporaryFolder({
     "x.npy": npyFile(
