@@ -260,7 +260,7 @@ function progressOf(console: Console): (event: CompareEvent) => void {
 }
 
 /** Verdicts first, then the table of scores, then what limits them. */
-function report(console: Console, { summary, folder, report: page, plan }: CompareResult): void {
+export function report(console: Console, { summary, folder, report: page, plan }: CompareResult): void {
   console.line();
   const measure = measureOf(plan);
   const [first] = summary.comparisons;
@@ -299,12 +299,16 @@ function report(console: Console, { summary, folder, report: page, plan }: Compa
     }
   }
   console.line();
-  scores(console, summary, measure);
-  console.line(
-    `Test ${measure.name}${measure.unit && ` in ${measure.unit}`}, mean over seeds ± half the 95 % interval; d: diverged, s: stalled at chance.`,
-  );
+  // Before the first trial has finished there are no scores, nor intervals that notes could be about.
+  const hasScores = summary.settings.length > 0;
+  if (hasScores) {
+    scores(console, summary, measure);
+    console.line(
+      `Test ${measure.name}${measure.unit && ` in ${measure.unit}`}, mean over seeds ± half the 95 % interval; d: diverged, s: stalled at chance.`,
+    );
+  }
   for (const warning of summary.warnings) console.warn(warning);
-  for (const note of summary.notes) console.line(`note: ${note}`);
+  if (hasScores) for (const note of summary.notes) console.line(`note: ${note}`);
   console.line();
   console.line(`report: ${page}`);
   console.event({ type: "done", folder, report: page, summary });

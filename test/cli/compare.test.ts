@@ -1,9 +1,14 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { report } from "../../src/cli/compare.js";
+import { Console } from "../../src/cli/console.js";
 import { runProgram } from "../../src/cli/program.js";
 import { newModel } from "../../src/library/new-model.js";
+import type { TrialRecord } from "../../src/study/records.js";
+import { summarize } from "../../src/study/summary.js";
 import { idxFile } from "../data/array-files.js";
 import { RecordingStream } from "../support/recording-stream.js";
+import { armsOf, planOf, recordOf, trialOf } from "../support/study-plan.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { barPictures } from "../support/toy-data.js";
 
@@ -72,6 +77,24 @@ test("one arm alone has its accuracy and no comparison", async () => {
   expect(stdout).toContain("1 arm, 1 seed, 1 trial of 5 steps");
   expect(stdout).not.toMatch(/Against|On the way there/);
   expect(stdout).toMatch(/^he +\d+\.\d/m);
+});
+
+test("where the time is over before a trial has finished, there is no table and no word on intervals", async () => {
+  const plan = planOf(await armsOf("he", "lecun"));
+  const results = { planned: 6, pretrainings: new Map(), timing: { secondsPerStep: {} }, tuned: {} };
+  const told = (trials: TrialRecord[]): string => {
+    const stream = new RecordingStream();
+    const summary = summarize(plan, { ...results, trials }, 1000);
+    const console = new Console({ stdout: stream, stderr: stream, json: false, variables: {} });
+    report(console, { summary, plan, folder: "study", report: "study/report.html" });
+    return stream.text;
+  };
+  expect(told([])).toBe(
+    "\n\nwarning: 0 of 6 trials are finished; the same command continues the study.\n\nreport: study/report.html\n",
+  );
+  const some = told([recordOf(plan, trialOf(plan, "he", 0), 0.5)]);
+  expect(some).toMatch(/^he +50\.0/m);
+  expect(some).toMatch(/^note: /m);
 });
 
 test("wrong usage is one line that says what is known", async () => {
