@@ -84,14 +84,17 @@ function readNormalisation(given: string): NormalisationChoice {
 const choices: readonly ColumnChoice[] = ["number", "category", "drop"];
 
 function readColumns(given: readonly string[]): Record<string, ColumnChoice> {
-  return Object.fromEntries(
-    given.map((part) => {
-      const equals = part.lastIndexOf("=");
-      const found = choices.find((name) => name === part.slice(equals + 1));
-      if (equals > 0 && found !== undefined) return [part.slice(0, equals), found];
+  const columns = new Map<string, ColumnChoice>();
+  for (const part of given) {
+    const equals = part.lastIndexOf("=");
+    const [name, choice] = [part.slice(0, equals), choices.find((known) => known === part.slice(equals + 1))];
+    if (equals < 1 || choice === undefined)
       throw new UsageError(`--columns: required NAME=${choices.join(", NAME=")}, got "${part}". See --help.`);
-    }),
-  );
+    if (columns.has(name))
+      throw new UsageError(`--columns: required each column once, got ${name} twice. Say one thing of it.`);
+    columns.set(name, choice);
+  }
+  return Object.fromEntries(columns);
 }
 
 /** Names of classes: several as they are, a single one is the path of a file with one a line. */
@@ -121,7 +124,9 @@ function readClassNames(given: readonly string[]): readonly string[] {
 function readTransform(path: string): Record<string, unknown> {
   try {
     const record: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (typeof record === "object" && record !== null) return record as Record<string, unknown>;
+    // Other records of a run would say nothing, and be taken for one by which nothing is to be done.
+    if (typeof record === "object" && record !== null && "transform" in record && record.transform === 1)
+      return record as Record<string, unknown>;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw fileError(error, path, "a transform.json of an earlier run");
   }

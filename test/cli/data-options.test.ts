@@ -45,14 +45,20 @@ test("names of classes are given one by one, or as a file with one a line", () =
 test("what does not fit is wrong use, a transform that is none an error", () => {
   expect(() => readDataOptions({ ...plain, columns: ["zip=text"] })).toThrow(UsageError);
   expect(() => readDataOptions({ ...plain, columns: ["zip"] })).toThrow(/NAME=category/);
+  expect(() => readDataOptions({ ...plain, columns: ["a=b=drop", "a=b=number"] })).toThrow(/got a=b twice/);
   expect(() => readDataOptions({ ...plain, normalise: "1/0" })).toThrow(UsageError);
   const folder = temporaryFolder({ "t.json": '{"transform":1}', "rubbish.json": "{" });
   expect(readDataOptions({ ...plain, transform: join(folder, "t.json") })).toMatchObject({ fitted: { transform: 1 } });
   for (const name of ["rubbish.json", "none.json"]) {
     expect(() => readDataOptions({ ...plain, transform: join(folder, name) })).toThrow(UserError);
   }
-  writeFileSync(join(folder, "t.json"), "3");
-  expect(() => readDataOptions({ ...plain, transform: join(folder, "t.json") })).toThrow(UserError);
+  // Such as a run's other records, a list, a later version's.
+  for (const other of ["3", "null", "[1]", '{"headstart":"0.1.0","data":{}}', '{"transform":2}']) {
+    writeFileSync(join(folder, "t.json"), other);
+    expect(() => readDataOptions({ ...plain, transform: join(folder, "t.json") })).toThrow(
+      /t\.json: required a transform\.json of an earlier run, got another content/,
+    );
+  }
 });
 
 test.each([
