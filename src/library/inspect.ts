@@ -110,7 +110,9 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     const problems = [...unsupported];
     if (mirrored instanceof UserError) {
       if (usesGenerator(recipe)) problems.push(obstacle(mirrored, features.feature, "mirror"));
-      else warnings.push(`${mirrored.message} The recipe ${recipe.name} needs no mirror, but others do.`);
+      // Nothing could hand tokens back.
+      else if (network.vocabulary === undefined)
+        warnings.push(`${mirrored.message} The recipe ${recipe.name} needs no mirror, but others do.`);
     }
     const { steps, parameters } = mirrored instanceof UserError ? noMirror : mirrored;
     const { discriminator = "auto" } = options;

@@ -163,6 +163,13 @@ describe("inspect", () => {
     await expect(inspected(bytes, { recipe: "contrasts" })).rejects.toThrow(/Did you mean contrast/);
   });
 
+  it("says nothing of mirrors of networks that take tokens, which have none", async () => {
+    const bytes = toyModel({ template: "text", inputShape: [8], vocabulary: 16 });
+    const byDefault = await inspected(bytes);
+    expect(byDefault).toMatchObject({ unsupported: [], mirror: [], warnings: [], input: { shape: [8] } });
+    expect(await inspected(bytes, { recipe: "paper" })).toMatchObject({ unsupported: [{ op: "mirror" }] });
+  });
+
   it("shows a network with a weight that is called as what training feeds, and that init refuses it", async () => {
     const net = new TestNetwork();
     const scaled = net.node("Mul", [net.node("Gemm", ["x", net.weight("w1", [4, 3])]), net.weight("samples", [3])]);
