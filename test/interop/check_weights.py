@@ -35,7 +35,8 @@ def documented() -> str:
 
 def check(record: dict, folder: Path, run: Path) -> dict:
     variant = record["variant"]
-    model = prepare(zoo()[record["model"]], variant["fresh"]).eval()
+    entry = zoo()[record["model"]]
+    model = prepare(entry, variant["fresh"]).eval()
     with safe_open(run / "weights.safetensors", "pt") as file:
         metadata = file.metadata()
     if metadata["format"] != "pt" or not metadata["model_sha256"]:
@@ -52,7 +53,7 @@ def check(record: dict, folder: Path, run: Path) -> dict:
         exec(documented(), scope)
     missing, unexpected = scope["missing"], scope["unexpected"]
     with torch.no_grad():
-        ours = model(before["samples"]).numpy()
+        ours = model(entry.taken(before["samples"])).numpy()
     found = {
         "missing": list(missing),
         "unexpected": list(unexpected),
@@ -62,7 +63,7 @@ def check(record: dict, folder: Path, run: Path) -> dict:
     # ONNX Runtime has no kernels for models in training mode.
     if variant["mode"] == "inference":
         session = onnxruntime.InferenceSession(run / "model.onnx", providers=["CPUExecutionProvider"])
-        samples = before["samples"].numpy()
+        samples = entry.taken(before["samples"]).numpy()
         name = session.get_inputs()[0].name
         batches = np.split(samples, len(samples)) if variant["batch"] == "one" else [samples]
         logits = np.concatenate([session.run(None, {name: batch})[0] for batch in batches])

@@ -117,6 +117,14 @@ def prepare(entry: Entry, fresh: bool) -> nn.Module:
     return model
 
 
+def drawn(entry: Entry, count: int, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Samples. Tokens are numbers from 1 on: PyTorch does not train the vector of 0 where that is padding."""
+    shape = (count, *entry.shape)
+    if entry.vocabulary:
+        return torch.randint(1, entry.vocabulary, shape, generator=generator).float()
+    return torch.randn(shape, generator=generator)
+
+
 def reference(entry: Entry, fresh: bool) -> dict[str, torch.Tensor]:
     """PyTorch's numbers, computed in float64.
 
@@ -126,7 +134,7 @@ def reference(entry: Entry, fresh: bool) -> dict[str, torch.Tensor]:
     """
     model = prepare(entry, fresh)
     generator = torch.Generator().manual_seed(entry.seed)
-    samples = torch.randn((BATCH, *entry.shape), generator=generator)
+    samples = drawn(entry, BATCH, generator)
     targets = torch.arange(BATCH) % CLASSES
     found = {
         "samples": samples,
@@ -136,7 +144,7 @@ def reference(entry: Entry, fresh: bool) -> dict[str, torch.Tensor]:
 
     def measure(prefix: str, network: nn.Module) -> None:
         network.eval()
-        found[f"{prefix}logits"] = network(samples.double()).float()
+        found[f"{prefix}logits"] = network(entry.taken(samples.double())).float()
         network.train()
         for module in network.modules():
             if isinstance(module, (nn.Dropout, nn.MultiheadAttention, StochasticDepth)):
@@ -144,7 +152,7 @@ def reference(entry: Entry, fresh: bool) -> dict[str, torch.Tensor]:
             if isinstance(module, nn.MultiheadAttention):
                 module.dropout = 0.0
         network.zero_grad()
-        loss = nn.functional.cross_entropy(network(samples.double()), targets)
+        loss = nn.functional.cross_entropy(network(entry.taken(samples.double())), targets)
         loss.backward()
         found[f"{prefix}loss"] = loss.detach().float()
         for key, parameter in network.named_parameters():
@@ -165,7 +173,7 @@ def export(entry: Entry, variant: Variant, path: Path) -> None:
     model = prepare(entry, variant.fresh)
     training = variant.mode == "training"
     model.train(training)
-    sample = torch.randn((1 if variant.batch == "one" else 2, *entry.shape))
+    sample = entry.taken(drawn(entry, 1 if variant.batch == "one" else 2))
     names = {"input_names": ["input"], "output_names": ["logits"], "opset_version": variant.opset}
     if variant.exporter == "dynamo":
         dynamic = {"dynamic_shapes": ({0: torch.export.Dim.DYNAMIC},)} if variant.batch == "dynamic" else {}

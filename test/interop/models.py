@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from further_models import CLASSES, further
+from token_models import VOCABULARY, of_tokens
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class Entry:
     # Of the batch. Where an activation comes so near a kink that rounding decides, gradients differ for good reason:
     # another batch avoids it.
     seed: int = 23
+    # How many tokens there are, where samples are tokens.
+    vocabulary: int = 0
+
+    def taken(self, samples: torch.Tensor) -> torch.Tensor:
+        """Samples, which are written as numbers, as the network takes them."""
+        return samples.long() if self.vocabulary else samples
 
 
 def mlp(activation: type[nn.Module]) -> nn.Module:
@@ -506,4 +513,5 @@ def zoo() -> dict[str, Entry]:
         "torchvision-resnet18": Entry(torchvision_model("resnet18"), (3, 64, 64), "fc."),
         "torchvision-shufflenet": Entry(torchvision_model("shufflenet_v2_x0_5"), (3, 64, 64), "fc."),
         **{name: Entry(*arguments) for name, arguments in further().items()},
+        **{name: Entry(make, (6,), "fc.", vocabulary=VOCABULARY) for name, make in of_tokens().items()},
     }

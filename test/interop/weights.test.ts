@@ -87,10 +87,11 @@ describe("weights back in PyTorch", () => {
 
 /**
  * The exports whose weights cannot be found without the framework's own tensors: normalisation folded and recurrent layers'
- * matrices stacked by the TorchScript exporter, which leave no trace, and a token that the dynamo exporter has expanded for one sample.
+ * matrices stacked by the TorchScript exporter, which leave no trace, and what the dynamo exporter has computed of a token or of positions.
  */
 function needsState({ name, variant, state }: ExportedNetwork): boolean {
-  if (/^vit.*\.dynamo-18-one$/.test(name)) return true;
+  // The latter has vectors of positions, which the exporter has looked up beforehand.
+  if (/^vit.*\.dynamo-18-one$|^reading\.dynamo$/.test(name)) return true;
   const hasFolds =
     Object.keys(state).some((key) => key.endsWith("running_mean")) && !/^(table|grouped|shared|repeated)\./.test(name);
   // A linear layer without bias, in a network that calls a module twice: scopes are no paths there.
@@ -123,7 +124,8 @@ async function train(network: ExportedNetwork): Promise<void> {
   const output = join(runs, network.name);
   mkdirSync(output);
   const data = join(runs, "samples.npy");
-  writeFileSync(data, randomSamples(seen.input.shape));
+  const { vocabulary } = (await openModel(network.path)).network;
+  writeFileSync(data, randomSamples(seen.input.shape, vocabulary));
   const reference = readReference(network);
   const settings = { model: network.path, data, output, steps: 3, batchSize: 8, threads: 2 };
   const isTorch = /^(dynamo|torchscript)$/.test(network.variant.exporter);
@@ -163,10 +165,12 @@ async function train(network: ExportedNetwork): Promise<void> {
   }
 }
 
-/** Normal numbers as an NPY file, version 1.0. */
-function randomSamples(shape: readonly number[]): Uint8Array {
+/** Normal numbers, or tokens, as an NPY file, version 1.0. */
+function randomSamples(shape: readonly number[], vocabulary?: number): Uint8Array {
   const stream = new RandomStream(0, `samples ${shape.join("x")}`);
-  const numbers = Float32Array.from({ length: sampleCount * sizeOf(shape) }, () => stream.normal());
+  const numbers = Float32Array.from({ length: sampleCount * sizeOf(shape) }, () =>
+    vocabulary === undefined ? stream.normal() : Math.floor(stream.uniform() * vocabulary),
+  );
   const described = `{'descr': '<f4', 'fortran_order': False, 'shape': (${[sampleCount, ...shape].join(", ")}), }`;
   const header = `${described.padEnd(128 - 10 - 1)}\n`;
   return Buffer.concat([
