@@ -118,7 +118,12 @@ const failures: readonly (readonly [string, string, string, RegExp])[] = [
   ["truncated.onnx", "good.npy", "", /^truncated\.onnx: required .*, got .*\. /],
   ["half.onnx", "good.npy", "", /^half\.onnx: required .*, got .*\. /],
   ["no-input.onnx", "good.npy", "", /^no-input\.onnx: required .*, got .*\. /],
-  ["two-inputs.onnx", "good.npy", "", /one input that takes the samples.*, got x \(float32\), y \(float32\)\. .*--input/],
+  [
+    "two-inputs.onnx",
+    "good.npy",
+    "",
+    /one input that takes the samples.*, got x \(float32\), y \(float32\)\. .*--input/,
+  ],
   ["integers.onnx", "good.npy", "", /one input that takes the samples.*, got x \(int64\)\. /],
   ["open.onnx", "good.npy", "", /^open\.onnx: input x: required .*, got \[n, m\]\. .*--input-shape/],
   [
