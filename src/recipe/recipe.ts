@@ -315,7 +315,7 @@ export const builtInRecipes = {
     generatorOptimizer: { kind: "adam", learningRate: 3e-3 },
     schedule: { kind: "cosine", warmUp: 0.05 },
     gradientClip: 10,
-    conditioning: { size: 0.5 },
+    conditioning: { size: 0.3 },
     epochs: 6,
     minimumSteps: 1600,
   },
