@@ -231,7 +231,9 @@ function report(console: Console, result: InitializeResult): void {
     );
   else if (result.run.steps > 0)
     console.line(
-      "next:    train with labels as one fine-tunes, by Adam at 0.001 or less: larger rates cost much of what was learned (docs/results.md)",
+      result.run.recipe.topics.weight > 0
+        ? "next:    train with labels; of texts with few labels Adam's 0.01 was measured to give more than 0.001 (docs/results.md)"
+        : "next:    train with labels as one fine-tunes, by Adam at 0.001 or less: larger rates cost much of what was learned (docs/results.md)",
     );
   for (const { framework, lines } of result.loading) {
     console.line();

@@ -19,7 +19,7 @@ export const modelOptions = {
 export const recipeOption = byDefault(
   nameOrPath(
     "NAME",
-    "how F learns: default (what was measured to help most on such data), rotation, visual-words, contrast, clusters, " +
+    "how F learns: default (what was measured to help most on such data), rotation, visual-words, topics, contrast, clusters, " +
       "autoencoder, adversarial, paper (as published), principal-components or opened (both without training), or a JSON file; " +
       "docs/recipes.md says what each is",
   ),

@@ -23,7 +23,10 @@ const groups: readonly Group[] = [
   },
   { title: "chart.reconstruction", metrics: ["reconstruction", "likeness/own", "likeness/other"] },
   { title: "chart.task", metrics: ["task/accuracy", "contrast/accuracy"], percent: true },
-  { title: "chart.taskLosses", metrics: ["task/loss", "contrast/loss", "orientations/loss"] },
+  {
+    title: "chart.taskLosses",
+    metrics: ["task/loss", "contrast/loss", "orientations/loss", "visual-words/loss", "topics/loss"],
+  },
   {
     title: "chart.gradients",
     metrics: ["features/gradient-norm", "generator/gradient-norm", "discriminator/gradient-norm"],

@@ -114,6 +114,7 @@ export const en = {
   "metric.contrast/loss": "contrast",
   "metric.orientations/loss": "directions of edges",
   "metric.visual-words/loss": "visual words",
+  "metric.topics/loss": "topics",
   "metric.features/gradient-norm": "F",
   "metric.generator/gradient-norm": "F, with mirror and tasks",
   "metric.discriminator/gradient-norm": "D",

@@ -117,6 +117,7 @@ export const ko: Texts = {
   "metric.contrast/loss": "대조 학습",
   "metric.orientations/loss": "윤곽선의 방향",
   "metric.visual-words/loss": "시각 단어",
+  "metric.topics/loss": "주제",
   "metric.features/gradient-norm": "F",
   "metric.generator/gradient-norm": "F(거울과 과제 포함)",
   "metric.discriminator/gradient-norm": "D",
@@ -389,7 +390,7 @@ export const koOptions: Readonly<Record<string, string>> = {
   output: "실행 폴더 (기본값: 모델 이름-headstart)",
   overwrite: "그 폴더의 이전 실행을 덮어쓰기",
   recipe:
-    "F가 배우는 방법: default(그런 데이터에서 가장 도움이 된 것), rotation, visual-words, contrast, clusters, autoencoder, adversarial, paper(논문 그대로), principal-components나 opened(학습 없이), 또는 JSON 파일. docs/recipes.md 참고",
+    "F가 배우는 방법: default(그런 데이터에서 가장 도움이 된 것), rotation, visual-words, topics, contrast, clusters, autoencoder, adversarial, paper(논문 그대로), principal-components나 opened(학습 없이), 또는 JSON 파일. docs/recipes.md 참고",
   features:
     "F가 끝나는 곳: 텐서의 이름 (기본값: 첫 출력 앞의 마지막 층이 읽는 것, 또는 인코더가 끝나는 곳; docs/features.md 참고)",
   input: "입력이 여럿일 때 샘플이 들어가는 입력, 또는 F가 시작되는 모델 안의 텐서",
