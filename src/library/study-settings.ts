@@ -59,7 +59,7 @@ export function requireStudySettings(options: CompareOptions): void {
   if (options.tune && new Set(options.learningRates ?? []).size < 2)
     throw misfit("tune", "two or more learning rates to choose from", options.learningRates?.[0] ?? "none");
   for (const kind of options.augment ?? [])
-    if (!augmentations.includes(kind)) throw misfit("augment", augmentations.join(" or "), kind);
+    if (!augmentations.includes(kind)) throw misfit("augment", `some of ${augmentations.join(", ")}`, kind);
   for (const name of ["labels", "optimizers"] as const)
     if (options[name]?.length === 0) throw misfit(name, "one or more", "none");
   options.labels?.forEach(parseLabelAmount);

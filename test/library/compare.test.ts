@@ -619,7 +619,7 @@ test("refuses what cannot be compared", async () => {
   await expect(compare({ ...options, arms: ["he"], minimumEffect: 0 })).rejects.toThrow(/^minimumEffect: required/);
   await expect(compare({ ...options, arms: ["he"], data: "nowhere", seeds: 0 })).rejects.toThrow(/^seeds: required/);
   await expect(compare({ ...options, arms: ["he"], augment: ["turn" as "flip"] })).rejects.toThrow(
-    /^augment: required shift or flip, got turn/,
+    /^augment: required some of shift, flip, crop, colour, got turn/,
   );
   await expect(compare({ ...options, arms: ["he"], schedule: "linear" as "cosine" })).rejects.toThrow(
     /^schedule: required constant or cosine, got linear/,

@@ -324,7 +324,9 @@ describe("shapes and ends", () => {
       ...graph,
       inputs: [...graph.inputs, { name: "age", type: "float32", shape: ["batch", 1] }],
     };
-    await expect(run(modelFile(two), [6])).rejects.toThrow(/one floating-point input.*Choose one with --input NAME/);
+    await expect(run(modelFile(two), [6])).rejects.toThrow(
+      /one input that takes the samples.*Choose one with --input NAME/,
+    );
     const ran = await run(modelFile(two), [6], { input: "x", features: hidden });
     expectWritten(ran, ["w1", "b1"]);
     expect(sizeOf(ran.result.run.model.sampleShape)).toBe(6);
