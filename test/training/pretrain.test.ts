@@ -524,7 +524,7 @@ describe("on texts", () => {
 
   it("learns to tell topics", async () => {
     const recipe = parseRecipe({ ...builtInRecipes.topics, batchSize: 16, minimumSteps: 0 }, "test");
-    const { steps } = await train(network, recipe, { dataset, steps: 60 });
+    const { steps } = await train(network, recipe, { dataset, steps: 200 });
     const losses = steps.map(({ metrics }) => metrics["topics/loss"]);
     const mean = (some: readonly number[]): number => some.reduce((sum, each) => sum + each, 0) / some.length;
     expect(mean(losses.slice(-10))).toBeLessThan(0.8 * mean(losses.slice(0, 10)));
