@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { floatTensor, numbersOf, sizeOf } from "../../src/graph/tensor.js";
+import { floatTensor, numbersOf, sizeOf, type Tensor } from "../../src/graph/tensor.js";
 import { initialize } from "../../src/library/initialize.js";
 import { loadingLines } from "../../src/library/loading-lines.js";
 import { openModel } from "../../src/library/open-model.js";
@@ -44,12 +44,26 @@ const names = [
   "surveying",
   "leading",
   "padded",
+  "reading",
+  "phrases",
 ];
+/** How many tokens those take that take tokens. */
+const vocabularies: Readonly<Record<string, number>> = { reading: 11, phrases: 11 };
 /** Keras cannot load its HDF5 files of these as whole models. */
-const notWhole = ["arithmetic", "attending", "looking", "functions", "operations", "counted", "spread", "padded"];
+const notWhole = [
+  "arithmetic",
+  "attending",
+  "looking",
+  "functions",
+  "operations",
+  "counted",
+  "spread",
+  "padded",
+  "phrases",
+];
 const files = names.flatMap((name) => ["keras", "h5"].map((extension) => ({ name, extension })));
 /** Those that take a short run. */
-const documentedModels = ["mlp", "resnet", "recurrent", "directions", "attending"];
+const documentedModels = ["mlp", "resnet", "recurrent", "directions", "attending", "reading", "phrases"];
 const script = resolve("test", "interop", "keras_models.py");
 const folder = sharedTemporaryFolder();
 
@@ -101,8 +115,11 @@ async function ourOutputs(path: string, input: unknown[]): Promise<number[][]> {
   const graph = isPlain ? model.graph : (await openModel(path)).network.graph;
   const session = await openSession(graph, { threads: 1 });
   try {
-    const sample = floatTensor(input.flat(9) as number[], shapeOf(input));
-    const outputs = await session.run({ [graph.inputs[0].name]: sample });
+    const [{ name, type }] = graph.inputs;
+    const [numbers, shape] = [input.flat(9) as number[], shapeOf(input)];
+    const sample: Tensor =
+      type === "int32" ? { type, shape, data: Int32Array.from(numbers) } : floatTensor(numbers, shape);
+    const outputs = await session.run({ [name]: sample });
     return graph.outputs.map(({ name }) => numbersOf(outputs[name]));
   } finally {
     await session.release();
@@ -167,7 +184,7 @@ test("Keras loads what was written, whatever the layout of a weight", async () =
       ([variable, tensor]) =>
         tensor.type === "float32" &&
         tensor.shape.length > 0 &&
-        /(kernel|bias|gamma|beta|alpha|moving_\w+|(attention|rms)\w*\/scale)$/.test(variable),
+        /(kernel|embeddings|bias|gamma|beta|alpha|moving_\w+|(attention|rms)\w*\/scale)$/.test(variable),
     );
     const replacements = new Map(
       variables.map(([variable, tensor]) => [
@@ -210,13 +227,16 @@ test("the printed lines and those of docs/python.md load a run's weights", async
     const { input } = recordOf(name);
     const shape = [32, ...shapeOf(input).slice(1)];
     const stream = new RandomStream(0, "keras data");
+    const vocabulary = vocabularies[name];
     const data = join(folder, `${name}.npy`);
     writeFileSync(
       data,
       npyFile(
         "<f4",
         shape,
-        Float32Array.from({ length: sizeOf(shape) }, () => stream.normal()),
+        Float32Array.from({ length: sizeOf(shape) }, () =>
+          vocabulary === undefined ? stream.normal() : Math.floor(stream.uniform() * vocabulary),
+        ),
       ),
     );
     const model = join(folder, `${name}.${extension}`);

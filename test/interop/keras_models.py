@@ -317,7 +317,24 @@ def padded():
     return keras.Model(i, L.Dense(3)(L.Concatenate()(z + [inner(y)])))
 
 
-models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted, spread, resized, surveying, leading, padded)}
+def reading():
+    """Tokens, those of 0 left out, in a model that was built without Input, so that it declares numbers."""
+    model = keras.Sequential([L.Embedding(11, 4, mask_zero=True), L.LSTM(5, return_sequences=True), L.Bidirectional(L.GRU(3)), L.Dense(3)])
+    model.build((None, 6))
+    return model
+
+
+def phrases():
+    """Two embeddings of the same tokens, one of which leaves some out, and positions beside."""
+    i = L.Input((6,), dtype="int32")
+    words = L.Embedding(11, 4, mask_zero=True)(i)
+    positions = keras.ops.convert_to_tensor(np.arange(24, dtype="float32").reshape(1, 6, 4) / 24)
+    x = L.Conv1D(5, 2, activation="relu")(L.Embedding(13, 3)(i))
+    y = L.Dense(4, activation="tanh")(words)
+    return keras.Model(i, L.Dense(3)(L.Concatenate()([L.GlobalMaxPooling1D()(x), L.GlobalAveragePooling1D()(y), L.GlobalAveragePooling1D()(L.Add()([words, positions]))])))
+
+
+models = {f.__name__: f for f in (mlp, lenet, resnet, mobile, decoder, series, normalised, arithmetic, grouped, volume, recurrent, gated, directions, merged, attending, looking, swelling, watching, structured, activated, functions, operations, counted, spread, resized, surveying, leading, padded, reading, phrases)}
 
 
 def filming():
@@ -366,6 +383,9 @@ def write(folder):
         x = np.random.default_rng(2).normal(0, 1, (3, *model.inputs[0].shape[1:])).astype("float32")
         if model.inputs[0].dtype == "uint8":
             x = np.abs(x * 60).astype("uint8")
+        if name in ("reading", "phrases"):
+            x = np.minimum(np.abs(x * 6).astype("int32"), 10)
+            x[0, 4:] = x[1, 0] = x[1, 3] = 0
         if name == "padded":
             x[0, 4:] = x[1, :2] = x[2, 2] = 0.5
         outputs = keras.tree.flatten(model.predict(x, verbose=0))
