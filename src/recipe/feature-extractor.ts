@@ -141,6 +141,10 @@ function lastLayer(network: Network): { readonly node: Node; readonly reads: str
   const layers = finalLayers(network, mainLayers(network));
   const dense = layers.filter(({ node }) => node.op === "Gemm" || node.op === "MatMul");
   const last = (dense.length > 0 ? dense : layers).at(-1);
+  // An embedding may be a network's only layer.
+  const before = last?.node.outputs ?? (network.vocabulary === undefined ? [] : [network.input.name]);
+  const other = layerOfOtherWeight(network, before);
+  if (other) return { node: other, reads: other.inputs[0] };
   if (!last) {
     const outputs = network.graph.outputs.map(({ name }) => name);
     const unknown = unknownOperator(ancestors(network, outputs));
@@ -152,8 +156,6 @@ function lastLayer(network: Network): { readonly node: Node; readonly reads: str
         "Export the model with its weights (export_params=True in PyTorch), or name the tensor that F ends at with --features.",
     });
   }
-  const computed = layerOfComputedWeight(network, last.node);
-  if (computed) return { node: computed, reads: computed.inputs[0] };
   const reads = last.node.inputs.slice(0, 2).find((name) => dependsOnInput(network, name));
   if (reads === undefined) throw new Error(`${last.node.op} reads nothing that depends on the sample`);
   return { node: last.node, reads };
@@ -179,29 +181,34 @@ function finalLayers({ graph, input }: Network, layers: readonly Layer[]): reado
 }
 
 /**
- * The last dense layer behind this one with a weight that the graph computes from stored tensors, as that of a cosine
- * classifier is, `F.linear(F.normalize(x), F.normalize(self.weight))`; undefined where there is none.
+ * The last dense layer behind these values with a weight that the graph computes from stored tensors, as that of a cosine
+ * classifier is, `F.linear(F.normalize(x), F.normalize(self.weight))`, or that is an embedding's table, as that of a language
+ * model whose output is tied to its input; undefined where there is none.
  */
-function layerOfComputedWeight(network: Network, node: Node): Node | undefined {
-  const { graph, constants, unrolled } = network;
+function layerOfOtherWeight(network: Network, values: readonly string[]): Node | undefined {
+  const { graph, constants, parameters, unrolled } = network;
   const sampled = new Set([network.input.name, ...otherInputs(network)]);
-  const behind = new Set(node.outputs);
+  const behind = new Set(values);
   const learned = new Set<string>();
   for (const [name, { type, shape }] of graph.initializers)
     if (isFloating(type) && sizeOf(shape) > 1 && !constants.has(name)) learned.add(name);
   const computed = new Set<string>();
+  /** Tables of embeddings, and views of them. */
+  const tables = new Set([...parameters.values()].flatMap(({ name, role }) => (role === "embedding" ? [name] : [])));
   let last: Node | undefined;
   const [output] = graph.outputs;
   for (const other of ancestors(network, [output.name])) {
     const { op, inputs, outputs } = other;
     const isDense = (op === "Gemm" || op === "MatMul") && !unrolled.has(outputs[0]);
-    if (isDense && behind.has(inputs[0]) && computed.has(inputs[1])) last = other;
+    if (isDense && behind.has(inputs[0]) && (computed.has(inputs[1]) || tables.has(inputs[1]))) last = other;
     const isBehind = inputs.some((name) => behind.has(name));
     const isSampled = inputs.some((name) => sampled.has(name));
     // A view of a stored weight is one still.
     const isComputed = inputs.some((name) => computed.has(name) || (learned.has(name) && !views.has(op)));
+    const isTable = views.has(op) && !isSampled && tables.has(inputs[0]);
     for (const name of outputs) {
       if (isBehind) behind.add(name);
+      if (isTable) tables.add(name);
       if (isSampled) sampled.add(name);
       else if (isComputed) computed.add(name);
       else if (inputs.some((input) => learned.has(input))) learned.add(name);

@@ -3,7 +3,7 @@ import { pinnedOpset } from "../../src/graph/opset.js";
 import { analyzeNetwork } from "../../src/ops/network.js";
 import { unrollRecurrences } from "../../src/ops/unroll-recurrences.js";
 import { upgradeGraph } from "../../src/ops/upgrade.js";
-import { featureExtractor, mainLayers } from "../../src/recipe/feature-extractor.js";
+import { type FeatureExtractor, featureExtractor, mainLayers } from "../../src/recipe/feature-extractor.js";
 import { toyNetwork } from "../support/toy-data.js";
 import { TestNetwork } from "../support/write-network.js";
 
@@ -247,6 +247,26 @@ describe("a named feature tensor", () => {
 });
 
 describe("of a network that takes tokens", () => {
+  it.each(["Gemm", "MatMul"])("ends in front of an output that is tied to the embedding by %s", (op) => {
+    const net = new TestNetwork();
+    const table = net.weight("table", [7, 3]);
+    const mean = net.node("ReduceMean", [net.node("Gather", [table, "x"]), net.ints([1])], { keepdims: 0 });
+    const tied = (value: string): string =>
+      op === "Gemm"
+        ? net.node("Gemm", [value, table], { transB: 1 })
+        : net.node("MatMul", [value, net.node("Transpose", [table])]);
+    const inputs = [{ name: "x", type: "int64", shape: ["batch", 5] } as const];
+    const featureOf = (output: string): FeatureExtractor =>
+      featureExtractor(analyzeNetwork({ ...net.graph([], [output]), inputs }, { where: "model.onnx" }));
+    expect(featureOf(tied(mean))).toMatchObject({ feature: mean, layers: [], parameters: [{ name: "table" }] });
+    // Behind a dense layer, too, which is no head then.
+    const hidden = net.node("Relu", [net.node("Gemm", [mean, net.weight("hidden", [3, 3])])]);
+    expect(featureOf(tied(hidden))).toMatchObject({
+      feature: hidden,
+      parameters: [{ name: "table" }, { name: "hidden" }],
+    });
+  });
+
   it("may be an embedding and the mean of its vectors", () => {
     const net = new TestNetwork();
     const mean = net.node("ReduceMean", [net.node("Gather", [net.weight("table", [7, 3]), "x"]), net.ints([1])], {
