@@ -170,7 +170,7 @@ function asTaken(emit: Emitter, { input, vocabulary }: Network, samples: Value):
 }
 
 /** A value that nothing gives, or an input beside that of the samples. */
-function nowhere({ graph, input, where }: Network, name: string): UserError {
+function nowhere({ graph, input, vocabulary, where }: Network, name: string): UserError {
   const isInput = graph.inputs.some((other) => other.name === name);
   return userError({
     where,
@@ -179,7 +179,7 @@ function nowhere({ graph, input, where }: Network, name: string): UserError {
       : `a node or initializer that gives ${name}`,
     got: isInput ? `some that need the input ${name} too` : "none",
     advice: isInput
-      ? "Choose an earlier feature tensor with --features, or the input with --input."
+      ? `Choose an earlier feature tensor with --features, or the input with --input.${vocabulary === undefined ? "" : " What the tokens say themselves, such as a mask of padding (x != 0), can be computed of them inside the network."}`
       : "Check the model with onnx.checker.",
   });
 }

@@ -24,9 +24,11 @@ export function sampleInput(graph: Graph, tensors: ReadonlyMap<string, Tensor>, 
       });
     return named;
   }
-  const floating = inputs.filter(({ type }) => isFloating(type));
-  const counted = inputs.filter(({ name }) => isMadeFloating(graph, name));
   const lookedUp = inputs.filter(({ name }) => vocabularyOf(graph, tensors, name) !== undefined);
+  // Beside tokens, numbers of their shape are a mask of padding.
+  const others = inputs.filter((input) => !lookedUp.some((tokens) => isOfShapeOf(tokens, input)));
+  const floating = others.filter(({ type }) => isFloating(type));
+  const counted = others.filter(({ name }) => isMadeFloating(graph, name));
   const candidates = [floating, counted, lookedUp].find(({ length }) => length > 0) ?? [];
   if (candidates.length !== 1)
     throw userError({
@@ -42,6 +44,10 @@ export function sampleInput(graph: Graph, tensors: ReadonlyMap<string, Tensor>, 
             : "Export the model with an input.",
     });
   return candidates[0];
+}
+
+function isOfShapeOf({ shape }: ValueInfo, other: ValueInfo): boolean {
+  return shape?.slice(1).join() === other.shape?.slice(1).join();
 }
 
 /** Is an input, such as a picture in whole numbers, read as floating-point numbers throughout? */

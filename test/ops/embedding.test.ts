@@ -106,6 +106,29 @@ describe("a network that takes tokens", () => {
     expect([...network.parameters.values()].map(({ role }) => role)).toEqual(["embedding", "embedding", "weight"]);
   });
 
+  it.each(["int64", "float32"] as const)("takes tokens before a mask of their shape, of %s", (type) => {
+    const net = new TestNetwork();
+    const vectors = net.node("Gather", [net.weight("table", [7, 4]), "ids"]);
+    const numbers = type === "float32" ? "mask" : net.node("Cast", ["mask"], { to: 1 });
+    const masked = net.node("Mul", [vectors, net.node("Unsqueeze", [numbers, net.ints([-1])])]);
+    const flat = net.node("ReduceSum", [masked, net.ints([1])], { keepdims: 0 });
+    const graph: Graph = {
+      ...net.graph([], [net.node("Gemm", [flat, net.weight("w", [4, 3])])]),
+      inputs: [
+        { name: "ids", type: "int64", shape: ["batch", 5] },
+        { name: "mask", type, shape: ["batch", 5] },
+      ],
+    };
+    const network = analyzeNetwork(graph, { where: "model.onnx" });
+    expect(network).toMatchObject({ input: { name: "ids" }, vocabulary: 7 });
+    const emit = new Emitter();
+    const settings = { emit, network, targets: [flat], parameter: parameterInputs(emit, network) } as const;
+    const input = emit.input("samples", "float32", [2, 5]);
+    expect(() => instantiate({ ...settings, input, normalization: "running" })).toThrow(
+      /depend on the input ids alone, got some that need the input mask too\. .* a mask of padding \(x != 0\), can be computed/,
+    );
+  });
+
   it("takes an input of numbers before one of tokens", () => {
     const net = new TestNetwork();
     const vectors = net.node("Gather", [net.weight("table", [7, 4]), "ids"]);
