@@ -222,6 +222,10 @@ export function otherInputs({ graph, input, tensors }: Network): string[] {
   return graph.inputs.map(({ name }) => name).filter((name) => name !== input.name && !tensors.has(name));
 }
 
+function isEmbedding({ parameters }: Network, { op, inputs }: Node): boolean {
+  return op === "Gather" && parameters.get(inputs[0])?.role === "embedding";
+}
+
 /** The tensor itself, or, where it needs other inputs of the network, the last one before it that the samples suffice for. */
 function withoutOtherInputs(network: Network, name: string): string {
   const mixed = new Set(otherInputs(network));
@@ -229,11 +233,12 @@ function withoutOtherInputs(network: Network, name: string): string {
   const sampled = new Set([network.input.name]);
   const behindLayer = new Set<string>();
   const layers = new Set(network.layers.map(({ node }) => node));
+  const isLayer = (node: Node): boolean => layers.has(node) || isEmbedding(network, node);
   let last: string | undefined;
   for (const node of ancestors(network, [name])) {
     const isMixed = node.inputs.some((input) => mixed.has(input));
     const isSampled = node.inputs.some((input) => sampled.has(input));
-    const isBehind = isSampled && (layers.has(node) || node.inputs.some((input) => behindLayer.has(input)));
+    const isBehind = isSampled && (isLayer(node) || node.inputs.some((input) => behindLayer.has(input)));
     for (const output of node.outputs) {
       if (isMixed) mixed.add(output);
       else if (isSampled) sampled.add(output);

@@ -247,6 +247,20 @@ describe("a named feature tensor", () => {
 });
 
 describe("of a network that takes tokens", () => {
+  it("ends at the embedding where a mask joins its vectors, which is another input", () => {
+    const net = new TestNetwork();
+    const vectors = net.node("Gather", [net.weight("table", [7, 3]), "x"]);
+    const masked = net.node("Mul", [vectors, "mask"]);
+    const hidden = net.node("Relu", [net.node("MatMul", [masked, net.weight("hidden", [3, 3])])]);
+    const graph = net.graph([], [net.node("MatMul", [hidden, net.weight("head", [3, 2])])]);
+    const inputs = [
+      { name: "x", type: "int64", shape: ["batch", 5] },
+      { name: "mask", type: "float32", shape: ["batch", 5, 1] },
+    ] as const;
+    const network = analyzeNetwork({ ...graph, inputs: [...inputs] }, { where: "model.onnx", input: "x" });
+    expect(featureExtractor(network)).toMatchObject({ feature: vectors, parameters: [{ name: "table" }] });
+  });
+
   it.each(["Gemm", "MatMul"])("ends in front of an output that is tied to the embedding by %s", (op) => {
     const net = new TestNetwork();
     const table = net.weight("table", [7, 3]);
