@@ -13,6 +13,7 @@ import { runFiles } from "../library/run-folder.js";
 import { studyFiles } from "../study/study-folder.js";
 import { byTime, Entries } from "./entries.js";
 import { type GuardOptions, refusal, securityHeaders, tokenCookie } from "./guard.js";
+import { inspectOptions } from "./inspect-request.js";
 import { listFolder } from "./list-folder.js";
 import { newRows, readPosition } from "./live.js";
 import { commandLine, Processes, type StartedProcess } from "./processes.js";
@@ -288,19 +289,9 @@ function serveCommands(app: Hono, lab: Lab): void {
   const { root, roots, forms, processes, checkWords } = lab;
   const small = bodyLimit({ maxSize: 65536 });
   app.post("/api/inspect", small, async (context) => {
-    const { model, features, discriminator, recipe } = (await bodyOf(context.req)) as Record<string, unknown>;
-    const text = (value: unknown): string | undefined =>
-      typeof value === "string" && value !== "" ? value : undefined;
-    const path = await pathBelow(roots, text(model) ?? "");
-    const [chosen, kind, named] = [text(features), text(discriminator), text(recipe)];
-    for (const file of [kind, named]) if (file !== undefined && /[/\\.]/.test(file)) await pathBelow(roots, file);
-    const result = await inspect({
-      model: path,
-      ...(chosen === undefined ? {} : { features: chosen }),
-      ...(kind === undefined ? {} : { discriminator: kind }),
-      ...(named === undefined ? {} : { recipe: named }),
-    });
-    return context.json({ ...result, model: shownPath(root, path) });
+    const options = await inspectOptions((await bodyOf(context.req)) as Record<string, unknown>, roots);
+    const result = await inspect(options);
+    return context.json({ ...result, model: shownPath(root, options.model) });
   });
   app.post("/api/command", small, async (context) => {
     const { words } = await startCommand(startOf(await bodyOf(context.req)), forms, roots);

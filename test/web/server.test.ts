@@ -194,6 +194,8 @@ test("inspects a model, checks a command, and shows how a start failed", async (
   await writeFile(join(root, "data.npy"), "");
   const inspection = await (await post("/api/inspect", { model: "net.onnx" })).json();
   expect(inspection).toMatchObject({ model: "net.onnx", unsupported: [], input: { shape: [4] } });
+  const misfit = await (await post("/api/inspect", { model: "net.onnx", inputShape: "5" })).json();
+  expect(misfit).toMatchObject({ error: expect.stringMatching(/\[batch, 4\] against --input-shape 5\./) });
   expect((await post("/api/inspect", { model: "../page/index.html" })).status).toBe(400);
   expect((await post("/api/inspect", { model: "data.npy" })).status).toBe(400);
   const wrong = await post("/api/command", {

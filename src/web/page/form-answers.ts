@@ -8,22 +8,25 @@ import { isModel } from "./model-files.js";
 /** Milliseconds after a key until what has been written is asked about. */
 const untilAsked = 300;
 
+/** The options that decide how a model is shown. */
+const shownBy = ["features", "input", "inputShape", "freeze", "discriminator", "recipe", "stateDict", "keepNames"];
+
 /** The model as F, mirror and D, with the options that choose these; or why it cannot be shown. */
 export function useInspection(
   model: string,
   options: Readonly<Record<string, string>>,
 ): { readonly inspection?: Inspection; readonly error?: string } {
   const [found, setFound] = useState<{ inspection?: Inspection; error?: string }>({});
-  const { features = "", discriminator = "", recipe = "" } = options;
+  const seen = JSON.stringify(shownBy.map((key) => [key, options[key] ?? ""]));
   useEffect(() => {
     setFound({});
     if (!isModel(model)) return;
     return askLater(
-      () => api.inspect(model, { features, discriminator, recipe }),
+      () => api.inspect(model, Object.fromEntries(JSON.parse(seen) as [string, string][])),
       (inspection) => setFound({ inspection }),
       (error) => setFound({ error }),
     );
-  }, [model, features, discriminator, recipe]);
+  }, [model, seen]);
   return found;
 }
 
