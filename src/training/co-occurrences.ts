@@ -3,10 +3,9 @@ import type { Dataset } from "../data/dataset.js";
 import { RandomStream } from "../random/stream.js";
 import type { FeatureExtractor } from "../recipe/feature-extractor.js";
 import type { Weights } from "../recipe/initial-values.js";
-import type { MeasureOptions } from "./evaluate.js";
 import { letOthersRun } from "./let-others-run.js";
 import { readTokens, type Tokens } from "./read-tokens.js";
-import { type SparseRows, sparseComponents } from "./sparse-components.js";
+import { type SparseOptions, type SparseRows, sparseComponents } from "./sparse-components.js";
 
 /** Tokens count as near each other up to so many places apart (Levy and Goldberg, 2014, and others take 2 to 10). */
 const farthest = 4;
@@ -15,7 +14,7 @@ const mostTokens = 2 ** 21;
 /** How often a token is near any other counts with this exponent (Levy, Goldberg and Dagan, 2015, section 3.1). */
 const smoothing = 0.75;
 /** Most numbers of a vector that come from the data; what wider ones have besides is drawn. */
-const mostComponents = 128;
+const mostComponents = 64;
 /** Axes along which tokens differ by less than this share of the largest's variance are rounding. */
 const leastShare = 1e-6;
 /** The standard deviation of an embedding's numbers (docs/log.md). */
@@ -42,13 +41,16 @@ export async function coOccurrences(
   vocabulary: number,
   wanted: number,
   seed: number,
-  { signal }: MeasureOptions = {},
+  { signal, onProgress }: SparseOptions = {},
 ): Promise<CoOccurrences> {
   const most = { samples: dataset.count, tokens: mostTokens };
   const texts = await readTokens(dataset, most, seed, "co-occurrences", signal);
   const seen = Array.from(new Set(texts.tokens)).sort((one, other) => one - other);
   const information = mutualInformation(await pairsOf(texts, vocabulary, signal), vocabulary);
-  const { variances, directions } = await sparseComponents(information, wanted, seed, signal);
+  const { variances, directions } = await sparseComponents(information, wanted, seed, {
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
   const axes = directions.map((direction, at) => {
     const size = Math.sqrt(Math.max(0, variances[at]));
     const mean = seen.reduce((sum, token) => sum + direction[token], 0) / seen.length;
@@ -69,7 +71,7 @@ export async function startFromCoOccurrences(
   weights: Weights,
   dataset: Dataset,
   seed: number,
-  options: MeasureOptions = {},
+  options: SparseOptions = {},
 ): Promise<Weights> {
   const { vocabulary } = network;
   const tables = parameters.filter(({ role }) => role === "embedding");

@@ -1,6 +1,6 @@
 /** The principal components of most variance of many vectors. */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
-import { orthonormalizeRows, transpose } from "../initializers/dense.js";
+import { multiply, orthonormalizeRows, transpose } from "../initializers/dense.js";
 import type { PrincipalComponents } from "../initializers/principal-components.js";
 import { RandomStream } from "../random/stream.js";
 import type { SessionOptions } from "../runtime/session.js";
@@ -11,7 +11,7 @@ import { MatrixProducts } from "./matrix-products.js";
 const wholeSize = 256;
 /** Beyond it the leading ones, by block power iteration with some directions more (Halko et al., 2011, section 4.5). */
 const moreDirections = 16;
-const iterations = 12;
+const usualIterations = 12;
 
 /**
  * The mean of vectors and their principal components, those of most variance first: as many as asked for, or all.
@@ -108,6 +108,7 @@ export async function componentsOfProduct(
   size: number,
   count: number,
   seed: number,
+  iterations = usualIterations,
 ): Promise<Components> {
   const stream = new RandomStream(seed, "principal-components/directions");
   const fresh = () => stream.normal();
@@ -119,12 +120,8 @@ export async function componentsOfProduct(
   let basis = orthonormal(Float64Array.from({ length: count * size }, fresh));
   for (let iteration = 1; iteration < iterations; iteration++) basis = orthonormal(await imagesOf(basis));
   // Within what the rows span, the components are those of a small matrix.
-  const rows = Matrix.from1DArray(count, size, basis);
-  const images = Matrix.from1DArray(count, size, await imagesOf(basis));
-  const within = rows.mmul(images.transpose());
+  const images = transpose(await imagesOf(basis), count, size);
+  const within = Matrix.from1DArray(count, count, multiply(basis, images, count, size, count));
   const { variances, directions } = sorted(within.add(within.transpose()).mul(0.5));
-  return {
-    variances,
-    directions: directions.map((weights) => Float64Array.from(Matrix.rowVector(weights).mmul(rows).to1DArray())),
-  };
+  return { variances, directions: directions.map((weights) => multiply(weights, basis, 1, count, size)) };
 }

@@ -1,5 +1,6 @@
 /** The principal components of vectors that are zero almost everywhere, such as counts of words. */
 import { transpose } from "../initializers/dense.js";
+import type { EvaluateOptions } from "./evaluate.js";
 import { type Components, componentsOfProduct } from "./leading-components.js";
 import { letOthersRun } from "./let-others-run.js";
 
@@ -16,6 +17,10 @@ export interface SparseRows {
 
 /** With so many directions more those that are wanted are found in few iterations. */
 const moreDirections = 16;
+/** More were not seen to change what is learned (docs/log.md). */
+const iterations = 5;
+
+export type SparseOptions = Pick<EvaluateOptions, "signal" | "onProgress">;
 
 /**
  * The directions in which rows are largest together: right singular vectors of the matrix of rows, unit vectors, with the
@@ -28,16 +33,18 @@ export async function sparseComponents(
   rows: SparseRows,
   wanted: number,
   seed: number,
-  signal?: AbortSignal,
+  { signal, onProgress }: SparseOptions = {},
 ): Promise<Components> {
   const { size, starts } = rows;
   const most = Math.min(size, starts.length - 1);
   const count = Math.min(most, wanted + moreDirections);
+  let done = 0;
   const times = async (directions: Float64Array): Promise<Float32Array> => {
+    onProgress?.(done++, iterations);
     await letOthersRun(signal, "measuring");
     return timesSquare(rows, transpose(directions, count, size), count);
   };
-  const { variances, directions } = await componentsOfProduct(times, size, count, seed);
+  const { variances, directions } = await componentsOfProduct(times, size, count, seed, iterations);
   return { variances: variances.slice(0, wanted), directions: directions.slice(0, wanted) };
 }
 

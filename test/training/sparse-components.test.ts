@@ -49,5 +49,5 @@ test("are no more than there are rows", async () => {
 
 test("stop where the signal aborts", async () => {
   const { sparse } = someRows(60, 40);
-  await expect(sparseComponents(sparse, 5, 0, AbortSignal.abort())).rejects.toThrow(InterruptedError);
+  await expect(sparseComponents(sparse, 5, 0, { signal: AbortSignal.abort() })).rejects.toThrow(InterruptedError);
 });
