@@ -11,7 +11,7 @@ import { MatrixProducts } from "./matrix-products.js";
 const wholeSize = 256;
 /** Beyond it the leading ones, by block power iteration with some directions more (Halko et al., 2011, section 4.5). */
 const moreDirections = 16;
-const usualIterations = 12;
+export const iterations = 12;
 
 /**
  * The mean of vectors and their principal components, those of most variance first: as many as asked for, or all.
@@ -108,7 +108,6 @@ export async function componentsOfProduct(
   size: number,
   count: number,
   seed: number,
-  iterations = usualIterations,
 ): Promise<Components> {
   const stream = new RandomStream(seed, "principal-components/directions");
   const fresh = () => stream.normal();

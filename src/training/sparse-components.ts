@@ -1,7 +1,7 @@
 /** The principal components of vectors that are zero almost everywhere, such as counts of words. */
 import { transpose } from "../initializers/dense.js";
 import type { EvaluateOptions } from "./evaluate.js";
-import { type Components, componentsOfProduct } from "./leading-components.js";
+import { type Components, componentsOfProduct, iterations } from "./leading-components.js";
 import { letOthersRun } from "./let-others-run.js";
 
 /** Vectors of which only what is not zero is kept. */
@@ -17,8 +17,6 @@ export interface SparseRows {
 
 /** With so many directions more those that are wanted are found in few iterations. */
 const moreDirections = 16;
-/** More were not seen to change what is learned (docs/log.md). */
-const iterations = 5;
 
 export type SparseOptions = Pick<EvaluateOptions, "signal" | "onProgress">;
 
@@ -44,7 +42,7 @@ export async function sparseComponents(
     await letOthersRun(signal, "measuring");
     return timesSquare(rows, transpose(directions, count, size), count);
   };
-  const { variances, directions } = await componentsOfProduct(times, size, count, seed, iterations);
+  const { variances, directions } = await componentsOfProduct(times, size, count, seed);
   return { variances: variances.slice(0, wanted), directions: directions.slice(0, wanted) };
 }
 
