@@ -52,6 +52,11 @@ const merging: ReadonlySet<string> = new Set(["Add", "Subtract", "Multiply", "Ma
 /** Functions by which Keras 3 computes a mask, which stand among a model's layers. */
 const maskFunctions: ReadonlySet<string> = new Set(["NotEqual", "Any", "LogicalOr"]);
 
+/** Functions that such a computation has beside them, where they read what it gives. */
+const maskParts: ReadonlySet<string> = new Set(["ExpandDims", "Concatenate"]);
+/** Functions that say with what shape it goes on. */
+const maskShapes: ReadonlySet<string> = new Set(["ZerosLike", "OnesLike"]);
+
 /** Positions whose numbers are all of one value become zero, and are masked. */
 export function masking(context: LayerContext, value: KerasValue): KerasValue {
   context.requireRank(value, 2);
@@ -104,14 +109,15 @@ export function maskBehind(
   const isLayer = settings.trainable !== undefined || className.startsWith("SpatialDropout");
   if (!isLayer && version === 3) return undefined;
   const wrapped = isObject(settings.layer) ? String(settings.layer.class_name) : className;
-  const isPassing = passing.has(className === "TimeDistributed" ? wrapped : className);
+  const isJoining = merging.has(className) || (className === "Concatenate" && isAlongLastAxis(context, result));
+  const isPassing = isJoining || passing.has(className === "TimeDistributed" ? wrapped : className);
   // Keras 3 drops the mask where not all of the sequences have one; Keras 2 takes those that there are.
   const isMerging = merging.has(className) && !isTensorflowJs && masks.size === 2 && masks.has(undefined);
   if (isMerging && version === 3) return undefined;
   const isUnknown =
-    unknown.has(className) ||
+    (unknown.has(className) && !isJoining) ||
     (className === "TimeDistributed" && !isPassing) ||
-    (isTensorflowJs && merging.has(className)) ||
+    (isTensorflowJs && isJoining) ||
     settings.function !== undefined;
   if (isUnknown || (masks.size > 1 && isPassing && !isMerging))
     throw context.refuse(
@@ -127,21 +133,36 @@ export function maskBehind(
   return (isPassing || looking.has(className)) && isSequence ? mask : undefined;
 }
 
+function isAlongLastAxis(context: LayerContext, value: KerasValue): boolean {
+  return context.axis(context.number("axis", -1), value, "last") === value.shape.length;
+}
+
 /** The layers and their calls without the computation of masks, which Keras 3 writes out beside the layers. */
 export function withoutMasks(layers: readonly LayerConfig[]): readonly LayerConfig[] {
-  const isFunction = (name: string): boolean =>
-    layers.some((layer) => layer.name === name && maskFunctions.has(layer.className));
-  const readers = layers.filter(({ className }) => !maskFunctions.has(className));
   const reads = ({ inputs, named = {} }: LayerCall): TensorReference[] => [
     ...inputs,
     ...Object.entries(named).flatMap(([key, reference]) => (key === "mask" ? [] : [reference])),
   ];
-  if (readers.some(({ calls }) => calls.flatMap(reads).some(({ layer }) => isFunction(layer)))) return layers;
+  const functions = new Set(layers.filter(({ className }) => maskFunctions.has(className)).map(({ name }) => name));
+  /** Concatenate has the masks of its inputs in their shapes, side by side. */
+  const isPart = ({ name, className, settings, calls }: LayerConfig): boolean => {
+    if (settings.trainable !== undefined) return false;
+    if (maskParts.has(className)) return calls.flatMap(reads).some(({ layer }) => functions.has(layer));
+    const readers = layers.filter((other) => other.calls.flatMap(reads).some(({ layer }) => layer === name));
+    return maskShapes.has(className) && readers.length > 0 && readers.every((reader) => functions.has(reader.name));
+  };
+  for (;;) {
+    const more = layers.filter((layer) => !functions.has(layer.name) && isPart(layer));
+    if (more.length === 0) break;
+    for (const { name } of more) functions.add(name);
+  }
+  const readers = layers.filter(({ name }) => !functions.has(name));
+  if (readers.some(({ calls }) => calls.flatMap(reads).some(({ layer }) => functions.has(layer)))) return layers;
   return readers.map((layer) => ({
     ...layer,
     calls: layer.calls.map((call) => {
       const { mask, ...others } = call.named ?? {};
-      return mask && isFunction(mask.layer) ? { ...call, named: others, isMasked: true } : call;
+      return mask && functions.has(mask.layer) ? { ...call, named: others, isMasked: true } : call;
     }),
   }));
 }

@@ -85,6 +85,14 @@ test.each<[string, RegExp, Parameters<typeof withLayers>[1]]>([
     },
   ],
   [
+    "positions",
+    /layer sum \(Concatenate\): required no mask .* in front of it, got one/,
+    (layerOf) => {
+      layerOf("sum").class_name = "Concatenate";
+      layerOf("sum").config.axis = 1;
+    },
+  ],
+  [
     "own",
     /layer both \(Bidirectional\): required a mask that Masking or mask_zero in front of it makes, got another one/,
     (layerOf) => {
