@@ -48,7 +48,7 @@ function requireRecipeForTokens(recipe: Recipe, task: Task, { where, input }: Ne
   if (misfits.length === 0) return;
   throw userError({
     where: `recipe ${recipe.name}`,
-    required: `a recipe for tokens, which ${input.name} of ${where} takes: topics, contrast and swapped-values tasks, no others`,
+    required: `a recipe for tokens, which ${input.name} of ${where} takes: topics, or the losses contrast and swapped-values alone`,
     got: misfits.join("; "),
     advice: "Take the recipe topics, or begin behind the embedding, with its output as --input and vectors as samples.",
   });
