@@ -153,21 +153,11 @@ function planOf(options: ClassifierOptions): NetworkPlan {
       got: `${kernel}`,
       advice: `Take ${kernel - 1} or ${kernel + 1}.`,
     });
-  if (options.expansion !== undefined && template !== "mobilenetv2")
-    throw userError({
-      where: "expansion",
-      required: "the template mobilenetv2, whose blocks widen their input",
-      got: template,
-      advice: "Leave the expansion out, or choose that template.",
-    });
+  if (options.expansion !== undefined)
+    requireTemplate("expansion", template, "mobilenetv2", "whose blocks widen their input");
   const expansion = whole("expansion", options.expansion ?? 6, 1);
-  if (options.vocabulary !== undefined && template !== "text")
-    throw userError({
-      where: "vocabulary",
-      required: "the template text, which begins with an embedding",
-      got: template,
-      advice: "Leave the vocabulary out, or choose that template.",
-    });
+  if (options.vocabulary !== undefined)
+    requireTemplate("vocabulary", template, "text", "which begins with an embedding");
   return {
     template,
     inputShape,
@@ -180,6 +170,22 @@ function planOf(options: ClassifierOptions): NetworkPlan {
     kernel,
     vocabulary: whole("vocabulary", options.vocabulary ?? 10_000, 2),
   };
+}
+
+/** @throws UserError where an option is given with another template than the one that has it */
+function requireTemplate(
+  option: string,
+  template: ClassifierTemplate,
+  wanted: ClassifierTemplate,
+  because: string,
+): void {
+  if (template === wanted) return;
+  throw userError({
+    where: option,
+    required: `the template ${wanted}, ${because}`,
+    got: template,
+    advice: `Leave the ${option} out, or choose that template.`,
+  });
 }
 
 function sizesOf(options: ClassifierOptions, template: ClassifierTemplate): { widths: number[]; blocks: number } {

@@ -224,6 +224,9 @@ const recipeSchema = z.strictObject({
   minimumSteps: z.number().int().min(0).default(0),
 });
 
+/** The keys of recipes that take a recipe's place on other data, see recipeForData. */
+export const substitutes = ["squarePictures", "densePictures", "depthwisePictures", "tokens"] as const;
+
 /** A recipe with everything filled in. */
 export type Recipe = z.infer<typeof recipeSchema>;
 
@@ -374,7 +377,7 @@ export function parseRecipe(input: unknown, where: string): Recipe {
   if (!result.success) throw recipeComplaint(result.error.issues[0], input, recipeSchema.parse({}), where);
   const recipe = result.data;
   if (recipe.start !== "file" && recipe.start !== "auto") parseInitializer(recipe.start);
-  for (const key of ["squarePictures", "densePictures", "depthwisePictures", "tokens"] as const) {
+  for (const key of substitutes) {
     const other = recipe[key];
     if (other !== null) requireKnown(`${where}: ${key}`, other);
   }

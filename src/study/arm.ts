@@ -3,7 +3,7 @@ import type { Dataset } from "../data/dataset.js";
 import { userError } from "../errors.js";
 import { initializerNames, parseInitializer } from "../initializers/initializers.js";
 import { nearest } from "../nearest.js";
-import { builtInRecipes, openedUnits, type Recipe, trainsFeatures } from "../recipe/recipe.js";
+import { builtInRecipes, openedUnits, type Recipe, substitutes, trainsFeatures } from "../recipe/recipe.js";
 import type { HeadStart } from "../training/head-start.js";
 import { type FeaturesKind, recipeForData } from "../training/recipe-for-data.js";
 
@@ -197,7 +197,8 @@ export function armsForData(
  * conditioned too, what is done afterwards.
  */
 export function pretrainingPart(recipe: Recipe): Partial<Recipe> & { startConditioning?: Conditioning } {
-  const { name: _, squarePictures: __, densePictures: ___, depthwisePictures: ____, tokens: _____, ...own } = recipe;
-  const { conditioning, ...rest } = own;
-  return recipe.conditionStart === false ? rest : { ...rest, startConditioning: conditioning };
+  const { name: _, conditioning, ...rest } = recipe;
+  const own: Partial<Recipe> = rest;
+  for (const key of substitutes) delete own[key];
+  return recipe.conditionStart === false ? own : { ...own, startConditioning: conditioning };
 }

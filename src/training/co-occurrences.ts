@@ -41,16 +41,13 @@ export async function coOccurrences(
   vocabulary: number,
   wanted: number,
   seed: number,
-  { signal, onProgress }: SparseOptions = {},
+  options: SparseOptions = {},
 ): Promise<CoOccurrences> {
   const most = { samples: dataset.count, tokens: mostTokens };
-  const texts = await readTokens(dataset, most, seed, "co-occurrences", signal);
+  const texts = await readTokens(dataset, most, seed, "co-occurrences", options.signal);
   const seen = Array.from(new Set(texts.tokens)).sort((one, other) => one - other);
-  const information = mutualInformation(await pairsOf(texts, vocabulary, signal), vocabulary);
-  const { variances, directions } = await sparseComponents(information, wanted, seed, {
-    ...(signal === undefined ? {} : { signal }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-  });
+  const information = mutualInformation(await pairsOf(texts, vocabulary, options.signal), vocabulary);
+  const { variances, directions } = await sparseComponents(information, wanted, seed, options);
   const axes = directions.map((direction, at) => {
     const size = Math.sqrt(Math.max(0, variances[at]));
     const mean = seen.reduce((sum, token) => sum + direction[token], 0) / seen.length;
@@ -88,19 +85,20 @@ export async function startFromCoOccurrences(
 function tableOf({ axes, seen }: CoOccurrences, [count, width]: readonly number[], stream: RandomStream): Float32Array {
   const table = new Float32Array(count * width);
   for (let at = 0; at < table.length; at++) table[at] = deviation * stream.normal();
-  const meanSquare = (axis: Float64Array): number =>
-    seen.reduce((sum, token) => sum + axis[token] ** 2, 0) / seen.length;
-  const least = leastShare * Math.max(0, ...axes.map(meanSquare));
-  const used = axes.slice(0, width).filter((axis) => meanSquare(axis) > least);
+  const measured = axes.map((axis) => ({
+    axis,
+    square: seen.reduce((sum, token) => sum + axis[token] ** 2, 0) / seen.length,
+  }));
+  const least = leastShare * Math.max(0, ...measured.map(({ square }) => square));
+  const used = measured.slice(0, width).filter(({ square }) => square > least);
   if (used.length === 0) return table;
-  const squares = used.map(meanSquare);
-  const size = Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / used.length);
+  const size = Math.sqrt(used.reduce((sum, { square }) => sum + square, 0) / used.length);
   // What no axis fills is as small as the last of them.
-  const rest = Math.sqrt(squares[used.length - 1]) / size;
+  const rest = Math.sqrt(used[used.length - 1].square) / size;
   for (const token of seen)
     for (let column = 0; column < width; column++) {
       const at = token * width + column;
-      table[at] = column < used.length ? (used[column][token] * deviation) / size : table[at] * rest;
+      table[at] = column < used.length ? (used[column].axis[token] * deviation) / size : table[at] * rest;
     }
   return table;
 }

@@ -38,7 +38,7 @@ const homogeneous: ReadonlySet<string> = new Set([
  */
 export function multiplyFeatures(features: FeatureExtractor, weights: Weights, gain: number): Weights | undefined {
   if (!isHomogeneousChain(features)) return undefined;
-  const first = embeddingsOf(features).size > 0 ? 0 : 1;
+  const first = embeddingNames(features).size > 0 ? 0 : 1;
   const later = new Set(features.layers.slice(first).map(({ weight }) => weight.name));
   const multiplied = new Set(features.parameters.map(({ name }) => name).filter((name) => !later.has(name)));
   return new Map(
@@ -54,7 +54,7 @@ export function multiplyFeatures(features: FeatureExtractor, weights: Weights, g
  */
 export function isHomogeneousChain(features: FeatureExtractor): boolean {
   const { network, feature, layers, parameters } = features;
-  const embeddings = embeddingsOf(features);
+  const embeddings = embeddingNames(features);
   const weightNames = new Set([...layers.map(({ weight }) => weight.name), ...embeddings]);
   if (weightNames.size < layers.length + embeddings.size) return false;
   const own = new Set(parameters.map(({ name }) => name));
@@ -79,7 +79,7 @@ export function isHomogeneousChain(features: FeatureExtractor): boolean {
   return reached === feature;
 }
 
-function embeddingsOf({ parameters }: FeatureExtractor): ReadonlySet<string> {
+function embeddingNames({ parameters }: FeatureExtractor): ReadonlySet<string> {
   return new Set(parameters.filter(({ role }) => role === "embedding").map(({ name }) => name));
 }
 

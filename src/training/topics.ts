@@ -40,17 +40,11 @@ export class Topics {
    * @param vocabulary how many tokens there are, from 0 on
    * @throws InterruptedError where the signal aborts
    */
-  static async open(
-    dataset: Dataset,
-    vocabulary: number,
-    seed: number,
-    { signal }: MeasureOptions = {},
-  ): Promise<Topics> {
-    const measuring = signal === undefined ? {} : { signal };
-    const texts = await readTokens(dataset, most, seed, "topics", signal);
+  static async open(dataset: Dataset, vocabulary: number, seed: number, options: MeasureOptions = {}): Promise<Topics> {
+    const texts = await readTokens(dataset, most, seed, "topics", options.signal);
     const rarities = raritiesOf(texts, vocabulary);
-    const { directions } = await sparseComponents(weighted(texts, rarities), half, seed, measuring);
-    const { axes } = await coOccurrences(dataset, vocabulary, half, seed, measuring);
+    const { directions } = await sparseComponents(weighted(texts, rarities), half, seed, options);
+    const { axes } = await coOccurrences(dataset, vocabulary, half, seed, options);
     const loadings = new Float32Array(vocabulary * topicsSize);
     const put = (numbers: Float64Array, topic: number): void => {
       for (let token = 0; token < vocabulary; token++) loadings[token * topicsSize + topic] = numbers[token];
